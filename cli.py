@@ -1,0 +1,224 @@
+"""The commands: `python -m cli demo | serve | worker | migrate | sandbox | token | schema | replay | reset`."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+
+from models import database
+from models.embedded import EmbeddedPostgres
+from server.callers import sign_token
+from server.log import configure_logging
+from settings import Settings, SettingsError
+
+GRACEFUL_SECONDS = 5  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0 when it did what it was asked."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.load()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    configure_logging(json=settings.log_format == "json", level=options.log_level)
+    result: int = options.run(settings, options)
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m cli", description="Paygraph: payments over GraphQL, exactly once.")
+    parser.add_argument("--log-level", default="INFO", help="DEBUG, INFO, WARNING or ERROR")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    demo = commands.add_parser("demo", help="serve on loopback with a few orders, tokens and examples")
+    demo.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+    demo.set_defaults(run=run_demo, log_level="WARNING")
+
+    serve = commands.add_parser("serve", help="serve the API; webhooks are applied by `worker`")
+    serve.add_argument("--host", default="127.0.0.1")
+    serve.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+    serve.add_argument("--workers", type=int, default=1, help="processes")
+    serve.set_defaults(run=run_serve)
+
+    worker = commands.add_parser("worker", help="apply webhooks, resume operations, poll Stripe")
+    worker.set_defaults(run=run_worker)
+
+    migrate = commands.add_parser("migrate", help="bring the database's structure up to date")
+    migrate.set_defaults(run=run_migrate)
+
+    sandbox = commands.add_parser("sandbox", help="serve the offline Stripe on loopback, for other programs' tests")
+    sandbox.add_argument("--port", type=int, default=12111)
+    sandbox.add_argument("--webhook-url", help="where to send webhooks")
+    sandbox.set_defaults(run=run_sandbox)
+
+    token = commands.add_parser("token", help="sign a bearer token")
+    token.add_argument("--subject", required=True, help="the caller; for a buyer, the customer's external id")
+    token.add_argument("--scope", default="", help='space-separated, e.g. "payments:read refunds:write"')
+    token.add_argument("--ttl", type=int, default=3600, help="seconds")
+    token.set_defaults(run=run_token)
+
+    schema = commands.add_parser("schema", help="print the schema, or write it to schema/schema.graphql")
+    schema.add_argument("--write", action="store_true")
+    schema.set_defaults(run=run_schema)
+
+    replay = commands.add_parser("replay", help="apply a stored webhook event again")
+    replay.add_argument("event_id", help="Stripe's id, evt_…")
+    replay.set_defaults(run=run_replay)
+
+    reset = commands.add_parser("reset", help="forget the demo's data")
+    reset.set_defaults(run=run_reset)
+    return parser
+
+
+def run_demo(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve everything in one process, with the worker and the offline Stripe."""
+    from server.demo import serve_demo  # only this command needs it, and it is the slowest import
+
+    if settings.environment == "production":
+        print("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.", file=sys.stderr)
+        return 2
+    with _database(settings) as complete:
+        return asyncio.run(serve_demo(complete, port=options.port))
+
+
+def run_serve(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve the API with as many processes as asked."""
+    with _database(settings):
+        uvicorn.run(
+            "server.app:from_environment",
+            factory=True,
+            host=options.host,
+            port=options.port,
+            workers=options.workers,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        )
+    return 0
+
+
+def run_worker(settings: Settings, _: argparse.Namespace) -> int:
+    """Run the worker until SIGTERM or Ctrl-C."""
+    with _database(settings) as complete:
+        asyncio.run(_work(complete))
+    return 0
+
+
+async def _work(settings: Settings) -> None:
+    from server.offline import offline_stripe
+    from server.parts import open_parts
+
+    sandbox = offline_stripe(settings, webhook_url=None)
+    async with open_parts(settings, sandbox=sandbox) as parts:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, parts.worker.stop)
+        await parts.worker.run()
+
+
+def run_migrate(settings: Settings, _: argparse.Namespace) -> int:
+    """Apply the migrations that are missing; several at once wait for each other."""
+    with _database(settings, migrated=False) as complete:
+        assert complete.database_url is not None
+        applied = asyncio.run(database.migrate(complete.database_url.get_secret_value()))
+    print("\n".join(applied) if applied else "The database is up to date.")
+    return 0
+
+
+def run_sandbox(settings: Settings, options: argparse.Namespace) -> int:
+    """Serve the offline Stripe on loopback. Refuses to start beside a live key."""
+    from server.offline import serve_offline_stripe
+
+    if settings.livemode:
+        print("STRIPE_SECRET_KEY is a live key: the offline Stripe does not start beside one.", file=sys.stderr)
+        return 2
+    asyncio.run(serve_offline_stripe(settings, port=options.port, webhook_url=options.webhook_url))
+    return 0
+
+
+def run_token(settings: Settings, options: argparse.Namespace) -> int:
+    """Print a bearer token."""
+    from server.parts import jwt_secret
+
+    secret = jwt_secret(settings)
+    if secret is None:
+        print("AUTH_JWKS_URL is set: tokens are signed by your identity provider.", file=sys.stderr)
+        return 2
+    print(
+        sign_token(
+            secret,
+            options.subject,
+            options.scope.split(),
+            timedelta(seconds=options.ttl),
+            issuer=settings.auth_issuer,
+            audience=settings.auth_audience,
+        )
+    )
+    return 0
+
+
+def run_schema(_: Settings, options: argparse.Namespace) -> int:
+    """Print the schema as the code defines it."""
+    from schema import print_sdl
+
+    text = print_sdl()
+    if options.write:
+        Path("schema/schema.graphql").write_text(text)
+    else:
+        print(text, end="")
+    return 0
+
+
+def run_replay(settings: Settings, options: argparse.Namespace) -> int:
+    """Make one stored event due again; the worker applies it."""
+    with _database(settings) as complete:
+        found = asyncio.run(_replay(complete, options.event_id))
+    print(f"{options.event_id} is due again." if found else f"There is no event {options.event_id}.")
+    return 0 if found else 1
+
+
+async def _replay(settings: Settings, event_id: str) -> int:
+    from services.inbox import replay
+
+    assert settings.database_url is not None
+    await database.open_database(settings.database_url.get_secret_value(), pool_size=1, acquire_timeout=5.0)
+    try:
+        return await replay(event_id)
+    finally:
+        await database.close_database()
+
+
+def run_reset(settings: Settings, _: argparse.Namespace) -> int:
+    """Delete the embedded database and everything else under the state folder."""
+    EmbeddedPostgres(settings.state_dir).destroy()
+    shutil.rmtree(settings.state_dir, ignore_errors=True)
+    print(f"Forgot everything under {settings.state_dir}.")
+    return 0
+
+
+@contextlib.contextmanager
+def _database(settings: Settings, *, migrated: bool = True) -> Iterator[Settings]:
+    """The settings with a database: the configured one, or the embedded one, started here and brought up to date."""
+    if settings.database_url is not None:
+        yield settings
+        return
+    with EmbeddedPostgres(settings.state_dir) as url:
+        os.environ["DATABASE_URL"] = url  # for the processes that this one starts
+        complete = Settings.load()
+        if migrated:
+            asyncio.run(database.migrate(url))
+        yield complete
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,299 @@
+"""Refusals that a caller can act on. Each is data: it survives a restart in the operation that it ended."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+from domain.money import Money
+from domain.states import PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
+
+Path = tuple[str, ...]
+
+
+class ErrorCode(StrEnum):
+    """Why something was refused; the vocabulary of `UserError.code`."""
+
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    NOT_FOUND = "NOT_FOUND"
+    FORBIDDEN = "FORBIDDEN"
+    RATE_LIMITED = "RATE_LIMITED"
+    IDEMPOTENCY_KEY_REUSED = "IDEMPOTENCY_KEY_REUSED"
+    OPERATION_IN_PROGRESS = "OPERATION_IN_PROGRESS"
+    IDEMPOTENCY_KEY_EXPIRED = "IDEMPOTENCY_KEY_EXPIRED"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    AMOUNT_TOO_SMALL = "AMOUNT_TOO_SMALL"
+    AMOUNT_TOO_LARGE = "AMOUNT_TOO_LARGE"
+    ORDER_ALREADY_PAID = "ORDER_ALREADY_PAID"
+    ACTIVE_PAYMENT_EXISTS = "ACTIVE_PAYMENT_EXISTS"
+    INVALID_STATE = "INVALID_STATE"
+    AMOUNT_EXCEEDS_CAPTURABLE = "AMOUNT_EXCEEDS_CAPTURABLE"
+    AMOUNT_EXCEEDS_REFUNDABLE = "AMOUNT_EXCEEDS_REFUNDABLE"
+    REFUND_LIMIT_EXCEEDED = "REFUND_LIMIT_EXCEEDED"
+    CHARGE_DISPUTED = "CHARGE_DISPUTED"
+    CARD_DECLINED = "CARD_DECLINED"
+    AUTHENTICATION_REQUIRED = "AUTHENTICATION_REQUIRED"
+    PAYMENT_METHOD_UNUSABLE = "PAYMENT_METHOD_UNUSABLE"
+    PROVIDER_UNAVAILABLE = "PROVIDER_UNAVAILABLE"
+    PROVIDER_REJECTED = "PROVIDER_REJECTED"
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    SENSITIVE_DATA_REFUSED = "SENSITIVE_DATA_REFUSED"
+    CURRENCY_NOT_ENABLED = "CURRENCY_NOT_ENABLED"
+
+
+class DomainError(Exception):
+    """A refusal with a code, a sentence for the caller, the input's path, and whether the same call may be repeated.
+
+    `to_record` and `from_record` are exact inverses over JSON.
+    """
+
+    _kinds: ClassVar[dict[str, type["DomainError"]]] = {}
+
+    def __init__(self, code: ErrorCode, message: str, path: Path | None = None, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+        self.retryable = retryable
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        DomainError._kinds[cls.__name__] = cls
+
+    def details(self) -> dict[str, Any]:
+        """What this kind of error says beyond the common fields, JSON-safe."""
+        return {}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        """The inverse of `details`."""
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "kind": type(self).__name__,
+            "code": self.code.value,
+            "message": self.message,
+            "path": list(self.path) if self.path is not None else None,
+            "retryable": self.retryable,
+            "details": self.details(),
+        }
+
+    @staticmethod
+    def from_record(record: Mapping[str, Any]) -> "DomainError":
+        kind = DomainError._kinds.get(record["kind"], Refused)
+        error = kind.__new__(kind)
+        path = record["path"]
+        DomainError.__init__(
+            error,
+            ErrorCode(record["code"]),
+            record["message"],
+            tuple(path) if path is not None else None,
+            record["retryable"],
+        )
+        error.restore(record["details"])
+        return error
+
+
+class Refused(DomainError):
+    """A refusal that its code and message say in full."""
+
+
+class NotFound(Refused):
+    """There is no such thing, or not for this caller: the two look the same."""
+
+    def __init__(self, path: Path | None = None) -> None:
+        super().__init__(ErrorCode.NOT_FOUND, "There is nothing with this id.", path)
+
+
+class Forbidden(Refused):
+    """The token lacks a scope."""
+
+    def __init__(self, message: str = "Your token does not allow this.", path: Path | None = None) -> None:
+        super().__init__(ErrorCode.FORBIDDEN, message, path)
+
+
+class IdempotencyKeyReused(DomainError):
+    """The key belongs to an earlier call with another input."""
+
+    def __init__(self, *, mismatched_paths: tuple[str, ...], operation_id: UUID) -> None:
+        message = "This key was used for another request. Use a new key for a new request."
+        super().__init__(ErrorCode.IDEMPOTENCY_KEY_REUSED, message, ("idempotencyKey",))
+        self.mismatched_paths = mismatched_paths
+        self.operation_id = operation_id
+
+    def details(self) -> dict[str, Any]:
+        return {"mismatched_paths": list(self.mismatched_paths), "operation_id": str(self.operation_id)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.mismatched_paths = tuple(details["mismatched_paths"])
+        self.operation_id = UUID(details["operation_id"])
+
+
+class OperationInProgress(DomainError):
+    """The work is still being done; ask again."""
+
+    def __init__(self, *, operation_id: UUID, retry_after_ms: int) -> None:
+        message = "This is still being done. Send the same request again a little later."
+        super().__init__(ErrorCode.OPERATION_IN_PROGRESS, message, ("idempotencyKey",), retryable=True)
+        self.operation_id = operation_id
+        self.retry_after_ms = retry_after_ms
+
+    def details(self) -> dict[str, Any]:
+        return {"operation_id": str(self.operation_id), "retry_after_ms": self.retry_after_ms}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.operation_id = UUID(details["operation_id"])
+        self.retry_after_ms = details["retry_after_ms"]
+
+
+class ActivePaymentExists(DomainError):
+    """The order has a payment that is still open."""
+
+    def __init__(self, *, payment_id: UUID) -> None:
+        message = "This order has an open payment. Confirm or cancel that one."
+        super().__init__(ErrorCode.ACTIVE_PAYMENT_EXISTS, message, ("input", "orderId"))
+        self.payment_id = payment_id
+
+    def details(self) -> dict[str, Any]:
+        return {"payment_id": str(self.payment_id)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.payment_id = UUID(details["payment_id"])
+
+
+class AmountMismatch(DomainError):
+    """The client expects another amount than the order owes."""
+
+    def __init__(self, *, expected: Money, actual: Money, path: Path | None = None) -> None:
+        message = f"The order owes {actual.decimal} {actual.currency}, not {expected.decimal} {expected.currency}."
+        super().__init__(ErrorCode.AMOUNT_MISMATCH, message, path)
+        self.expected = expected
+        self.actual = actual
+
+    def details(self) -> dict[str, Any]:
+        return {"expected": _money(self.expected), "actual": _money(self.actual)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.expected = Money(*details["expected"])
+        self.actual = Money(*details["actual"])
+
+
+class LimitExceeded(DomainError):
+    """More was asked than is there."""
+
+    def __init__(self, code: ErrorCode, *, requested: Money, available: Money, path: Path | None = None) -> None:
+        message = (
+            f"{requested.decimal} {requested.currency} was asked for; {available.decimal} {available.currency} is left."
+        )
+        super().__init__(code, message, path)
+        self.requested = requested
+        self.available = available
+
+    def details(self) -> dict[str, Any]:
+        return {"requested": _money(self.requested), "available": _money(self.available)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.requested = Money(*details["requested"])
+        self.available = Money(*details["available"])
+
+
+class InvalidState(DomainError):
+    """The payment's state does not allow this."""
+
+    def __init__(
+        self, *, status: PaymentStatus, allowed_actions: tuple[PaymentAction, ...], message: str, path: Path | None = None
+    ) -> None:
+        super().__init__(ErrorCode.INVALID_STATE, message, path)
+        self.status = status
+        self.allowed_actions = allowed_actions
+
+    def details(self) -> dict[str, Any]:
+        return {"status": self.status.value, "allowed_actions": [action.value for action in self.allowed_actions]}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.status = PaymentStatus(details["status"])
+        self.allowed_actions = tuple(PaymentAction(action) for action in details["allowed_actions"])
+
+
+class CardDeclined(DomainError):
+    """The bank said no, or wants the payer to authenticate. `customer_message` may be shown to the buyer."""
+
+    def __init__(
+        self,
+        *,
+        decline_code: str | None,
+        advice_code: str | None,
+        network_decline_code: str | None,
+        customer_message: str,
+        retry: RetryAdvice,
+        code: ErrorCode = ErrorCode.CARD_DECLINED,
+    ) -> None:
+        super().__init__(code, customer_message)
+        self.decline_code = decline_code
+        self.advice_code = advice_code
+        self.network_decline_code = network_decline_code
+        self.customer_message = customer_message
+        self.retry = retry
+
+    @classmethod
+    def unexplained(cls) -> "CardDeclined":
+        """A decline of which nothing more is known."""
+        return cls(
+            decline_code=None,
+            advice_code=None,
+            network_decline_code=None,
+            customer_message="The card was declined. Please use another payment method.",
+            retry=RetryAdvice.USE_ANOTHER_METHOD,
+        )
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "decline_code": self.decline_code,
+            "advice_code": self.advice_code,
+            "network_decline_code": self.network_decline_code,
+            "customer_message": self.customer_message,
+            "retry": self.retry.value,
+        }
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.decline_code = details["decline_code"]
+        self.advice_code = details["advice_code"]
+        self.network_decline_code = details["network_decline_code"]
+        self.customer_message = details["customer_message"]
+        self.retry = RetryAdvice(details["retry"])
+
+
+class ProviderProblem(DomainError):
+    """Stripe could not do it, or has not said whether it did. `effect` is what is known about money."""
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        message: str,
+        *,
+        effect: ProviderEffect,
+        retry_after_ms: int | None = None,
+        stripe_request_id: str | None = None,
+        retryable: bool = False,
+        path: Path | None = None,
+    ) -> None:
+        super().__init__(code, message, path, retryable)
+        self.effect = effect
+        self.retry_after_ms = retry_after_ms
+        self.stripe_request_id = stripe_request_id
+
+    def details(self) -> dict[str, Any]:
+        return {
+            "effect": self.effect.value,
+            "retry_after_ms": self.retry_after_ms,
+            "stripe_request_id": self.stripe_request_id,
+        }
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.effect = ProviderEffect(details["effect"])
+        self.retry_after_ms = details["retry_after_ms"]
+        self.stripe_request_id = details["stripe_request_id"]
+
+
+def _money(money: Money) -> list[int | str]:
+    return [money.amount_minor, money.currency]

@@ -1,0 +1,76 @@
+"""Idempotency keys, and the fingerprint that tells one request from another without keeping its values."""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from domain.errors import ErrorCode, Path, Refused
+from domain.text import refuse_card_number
+
+LONGEST: Final = 255
+_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """`digest` is SHA-256 in hex over the canonical input; `leaves` has a short hash for each dotted path."""
+
+    digest: str
+    leaves: Mapping[str, str]
+
+
+def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
+    """The key as it came: 1 to 255 printable ASCII characters without spaces. Never trimmed, never echoed."""
+    if not _KEY.fullmatch(key):
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            f"`{path[-1]}` must have 1 to {LONGEST} printable ASCII characters and no spaces. A UUID is a good choice.",
+            path,
+        )
+    refuse_card_number(key, path=path)
+    return key
+
+
+def fingerprint(input: Mapping[str, Any]) -> Fingerprint:
+    """The fingerprint of a validated, normalised input: the same meaning gives the same one.
+
+    The order of keys and the Unicode form do not matter; defaults are the caller's to fill in. Raises TypeError for
+    a value that is not JSON.
+    """
+    canonical = _canonical(input)
+    leaves = {path: _digest(value)[:16] for path, value in _leaves("", canonical)}
+    return Fingerprint(digest=_digest(canonical), leaves=leaves)
+
+
+def mismatched_paths(stored: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
+    """The dotted paths at which two inputs differ, sorted."""
+    return tuple(sorted(path for path in {*stored, *given} if stored.get(path) != given.get(path)))
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {unicodedata.normalize("NFC", name): _canonical(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _leaves(f"{prefix}.{name}" if prefix else name, item)
+    else:
+        yield prefix, value
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

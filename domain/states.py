@@ -1,0 +1,272 @@
+"""States and their legal moves, as complete tables. The words are Stripe's; `INITIATED` and `UNKNOWN` are ours.
+
+Source of the lifecycles: docs.stripe.com/payments/paymentintents/lifecycle and docs.stripe.com/refunds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeVar
+
+
+class PaymentStatus(StrEnum):
+    """Where a payment stands: Stripe's lifecycle, and two honest words of our own."""
+
+    INITIATED = "INITIATED"  # written here, not yet known to Stripe
+    REQUIRES_PAYMENT_METHOD = "REQUIRES_PAYMENT_METHOD"
+    REQUIRES_CONFIRMATION = "REQUIRES_CONFIRMATION"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    PROCESSING = "PROCESSING"
+    REQUIRES_CAPTURE = "REQUIRES_CAPTURE"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"  # Stripe was asked and nobody knows what it did
+
+
+class RefundStatus(StrEnum):
+    """Where a refund stands."""
+
+    INITIATED = "INITIATED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    PENDING = "PENDING"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"
+
+
+class CaptureMethod(StrEnum):
+    AUTOMATIC = "AUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+class SetupFutureUsage(StrEnum):
+    ON_SESSION = "ON_SESSION"
+    OFF_SESSION = "OFF_SESSION"
+
+
+class OrderPaymentStatus(StrEnum):
+    """How far an order is paid; always derived from its payments."""
+
+    UNPAID = "UNPAID"
+    PENDING = "PENDING"
+    ACTION_REQUIRED = "ACTION_REQUIRED"
+    AUTHORIZED = "AUTHORIZED"
+    PARTIALLY_PAID = "PARTIALLY_PAID"
+    PAID = "PAID"
+    OVERPAID = "OVERPAID"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    DISPUTED = "DISPUTED"
+
+
+class OperationKind(StrEnum):
+    """The mutations that take an idempotency key."""
+
+    REGISTER_ORDER = "REGISTER_ORDER"
+    CREATE_PAYMENT = "CREATE_PAYMENT"
+    CREATE_OFF_SESSION_PAYMENT = "CREATE_OFF_SESSION_PAYMENT"
+    CONFIRM_PAYMENT = "CONFIRM_PAYMENT"
+    CAPTURE_PAYMENT = "CAPTURE_PAYMENT"
+    CANCEL_PAYMENT = "CANCEL_PAYMENT"
+    REFUND_PAYMENT = "REFUND_PAYMENT"
+    APPROVE_REFUND = "APPROVE_REFUND"
+    CANCEL_REFUND = "CANCEL_REFUND"
+    CREATE_SETUP_INTENT = "CREATE_SETUP_INTENT"
+    DETACH_PAYMENT_METHOD = "DETACH_PAYMENT_METHOD"
+    SUBMIT_DISPUTE_EVIDENCE = "SUBMIT_DISPUTE_EVIDENCE"
+    REDACT_CUSTOMER = "REDACT_CUSTOMER"
+
+
+class OperationState(StrEnum):
+    IN_PROGRESS = "IN_PROGRESS"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    UNRESOLVED = "UNRESOLVED"
+
+
+class ProviderEffect(StrEnum):
+    """What is known about money at Stripe."""
+
+    NONE = "NONE"
+    APPLIED = "APPLIED"
+    UNKNOWN = "UNKNOWN"
+
+
+class PaymentAction(StrEnum):
+    CONFIRM = "CONFIRM"
+    CAPTURE = "CAPTURE"
+    CANCEL = "CANCEL"
+    REFUND = "REFUND"
+    SYNC = "SYNC"
+
+
+class RefundReason(StrEnum):
+    DUPLICATE = "DUPLICATE"
+    FRAUDULENT = "FRAUDULENT"
+    REQUESTED_BY_CUSTOMER = "REQUESTED_BY_CUSTOMER"
+    OTHER = "OTHER"
+
+
+class CancelReason(StrEnum):
+    DUPLICATE = "DUPLICATE"
+    FRAUDULENT = "FRAUDULENT"
+    REQUESTED_BY_CUSTOMER = "REQUESTED_BY_CUSTOMER"
+    ABANDONED = "ABANDONED"
+
+
+class ActorKind(StrEnum):
+    CUSTOMER = "CUSTOMER"
+    STAFF = "STAFF"
+    SERVICE = "SERVICE"
+    STRIPE_WEBHOOK = "STRIPE_WEBHOOK"
+    RECONCILER = "RECONCILER"
+    SYSTEM = "SYSTEM"
+
+
+class WebhookState(StrEnum):
+    RECEIVED = "RECEIVED"
+    PROCESSING = "PROCESSING"
+    PROCESSED = "PROCESSED"
+    IGNORED = "IGNORED"
+    FAILED = "FAILED"
+    DEAD = "DEAD"
+
+
+class RetryAdvice(StrEnum):
+    DO_NOT_RETRY = "DO_NOT_RETRY"
+    RETRY_SAME_METHOD_LATER = "RETRY_SAME_METHOD_LATER"
+    USE_ANOTHER_METHOD = "USE_ANOTHER_METHOD"
+    REAUTHENTICATE_ON_SESSION = "REAUTHENTICATE_ON_SESSION"
+
+
+class Move(StrEnum):
+    """What a fact about a state means for a row in a state."""
+
+    FORWARD = "FORWARD"  # write it
+    REPEAT = "REPEAT"  # known already
+    LATE = "LATE"  # an older fact: ignore it
+    CONFLICT = "CONFLICT"  # contradicts a final state: ask Stripe
+
+
+PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
+REFUND_RESERVES = frozenset(
+    {
+        RefundStatus.INITIATED,
+        RefundStatus.AWAITING_APPROVAL,
+        RefundStatus.PENDING,
+        RefundStatus.REQUIRES_ACTION,
+        RefundStatus.UNKNOWN,
+    }
+)
+REFUND_RELEASED = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
+
+# An open payment may go round: another method, another attempt, another 3DS. Only the ends are ends.
+_P, _R = PaymentStatus, RefundStatus
+_LETTER = {"f": Move.FORWARD, "r": Move.REPEAT, "l": Move.LATE, "c": Move.CONFLICT}
+State = TypeVar("State", bound=StrEnum)
+
+
+def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Mapping[State, Move]]:
+    """Rows of letters, one column for each state in the order of the enum; complete, or the import fails."""
+    columns = list(states)
+    assert set(rows) == set(columns), "a state has no row"
+    assert all(len(row) == len(columns) for row in rows.values()), "a row has not one letter for each state"
+    return {
+        old: {new: _LETTER[letter] for new, letter in zip(columns, row, strict=True)} for old, row in rows.items()
+    }
+
+
+PAYMENT_MOVES = _table(
+    PaymentStatus,
+    {
+        # to:   init method confirm action processing capture succeeded canceled unknown
+        _P.INITIATED: "rffffffff",
+        _P.REQUIRES_PAYMENT_METHOD: "lrfffffff",
+        _P.REQUIRES_CONFIRMATION: "lfrffffff",
+        _P.REQUIRES_ACTION: "lffrfffff",
+        _P.PROCESSING: "lfffrffff",
+        _P.REQUIRES_CAPTURE: "llllfrfff",
+        _P.SUCCEEDED: "llllllrcl",
+        _P.CANCELED: "llllllcrl",
+        _P.UNKNOWN: "lfffffffr",
+    },
+)
+REFUND_MOVES = _table(
+    RefundStatus,
+    {
+        # to:   init approval pending action succeeded failed canceled unknown
+        _R.INITIATED: "rfffffff",
+        _R.AWAITING_APPROVAL: "frffffff",
+        _R.PENDING: "llrfffff",
+        _R.REQUIRES_ACTION: "llfrffff",
+        _R.SUCCEEDED: "lllfrfll",
+        _R.FAILED: "llllcrcl",
+        _R.CANCELED: "llllccrl",
+        _R.UNKNOWN: "llfffffr",
+    },
+)
+
+
+def payment_move(old: PaymentStatus, new: PaymentStatus) -> Move:
+    """What it means for a payment in `old` that Stripe says `new`."""
+    return PAYMENT_MOVES[old][new]
+
+
+def refund_move(old: RefundStatus, new: RefundStatus) -> Move:
+    """What it means for a refund in `old` that Stripe says `new`. A refund that succeeded may still fail days later."""
+    return REFUND_MOVES[old][new]
+
+
+CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})
+CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE}
+
+
+def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: bool) -> tuple[PaymentAction, ...]:
+    """What may be asked of a payment now, in a fixed order."""
+    actions: list[PaymentAction] = []
+    if status in (_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION):
+        actions.append(PaymentAction.CONFIRM)
+    if status is _P.REQUIRES_CAPTURE:
+        actions.append(PaymentAction.CAPTURE)
+    if status in CANCELABLE:
+        actions.append(PaymentAction.CANCEL)
+    if status is _P.SUCCEEDED and refundable_minor > 0 and not disputed:
+        actions.append(PaymentAction.REFUND)
+    actions.append(PaymentAction.SYNC)
+    return tuple(actions)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFacts:
+    """What an order's status depends on, of one of its payments. Minor units."""
+
+    status: PaymentStatus
+    amount_minor: int
+    captured_minor: int
+    refunded_minor: int
+    disputed_minor: int
+
+
+def order_payment_status(total_minor: int, payments: Iterable[PaymentFacts]) -> OrderPaymentStatus:
+    """How far an order is paid, from all its payments: the gravest fact first."""
+    known = list(payments)
+    paid = sum(payment.captured_minor for payment in known)
+    refunded = sum(payment.refunded_minor for payment in known)
+    if any(payment.disputed_minor > 0 for payment in known):
+        return OrderPaymentStatus.DISPUTED
+    if refunded > 0:
+        return OrderPaymentStatus.REFUNDED if refunded >= paid else OrderPaymentStatus.PARTIALLY_REFUNDED
+    if paid > 0:
+        if paid == total_minor:
+            return OrderPaymentStatus.PAID
+        return OrderPaymentStatus.OVERPAID if paid > total_minor else OrderPaymentStatus.PARTIALLY_PAID
+    statuses = {payment.status for payment in known}
+    if _P.REQUIRES_CAPTURE in statuses:
+        return OrderPaymentStatus.AUTHORIZED
+    if _P.REQUIRES_ACTION in statuses:
+        return OrderPaymentStatus.ACTION_REQUIRED
+    if statuses & {_P.PROCESSING, _P.UNKNOWN}:
+        return OrderPaymentStatus.PENDING
+    return OrderPaymentStatus.UNPAID

@@ -1,0 +1,116 @@
+"""Free text from outside: normalised, bounded, and without anything that must not be stored."""
+
+import ipaddress
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from domain.cards import contains_card_number
+from domain.errors import ErrorCode, Path, Refused
+
+MAX_EXTERNAL_ID: Final = 255
+MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
+MAX_METADATA_KEY: Final = 40
+MAX_METADATA_VALUE: Final = 500
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_METHOD = re.compile(r"(?:pm|ctoken|card|src)_[A-Za-z0-9_]{1,100}")
+
+
+def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
+    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number in it.
+
+    Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, and text that
+    is too long or only spaces around.
+    """
+    if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
+        raise _refused("has half of a character in it", path)
+    text = unicodedata.normalize("NFC", value)
+    allowed = "\n\t" if multiline else ""
+    if any(unicodedata.category(c) == "Cc" and c not in allowed for c in text):
+        raise _refused("has control characters in it", path)
+    if any(c in _BIDI for c in text):
+        raise _refused("has marks in it that turn the writing direction", path)
+    if text != text.strip():
+        raise _refused("begins or ends with spaces", path)
+    if not min_length <= len(text) <= max_length:
+        raise _refused(f"must have {min_length} to {max_length} characters", path)
+    refuse_card_number(text, path=path)
+    return text
+
+
+def refuse_card_number(text: str, *, path: Path) -> None:
+    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number stands in the text."""
+    if contains_card_number(text):
+        raise Refused(
+            ErrorCode.SENSITIVE_DATA_REFUSED,
+            "This looks like a card number. Never send one here: send Stripe's token (pm_…).",
+            path,
+        )
+
+
+def check_external_id(value: str, *, path: Path) -> str:
+    """The shop's own id of an order or a customer, cleaned."""
+    return clean_text(value, path=path, max_length=MAX_EXTERNAL_ID)
+
+
+def check_email(value: str, *, path: Path) -> str:
+    """An e-mail address that could be one."""
+    text = clean_text(value, path=path, max_length=320)
+    if not _EMAIL.fullmatch(text):
+        raise _refused("is not an e-mail address", path)
+    return text
+
+
+def check_payment_method_id(value: str, *, path: Path) -> str:
+    """Stripe's token for a payment method; nothing else can stand here, least of all a number."""
+    refuse_card_number(value, path=path)
+    if not _METHOD.fullmatch(value):
+        raise _refused("must be a payment method of Stripe's (pm_…)", path)
+    return value
+
+
+def check_return_url(value: str, *, path: Path) -> str:
+    """A page to come back to: https anywhere, http only on this machine."""
+    text = clean_text(value, path=path, max_length=2048)
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname or ""
+        _ = parts.port  # a malformed one raises
+    except ValueError:
+        raise _refused("is not an address", path) from None
+    if parts.username or parts.password or not host:
+        raise _refused("must be an absolute address without a user name", path)
+    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+        return text
+    raise _refused("must begin with https://", path)
+
+
+def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
+    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys."""
+    if len(value) > MAX_METADATA_KEYS:
+        raise _refused(f"may have at most {MAX_METADATA_KEYS} keys", path)
+    cleaned: dict[str, str] = {}
+    for name, text in value.items():
+        key = clean_text(name, path=path, max_length=MAX_METADATA_KEY)
+        if "[" in key or "]" in key:
+            raise _refused("may not have square brackets in its keys", path)
+        cleaned[key] = clean_text(text, path=(*path, key), max_length=MAX_METADATA_VALUE, multiline=True, min_length=0)
+    if len(cleaned) != len(value):
+        raise _refused("has two keys that are the same once normalised", path)
+    return cleaned
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _refused(what: str, path: Path) -> Refused:
+    return Refused(ErrorCode.VALIDATION_FAILED, f"`{path[-1]}` {what}.", path)

@@ -1,0 +1,65 @@
+"""An operation is what became of one idempotency key. It is also the queue entry of the work still to be done."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from domain.ids import new_id
+from domain.states import OperationKind, OperationState, ProviderEffect
+
+
+class Operation(Model):
+    """One caller's key for one mutation, the work it stands for, and its outcome.
+
+    `due` is when somebody may take the work up (null: settled) and `attempt` fences: only the holder of the number
+    may write. `params` holds, per step, the exact parameters that Stripe was or will be sent, so that a retry is the
+    same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
+    same Stripe key is no longer safe to send. `leaves` has one short hash for each input field, no value.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    principal: str = fields.CharField(max_length=300)
+    kind: OperationKind = fields.CharEnumField(OperationKind, max_length=40, description="the mutation")
+    key: str = fields.CharField(max_length=255)
+    fingerprint: str = fields.CharField(max_length=64)
+    leaves: dict[str, str] = fields.JSONField(default=dict)
+    actor: dict[str, Any] = fields.JSONField(default=dict)
+    request_id: str = fields.CharField(max_length=64, default="")
+    state: OperationState = fields.CharEnumField(
+        OperationState, max_length=16, description="how far", default=OperationState.IN_PROGRESS
+    )
+    effect: ProviderEffect = fields.CharEnumField(
+        ProviderEffect, max_length=16, description="what is known at Stripe", default=ProviderEffect.NONE
+    )
+    step: str = fields.CharField(max_length=16, default="")
+    generation: int = fields.IntField(default=1)
+    params: dict[str, Any] = fields.JSONField(default=dict)
+    first_sent_at: datetime | None = fields.DatetimeField(null=True)
+    last_problem: str | None = fields.CharField(max_length=64, null=True)
+    due: datetime | None = fields.DatetimeField(null=True)
+    attempt: int = fields.IntField(default=1)
+    order_id: UUID | None = fields.UUIDField(null=True)
+    payment_id: UUID | None = fields.UUIDField(null=True)
+    refund_id: UUID | None = fields.UUIDField(null=True)
+    error: dict[str, Any] | None = fields.JSONField(null=True)
+    created_at: datetime = fields.DatetimeField(auto_now_add=True)
+    updated_at: datetime = fields.DatetimeField(auto_now=True)
+    finished_at: datetime | None = fields.DatetimeField(null=True)
+    expires_at: datetime = fields.DatetimeField()
+
+    class Meta:
+        table = "operation"
+        unique_together = (("principal", "kind", "key"),)
+        indexes = (Index(fields=("payment_id",)), Index(fields=("refund_id",)))
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
+
+    def stripe_key(self, step: str) -> str:
+        """Our idempotency key at Stripe: the same request always carries the same one."""
+        return f"{self.id}:{step}:{self.generation}"

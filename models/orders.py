@@ -1,0 +1,73 @@
+"""An order says what is owed. Only a service may register one; a buyer's client never states an amount."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from domain.ids import new_id
+from domain.money import Money
+from domain.states import OrderPaymentStatus
+from models.customers import Customer
+
+
+class Order(Model):
+    """What a shop wants to be paid, and how much of it has been.
+
+    `paid_minor`, `refunded_minor` and `payment_status` are sums over the order's payments, written in the same
+    transaction as the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    external_id: str = fields.CharField(max_length=255, unique=True)
+    customer: fields.ForeignKeyNullableRelation[Customer] = fields.ForeignKeyField(
+        "models.Customer", related_name="orders", null=True, on_delete=fields.RESTRICT
+    )
+    customer_id: UUID | None
+    description: str | None = fields.CharField(max_length=1000, null=True)
+    total_minor: int = fields.BigIntField()
+    currency: str = fields.CharField(max_length=3)
+    paid_minor: int = fields.BigIntField(default=0)
+    refunded_minor: int = fields.BigIntField(default=0)
+    payment_status: OrderPaymentStatus = fields.CharEnumField(
+        OrderPaymentStatus, max_length=32, description="derived", default=OrderPaymentStatus.UNPAID
+    )
+    metadata: dict[str, str] = fields.JSONField(default=dict)
+    version: int = fields.IntField(default=1)
+    last_sequence: int = fields.IntField(default=0)
+    last_hash: str = fields.CharField(max_length=64, default="")
+    created_at: datetime = fields.DatetimeField(auto_now_add=True)
+    updated_at: datetime = fields.DatetimeField(auto_now=True)
+
+    class Meta:
+        table = "orders"
+        indexes = (Index(fields=("customer_id", "created_at")),)
+
+    @property
+    def total(self) -> Money:
+        return Money(self.total_minor, self.currency)
+
+    @property
+    def paid(self) -> Money:
+        return Money(self.paid_minor, self.currency)
+
+    @property
+    def refunded(self) -> Money:
+        return Money(self.refunded_minor, self.currency)
+
+    @property
+    def due(self) -> Money:
+        """What is still to be taken; a refund does not make an order owe again."""
+        return Money(max(self.total_minor - self.paid_minor, 0), self.currency)
+
+    def facts(self) -> dict[str, Any]:
+        """The figures that an audit event keeps of the order."""
+        return {
+            "total_minor": self.total_minor,
+            "paid_minor": self.paid_minor,
+            "refunded_minor": self.refunded_minor,
+            "payment_status": self.payment_status.value,
+        }

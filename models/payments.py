@@ -1,0 +1,129 @@
+"""A payment is one attempt of an order to be paid: one PaymentIntent at Stripe."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from domain.ids import new_id
+from domain.money import Money
+from domain.states import (
+    PAYMENT_FINAL,
+    CaptureMethod,
+    PaymentAction,
+    PaymentFacts,
+    PaymentStatus,
+    SetupFutureUsage,
+    allowed_actions,
+)
+from models.customers import Customer
+from models.orders import Order
+
+
+class Payment(Model):
+    """Money asked for, held, taken and given back, in minor units of one currency.
+
+    The status and the totals are Stripe's, merged by `services.state` only. `refund_pending_minor` is our own: the
+    sum of refunds that are reserved and not yet decided. `method`, `next_action` and `last_error` are snapshots that
+    hold no card number and no secret.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    order: fields.ForeignKeyRelation[Order] = fields.ForeignKeyField(
+        "models.Order", related_name="payments", on_delete=fields.RESTRICT
+    )
+    order_id: UUID
+    customer: fields.ForeignKeyNullableRelation[Customer] = fields.ForeignKeyField(
+        "models.Customer", related_name="payments", null=True, on_delete=fields.RESTRICT
+    )
+    customer_id: UUID | None
+    supersedes: "fields.ForeignKeyNullableRelation[Payment]" = fields.ForeignKeyField(
+        "models.Payment", related_name="superseded_by", null=True, on_delete=fields.RESTRICT
+    )
+    supersedes_id: UUID | None
+    livemode: bool = fields.BooleanField()
+    status: PaymentStatus = fields.CharEnumField(
+        PaymentStatus, max_length=32, description="Stripe's status", default=PaymentStatus.INITIATED
+    )
+    capture_method: CaptureMethod = fields.CharEnumField(
+        CaptureMethod, max_length=16, description="when money is taken", default=CaptureMethod.AUTOMATIC
+    )
+    setup_future_usage: SetupFutureUsage | None = fields.CharEnumField(
+        SetupFutureUsage, max_length=16, description="may the method be kept", null=True
+    )
+    currency: str = fields.CharField(max_length=3)
+    amount_minor: int = fields.BigIntField()
+    capturable_minor: int = fields.BigIntField(default=0)
+    captured_minor: int = fields.BigIntField(default=0)
+    refunded_minor: int = fields.BigIntField(default=0)
+    refund_pending_minor: int = fields.BigIntField(default=0)
+    disputed_minor: int = fields.BigIntField(default=0)
+    stripe_payment_intent_id: str | None = fields.CharField(max_length=255, null=True)
+    stripe_charge_id: str | None = fields.CharField(max_length=255, null=True)
+    method: dict[str, Any] | None = fields.JSONField(null=True)
+    next_action: dict[str, Any] | None = fields.JSONField(null=True)
+    last_error: dict[str, Any] | None = fields.JSONField(null=True)
+    metadata: dict[str, str] = fields.JSONField(default=dict)
+    version: int = fields.IntField(default=1)
+    last_synced_at: datetime | None = fields.DatetimeField(null=True)
+    created_at: datetime = fields.DatetimeField(auto_now_add=True)
+    updated_at: datetime = fields.DatetimeField(auto_now=True)
+
+    class Meta:
+        table = "payment"
+        indexes = (
+            Index(fields=("created_at", "id")),
+            Index(fields=("updated_at", "id")),
+            Index(fields=("amount_minor", "id")),
+            Index(fields=("status", "created_at", "id")),
+            Index(fields=("customer_id", "created_at", "id")),
+            Index(fields=("order_id", "created_at")),
+        )
+
+    def money(self, minor: int) -> Money:
+        return Money(minor, self.currency)
+
+    @property
+    def amount(self) -> Money:
+        return self.money(self.amount_minor)
+
+    @property
+    def refundable(self) -> Money:
+        """What may still be given back: taken, less given back, less reserved."""
+        return self.money(self.captured_minor - self.refunded_minor - self.refund_pending_minor)
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in PAYMENT_FINAL
+
+    @property
+    def actions(self) -> tuple[PaymentAction, ...]:
+        return allowed_actions(
+            self.status, refundable_minor=self.refundable.amount_minor, disputed=self.disputed_minor > 0
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """The figures that an audit event keeps of the payment, before and after."""
+        return {
+            "status": self.status.value,
+            "amount_minor": self.amount_minor,
+            "capturable_minor": self.capturable_minor,
+            "captured_minor": self.captured_minor,
+            "refunded_minor": self.refunded_minor,
+            "refund_pending_minor": self.refund_pending_minor,
+            "disputed_minor": self.disputed_minor,
+            "stripe_payment_intent_id": self.stripe_payment_intent_id,
+        }
+
+    def as_facts(self) -> PaymentFacts:
+        """What the order's status is derived from."""
+        return PaymentFacts(
+            status=self.status,
+            amount_minor=self.amount_minor,
+            captured_minor=self.captured_minor,
+            refunded_minor=self.refunded_minor,
+            disputed_minor=self.disputed_minor,
+        )

@@ -1,0 +1,55 @@
+"""A refund gives money of one payment back. It counts against the payment from the moment it is written."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from domain.ids import new_id
+from domain.money import Money
+from domain.states import RefundReason, RefundStatus
+from models.payments import Payment
+
+
+class Refund(Model):
+    """Money on its way back. `stripe_refund_id` is null until Stripe has answered, or while nobody knows."""
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    payment: fields.ForeignKeyRelation[Payment] = fields.ForeignKeyField(
+        "models.Payment", related_name="refunds", on_delete=fields.RESTRICT
+    )
+    payment_id: UUID
+    livemode: bool = fields.BooleanField()
+    amount_minor: int = fields.BigIntField()
+    currency: str = fields.CharField(max_length=3)
+    status: RefundStatus = fields.CharEnumField(
+        RefundStatus, max_length=32, description="Stripe's status", default=RefundStatus.INITIATED
+    )
+    reason: RefundReason = fields.CharEnumField(RefundReason, max_length=32, description="why")
+    note: str | None = fields.CharField(max_length=1000, null=True)
+    failure_reason: str | None = fields.CharField(max_length=255, null=True)
+    requested_by: dict[str, Any] = fields.JSONField(default=dict)
+    stripe_refund_id: str | None = fields.CharField(max_length=255, null=True)
+    metadata: dict[str, str] = fields.JSONField(default=dict)
+    created_at: datetime = fields.DatetimeField(auto_now_add=True)
+    updated_at: datetime = fields.DatetimeField(auto_now=True)
+
+    class Meta:
+        table = "refund"
+        indexes = (Index(fields=("payment_id", "created_at")), Index(fields=("created_at", "id")))
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    def facts(self) -> dict[str, Any]:
+        """The figures that an audit event keeps of the refund."""
+        return {
+            "refund_id": str(self.id),
+            "refund_status": self.status.value,
+            "refund_minor": self.amount_minor,
+            "stripe_refund_id": self.stripe_refund_id,
+        }

@@ -1,0 +1,43 @@
+"""The inbox: every event that Stripe sent us, once, kept before anything is done with it."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tortoise import fields
+from tortoise.indexes import Index
+from tortoise.models import Model
+
+from domain.ids import new_id
+from domain.states import WebhookState
+
+
+class WebhookEvent(Model):
+    """An event of Stripe's, without its secrets, and how far we are with it.
+
+    `due` and `attempt` are as in `Operation`. `subject` is what events are kept in order by: Stripe's payment intent
+    id, or the object's own id when there is none.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    stripe_event_id: str = fields.CharField(max_length=255)
+    livemode: bool = fields.BooleanField()
+    account: str | None = fields.CharField(max_length=255, null=True)
+    api_version: str | None = fields.CharField(max_length=64, null=True)
+    type: str = fields.CharField(max_length=128)
+    subject: str = fields.CharField(max_length=255)
+    payload: dict[str, Any] = fields.JSONField()
+    state: WebhookState = fields.CharEnumField(
+        WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED
+    )
+    attempt: int = fields.IntField(default=0)
+    due: datetime | None = fields.DatetimeField(null=True)
+    last_error: str | None = fields.CharField(max_length=255, null=True)
+    stripe_created_at: datetime = fields.DatetimeField()
+    received_at: datetime = fields.DatetimeField(auto_now_add=True)
+    processed_at: datetime | None = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "webhook_event"
+        unique_together = (("stripe_event_id", "livemode"),)
+        indexes = (Index(fields=("state", "received_at", "id")), Index(fields=("subject", "stripe_created_at")))

@@ -1,0 +1,179 @@
+"""The provider: the calls that we make to Stripe, each with our own idempotency key, each failure classified."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import httpx
+import stripe
+
+from provider.events import StripeEvent, event_from
+from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
+from provider.failures import Outcome, ProviderFailure, classify
+from provider.translate import dispute_from, payment_from, refund_from
+from provider.transport import HttpxTransport
+
+T = TypeVar("T")
+Params = Mapping[str, Any]
+
+EXPAND_PAYMENT = ["latest_charge", "payment_method"]
+PAGE = 100  # Stripe's largest page
+LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
+
+
+class Provider:
+    """Stripe, as this application knows it. Build it inside the running loop, close it with `close`.
+
+    Every method raises `ProviderFailure` and nothing else of Stripe's. `transport` replaces the network (the offline
+    Stripe); `before_request` runs before each request.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret_key: str,
+        livemode: bool,
+        timeout_seconds: float = 20.0,
+        api_base: str | None = None,
+        account: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        before_request: Callable[[], None] = lambda: None,
+    ) -> None:
+        stripe.enable_telemetry = False  # it would write a file under $HOME
+        self.livemode = livemode
+        self.account = account
+        self._http = HttpxTransport(
+            timeout_seconds=timeout_seconds, before_request=before_request, transport=transport
+        )
+        client = stripe.StripeClient(
+            secret_key,
+            base_addresses={"api": api_base} if api_base else {},
+            max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
+            http_client=self._http,
+        )
+        self._v1 = client.v1
+
+    async def close(self) -> None:
+        await self._http.close_async()
+
+    # -- payments ------------------------------------------------------------------------------------------------
+
+    async def create_payment(self, params: Params, *, key: str) -> ProviderPayment:
+        """Create an intent, unconfirmed: no money moves."""
+        return await self._payment(
+            self._v1.payment_intents.create_async(cast(Any, _expanding(params)), {"idempotency_key": key})
+        )
+
+    async def confirm_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+        """Ask for the money. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
+        return await self._payment(
+            self._v1.payment_intents.confirm_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+        )
+
+    async def capture_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+        """Take money that is held."""
+        return await self._payment(
+            self._v1.payment_intents.capture_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+        )
+
+    async def cancel_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+        """Give up an intent and release what it holds."""
+        return await self._payment(
+            self._v1.payment_intents.cancel_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+        )
+
+    async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
+        """The intent as it stands now."""
+        return await self._payment(
+            self._v1.payment_intents.retrieve_async(intent_id, cast(Any, {"expand": EXPAND_PAYMENT}))
+        )
+
+    async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
+        """The intent that carries this metadata, by listing: lists are read-after-write at Stripe, search is not.
+
+        Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
+        """
+        params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
+        async for item in self._pages(self._v1.payment_intents.list_async, params):
+            found = item.get("metadata") or {}
+            if all(found.get(name) == value for name, value in metadata.items()):
+                return await self.retrieve_payment(str(item["id"]))
+        return None
+
+    # -- refunds and disputes --------------------------------------------------------------------------------------
+
+    async def create_refund(self, params: Params, *, key: str) -> ProviderRefund:
+        """Give money back."""
+        return await self._refund(self._v1.refunds.create_async(cast(Any, dict(params)), {"idempotency_key": key}))
+
+    async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
+        """The refund as it stands now."""
+        return await self._refund(self._v1.refunds.retrieve_async(refund_id))
+
+    async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
+        """Every refund of an intent, newest first, whoever made it."""
+        params = {"payment_intent": intent_id, "limit": PAGE}
+        return [refund_from(item) async for item in self._pages(self._v1.refunds.list_async, params)]
+
+    async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
+        """Every dispute of an intent."""
+        params = {"payment_intent": intent_id, "limit": PAGE}
+        return [dispute_from(item) async for item in self._pages(self._v1.disputes.list_async, params)]
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    async def list_events(self, *, created_since: datetime) -> list[StripeEvent]:
+        """Events since a moment (Stripe keeps 30 days), oldest first."""
+        params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
+        events = [event_from(item) async for item in self._pages(self._v1.events.list_async, params)]
+        return events[::-1]
+
+    # -- below the fence -----------------------------------------------------------------------------------------------
+
+    async def _payment(self, call: Awaitable[stripe.StripeObject]) -> ProviderPayment:
+        answer, request_id = await _ask(call)
+        return _translated(lambda: payment_from(answer, request_id=request_id), request_id)
+
+    async def _refund(self, call: Awaitable[stripe.StripeObject]) -> ProviderRefund:
+        answer, request_id = await _ask(call)
+        return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
+
+    async def _pages(
+        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any]
+    ) -> AsyncIterator[dict[str, Any]]:
+        for _ in range(LOOKUP_PAGES):
+            page, request_id = await _ask(list_page(params))
+            items = page.get("data")
+            if not isinstance(items, list):
+                raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
+            for item in items:
+                yield item
+            if not page.get("has_more") or not items:
+                return
+            params = {**params, "starting_after": items[-1]["id"]}
+        raise ProviderFailure(Outcome.UNKNOWN, code="list_too_long")
+
+
+def _expanding(params: Params) -> dict[str, Any]:
+    return {**params, "expand": EXPAND_PAYMENT}
+
+
+async def _ask(call: Awaitable[Any]) -> tuple[dict[str, Any], str | None]:
+    """Await one call of the library and give plain data, or a classified failure without Stripe's body in its trace."""
+    try:
+        answer = await call
+    except stripe.StripeError as error:
+        failure = classify(error)
+    else:
+        response = answer.last_response
+        return answer.to_dict(), response.request_id if response is not None else None
+    raise failure
+
+
+def _translated(build: Callable[[], T], request_id: str | None) -> T:
+    """A 200 that is not the object we asked for says nothing about money: UNKNOWN."""
+    try:
+        return build()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        pass
+    raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code="unreadable_answer", request_id=request_id)

@@ -1,0 +1,100 @@
+"""Every way in which Stripe can fail us, sorted by the only question that matters: did it happen?"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import stripe
+
+from domain.errors import CardDeclined
+from domain.states import ProviderEffect
+from provider.facts import ProviderPayment
+from provider.translate import decline_from, payment_from
+
+
+class Outcome(StrEnum):
+    """What a failed call says about money."""
+
+    DECLINED = "DECLINED"  # 402: the card said no, or wants the payer to authenticate
+    REJECTED = "REJECTED"  # a definite 4xx: it did not happen, and will not
+    UNKNOWN = "UNKNOWN"  # nobody knows: timeout, reset, 5xx, 409, lock timeout, unreadable answer
+    THROTTLED = "THROTTLED"  # 429: not executed, try later
+    UNREACHABLE = "UNREACHABLE"  # no connection was made: nothing was sent
+    MISCONFIGURED = "MISCONFIGURED"  # 401, 403: our key or our account
+
+
+NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
+DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderFailure(Exception):
+    """A call to Stripe that did not give an answer we can use.
+
+    Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own, safe to log; `payment`
+    is the intent that came with the error, when one did.
+    """
+
+    outcome: Outcome
+    http_status: int | None = None
+    code: str | None = None
+    param: str | None = None
+    request_id: str | None = None
+    decline: CardDeclined | None = None
+    payment: ProviderPayment | None = field(default=None, repr=False)
+
+    def __str__(self) -> str:
+        return f"Stripe: {self.outcome.value} (status {self.http_status}, code {self.code}, param {self.param})"
+
+    @property
+    def effect(self) -> ProviderEffect:
+        return ProviderEffect.UNKNOWN if self.outcome is Outcome.UNKNOWN else ProviderEffect.NONE
+
+    @property
+    def is_server_error(self) -> bool:
+        """A 5xx that Stripe may keep replaying under this idempotency key."""
+        return self.http_status is not None and self.http_status >= 500
+
+
+class NothingSent(stripe.APIConnectionError):
+    """The connection could not be opened, so no byte of the request left us."""
+
+
+def classify(error: stripe.StripeError) -> ProviderFailure:
+    """Say what this error means for money; when in doubt, UNKNOWN."""
+    status = error.http_status
+    if isinstance(error, NothingSent):
+        return ProviderFailure(Outcome.UNREACHABLE)
+    body = error.json_body if isinstance(error.json_body, dict) else {}
+    detail = body.get("error")
+    if not isinstance(detail, dict):
+        detail = {}
+    code, param = _text(detail.get("code")), _text(detail.get("param"))
+    intent = detail.get("payment_intent")
+    payment = payment_from(intent) if isinstance(intent, dict) and intent.get("object") == "payment_intent" else None
+    decline: CardDeclined | None = None
+    match status:
+        case 402:
+            outcome, decline = Outcome.DECLINED, decline_from(detail)
+        case 401 | 403:
+            outcome = Outcome.MISCONFIGURED
+        case 429:
+            outcome = Outcome.UNKNOWN if code == "lock_timeout" else Outcome.THROTTLED
+        case 400 if code == "rate_limit":
+            outcome = Outcome.THROTTLED
+        case 400 | 404 | 405 | 410 | 413 | 415 | 422:
+            outcome = Outcome.REJECTED if detail else Outcome.UNKNOWN
+        case _:  # no answer, 409, 5xx, an unreadable 200, or something Stripe invents tomorrow
+            outcome = Outcome.UNKNOWN
+    return ProviderFailure(
+        outcome=outcome,
+        http_status=status,
+        code=code,
+        param=param,
+        request_id=_text(error.request_id),
+        decline=decline,
+        payment=payment,
+    )
+
+
+def _text(value: object) -> str | None:
+    return value[:255] if isinstance(value, str) else None

@@ -1,0 +1,180 @@
+"""Stripe's objects, as plain dicts, into our facts. An unknown status is `UNKNOWN`, never a crash."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from domain.errors import CardDeclined, ErrorCode
+from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus, RetryAdvice
+from provider.facts import Actionable, ProviderDispute, ProviderPayment, ProviderRefund
+
+Json = dict[str, Any]
+
+PAYMENT_STATUS = {
+    "requires_payment_method": PaymentStatus.REQUIRES_PAYMENT_METHOD,
+    "requires_confirmation": PaymentStatus.REQUIRES_CONFIRMATION,
+    "requires_action": PaymentStatus.REQUIRES_ACTION,
+    "processing": PaymentStatus.PROCESSING,
+    "requires_capture": PaymentStatus.REQUIRES_CAPTURE,
+    "succeeded": PaymentStatus.SUCCEEDED,
+    "canceled": PaymentStatus.CANCELED,
+}
+REFUND_STATUS = {
+    "pending": RefundStatus.PENDING,
+    "requires_action": RefundStatus.REQUIRES_ACTION,
+    "succeeded": RefundStatus.SUCCEEDED,
+    "failed": RefundStatus.FAILED,
+    "canceled": RefundStatus.CANCELED,
+}
+REFUND_REASON = {
+    "duplicate": RefundReason.DUPLICATE,
+    "fraudulent": RefundReason.FRAUDULENT,
+    "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
+}
+NO_LONGER_DISPUTED = frozenset({"won", "warning_closed", "prevented"})
+
+# docs.stripe.com/declines/codes: what the buyer may do about it. Everything else: another method.
+RETRY_LATER = frozenset(
+    {"processing_error", "issuer_not_available", "try_again_later", "reenter_transaction", "approve_with_id"}
+)
+NEVER_RETRY = frozenset(
+    {"fraudulent", "lost_card", "stolen_card", "pickup_card", "merchant_blacklist", "restricted_card"}
+)
+CUSTOMER_MESSAGES = {
+    "insufficient_funds": "The card has insufficient funds. Please use another card.",
+    "expired_card": "The card has expired. Please use another card.",
+    "incorrect_cvc": "The card's security code is incorrect. Please check it and try again.",
+    "processing_error": "The bank could not process the card. Please try again in a moment.",
+    "authentication_required": "Your bank asks you to confirm this payment.",
+}
+
+
+def payment_from(intent: Json, *, request_id: str | None = None) -> ProviderPayment:
+    """A PaymentIntent as we see it. Raises KeyError or TypeError if it is not one (the caller calls that UNKNOWN)."""
+    charge = intent.get("latest_charge")
+    expanded: Json = charge if isinstance(charge, dict) else {}
+    status = PAYMENT_STATUS.get(intent["status"], PaymentStatus.UNKNOWN)
+    error = intent.get("last_payment_error")
+    return ProviderPayment(
+        id=intent["id"],
+        status=status,
+        livemode=bool(intent["livemode"]),
+        currency=intent["currency"].upper(),
+        amount_minor=int(intent["amount"]),
+        capturable_minor=int(intent.get("amount_capturable") or 0),
+        captured_minor=int(intent.get("amount_received") or 0),
+        capture_method=CaptureMethod.MANUAL if intent.get("capture_method") == "manual" else CaptureMethod.AUTOMATIC,
+        created_at=moment(intent["created"]),
+        charge_id=expanded.get("id") or (charge if isinstance(charge, str) else None),
+        disputed=bool(expanded.get("disputed")),
+        next_action=_next_action(intent.get("next_action")),
+        last_error=decline_from(error) if isinstance(error, dict) else None,
+        method=_method(expanded, intent.get("payment_method")),
+        metadata=_metadata(intent),
+        client_secret=intent.get("client_secret"),
+        request_id=request_id,
+    )
+
+
+def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefund:
+    """A Refund as we see it. Raises KeyError or TypeError if it is not one."""
+    intent = refund.get("payment_intent")
+    return ProviderRefund(
+        id=refund["id"],
+        status=REFUND_STATUS.get(refund["status"], RefundStatus.UNKNOWN),
+        currency=refund["currency"].upper(),
+        amount_minor=int(refund["amount"]),
+        payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+        reason=REFUND_REASON.get(refund.get("reason") or "", RefundReason.OTHER),
+        created_at=moment(refund["created"]),
+        failure_reason=refund.get("failure_reason"),
+        metadata=_metadata(refund),
+        request_id=request_id,
+    )
+
+
+def dispute_from(dispute: Json) -> ProviderDispute:
+    """A Dispute as we see it."""
+    intent = dispute.get("payment_intent")
+    return ProviderDispute(
+        id=dispute["id"],
+        payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+        amount_minor=int(dispute["amount"]),
+        currency=dispute["currency"].upper(),
+        is_open_or_lost=dispute["status"] not in NO_LONGER_DISPUTED,
+    )
+
+
+def decline_from(error: Json) -> CardDeclined:
+    """A card error as we tell it: Stripe's codes, and a sentence that a buyer may read."""
+    reason = error.get("decline_code") or error.get("code") or "card_declined"
+    if error.get("code") in ("authentication_required", "payment_intent_authentication_failure"):
+        reason = "authentication_required"
+    return CardDeclined(
+        decline_code=error.get("decline_code") or error.get("code"),
+        advice_code=error.get("advice_code"),
+        network_decline_code=error.get("network_decline_code"),
+        customer_message=CUSTOMER_MESSAGES.get(reason, "The card was declined. Please use another payment method."),
+        retry=_retry_advice(reason, error.get("advice_code")),
+        code=_decline_error_code(reason),
+    )
+
+
+def _decline_error_code(reason: str) -> ErrorCode:
+    return ErrorCode.AUTHENTICATION_REQUIRED if reason == "authentication_required" else ErrorCode.CARD_DECLINED
+
+
+def _retry_advice(reason: str, advice: str | None) -> RetryAdvice:
+    if reason == "authentication_required":
+        return RetryAdvice.REAUTHENTICATE_ON_SESSION
+    if advice == "do_not_try_again" or reason in NEVER_RETRY:
+        return RetryAdvice.DO_NOT_RETRY
+    if advice == "try_again_later" or reason in RETRY_LATER:
+        return RetryAdvice.RETRY_SAME_METHOD_LATER
+    return RetryAdvice.USE_ANOTHER_METHOD
+
+
+def _next_action(action: Json | None) -> Actionable | None:
+    if not action:
+        return None
+    kind = str(action.get("type", ""))
+    detail = action.get(kind)
+    detail = detail if isinstance(detail, dict) else {}
+    expires = detail.get("expires_at") or detail.get("expires_after")
+    return Actionable(
+        type=kind,
+        redirect_url=detail.get("url") or detail.get("hosted_voucher_url") or detail.get("stripe_js"),
+        expires_at=moment(expires) if isinstance(expires, int) else None,
+    )
+
+
+def _method(charge: Json, method: object) -> dict[str, Any] | None:
+    """What a receipt shows of the method. Never a number, a fingerprint or a billing address."""
+    details = charge.get("payment_method_details")
+    if not isinstance(details, dict):
+        details = method if isinstance(method, dict) else None
+    if details is None:
+        return None
+    kind = str(details.get("type", "unknown"))
+    card = details.get("card")
+    if kind != "card" or not isinstance(card, dict):
+        return {"type": kind, "label": kind.replace("_", " ")}
+    wallet = card.get("wallet")
+    return {
+        "type": "card",
+        "brand": card.get("brand") or "unknown",
+        "last4": card.get("last4") or "",
+        "exp_month": int(card.get("exp_month") or 0),
+        "exp_year": int(card.get("exp_year") or 0),
+        "funding": card.get("funding"),
+        "country": card.get("country"),
+        "wallet": wallet.get("type") if isinstance(wallet, dict) else None,
+    }
+
+
+def _metadata(thing: Json) -> dict[str, str]:
+    metadata = thing.get("metadata")
+    return {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def moment(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

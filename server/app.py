@@ -1,0 +1,184 @@
+"""COMPOSES: the application, from settings to routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+from fastapi import FastAPI, Request, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from domain.caller import Caller
+from domain.caller import Scope as Permission
+from models import database
+from models.sql import rows
+from resolvers.context import Asking
+from sandbox import Sandbox
+from schema import print_sdl, schema
+from server import graphql_http
+from server.callers import Callers
+from server.graphql_http import GraphQLEndpoint
+from server.guards import guard
+from server.health import healthz, readyz
+from server.log import configure_logging
+from server.offline import offline_stripe
+from server.parts import Parts, database_url, jwt_secret, open_parts, webhook_secrets
+from services.inbox import Endpoint
+from services.janitor import worker_lag_seconds
+from settings import Settings
+from webhooks.handlers import HANDLED
+from webhooks.routes import MAX_BODY_BYTES, PATH, webhook_router
+
+VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
+MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
+
+
+class MigrationsPending(RuntimeError):
+    """The database lacks migrations that this code needs."""
+
+
+def from_environment() -> ASGIApp:
+    """The application of `python -m cli serve`, one for each process."""
+    settings = Settings.load()
+    configure_logging(json=settings.log_format == "json")
+    return guarded(create_app(settings, run_worker=False), settings)
+
+
+def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
+    """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
+    return guard(
+        app,
+        allowed_origins=settings.allowed_origins,
+        https_only=settings.environment == "production",
+        max_body_bytes=MAX_BODY_BYTES,
+    )
+
+
+def create_app(
+    settings: Settings,
+    *,
+    run_worker: bool,
+    own_port: int | None = None,
+    sandbox: Sandbox | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> FastAPI:
+    """The whole application, still without its guards. `run_worker` runs the worker in this process as well.
+
+    With no Stripe key the offline Stripe answers in this process: `sandbox`, or one with its state under the state
+    folder that sends its webhooks to `own_port`. `transport` replaces the network to Stripe.
+    """
+    webhook_url = f"http://127.0.0.1:{own_port}{PATH}" if own_port else None
+    if sandbox is None and transport is None:
+        sandbox = offline_stripe(settings, webhook_url=webhook_url)
+    callers = Callers(
+        secret=jwt_secret(settings),
+        jwks_url=settings.auth_jwks_url,
+        issuer=settings.auth_issuer,
+        audience=settings.auth_audience,
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(settings, sandbox=sandbox, transport=transport) as parts:
+            if missing := await database.pending_migrations():
+                raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
+            app.state.parts = parts
+            async with _background(parts, run_worker=run_worker, own_port=own_port):
+                yield
+                await endpoint.drain()
+
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+
+    def context(asking: graphql_http.Asking) -> Asking:
+        parts: Parts = app.state.parts
+        return Asking.for_request(
+            caller=asking.caller,
+            request_id=asking.request_id,
+            driver=parts.driver,
+            currencies=settings.currencies,
+            sign_view_token=lambda order_id: _view_token(callers, order_id),
+        )
+
+    endpoint = GraphQLEndpoint(
+        schema,
+        authenticate=callers.authenticate,
+        context_factory=context,
+        may_introspect=lambda caller: settings.environment != "production" or _explores(caller),
+    )
+    app.router.routes.append(Route("/graphql", endpoint))
+    app.include_router(
+        webhook_router(
+            secrets=webhook_secrets(settings),
+            endpoint=Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED),
+        )
+    )
+    app.add_route("/healthz", healthz)
+    app.add_route(
+        "/readyz", readyz({"database": _database_answers, "migrations": _migrations_done, "worker": _worker_keeps_up})
+    )
+    app.add_route("/schema.graphql", _sdl)
+    if sandbox is not None:
+        app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
+    return app
+
+
+@asynccontextmanager
+async def _background(parts: Parts, *, run_worker: bool, own_port: int | None) -> AsyncIterator[None]:
+    """The worker and the offline Stripe's deliveries, for as long as the application serves."""
+    tasks: list[asyncio.Task[None]] = []
+    if run_worker:
+        tasks.append(asyncio.create_task(parts.worker.run()))
+    delivering: asyncio.Task[None] | None = None
+    if parts.sandbox is not None and own_port is not None:
+        delivering = asyncio.create_task(parts.sandbox.run())
+    try:
+        yield
+    finally:
+        parts.worker.stop()
+        await asyncio.gather(*tasks)
+        if delivering is not None:
+            delivering.cancel()
+            await asyncio.gather(delivering, return_exceptions=True)
+        if parts.sandbox is not None:
+            await parts.sandbox.close()
+
+
+def _explores(caller: Caller | None) -> bool:
+    return caller is not None and caller.can(Permission("explorer"))
+
+
+def _view_token(callers: Callers, order_id: UUID) -> str:
+    return callers.sign_view_token(order_id, VIEW_TOKEN_LIFE)
+
+
+async def _database_answers() -> None:
+    await rows("SELECT 1")
+
+
+async def _migrations_done() -> None:
+    if missing := await database.pending_migrations():
+        raise MigrationsPending(", ".join(missing))
+
+
+async def _worker_keeps_up() -> dict[str, float]:
+    lag = await worker_lag_seconds()
+    if lag > MAX_LAG_SECONDS:
+        raise RuntimeError(f"the oldest piece of work has waited {lag:.0f} s")
+    return {"lagSeconds": round(lag, 1)}
+
+
+async def _sdl(_: Request) -> Response:
+    return Response(print_sdl(), media_type="text/plain")
+
+
+class _Sandboxed:
+    """Lets the offline Stripe see its own full path: its pages live under /_sandbox."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app({**scope, "root_path": ""}, receive, send)

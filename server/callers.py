@@ -1,0 +1,278 @@
+"""Who asks: a JWT bearer token becomes a `Caller`, or the request is refused without saying why.
+
+Two kinds of token exist. An access token carries a subject and scopes; it is signed with the shared secret
+(HS256) or by an identity provider whose keys are published (JWKS). A view token is ours alone: it lives
+minutes, names one order and gives nothing but the sight of it.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+import jwt
+import structlog
+
+from domain.caller import Caller, Scope
+from domain.errors import DomainError
+from domain.text import clean_text
+
+log = structlog.stdlib.get_logger("server.callers")
+
+SHARED_ALGORITHM: Final = "HS256"
+PUBLISHED_ALGORITHMS: Final = (
+    "RS256",
+    "ES256",
+    "EdDSA",
+)  # Pinned: never what the token's own header asks for.
+LEEWAY_SECONDS: Final = 30  # Clocks of two hosts differ by this much without anyone noticing.
+MAX_TOKEN: Final = 8_192
+MAX_SUBJECT: Final = 255
+SHORTEST_SECRET: Final = 32  # Bytes; RFC 7518, 3.2: an HS256 key is at least as long as its hash.
+KEYS_FRESH_SECONDS: Final = 300.0
+KEYS_STALE_SECONDS: Final = 3_600.0
+KEYS_RETRY_SECONDS: Final = 5.0  # After a failed fetch, so that an outage is not multiplied by every request.
+VIEW_TYPE: Final = "view+jwt"
+VIEW_PREFIX: Final = "view:"
+
+
+class Unauthenticated(Exception):
+    """The token was refused. It says nothing about why: the reason would help only an attacker."""
+
+    def __init__(self) -> None:
+        super().__init__("The bearer token is not valid.")
+
+
+class KeysUnavailable(Exception):
+    """The identity provider's keys cannot be fetched, so nobody can be told valid from invalid."""
+
+
+class Callers:
+    """Turns Authorization headers into callers and signs view tokens.
+
+    Needs `secret` or `jwks_url`, or both. View tokens are signed with a key derived from `view_secret`, by
+    default from `secret`; every process must hold the same one. Raises ValueError for a missing or short
+    secret.
+    """
+
+    def __init__(
+        self,
+        *,
+        secret: str | None = None,
+        jwks_url: str | None = None,
+        issuer: str | None = None,
+        audience: str | None = None,
+        view_secret: str | None = None,
+    ) -> None:
+        if secret is None and jwks_url is None:
+            raise ValueError("Set AUTH_JWT_SECRET or AUTH_JWKS_URL: without one, nobody can sign in.")
+        for given in (secret, view_secret):
+            if given is not None:
+                check_secret(given)
+        self._secret = secret
+        self._keys = PublishedKeys(jwks_url) if jwks_url else None
+        self._issuer = issuer
+        self._audience = audience
+        basis = view_secret or secret
+        self._view_key = None if basis is None else _view_key(basis)
+
+    async def authenticate(self, authorization: str | None) -> Caller | None:
+        """The caller of this Authorization header; None for no header, which means anonymous.
+
+        Raises Unauthenticated for anything but one valid bearer token, KeysUnavailable when it cannot be
+        checked.
+        """
+        if authorization is None:
+            return None
+        token = _bearer(authorization)
+        try:
+            header = jwt.get_unverified_header(token)
+            if header.get("typ") == VIEW_TYPE:
+                return self._view_caller(token)
+            return _caller(await self._access_claims(token, header))
+        except (jwt.PyJWTError, DomainError, ValueError, TypeError, OverflowError, RecursionError):
+            # PyJWT answers most malformed tokens with its own errors, but not all (surrogates, huge numbers).
+            raise Unauthenticated from None
+
+    def sign_view_token(self, order_id: UUID, ttl: timedelta) -> str:
+        """A token that shows one order until `ttl` has passed, and gives nothing else.
+
+        Raises RuntimeError when no shared secret is configured.
+        """
+        if self._view_key is None:
+            raise RuntimeError("View tokens need AUTH_JWT_SECRET.")
+        claims = {"view_order": str(order_id), "exp": datetime.now(UTC) + ttl}
+        return jwt.encode(claims, self._view_key, algorithm=SHARED_ALGORITHM, headers={"typ": VIEW_TYPE})
+
+    def _view_caller(self, token: str) -> Caller:
+        if self._view_key is None:
+            raise Unauthenticated
+        claims = jwt.decode(
+            token,
+            self._view_key,
+            algorithms=[SHARED_ALGORITHM],
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "view_order"]},
+        )
+        order = claims["view_order"]
+        if not isinstance(order, str):
+            raise Unauthenticated
+        order_id = UUID(order)
+        return Caller(
+            subject=f"{VIEW_PREFIX}{order_id}",
+            scopes=frozenset(),
+            expires_at=_expiry(claims),
+            order_id=order_id,
+        )
+
+    async def _access_claims(self, token: str, header: Mapping[str, object]) -> Mapping[str, object]:
+        key: str | jwt.PyJWK
+        if self._secret is not None and header.get("alg") == SHARED_ALGORITHM:
+            key, algorithms = self._secret, [SHARED_ALGORITHM]
+        elif self._keys is not None and header.get("alg") in PUBLISHED_ALGORITHMS:
+            key, algorithms = await self._keys.find(header.get("kid")), list(PUBLISHED_ALGORITHMS)
+        else:
+            raise Unauthenticated
+        return jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=LEEWAY_SECONDS,
+            options={
+                "require": ["exp", "sub"],
+                "verify_aud": self._audience is not None,
+                "verify_iss": self._issuer is not None,
+            },
+        )
+
+
+class PublishedKeys:
+    """The signing keys of an identity provider, fetched in a thread and kept for five minutes.
+
+    An unknown key id may fetch again, but PyJWT's own cooldown and ours keep strangers from turning that into
+    load.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = jwt.PyJWKClient(url, timeout=5, lifespan=KEYS_FRESH_SECONDS)
+        self._found: dict[str, tuple[jwt.PyJWK, float]] = {}
+        self._retry_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def find(self, kid: object) -> jwt.PyJWK:
+        """The key with this id.
+
+        Raises Unauthenticated when the provider has none, KeysUnavailable when it is away.
+        """
+        if not isinstance(kid, str) or not 0 < len(kid) <= 255:
+            raise Unauthenticated
+        known = self._found.get(kid)
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        async with self._lock:
+            if self._retry_at > time.monotonic():
+                return _stale(known)
+            try:
+                key = await asyncio.to_thread(self._client.get_signing_key, kid)
+            except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, OSError, ValueError) as error:
+                self._retry_at = time.monotonic() + KEYS_RETRY_SECONDS
+                log.error("callers.keys_unavailable", cause=type(error).__name__)
+                return _stale(known)
+            except jwt.PyJWTError:
+                raise Unauthenticated from None
+        if len(self._found) >= 64:
+            self._found.clear()
+        self._found[kid] = (key, time.monotonic() + KEYS_FRESH_SECONDS)
+        return key
+
+
+def _stale(known: tuple[jwt.PyJWK, float] | None) -> jwt.PyJWK:
+    """A key seen before, for an hour in which its provider is away: callers here keep coming in."""
+    if known is None or known[1] + KEYS_STALE_SECONDS < time.monotonic():
+        raise KeysUnavailable
+    return known[0]
+
+
+def sign_token(
+    secret: str,
+    subject: str,
+    scopes: Iterable[Scope],
+    ttl: timedelta,
+    issuer: str | None = None,
+    audience: str | None = None,
+) -> str:
+    """An access token for `subject` with `scopes`, valid for `ttl`.
+
+    Raises ValueError for a short secret or a subject that `authenticate` would refuse.
+    """
+    check_secret(secret)
+    try:
+        _subject(subject)
+    except (Unauthenticated, DomainError):
+        raise ValueError("The subject must be 1 to 255 plain characters without spaces around it.") from None
+    now = datetime.now(UTC)
+    claims: dict[str, object] = {
+        "sub": subject,
+        "scope": " ".join(sorted(scope.value for scope in scopes)),
+        "iat": now,
+        "exp": now + ttl,
+    }
+    if issuer is not None:
+        claims["iss"] = issuer
+    if audience is not None:
+        claims["aud"] = audience
+    return jwt.encode(claims, secret, algorithm=SHARED_ALGORITHM)
+
+
+def check_secret(secret: str) -> None:
+    """Raise ValueError unless the secret is long enough for HS256. The message never holds the secret."""
+    if len(secret.encode()) < SHORTEST_SECRET:
+        raise ValueError(f"AUTH_JWT_SECRET must be at least {SHORTEST_SECRET} bytes long.")
+
+
+def _bearer(authorization: str) -> str:
+    scheme, _, token = authorization.partition(" ")
+    token = token.strip(" ")
+    if (
+        scheme.lower() != "bearer"
+        or not token
+        or " " in token
+        or len(token) > MAX_TOKEN
+        or not token.isascii()
+    ):
+        raise Unauthenticated
+    return token
+
+
+def _caller(claims: Mapping[str, object]) -> Caller:
+    granted = claims.get("scope")
+    words = granted.split(" ") if isinstance(granted, str) else []
+    scopes = frozenset(scope for scope in Scope if scope.value in words)
+    return Caller(subject=_subject(claims["sub"]), scopes=scopes, expires_at=_expiry(claims))
+
+
+def _subject(value: object) -> str:
+    """The subject when it is a clean text, never one that a view token would have."""
+    if not isinstance(value, str) or not value or value != value.strip() or value.startswith(VIEW_PREFIX):
+        raise Unauthenticated
+    if clean_text(value, path=("sub",), max_length=MAX_SUBJECT) != value:
+        raise Unauthenticated
+    return value
+
+
+def _expiry(claims: Mapping[str, object]) -> datetime:
+    expiry = claims["exp"]
+    if not isinstance(expiry, (int, float)):
+        raise Unauthenticated
+    return datetime.fromtimestamp(expiry, UTC)
+
+
+def _view_key(secret: str) -> bytes:
+    """A key of its own for view tokens: a view token can never pass as an access token, nor the reverse."""
+    return hmac.new(secret.encode(), b"paygraph view token 1", hashlib.sha256).digest()

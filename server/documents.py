@@ -1,0 +1,207 @@
+"""From query text to an operation that may run: scanned, parsed, measured, validated, and kept."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    StringValueNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from domain.cards import contains_card_number
+from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
+from server.limits import (
+    LimitBroken,
+    Limits,
+    Measure,
+    Meter,
+    check_cost,
+    check_one_mutation,
+    check_shape,
+    check_written,
+)
+
+RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+MAX_VALIDATION_ERRORS: Final = 5
+CACHED_CHARACTERS: Final = 64 * 1024  # A parsed document weighs two hundred times its text: about 14 MB.
+LONGEST_CACHED: Final = 16 * 1024
+MEASURES_KEPT: Final = 16
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A valid document with what was already measured of it."""
+
+    query: str
+    document: DocumentNode
+    operations: tuple[OperationDefinitionNode, ...]
+    measures: dict[tuple[object, ...], Measure] = field(default_factory=dict)
+    sized_by: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
+
+
+class Documents:
+    """The documents of one schema, within limits; a bounded cache of those that proved valid."""
+
+    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+        self._schema = schema
+        self._limits = limits
+        self._cache: OrderedDict[str, Prepared] = OrderedDict()
+        self._cached_characters = 0
+
+    def prepare(
+        self, query: str, operation_name: str | None, variables: Mapping[str, object], *, may_introspect: bool
+    ) -> tuple[DocumentNode, OperationDefinitionNode]:
+        """The document and the one operation to run.
+
+        Raises RequestRefused for everything that must not run.
+        """
+        prepared = self._cache.get(query)
+        fresh = prepared is None
+        if prepared is None:
+            prepared = self._parse(query)
+        else:
+            self._cache.move_to_end(query)
+        operation = _choose(prepared.operations, operation_name)
+        try:
+            if fresh:
+                check_written(prepared.document, self._limits)
+            measure = self._measure(prepared, operation, variables)
+            check_shape(measure, self._limits)
+            if fresh:
+                self._validate(prepared.document)
+                self._keep(prepared)
+            if measure.introspects and not may_introspect:
+                raise LimitBroken("INTROSPECTION_DISABLED", "Introspection is not allowed for this caller.")
+            if operation.operation is OperationType.MUTATION:
+                check_one_mutation(operation, prepared.document)
+            check_cost(measure, self._limits)
+        except LimitBroken as broken:
+            raise _limit_refusal(broken) from None
+        return prepared.document, operation
+
+    def _parse(self, query: str) -> Prepared:
+        if contains_card_number(query):
+            raise sensitive_data()
+        limits = self._limits
+        try:
+            document = parse(
+                query,
+                max_lexical_tokens=limits.tokens,
+                max_comments=limits.comments,
+                max_source_length=limits.body_bytes,
+            )
+        except GraphQLError as error:
+            raise RequestRefused(
+                document_problems([error], Code.GRAPHQL_PARSE_FAILED), status=400, json_status=200
+            ) from None
+        if "\\" in query and _escapes_hide_card_number(document):
+            raise sensitive_data()
+        operations = tuple(
+            definition
+            for definition in document.definitions
+            if isinstance(definition, OperationDefinitionNode)
+        )
+        return Prepared(query, document, operations)
+
+    def _measure(
+        self, prepared: Prepared, operation: OperationDefinitionNode, variables: Mapping[str, object]
+    ) -> Measure:
+        name = operation.name.value if operation.name else None
+        sized_by = prepared.sized_by.get(name)
+        if sized_by is not None:
+            key = _measure_key(name, sized_by, variables)
+            if key in prepared.measures:
+                return prepared.measures[key]
+        meter = Meter(self._schema, prepared.document, operation, self._limits, variables)
+        measure = meter.measure()
+        sized_by = prepared.sized_by[name] = tuple(sorted(meter.sized_by))
+        if len(prepared.measures) >= MEASURES_KEPT:
+            prepared.measures.clear()
+        prepared.measures[_measure_key(name, sized_by, variables)] = measure
+        return measure
+
+    def _validate(self, document: DocumentNode) -> None:
+        errors = validate(
+            self._schema, document, RULES, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=True
+        )
+        if errors:
+            raise RequestRefused(
+                document_problems(errors, Code.GRAPHQL_VALIDATION_FAILED), status=400, json_status=200
+            )
+
+    def _keep(self, prepared: Prepared) -> None:
+        if len(prepared.query) > LONGEST_CACHED:
+            return
+        self._cache[prepared.query] = prepared
+        self._cached_characters += len(prepared.query)
+        while self._cached_characters > CACHED_CHARACTERS:
+            dropped, _ = self._cache.popitem(last=False)
+            self._cached_characters -= len(dropped)
+
+
+def _choose(operations: tuple[OperationDefinitionNode, ...], name: str | None) -> OperationDefinitionNode:
+    if name is None:
+        if len(operations) == 1:
+            return operations[0]
+        message = (
+            "The document holds several operations; say which in operationName."
+            if operations
+            else "The document holds no operation."
+        )
+        raise refuse(message, reason="OPERATION_NOT_CHOSEN", json_status=200)
+    for operation in operations:
+        if operation.name is not None and operation.name.value == name:
+            return operation
+    raise refuse(
+        "The document holds no operation of that name.", reason="OPERATION_NOT_FOUND", json_status=200
+    )
+
+
+def _measure_key(
+    name: str | None, sized_by: tuple[str, ...], variables: Mapping[str, object]
+) -> tuple[object, ...]:
+    """What a measure depends on: the operation and the sizes, a list counting as its length."""
+    sizes: list[object] = [name]
+    for variable in sized_by:
+        value = variables.get(variable)
+        given: object = None
+        if isinstance(value, list):
+            given = ("list", len(value))
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            given = value
+        sizes.append((variable in variables, given))
+    return tuple(sizes)
+
+
+def _limit_refusal(broken: LimitBroken) -> RequestRefused:
+    problem = Problem(message=broken.message, code=Code.GRAPHQL_VALIDATION_FAILED, reason=broken.reason)
+    return RequestRefused([problem], status=400, json_status=200)
+
+
+def _escapes_hide_card_number(document: DocumentNode) -> bool:
+    """Whether a string of the document is a card number once its escapes are read."""
+    finder = _CardFinder()
+    visit(document, finder)
+    return finder.found
+
+
+class _CardFinder(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found = False
+
+    def enter_string_value(self, node: StringValueNode, *_: object) -> None:
+        self.found = self.found or contains_card_number(node.value)

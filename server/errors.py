@@ -1,0 +1,279 @@
+"""What a client may read about a failure, and what only we may read.
+
+Masking is an allow-list: a message leaves the house when it was written for clients (a request refused here,
+a mistake in the document or its variables, a `DomainError`). Everything else is a bug and is reported once,
+to us. Codes follow Apollo's vocabulary in `extensions.code`; the finer word stands in `extensions.reason`.
+"""
+
+import re
+import traceback
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import structlog
+from graphql import GraphQLError
+
+from domain.errors import DomainError, ErrorCode
+from models.atomic import DatabaseUnavailable
+from server.redaction import redact_text
+
+log = structlog.stdlib.get_logger("server.errors")
+
+MASKED_MESSAGE = "Something went wrong on our side."
+UNAVAILABLE_MESSAGE = "The service cannot be reached right now. Try again with the same idempotency key."
+
+
+class Code(StrEnum):
+    """The values of `extensions.code`."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    BAD_USER_INPUT = "BAD_USER_INPUT"
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One entry of `errors`, already safe to show."""
+
+    message: str
+    code: Code
+    reason: str | None = None
+    retryable: bool = False
+    path: tuple[str | int, ...] | None = None
+    locations: tuple[tuple[int, int], ...] = ()
+
+    def to_json(self, request_id: str) -> dict[str, object]:
+        """The error as GraphQL's response format spells it, carrying the request id."""
+        entry: dict[str, object] = {"message": self.message}
+        if self.locations:
+            entry["locations"] = [{"line": line, "column": column} for line, column in self.locations]
+        if self.path is not None:
+            entry["path"] = list(self.path)
+        extensions: dict[str, object] = {"code": self.code.value, "requestId": request_id}
+        if self.reason is not None:
+            extensions["reason"] = self.reason
+        if self.retryable:
+            extensions["retryable"] = True
+        entry["extensions"] = extensions
+        return entry
+
+
+class RequestRefused(Exception):
+    """The request ends before anything ran: the answer has `errors` and no `data`.
+
+    `status` is used with application/graphql-response+json. `json_status` is used with application/json,
+    where GraphQL over HTTP wants 200 for every well-formed request; it defaults to `status`.
+    """
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        *,
+        status: int = 400,
+        json_status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(problems[0].reason or problems[0].code.value)
+        self.problems = tuple(problems)
+        self.status = status
+        self.json_status = status if json_status is None else json_status
+        self.headers = dict(headers or {})
+
+
+def refuse(
+    message: str,
+    *,
+    reason: str,
+    code: Code = Code.BAD_REQUEST,
+    status: int = 400,
+    json_status: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    retryable: bool = False,
+) -> RequestRefused:
+    """A refusal with one problem."""
+    problem = Problem(message=message, code=code, reason=reason, retryable=retryable)
+    return RequestRefused([problem], status=status, json_status=json_status, headers=headers)
+
+
+def unavailable() -> RequestRefused:
+    """Nothing ran because the database cannot be reached: 503, safe to send again."""
+    problem = Problem(
+        message=UNAVAILABLE_MESSAGE,
+        code=Code.INTERNAL_SERVER_ERROR,
+        reason="SERVICE_UNAVAILABLE",
+        retryable=True,
+    )
+    return RequestRefused([problem], status=503, headers={"Retry-After": "1"})
+
+
+def sensitive_data() -> RequestRefused:
+    """A card number stands in the request: refused before anything runs, without repeating it."""
+    return refuse(
+        "The request contains what looks like a card number. Card data goes to Stripe directly, never here.",
+        reason=ErrorCode.SENSITIVE_DATA_REFUSED.value,
+        code=Code.BAD_USER_INPUT,
+    )
+
+
+def document_problems(errors: Iterable[GraphQLError], code: Code) -> list[Problem]:
+    """Mistakes found before execution, with every value of the client taken out of the message."""
+    return [_client_mistake(error, code) for error in errors]
+
+
+def execution_problems(errors: Iterable[GraphQLError], *, anonymous: bool, operation: str) -> list[Problem]:
+    """Errors of an execution as the client may see them; what is masked is logged here, once each.
+
+    `anonymous` turns a missing permission into UNAUTHENTICATED: signing in may help.
+    """
+    problems: list[Problem] = []
+    logged: set[int] = set()
+    for error in errors:
+        if error.path is None:
+            problems.append(_client_mistake(error, Code.BAD_USER_INPUT))
+            continue
+        problem = _known_failure(error, anonymous=anonymous)
+        if problem is None:
+            cause = _cause(error) or error
+            if id(cause) not in logged:
+                logged.add(id(cause))
+                report_bug("graphql.field_failed", cause, operation=operation)
+            problem = _located(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR)
+        problems.append(problem)
+    return problems
+
+
+def is_unavailable(problems: Sequence[Problem]) -> bool:
+    """Whether every problem is the database being out of reach."""
+    return bool(problems) and all(problem.reason == "SERVICE_UNAVAILABLE" for problem in problems)
+
+
+def masked() -> Problem:
+    """What a client reads about a bug."""
+    return Problem(message=MASKED_MESSAGE, code=Code.INTERNAL_SERVER_ERROR)
+
+
+def report_bug(event: str, error: BaseException, **ids: str) -> None:
+    """Write a failure to the log: types and places of the whole chain, never messages or values.
+
+    Messages of exceptions carry bodies, rows and client secrets.
+    """
+    log.error(event, failure=describe_failure(error), **ids)
+
+
+def describe_failure(error: BaseException) -> list[dict[str, object]]:
+    """Types and stack of an exception and its causes, without any text that may hold a value."""
+    return [
+        {
+            "type": f"{type(link).__module__}.{type(link).__qualname__}",
+            "stack": [
+                f"{frame.filename}:{frame.lineno} {frame.name}"
+                for frame in traceback.extract_tb(link.__traceback__)[-30:]
+            ],
+        }
+        for link in _chain(error)
+    ]
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    link: BaseException | None = error
+    while link is not None and id(link) not in seen and len(seen) < 10:
+        seen.add(id(link))
+        yield link
+        link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    """The exception that a resolver or a scalar raised, or None when graphql-core itself complained."""
+    cause: Exception | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
+
+
+def _known_failure(error: GraphQLError, *, anonymous: bool) -> Problem | None:
+    cause = _cause(error)
+    if isinstance(cause, DomainError):
+        code = domain_code(cause.code, anonymous=anonymous)
+        return _located(error, cause.message, code, reason=cause.code.value, retryable=cause.retryable)
+    if isinstance(cause, DatabaseUnavailable):
+        return _located(
+            error,
+            UNAVAILABLE_MESSAGE,
+            Code.INTERNAL_SERVER_ERROR,
+            reason="SERVICE_UNAVAILABLE",
+            retryable=True,
+        )
+    # A nullable variable in a place that refuses null, or a literal that only execution coerces: graphql-core
+    # names the argument first. Any other GraphQLError with a path came from our code and says too much.
+    if error.message.startswith("Argument '"):
+        return _client_mistake(error, Code.BAD_USER_INPUT)
+    return None
+
+
+_OUR_SIDE = frozenset({"PROVIDER_UNAVAILABLE", "PROVIDER_REJECTED", "OUTCOME_UNKNOWN"})
+
+
+def domain_code(code: ErrorCode, *, anonymous: bool) -> Code:
+    """The Apollo code for one of our own codes."""
+    if code.value == "FORBIDDEN":
+        return Code.UNAUTHENTICATED if anonymous else Code.FORBIDDEN
+    return Code.INTERNAL_SERVER_ERROR if code.value in _OUR_SIDE else Code.BAD_USER_INPUT
+
+
+def _client_mistake(error: GraphQLError, code: Code) -> Problem:
+    cause = _cause(error)
+    if isinstance(cause, DomainError):
+        place = _PLACE.match(error.message)
+        message = (place.group() if place else "") + cause.message
+        return _located(error, message, Code.BAD_USER_INPUT, reason=cause.code.value)
+    return _located(error, without_values(error.message), code)
+
+
+def _located(
+    error: GraphQLError,
+    message: str,
+    code: Code,
+    *,
+    reason: str | None = None,
+    retryable: bool = False,
+) -> Problem:
+    return Problem(
+        message=message,
+        code=code,
+        reason=reason,
+        retryable=retryable,
+        path=None if error.path is None else tuple(error.path),
+        locations=tuple((place.line, place.column) for place in error.locations or ()),
+    )
+
+
+# How graphql-core 3.3 introduces a value that it is about to print; all that follows goes.
+_VALUE = re.compile(
+    r"(?P<keep>cannot represent [^:]{0,60}\bvalue): .*|, but encountered error '.*|[,;] found: .*", re.DOTALL
+)
+_LEXED_VALUE = re.compile(r"\b(String|BlockString|Int|Float) ['\"].*", re.DOTALL)
+_ENUM_VALUE = re.compile(r"\bValue '.*' does not exist in '(?P<enum>\w+)' enum.*", re.DOTALL)
+# Names of types, fields and variables may stay in quotes; anything else in quotes came from the request.
+_QUOTED = re.compile(r"(?<!\w)(?:\"[^\"]*\"?|'(?P<name>[$@]?[_A-Za-z][\w.!\[\]]{0,63}')|'[^']*'?)", re.DOTALL)
+_PLACE = re.compile(r"^(?:Variable '\$\w+'|Argument '\w+') has invalid value[^:]*: ")
+MESSAGE_LENGTH = 300
+
+
+def without_values(message: str) -> str:
+    """The message of graphql-core without any value that the client sent.
+
+    Values may be idempotency keys, e-mail addresses or secrets; names of types, fields and variables stay.
+    """
+    message = _ENUM_VALUE.sub(r"Value does not exist in '\g<enum>' enum.", message)
+    message = _VALUE.sub(lambda found: found["keep"] or "", message)
+    message = _LEXED_VALUE.sub(r"\1", message)
+    message = redact_text(_QUOTED.sub(lambda found: found.group() if found["name"] else "…", message))[
+        :MESSAGE_LENGTH
+    ].rstrip()
+    return message if message.endswith(".") else message + "."

@@ -1,0 +1,286 @@
+"""GraphQL over HTTP, written for money: one operation per request, and a started mutation finishes.
+
+Plain ASGI. An execution runs in a task of its own: a client that hangs up, a middleware that cancels or a
+server that shuts down leaves a mutation running to its end. Queries end after their time. Specification:
+https://graphql.github.io/graphql-over-http/draft/
+"""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import orjson
+import strawberry
+import structlog
+from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, OperationType, execute
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope, Send
+from strawberry.execution import optimized_is_awaitable
+
+from domain.caller import Caller
+from models.atomic import DatabaseUnavailable
+from server.callers import KeysUnavailable, Unauthenticated
+from server.documents import Documents
+from server.errors import (
+    Code,
+    RequestRefused,
+    execution_problems,
+    is_unavailable,
+    masked,
+    refuse,
+    report_bug,
+    unavailable,
+)
+from server.guards import REQUEST_ID_HEADER, request_id_of
+from server.http_request import ClientGone, GraphQLRequest, read_request
+from server.limits import Limits
+from server.negotiation import Media, choose_media
+
+log = structlog.stdlib.get_logger("server.graphql")
+
+DRAIN_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks and under which request id: all that a context is made from."""
+
+    caller: Caller | None
+    request_id: str
+
+
+Authenticate = Callable[[str | None], Awaitable[Caller | None]]
+ContextFactory = Callable[[Asking], object]
+MayIntrospect = Callable[[Caller | None], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What goes back: the status and the members of the JSON object."""
+
+    status: int
+    body: Mapping[str, object]
+    headers: Mapping[str, str]
+
+
+class GraphQLEndpoint:
+    """The ASGI application behind `/graphql` for one Strawberry schema.
+
+    `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect`
+    decides who reads the schema. Strawberry's own HTTP view, its extensions and its error handling are not
+    used.
+    """
+
+    def __init__(
+        self,
+        schema: strawberry.Schema,
+        *,
+        authenticate: Authenticate,
+        context_factory: ContextFactory,
+        may_introspect: MayIntrospect,
+        limits: Limits | None = None,
+    ) -> None:
+        self._schema = schema
+        self._authenticate = authenticate
+        self._context_factory = context_factory
+        self._may_introspect = may_introspect
+        self._limits = limits or Limits()
+        self._documents = Documents(schema._schema, self._limits)
+        self._running: set[asyncio.Task[Answer]] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = request_id_of(scope)
+        media = Media.JSON
+        try:
+            media = choose_media(Headers(scope=scope).getlist("accept"))
+            answer = await self._answer(scope, receive, request_id)
+        except ClientGone:
+            return
+        except RequestRefused as refused:
+            answer = _refusal(refused, media, request_id)
+        except Exception as error:  # noqa: BLE001 - the door of this route: a bug becomes a masked 500
+            report_bug("graphql.crashed", error)
+            answer = Answer(status=500, body={"errors": [masked().to_json(request_id)]}, headers={})
+        await _send(send, answer, media, request_id)
+
+    async def drain(self, seconds: float = DRAIN_SECONDS) -> int:
+        """Wait for mutations whose clients are gone; returns how many still run when the time is over.
+
+        Call it at shutdown, before the database closes. What remains is resumed through its lease.
+        """
+        if self._running:
+            await asyncio.wait(set(self._running), timeout=seconds)
+        return len(self._running)
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        if scope["method"] not in ("GET", "POST"):
+            raise refuse(
+                "Use POST, or GET for queries.",
+                reason="METHOD_NOT_ALLOWED",
+                status=405,
+                headers={"Allow": "GET, POST"},
+            )
+        caller = await self._who(scope)
+        request = await read_request(scope, receive, self._limits)
+        document, operation = self._documents.prepare(
+            request.query,
+            request.operation_name,
+            request.variables,
+            may_introspect=self._may_introspect(caller),
+        )
+        _check_method(scope["method"], operation.operation)
+        asking = Asking(caller=caller, request_id=request_id)
+        return await self._run(document, operation, request, asking)
+
+    async def _who(self, scope: Scope) -> Caller | None:
+        given = Headers(scope=scope).getlist("authorization")
+        try:
+            if len(given) > 1:
+                raise Unauthenticated
+            return await self._authenticate(given[0] if given else None)
+        except Unauthenticated as error:
+            raise refuse(
+                str(error),
+                reason="INVALID_TOKEN",
+                code=Code.UNAUTHENTICATED,
+                status=401,
+                headers={"WWW-Authenticate": 'Bearer error="invalid_token"'},
+            ) from None
+        except (KeysUnavailable, DatabaseUnavailable):
+            raise unavailable() from None
+
+    async def _run(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        asking: Asking,
+    ) -> Answer:
+        running = asyncio.create_task(self._execute(document, operation, request, asking))
+        if operation.operation is OperationType.MUTATION:
+            self._running.add(running)
+            running.add_done_callback(self._finished)
+            return await asyncio.shield(running)
+        try:
+            async with asyncio.timeout(self._limits.query_seconds):
+                return await running
+        except TimeoutError:
+            log.warning("graphql.query_timed_out", seconds=self._limits.query_seconds)
+            raise refuse(
+                "The query took too long. Ask for less, or again later.",
+                reason="TIMED_OUT",
+                code=Code.INTERNAL_SERVER_ERROR,
+                status=503,
+                retryable=True,
+            ) from None
+
+    async def _execute(
+        self,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        request: GraphQLRequest,
+        asking: Asking,
+    ) -> Answer:
+        """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
+        try:
+            context = self._context_factory(asking)
+            if inspect.isawaitable(context):
+                context = await context
+            outcome = execute(
+                self._schema._schema,
+                document,
+                context_value=context,
+                variable_values=dict(request.variables),
+                operation_name=operation.name.value if operation.name else None,
+                max_coercion_errors=self._limits.coercion_errors,
+                executor_class=self._schema.execution_context_class,
+                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
+                hide_suggestions=True,
+                operation_extensions=dict(request.extensions or {}),
+            )
+            result = outcome if isinstance(outcome, ExecutionResult) else await outcome
+            return _judge(result, operation, asking)
+        except RequestRefused:
+            raise
+        except DatabaseUnavailable:
+            raise unavailable() from None
+        except Exception as error:  # noqa: BLE001 - reported here because the request may be gone already
+            report_bug("graphql.crashed", error, operation=operation.operation.value)
+            raise RequestRefused([masked()], status=500) from None
+
+    def _finished(self, running: asyncio.Task[Answer]) -> None:
+        self._running.discard(running)
+        if running.cancelled():
+            log.error("graphql.mutation_cancelled")
+        else:
+            running.exception()  # Marks it as seen: the request that would raise it may be gone.
+
+
+def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: Asking) -> Answer:
+    if not result.errors:
+        return Answer(status=200, body={"data": result.data}, headers={})
+    problems = execution_problems(
+        result.errors, anonymous=asking.caller is None, operation=operation.operation.value
+    )
+    if result.data is None and all(error.path is None for error in result.errors):
+        # The variables did not fit: nothing ran.
+        raise RequestRefused(problems, status=400, json_status=200)
+    if is_unavailable(problems) and _nothing_answered(result.data):
+        raise unavailable()
+    body = {"errors": [problem.to_json(asking.request_id) for problem in problems], "data": result.data}
+    return Answer(status=200, body=body, headers={})
+
+
+def _check_method(method: str, operation: OperationType) -> None:
+    if operation is OperationType.SUBSCRIPTION:
+        raise refuse(
+            "Subscriptions are not answered by plain GET or POST.",
+            reason="SUBSCRIPTION_NOT_SUPPORTED",
+            status=400,
+        )
+    if method == "GET" and operation is not OperationType.QUERY:
+        raise refuse(
+            "Only queries may be sent by GET; send a mutation by POST.",
+            reason="METHOD_NOT_ALLOWED",
+            status=405,
+            headers={"Allow": "POST"},
+        )
+
+
+def _nothing_answered(data: Mapping[str, object] | None) -> bool:
+    return data is None or all(value is None for value in data.values())
+
+
+def _refusal(refused: RequestRefused, media: Media, request_id: str) -> Answer:
+    status = refused.json_status if media is Media.JSON else refused.status
+    reasons: Sequence[str] = [problem.reason or problem.code.value for problem in refused.problems]
+    log.info("graphql.refused", status=status, reasons=sorted(set(reasons)))
+    return Answer(
+        status=status,
+        body={"errors": [problem.to_json(request_id) for problem in refused.problems]},
+        headers=refused.headers,
+    )
+
+
+async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> None:
+    try:
+        body = orjson.dumps(answer.body)
+    except (TypeError, ValueError) as error:
+        # A resolver or scalar produced something that is no JSON: our bug, not an excuse for a broken body.
+        report_bug("graphql.answer_not_json", error)
+        answer = Answer(status=500, body={"errors": [masked().to_json(request_id)]}, headers={})
+        body = orjson.dumps(answer.body)
+    headers = {
+        "Content-Type": f"{media.value}; charset=utf-8",
+        "Content-Length": str(len(body)),
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept",
+        REQUEST_ID_HEADER: request_id,
+        **answer.headers,
+    }
+    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})

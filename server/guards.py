@@ -1,0 +1,218 @@
+"""What stands around every route: request ids, the access log, security headers, CORS and a cap on bodies.
+
+Plain ASGI throughout: no task groups, so nothing here cancels a request that is moving money.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.ids import new_id
+from server.errors import masked, report_bug
+
+log = structlog.stdlib.get_logger("server.http")
+
+REQUEST_ID_HEADER: Final = "X-Request-Id"
+UNREAD_REFUSALS: Final = frozenset(
+    {400, 401, 404, 405, 406, 413, 415}
+)  # Answers that do not wait for the body.
+DISCARD_SECONDS: Final = 1.0
+DISCARD_BYTES: Final = 64 * 1024 * 1024
+
+
+def guard(app: ASGIApp, *, allowed_origins: Iterable[str], https_only: bool, max_body_bytes: int) -> ASGIApp:
+    """The application behind all guards: id and log outermost, then headers, CORS, body cap."""
+    app = BodyCap(app, max_bytes=max_body_bytes)
+    app = cross_origin(app, allowed_origins)
+    app = SecurityHeaders(app, https_only=https_only)
+    return RequestLog(app)
+
+
+def new_request_id() -> str:
+    """A fresh id for one request; ids sent by clients are never taken over."""
+    return f"req_{new_id().hex}"
+
+
+def request_id_of(scope: Scope) -> str:
+    """The id of this request, made now when no `RequestLog` stands in front."""
+    state = scope.setdefault("state", {})
+    if "request_id" not in state:
+        state["request_id"] = new_request_id()
+    return str(state["request_id"])
+
+
+class RequestLog:
+    """Gives each request an id and one `http.request` line without query string, and masks a crash."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        scope.setdefault("state", {})["request_id"] = request_id = new_request_id()
+        status = 0
+        started = time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:  # noqa: BLE001 - the outermost door: a bug becomes a masked 500
+                report_bug("http.crashed", error)
+                if status == 0:
+                    body = {"errors": [masked().to_json(request_id)]}
+                    await JSONResponse(body, status_code=500)(scope, receive, send_with_id)
+            finally:
+                log.info(
+                    "http.request",
+                    method=_short(scope["method"]),
+                    path=_short(scope["path"]),
+                    status=status,
+                    ms=round((time.perf_counter() - started) * 1000, 1),
+                )
+
+
+async def crashed(request: Request, error: Exception) -> Response:
+    """The masked 500 for a framework's `Exception` handler, which answers before `RequestLog` does."""
+    return JSONResponse({"errors": [masked().to_json(request_id_of(request.scope))]}, status_code=500)
+
+
+class SecurityHeaders:
+    """Adds the headers that every answer carries unless the route set its own."""
+
+    def __init__(self, app: ASGIApp, *, https_only: bool) -> None:
+        self.app = app
+        self.headers = {
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+            "Cache-Control": "no-store",
+        }
+        if https_only:
+            self.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+def cross_origin(app: ASGIApp, allowed_origins: Iterable[str]) -> ASGIApp:
+    """CORS for the listed origins only; no cookies, so no credentials. Raises ValueError for a wildcard."""
+    origins = tuple(allowed_origins)
+    if any("*" in origin for origin in origins):
+        raise ValueError("ALLOWED_ORIGINS lists exact origins; a wildcard would let any page read answers.")
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("Authorization", "Content-Type"),
+        allow_credentials=False,
+        expose_headers=(REQUEST_ID_HEADER, "Retry-After"),
+        max_age=600,
+    )
+
+
+class BodyCap:
+    """No route receives more than `max_bytes` of body, and a refusal reaches a client that is still sending.
+
+    A route that wants less counts for itself; the cap is the last resort for those that forget. When a route
+    refuses early, the rest of the body is thrown away for a moment: closing on unread bytes resets the
+    connection, and the client would see a broken pipe instead of the reason.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+        self.app = app
+        self.max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(receive, self.max_bytes)
+        started = False
+
+        async def send_after_body(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                if message["status"] in UNREAD_REFUSALS and not _waits_for_leave(scope):
+                    await body.discard_rest()
+            await send(message)
+
+        try:
+            await self.app(scope, body.receive, send_after_body)
+        except _TooMuch:
+            if not started:
+                refusal = JSONResponse({"error": "The body is too large."}, status_code=413)
+                refusal.headers["Connection"] = "close"
+                await refusal(scope, receive, send_after_body)
+
+
+class _Body:
+    def __init__(self, receive: Receive, max_bytes: int) -> None:
+        self._receive = receive
+        self._max_bytes = max_bytes
+        self._taken = 0
+        self._ended = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._taken += len(message.get("body", b""))
+        self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        if self._taken > self._max_bytes:
+            raise _TooMuch
+        return message
+
+    async def discard_rest(self) -> None:
+        discarded = 0
+        try:
+            async with asyncio.timeout(DISCARD_SECONDS):
+                while not self._ended and discarded < DISCARD_BYTES:
+                    message = await self._receive()
+                    discarded += len(message.get("body", b""))
+                    self._ended = message["type"] != "http.request" or not message.get("more_body", False)
+        except TimeoutError:
+            return
+
+
+def _waits_for_leave(scope: Scope) -> bool:
+    """Whether the client sends its body only once told to go on; reading would tell it so."""
+    return Headers(scope=scope).get("expect", "").lower() == "100-continue"
+
+
+class _TooMuch(BaseException):
+    """Passes every `except Exception`, so that no route turns the cap into another answer."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:200] + "…"

@@ -1,0 +1,204 @@
+"""An HTTP request becomes one GraphQL request or is refused: never a crash, never more than the cap."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.types import Receive, Scope
+
+from domain.cards import contains_card_number
+from server.errors import refuse, sensitive_data
+from server.limits import Limits
+from server.negotiation import is_json
+
+SHORTEST_CARD: Final = 12
+MAX_PARAMETERS: Final = 16
+DIGITS: Final = tuple(str(digit).encode() for digit in range(10))
+
+
+class ClientGone(Exception):
+    """The client went away before it finished asking; there is nobody to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphQLRequest:
+    """One operation as the client asked for it; shapes checked, meaning not yet."""
+
+    query: str
+    operation_name: str | None
+    variables: Mapping[str, object]
+    extensions: Mapping[str, object] | None
+
+
+async def read_request(scope: Scope, receive: Receive, limits: Limits) -> GraphQLRequest:
+    """The GraphQL request of a GET or POST.
+
+    Raises RequestRefused, or ClientGone when nobody waits any more.
+    """
+    if scope["method"] == "GET":
+        return _from_query_string(scope["query_string"], limits)
+    headers = Headers(scope=scope)
+    if not is_json(headers.getlist("content-type")):
+        raise refuse(
+            "The body must be sent with Content-Type: application/json.",
+            reason="UNSUPPORTED_MEDIA_TYPE",
+            status=415,
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        raise refuse("The body must not be compressed.", reason="UNSUPPORTED_ENCODING", status=415)
+    body = await read_body(headers, receive, max_bytes=limits.body_bytes, seconds=limits.body_seconds)
+    return _from_body(body, limits)
+
+
+async def read_body(headers: Headers, receive: Receive, *, max_bytes: int, seconds: float) -> bytes:
+    """The whole body, at most `max_bytes`, arriving within `seconds`.
+
+    Raises RequestRefused: 413 as soon as it is known to be larger (declared or counted), 408 when it stalls.
+    """
+    declared = headers.get("content-length", "")
+    if declared.isascii() and declared.isdecimal() and (len(declared) > 18 or int(declared) > max_bytes):
+        raise _too_large(max_bytes)
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                body += message.get("body", b"")
+                if len(body) > max_bytes:
+                    raise _too_large(max_bytes)
+                if not message.get("more_body", False):
+                    return bytes(body)
+    except TimeoutError:
+        raise refuse(
+            "The body did not arrive in time.",
+            reason="BODY_TIMEOUT",
+            status=408,
+            headers={"Connection": "close"},
+        ) from None
+
+
+def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
+    try:
+        parsed: object = orjson.loads(body)
+    except ValueError:
+        raise refuse("The body is not valid JSON in UTF-8.", reason="INVALID_JSON") from None
+    if isinstance(parsed, list):
+        raise refuse("Batches are not accepted; send one operation per request.", reason="BATCH_NOT_ALLOWED")
+    if not isinstance(parsed, dict):
+        raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
+    if not (body.isascii() and b"\\" not in body and sum(map(body.count, DIGITS)) < SHORTEST_CARD):
+        outside = {name: value for name, value in parsed.items() if name != "query"}
+        refuse_card_numbers(outside, limits.value_depth)
+    elif nests_deeper(parsed, limits.value_depth):
+        raise _too_deep()
+    return _request(parsed)
+
+
+def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
+    if len(query_string) > limits.body_bytes:
+        raise refuse("The query string is too long.", reason="QUERY_STRING_TOO_LONG", status=414)
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"),
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=MAX_PARAMETERS,
+        )
+    except ValueError:
+        raise refuse("The query string is not valid UTF-8.", reason="INVALID_REQUEST") from None
+    parameters: dict[str, object] = {}
+    for name, text in pairs:
+        if name in parameters:
+            raise refuse("A parameter of the query string is repeated.", reason="INVALID_REQUEST")
+        parameters[name] = text
+    for name in ("variables", "extensions"):
+        given = parameters.get(name)
+        if given == "":
+            parameters[name] = None
+        elif isinstance(given, str):
+            try:
+                parameters[name] = orjson.loads(given)
+            except ValueError:
+                raise refuse(f"'{name}' is not valid JSON.", reason="INVALID_JSON") from None
+    refuse_card_numbers(
+        {name: value for name, value in parameters.items() if name != "query"}, limits.value_depth
+    )
+    return _request(parameters)
+
+
+def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
+    """The four known members, by type; unknown ones are ignored, as GraphQL over HTTP wants."""
+    query = parameters.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise refuse("'query' must be a text with a GraphQL document.", reason="INVALID_REQUEST")
+    name = parameters.get("operationName")
+    if name is not None and not isinstance(name, str):
+        raise refuse("'operationName' must be a text or null.", reason="INVALID_REQUEST")
+    variables = parameters.get("variables")
+    if variables is not None and not isinstance(variables, dict):
+        raise refuse("'variables' must be an object or null.", reason="INVALID_REQUEST")
+    extensions = parameters.get("extensions")
+    if extensions is not None and not isinstance(extensions, dict):
+        raise refuse("'extensions' must be an object or null.", reason="INVALID_REQUEST")
+    return GraphQLRequest(
+        query=query, operation_name=name or None, variables=variables or {}, extensions=extensions
+    )
+
+
+def refuse_card_numbers(value: object, max_depth: int) -> None:
+    """Raise RequestRefused when a text, key or number inside is a card number, or it nests too deeply."""
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, str):
+            text = item
+        elif isinstance(item, dict):
+            if depth > max_depth:
+                raise _too_deep()
+            waiting.extend((key, depth) for key in item)
+            waiting.extend((entry, depth + 1) for entry in item.values())
+            continue
+        elif isinstance(item, list):
+            if depth > max_depth:
+                raise _too_deep()
+            waiting.extend((entry, depth + 1) for entry in item)
+            continue
+        elif isinstance(item, (int, float)):
+            text = f"{item:.0f}" if isinstance(item, float) else str(item)
+        else:
+            continue
+        if len(text) >= SHORTEST_CARD and contains_card_number(text):
+            raise sensitive_data()
+
+
+def nests_deeper(value: object, max_depth: int) -> bool:
+    """Whether containers are nested beyond `max_depth`."""
+    waiting: list[tuple[object, int]] = [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        if isinstance(item, (dict, list)):
+            if depth > max_depth:
+                return True
+            entries = item.values() if isinstance(item, dict) else item
+            waiting.extend((entry, depth + 1) for entry in entries if isinstance(entry, (dict, list)))
+    return False
+
+
+def _too_deep() -> Exception:
+    return refuse("The request is nested too deeply.", reason="NESTED_TOO_DEEPLY")
+
+
+def _too_large(max_bytes: int) -> Exception:
+    return refuse(
+        f"The body is too large; {max_bytes} bytes are allowed.",
+        reason="BODY_TOO_LARGE",
+        status=413,
+        headers={"Connection": "close"},
+    )

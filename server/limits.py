@@ -1,0 +1,327 @@
+"""How much one GraphQL document may ask for: depth, fields, aliases, cost, and one act with money.
+
+Everything is measured in one pass that visits each fragment once, so a fragment bomb costs what its text
+costs. The pass reads the schema only for types; it runs before validation (whose comparison of fields is
+quadratic) and tolerates what validation will refuse.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLInterfaceType,
+    GraphQLNamedType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    ListValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_list_type,
+)
+
+SIZE_ARGUMENTS: Final = ("first", "last")
+META_FIELDS: Final = ("__schema", "__type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The numbers of the house. Each is about ten times what the largest of our own operations uses."""
+
+    body_bytes: int = 100 * 1024
+    body_seconds: float = 10.0  # A body of 100 KiB takes longer than this only from a client that stalls.
+    query_seconds: float = 10.0
+    tokens: int = 2_000  # Parsing costs about 5 µs per token.
+    comments: int = 200
+    depth: int = 15
+    aliases: int = 30
+    written_fields: int = 500  # In the text. Validation compares fields in pairs.
+    expanded_fields: int = 1_000  # With every fragment written out.
+    cost: int = 10_000  # Field values to be answered; the executor manages about 100,000 a second.
+    list_size: int = 10  # What a list without a size of its own is taken to hold.
+    value_depth: int = 32
+    coercion_errors: int = 5
+
+
+class LimitBroken(Exception):
+    """The document asks for more than is allowed; `reason` is for machines, the text for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a selection asks for, its fragments included.
+
+    `cost` is a line, not a number: lists directly inside multiply with the size that the field above asked
+    for (`payments(first: 50) { nodes { … } }`), so a selection costs `fixed + per_item * size`.
+    """
+
+    depth: int = 0
+    fields: int = 0
+    aliases: int = 0
+    fixed: int = 0
+    per_item: int = 0
+    introspects: bool = False
+
+    def beside(self, other: "Measure") -> "Measure":
+        """Both selections in one set."""
+        return Measure(
+            max(self.depth, other.depth),
+            self.fields + other.fields,
+            self.aliases + other.aliases,
+            self.fixed + other.fixed,
+            self.per_item + other.per_item,
+            self.introspects or other.introspects,
+        )
+
+
+class Meter:
+    """Measures one operation of a document under the given variables."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        operation: OperationDefinitionNode,
+        limits: Limits,
+        variables: Mapping[str, object],
+    ) -> None:
+        self.schema = schema
+        self.operation = operation
+        self.limits = limits
+        self.sized_by: set[str] = set()  # The variables on which the measure depends.
+        self._fragments = fragments_of(document)
+        self._variables: dict[str, object] = {
+            entry.variable.name.value: _literal(entry.default_value)
+            for entry in operation.variable_definitions or ()
+        }
+        self._variables.update(variables)
+        self._measured: dict[str, Measure] = {}
+
+    def measure(self) -> Measure:
+        """What the operation asks for. Raises LimitBroken only for nesting beyond any use."""
+        for name in _dependencies_first(self._fragments):
+            fragment = self._fragments[name]
+            on = self.schema.get_type(fragment.type_condition.name.value)
+            self._measured[name] = self._selection(fragment.selection_set, on, 0)
+        root = self.schema.get_root_type(self.operation.operation)
+        return self._selection(self.operation.selection_set, root, 0)
+
+    def _selection(
+        self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, nesting: int
+    ) -> Measure:
+        if nesting > 10 * self.limits.depth:
+            # Inline fragments nest without deepening the answer, so depth alone does not bound the recursion.
+            raise LimitBroken("DEPTH_LIMIT", "The document is nested too deeply.")
+        total = Measure()
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                part = self._field(selection, on, nesting)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                inner = self.schema.get_type(condition.name.value) if condition else on
+                part = self._selection(selection.selection_set, inner, nesting + 1)
+            elif isinstance(selection, FragmentSpreadNode):
+                # Unknown or cyclic fragments count nothing here; validation refuses them.
+                part = self._measured.get(selection.name.value, Measure())
+            else:
+                continue
+            total = total.beside(part)
+        return total
+
+    def _field(self, node: FieldNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
+        definition = _definition(on, node.name.value)
+        inner = Measure()
+        if node.selection_set is not None:
+            named = None if definition is None else get_named_type(definition.type)
+            inner = self._selection(node.selection_set, named, nesting + 1)
+        aliases = inner.aliases + (node.alias is not None)
+        if node.name.value in META_FIELDS:
+            # Deep by nature; bounded by its number of fields and graphql-core's rule for introspection.
+            return Measure(1, 1 + inner.fields, aliases, 1 + inner.fields, 0, True)
+        is_list = definition is not None and is_list_type(get_nullable_type(definition.type))
+        size = self._size(node, definition, is_list)
+        fixed, per_item = 1, 0
+        if not is_list:
+            fixed += inner.fixed + inner.per_item * (self.limits.list_size if size is None else size)
+        else:
+            each = 1 + inner.fixed + inner.per_item * self.limits.list_size
+            fixed += 0 if size is None else each * size
+            per_item = each if size is None else 0
+        return Measure(1 + inner.depth, 1 + inner.fields, aliases, fixed, per_item, inner.introspects)
+
+    def _size(self, node: FieldNode, definition: GraphQLField | None, is_list: bool) -> int | None:
+        """How many items the arguments ask for, or None when they do not say."""
+        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        sizes: list[int] = []
+        for name in SIZE_ARGUMENTS:
+            value: object = None
+            if name in given:
+                value = self._value(given[name])
+            elif definition is not None and name in definition.args:
+                value = _default(definition, name)
+            if isinstance(value, float) and value.is_integer():
+                value = int(value)  # GraphQL's Int takes 50.0 for 50.
+            if isinstance(value, int) and not isinstance(value, bool):
+                sizes.append(max(value, 1))
+        if not sizes and is_list:
+            for argument in given.values():
+                items = self._value(argument)
+                if isinstance(items, list):
+                    sizes.append(len(items))
+        return max(sizes, default=None)
+
+    def _value(self, node: object) -> object:
+        if isinstance(node, VariableNode):
+            self.sized_by.add(node.name.value)
+            return self._variables.get(node.name.value)
+        return _literal(node)
+
+
+def check_shape(measure: Measure, limits: Limits) -> None:
+    """Raise LimitBroken for a document whose shape alone is too much, whatever its variables."""
+    if measure.depth > limits.depth:
+        raise LimitBroken(
+            "DEPTH_LIMIT", f"The document is nested too deeply; {limits.depth} levels are allowed."
+        )
+    if measure.aliases > limits.aliases:
+        raise LimitBroken("ALIAS_LIMIT", f"The document has too many aliases; {limits.aliases} are allowed.")
+    if measure.fields > limits.expanded_fields:
+        raise LimitBroken(
+            "FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed."
+        )
+
+
+def check_cost(measure: Measure, limits: Limits) -> None:
+    """Raise LimitBroken when the answer could be too large. Smaller pages cost less."""
+    cost = measure.fixed + measure.per_item * limits.list_size
+    if cost > limits.cost:
+        shown = str(cost) if cost < 10**9 else "more than 1000000000"
+        raise LimitBroken(
+            "COST_LIMIT",
+            f"The document costs {shown}, {limits.cost} is allowed. Ask for fewer fields or smaller pages.",
+        )
+
+
+def check_written(document: DocumentNode, limits: Limits) -> None:
+    """Raise LimitBroken when the text holds more fields than validation should compare."""
+    count = 0
+    waiting: list[SelectionSetNode] = [
+        definition.selection_set
+        for definition in document.definitions
+        if isinstance(definition, (OperationDefinitionNode, FragmentDefinitionNode))
+    ]
+    while waiting:
+        for selection in waiting.pop().selections:
+            count += 1
+            if isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
+                waiting.append(selection.selection_set)
+    if count > limits.written_fields:
+        raise LimitBroken(
+            "FIELD_LIMIT", f"The document has too many selections; {limits.written_fields} may be written."
+        )
+
+
+def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> None:
+    """Raise LimitBroken when a mutation has more than one root field: one document is one act with money."""
+    fragments = fragments_of(document)
+    keys: set[str] = set()
+    seen: set[str] = set()
+    waiting: list[SelectionSetNode] = [operation.selection_set]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FieldNode):
+                if selection.name.value != "__typename":
+                    keys.add((selection.alias or selection.name).value)
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name in fragments and name not in seen:
+                    seen.add(name)
+                    waiting.append(fragments[name].selection_set)
+    if len(keys) > 1:
+        raise LimitBroken(
+            "ONE_MUTATION", "A document may hold one mutation; send the others in requests of their own."
+        )
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """The fragments of a document by name."""
+    return {
+        definition.name.value: definition
+        for definition in document.definitions
+        if isinstance(definition, FragmentDefinitionNode)
+    }
+
+
+def _dependencies_first(fragments: Mapping[str, FragmentDefinitionNode]) -> list[str]:
+    """Fragment names so that each comes after those it spreads; an edge that closes a cycle is ignored."""
+    spreads = {name: _spreads(fragment.selection_set) for name, fragment in fragments.items()}
+    ordered: list[str] = []
+    entered: set[str] = set()
+    for start in fragments:
+        if start in entered:
+            continue
+        entered.add(start)
+        stack = [(start, iter(spreads[start]))]
+        while stack:
+            name, rest = stack[-1]
+            following = next(rest, None)
+            if following is None:
+                ordered.append(name)
+                stack.pop()
+            elif following in spreads and following not in entered:
+                entered.add(following)
+                stack.append((following, iter(spreads[following])))
+    return ordered
+
+
+def _spreads(selection_set: SelectionSetNode) -> list[str]:
+    names: list[str] = []
+    waiting = [selection_set]
+    while waiting:
+        for selection in waiting.pop().selections:
+            if isinstance(selection, FragmentSpreadNode):
+                names.append(selection.name.value)
+            elif (
+                isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None
+            ):
+                waiting.append(selection.selection_set)
+    return names
+
+
+def _definition(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    return on.fields.get(name) if isinstance(on, (GraphQLObjectType, GraphQLInterfaceType)) else None
+
+
+def _default(definition: GraphQLField, name: str) -> object:
+    argument = definition.args[name]
+    default = argument.default
+    if default is not None:
+        return _literal(default.literal) if default.literal is not None else default.value
+    return argument.default_value
+
+
+def _literal(node: object) -> object:
+    """An int, or a list of the right length; anything else does not size a list."""
+    if isinstance(node, IntValueNode):
+        # Longer than any size: validation refuses it, and Python refuses to read thousands of digits.
+        return int(node.value) if len(node.value) <= 18 else 10**18
+    if isinstance(node, ListValueNode):
+        return list(node.values)
+    return None

@@ -1,0 +1,110 @@
+"""Logs as events: one line each, JSON for machines or plain for a console, redacted on the way out.
+
+Everything goes through the standard library's root logger, so that lines of other people's libraries pass the
+same redaction as our own.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping, Sequence
+from typing import Any, Final, TextIO
+
+import structlog
+from structlog.typing import Processor
+
+from server.errors import describe_failure
+from server.redaction import redact, redact_text
+
+# At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, uvicorn.access).
+QUIET: Final = (
+    "stripe",
+    "httpx",
+    "httpcore",
+    "uvicorn.access",
+    "strawberry",
+    "asyncio",
+    "tortoise",
+    "asyncpg",
+)
+
+
+def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Send every log line of the process, redacted, to `stream` (standard error by default).
+
+    May be called again; the last call wins.
+    """
+    before: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        without_exception_text,
+        redact_event,
+    ]
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *before,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_formatter(before, renderer))
+    root = logging.getLogger()
+    for old in [entry for entry in root.handlers if getattr(entry, "paygraph", False)]:
+        root.removeHandler(old)
+    handler.paygraph = True  # type: ignore[attr-defined]  # marks it as ours
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    # A line that cannot be formatted would otherwise be printed to standard error with its raw arguments.
+    logging.raiseExceptions = False
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        # uvicorn brings handlers of its own, which know no redaction.
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+
+
+def _formatter(before: Sequence[Processor], renderer: Processor) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=list(before),
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        keep_exc_info=False,
+        keep_stack_info=False,
+    )
+
+
+def without_exception_text(
+    logger: Any, method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Replace a traceback by types and places: exception texts hold bodies and client secrets."""
+    failure = event.pop("exc_info", None)
+    event.pop("stack_info", None)
+    if failure is True:
+        failure = sys.exc_info()
+    if isinstance(failure, tuple):
+        failure = failure[1] if len(failure) > 1 else None
+    if isinstance(failure, BaseException):
+        event["failure"] = describe_failure(failure)
+    return event
+
+
+def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Redact every value of the event, its name included."""
+    internal = {name: event.pop(name) for name in ("_record", "_from_structlog") if name in event}
+    name = redact_text(str(event.pop("event", "")))
+    cleaned = redact(dict(event))
+    event.clear()
+    if isinstance(cleaned, dict):
+        event.update(cleaned)
+    event["event"] = name
+    event.update(internal)
+    return event

@@ -1,0 +1,122 @@
+"""The parts of a running application, put together from the settings in one place: server, worker and commands share it."""
+
+import secrets as random_secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import structlog
+
+from models import database
+from models.atomic import drain, in_atomic
+from provider import Provider
+from sandbox import Sandbox
+from services.drive import Driver
+from services.inbox import Endpoint
+from services.pace import Pace
+from settings import Settings
+from webhooks.handlers import HANDLED
+from worker import Layers, Worker
+
+log = structlog.get_logger()
+
+OFFLINE_KEY = "sk_test_offline"
+DRAIN_SECONDS = 8.0  # within the ten seconds that a platform waits between SIGTERM and SIGKILL
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that answers and works, opened and ready."""
+
+    driver: Driver
+    endpoint: Endpoint
+    worker: Worker
+    sandbox: Sandbox | None
+
+
+@asynccontextmanager
+async def open_parts(
+    settings: Settings, *, sandbox: Sandbox | None = None, transport: httpx.AsyncBaseTransport | None = None
+) -> AsyncIterator[Parts]:
+    """Open database and provider, and close them when the work in hand is done.
+
+    `sandbox` is the offline Stripe, when there is no key; `transport` replaces the network to Stripe.
+    """
+    await database.open_database(
+        database_url(settings),
+        pool_size=settings.database_pool_size,
+        acquire_timeout=settings.database_acquire_timeout_seconds,
+    )
+    key = settings.stripe_secret_key
+    provider = Provider(
+        secret_key=key.get_secret_value() if key else OFFLINE_KEY,
+        livemode=settings.livemode,
+        timeout_seconds=settings.stripe_timeout_seconds,
+        api_base=settings.stripe_api_base,
+        account=settings.stripe_account,
+        transport=transport or (sandbox.transport() if sandbox else None),
+        before_request=refuse_network_in_transaction,
+    )
+    driver = Driver(
+        provider,
+        Pace(
+            lease_seconds=settings.lease_seconds,
+            unknown_grace_seconds=settings.unknown_grace_seconds,
+            key_life_seconds=settings.stripe_key_life_seconds,
+        ),
+    )
+    endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
+    layers = Layers(
+        tick_seconds=settings.worker_tick_seconds,
+        poll_interval_seconds=settings.poll_interval_seconds,
+        webhooks=settings.worker_webhooks,
+        janitor=settings.worker_janitor,
+        poller=settings.worker_poller,
+    )
+    try:
+        yield Parts(driver, endpoint, Worker(driver=driver, endpoint=endpoint, layers=layers), sandbox)
+    finally:
+        await drain(DRAIN_SECONDS)
+        await provider.close()
+        await database.close_database()
+
+
+def refuse_network_in_transaction() -> None:
+    """Stripe is never called while a transaction is open: a slow answer would hold locks and a connection."""
+    if in_atomic():
+        raise RuntimeError("Stripe was called inside a transaction")
+
+
+def database_url(settings: Settings) -> str:
+    """The database's address; the composer has set it by now, to the embedded one if need be."""
+    assert settings.database_url is not None, "DATABASE_URL is unset and no embedded PostgreSQL was started"
+    return settings.database_url.get_secret_value()
+
+
+def kept_secret(state_dir: Path, name: str) -> str:
+    """A secret of this installation, made once and kept in a file that only its owner can read."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    path = state_dir / name
+    try:
+        with path.open("x") as file:
+            path.chmod(0o600)
+            file.write(random_secrets.token_urlsafe(48))
+    except FileExistsError:
+        pass
+    return path.read_text().strip()
+
+
+def jwt_secret(settings: Settings) -> str | None:
+    """The secret that signs tokens: the configured one, or outside production one of this installation."""
+    if settings.auth_jwt_secret is not None:
+        return settings.auth_jwt_secret.get_secret_value()
+    return None if settings.auth_jwks_url else kept_secret(settings.state_dir, "jwt_secret")
+
+
+def webhook_secrets(settings: Settings) -> tuple[str, ...]:
+    """The secrets that Stripe signs with; the offline Stripe signs with one of this installation."""
+    if settings.stripe_webhook_secrets:
+        return tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets)
+    return ("whsec_" + kept_secret(settings.state_dir, "webhook_secret"),)

@@ -1,0 +1,142 @@
+"""The drive loop: carries an accepted operation through its steps, whoever drives it.
+
+The request that accepted it, a retry with the same key, and the janitor all call `Driver.drive`. A lease (`due`)
+says who may, a fencing token (`attempt`) says whose writing counts.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from domain.caller import Actor
+from domain.states import OperationState
+from models import Operation, Payment
+from models.atomic import atomic
+from models.sql import rows
+from provider import Provider, ProviderFailure
+from services.audit import Cause
+from services.idempotency import Driven
+from services.pace import Pace
+from services.settle import settle
+from services.state import Outrun
+from services.steps import Kind, Verdict, attempt
+
+log = structlog.get_logger()
+
+REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
+
+TAKE = """
+UPDATE operation SET due = now() + $2 * interval '1 second', attempt = attempt + 1, state = 'IN_PROGRESS'
+WHERE id = $1 AND due IS NOT NULL
+  AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
+RETURNING id
+"""
+
+
+class Fenced(Exception):
+    """Somebody else has taken the operation over; what we found out is theirs to find out again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Drives operations against one provider at one pace."""
+
+    provider: Provider
+    pace: Pace = Pace()
+
+    @property
+    def lease_seconds(self) -> float:
+        return self.pace.lease_seconds
+
+    async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
+        """Lease an operation that is due, or None. `nudge` also takes one that is only waiting to be tried again."""
+        taken = await rows(TAKE, [operation_id, self.pace.lease_seconds, nudge])
+        return await Operation.get(id=operation_id) if taken else None
+
+    async def drive(self, operation: Operation, *, in_request: bool) -> Driven:
+        """Carry the operation as far as it will go now. The caller holds its lease.
+
+        In a request, short waits are spent here, within the request's budget; in the worker the row waits.
+        """
+        deadline = time.monotonic() + self.pace.request_budget_seconds
+        secret: str | None = None
+        while operation.is_open:
+            payment = await Payment.get(id=operation.payment_id)
+            verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
+            try:
+                operation, verdict = await self._settle(operation, verdict)
+            except Fenced:
+                operation = await Operation.get(id=operation.id)
+                break
+            if verdict.payment is not None:
+                secret = verdict.payment.client_secret or secret
+            if operation.state is not OperationState.UNRESOLVED:
+                continue
+            taken = await self._wait_and_take(operation, deadline) if in_request else None
+            if taken is None:
+                operation = await Operation.get(id=operation.id)
+                break
+            operation = taken
+        return Driven(operation, secret)
+
+    async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
+        wait = ((operation.due or datetime.now(UTC)) - datetime.now(UTC)).total_seconds()
+        if time.monotonic() + wait > deadline:
+            return None
+        await asyncio.sleep(max(wait, 0.0) + 0.01)
+        return await self.take(operation.id)
+
+    async def _settle(self, operation: Operation, verdict: Verdict) -> tuple[Operation, Verdict]:
+        """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking."""
+        for _ in range(REFETCHES):
+            try:
+                return await atomic(lambda v=verdict: self._settle_once(operation, v)), verdict  # type: ignore[misc]
+            except Outrun:
+                verdict = await self._fetch_again(operation, verdict)
+        return await atomic(lambda: self._settle_once(operation, replace(verdict, kind=Kind.UNKNOWN, payment=None))), verdict
+
+    async def _settle_once(self, driven: Operation, verdict: Verdict) -> Operation:
+        operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
+        if operation.attempt != driven.attempt or not operation.is_open:
+            raise Fenced
+        cause = Cause(actor=Actor.from_record(operation.actor), operation_id=operation.id)
+        await settle(operation, verdict, cause=cause)
+        now = datetime.now(UTC)
+        if verdict.kind is Kind.ABSENT:
+            operation.generation += 1
+            operation.first_sent_at, operation.last_problem = now, None
+        if operation.state is OperationState.IN_PROGRESS:
+            operation.due = now + timedelta(seconds=self.pace.lease_seconds)
+        elif operation.state is OperationState.UNRESOLVED:
+            operation.due = now + self.pace.back_off(operation.attempt)
+        else:
+            operation.due, operation.finished_at = None, now
+        await operation.save()
+        log.info(
+            "operation.settled",
+            operation=str(operation.id),
+            kind=operation.kind.value,
+            step=operation.step,
+            verdict=verdict.kind.value,
+            state=operation.state.value,
+            failure=str(verdict.failure) if verdict.failure else None,
+        )
+        return operation
+
+    async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
+        payment = await Payment.get(id=operation.payment_id)
+        intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
+        assert intent is not None, "outrun by a change of a payment that Stripe does not know"
+        try:
+            seen = await self.provider.retrieve_payment(intent)
+        except ProviderFailure as failure:
+            return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure)
+        secret = verdict.payment.client_secret if verdict.payment else None
+        seen = replace(seen, client_secret=seen.client_secret or secret)
+        return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
+
+

@@ -1,0 +1,175 @@
+"""The idempotency contract: one key, one act, one answer.
+
+A key belongs to a caller and a mutation. The first call writes the operation in the same transaction as the rows it
+accepts; every later call reads it. A refusal before acceptance leaves no trace: the key is still free.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+from domain.caller import Caller
+from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
+from domain.idempotency import Fingerprint, mismatched_paths
+from domain.ids import new_id
+from domain.states import OperationKind, OperationState
+from models import Operation
+from models.atomic import atomic, finish
+
+KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
+WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
+WAIT_STEP_SECONDS = 0.05
+RETRY_AFTER_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a caller asks under a key."""
+
+    caller: Caller
+    kind: OperationKind
+    key: str = field(repr=False)
+    fingerprint: Fingerprint = field(repr=False)
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an operation. `client_secret` is only known to the call that made the payment."""
+
+    operation: Operation
+    replayed: bool
+    error: DomainError | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Driven:
+    """An operation after somebody drove it as far as it would go."""
+
+    operation: Operation
+    client_secret: str | None = field(default=None, repr=False)
+
+
+class Busy(Exception):
+    """Another operation is at work on the same payment."""
+
+    def __init__(self, operation_id: UUID) -> None:
+        super().__init__("another operation is at work on this payment")
+        self.operation_id = operation_id
+
+
+class Runner(Protocol):
+    """Whoever carries accepted operations out: `services.drive.Driver`."""
+
+    @property
+    def lease_seconds(self) -> float: ...
+
+    async def drive(self, operation: Operation, *, in_request: bool) -> Driven: ...
+
+    async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
+
+
+Accept = Callable[[Operation], Awaitable[None]]
+
+
+async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
+    """Run what is asked at most once for this key, and answer the same way every time.
+
+    `accept` runs inside phase 1's transaction with the fresh operation: it checks the rules and writes the rows, and
+    a `DomainError` from it undoes the claim as well. Raises IdempotencyKeyReused, OperationInProgress,
+    Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
+    """
+
+    async def phase_1() -> tuple[Operation, bool]:
+        operation, is_new = await _claim(ask, runner.lease_seconds)
+        if is_new:
+            await accept(operation)
+        return operation, is_new
+
+    operation, is_new = await _when_free(phase_1)
+    if not is_new:
+        return await _answer_again(ask, operation, runner)
+    if not operation.is_open:
+        return outcome_of(Driven(operation), replayed=False)
+    driven = await finish(runner.drive(operation, in_request=True))
+    return outcome_of(driven, replayed=False)
+
+
+async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
+    """What became of this caller's key? Never runs anything."""
+    return await Operation.get_or_none(principal=caller.principal, kind=kind, key=key)
+
+
+def outcome_of(driven: Driven, *, replayed: bool) -> Outcome:
+    """What to tell the caller about an operation as it stands."""
+    operation = driven.operation
+    error = DomainError.from_record(operation.error) if operation.error else None
+    return Outcome(operation, replayed, error, driven.client_secret)
+
+
+async def _when_free(phase_1: Callable[[], Awaitable[tuple[Operation, bool]]]) -> tuple[Operation, bool]:
+    """Run phase 1, waiting a little for another operation on the same payment to end; one of the two sees the other's result."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return await atomic(phase_1)
+        except Busy as busy:
+            while (await Operation.get(id=busy.operation_id)).is_open:
+                if time.monotonic() >= deadline:
+                    raise OperationInProgress(
+                        operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS
+                    ) from None
+                await asyncio.sleep(WAIT_STEP_SECONDS)
+
+
+async def _claim(ask: Ask, lease_seconds: float) -> tuple[Operation, bool]:
+    """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
+    now = datetime.now(UTC)
+    fresh = Operation(
+        id=new_id(),
+        principal=ask.caller.principal,
+        kind=ask.kind,
+        key=ask.key,
+        fingerprint=ask.fingerprint.digest,
+        leaves=dict(ask.fingerprint.leaves),
+        actor=ask.caller.actor.to_record(),
+        request_id=ask.request_id,
+        first_sent_at=now,
+        due=now + timedelta(seconds=lease_seconds),
+        expires_at=now + KEY_LIFE,
+    )
+    await Operation.bulk_create([fresh], ignore_conflicts=True)
+    stored = await Operation.get(principal=ask.caller.principal, kind=ask.kind, key=ask.key)
+    return stored, stored.id == fresh.id
+
+
+async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:
+    """Answer a later call with the same key: the same outcome, or an honest "not yet"."""
+    if operation.fingerprint != ask.fingerprint.digest:
+        raise IdempotencyKeyReused(
+            mismatched_paths=mismatched_paths(operation.leaves, ask.fingerprint.leaves), operation_id=operation.id
+        )
+    if operation.expires_at < datetime.now(UTC):
+        raise Refused(
+            ErrorCode.IDEMPOTENCY_KEY_EXPIRED,
+            "This key was used more than 30 days ago. It will never run again; ask `operation` what became of it.",
+            ("idempotencyKey",),
+        )
+    deadline = time.monotonic() + WAIT_SECONDS
+    while operation.is_open:
+        taken = await runner.take(operation.id, nudge=True)
+        if taken is not None:
+            return outcome_of(await finish(runner.drive(taken, in_request=True)), replayed=True)
+        if time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(WAIT_STEP_SECONDS)
+        operation = await Operation.get(id=operation.id)
+    if operation.state is OperationState.IN_PROGRESS:
+        raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
+    return outcome_of(Driven(operation), replayed=True)
+

@@ -1,0 +1,92 @@
+"""Orders: a service states what is owed, before anyone can pay it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.errors import ErrorCode, Refused
+from domain.money import Money
+from domain.states import PAYMENT_FINAL, OperationState
+from models import Customer, Operation, Order, Payment
+from services.audit import Cause, Change, record
+from services.idempotency import Ask, Outcome, Runner, run_once
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as the shop states it, already validated."""
+
+    external_id: str
+    total: Money
+    customer_external_id: str | None
+    customer_email: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+
+
+async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
+    """Write down what an order owes, or change it while nobody has begun to pay.
+
+    Raises Refused(INVALID_STATE) when the order has a live or finished payment and the total would change.
+    """
+
+    async def accept(operation: Operation) -> None:
+        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
+        customer = await _customer(new)
+        order = await _upsert(new, customer, cause)
+        operation.order_id = order.id
+        operation.state = OperationState.SUCCEEDED
+        operation.due = None
+        operation.finished_at = cause.occurred_at
+        await operation.save(update_fields=["order_id", "state", "due", "finished_at", "updated_at"])
+
+    return await run_once(ask, accept, runner)
+
+
+async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
+    fresh = Order(
+        external_id=new.external_id,
+        total_minor=new.total.amount_minor,
+        currency=new.total.currency,
+        customer_id=customer.id if customer else None,
+        description=new.description,
+        metadata=dict(new.metadata),
+    )
+    await Order.bulk_create([fresh], ignore_conflicts=True)
+    order = await Order.select_for_update(no_key=True).get(external_id=new.external_id)
+    if order.id == fresh.id:
+        await record(order, Change("order.registered", before={}, after=order.facts(), amount=order.total), cause)
+        return order
+    before = order.facts()
+    changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
+    changes_owner = order.customer_id != (customer.id if customer else None)
+    if (changes_money or changes_owner) and await _payment_begun(order):
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has a payment: its total, currency and customer can no longer change.",
+            ("input", "externalId"),
+        )
+    order.total_minor, order.currency = new.total.amount_minor, new.total.currency
+    order.customer_id = customer.id if customer else None
+    order.description, order.metadata = new.description, dict(new.metadata)
+    order.version += 1
+    await order.save()
+    await record(order, Change("order.updated", before=before, after=order.facts(), amount=order.total), cause)
+    return order
+
+
+async def _payment_begun(order: Order) -> bool:
+    """Whether a payment lives, or has taken money: an abandoned attempt does not bind the order."""
+    live = await Payment.filter(order_id=order.id).exclude(status__in=list(PAYMENT_FINAL)).exists()
+    return live or order.paid_minor > 0
+
+
+async def _customer(new: NewOrder) -> Customer | None:
+    if new.customer_external_id is None:
+        return None
+    fresh = Customer(external_id=new.customer_external_id, email=new.customer_email)
+    await Customer.bulk_create([fresh], ignore_conflicts=True)
+    customer = await Customer.get(external_id=new.customer_external_id)
+    if new.customer_email and customer.email != new.customer_email:
+        customer.email = new.customer_email
+        await customer.save(update_fields=["email", "updated_at"])
+    return customer

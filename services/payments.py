@@ -1,0 +1,220 @@
+"""Phase 1 of every act with a payment: claim the key, lock, check the rules on the database's truth, write, commit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from domain.errors import ActivePaymentExists, AmountMismatch, ErrorCode, LimitExceeded, Refused
+from domain.ids import new_id
+from domain.money import Money
+from domain.states import (
+    CancelReason,
+    CaptureMethod,
+    OperationState,
+    PaymentAction,
+    PaymentStatus,
+    SetupFutureUsage,
+)
+from models import Operation, Order, Payment
+from services import rows
+from services.audit import Cause, Change, record
+from services.drive import Driver
+from services.idempotency import Ask, Busy, Outcome, run_once
+from services.settle import invalid_state
+from services.steps import Step
+
+OPEN_STATES = (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """How an order is to be paid, already validated. `expected` is checked against what the order owes."""
+
+    order_id: UUID
+    expected: Money
+    capture_method: CaptureMethod
+    payment_method_id: str | None
+    confirm: bool
+    setup_future_usage: SetupFutureUsage | None
+    return_url: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+async def create_payment(ask: Ask, new: NewPayment, *, driver: Driver) -> Outcome:
+    """Charge what the order owes, once; or prepare a payment that the payer confirms.
+
+    Raises AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID), ActivePaymentExists, and what `run_once`
+    raises. A decline is in the outcome's `error`, with the payment still open.
+    """
+
+    async def accept(operation: Operation) -> None:
+        order = await rows.lock_order(new.order_id)
+        await _check_payable(order, new.expected)
+        earlier = await Payment.filter(order_id=order.id).order_by("-created_at", "-id").first()
+        if earlier is not None and not earlier.is_final:
+            raise ActivePaymentExists(payment_id=earlier.id)
+        payment = Payment(
+            id=new_id(),
+            order_id=order.id,
+            customer_id=order.customer_id,
+            supersedes_id=earlier.id if earlier is not None else None,
+            livemode=driver.provider.livemode,
+            capture_method=new.capture_method,
+            setup_future_usage=new.setup_future_usage,
+            currency=order.currency,
+            amount_minor=order.due.amount_minor,
+            metadata=dict(new.metadata),
+        )
+        await payment.save(force_create=True)
+        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
+        change = Change(
+            "payment.initiated",
+            before={},
+            after=payment.facts(),
+            amount=payment.amount,
+            payment_id=payment.id,
+            to_status=payment.status,
+        )
+        await record(order, change, cause)
+        await _begin(operation, payment, Step.CREATE, _create_params(new, order, payment, operation))
+
+    return await run_once(ask, accept, driver)
+
+
+async def confirm_payment(
+    ask: Ask, payment_id: UUID, *, payment_method_id: str, return_url: str | None, driver: Driver
+) -> Outcome:
+    """Ask for the money of an open payment with this method: a new attempt on the same intent.
+
+    Raises InvalidState unless the payment waits for a method or a confirmation.
+    """
+
+    async def accept(operation: Operation) -> None:
+        _, payment = await rows.lock_payment(payment_id)
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CONFIRM)
+        params: dict[str, Any] = {"payment_method": payment_method_id}
+        if return_url is not None:
+            params["return_url"] = return_url
+        await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
+
+    return await run_once(ask, accept, driver)
+
+
+async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, driver: Driver) -> Outcome:
+    """Take money that is held, all of it or less; the rest is released.
+
+    Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
+    """
+
+    async def accept(operation: Operation) -> None:
+        _, payment = await rows.lock_payment(payment_id)
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CAPTURE)
+        capturable = payment.money(payment.capturable_minor)
+        wanted = capturable if amount is None else amount
+        check_currency(wanted, payment.currency, ("input", "amount", "currency"))
+        if wanted > capturable:
+            raise LimitExceeded(
+                ErrorCode.AMOUNT_EXCEEDS_CAPTURABLE,
+                requested=wanted,
+                available=capturable,
+                path=("input", "amount", "amount"),
+            )
+        params = {"amount_to_capture": wanted.amount_minor}
+        await _begin(operation, payment, Step.CAPTURE, {Step.CAPTURE: params})
+
+    return await run_once(ask, accept, driver)
+
+
+async def cancel_payment(ask: Ask, payment_id: UUID, *, reason: CancelReason | None, driver: Driver) -> Outcome:
+    """Give an open payment up and release what it holds. Raises InvalidState when it is too late."""
+
+    async def accept(operation: Operation) -> None:
+        _, payment = await rows.lock_payment(payment_id)
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CANCEL)
+        params = {"cancellation_reason": reason.value.lower()} if reason else {}
+        await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
+
+    return await run_once(ask, accept, driver)
+
+
+async def reveal_client_secret(payment: Payment, *, driver: Driver) -> str | None:
+    """The secret with which the payer's browser confirms, asked of Stripe anew because it is never stored."""
+    confirmable = {
+        PaymentStatus.REQUIRES_PAYMENT_METHOD,
+        PaymentStatus.REQUIRES_CONFIRMATION,
+        PaymentStatus.REQUIRES_ACTION,
+    }
+    if payment.stripe_payment_intent_id is None or payment.status not in confirmable:
+        return None
+    return (await driver.provider.retrieve_payment(payment.stripe_payment_intent_id)).client_secret
+
+
+def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
+    """Refuse an amount in another currency than the order's or payment's."""
+    if given.currency != currency:
+        raise Refused(
+            ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path
+        )
+
+
+async def _check_payable(order: Order, expected: Money) -> None:
+    check_currency(expected, order.currency, ("input", "expectedAmount", "currency"))
+    if order.due.amount_minor == 0:
+        raise Refused(ErrorCode.ORDER_ALREADY_PAID, "This order is already paid in full.", ("input", "orderId"))
+    if expected != order.due:
+        raise AmountMismatch(expected=expected, actual=order.due, path=("input", "expectedAmount", "amount"))
+
+
+async def _check_free(operation: Operation, payment: Payment) -> None:
+    """One act at a time on a payment. A refund is no such act: it has its reservation."""
+    other = (
+        await Operation.filter(payment_id=payment.id, refund_id=None, state__in=list(OPEN_STATES))
+        .exclude(id=operation.id)
+        .first()
+    )
+    if other is not None:
+        raise Busy(other.id)
+
+
+def _check_allowed(payment: Payment, action: PaymentAction) -> None:
+    if action not in payment.actions:
+        raise invalid_state(payment)
+
+
+async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> None:
+    """Write the accepted work on its operation: the exact parameters, before the first call."""
+    operation.order_id, operation.payment_id = payment.order_id, payment.id
+    operation.step = step
+    operation.params = {**params, "charge_before": payment.stripe_charge_id}
+    await operation.save()
+
+
+def _create_params(new: NewPayment, order: Order, payment: Payment, operation: Operation) -> dict[str, Any]:
+    create: dict[str, Any] = {
+        "amount": payment.amount_minor,
+        "currency": payment.currency.lower(),
+        "capture_method": payment.capture_method.value.lower(),
+        # Without a page to return to, only methods that need no redirect can be confirmed by the server.
+        "automatic_payment_methods": {
+            "enabled": True,
+            "allow_redirects": "never" if new.confirm and new.return_url is None else "always",
+        },
+        "metadata": {
+            "order_id": str(order.id),
+            "payment_id": str(payment.id),
+            "operation_id": str(operation.id),
+        },
+    }
+    if new.payment_method_id is not None:
+        create["payment_method"] = new.payment_method_id
+    if new.setup_future_usage is not None:
+        create["setup_future_usage"] = new.setup_future_usage.value.lower()
+    steps: dict[str, Any] = {Step.CREATE: create}
+    if new.confirm:
+        steps[Step.CONFIRM] = {"return_url": new.return_url} if new.return_url is not None else {}
+    return steps
+

@@ -1,0 +1,109 @@
+"""Ask Stripe how a payment stands now, and merge the answer. Webhooks, sync and the janitor all look this way."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from domain.errors import ErrorCode, ProviderProblem
+from domain.states import ProviderEffect
+from models import Payment
+from models.atomic import atomic
+from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.facts import ProviderDispute
+from services import rows
+from services.audit import Cause
+from services.state import Outrun, apply_provider_refund, apply_provider_state, set_disputed
+
+REFETCHES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What Stripe has of one payment, asked when our row had `since_version`."""
+
+    since_version: int
+    payment: ProviderPayment
+    refunds: tuple[ProviderRefund, ...]
+    disputes: tuple[ProviderDispute, ...] | None
+
+
+async def refresh_payment(
+    payment_id: UUID,
+    *,
+    provider: Provider,
+    cause: Cause,
+    intent_id: str | None = None,
+    earlier: ProviderPayment | None = None,
+    within: Callable[[], Awaitable[None]] | None = None,
+) -> Payment:
+    """Bring a payment, its refunds and its disputed amount to what Stripe has now.
+
+    `intent_id` is for a payment that has none yet. `earlier` is an older snapshot that is only kept if it tells of a
+    failed attempt. `within` runs in the same transaction as the change. Raises ProviderFailure, and `NotYet` when a
+    fact cannot be written beside a reservation of ours.
+    """
+    for _ in range(REFETCHES):
+        row = await Payment.get(id=payment_id)
+        intent = row.stripe_payment_intent_id or intent_id
+        if intent is None:
+            return row
+        picture = await _ask(intent, row, provider)
+        try:
+            return await atomic(lambda p=picture: _merge(payment_id, p, cause, earlier, within))  # type: ignore[misc]
+        except Outrun:
+            continue
+    raise ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "The payment is changing too fast to be read. Ask again.",
+        effect=ProviderEffect.NONE,
+        retry_after_ms=1000,
+        retryable=True,
+    )
+
+
+async def _ask(intent: str, row: Payment, provider: Provider) -> Picture:
+    payment = await provider.retrieve_payment(intent)
+    refunds = await provider.list_refunds(intent) if payment.captured_minor else []
+    disputes = None
+    if payment.disputed or row.disputed_minor:
+        disputes = tuple(await provider.list_disputes(intent))
+    return Picture(row.version, payment, tuple(refunds), disputes)
+
+
+async def _merge(
+    payment_id: UUID,
+    picture: Picture,
+    cause: Cause,
+    earlier: ProviderPayment | None,
+    within: Callable[[], Awaitable[None]] | None,
+) -> Payment:
+    order, payment = await rows.lock_payment(payment_id)
+    if payment.version != picture.since_version and not payment.is_final:
+        raise Outrun
+    since = picture.since_version
+    await apply_provider_state(order, payment, picture.payment, since_version=since, fetched=True, cause=cause)
+    if earlier is not None and payment.is_final:
+        await apply_provider_state(order, payment, earlier, since_version=since, fetched=False, cause=cause)
+    for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
+        await apply_provider_refund(order, payment, seen, cause=cause)
+    if picture.disputes is not None:
+        disputed = sum(dispute.amount_minor for dispute in picture.disputes if dispute.is_open_or_lost)
+        await set_disputed(order, payment, disputed, cause)
+    payment.last_synced_at = datetime.now(UTC)
+    await payment.save(update_fields=["last_synced_at"])
+    if within is not None:
+        await within()
+    return payment
+
+
+def unavailable(failure: ProviderFailure) -> ProviderProblem:
+    """A failed look, as a caller is told it: nothing was changed."""
+    return ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "Stripe cannot be asked at the moment. Nothing was changed; ask again.",
+        effect=ProviderEffect.NONE,
+        retry_after_ms=1000,
+        stripe_request_id=failure.request_id,
+        retryable=True,
+    )

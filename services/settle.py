@@ -1,0 +1,236 @@
+"""Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
+
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from domain.errors import (
+    CardDeclined,
+    DomainError,
+    ErrorCode,
+    InvalidState,
+    LimitExceeded,
+    ProviderProblem,
+    Refused,
+)
+from domain.states import (
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    ProviderEffect,
+    RefundStatus,
+)
+from models import Operation, Order, Payment, Refund
+from provider import Outcome, ProviderFailure
+from services import rows
+from services.audit import Cause
+from services.state import (
+    NotYet,
+    abandon_payment,
+    apply_provider_refund,
+    apply_provider_state,
+    change_refund,
+    mark_payment_unknown,
+)
+from services.steps import Kind, Step, Verdict
+
+RETRY_AFTER_MS = 1000
+
+# The ends that a step may lawfully come to. Anything else means that another act got there first.
+GOOD_ENDS = {
+    Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
+    Step.CONFIRM: frozenset(
+        {
+            PaymentStatus.SUCCEEDED,
+            PaymentStatus.PROCESSING,
+            PaymentStatus.REQUIRES_ACTION,
+            PaymentStatus.REQUIRES_CAPTURE,
+        }
+    ),
+    Step.CAPTURE: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}),
+    Step.CANCEL: frozenset({PaymentStatus.CANCELED}),
+}
+WRONG_METHOD = frozenset(
+    {
+        "payment_method_unactivated",
+        "payment_method_invalid_parameter",
+        "payment_method_provider_decline",
+        "payment_method_not_available",
+        "payment_method_unexpected_state",
+        "payment_method_currency_mismatch",
+    }
+)
+
+
+async def settle(operation: Operation, verdict: Verdict, *, cause: Cause) -> None:
+    """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
+
+    The caller holds the operation's lock and saves it. Raises `Outrun` when the snapshot's place in time is unknown.
+    """
+    assert operation.payment_id is not None
+    order, payment = await rows.lock_payment(operation.payment_id)
+    refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
+    match verdict.kind:
+        case Kind.ABSENT:
+            return
+        case Kind.UNKNOWN:
+            await _unknown(operation, order, payment, refund, verdict, cause)
+        case Kind.NOT_DONE:
+            operation.state = OperationState.UNRESOLVED
+            operation.error = _unavailable(operation).to_record()
+        case Kind.DONE if refund is not None:
+            assert verdict.refund is not None
+            seen = await apply_provider_refund(order, payment, verdict.refund, cause=cause)
+            _finish_refund(operation, seen)
+        case Kind.DONE:
+            await _apply_payment(order, payment, verdict, cause)
+            _advance(operation, payment)
+        case Kind.FAILED:
+            await _failed(operation, order, payment, refund, verdict, cause)
+
+
+async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:
+    assert verdict.payment is not None
+    await apply_provider_state(
+        order,
+        payment,
+        verdict.payment,
+        since_version=verdict.since_version,
+        fetched=verdict.fetched,
+        cause=cause,
+    )
+
+
+def _advance(operation: Operation, payment: Payment) -> None:
+    """Go to the next step, or finish."""
+    step = Step(operation.step)
+    operation.error, operation.last_problem = None, None
+    if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
+        operation.step = Step.CONFIRM
+        operation.effect, operation.generation = ProviderEffect.NONE, 1
+        operation.first_sent_at = datetime.now(UTC)
+        operation.state = OperationState.IN_PROGRESS
+        return
+    if payment.status in GOOD_ENDS[step]:
+        _succeed(operation)
+    else:
+        _fail(operation, invalid_state(payment))
+
+
+def _finish_refund(operation: Operation, refund: Refund) -> None:
+    operation.error = None
+    if refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
+        message = "Stripe could not give the money back: the refund failed."
+        _fail(operation, ProviderProblem(ErrorCode.PROVIDER_REJECTED, message, effect=ProviderEffect.NONE))
+    else:
+        _succeed(operation)
+
+
+async def _unknown(
+    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: Verdict, cause: Cause
+) -> None:
+    failure = verdict.failure
+    if refund is None:
+        await mark_payment_unknown(order, payment, cause)
+    elif refund.status is RefundStatus.INITIATED:
+        await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
+    operation.state = OperationState.UNRESOLVED
+    operation.effect = ProviderEffect.UNKNOWN
+    operation.last_problem = "server_error" if failure and failure.is_server_error else "no_answer"
+    operation.error = ProviderProblem(
+        ErrorCode.OUTCOME_UNKNOWN,
+        "Stripe has not told us whether this happened. It is being found out; ask again with the same key.",
+        effect=ProviderEffect.UNKNOWN,
+        retry_after_ms=RETRY_AFTER_MS,
+        stripe_request_id=failure.request_id if failure else None,
+        retryable=True,
+    ).to_record()
+
+
+async def _failed(
+    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: Verdict, cause: Cause
+) -> None:
+    failure = verdict.failure
+    assert failure is not None
+    if refund is not None:
+        refund.failure_reason = failure.code or "refused"
+        await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
+        for seen in verdict.refunds:
+            with suppress(NotYet):  # no room beside another reservation of ours: its webhook or the poller will bring it
+                await apply_provider_refund(order, payment, seen, cause=cause)
+        _fail(operation, refund_error(failure, refund, payment))
+        return
+    if verdict.payment is not None:
+        await _apply_payment(order, payment, verdict, cause)
+    if operation.step == Step.CREATE:
+        await abandon_payment(order, payment, cause.answered_by(failure.request_id))
+    _fail(operation, payment_error(failure, payment))
+
+
+def _succeed(operation: Operation) -> None:
+    operation.state, operation.effect, operation.error = OperationState.SUCCEEDED, ProviderEffect.APPLIED, None
+
+
+def _fail(operation: Operation, error: DomainError) -> None:
+    operation.state, operation.effect, operation.error = OperationState.FAILED, ProviderEffect.NONE, error.to_record()
+
+
+def _unavailable(operation: Operation) -> DomainError:
+    accepted = operation.kind is not OperationKind.REFUND_PAYMENT
+    what = "payment" if accepted else "refund"
+    return ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",
+        effect=operation.effect,
+        retry_after_ms=RETRY_AFTER_MS,
+        retryable=True,
+    )
+
+
+def invalid_state(payment: Payment) -> InvalidState:
+    """The payment is not in a state in which this can be done."""
+    return InvalidState(
+        status=payment.status,
+        allowed_actions=payment.actions,
+        message=f"The payment is {payment.status.value}, so this cannot be done.",
+    )
+
+
+def payment_error(failure: ProviderFailure, payment: Payment) -> DomainError:
+    """A definite refusal of Stripe's, as the caller is told it."""
+    if failure.outcome is Outcome.DECLINED:
+        return failure.decline or CardDeclined.unexplained()
+    if failure.code == "payment_intent_unexpected_state":
+        return invalid_state(payment)
+    if failure.param == "payment_method" or failure.code in WRONG_METHOD:
+        return Refused(
+            ErrorCode.PAYMENT_METHOD_UNUSABLE,
+            "This payment method cannot be used: it does not exist, was detached, or does not fit this payment.",
+            ("input", "paymentMethodId"),
+        )
+    if failure.code == "amount_too_small":
+        return Refused(ErrorCode.AMOUNT_TOO_SMALL, "The amount is below what Stripe charges in this currency.")
+    return ProviderProblem(
+        ErrorCode.PROVIDER_REJECTED,
+        "Stripe refused the request, and nothing was charged.",
+        effect=ProviderEffect.NONE,
+        stripe_request_id=failure.request_id,
+    )
+
+
+def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:
+    """A definite refusal of a refund."""
+    if failure.code == "charge_disputed":
+        return Refused(ErrorCode.CHARGE_DISPUTED, "The charge is disputed; Stripe does not refund it now.")
+    if failure.code in ("charge_already_refunded", "amount_too_large") or failure.param == "amount":
+        return LimitExceeded(
+            ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE,
+            requested=refund.amount,
+            available=payment.refundable,
+            path=("input", "amount"),
+        )
+    return ProviderProblem(
+        ErrorCode.PROVIDER_REJECTED,
+        "Stripe refused the refund, and nothing was given back.",
+        effect=ProviderEffect.NONE,
+        stripe_request_id=failure.request_id,
+    )

@@ -1,0 +1,182 @@
+"""Phase 2: one call to Stripe for one step of an operation, and what its answer means.
+
+No transaction is open here. A step that may have been sent before is not simply sent again: once the first minute
+has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import structlog
+
+from domain.states import OperationKind, PaymentStatus, ProviderEffect
+from models import Operation, Payment
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.failures import DEFINITE, NOT_EXECUTED
+from services.pace import Pace
+
+log = structlog.get_logger()
+
+LOOK_BACK = timedelta(minutes=5)  # clocks differ; an intent cannot be older than its operation by more
+
+
+class Step(StrEnum):
+    CREATE = "create"
+    CONFIRM = "confirm"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
+
+
+FIRST_STEP = {
+    OperationKind.CREATE_PAYMENT: Step.CREATE,
+    OperationKind.CONFIRM_PAYMENT: Step.CONFIRM,
+    OperationKind.CAPTURE_PAYMENT: Step.CAPTURE,
+    OperationKind.CANCEL_PAYMENT: Step.CANCEL,
+    OperationKind.REFUND_PAYMENT: Step.REFUND,
+}
+
+
+class Kind(StrEnum):
+    """What a step came to."""
+
+    DONE = "DONE"  # Stripe answered, or a look showed that it had happened
+    FAILED = "FAILED"  # a definite no
+    UNKNOWN = "UNKNOWN"  # nobody knows
+    NOT_DONE = "NOT_DONE"  # not executed: throttled, unreachable, misconfigured
+    ABSENT = "ABSENT"  # proven not to have happened, and its old key must not be used again
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking."""
+
+    kind: Kind
+    since_version: int
+    payment: ProviderPayment | None = None
+    refund: ProviderRefund | None = None
+    refunds: tuple[ProviderRefund, ...] = ()
+    failure: ProviderFailure | None = None
+    fetched: bool = field(default=False)
+
+
+async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
+    """Carry the operation's current step out, or find out that it has been."""
+    maybe_sent = operation.attempt > 1 or operation.effect is ProviderEffect.UNKNOWN
+    age = (datetime.now(UTC) - (operation.first_sent_at or operation.created_at)).total_seconds()
+    try:
+        if maybe_sent and age >= min(pace.unknown_grace_seconds, pace.key_life_seconds):
+            found = await _look(operation, payment, provider)
+            if found is not None:
+                return found
+            sticky = operation.last_problem == "server_error" and age >= pace.sticky_error_seconds
+            if sticky or age >= pace.key_life_seconds:
+                log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
+                return Verdict(Kind.ABSENT, payment.version)
+        return await _send(operation, payment, provider)
+    except ProviderFailure as failure:
+        try:
+            return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent)
+        except ProviderFailure as second:
+            return Verdict(Kind.UNKNOWN, payment.version, failure=second)
+
+
+async def _weigh(
+    failure: ProviderFailure, operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
+) -> Verdict:
+    """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too."""
+    version = payment.version
+    if failure.outcome in NOT_EXECUTED:
+        if failure.outcome is Outcome.MISCONFIGURED:
+            log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
+        return Verdict(Kind.NOT_DONE, version, failure=failure)
+    if failure.outcome not in DEFINITE:
+        return Verdict(Kind.UNKNOWN, version, failure=failure)
+    if maybe_sent:
+        found = await _look(operation, payment, provider)
+        if found is not None:
+            return found
+    snapshot, fetched = failure.payment, False
+    if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
+        snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
+    refunds: tuple[ProviderRefund, ...] = ()
+    if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
+        # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
+        refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
+    return Verdict(Kind.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
+
+
+# -- sending -------------------------------------------------------------------------------------------------------
+
+
+async def _send(operation: Operation, payment: Payment, provider: Provider) -> Verdict:
+    step = Step(operation.step)
+    key = operation.stripe_key(step)
+    params = operation.params[step]
+    version = payment.version
+    if step is Step.CREATE:
+        return Verdict(Kind.DONE, version, payment=await provider.create_payment(params, key=key))
+    if step is Step.REFUND:
+        return Verdict(Kind.DONE, version, refund=await provider.create_refund(params, key=key))
+    calls = {
+        Step.CONFIRM: provider.confirm_payment,
+        Step.CAPTURE: provider.capture_payment,
+        Step.CANCEL: provider.cancel_payment,
+    }
+    return Verdict(Kind.DONE, version, payment=await calls[step](_intent(payment), params, key=key))
+
+
+def _intent(payment: Payment) -> str:
+    """Never move money on an id that we do not hold."""
+    assert payment.stripe_payment_intent_id is not None, "a step after `create` without an intent"
+    return payment.stripe_payment_intent_id
+
+
+# -- looking -------------------------------------------------------------------------------------------------------
+
+
+async def _look(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
+    looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[Verdict | None]]] = {
+        Step.CREATE: _look_for_intent,
+        Step.CONFIRM: _look_for_confirmation,
+        Step.CAPTURE: _look_for_end,
+        Step.CANCEL: _look_for_end,
+        Step.REFUND: _look_for_refund,
+    }
+    return await looks[Step(operation.step)](operation, payment, provider)
+
+
+async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    found = await provider.find_payment(
+        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - LOOK_BACK
+    )
+    return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
+
+
+async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    seen = await provider.retrieve_payment(_intent(payment))
+    waiting = seen.status in (PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD)
+    if waiting and seen.charge_id == operation.params.get("charge_before"):
+        return None
+    if waiting:  # an attempt was made, and it failed
+        failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
+        return Verdict(Kind.FAILED, payment.version, payment=seen, failure=failure, fetched=True)
+    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+
+
+async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """Capture and cancel both end the payment; which of them did shows in its status."""
+    seen = await provider.retrieve_payment(_intent(payment))
+    if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
+        return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+    return None
+
+
+async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    for seen in await provider.list_refunds(_intent(payment)):
+        if seen.metadata.get("refund_id") == str(operation.refund_id):
+            return Verdict(Kind.DONE, payment.version, refund=seen, fetched=True)
+    return None

@@ -1,0 +1,121 @@
+"""Real concurrency on one payment (scenarios 31, 33, 37, 48, 50, 57)."""
+
+import asyncio
+
+from models import Operation
+from tests.shop import Shop, key
+
+
+async def test_scenario_31_two_refunds_never_exceed_the_charge(shop: Shop) -> None:
+    for _ in range(5):
+        payment = await shop.paid()
+
+        payloads = await asyncio.gather(shop.refund(payment["id"], 6_000), shop.refund(payment["id"], 6_000))
+
+        errors = [e for p in payloads for e in p["errors"]]
+        refunds = [r for r in shop.sandbox.snapshot().refunds if _belongs(shop, r, payment["id"])]
+        assert [e["code"] for e in errors] == ["AMOUNT_EXCEEDS_REFUNDABLE"]
+        assert errors[0]["requested"] == {"amount": 6_000}
+        assert errors[0]["available"] == {"amount": 4_000}
+        assert [r["amount"] for r in refunds] == [6_000]
+        assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 6_000}
+
+
+async def test_one_refund_key_twenty_times_is_one_refund(shop: Shop) -> None:
+    payment, one_key = await shop.paid(), key()
+
+    payloads = await asyncio.gather(*(shop.refund(payment["id"], 2_000, with_key=one_key) for _ in range(20)))
+
+    done = [p for p in payloads if not p["errors"]]
+    assert {p["refund"]["id"] for p in done} == {done[0]["refund"]["id"]}
+    assert all(e["code"] == "OPERATION_IN_PROGRESS" for p in payloads for e in p["errors"])
+    assert len(shop.sandbox.snapshot().refunds) == 1
+
+
+async def test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it(shop: Shop) -> None:
+    for _ in range(5):
+        held = (await shop.pay(await shop.order(), captureMethod="MANUAL"))["payment"]
+
+        captured, canceled = await asyncio.gather(
+            shop.staff.do("capturePayment", input={"paymentId": held["id"]}, key=key()),
+            shop.staff.do("cancelPayment", input={"paymentId": held["id"]}, key=key()),
+        )
+
+        [loser] = [p for p in (captured, canceled) if p["errors"]]
+        [error] = loser["errors"]
+        payment = await shop.payment(held["id"])
+        assert error["__typename"] == "InvalidStateError"
+        assert error["status"] == payment["status"]
+        assert payment["status"] == ("CANCELED" if loser is captured else "SUCCEEDED")
+
+
+async def test_scenario_37_capture_twice_takes_the_money_once(shop: Shop) -> None:
+    held = (await shop.pay(await shop.order(), captureMethod="MANUAL"))["payment"]
+
+    payloads = await asyncio.gather(
+        *(shop.staff.do("capturePayment", input={"paymentId": held["id"]}, key=key()) for _ in range(4))
+    )
+
+    assert sum(not p["errors"] for p in payloads) == 1
+    [intent] = shop.sandbox.snapshot().payment_intents
+    assert intent["amount_received"] == 10_000
+
+
+async def test_scenario_37_capture_after_the_authorisation_expired(shop: Shop) -> None:
+    held = (await shop.pay(await shop.order(), captureMethod="MANUAL"))["payment"]
+    shop.sandbox.advance(8 * 24 * 3600)
+
+    payload = await shop.staff.do("capturePayment", input={"paymentId": held["id"]}, key=key())
+
+    [error] = payload["errors"]
+    assert error["__typename"] == "InvalidStateError"
+    assert error["status"] == "CANCELED"
+    assert payload["payment"]["status"] == "CANCELED"
+    assert payload["payment"]["order"]["paymentStatus"] == "UNPAID"
+
+
+async def test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_without_a_deadlock(shop: Shop) -> None:
+    payment = await shop.paid()
+    versions: list[int] = []
+
+    async def watch() -> None:
+        for _ in range(10):
+            versions.append((await shop.payment(payment["id"]))["version"])
+
+    results = await asyncio.gather(
+        shop.deliver(),
+        *(shop.refund(payment["id"], 1_000) for _ in range(5)),
+        *(shop.staff.do("syncPayment", paymentId=payment["id"]) for _ in range(5)),
+        watch(),
+    )
+    await shop.deliver()
+
+    after = await shop.payment(payment["id"])
+    payloads = [r for r in results if isinstance(r, dict)]
+    assert [p["errors"] for p in payloads] == [[]] * 10
+    assert after["amountRefunded"] == {"amount": 5_000}
+    assert versions == sorted(versions)
+
+
+async def test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished(shop: Shop) -> None:
+    order_id, one_key = await shop.order(), key()
+    calling = asyncio.create_task(shop.pay(order_id, with_key=one_key))
+    while await Operation.filter(key=one_key).count() == 0:
+        await asyncio.sleep(0)  # until phase 1 is committed
+
+    calling.cancel()
+    await asyncio.gather(calling, return_exceptions=True)
+    answer = await shop.pay(order_id, with_key=one_key)
+
+    assert answer["errors"] == []
+    assert answer["replayed"] is True
+    assert answer["payment"]["status"] == "SUCCEEDED"
+    assert len(shop.sandbox.snapshot().payment_intents) == 1
+
+
+def _belongs(shop: Shop, refund: dict[str, object], payment_id: str) -> bool:
+    from domain.ids import decode
+
+    decoded = decode(payment_id)
+    metadata = refund["metadata"]
+    return decoded is not None and isinstance(metadata, dict) and metadata.get("payment_id") == str(decoded[1])

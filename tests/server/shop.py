@@ -1,0 +1,315 @@
+"""A small shop with its own schema behind the real door, and ways to knock on it."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NewType
+
+import httpx
+import strawberry
+from graphql import GraphQLError
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+from strawberry.schema.config import StrawberryConfig
+
+from domain.caller import Caller, Scope
+from domain.errors import ErrorCode, Refused
+from models.atomic import DatabaseUnavailable
+from server.callers import Callers, sign_token
+from server.graphql_http import Asking, GraphQLEndpoint
+from server.guards import guard
+from server.limits import Limits
+
+SECRET = "a-secret-of-the-tests-that-is-long-enough"
+CARD = "4242424242424242"
+CLIENT_SECRET = "pi_3Nabc_secret_9xYzQ"
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class World:
+    """What happened behind the door."""
+
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    paid: list[str] = field(default_factory=list)
+    seen: list[object] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Context:
+    asking: Asking
+    world: World
+
+
+Info = strawberry.Info[Context, None]
+Key = NewType("Key", str)
+
+
+def parse_key(value: object) -> Key:
+    if not isinstance(value, str):
+        raise GraphQLError("A Key is a text.")
+    if value == "refuse":
+        raise Refused(ErrorCode("VALIDATION_FAILED"), "A Key has 1 to 255 characters.")
+    if value.startswith("crash"):
+        raise ValueError(f"cannot use {value}")
+    return Key(value)
+
+
+@strawberry.input
+class Shape:
+    sides: int
+    key: Key | None = None
+    inner: "Shape | None" = None
+
+
+@strawberry.type
+class Item:
+    name: str
+
+    @strawberry.field
+    def parent(self) -> "Item":
+        return Item(name="parent")
+
+    @strawberry.field
+    def parts(self) -> list["Item"]:
+        return [Item(name="part")]
+
+
+@strawberry.type
+class Items:
+    nodes: list[Item]
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def hello(self, info: Info, name: str = "you") -> str:
+        info.context.world.seen.append(name)
+        return f"Hello {name}"
+
+    @strawberry.field
+    def whoami(self, info: Info) -> str | None:
+        caller = info.context.asking.caller
+        return None if caller is None else caller.subject
+
+    @strawberry.field
+    def request_id(self, info: Info) -> str:
+        return info.context.asking.request_id
+
+    @strawberry.field
+    def keyed(self, info: Info, key: Key) -> str:
+        return "ok"
+
+    @strawberry.field
+    def shaped(self, info: Info, shape: Shape) -> int:
+        return shape.sides
+
+    @strawberry.field
+    def item(self) -> Item:
+        return Item(name="one")
+
+    @strawberry.field
+    def items(self, first: int = 10, last: int | None = None) -> Items:
+        return Items(nodes=[Item(name=str(number)) for number in range(min(first, 100))])
+
+    @strawberry.field
+    def nodes(self, ids: list[strawberry.ID]) -> list[Item]:
+        return [Item(name=identifier) for identifier in ids]
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise RuntimeError(f"row 7 of {CLIENT_SECRET} failed for ada@example.com")
+
+    @strawberry.field
+    def leaky(self) -> str | None:
+        raise GraphQLError(f"the token is {CLIENT_SECRET}")
+
+    @strawberry.field
+    def unprintable(self) -> strawberry.scalars.JSON:
+        return strawberry.scalars.JSON(object())
+
+    @strawberry.field
+    def forbidden(self) -> str | None:
+        raise Refused(ErrorCode("FORBIDDEN"), "You may not see this.")
+
+    @strawberry.field
+    def missing(self) -> str | None:
+        raise Refused(ErrorCode("NOT_FOUND"), "There is no such order.")
+
+    @strawberry.field
+    def database(self) -> str | None:
+        raise DatabaseUnavailable("postgresql://user:hunter2@db/paygraph is away")
+
+    @strawberry.field
+    async def slow(self, info: Info) -> str:
+        world = info.context.world
+        world.started.set()
+        try:
+            await world.gate.wait()
+        except asyncio.CancelledError:
+            world.cancelled.append("slow")
+            raise
+        return "done"
+
+
+@strawberry.type
+class Mutation:
+    @strawberry.mutation
+    async def pay(self, info: Info, key: str) -> str | None:
+        world = info.context.world
+        world.started.set()
+        try:
+            await world.gate.wait()
+        except asyncio.CancelledError:
+            world.cancelled.append(key)
+            raise
+        world.paid.append(key)
+        return key
+
+    @strawberry.mutation
+    async def pay_broken(self, info: Info) -> str | None:
+        info.context.world.started.set()
+        await info.context.world.gate.wait()
+        raise RuntimeError(f"lost {CLIENT_SECRET}")
+
+    @strawberry.mutation
+    def pay_offline(self) -> str | None:
+        raise DatabaseUnavailable("away")
+
+
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def ticks(self) -> AsyncGenerator[int, None]:
+        yield 1
+
+
+SCHEMA = strawberry.Schema(
+    Query,
+    Mutation,
+    Subscription,
+    config=StrawberryConfig(
+        scalar_map={Key: strawberry.scalar(name="Key", serialize=str, parse_value=parse_key)}
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Shop:
+    app: ASGIApp
+    endpoint: GraphQLEndpoint
+    client: httpx.AsyncClient
+    world: World
+
+    async def ask(
+        self, query: str, *, accept: str | None = None, token: str | None = None, **members: object
+    ) -> httpx.Response:
+        """POST one operation as a well-behaved client does."""
+        headers = {} if accept is None else {"Accept": accept}
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        return await self.client.post("/graphql", json={"query": query, **members}, headers=headers)
+
+    async def post(self, body: bytes | AsyncIterator[bytes], **headers: str) -> httpx.Response:
+        """POST raw bytes, as JSON unless a header says otherwise."""
+        named = {"Content-Type": "application/json"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.client.post("/graphql", content=body, headers=named)
+
+
+def open_shop(
+    *,
+    limits: Limits | None = None,
+    may_introspect: Callable[[Caller | None], bool] = lambda caller: caller is not None,
+    context: Callable[[Asking], object] | None = None,
+) -> Shop:
+    """A shop with nobody in it yet."""
+    world = World()
+    callers = Callers(secret=SECRET)
+    endpoint = GraphQLEndpoint(
+        SCHEMA,
+        authenticate=callers.authenticate,
+        context_factory=context or (lambda asking: Context(asking, world)),
+        may_introspect=may_introspect,
+        limits=limits,
+    )
+    routes = [Route("/graphql", endpoint)]
+    app = guard(
+        Starlette(routes=routes),
+        allowed_origins=("https://shop.example",),
+        https_only=False,
+        max_body_bytes=1_000_000,
+    )
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
+    return Shop(app, endpoint, httpx.AsyncClient(transport=transport, base_url="http://shop"), world)
+
+
+def token_for(subject: str = "ada", scopes: Iterable[str] = ()) -> str:
+    """A valid access token."""
+    return sign_token(SECRET, subject, [Scope(scope) for scope in scopes], MINUTE)
+
+
+def problem(response: httpx.Response) -> dict[str, Any]:
+    """The only error of an answer, checked for the shape that every error has."""
+    body = response.json()
+    assert len(body["errors"]) == 1, body
+    entry: dict[str, Any] = body["errors"][0]
+    assert entry["extensions"]["requestId"] == response.headers["x-request-id"]
+    assert entry["message"]
+    return entry
+
+
+def refusal(response: httpx.Response) -> tuple[int, str, str | None]:
+    """Status, code and reason of a request that was refused before anything ran."""
+    assert "data" not in response.json()
+    extensions = problem(response)["extensions"]
+    return response.status_code, extensions["code"], extensions.get("reason")
+
+
+Message = MutableMapping[str, Any]
+
+
+async def call(
+    app: Callable[..., Awaitable[None]], scope: Message, messages: Iterable[Message]
+) -> list[Message]:
+    """Drive an ASGI application by hand; after the messages nothing more ever arrives."""
+    waiting = iter(messages)
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        for message in waiting:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    return sent
+
+
+def post_scope(**headers: str) -> Message:
+    """The scope of a POST to /graphql."""
+    named = {"content-type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "http",
+        "path": "/graphql",
+        "raw_path": b"/graphql",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("shop", 80),
+    }

@@ -1,0 +1,335 @@
+"""Who asks: only a well-signed, current token that names a clean subject makes a caller."""
+
+import asyncio
+import base64
+import hmac
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.caller import Scope
+from server.callers import Callers, KeysUnavailable, Unauthenticated, sign_token
+from tests.server.shop import CARD, MINUTE, SECRET
+
+ORDER = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+OTHER_SECRET = "another-secret-that-is-also-long-enough"
+PAY = Scope("payments:pay")
+READ = Scope("payments:read")
+
+
+def token(secret: str = SECRET, algorithm: str = "HS256", typ: str | None = None, **claims: object) -> str:
+    complete = {"sub": "ada", "exp": datetime.now(UTC) + MINUTE} | claims
+    given = {name: value for name, value in complete.items() if value is not None}
+    return jwt.encode(given, secret, algorithm=algorithm, headers={"typ": typ} if typ else None)
+
+
+async def refused(callers: Callers, authorization: str) -> bool:
+    try:
+        await callers.authenticate(authorization)
+    except Unauthenticated as error:
+        assert str(error) == "The bearer token is not valid."
+        return True
+    return False
+
+
+async def test_no_header_is_nobody() -> None:
+    assert await Callers(secret=SECRET).authenticate(None) is None
+
+
+async def test_a_signed_token_names_the_caller_and_its_scopes() -> None:
+    signed = sign_token(SECRET, "ada", [READ, PAY], MINUTE, issuer="shop", audience="paygraph")
+    callers = Callers(secret=SECRET, issuer="shop", audience="paygraph")
+
+    caller = await callers.authenticate(f"bearer  {signed}")
+
+    assert caller is not None
+    assert caller.subject == "ada"
+    assert caller.scopes == {PAY, READ}
+    assert caller.expires_at is not None
+    assert timedelta(0) < caller.expires_at - datetime.now(UTC) <= MINUTE
+    assert caller.order_id is None
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("payments:read unknown:thing", {READ}),
+        ("", set()),
+        (None, set()),
+        ("payments:read,payments:pay", set()),
+        ("PAYMENTS:READ", set()),
+        (["payments:read"], set()),
+        ("payments:read payments:read  payments:pay", {READ, PAY}),
+        ("xpayments:read", set()),
+    ],
+)
+async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(
+    scope: object, expected: set[Scope]
+) -> None:
+    caller = await Callers(secret=SECRET).authenticate(f"Bearer {token(scope=scope)}")
+
+    assert caller is not None
+    assert caller.scopes == expected
+
+
+def now(seconds: float) -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": None},
+        {"sub": None},
+        {"exp": now(-31)},
+        {"nbf": now(60)},
+        {"iat": now(60)},
+        {"exp": "soon"},
+        {"exp": 10**400},
+        {"sub": ""},
+        {"sub": " ada"},
+        {"sub": "ada "},
+        {"sub": "a" * 256},
+        {"sub": "a\u0000b"},
+        {"sub": "a\nb"},
+        {"sub": "a\u202eb"},
+        {"sub": f"card {CARD}"},
+        {"sub": f"view:{ORDER}"},
+        {"exp": True},
+    ],
+    ids=str,
+)
+async def test_claims_that_do_not_name_a_current_clean_subject_are_refused(claims: dict[str, Any]) -> None:
+    assert await refused(Callers(secret=SECRET), f"Bearer {token(**claims)}")
+
+
+async def test_clocks_may_differ_by_half_a_minute() -> None:
+    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(exp=now(-25))}")
+    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(nbf=now(25))}")
+
+
+def forged(header: dict[str, object], claims: dict[str, object]) -> str:
+    parts = [
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
+    ]
+    return ".".join(parts) + "."
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        f"Token {token()}",
+        token(),
+        f"Bearer {token()} {token()}",
+        f"Bearer {token()}x",
+        f"Bearer {token(OTHER_SECRET)}",
+        f"Bearer {token(algorithm='HS512', secret=SECRET * 2)}",
+        "Bearer " + forged({"alg": "none", "typ": "JWT"}, {"sub": "ada", "exp": 4102444800}),
+        "Bearer " + forged({"alg": "HS256"}, {"sub": "ada", "exp": 4102444800}),
+        "Bearer " + forged({"alg": ["HS256"]}, {"sub": "ada", "exp": 4102444800}),
+        "Bearer " + forged({}, {}),
+        "Bearer a.b.c",
+        "Bearer ...",
+        "Bearer é",
+        "Bearer " + "a" * 9000,
+        "Bearer " + base64.urlsafe_b64encode(b"[" * 5000).decode() + ".e30.e30",
+    ],
+    ids=lambda text: text[:30],
+)
+async def test_forged_and_malformed_headers_are_refused(authorization: str) -> None:
+    assert await refused(Callers(secret=SECRET), authorization)
+
+
+@given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: "Bearer " + raw.decode("latin-1")))
+async def test_no_header_crashes_the_check(authorization: str) -> None:
+    assert await refused(Callers(secret=SECRET), authorization)
+
+
+async def test_issuer_and_audience_are_checked_when_set() -> None:
+    callers = Callers(secret=SECRET, issuer="shop", audience="paygraph")
+
+    assert await callers.authenticate(f"Bearer {token(iss='shop', aud=['other', 'paygraph'])}")
+    assert await refused(callers, f"Bearer {token(iss='shop')}")
+    assert await refused(callers, f"Bearer {token(aud='paygraph')}")
+    assert await refused(callers, f"Bearer {token(iss='evil', aud='paygraph')}")
+    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(iss='any', aud='any')}")
+
+
+async def test_a_view_token_shows_one_order_and_nothing_else() -> None:
+    callers = Callers(secret=SECRET)
+
+    caller = await callers.authenticate(f"Bearer {callers.sign_view_token(ORDER, MINUTE)}")
+
+    assert caller is not None
+    assert caller.subject == f"view:{ORDER}"
+    assert caller.order_id == ORDER
+    assert caller.scopes == frozenset()
+
+
+async def test_view_and_access_tokens_never_pass_as_each_other() -> None:
+    callers = Callers(secret=SECRET)
+    view = callers.sign_view_token(ORDER, MINUTE)
+    claims = {"view_order": str(ORDER), "exp": now(60), "sub": "ada"}
+
+    with pytest.raises(jwt.InvalidSignatureError):
+        jwt.decode(view, SECRET, algorithms=["HS256"])
+    assert await refused(
+        callers, "Bearer " + jwt.encode(claims, SECRET, algorithm="HS256", headers={"typ": "view+jwt"})
+    )
+    # The same bytes under another type lose their signature, since the header is signed too.
+    head, body, signature = view.split(".")
+    plain = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').rstrip(b"=").decode()
+    assert await refused(callers, f"Bearer {plain}.{body}.{signature}")
+
+
+async def test_a_view_token_ends_and_is_not_good_elsewhere() -> None:
+    callers = Callers(secret=SECRET)
+
+    assert await refused(callers, f"Bearer {callers.sign_view_token(ORDER, timedelta(seconds=-31))}")
+    assert await refused(Callers(secret=OTHER_SECRET), f"Bearer {callers.sign_view_token(ORDER, MINUTE)}")
+    assert await Callers(secret=OTHER_SECRET, view_secret=SECRET).authenticate(
+        f"Bearer {callers.sign_view_token(ORDER, MINUTE)}"
+    )
+
+
+def test_weak_secrets_and_bad_subjects_are_refused_at_signing() -> None:
+    with pytest.raises(ValueError, match="AUTH_JWT_SECRET") as short:
+        Callers(secret="short-secret")
+    assert "short-secret" not in str(short.value)
+    with pytest.raises(ValueError, match="AUTH_JWKS_URL"):
+        Callers()
+    with pytest.raises(ValueError, match="at least 32"):
+        sign_token("short", "ada", [], MINUTE)
+    with pytest.raises(ValueError, match="subject"):
+        sign_token(SECRET, " ada", [], MINUTE)
+
+
+class Provider:
+    """An identity provider on loopback."""
+
+    def __init__(self) -> None:
+        self.keys: list[dict[str, Any]] = []
+        self.fetched = 0
+        self.status = 200
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                provider.fetched += 1
+                body = json.dumps({"keys": provider.keys}).encode()
+                self.send_response(provider.status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/keys"
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01})
+        self.thread.start()
+
+    def publish(self, kid: str, key: Any, algorithm: str) -> None:
+        public = jwt.get_algorithm_by_name(algorithm).to_jwk(key.public_key(), as_dict=True)
+        self.keys.append({**public, "kid": kid, "use": "sig", "alg": algorithm})
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    started = Provider()
+    yield started
+    started.server.shutdown()
+    started.server.server_close()
+    started.thread.join()
+
+
+def signed(key: Any, algorithm: str, kid: str | None = "k1", **claims: object) -> str:
+    headers = {} if kid is None else {"kid": kid}
+    return jwt.encode({"sub": "ada", "exp": now(60), **claims}, key, algorithm=algorithm, headers=headers)
+
+
+def signed_by_hand(secret: bytes) -> str:
+    """HS256 with a key that the library would rightly refuse to sign with."""
+    message = forged({"alg": "HS256", "kid": "k1"}, {"sub": "ada", "exp": 4102444800})[:-1]
+    signature = hmac.digest(secret, message.encode(), "sha256")
+    return message + "." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
+
+
+async def test_published_keys_verify_tokens_and_are_fetched_once(provider: Provider) -> None:
+    keys: dict[str, Any] = {
+        "RS256": rsa.generate_private_key(65537, 2048),
+        "ES256": ec.generate_private_key(ec.SECP256R1()),
+        "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    }
+    for algorithm, key in keys.items():
+        provider.publish(algorithm, key, algorithm)
+    callers = Callers(jwks_url=provider.url)
+
+    tokens = [signed(key, algorithm, algorithm) for algorithm, key in keys.items()] * 5
+    found = await asyncio.gather(*(callers.authenticate(f"Bearer {entry}") for entry in tokens))
+
+    assert {caller.subject for caller in found if caller} == {"ada"}
+    assert len(found) == 15
+    assert provider.fetched == 1
+
+
+async def test_a_public_key_is_never_taken_for_a_shared_secret(provider: Provider) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    provider.publish("k1", key, "RS256")
+    callers = Callers(jwks_url=provider.url, secret=OTHER_SECRET)
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    assert await callers.authenticate(f"Bearer {signed(key, 'RS256')}")
+    assert await callers.authenticate(f"Bearer {token(OTHER_SECRET)}")
+    assert await refused(callers, f"Bearer {signed_by_hand(pem)}")
+    assert await refused(callers, f"Bearer {signed(key, 'RS512')}")
+    assert await refused(callers, f"Bearer {signed(key, 'RS256', None)}")
+    assert await refused(callers, f"Bearer {signed(rsa.generate_private_key(65537, 2048), 'RS256')}")
+    assert await refused(Callers(jwks_url=provider.url), f"Bearer {token()}")
+
+
+async def test_unknown_key_ids_do_not_become_load_on_the_provider(provider: Provider) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    provider.publish("k1", key, "RS256")
+    callers = Callers(jwks_url=provider.url)
+
+    for number in range(20):
+        assert await refused(callers, f"Bearer {signed(key, 'RS256', f'unknown-{number}')}")
+
+    assert provider.fetched <= 2
+
+
+async def test_a_provider_that_is_away_is_our_trouble_not_the_callers(provider: Provider) -> None:
+    provider.status = 500
+    callers = Callers(jwks_url=provider.url)
+    authorization = f"Bearer {signed(rsa.generate_private_key(65537, 2048), 'RS256')}"
+
+    for _ in range(10):
+        with pytest.raises(KeysUnavailable):
+            await callers.authenticate(authorization)
+
+    assert provider.fetched == 1
+
+
+async def test_without_a_shared_secret_there_are_no_view_tokens(provider: Provider) -> None:
+    callers = Callers(jwks_url=provider.url)
+
+    with pytest.raises(RuntimeError):
+        callers.sign_view_token(ORDER, MINUTE)
+    assert await refused(callers, f"Bearer {Callers(secret=SECRET).sign_view_token(ORDER, MINUTE)}")

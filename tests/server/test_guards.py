@@ -1,0 +1,191 @@
+"""What stands around every route, and the two questions of a load balancer."""
+
+import asyncio
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from server.guards import crashed, guard
+from server.health import healthz, readyz
+from tests.server.conftest import Logs
+from tests.server.shop import CLIENT_SECRET, Shop, call, post_scope
+
+ORIGIN = "https://shop.example"
+
+
+async def crash(request: Request) -> Response:
+    raise RuntimeError(CLIENT_SECRET)
+
+
+async def count(request: Request) -> Response:
+    return JSONResponse({"bytes": len(await request.body())})
+
+
+async def page(request: Request) -> Response:
+    return PlainTextResponse(
+        "page", headers={"Content-Security-Policy": "default-src 'self'", "Cache-Control": "max-age=1"}
+    )
+
+
+async def passes() -> str:
+    return "fine"
+
+
+async def fails() -> None:
+    raise RuntimeError(CLIENT_SECRET)
+
+
+async def hangs() -> None:
+    await asyncio.Event().wait()
+
+
+def client(*routes: Route, https_only: bool = False, max_body_bytes: int = 100) -> httpx.AsyncClient:
+    app = guard(
+        Starlette(routes=list(routes), exception_handlers={Exception: crashed}),
+        allowed_origins=[ORIGIN],
+        https_only=https_only,
+        max_body_bytes=max_body_bytes,
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://shop")
+
+
+async def test_every_answer_carries_security_headers_unless_the_route_says_otherwise() -> None:
+    async with client(Route("/healthz", healthz), Route("/page", page), https_only=True) as asking:
+        plain = await asking.get("/healthz")
+        own = await asking.get("/page")
+        absent = await asking.get("/nowhere")
+
+    for response in (plain, own, absent):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert response.headers["referrer-policy"] == "no-referrer"
+        assert response.headers["strict-transport-security"].startswith("max-age=")
+        assert response.headers["x-request-id"].startswith("req_")
+    assert plain.headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert plain.headers["cache-control"] == "no-store"
+    assert own.headers["content-security-policy"] == "default-src 'self'"
+    assert own.headers["cache-control"] == "max-age=1"
+
+
+async def test_a_crash_is_a_masked_500_with_its_request_id(logs: Logs) -> None:
+    async with client(Route("/crash", crash)) as asking:
+        response = await asking.get("/crash")
+
+    assert response.status_code == 500
+    assert response.json()["errors"][0]["message"] == "Something went wrong on our side."
+    assert response.json()["errors"][0]["extensions"]["requestId"] == response.headers["x-request-id"]
+    assert len(logs.named("http.crashed")) == 1
+    assert logs.named("http.request")[0]["status"] == 500
+    assert CLIENT_SECRET not in response.text + logs.text
+
+
+async def test_a_crash_outside_any_framework_is_masked_too(logs: Logs) -> None:
+    async def application(scope: object, receive: object, send: object) -> None:
+        raise RuntimeError(CLIENT_SECRET)
+
+    app = guard(application, allowed_origins=[], https_only=False, max_body_bytes=1)
+
+    sent = await call(app, post_scope(), [])
+
+    assert sent[0]["status"] == 500
+    assert CLIENT_SECRET.encode() not in sent[1]["body"]
+    assert len(logs.named("http.crashed")) == 1
+
+
+async def test_no_route_receives_more_than_the_cap() -> None:
+    async def chunks() -> object:
+        for _ in range(1000):
+            yield b"x" * 10
+
+    async with client(Route("/count", count, methods=["POST"])) as asking:
+        fits = await asking.post("/count", content=b"x" * 100)
+        large = await asking.post("/count", content=b"x" * 101)
+        endless = await asking.post("/count", content=chunks())  # type: ignore[arg-type]  # it iterates
+
+    assert fits.json() == {"bytes": 100}
+    assert large.status_code == endless.status_code == 413
+
+
+async def test_a_body_cap_that_bites_late_does_not_break_an_answer_already_begun() -> None:
+    async def begin_then_read(scope: object, receive: object, send: object) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
+        await receive()  # type: ignore[operator]
+
+    app = guard(begin_then_read, allowed_origins=[], https_only=False, max_body_bytes=1)
+
+    sent = await call(app, post_scope(), [{"type": "http.request", "body": b"xx"}])
+
+    assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+async def test_only_listed_origins_may_read_answers(shop: Shop) -> None:
+    listed = await shop.client.post("/graphql", json={"query": "{hello}"}, headers={"Origin": ORIGIN})
+    foreign = await shop.client.post(
+        "/graphql", json={"query": "{hello}"}, headers={"Origin": "https://evil.example"}
+    )
+
+    assert listed.headers["access-control-allow-origin"] == ORIGIN
+    assert "access-control-allow-credentials" not in listed.headers
+    assert "access-control-allow-origin" not in foreign.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"), [(ORIGIN, True), ("https://evil.example", False), ("null", False)]
+)
+async def test_a_preflight_is_answered_for_listed_origins_only(
+    shop: Shop, origin: str, allowed: bool
+) -> None:
+    response = await shop.client.options(
+        "/graphql",
+        headers={
+            "Origin": origin,
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "authorization, content-type",
+        },
+    )
+
+    assert (response.status_code == 200) is allowed
+    assert ("access-control-allow-origin" in response.headers) is allowed
+
+
+def test_a_wildcard_origin_is_refused_at_start() -> None:
+    with pytest.raises(ValueError, match="ALLOWED_ORIGINS"):
+        guard(Starlette(), allowed_origins=["*"], https_only=False, max_body_bytes=1)
+
+
+async def test_healthz_asks_nothing_but_the_process() -> None:
+    async with client(Route("/healthz", healthz)) as asking:
+        response = await asking.get("/healthz")
+
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+
+
+async def test_readyz_is_200_when_every_probe_passes() -> None:
+    async with client(Route("/readyz", readyz({"database": passes, "migrations": passes}))) as asking:
+        response = await asking.get("/readyz")
+
+    assert response.status_code == 200
+    assert response.json() == {
+        "status": "ready",
+        "checks": {"database": {"ok": True, "detail": "fine"}, "migrations": {"ok": True, "detail": "fine"}},
+    }
+
+
+async def test_readyz_is_503_when_a_probe_fails_or_hangs_and_says_which(logs: Logs) -> None:
+    probes = {"database": passes, "worker": fails, "lag": hangs}
+    async with client(Route("/readyz", readyz(probes, seconds=0.01))) as asking:
+        response = await asking.get("/readyz")
+
+    assert response.status_code == 503
+    assert response.json()["status"] == "not ready"
+    assert response.json()["checks"] == {
+        "database": {"ok": True, "detail": "fine"},
+        "worker": {"ok": False, "detail": "failed"},
+        "lag": {"ok": False, "detail": "no answer within 0.01 s"},
+    }
+    assert {entry["probe"] for entry in logs.named("health.probe_failed")} == {"worker", "lag"}
+    assert CLIENT_SECRET not in response.text + logs.text

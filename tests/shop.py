@@ -1,0 +1,254 @@
+"""A shop for the tests: the whole application over HTTP in process, with the offline Stripe, a buyer and a staff.
+
+Everything is real but the network: GraphQL over HTTP, PostgreSQL, the `stripe` library, signed webhooks.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from starlette.types import ASGIApp
+
+from sandbox import Sandbox
+from server.app import create_app, guarded
+from server.callers import sign_token
+from server.parts import Parts
+from settings import Settings
+
+JWT_SECRET = "test-jwt-secret-that-is-long-enough-for-hs256"
+WEBHOOK_SECRET = "whsec_test_secret"
+OLD_WEBHOOK_SECRET = "whsec_test_secret_before_the_roll"
+STAFF = "payments:read payments:write refunds:write orders:write ops:read ops:write finance:read"
+
+PAYMENT_FIELDS = """
+  id status version captureMethod allowedActions
+  amount { amount currency decimal } amountCapturable { amount } amountCaptured { amount }
+  amountRefunded { amount } amountRefundPending { amount } amountRefundable { amount } amountDisputed { amount }
+  order { id paymentStatus amountDue { amount } amountPaid { amount } amountRefunded { amount } }
+  paymentMethod { type ... on CardSnapshot { brand last4 } }
+  nextAction { type redirectUrl }
+  refunds { id status amount { amount } }
+"""
+ERROR_FIELDS = """
+  __typename code message path retryable requestId
+  ... on IdempotencyKeyReusedError { mismatchedPaths originalOperationId }
+  ... on OperationInProgressError { operationId retryAfterMs }
+  ... on AmountMismatchError { expected { amount currency } actual { amount currency } }
+  ... on LimitExceededError { requested { amount } available { amount } }
+  ... on InvalidStateError { status allowedActions }
+  ... on CardDeclinedError { declineCode adviceCode customerMessage retry }
+  ... on ProviderError { effect retryAfterMs stripeRequestId }
+"""
+PAYLOAD = f"""
+  replayed errors {{ {ERROR_FIELDS} }} operation {{ id kind state effect attempts }}
+  payment {{ {PAYMENT_FIELDS} }}
+"""
+MUTATIONS = {
+    "registerOrder": (
+        "($input: RegisterOrderInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        f"replayed errors {{ {ERROR_FIELDS} }} operation {{ id state }} order {{ id externalId paymentStatus version"
+        " total { amount currency } amountDue { amount } }",
+    ),
+    "createPayment": (
+        "($input: CreatePaymentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        PAYLOAD,
+    ),
+    "capturePayment": (
+        "($input: CapturePaymentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        PAYLOAD,
+    ),
+    "cancelPayment": (
+        "($input: CancelPaymentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        PAYLOAD,
+    ),
+    "refundPayment": (
+        "($input: RefundPaymentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        PAYLOAD + " refund { id status amount { amount currency } failureReason }",
+    ),
+    "confirmPayment": (
+        "($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!)",
+        "(paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key)",
+        PAYLOAD,
+    ),
+    "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYLOAD),
+}
+
+Json = dict[str, Any]
+
+
+def key() -> str:
+    """A fresh idempotency key."""
+    return str(uuid4())
+
+
+def settings_for(database_url: str, state_dir: Path, **changes: Any) -> Settings:
+    """Settings of a test: quick retries, its own state folder, nothing from the environment."""
+    given: Json = {
+        "database_url": database_url,
+        "auth_jwt_secret": JWT_SECRET,
+        "stripe_webhook_secrets": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
+        "environment": "test",
+        "state_dir": state_dir,
+        "worker_tick_seconds": 0.05,
+        "sandbox_faults": True,
+        **changes,
+    }
+    return Settings(**given)
+
+
+def token(subject: str, scope: str) -> str:
+    return sign_token(JWT_SECRET, subject, scope.split(), timedelta(hours=1), issuer=None, audience=None)
+
+
+@dataclass
+class Client:
+    """One caller over HTTP."""
+
+    http: httpx.AsyncClient = field(repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    async def post(self, query: str, variables: Json | None = None) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return await self.http.post("/graphql", json={"query": query, "variables": variables or {}}, headers=headers)
+
+    async def ask(self, query: str, **variables: Any) -> Json:
+        """The `data` of an operation that must have no errors."""
+        response = await self.post(query, variables)
+        answer: Json = response.json()
+        assert "errors" not in answer, answer
+        data: Json = answer["data"]
+        return data
+
+    async def do(self, mutation: str, **variables: Any) -> Json:
+        """The payload of one mutation with all the fields that tests look at."""
+        parameters, arguments, fields = MUTATIONS[mutation]
+        query = f"mutation M{parameters} {{ {mutation}{arguments} {{ {fields} }} }}"
+        data = await self.ask(query, **variables)
+        payload: Json = data[mutation]
+        return payload
+
+
+@dataclass
+class Shop:
+    """The application, its offline Stripe, and the people who use it."""
+
+    app: ASGIApp
+    parts: Parts
+    sandbox: Sandbox
+    http: httpx.AsyncClient
+    buyer: Client
+    staff: Client
+    stranger: Client
+    anonymous: Client
+
+    async def order(self, amount: int = 10_000, currency: str = "USD", *, customer: str = "buyer") -> str:
+        """A registered order's id."""
+        payload = await self.staff.do(
+            "registerOrder",
+            input={
+                "externalId": f"order-{uuid4()}",
+                "total": {"amount": amount, "currency": currency},
+                "customerExternalId": customer,
+            },
+            key=key(),
+        )
+        assert payload["errors"] == [], payload
+        return str(payload["order"]["id"])
+
+    async def pay(
+        self, order_id: str, *, amount: int = 10_000, method: str = "pm_card_visa", with_key: str | None = None, **more: Any
+    ) -> Json:
+        """The payload of a buyer's createPayment, confirmed by the server."""
+        return await self.buyer.do(
+            "createPayment",
+            input={
+                "orderId": order_id,
+                "expectedAmount": {"amount": amount, "currency": "USD"},
+                "paymentMethodId": method,
+                "confirm": True,
+                **more,
+            },
+            key=with_key or key(),
+        )
+
+    async def paid(self, amount: int = 10_000, **more: Any) -> Json:
+        """A payment that has succeeded."""
+        payload = await self.pay(await self.order(amount), amount=amount, **more)
+        assert payload["errors"] == [], payload
+        payment: Json = payload["payment"]
+        return payment
+
+    async def refund(self, payment_id: str, amount: int | None = None, *, with_key: str | None = None) -> Json:
+        """The payload of a refund by the staff."""
+        given: Json = {"paymentId": payment_id, "reason": "REQUESTED_BY_CUSTOMER"}
+        if amount is not None:
+            given["amount"] = {"amount": amount, "currency": "USD"}
+        return await self.staff.do("refundPayment", input=given, key=with_key or key())
+
+    async def payment(self, payment_id: str) -> Json:
+        """A payment as the staff sees it now."""
+        data = await self.staff.ask(f"query P($id: ID!) {{ payment(id: $id) {{ {PAYMENT_FIELDS} }} }}", id=payment_id)
+        payment: Json = data["payment"]
+        return payment
+
+    async def timeline(self, payment_id: str) -> list[str]:
+        """The types of a payment's events, in order."""
+        query = "query T($id: ID!) { payment(id: $id) { timeline(first: 100) { edges { node { type sequence } } } } }"
+        data = await self.staff.ask(query, id=payment_id)
+        return [edge["node"]["type"] for edge in data["payment"]["timeline"]["edges"]]
+
+    async def deliver(self) -> None:
+        """Send Stripe's webhooks and apply them, until nothing is left to do."""
+        while await self.sandbox.deliver_due() + await self.parts.worker.drain():
+            pass
+
+    async def webhook(self, payload: Json | bytes, header: str | None, **headers: str) -> httpx.Response:
+        """Post raw bytes to the webhook route."""
+        raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+        given = {"Content-Type": "application/json", **headers}
+        if header is not None:
+            given["Stripe-Signature"] = header
+        return await self.http.post("/webhooks/stripe", content=raw, headers=given)
+
+
+@asynccontextmanager
+async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> AsyncIterator[Shop]:
+    """Open the application for one test, with its lifespan, and close it."""
+    late: dict[str, ASGIApp] = {}
+
+    async def front_door(scope: Any, receive: Any, send: Any) -> None:
+        await late["app"](scope, receive, send)
+
+    sandbox = Sandbox(
+        sandbox_path,
+        webhook_url="http://shop/webhooks/stripe",
+        webhook_secret=WEBHOOK_SECRET,
+        webhook_transport=httpx.ASGITransport(front_door),
+        faults_enabled=True,
+    )
+    inner = create_app(settings, run_worker=False, sandbox=sandbox)
+    late["app"] = app = guarded(inner, settings)
+    async with inner.router.lifespan_context(inner):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=30) as http:
+            yield Shop(
+                app=app,
+                parts=inner.state.parts,
+                sandbox=sandbox,
+                http=http,
+                buyer=Client(http, token("buyer", "payments:pay")),
+                staff=Client(http, token("clerk", STAFF)),
+                stranger=Client(http, token("stranger", "payments:pay")),
+                anonymous=Client(http),
+            )

@@ -1,0 +1,67 @@
+"""POST /webhooks/stripe: verify the raw bytes, store the event, answer. Nothing is applied here."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import APIRouter, Request, Response
+
+from models.atomic import DatabaseUnavailable
+from provider import EventRefused, SignatureRefused, verify_event
+from services import inbox
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1024 * 1024  # Stripe's largest events are some hundred kilobytes
+PATH = "/webhooks/stripe"
+
+
+def webhook_router(*, secrets: Sequence[str], endpoint: inbox.Endpoint) -> APIRouter:
+    """The route that Stripe posts to.
+
+    200: stored, or known already. 400: not signed by Stripe, or not an event. 405: not a POST. 413: too large.
+    415: not JSON. 503: could not be stored, send it again. The body is never logged.
+    """
+    router = APIRouter()
+
+    @router.post(PATH, include_in_schema=False)
+    async def receive(request: Request) -> Response:
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type != "application/json":
+            return _answer(415, "Send application/json.")
+        raw = await _read(request)
+        if raw is None:
+            return _answer(413, f"The body may have at most {MAX_BODY_BYTES} bytes.")
+        try:
+            event = verify_event(
+                raw, request.headers.get("stripe-signature"), secrets=secrets, now=datetime.now(UTC)
+            )
+        except (SignatureRefused, EventRefused) as refused:
+            log.warning("webhook.refused", reason=str(refused))
+            return _answer(400, str(refused))
+        try:
+            await inbox.receive(event, endpoint)
+        except DatabaseUnavailable:
+            return _answer(503, "Not stored; send it again.")
+        return _answer(200, "stored")
+
+    return router
+
+
+async def _read(request: Request) -> bytes | None:
+    """The whole body, or None as soon as it is too large, however it is sent."""
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
+        return None
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY_BYTES:
+            return None
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _answer(status: int, text: str) -> Response:
+    return Response(text, status_code=status, media_type="text/plain", headers={"Cache-Control": "no-store"})
