@@ -7,8 +7,10 @@ from typing import Final
 
 from graphql import (
     DocumentNode,
+    FloatValueNode,
     GraphQLError,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
     OperationType,
     StringValueNode,
@@ -107,7 +109,7 @@ class Documents:
             raise RequestRefused(
                 document_problems([error], Code.GRAPHQL_PARSE_FAILED), status=400, json_status=200
             ) from None
-        if "\\" in query and _escapes_hide_card_number(document):
+        if _holds_card_number(document):
             raise sensitive_data()
         operations = tuple(
             definition
@@ -191,8 +193,8 @@ def _limit_refusal(broken: LimitBroken) -> RequestRefused:
     return RequestRefused([problem], status=400, json_status=200)
 
 
-def _escapes_hide_card_number(document: DocumentNode) -> bool:
-    """Whether a string of the document is a card number once its escapes are read."""
+def _holds_card_number(document: DocumentNode) -> bool:
+    """Whether a literal is a card number once it stands alone and its escapes are read."""
     finder = _CardFinder()
     visit(document, finder)
     return finder.found
@@ -205,3 +207,9 @@ class _CardFinder(Visitor):
 
     def enter_string_value(self, node: StringValueNode, *_: object) -> None:
         self.found = self.found or contains_card_number(node.value)
+
+    def enter_int_value(self, node: IntValueNode, *_: object) -> None:
+        self.found = self.found or contains_card_number(node.value.lstrip("-"))
+
+    def enter_float_value(self, node: FloatValueNode, *_: object) -> None:
+        self.found = self.found or contains_card_number(node.value.lstrip("-").partition(".")[0])

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.ids import new_id
-from server.errors import masked, report_bug
+from server.errors import Code, Problem, masked, report_bug
 
 log = structlog.stdlib.get_logger("server.http")
 
@@ -173,9 +173,7 @@ class BodyCap:
             await self.app(scope, body.receive, send_after_body)
         except _TooMuch:
             if not started:
-                refusal = JSONResponse({"error": "The body is too large."}, status_code=413)
-                refusal.headers["Connection"] = "close"
-                await refusal(scope, receive, send_after_body)
+                await _too_large(scope)(scope, receive, send_after_body)
 
 
 class _Body:
@@ -203,6 +201,12 @@ class _Body:
                     self._ended = message["type"] != "http.request" or not message.get("more_body", False)
         except TimeoutError:
             return
+
+
+def _too_large(scope: Scope) -> Response:
+    problem = Problem(message="The body is too large.", code=Code.BAD_REQUEST, reason="BODY_TOO_LARGE")
+    body = {"errors": [problem.to_json(request_id_of(scope))]}
+    return JSONResponse(body, status_code=413, headers={"Connection": "close"})
 
 
 def _waits_for_leave(scope: Scope) -> bool:

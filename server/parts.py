@@ -65,6 +65,7 @@ async def open_parts(
             lease_seconds=settings.lease_seconds,
             unknown_grace_seconds=settings.unknown_grace_seconds,
             key_life_seconds=settings.stripe_key_life_seconds,
+            request_budget_seconds=settings.request_budget_seconds,
         ),
     )
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)

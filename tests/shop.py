@@ -99,12 +99,12 @@ def settings_for(database_url: str, state_dir: Path, **changes: Any) -> Settings
         "auth_jwt_secret": JWT_SECRET,
         "stripe_webhook_secrets": f"{WEBHOOK_SECRET},{OLD_WEBHOOK_SECRET}",
         "environment": "test",
-        "state_dir": state_dir,
+        "paygraph_dir": state_dir,
         "worker_tick_seconds": 0.05,
         "sandbox_faults": True,
         **changes,
     }
-    return Settings(**given)
+    return Settings(_env_file=None, **given)
 
 
 def token(subject: str, scope: str) -> str:

@@ -142,7 +142,7 @@ class Query:
 
     @strawberry.field
     def database(self) -> str | None:
-        raise DatabaseUnavailable("postgresql://user:hunter2@db/paygraph is away")
+        raise DatabaseUnavailable("postgresql://user:hunter2@db/paygraph is away", lost=True)
 
     @strawberry.field
     async def slow(self, info: Info) -> str:
@@ -178,7 +178,7 @@ class Mutation:
 
     @strawberry.mutation
     def pay_offline(self) -> str | None:
-        raise DatabaseUnavailable("away")
+        raise DatabaseUnavailable("away", lost=False)
 
 
 @strawberry.type

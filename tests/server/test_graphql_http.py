@@ -94,7 +94,7 @@ def test_the_answer_comes_in_the_media_type_that_ranks_first(accept: list[str], 
 )  # fmt: skip
 async def test_an_answer_nobody_can_read_is_406(shop: Shop, accept: str) -> None:
     response = await shop.client.post(
-        "/graphql", json={"query": "{hello}"}, headers={"Accept": accept.encode()}
+        "/graphql", json={"query": "{hello}"}, headers=[(b"Accept", accept.encode())]
     )
 
     assert refusal(response) == (406, "BAD_REQUEST", "NOT_ACCEPTABLE")
@@ -266,7 +266,7 @@ async def test_two_authorization_headers_are_refused(shop: Shop) -> None:
 
 async def test_a_context_that_cannot_be_made_for_lack_of_a_database_is_503() -> None:
     async def no_database(asking: object) -> object:
-        raise DatabaseUnavailable("postgresql://u:hunter2@db is away")
+        raise DatabaseUnavailable("postgresql://u:hunter2@db is away", lost=True)
 
     shop = open_shop(context=no_database)
     async with shop.client:

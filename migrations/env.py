@@ -1,0 +1,7 @@
+"""What aerich reads: the tables, at the database that the settings name."""
+
+import os
+
+from models.database import tortoise_config
+
+TORTOISE = tortoise_config(os.environ.get("DATABASE_URL", "postgresql://postgres@localhost/paygraph"))

@@ -1,0 +1,79 @@
+"""Transactions that are never torn: each runs in a task of its own, which a cancelled caller cannot stop."""
+
+import asyncio
+import contextvars
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
+
+import asyncpg
+import structlog
+from tortoise.transactions import in_transaction
+
+from models.engine import BUSY, LOST, DatabaseUnavailable, unavailable
+
+__all__ = ["DatabaseUnavailable", "atomic", "drain", "finish", "in_atomic"]
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+TRIES: Final = 5
+CONFLICTS: Final = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
+
+_in_atomic: contextvars.ContextVar[bool] = contextvars.ContextVar("in_atomic", default=False)
+_running: set[asyncio.Task[Any]] = set()
+
+
+async def atomic(body: Callable[[], Awaitable[T]]) -> T:
+    """Run `body` in one transaction, to its end, even when the caller is cancelled meanwhile.
+
+    The whole body runs again after a deadlock, a serialization failure or a lost connection, so it must not keep
+    anything from an earlier run. A connection lost during COMMIT leaves the outcome open: bodies are written so that
+    running twice is the same as once, or is refused by a constraint. Raises DatabaseUnavailable, and whatever the
+    body raises. Does not nest.
+    """
+    if _in_atomic.get():
+        raise RuntimeError("atomic() does not nest: the outer transaction is already one")
+    return await finish(_with_retries(body))
+
+
+async def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Await `work` to its end in a task of its own, even when the caller is cancelled meanwhile."""
+    task = asyncio.create_task(work)
+    _running.add(task)
+    task.add_done_callback(_forget)
+    return await asyncio.shield(task)
+
+
+def in_atomic() -> bool:
+    """Whether this code runs inside a transaction of `atomic`."""
+    return _in_atomic.get()
+
+
+async def drain(seconds: float) -> int:
+    """Wait for work whose callers are gone; the number of pieces still running when the time is over."""
+    if _running:
+        await asyncio.wait(set(_running), timeout=seconds)
+    return len(_running)
+
+
+def _forget(task: asyncio.Task[Any]) -> None:
+    _running.discard(task)
+    if not task.cancelled():
+        task.exception()  # marks it as seen: the caller who would raise it may be gone
+
+
+async def _with_retries(body: Callable[[], Awaitable[T]]) -> T:
+    _in_atomic.set(True)  # in this task's own context: the caller's is untouched
+    attempt = 1
+    while True:
+        try:
+            async with in_transaction():
+                return await body()
+        except (DatabaseUnavailable, *CONFLICTS, *LOST, *BUSY) as error:
+            trouble = error if isinstance(error, DatabaseUnavailable) else unavailable(error)
+            if attempt == TRIES or not (trouble.lost or isinstance(error, CONFLICTS)):
+                raise trouble from error
+            log.warning("database.retry", reason=type(error).__name__, attempt=attempt)
+        await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
+        attempt += 1

@@ -1,0 +1,115 @@
+"""Opening, closing and migrating the database. The address is parsed here: Tortoise stumbles over `sslmode`."""
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import asyncpg
+from aerich import Command
+from aerich.migrate import Migrate
+from tortoise import Tortoise
+
+from models import TABLES
+from models.sql import rows
+
+MIGRATIONS: Final = str(Path(__file__).parent.parent / "migrations")
+MIGRATION_LOCK: Final = 5_207_310_118  # any number, the same in every process that migrates
+
+# What a connection may hold up: a lock nobody gets in 5 s, a transaction forgotten, a statement run wild.
+SESSION: Final = {
+    "timezone": "UTC",
+    "lock_timeout": "5s",
+    "statement_timeout": "30s",
+    "idle_in_transaction_session_timeout": "30s",
+    "application_name": "paygraph",
+}
+_SSL_MODES: Final = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+
+
+def parse_url(url: str) -> dict[str, Any]:
+    """asyncpg's parameters from a PostgreSQL address. Raises ValueError naming DATABASE_URL, never its password."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("postgres", "postgresql"):
+        raise ValueError("DATABASE_URL must begin with postgresql://")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("DATABASE_URL has a port that is not a number") from None
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    given: dict[str, Any] = {
+        "host": query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "localhost"),
+        "port": port or int(query.pop("port", "5432")),
+        "user": unquote(parts.username) if parts.username else query.pop("user", "postgres"),
+        "password": unquote(parts.password) if parts.password else query.pop("password", None),
+        "database": unquote(parts.path.lstrip("/")) or "postgres",
+    }
+    mode = query.pop("sslmode", None)
+    certificate = query.pop("sslrootcert", None)
+    query.pop("application_name", None)
+    if query:
+        raise ValueError(f"DATABASE_URL has parameters that are not known: {', '.join(sorted(query))}")
+    if mode is not None:
+        given["ssl"] = _tls(mode, certificate)
+    return given
+
+
+def _tls(mode: str, certificate: str | None) -> str | ssl.SSLContext:
+    if mode not in _SSL_MODES:
+        raise ValueError(f"DATABASE_URL has an sslmode that is not one of {', '.join(sorted(_SSL_MODES))}")
+    if certificate is None:
+        return mode
+    context = ssl.create_default_context(cafile=certificate)
+    context.check_hostname = mode == "verify-full"
+    return context
+
+
+def tortoise_config(url: str, *, pool_size: int = 10, acquire_timeout: float = 5.0) -> dict[str, Any]:
+    """Tortoise's configuration for this address; aerich reads the same one."""
+    credentials = {
+        **parse_url(url),
+        "minsize": 1,
+        "maxsize": pool_size,
+        "acquire_timeout": acquire_timeout,
+        "server_settings": SESSION,
+    }
+    return {
+        "connections": {"default": {"engine": "models.engine", "credentials": credentials}},
+        "apps": {"models": {"models": [*TABLES, "aerich.models"], "default_connection": "default"}},
+        "use_tz": True,
+        "timezone": "UTC",
+    }
+
+
+async def open_database(url: str, *, pool_size: int, acquire_timeout: float) -> None:
+    """Make the tables' home ready; connections are made when they are needed."""
+    await Tortoise.init(
+        config=tortoise_config(url, pool_size=pool_size, acquire_timeout=acquire_timeout), _enable_global_fallback=True
+    )
+
+
+async def close_database() -> None:
+    """Give all connections back to the server."""
+    await Tortoise.close_connections()
+
+
+async def migrate(url: str) -> list[str]:
+    """Apply the migrations that are missing and name them. Several processes at once wait for each other."""
+    guard = await asyncpg.connect(**parse_url(url))
+    try:
+        await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        async with Command(tortoise_config(url, pool_size=2), app="models", location=MIGRATIONS) as command:
+            applied: list[str] = await command.upgrade()
+            return applied
+    finally:
+        await guard.close()
+
+
+async def pending_migrations() -> list[str]:
+    """The migrations that this code has and the open database lacks."""
+    Migrate.app, Migrate.migrate_location = "models", Path(MIGRATIONS) / "models"
+    wanted = await asyncio.to_thread(lambda: [f"{m.name}.py" for m in Migrate.get_all_version_modules()])
+    known = await rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
+    applied = {row["version"] for row in await rows("SELECT version FROM aerich")} if known[0]["known"] else set()
+    return [name for name in wanted if name not in applied]

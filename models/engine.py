@@ -1,0 +1,120 @@
+"""The Tortoise engine: asyncpg with a pool that does not wait for ever and cannot leak a connection.
+
+The stock engine loses a connection for good when a task is cancelled between taking it and beginning its transaction,
+and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import asyncpg
+from asyncpg.pool import PoolAcquireContext
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
+from tortoise.connection import get_connections
+from tortoise.exceptions import DBConnectionError
+
+# The server went away, or the connection did.
+LOST: Final = (
+    asyncpg.exceptions.PostgresConnectionError,
+    asyncpg.exceptions.InterfaceError,
+    asyncpg.exceptions.AdminShutdownError,
+    asyncpg.exceptions.CrashShutdownError,
+    asyncpg.exceptions.CannotConnectNowError,
+    asyncpg.exceptions.TooManyConnectionsError,
+    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
+    asyncpg.exceptions.InvalidCatalogNameError,
+    DBConnectionError,
+    ConnectionError,
+)
+# It is there, and too busy: no connection free, a lock held too long, a statement that took too long.
+BUSY: Final = (asyncpg.exceptions.LockNotAvailableError, asyncpg.exceptions.QueryCanceledError, TimeoutError)
+
+
+class DatabaseUnavailable(Exception):
+    """The database cannot be reached, is shutting down, or has no connection free. Nothing was decided; try again.
+
+    `lost` says that the connection broke, so that another one may do better at once.
+    """
+
+    def __init__(self, reason: str, *, lost: bool) -> None:
+        super().__init__(reason)
+        self.lost = lost
+
+
+def unavailable(error: BaseException) -> DatabaseUnavailable:
+    """The same trouble in our words; the text of a driver's error stays behind, it may name hosts."""
+    return DatabaseUnavailable(type(error).__name__, lost=isinstance(error, (*LOST, OSError)) and not _busy(error))
+
+
+def _busy(error: BaseException) -> bool:
+    return isinstance(error, BUSY)  # TimeoutError is an OSError too
+
+
+class PatientPool(asyncpg.Pool):
+    """A pool whose `acquire` gives up after `patience_seconds`."""
+
+    patience_seconds: float = 5.0
+
+    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
+        return super().acquire(timeout=self.patience_seconds if timeout is None else timeout)
+
+
+class SafeTransaction(TransactionContextPooled):
+    """Takes a connection and begins; whatever interrupts that, the connection goes back."""
+
+    async def __aenter__(self) -> TransactionalDBClient:
+        try:
+            await self.ensure_connection()
+            parent = self.client._parent  # type: ignore[attr-defined]  # TransactionWrapper's, not the base class's
+            connection = await parent._pool.acquire()
+        except (*LOST, *BUSY, OSError) as error:
+            raise unavailable(error) from error
+        try:
+            self.client._connection = connection
+            await self.client.begin()
+        except BaseException:
+            await parent._pool.release(connection)
+            raise
+        self.token = get_connections().set(self.connection_name, self.client)
+        return self.client
+
+
+class SafeTransactionClient(TransactionWrapper):
+    """A connection inside a transaction, whose failures speak our words."""
+
+    async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await _translated(super()._translate_exceptions, func, *args, **kwargs)
+
+
+class SafeClient(AsyncpgDBClient):
+    """asyncpg for Tortoise, with our pool and our transactions."""
+
+    async def create_pool(self, **settings: Any) -> asyncpg.Pool:
+        patience = float(settings.pop("acquire_timeout", PatientPool.patience_seconds))
+        pool = PatientPool(
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            record_class=asyncpg.Record,
+            **settings,
+        )
+        pool.patience_seconds = patience
+        opened = await pool
+        assert opened is not None
+        return opened
+
+    def _in_transaction(self) -> TransactionContext:
+        return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)
+
+    async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return await _translated(super()._translate_exceptions, func, *args, **kwargs)
+
+
+async def _translated(translate: Callable[..., Any], func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    try:
+        return await translate(func, *args, **kwargs)
+    except (*LOST, *BUSY, OSError) as error:
+        raise unavailable(error) from error
+
+
+client_class = SafeClient

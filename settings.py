@@ -1,0 +1,194 @@
+"""The settings: read once from the environment and `.env`, checked, frozen. Only composers read them."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from domain.currencies import CURRENCIES, DEFAULT_CURRENCIES
+
+SHORTEST_JWT_SECRET: Final = 32  # bytes; RFC 7518, 3.2
+LIVE: Final = ("sk_live_", "rk_live_")
+TEST: Final = ("sk_test_", "rk_test_")
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+Seconds = Annotated[float, Field(gt=0, le=604_800)]
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the text names each variable and says what is allowed, without its value."""
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. The environment variable is the name in upper case; see .env.example."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+    environment: Literal["development", "test", "production"] = "development"
+    database_url: SecretStr | None = None
+    database_pool_size: Annotated[int, Field(ge=2, le=500)] = 10
+    database_acquire_timeout_seconds: Seconds = 5.0
+
+    stripe_secret_key: SecretStr | None = None
+    stripe_api_base: str | None = None
+    stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    stripe_account: str | None = None
+
+    auth_jwt_secret: SecretStr | None = None
+    auth_jwks_url: str | None = None
+    auth_issuer: str | None = None
+    auth_audience: str | None = None
+
+    currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    stripe_timeout_seconds: Seconds = 20.0
+    lease_seconds: Seconds = 60.0
+    worker_tick_seconds: Seconds = 0.5
+    poll_interval_seconds: Seconds = 60.0
+    unknown_grace_seconds: Seconds = 60.0
+    stripe_key_life_seconds: Annotated[float, Field(gt=0, le=82_800)] = 72_000.0
+    request_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
+
+    worker_webhooks: bool = True
+    worker_janitor: bool = True
+    worker_poller: bool = True
+
+    paygraph_dir: Path = Path(".paygraph")
+    sandbox_faults: bool = False
+    log_format: Literal["console", "json"] = "console"
+
+    @property
+    def livemode(self) -> bool:
+        """Whether Stripe's key moves real money."""
+        return _secret(self.stripe_secret_key).startswith(LIVE)
+
+    @property
+    def offline(self) -> bool:
+        """Whether the offline Stripe stands in."""
+        return self.stripe_secret_key is None
+
+    @property
+    def state_dir(self) -> Path:
+        """Where the demo's own data and generated secrets lie."""
+        return self.paygraph_dir
+
+    @classmethod
+    def load(cls) -> "Settings":
+        """The settings of this process. Raises SettingsError."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise SettingsError(_explain(error)) from None
+
+    @field_validator("stripe_webhook_secrets", "allowed_origins", "currencies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        return value
+
+    @field_validator("currencies")
+    @classmethod
+    def _known_currencies(cls, value: frozenset[str]) -> frozenset[str]:
+        upper = frozenset(code.upper() for code in value)
+        if unknown := upper - set(CURRENCIES):
+            raise ValueError(f"has codes that Stripe does not know: {', '.join(sorted(unknown))}")
+        if not upper:
+            raise ValueError("must name at least one currency")
+        return upper
+
+    @field_validator("stripe_secret_key")
+    @classmethod
+    def _is_a_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith((*LIVE, *TEST)):
+            raise ValueError("must begin with sk_test_, rk_test_, sk_live_ or rk_live_")
+        return value
+
+    @field_validator("stripe_webhook_secrets")
+    @classmethod
+    def _are_webhook_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(not secret.get_secret_value().startswith("whsec_") for secret in value):
+            raise ValueError("must be a comma-separated list of secrets that begin with whsec_")
+        return value
+
+    @field_validator("stripe_api_base")
+    @classmethod
+    def _is_safe_base(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK):
+            return value.rstrip("/")
+        raise ValueError("must be an https address, or http on 127.0.0.1")
+
+    @field_validator("auth_jwt_secret")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value().encode()) < SHORTEST_JWT_SECRET:
+            raise ValueError(f"must have at least {SHORTEST_JWT_SECRET} bytes")
+        return value
+
+    @field_validator("auth_jwks_url")
+    @classmethod
+    def _is_safe_keys_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)
+            if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in LOOPBACK):
+                raise ValueError("must be an https address, or http on 127.0.0.1")
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        problems = [*_stripe_problems(self), *_production_problems(self)]
+        if self.auth_jwt_secret is not None and self.auth_jwks_url is not None:
+            problems.append("AUTH_JWT_SECRET and AUTH_JWKS_URL: set only one of them")
+        if self.lease_seconds <= self.stripe_timeout_seconds and self.environment == "production":
+            problems.append("LEASE_SECONDS must be longer than STRIPE_TIMEOUT_SECONDS, or live work is taken over")
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+
+def _stripe_problems(settings: Settings) -> list[str]:
+    problems = []
+    if settings.livemode and settings.environment != "production":
+        problems.append("STRIPE_SECRET_KEY is a live key, and ENVIRONMENT is not production: use a test key")
+    if not settings.offline and not settings.stripe_webhook_secrets:
+        problems.append("STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified")
+    return problems
+
+
+def _production_problems(settings: Settings) -> list[str]:
+    if settings.environment != "production":
+        return []
+    problems = []
+    if settings.offline:
+        problems.append("STRIPE_SECRET_KEY must be set when ENVIRONMENT is production: the offline Stripe takes no money")
+    elif not settings.livemode:
+        problems.append("STRIPE_SECRET_KEY is a test key, and ENVIRONMENT is production: use a live key")
+    if settings.database_url is None:
+        problems.append("DATABASE_URL must be set when ENVIRONMENT is production: the embedded PostgreSQL trusts everybody")
+    if settings.auth_jwt_secret is None and settings.auth_jwks_url is None:
+        problems.append("AUTH_JWT_SECRET or AUTH_JWKS_URL must be set when ENVIRONMENT is production")
+    if settings.sandbox_faults:
+        problems.append("SANDBOX_FAULTS must not be set when ENVIRONMENT is production")
+    return problems
+
+
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value() if value is not None else ""
+
+
+def _explain(error: ValidationError) -> str:
+    lines = ["The settings cannot be used:"]
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["loc"]:
+            lines.append(f"  {str(problem['loc'][0]).upper()}: {message}")
+        else:
+            lines += [f"  {line}" for line in message.splitlines()]
+    return "\n".join([*lines, "See .env.example for every variable."])

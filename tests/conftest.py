@@ -1,0 +1,104 @@
+"""One PostgreSQL for all tests, a template built by the migrations, and a clone of it for each test."""
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from fasteners import InterProcessLock
+
+from models import database
+from models.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
+from tests.shop import Shop, open_shop, settings_for
+
+TEMPLATE = "paygraph_template"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's own settings reaches a test."""
+    for name in list(os.environ):
+        if name.startswith(("STRIPE_", "AUTH_", "DATABASE_", "PAYGRAPH_")) or name in ("ENVIRONMENT", "CURRENCIES"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reaches the network."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1"):
+            raise AssertionError(f"a test wanted to reach {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedPostgres]:
+    """The server, shared by all workers of a run; the first one to come builds the template."""
+    root = tmp_path_factory.getbasetemp()
+    run = root.parent if worker_id != "master" else root
+    home = Path(tempfile.gettempdir()) / f"paygraph-tests-{_name(run)}"
+    home.mkdir(mode=0o755, exist_ok=True)
+    server = EmbeddedPostgres(home, options=FAST_AND_FORGETFUL)
+    ready = home / "template.json"
+    with InterProcessLock(home / "lock"):
+        url = server.start()
+        if not ready.exists():
+            asyncio.run(_build_template(url, server.url(TEMPLATE)))
+            ready.write_text(json.dumps({"template": TEMPLATE}))
+    yield server
+    with InterProcessLock(home / "lock"):
+        server.stop()
+        if not (server.folder / "postmaster.pid").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.rmtree(server.folder, ignore_errors=True)
+
+
+def _name(run: Path) -> str:
+    return hashlib.sha256(str(run.resolve()).encode()).hexdigest()[:10]
+
+
+async def _build_template(url: str, template_url: str) -> None:
+    connection = await asyncpg.connect(**database.parse_url(url))
+    try:
+        await connection.execute(f'CREATE DATABASE "{TEMPLATE}"')
+        await database.migrate(template_url)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """A fresh database with all migrations, for one test."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(**database.parse_url(postgres.url("postgres")))
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        yield postgres.url(name)
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """The whole application with the offline Stripe, for one test."""
+    async with open_shop(settings_for(database_url, tmp_path / "state")) as opened:
+        yield opened
