@@ -31,7 +31,7 @@ def new_id() -> UUID:
 
 def encode(kind: Kind, value: UUID) -> str:
     """The TypeID of a row."""
-    return str(TypeID.from_uuid(prefix=kind.value, suffix=value))
+    return str(TypeID.from_uuid(prefix=kind.value, suffix=uuid_utils.UUID(int=value.int)))
 
 
 def decode(text: str, kind: Kind | None = None) -> tuple[Kind, UUID] | None:

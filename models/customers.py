@@ -13,8 +13,8 @@ class Customer(Model):
     """The person who pays, known by the shop's id; `external_id` is the `sub` of a buyer's token."""
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
-    external_id: str = fields.CharField(max_length=255, unique=True)
-    email: str | None = fields.CharField(max_length=320, null=True)
+    external_id = fields.CharField(max_length=255, unique=True)
+    email = fields.CharField(max_length=320, null=True)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     updated_at: datetime = fields.DatetimeField(auto_now=True)
 

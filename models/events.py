@@ -23,25 +23,25 @@ class PaymentEvent(Model):
     payment_id: UUID | None = fields.UUIDField(null=True)
     refund_id: UUID | None = fields.UUIDField(null=True)
     sequence: int = fields.IntField()
-    type: str = fields.CharField(max_length=64)
+    type = fields.CharField(max_length=64)
     actor: dict[str, Any] = fields.JSONField(default=dict)
-    from_status: PaymentStatus | None = fields.CharEnumField(
+    from_status: PaymentStatus | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         PaymentStatus, max_length=32, description="before", null=True
     )
-    to_status: PaymentStatus | None = fields.CharEnumField(
+    to_status: PaymentStatus | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         PaymentStatus, max_length=32, description="after", null=True
     )
     amount_minor: int | None = fields.BigIntField(null=True)
-    currency: str = fields.CharField(max_length=3)
+    currency = fields.CharField(max_length=3)
     before: dict[str, Any] = fields.JSONField(default=dict)
     after: dict[str, Any] = fields.JSONField(default=dict)
     operation_id: UUID | None = fields.UUIDField(null=True)
-    stripe_event_id: str | None = fields.CharField(max_length=255, null=True)
-    stripe_request_id: str | None = fields.CharField(max_length=255, null=True)
+    stripe_event_id = fields.CharField(max_length=255, null=True)
+    stripe_request_id = fields.CharField(max_length=255, null=True)
     occurred_at: datetime = fields.DatetimeField()
     recorded_at: datetime = fields.DatetimeField()
-    previous_hash: str = fields.CharField(max_length=64)
-    hash: str = fields.CharField(max_length=64)
+    previous_hash = fields.CharField(max_length=64)
+    hash = fields.CharField(max_length=64)
 
     class Meta:
         table = "payment_event"

@@ -22,24 +22,24 @@ class Operation(Model):
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
-    principal: str = fields.CharField(max_length=300)
-    kind: OperationKind = fields.CharEnumField(OperationKind, max_length=40, description="the mutation")
-    key: str = fields.CharField(max_length=255)
-    fingerprint: str = fields.CharField(max_length=64)
+    principal = fields.CharField(max_length=300)
+    kind = fields.CharEnumField(OperationKind, max_length=40, description="the mutation")
+    key = fields.CharField(max_length=255)
+    fingerprint = fields.CharField(max_length=64)
     leaves: dict[str, str] = fields.JSONField(default=dict)
     actor: dict[str, Any] = fields.JSONField(default=dict)
-    request_id: str = fields.CharField(max_length=64, default="")
-    state: OperationState = fields.CharEnumField(
+    request_id = fields.CharField(max_length=64, default="")
+    state = fields.CharEnumField(
         OperationState, max_length=16, description="how far", default=OperationState.IN_PROGRESS
     )
-    effect: ProviderEffect = fields.CharEnumField(
+    effect = fields.CharEnumField(
         ProviderEffect, max_length=16, description="what is known at Stripe", default=ProviderEffect.NONE
     )
-    step: str = fields.CharField(max_length=16, default="")
+    step = fields.CharField(max_length=16, default="")
     generation: int = fields.IntField(default=1)
     params: dict[str, Any] = fields.JSONField(default=dict)
     first_sent_at: datetime | None = fields.DatetimeField(null=True)
-    last_problem: str | None = fields.CharField(max_length=64, null=True)
+    last_problem = fields.CharField(max_length=64, null=True)
     due: datetime | None = fields.DatetimeField(null=True)
     attempt: int = fields.IntField(default=1)
     order_id: UUID | None = fields.UUIDField(null=True)

@@ -22,23 +22,23 @@ class Order(Model):
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
-    external_id: str = fields.CharField(max_length=255, unique=True)
+    external_id = fields.CharField(max_length=255, unique=True)
     customer: fields.ForeignKeyNullableRelation[Customer] = fields.ForeignKeyField(
         "models.Customer", related_name="orders", null=True, on_delete=fields.RESTRICT
     )
     customer_id: UUID | None
-    description: str | None = fields.CharField(max_length=1000, null=True)
+    description = fields.CharField(max_length=1000, null=True)
     total_minor: int = fields.BigIntField()
-    currency: str = fields.CharField(max_length=3)
+    currency = fields.CharField(max_length=3)
     paid_minor: int = fields.BigIntField(default=0)
     refunded_minor: int = fields.BigIntField(default=0)
-    payment_status: OrderPaymentStatus = fields.CharEnumField(
+    payment_status = fields.CharEnumField(
         OrderPaymentStatus, max_length=32, description="derived", default=OrderPaymentStatus.UNPAID
     )
     metadata: dict[str, str] = fields.JSONField(default=dict)
     version: int = fields.IntField(default=1)
     last_sequence: int = fields.IntField(default=0)
-    last_hash: str = fields.CharField(max_length=64, default="")
+    last_hash = fields.CharField(max_length=64, default="")
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     updated_at: datetime = fields.DatetimeField(auto_now=True)
 

@@ -44,25 +44,25 @@ class Payment(Model):
         "models.Payment", related_name="superseded_by", null=True, on_delete=fields.RESTRICT
     )
     supersedes_id: UUID | None
-    livemode: bool = fields.BooleanField()
-    status: PaymentStatus = fields.CharEnumField(
+    livemode = fields.BooleanField()
+    status = fields.CharEnumField(
         PaymentStatus, max_length=32, description="Stripe's status", default=PaymentStatus.INITIATED
     )
-    capture_method: CaptureMethod = fields.CharEnumField(
+    capture_method = fields.CharEnumField(
         CaptureMethod, max_length=16, description="when money is taken", default=CaptureMethod.AUTOMATIC
     )
-    setup_future_usage: SetupFutureUsage | None = fields.CharEnumField(
+    setup_future_usage: SetupFutureUsage | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         SetupFutureUsage, max_length=16, description="may the method be kept", null=True
     )
-    currency: str = fields.CharField(max_length=3)
+    currency = fields.CharField(max_length=3)
     amount_minor: int = fields.BigIntField()
     capturable_minor: int = fields.BigIntField(default=0)
     captured_minor: int = fields.BigIntField(default=0)
     refunded_minor: int = fields.BigIntField(default=0)
     refund_pending_minor: int = fields.BigIntField(default=0)
     disputed_minor: int = fields.BigIntField(default=0)
-    stripe_payment_intent_id: str | None = fields.CharField(max_length=255, null=True)
-    stripe_charge_id: str | None = fields.CharField(max_length=255, null=True)
+    stripe_payment_intent_id = fields.CharField(max_length=255, null=True)
+    stripe_charge_id = fields.CharField(max_length=255, null=True)
     method: dict[str, Any] | None = fields.JSONField(null=True)
     next_action: dict[str, Any] | None = fields.JSONField(null=True)
     last_error: dict[str, Any] | None = fields.JSONField(null=True)

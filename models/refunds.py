@@ -22,17 +22,17 @@ class Refund(Model):
         "models.Payment", related_name="refunds", on_delete=fields.RESTRICT
     )
     payment_id: UUID
-    livemode: bool = fields.BooleanField()
+    livemode = fields.BooleanField()
     amount_minor: int = fields.BigIntField()
-    currency: str = fields.CharField(max_length=3)
-    status: RefundStatus = fields.CharEnumField(
+    currency = fields.CharField(max_length=3)
+    status = fields.CharEnumField(
         RefundStatus, max_length=32, description="Stripe's status", default=RefundStatus.INITIATED
     )
-    reason: RefundReason = fields.CharEnumField(RefundReason, max_length=32, description="why")
-    note: str | None = fields.CharField(max_length=1000, null=True)
-    failure_reason: str | None = fields.CharField(max_length=255, null=True)
+    reason = fields.CharEnumField(RefundReason, max_length=32, description="why")
+    note = fields.CharField(max_length=1000, null=True)
+    failure_reason = fields.CharField(max_length=255, null=True)
     requested_by: dict[str, Any] = fields.JSONField(default=dict)
-    stripe_refund_id: str | None = fields.CharField(max_length=255, null=True)
+    stripe_refund_id = fields.CharField(max_length=255, null=True)
     metadata: dict[str, str] = fields.JSONField(default=dict)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     updated_at: datetime = fields.DatetimeField(auto_now=True)

@@ -20,19 +20,19 @@ class WebhookEvent(Model):
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
-    stripe_event_id: str = fields.CharField(max_length=255)
-    livemode: bool = fields.BooleanField()
-    account: str | None = fields.CharField(max_length=255, null=True)
-    api_version: str | None = fields.CharField(max_length=64, null=True)
-    type: str = fields.CharField(max_length=128)
-    subject: str = fields.CharField(max_length=255)
+    stripe_event_id = fields.CharField(max_length=255)
+    livemode = fields.BooleanField()
+    account = fields.CharField(max_length=255, null=True)
+    api_version = fields.CharField(max_length=64, null=True)
+    type = fields.CharField(max_length=128)
+    subject = fields.CharField(max_length=255)
     payload: dict[str, Any] = fields.JSONField()
-    state: WebhookState = fields.CharEnumField(
+    state = fields.CharEnumField(
         WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED
     )
     attempt: int = fields.IntField(default=0)
     due: datetime | None = fields.DatetimeField(null=True)
-    last_error: str | None = fields.CharField(max_length=255, null=True)
+    last_error = fields.CharField(max_length=255, null=True)
     stripe_created_at: datetime = fields.DatetimeField()
     received_at: datetime = fields.DatetimeField(auto_now_add=True)
     processed_at: datetime | None = fields.DatetimeField(null=True)

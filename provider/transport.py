@@ -43,9 +43,9 @@ class HttpxTransport(stripe.HTTPClient):
         try:
             response = await self._client.request(method, url, headers=dict(headers), content=content)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
-            raise NothingSent(type(error).__name__) from None
+            raise NothingSent(type(error).__name__) from None  # type: ignore[no-untyped-call]  # stripe's has no types
         except (httpx.HTTPError, OSError) as error:
-            raise stripe.APIConnectionError(type(error).__name__) from None
+            raise stripe.APIConnectionError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as above
         return response.content, response.status_code, response.headers
 
     async def close_async(self) -> None:

@@ -8,6 +8,9 @@ from uuid import UUID
 
 import httpx
 from fastapi import FastAPI, Request, Response
+from resolvers.context import Asking
+from sandbox import Sandbox
+from schema import print_sdl, schema
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,9 +18,6 @@ from domain.caller import Caller
 from domain.caller import Scope as Permission
 from models import database
 from models.sql import rows
-from resolvers.context import Asking
-from sandbox import Sandbox
-from schema import print_sdl, schema
 from server import graphql_http
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint
@@ -25,7 +25,7 @@ from server.guards import guard
 from server.health import healthz, readyz
 from server.log import configure_logging
 from server.offline import offline_stripe
-from server.parts import Parts, database_url, jwt_secret, open_parts, webhook_secrets
+from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
 from services.inbox import Endpoint
 from services.janitor import worker_lag_seconds
 from settings import Settings

@@ -239,13 +239,7 @@ def check_secret(secret: str) -> None:
 def _bearer(authorization: str) -> str:
     scheme, _, token = authorization.partition(" ")
     token = token.strip(" ")
-    if (
-        scheme.lower() != "bearer"
-        or not token
-        or " " in token
-        or len(token) > MAX_TOKEN
-        or not token.isascii()
-    ):
+    if scheme.lower() != "bearer" or not token or " " in token or len(token) > MAX_TOKEN or not token.isascii():
         raise Unauthenticated
     return token
 

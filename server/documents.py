@@ -112,9 +112,7 @@ class Documents:
         if _holds_card_number(document):
             raise sensitive_data()
         operations = tuple(
-            definition
-            for definition in document.definitions
-            if isinstance(definition, OperationDefinitionNode)
+            definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)
         )
         return Prepared(query, document, operations)
 
@@ -136,13 +134,9 @@ class Documents:
         return measure
 
     def _validate(self, document: DocumentNode) -> None:
-        errors = validate(
-            self._schema, document, RULES, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=True
-        )
+        errors = validate(self._schema, document, RULES, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=True)
         if errors:
-            raise RequestRefused(
-                document_problems(errors, Code.GRAPHQL_VALIDATION_FAILED), status=400, json_status=200
-            )
+            raise RequestRefused(document_problems(errors, Code.GRAPHQL_VALIDATION_FAILED), status=400, json_status=200)
 
     def _keep(self, prepared: Prepared) -> None:
         if len(prepared.query) > LONGEST_CACHED:
@@ -167,14 +161,10 @@ def _choose(operations: tuple[OperationDefinitionNode, ...], name: str | None) -
     for operation in operations:
         if operation.name is not None and operation.name.value == name:
             return operation
-    raise refuse(
-        "The document holds no operation of that name.", reason="OPERATION_NOT_FOUND", json_status=200
-    )
+    raise refuse("The document holds no operation of that name.", reason="OPERATION_NOT_FOUND", json_status=200)
 
 
-def _measure_key(
-    name: str | None, sized_by: tuple[str, ...], variables: Mapping[str, object]
-) -> tuple[object, ...]:
+def _measure_key(name: str | None, sized_by: tuple[str, ...], variables: Mapping[str, object]) -> tuple[object, ...]:
     """What a measure depends on: the operation and the sizes, a list counting as its length."""
     sizes: list[object] = [name]
     for variable in sized_by:

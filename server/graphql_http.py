@@ -221,9 +221,7 @@ class GraphQLEndpoint:
 def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: Asking) -> Answer:
     if not result.errors:
         return Answer(status=200, body={"data": result.data}, headers={})
-    problems = execution_problems(
-        result.errors, anonymous=asking.caller is None, operation=operation.operation.value
-    )
+    problems = execution_problems(result.errors, anonymous=asking.caller is None, operation=operation.operation.value)
     if result.data is None and all(error.path is None for error in result.errors):
         # The variables did not fit: nothing ran.
         raise RequestRefused(problems, status=400, json_status=200)

@@ -21,9 +21,7 @@ from server.errors import Code, Problem, masked, report_bug
 log = structlog.stdlib.get_logger("server.http")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
-UNREAD_REFUSALS: Final = frozenset(
-    {400, 401, 404, 405, 406, 413, 415}
-)  # Answers that do not wait for the body.
+UNREAD_REFUSALS: Final = frozenset({400, 401, 404, 405, 406, 413, 415})  # Answers that do not wait for the body.
 DISCARD_SECONDS: Final = 1.0
 DISCARD_BYTES: Final = 64 * 1024 * 1024
 

@@ -127,9 +127,7 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
                 parameters[name] = orjson.loads(given)
             except ValueError:
                 raise refuse(f"'{name}' is not valid JSON.", reason="INVALID_JSON") from None
-    refuse_card_numbers(
-        {name: value for name, value in parameters.items() if name != "query"}, limits.value_depth
-    )
+    refuse_card_numbers({name: value for name, value in parameters.items() if name != "query"}, limits.value_depth)
     return _request(parameters)
 
 
@@ -147,9 +145,7 @@ def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
     extensions = parameters.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise refuse("'extensions' must be an object or null.", reason="INVALID_REQUEST")
-    return GraphQLRequest(
-        query=query, operation_name=name or None, variables=variables or {}, extensions=extensions
-    )
+    return GraphQLRequest(query=query, operation_name=name or None, variables=variables or {}, extensions=extensions)
 
 
 def refuse_card_numbers(value: object, max_depth: int) -> None:

@@ -106,8 +106,7 @@ class Meter:
         self.sized_by: set[str] = set()  # The variables on which the measure depends.
         self._fragments = fragments_of(document)
         self._variables: dict[str, object] = {
-            entry.variable.name.value: _literal(entry.default_value)
-            for entry in operation.variable_definitions or ()
+            entry.variable.name.value: _literal(entry.default_value) for entry in operation.variable_definitions or ()
         }
         self._variables.update(variables)
         self._measured: dict[str, Measure] = {}
@@ -121,9 +120,7 @@ class Meter:
         root = self.schema.get_root_type(self.operation.operation)
         return self._selection(self.operation.selection_set, root, 0)
 
-    def _selection(
-        self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, nesting: int
-    ) -> Measure:
+    def _selection(self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
         if nesting > 10 * self.limits.depth:
             # Inline fragments nest without deepening the answer, so depth alone does not bound the recursion.
             raise LimitBroken("DEPTH_LIMIT", "The document is nested too deeply.")
@@ -195,15 +192,11 @@ class Meter:
 def check_shape(measure: Measure, limits: Limits) -> None:
     """Raise LimitBroken for a document whose shape alone is too much, whatever its variables."""
     if measure.depth > limits.depth:
-        raise LimitBroken(
-            "DEPTH_LIMIT", f"The document is nested too deeply; {limits.depth} levels are allowed."
-        )
+        raise LimitBroken("DEPTH_LIMIT", f"The document is nested too deeply; {limits.depth} levels are allowed.")
     if measure.aliases > limits.aliases:
         raise LimitBroken("ALIAS_LIMIT", f"The document has too many aliases; {limits.aliases} are allowed.")
     if measure.fields > limits.expanded_fields:
-        raise LimitBroken(
-            "FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed."
-        )
+        raise LimitBroken("FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed.")
 
 
 def check_cost(measure: Measure, limits: Limits) -> None:
@@ -255,9 +248,7 @@ def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNod
                     seen.add(name)
                     waiting.append(fragments[name].selection_set)
     if len(keys) > 1:
-        raise LimitBroken(
-            "ONE_MUTATION", "A document may hold one mutation; send the others in requests of their own."
-        )
+        raise LimitBroken("ONE_MUTATION", "A document may hold one mutation; send the others in requests of their own.")
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -298,9 +289,7 @@ def _spreads(selection_set: SelectionSetNode) -> list[str]:
         for selection in waiting.pop().selections:
             if isinstance(selection, FragmentSpreadNode):
                 names.append(selection.name.value)
-            elif (
-                isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None
-            ):
+            elif isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
                 waiting.append(selection.selection_set)
     return names
 

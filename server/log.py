@@ -41,9 +41,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
         without_exception_text,
         redact_event,
     ]
-    renderer: Processor = (
-        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
-    )
+    renderer: Processor = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -82,9 +80,7 @@ def _formatter(before: Sequence[Processor], renderer: Processor) -> logging.Form
     )
 
 
-def without_exception_text(
-    logger: Any, method: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
+def without_exception_text(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Replace a traceback by types and places: exception texts hold bodies and client secrets."""
     failure = event.pop("exc_info", None)
     event.pop("stack_info", None)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import structlog
+from sandbox import Sandbox
 
 from models import database
 from models.atomic import drain, in_atomic
 from provider import Provider
-from sandbox import Sandbox
 from services.drive import Driver
 from services.inbox import Endpoint
 from services.pace import Pace

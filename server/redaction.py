@@ -47,9 +47,7 @@ def redact(value: object, depth: int = 0) -> object:
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
-        return (
-            REMOVED if abs(value) >= 10 ** (SHORTEST_CARD - 1) and contains_card_number(str(value)) else value
-        )
+        return REMOVED if abs(value) >= 10 ** (SHORTEST_CARD - 1) and contains_card_number(str(value)) else value
     if isinstance(value, str):
         return redact_text(value)
     if depth >= MAX_DEPTH:

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from sandbox import Sandbox
 from starlette.types import ASGIApp
 
-from sandbox import Sandbox
 from server.app import create_app, guarded
 from server.callers import sign_token
 from server.parts import Parts
@@ -212,6 +212,20 @@ class Shop:
         """Send Stripe's webhooks and apply them, until nothing is left to do."""
         while await self.sandbox.deliver_due() + await self.parts.worker.drain():
             pass
+
+    async def stripe(self, path: str, given: Json) -> Json:
+        """Pull a lever of the offline Stripe, as somebody at the Dashboard would."""
+        transport = httpx.ASGITransport(self.sandbox.asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as http:
+            response = await http.post(f"/_sandbox/{path}", json=given)
+        assert response.status_code == 200, response.text
+        answer: Json = response.json()
+        return answer
+
+    async def dashboard_refund(self, amount: int) -> Json:
+        """A refund of the newest payment that somebody made at the Dashboard: no key, no metadata of ours."""
+        intent = self.sandbox.snapshot().payment_intents[-1]
+        return await self.stripe("refunds", {"payment_intent": intent["id"], "amount": amount})
 
     async def webhook(self, payload: Json | bytes, header: str | None, **headers: str) -> httpx.Response:
         """Post raw bytes to the webhook route."""

@@ -105,7 +105,7 @@ async def _park(event: WebhookEvent, is_ours: bool) -> WebhookState:
 
 
 async def _find(thing: dict[str, object], intent_id: str | None, livemode: bool) -> tuple[Payment | None, bool]:
-    """The payment that an object belongs to, by Stripe's id or by ours in its metadata; and whether it says it is ours."""
+    """The payment that an object belongs to, by Stripe's id or by ours in its metadata; and whether it is ours."""
     if intent_id is not None:
         known = await Payment.get_or_none(stripe_payment_intent_id=intent_id, livemode=livemode)
         if known is not None:
@@ -120,7 +120,7 @@ async def _find(thing: dict[str, object], intent_id: str | None, livemode: bool)
 
 
 def _earlier(event: WebhookEvent) -> ProviderPayment | None:
-    """The snapshot in a failed attempt's event, for the trail. Unreadable ones are not worth an error: we fetch anyway."""
+    """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
     if event.type != "payment_intent.payment_failed":
         return None
     try:

@@ -192,9 +192,7 @@ SCHEMA = strawberry.Schema(
     Query,
     Mutation,
     Subscription,
-    config=StrawberryConfig(
-        scalar_map={Key: strawberry.scalar(name="Key", serialize=str, parse_value=parse_key)}
-    ),
+    config=StrawberryConfig(scalar_map={Key: strawberry.scalar(name="Key", serialize=str, parse_value=parse_key)}),
 )
 
 
@@ -274,9 +272,7 @@ def refusal(response: httpx.Response) -> tuple[int, str, str | None]:
 Message = MutableMapping[str, Any]
 
 
-async def call(
-    app: Callable[..., Awaitable[None]], scope: Message, messages: Iterable[Message]
-) -> list[Message]:
+async def call(app: Callable[..., Awaitable[None]], scope: Message, messages: Iterable[Message]) -> list[Message]:
     """Drive an ASGI application by hand; after the messages nothing more ever arrives."""
     waiting = iter(messages)
     sent: list[Message] = []
@@ -296,9 +292,7 @@ async def call(
 
 def post_scope(**headers: str) -> Message:
     """The scope of a POST to /graphql."""
-    named = {"content-type": "application/json"} | {
-        name.replace("_", "-"): value for name, value in headers.items()
-    }
+    named = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
     return {
         "type": "http",
         "asgi": {"version": "3.0"},

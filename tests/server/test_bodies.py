@@ -67,9 +67,7 @@ async def test_a_malformed_body_is_400(shop: Shop, body: bytes, reason: str) -> 
 async def test_a_long_integer_is_a_clean_mistake_and_an_exponent_stays_a_float(shop: Shop) -> None:
     query = "query ($n: Int!) { shaped(shape: {sides: $n}) }"
 
-    long = await shop.post(
-        json.dumps({"query": query}).encode()[:-1] + b', "variables": {"n": ' + b"1" * 300 + b"}}"
-    )
+    long = await shop.post(json.dumps({"query": query}).encode()[:-1] + b', "variables": {"n": ' + b"1" * 300 + b"}}")
     literal = await shop.ask("{ shaped(shape: {sides: " + "1" * 5000 + "}) }")
     exponent = await shop.post(json.dumps({"query": query}).encode()[:-1] + b', "variables": {"n": 1.5e0}}')
 
@@ -106,9 +104,7 @@ async def test_an_endless_chunked_body_is_413_after_little_more_than_the_cap(sho
 
     bare = httpx.AsyncClient(transport=httpx.ASGITransport(app=shop.endpoint), base_url="http://shop")
     async with bare:
-        response = await bare.post(
-            "/graphql", content=endless(), headers={"Content-Type": "application/json"}
-        )
+        response = await bare.post("/graphql", content=endless(), headers={"Content-Type": "application/json"})
 
     assert refusal(response) == (413, "BAD_REQUEST", "BODY_TOO_LARGE")
     assert given <= 102
@@ -155,9 +151,7 @@ async def test_a_stalled_body_is_408() -> None:
     assert sent[0]["status"] == 408
 
 
-async def test_a_client_that_leaves_before_it_asked_gets_no_answer_and_no_error(
-    shop: Shop, logs: Logs
-) -> None:
+async def test_a_client_that_leaves_before_it_asked_gets_no_answer_and_no_error(shop: Shop, logs: Logs) -> None:
     messages: list[Message] = [
         {"type": "http.request", "body": b'{"query', "more_body": True},
         {"type": "http.disconnect"},
@@ -172,15 +166,15 @@ async def test_a_client_that_leaves_before_it_asked_gets_no_answer_and_no_error(
 @pytest.mark.parametrize(
     "body",
     [
-        {"query": '{ hello(name: "%s") }' % CARD},
+        {"query": f'{{ hello(name: "{CARD}") }}'},
         {"query": '{ hello(name: "4242 4242 4242 4242") }'},
         {"query": '{ hello(name: "\\u0034242424242424242") }'},
         {"query": '{ hello(name: """4242-4242-4242-4242""") }'},
-        {"query": "{ hello(name: %s) }" % CARD},
-        {"query": "{ hello } # %s" % CARD},
-        {"query": "{ nodes(ids: [1 %s]) { name } }" % CARD},
-        {"query": "{ nodes(ids: [-%s]) { name } }" % CARD},
-        {"query": "{ hello(name: %s.0) }" % CARD},
+        {"query": f"{{ hello(name: {CARD}) }}"},
+        {"query": f"{{ hello }} # {CARD}"},
+        {"query": f"{{ nodes(ids: [1 {CARD}]) {{ name }} }}"},
+        {"query": f"{{ nodes(ids: [-{CARD}]) {{ name }} }}"},
+        {"query": f"{{ hello(name: {CARD}.0) }}"},
         {"query": "query ($n: String) { hello(name: $n) }", "variables": {"n": CARD}},
         {"query": "query ($n: String) { hello(name: $n) }", "variables": {"n": f"my card is {CARD}, thanks"}},
         {"query": "query ($n: String) { hello(name: $n) }", "variables": {"n": int(CARD)}},
@@ -206,12 +200,10 @@ async def test_46_a_card_number_anywhere_is_refused_and_written_nowhere(
         assert "4242 4242" not in text
 
 
-async def test_46_a_card_number_in_a_query_string_is_refused_and_written_nowhere(
-    shop: Shop, logs: Logs
-) -> None:
+async def test_46_a_card_number_in_a_query_string_is_refused_and_written_nowhere(shop: Shop, logs: Logs) -> None:
     for parameters in (
-        {"query": '{ hello(name: "%s") }' % CARD},
-        {"query": "{hello}", "variables": '{"n": "%s"}' % CARD},
+        {"query": f'{{ hello(name: "{CARD}") }}'},
+        {"query": "{hello}", "variables": f'{{"n": "{CARD}"}}'},
         {"query": "{hello}", "x": CARD},
     ):
         response = await shop.client.get("/graphql", params=parameters)
@@ -236,9 +228,7 @@ JSON_VALUES = st.recursive(
 QUERIES = st.one_of(
     st.text(max_size=60),
     st.text(alphabet='{}()[]:$!@#"\\ \n.,abhelo_query1', max_size=60),
-    st.sampled_from(
-        ["{hello}", "query($n:String){hello(name:$n)}", "query($s:Shape!){shaped(shape:$s)}", "{broken}"]
-    ),
+    st.sampled_from(["{hello}", "query($n:String){hello(name:$n)}", "query($s:Shape!){shaped(shape:$s)}", "{broken}"]),
 )
 BODIES = st.one_of(
     st.binary(max_size=80),
@@ -246,8 +236,7 @@ BODIES = st.one_of(
     st.fixed_dictionaries(
         {"query": QUERIES | JSON_VALUES},
         optional={
-            "variables": st.dictionaries(st.sampled_from(["n", "s", "x"]), JSON_VALUES, max_size=3)
-            | JSON_VALUES,
+            "variables": st.dictionaries(st.sampled_from(["n", "s", "x"]), JSON_VALUES, max_size=3) | JSON_VALUES,
             "operationName": st.text(max_size=5) | JSON_VALUES,
             "extensions": JSON_VALUES,
         },

@@ -73,9 +73,7 @@ async def test_a_signed_token_names_the_caller_and_its_scopes() -> None:
         ("xpayments:read", set()),
     ],
 )
-async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(
-    scope: object, expected: set[Scope]
-) -> None:
+async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(scope: object, expected: set[Scope]) -> None:
     caller = await Callers(secret=SECRET).authenticate(f"Bearer {token(scope=scope)}")
 
     assert caller is not None
@@ -91,10 +89,11 @@ def now(seconds: float) -> datetime:
     [
         {"exp": None},
         {"sub": None},
-        {"exp": now(-31)},
-        {"nbf": now(60)},
-        {"iat": now(60)},
+        {"exp": -31},
+        {"nbf": 60},
+        {"iat": 60},
         {"exp": "soon"},
+        {"exp": True},
         {"exp": 10**400},
         {"sub": ""},
         {"sub": " ada"},
@@ -105,12 +104,16 @@ def now(seconds: float) -> datetime:
         {"sub": "a\u202eb"},
         {"sub": f"card {CARD}"},
         {"sub": f"view:{ORDER}"},
-        {"exp": True},
     ],
-    ids=str,
+    ids=ascii,
 )
 async def test_claims_that_do_not_name_a_current_clean_subject_are_refused(claims: dict[str, Any]) -> None:
-    assert await refused(Callers(secret=SECRET), f"Bearer {token(**claims)}")
+    # Small numbers are seconds from now: the test may run long after it was collected.
+    dated: dict[str, Any] = {
+        name: now(value) if type(value) is int and value < 100 else value for name, value in claims.items()
+    }
+
+    assert await refused(Callers(secret=SECRET), f"Bearer {token(**dated)}")
 
 
 async def test_clocks_may_differ_by_half_a_minute() -> None:
@@ -119,9 +122,7 @@ async def test_clocks_may_differ_by_half_a_minute() -> None:
 
 
 def forged(header: dict[str, object], claims: dict[str, object]) -> str:
-    parts = [
-        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)
-    ]
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in (header, claims)]
     return ".".join(parts) + "."
 
 
@@ -132,26 +133,38 @@ def forged(header: dict[str, object], claims: dict[str, object]) -> str:
         "Bearer",
         "Bearer ",
         "Basic YTpi",
-        f"Token {token()}",
-        token(),
-        f"Bearer {token()} {token()}",
-        f"Bearer {token()}x",
-        f"Bearer {token(OTHER_SECRET)}",
-        f"Bearer {token(algorithm='HS512', secret=SECRET * 2)}",
-        "Bearer " + forged({"alg": "none", "typ": "JWT"}, {"sub": "ada", "exp": 4102444800}),
-        "Bearer " + forged({"alg": "HS256"}, {"sub": "ada", "exp": 4102444800}),
-        "Bearer " + forged({"alg": ["HS256"]}, {"sub": "ada", "exp": 4102444800}),
-        "Bearer " + forged({}, {}),
+        "Token {good}",
+        "{good}",
+        "Bearer {good} {good}",
+        "Bearer {good}x",
+        "Bearer {foreign}",
+        "Bearer {long_hash}",
+        "Bearer {none}",
+        "Bearer {unsigned}",
+        "Bearer {odd_algorithm}",
+        "Bearer {empty}",
+        "Bearer {nested}",
+        "Bearer {long}",
         "Bearer a.b.c",
         "Bearer ...",
         "Bearer é",
-        "Bearer " + "a" * 9000,
-        "Bearer " + base64.urlsafe_b64encode(b"[" * 5000).decode() + ".e30.e30",
     ],
-    ids=lambda text: text[:30],
 )
 async def test_forged_and_malformed_headers_are_refused(authorization: str) -> None:
-    assert await refused(Callers(secret=SECRET), authorization)
+    claims: dict[str, object] = {"sub": "ada", "exp": 4102444800}
+    tokens = {
+        "good": token(),
+        "foreign": token(OTHER_SECRET),
+        "long_hash": token(SECRET * 2, algorithm="HS512"),
+        "none": forged({"alg": "none", "typ": "JWT"}, claims),
+        "unsigned": forged({"alg": "HS256"}, claims),
+        "odd_algorithm": forged({"alg": ["HS256"]}, claims),
+        "empty": forged({}, {}),
+        "nested": base64.urlsafe_b64encode(b"[" * 5000).decode() + ".e30.e30",
+        "long": "a" * 9000,
+    }
+
+    assert await refused(Callers(secret=SECRET), authorization.format(**tokens))
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: "Bearer " + raw.decode("latin-1")))

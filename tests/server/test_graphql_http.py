@@ -44,24 +44,16 @@ async def test_strawberry_resolvers_receive_the_context_of_the_caller(shop: Shop
 async def test_variables_and_operation_names_choose_what_runs(shop: Shop) -> None:
     both = "query A($name: String!) { hello(name: $name) } query B { item { name } }"
 
-    assert (await shop.ask(both, operationName="A", variables={"name": "Bo"})).json()["data"] == {
-        "hello": "Hello Bo"
-    }
-    assert (await shop.ask(both, operationName="B", variables=None)).json()["data"] == {
-        "item": {"name": "one"}
-    }
-    assert (await shop.ask("{ hello }", operationName="", extensions=None)).json()["data"] == {
-        "hello": "Hello you"
-    }
+    assert (await shop.ask(both, operationName="A", variables={"name": "Bo"})).json()["data"] == {"hello": "Hello Bo"}
+    assert (await shop.ask(both, operationName="B", variables=None)).json()["data"] == {"item": {"name": "one"}}
+    assert (await shop.ask("{ hello }", operationName="", extensions=None)).json()["data"] == {"hello": "Hello you"}
     assert refusal(await shop.ask(both, accept=RESPONSE)) == (400, "BAD_REQUEST", "OPERATION_NOT_CHOSEN")
     assert refusal(await shop.ask(both, operationName="C", accept=RESPONSE)) == (
         400,
         "BAD_REQUEST",
         "OPERATION_NOT_FOUND",
     )
-    assert (
-        refusal(await shop.ask("fragment F on Query { hello }", accept=RESPONSE))[2] == "OPERATION_NOT_CHOSEN"
-    )
+    assert refusal(await shop.ask("fragment F on Query { hello }", accept=RESPONSE))[2] == "OPERATION_NOT_CHOSEN"
 
 
 @pytest.mark.parametrize(
@@ -93,9 +85,7 @@ def test_the_answer_comes_in_the_media_type_that_ranks_first(accept: list[str], 
      f"{JSON};q=x", f"{JSON};q=-1", f"{JSON};q=1e3", "x" * 5000, f"{JSON};q=²"],
 )  # fmt: skip
 async def test_an_answer_nobody_can_read_is_406(shop: Shop, accept: str) -> None:
-    response = await shop.client.post(
-        "/graphql", json={"query": "{hello}"}, headers=[(b"Accept", accept.encode())]
-    )
+    response = await shop.client.post("/graphql", json={"query": "{hello}"}, headers=[(b"Accept", accept.encode())])
 
     assert refusal(response) == (406, "BAD_REQUEST", "NOT_ACCEPTABLE")
     assert shop.world.seen == []
@@ -190,9 +180,7 @@ async def test_a_malformed_query_string_is_400(shop: Shop, query_string: str) ->
 
 
 async def test_empty_variables_in_a_query_string_are_no_variables(shop: Shop) -> None:
-    response = await shop.client.get(
-        "/graphql?" + urlencode({"query": "{hello}", "variables": "", "extensions": ""})
-    )
+    response = await shop.client.get("/graphql?" + urlencode({"query": "{hello}", "variables": "", "extensions": ""}))
 
     assert response.status_code == 200
 
@@ -235,19 +223,15 @@ async def test_only_the_allowed_read_the_schema(shop: Shop) -> None:
     query = "{ __schema { queryType { name } } }"
 
     assert refusal(await shop.ask(query))[1:] == ("GRAPHQL_VALIDATION_FAILED", "INTROSPECTION_DISABLED")
-    assert (await shop.ask(query, token=token_for())).json()["data"]["__schema"]["queryType"][
-        "name"
-    ] == "Query"
-    assert refusal(await shop.ask('{ ...F } fragment F on Query { a: __type(name: "Query") { name } }'))[
-        2
-    ] == ("INTROSPECTION_DISABLED")
+    assert (await shop.ask(query, token=token_for())).json()["data"]["__schema"]["queryType"]["name"] == "Query"
+    assert refusal(await shop.ask('{ ...F } fragment F on Query { a: __type(name: "Query") { name } }'))[2] == (
+        "INTROSPECTION_DISABLED"
+    )
     assert (await shop.ask("{ __typename }")).json() == {"data": {"__typename": "Query"}}
 
 
 async def test_a_refused_token_is_401_before_the_body_is_read(shop: Shop) -> None:
-    response = await shop.client.post(
-        "/graphql", content=b"not json", headers={"Authorization": "Bearer nonsense"}
-    )
+    response = await shop.client.post("/graphql", content=b"not json", headers={"Authorization": "Bearer nonsense"})
 
     assert refusal(response) == (401, "UNAUTHENTICATED", "INVALID_TOKEN")
     assert response.headers["www-authenticate"] == 'Bearer error="invalid_token"'

@@ -124,21 +124,15 @@ async def test_a_body_cap_that_bites_late_does_not_break_an_answer_already_begun
 
 async def test_only_listed_origins_may_read_answers(shop: Shop) -> None:
     listed = await shop.client.post("/graphql", json={"query": "{hello}"}, headers={"Origin": ORIGIN})
-    foreign = await shop.client.post(
-        "/graphql", json={"query": "{hello}"}, headers={"Origin": "https://evil.example"}
-    )
+    foreign = await shop.client.post("/graphql", json={"query": "{hello}"}, headers={"Origin": "https://evil.example"})
 
     assert listed.headers["access-control-allow-origin"] == ORIGIN
     assert "access-control-allow-credentials" not in listed.headers
     assert "access-control-allow-origin" not in foreign.headers
 
 
-@pytest.mark.parametrize(
-    ("origin", "allowed"), [(ORIGIN, True), ("https://evil.example", False), ("null", False)]
-)
-async def test_a_preflight_is_answered_for_listed_origins_only(
-    shop: Shop, origin: str, allowed: bool
-) -> None:
+@pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, True), ("https://evil.example", False), ("null", False)])
+async def test_a_preflight_is_answered_for_listed_origins_only(shop: Shop, origin: str, allowed: bool) -> None:
     response = await shop.client.options(
         "/graphql",
         headers={

@@ -54,8 +54,7 @@ def cost(query: str, **variables: object) -> int:
         ("{ things(first: 50) { nodes { tags { text } } } }", 1 + 1 + 50 * (1 + 1 + 10 * 2)),
         ("{ things(first: 50) { owner { tags { text } } } }", 1 + 1 + 1 + 10 * 2),
         (
-            "{ things(first: 9) { ...P } }"
-            " fragment P on Page { nodes { ...T } } fragment T on Thing { name }",
+            "{ things(first: 9) { ...P } } fragment P on Page { nodes { ...T } } fragment T on Thing { name }",
             2 + 9 * 2,
         ),
         ("{ things(first: 9) { ... on Page { ... { nodes { name } } } } }", 2 + 9 * 2),
@@ -114,9 +113,7 @@ async def test_fragment_cycles_are_refused(shop: Shop) -> None:
     itself = "{ item { ...A } } fragment A on Item { ...A }"
 
     for query in (cycle, itself):
-        assert (await shop.ask(query)).json()["errors"][0]["extensions"][
-            "code"
-        ] == "GRAPHQL_VALIDATION_FAILED"
+        assert (await shop.ask(query)).json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
 
 
 @pytest.mark.parametrize(
@@ -127,17 +124,14 @@ async def test_fragment_cycles_are_refused(shop: Shop) -> None:
         ("{" + "".join(f" a{n}: hello" for n in range(31)) + " }", "ALIAS_LIMIT"),
         ("{" + " hello" * 501 + " }", "FIELD_LIMIT"),
         (
-            "{ hello }"
-            + "".join(f" fragment F{n} on Query {{ hello hello hello hello }}" for n in range(130)),
+            "{ hello }" + "".join(f" fragment F{n} on Query {{ hello hello hello hello }}" for n in range(130)),
             "FIELD_LIMIT",
         ),
         ("{ items(first: 100) { nodes { parts { parts { parts { name } } } } } }", "COST_LIMIT"),
         ("{ items(first: 2000000000) { nodes { name } } }", "COST_LIMIT"),
     ],
 )
-async def test_a_document_beyond_a_limit_is_refused_before_it_runs(
-    shop: Shop, query: str, reason: str
-) -> None:
+async def test_a_document_beyond_a_limit_is_refused_before_it_runs(shop: Shop, query: str, reason: str) -> None:
     response = await shop.ask(query, accept="application/graphql-response+json")
 
     assert refusal(response) == (400, "GRAPHQL_VALIDATION_FAILED", reason)
@@ -230,8 +224,7 @@ async def test_operations_that_do_not_run_are_not_counted(shop: Shop) -> None:
 
 def test_one_mutation_is_safe_on_fragment_cycles() -> None:
     document = parse(
-        "mutation { ...A } fragment A on Mutation { ...B pay { name } }"
-        " fragment B on Mutation { ...A refund }"
+        "mutation { ...A } fragment A on Mutation { ...B pay { name } } fragment B on Mutation { ...A refund }"
     )
     operation = document.definitions[0]
     assert isinstance(operation, OperationDefinitionNode)
@@ -242,9 +235,7 @@ def test_one_mutation_is_safe_on_fragment_cycles() -> None:
 
 async def test_tools_can_read_the_whole_schema_within_the_limits() -> None:
     shop = open_shop()
-    query = get_introspection_query(
-        input_value_deprecation=True, specified_by_url=True, directive_is_repeatable=True
-    )
+    query = get_introspection_query(input_value_deprecation=True, specified_by_url=True, directive_is_repeatable=True)
 
     async with shop.client:
         response = await shop.ask(query, token=token_for())

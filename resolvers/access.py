@@ -1,0 +1,131 @@
+"""Who may see and do what. A thing that is not the caller's does not exist for them: the two look the same."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from domain.caller import Caller, Scope
+from domain.errors import Forbidden, NotFound, Path
+from models import Order, Payment
+from resolvers.context import Asking
+
+WORKS_HERE = frozenset(
+    {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}
+)
+
+
+class SignIn(Forbidden):
+    """Nobody asks: it is never an answer's data, always an error of the request."""
+
+    def __init__(self) -> None:
+        super().__init__("Sign in first: send a bearer token.")
+
+
+def signed_in(asking: Asking) -> Caller:
+    """The caller. Raises SignIn when there is none."""
+    if asking.caller is None:
+        raise SignIn
+    return asking.caller
+
+
+def require(asking: Asking, *scopes: Scope) -> Caller:
+    """The caller, who has at least one of these scopes. Raises SignIn or Forbidden."""
+    caller = signed_in(asking)
+    if not any(caller.can(scope) for scope in scopes):
+        raise Forbidden(f"This needs the scope {' or '.join(scope.value for scope in scopes)}.")
+    return caller
+
+
+def works_here(caller: Caller | None) -> bool:
+    """Whether this is one of the staff or a service, who may see names and notes that a buyer may not."""
+    return caller is not None and not caller.scopes.isdisjoint(WORKS_HERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a caller may read: everything, one customer's, or one order's. None of the three is nothing."""
+
+    everything: bool = False
+    customer_id: UUID | None = None
+    order_id: UUID | None = None
+
+    def covers_order(self, order: Order) -> bool:
+        return self.everything or _same(order.customer_id, self.customer_id) or _same(order.id, self.order_id)
+
+    def covers_payment(self, payment: Payment) -> bool:
+        """A payment is its own customer's, whoever its order belongs to by now."""
+        by_customer = _same(payment.customer_id, self.customer_id)
+        return self.everything or by_customer or _same(payment.order_id, self.order_id)
+
+    def covers_customer(self, customer_id: UUID) -> bool:
+        return self.everything or customer_id == self.customer_id
+
+    def condition(self, prefix: str = "") -> Q | None:
+        """The condition on payments, or on what hangs below them with `prefix`; None when nothing can match."""
+        if self.everything:
+            return Q()
+        if self.customer_id is not None:
+            return Q(**{f"{prefix}customer_id": self.customer_id})
+        if self.order_id is not None:
+            return Q(**{f"{prefix}order_id": self.order_id})
+        return None
+
+
+async def reach(asking: Asking) -> Reach:
+    """What the caller may read. Raises SignIn, or Forbidden for a token that reads nothing."""
+    caller = signed_in(asking)
+    if caller.order_id is not None:
+        return Reach(order_id=caller.order_id)
+    if caller.can(Scope.PAYMENTS_READ):
+        return Reach(everything=True)
+    require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
+    return Reach(customer_id=await own_customer_id(asking))
+
+
+async def own_customer_id(asking: Asking) -> UUID | None:
+    """The customer that a buyer's token stands for, or None if no order ever named them."""
+    caller = asking.caller
+    if caller is None or not caller.can(Scope.PAYMENTS_PAY):
+        return None
+    customer = await asking.loaders.customer_by_external_id.load(caller.subject)
+    return customer.id if customer is not None else None
+
+
+async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:
+    """Whether the caller pays for this customer, or is a service that takes payments. Never raises."""
+    if asking.caller is not None and asking.caller.can(Scope.PAYMENTS_WRITE):
+        return True
+    return _same(customer_id, await own_customer_id(asking))
+
+
+async def payable_order(asking: Asking, order_id: UUID | None, *, path: Path) -> Order:
+    """The order, for someone who may pay it. Raises SignIn, Forbidden, or NotFound for a foreign or missing one."""
+    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    order = await Order.get_or_none(id=order_id) if order_id is not None else None
+    if order is None or not await may_pay(asking, order.customer_id):
+        raise NotFound(path)
+    return order
+
+
+async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path) -> Payment:
+    """The payment, for its payer or a service that takes payments. Raises SignIn, Forbidden, NotFound."""
+    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    payment = await Payment.get_or_none(id=payment_id) if payment_id is not None else None
+    if payment is None or not await may_pay(asking, payment.customer_id):
+        raise NotFound(path)
+    return payment
+
+
+async def staff_payment(asking: Asking, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
+    """Any payment, for someone with one of these scopes. Raises SignIn, Forbidden, NotFound."""
+    require(asking, *scopes)
+    payment = await Payment.get_or_none(id=payment_id) if payment_id is not None else None
+    if payment is None:
+        raise NotFound(path)
+    return payment
+
+
+def _same(one: UUID | None, other: UUID | None) -> bool:
+    """Whether both are known and equal: two unknown owners are not the same person."""
+    return one is not None and one == other

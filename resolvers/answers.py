@@ -1,0 +1,67 @@
+"""The one place where refusals become data, and where the answer to a mutation is put together."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
+from models import Operation, Order, Payment, Refund
+from resolvers.access import SignIn
+from resolvers.context import Asking
+from services.idempotency import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a mutation answers: the rows as they stand now, or why not.
+
+    `client_secret` is only known to the call that made the payment.
+    """
+
+    error: DomainError | None = None
+    operation: Operation | None = None
+    replayed: bool = False
+    order: Order | None = None
+    payment: Payment | None = None
+    refund: Refund | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Result:
+    """Run one act and answer it; every DomainError becomes data, except that nobody asked.
+
+    Rows are read again after the act, so that a replay shows the payment as it is now. Raises SignIn and
+    DatabaseUnavailable.
+    """
+    try:
+        outcome = await act()
+    except SignIn:
+        raise
+    except ActivePaymentExists as refusal:
+        return Result(error=refusal, payment=await Payment.get(id=refusal.payment_id))
+    except OperationInProgress as refusal:
+        return Result(error=refusal, operation=await _own_operation(asking, refusal.operation_id))
+    except DomainError as refusal:
+        return Result(error=refusal)
+    return await _result(outcome)
+
+
+async def _result(outcome: Outcome) -> Result:
+    operation = outcome.operation
+    concerns_order = operation.payment_id is None and operation.order_id is not None
+    return Result(
+        error=outcome.error,
+        operation=operation,
+        replayed=outcome.replayed,
+        order=await Order.get_or_none(id=operation.order_id) if concerns_order else None,
+        payment=await Payment.get_or_none(id=operation.payment_id) if operation.payment_id else None,
+        refund=await Refund.get_or_none(id=operation.refund_id) if operation.refund_id else None,
+        client_secret=outcome.client_secret,
+    )
+
+
+async def _own_operation(asking: Asking, operation_id: UUID) -> Operation | None:
+    """The operation, if it is the caller's: the one in the way may be somebody else's."""
+    if asking.caller is None:
+        return None
+    return await Operation.get_or_none(id=operation_id, principal=asking.caller.principal)

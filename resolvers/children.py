@@ -1,0 +1,109 @@
+"""Pages below many rows at once: the payments of fifty orders are one statement, not fifty."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from aiodataloader import DataLoader
+from tortoise.models import Model
+
+from models import Payment, PaymentEvent
+from models.sql import rows
+from resolvers.access import own_customer_id, works_here
+from resolvers.context import Asking
+from resolvers.cursors import SortKey
+from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
+
+Row = TypeVar("Row", bound=Model)
+Parent = Literal["order_id", "customer_id"]
+
+CHRONICLE = Sort(SortKey.SEQUENCE, descending=False)
+PAYMENTS_BELOW = 20  # what a page of payments below an order or a customer holds unless more is asked for
+EVENTS_BELOW = 50
+
+PAYMENTS = """
+SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT p.id FROM payment p
+  WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR p.customer_id = $2)
+    AND ($3::timestamptz IS NULL OR (p.created_at, p.id) < ($3, $4::uuid))
+  ORDER BY p.created_at DESC, p.id DESC LIMIT $5
+) AS child
+"""
+PAYMENTS_COUNT = """
+SELECT count(*) AS total FROM (
+  SELECT 1 FROM payment p WHERE p.{parent} = $1 AND ($2::uuid IS NULL OR p.customer_id = $2) LIMIT $3
+) AS some
+"""
+EVENTS = """
+SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT e.id FROM payment_event e
+  WHERE e.payment_id = parent.id AND e.sequence > $2
+  ORDER BY e.sequence LIMIT $3
+) AS child
+"""
+
+
+async def payments_below(asking: Asking, parent: Parent, parent_id: UUID, paging: Paging) -> Page[Payment]:
+    """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
+    window = paging.window(NEWEST)
+    owner: UUID | None = None
+    if asking.caller is not None and asking.caller.order_id is None and not works_here(asking.caller):
+        owner = await own_customer_id(asking)
+        if owner is None:
+            return Page.empty()
+
+    async def load(parent_ids: list[UUID]) -> list[list[Payment]]:
+        place = window.after
+        values = [parent_ids, owner, place and place.value, place and place.id, window.size + 1]
+        found = await rows(PAYMENTS.format(parent=parent), values)
+        payments = await Payment.filter(id__in=_ids(found)).order_by(*window.order())
+        return _grouped(payments, parent_ids, parent)
+
+    async def count() -> int | None:
+        [counted] = await rows(PAYMENTS_COUNT.format(parent=parent), [parent_id, owner, COUNTED + 1])
+        total = int(counted["total"])
+        return total if total <= COUNTED else None
+
+    found = await _loader(asking, (parent, window), load).load(parent_id)
+    return Page.of(found, window, count=count)
+
+
+async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
+    """What happened to a payment, oldest first."""
+    window = paging.window(CHRONICLE)
+
+    async def load(payment_ids: list[UUID]) -> list[list[PaymentEvent]]:
+        seen = window.after.value if window.after is not None else 0
+        found = await rows(EVENTS, [payment_ids, seen, window.size + 1])
+        events = await PaymentEvent.filter(id__in=_ids(found)).order_by("sequence")
+        return _grouped(events, payment_ids, "payment_id")
+
+    found = await _loader(asking, ("timeline", window), load).load(payment_id)
+    return Page.of(found, window)
+
+
+def _loader(
+    asking: Asking, name: tuple[str, Window], load: Callable[[list[UUID]], Awaitable[list[list[Row]]]]
+) -> DataLoader[UUID, list[Row]]:
+    """The request's loader for these arguments, made when they are first asked for."""
+    known = asking.loaders.children
+    if name not in known:
+
+        async def batch(keys: list[UUID]) -> list[list[Row]]:
+            return await load(keys)
+
+        known[name] = DataLoader(batch)
+    return known[name]
+
+
+def _ids(found: Iterable[dict[str, Any]]) -> list[UUID]:
+    return [row["id"] for row in found]
+
+
+def _grouped(found: Sequence[Row], parent_ids: Sequence[UUID], parent: str) -> list[list[Row]]:
+    """The rows of each parent, in their order."""
+    groups: defaultdict[UUID, list[Row]] = defaultdict(list)
+    for row in found:
+        groups[getattr(row, parent)].append(row)
+    return [groups[parent_id] for parent_id in parent_ids]

@@ -1,0 +1,45 @@
+"""What every resolver is given: who asks, and through what."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.caller import Caller
+from resolvers.loaders import Loaders
+from services.drive import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One request: its caller (None for nobody), its id, and the means to answer it.
+
+    `currencies` are the ones that may be charged here. `sign_view_token` gives a short-lived token that shows one
+    order, or None where none can be signed. `loaders` batch the rows of this request and end with it.
+    """
+
+    caller: Caller | None
+    request_id: str
+    driver: Driver
+    currencies: frozenset[str]
+    sign_view_token: Callable[[UUID], str | None] = field(repr=False)
+    loaders: Loaders = field(repr=False)
+
+    @classmethod
+    def for_request(
+        cls,
+        *,
+        caller: Caller | None,
+        request_id: str,
+        driver: Driver,
+        currencies: frozenset[str],
+        sign_view_token: Callable[[UUID], str | None],
+    ) -> "Asking":
+        """The context of one request, with loaders of its own."""
+        return cls(
+            caller=caller,
+            request_id=request_id,
+            driver=driver,
+            currencies=currencies,
+            sign_view_token=sign_view_token,
+            loaders=Loaders(),
+        )

@@ -1,0 +1,147 @@
+"""Which payments are wanted: a filter of a client's becomes a condition of the database's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+from tortoise.expressions import Q
+
+from domain.errors import ErrorCode, Path, Refused
+from domain.ids import Kind
+from domain.money import MAX_MINOR
+from domain.states import PaymentStatus
+from domain.text import check_metadata, clean_text
+from resolvers.ids import row_id
+
+DEEPEST = 4  # filters inside filters
+MOST_PARTS = 30  # filters in one filter, all levels together
+MOST_CHOICES = 50
+LONGEST_SEARCH = 255
+NOTHING = Q(id__in=[])
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """An inclusive range of minor units; None leaves a side open."""
+
+    gte: int | None
+    lte: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class During:
+    """A stretch of time, its end not in it; None leaves a side open."""
+
+    gte: datetime | None
+    lt: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFilter:
+    """A filter as it came in. Everything given must hold; None asks for nothing."""
+
+    status: Sequence[PaymentStatus] | None = None
+    order_id: str | None = None
+    customer_id: str | None = None
+    currency: str | None = None
+    amount: Between | None = None
+    created_at: During | None = None
+    updated_at: During | None = None
+    decline_code: Sequence[str] | None = None
+    search: str | None = None
+    metadata: Mapping[str, str] | None = None
+    all_of: Sequence["GivenFilter"] | None = None
+    any_of: Sequence["GivenFilter"] | None = None
+    none_of: "GivenFilter | None" = None
+
+
+def condition(given: GivenFilter) -> Q:
+    """The condition for a filter. Raises Refused for one that is too large, or that holds unusable text."""
+    parts = _count(given, depth=1)
+    if parts > MOST_PARTS:
+        raise _refused(f"has {parts} parts, {MOST_PARTS} are allowed", ("filter",))
+    return _condition(given, ("filter",))
+
+
+def _count(given: GivenFilter, *, depth: int) -> int:
+    if depth > DEEPEST:
+        raise _refused(f"is nested too deeply, {DEEPEST} levels are allowed", ("filter",))
+    inner = [*(given.all_of or ()), *(given.any_of or ()), *([given.none_of] if given.none_of else ())]
+    return 1 + sum(_count(part, depth=depth + 1) for part in inner)
+
+
+def _condition(given: GivenFilter, path: Path) -> Q:
+    """Every condition is true or false for every row, never null, so that `not` means what it says."""
+    wanted = [_columns(given, path)]
+    if given.decline_code is not None:
+        wanted.append(_declined_with(given.decline_code, (*path, "declineCode")))
+    if given.search is not None:
+        wanted.append(_search(given.search, (*path, "search")))
+    if given.metadata is not None:
+        wanted.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
+    if given.all_of is not None:
+        wanted.extend(_condition(part, (*path, "and")) for part in given.all_of)
+    if given.any_of is not None:
+        wanted.append(_any([_condition(part, (*path, "or")) for part in given.any_of]))
+    if given.none_of is not None:
+        wanted.append(~_condition(given.none_of, (*path, "not")))
+    return reduce(lambda one, other: one & other, wanted)
+
+
+def _columns(given: GivenFilter, path: Path) -> Q:
+    exact: dict[str, Any] = {}
+    if given.status is not None:
+        exact["status__in"] = list(given.status)
+    if given.currency is not None:
+        exact["currency"] = given.currency.upper()
+    if given.amount is not None:
+        exact |= _sides("amount_minor", gte=_bounded(given.amount.gte), lte=_bounded(given.amount.lte))
+    for column, during in (("created_at", given.created_at), ("updated_at", given.updated_at)):
+        if during is not None:
+            exact |= _sides(column, gte=during.gte, lt=during.lt)
+    wanted = Q(**exact)
+    for column, text, kind in (("order_id", given.order_id, Kind.ORDER), ("customer_id", given.customer_id, Kind.CUSTOMER)):
+        if text is not None:
+            identity = row_id(text, kind)
+            wanted &= NOTHING if identity is None else _known(column, Q(**{column: identity}))
+    return wanted
+
+
+def _declined_with(codes: Sequence[str], path: Path) -> Q:
+    if len(codes) > MOST_CHOICES:
+        raise _refused(f"has {len(codes)} entries, {MOST_CHOICES} are allowed", path)
+    cleaned = [clean_text(code, path=path, max_length=64) for code in codes]
+    return _known("last_error", _any([Q(last_error__contains={"details": {"decline_code": c}}) for c in cleaned]))
+
+
+def _search(text: str, path: Path) -> Q:
+    """The words that support staff paste: our ids, Stripe's, or the beginning of the shop's order number."""
+    wanted = clean_text(text, path=path, max_length=LONGEST_SEARCH)
+    payment_id = row_id(wanted, Kind.PAYMENT)
+    if payment_id is not None:
+        return Q(id=payment_id)
+    by_intent = _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=wanted))
+    return by_intent | Q(order__external_id__startswith=wanted)
+
+
+def _known(column: str, wanted: Q) -> Q:
+    return Q(**{f"{column}__isnull": False}) & wanted
+
+
+def _any(wanted: Sequence[Q]) -> Q:
+    """One of them; none of nothing."""
+    return reduce(lambda one, other: one | other, wanted, NOTHING) if wanted else NOTHING
+
+
+def _sides(column: str, **given: Any) -> dict[str, Any]:
+    return {f"{column}__{side}": value for side, value in given.items() if value is not None}
+
+
+def _bounded(minor: int | None) -> int | None:
+    return None if minor is None else max(min(minor, MAX_MINOR), -MAX_MINOR)
+
+
+def _refused(what: str, path: Path) -> Refused:
+    return Refused(ErrorCode.VALIDATION_FAILED, f"`{path[-1]}` {what}.", path)

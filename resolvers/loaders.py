@@ -1,0 +1,92 @@
+"""Loaders of one request: rows that many fields ask for one by one are read in one statement."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import UUID
+
+from aiodataloader import DataLoader
+from tortoise.models import Model
+
+from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
+
+Row = TypeVar("Row", bound=Model)
+Key = TypeVar("Key")
+Found = TypeVar("Found")
+
+LARGEST_BATCH = 1000  # ids in one statement
+
+
+class Loaders:
+    """One loader for each way of asking. They keep what they read until the request ends, so a mutation asks them
+    only after its service has written."""
+
+    @cached_property
+    def order(self) -> DataLoader[UUID, Order | None]:
+        return _loader(_by_id(Order))
+
+    @cached_property
+    def payment(self) -> DataLoader[UUID, Payment | None]:
+        return _loader(_by_id(Payment))
+
+    @cached_property
+    def refund(self) -> DataLoader[UUID, Refund | None]:
+        return _loader(_by_id(Refund))
+
+    @cached_property
+    def customer(self) -> DataLoader[UUID, Customer | None]:
+        return _loader(_by_id(Customer))
+
+    @cached_property
+    def operation(self) -> DataLoader[UUID, Operation | None]:
+        return _loader(_by_id(Operation))
+
+    @cached_property
+    def event(self) -> DataLoader[UUID, PaymentEvent | None]:
+        return _loader(_by_id(PaymentEvent))
+
+    @cached_property
+    def webhook_event(self) -> DataLoader[UUID, WebhookEvent | None]:
+        return _loader(_by_id(WebhookEvent))
+
+    @cached_property
+    def customer_by_external_id(self) -> DataLoader[str, Customer | None]:
+        return _loader(_customers_by_external_id)
+
+    @cached_property
+    def refunds_of_payment(self) -> DataLoader[UUID, list[Refund]]:
+        return _loader(_refunds_of_payments)
+
+    @cached_property
+    def children(self) -> dict[Any, DataLoader[UUID, list[Any]]]:
+        """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.children`."""
+        return {}
+
+
+def _loader(load: Callable[[list[Key]], Awaitable[list[Found]]]) -> DataLoader[Key, Found]:
+    async def batch(keys: list[Key]) -> list[Found]:
+        return await load(keys)
+
+    return DataLoader(batch, max_batch_size=LARGEST_BATCH)
+
+
+def _by_id(table: type[Row]) -> Callable[[list[UUID]], Awaitable[list[Row | None]]]:
+    async def load(ids: list[UUID]) -> list[Row | None]:
+        found = {row.pk: row for row in await table.filter(pk__in=ids)}
+        return [found.get(identity) for identity in ids]
+
+    return load
+
+
+async def _customers_by_external_id(external_ids: list[str]) -> list[Customer | None]:
+    found = {row.external_id: row for row in await Customer.filter(external_id__in=external_ids)}
+    return [found.get(external_id) for external_id in external_ids]
+
+
+async def _refunds_of_payments(payment_ids: list[UUID]) -> list[list[Refund]]:
+    """Each payment's refunds, oldest first."""
+    found: defaultdict[UUID, list[Refund]] = defaultdict(list)
+    for refund in await Refund.filter(payment_id__in=payment_ids).order_by("created_at", "id"):
+        found[refund.payment_id].append(refund)
+    return [found[payment_id] for payment_id in payment_ids]

@@ -1,0 +1,104 @@
+"""Orders and customers: registering what is owed, and reading it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.amounts import check_chargeable
+from domain.caller import Scope
+from domain.errors import ErrorCode, Refused
+from domain.ids import Kind
+from domain.states import OperationKind
+from domain.text import check_email, check_external_id, clean_text
+from models import Customer, Order
+from resolvers import given
+from resolvers.access import reach, require
+from resolvers.answers import Result, answer
+from resolvers.context import Asking
+from resolvers.given import GivenMoney
+from resolvers.ids import row_id
+from services import orders
+from services.idempotency import Outcome
+
+LONGEST_DESCRIPTION = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GivenOrder:
+    """An order as a service states it, not yet checked."""
+
+    external_id: str
+    total: GivenMoney
+    customer_external_id: str | None
+    customer_email: str | None
+    description: str | None
+    metadata: Mapping[str, str] | None
+
+
+async def order(asking: Asking, *, id: str | None, external_id: str | None) -> Order | None:
+    """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
+    covered = await reach(asking)
+    if (id is None) == (external_id is None):
+        raise Refused(ErrorCode.VALIDATION_FAILED, "Give either `id` or `externalId`.", ("id",))
+    if external_id is not None:
+        row = await Order.get_or_none(external_id=check_external_id(external_id, path=("externalId",)))
+    else:
+        order_id = row_id(id or "", Kind.ORDER)
+        row = await Order.get_or_none(id=order_id) if order_id is not None else None
+    return row if row is not None and covered.covers_order(row) else None
+
+
+async def customer(asking: Asking, *, id: str) -> Customer | None:
+    """One customer, for the staff or for themselves."""
+    covered = await reach(asking)
+    customer_id = row_id(id, Kind.CUSTOMER)
+    if customer_id is None or not covered.covers_customer(customer_id):
+        return None
+    return await asking.loaders.customer.load(customer_id)
+
+
+async def register_order(asking: Asking, *, input: GivenOrder, key: str) -> Result:
+    """State what an order owes, for a service."""
+
+    async def act() -> Outcome:
+        caller = require(asking, Scope.ORDERS_WRITE)
+        new = _checked(asking, input)
+        ask = given.ask_for(asking, caller, OperationKind.REGISTER_ORDER, key, _record(new))
+        return await orders.register_order(ask, new, runner=asking.driver)
+
+    return await answer(asking, act)
+
+
+def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
+    total = given.money(input.total, path=("input", "total"))
+    check_chargeable(total, enabled=asking.currencies, path=("input", "total"))
+    owner, email, description = input.customer_external_id, input.customer_email, input.description
+    if email is not None and owner is None:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`customerEmail` needs `customerExternalId`: an address alone is nobody.",
+            ("input", "customerEmail"),
+        )
+    if description is not None:
+        description = clean_text(
+            description, path=("input", "description"), max_length=LONGEST_DESCRIPTION, multiline=True
+        )
+    return orders.NewOrder(
+        external_id=check_external_id(input.external_id, path=("input", "externalId")),
+        total=total,
+        customer_external_id=check_external_id(owner, path=("input", "customerExternalId")) if owner is not None else None,
+        customer_email=check_email(email, path=("input", "customerEmail")) if email is not None else None,
+        description=description,
+        metadata=given.metadata(input.metadata, path=("input", "metadata")),
+    )
+
+
+def _record(new: orders.NewOrder) -> dict[str, Any]:
+    return {
+        "externalId": new.external_id,
+        "total": given.money_record(new.total),
+        "customerExternalId": new.customer_external_id,
+        "customerEmail": new.customer_email,
+        "description": new.description,
+        "metadata": dict(new.metadata),
+    }

@@ -1,0 +1,205 @@
+"""Acts with payments: validate, authorise, call one service, answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from domain.amounts import check_chargeable, check_positive
+from domain.caller import Scope
+from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
+from domain.ids import Kind, encode
+from domain.states import CancelReason, CaptureMethod, OperationKind, ProviderEffect, SetupFutureUsage
+from domain.text import check_payment_method_id
+from models import Payment
+from provider import ProviderFailure
+from resolvers import given
+from resolvers.access import (
+    SignIn,
+    may_pay,
+    payable_order,
+    payers_payment,
+    require,
+    signed_in,
+    staff_payment,
+)
+from resolvers.answers import Result, answer
+from resolvers.context import Asking
+from resolvers.given import GivenMoney
+from resolvers.ids import row_id
+from services import payments
+from services.audit import Cause
+from services.idempotency import Outcome
+from services.refresh import refresh_payment, unavailable
+from services.state import NotYet
+
+RETRY_AFTER_MS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPayment:
+    """How an order is to be paid, not yet checked."""
+
+    order_id: str
+    expected: GivenMoney
+    capture_method: CaptureMethod
+    payment_method_id: str | None
+    confirm: bool
+    setup_future_usage: SetupFutureUsage | None
+    return_url: str | None
+    metadata: Mapping[str, str] | None
+
+
+async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Result:
+    """Pay an order, for its payer or a service."""
+
+    async def act() -> Outcome:
+        order = await payable_order(asking, row_id(input.order_id, Kind.ORDER), path=("input", "orderId"))
+        expected = given.money(input.expected, path=("input", "expectedAmount"))
+        check_chargeable(expected, enabled=asking.currencies, path=("input", "expectedAmount"))
+        if input.confirm and input.payment_method_id is None:
+            raise Refused(
+                ErrorCode.VALIDATION_FAILED,
+                "`confirm` needs `paymentMethodId`: there is nothing to charge yet.",
+                ("input", "paymentMethodId"),
+            )
+        new = payments.NewPayment(
+            order_id=order.id,
+            expected=expected,
+            capture_method=input.capture_method,
+            payment_method_id=given.payment_method_id(input.payment_method_id, path=("input", "paymentMethodId")),
+            confirm=input.confirm,
+            setup_future_usage=input.setup_future_usage,
+            return_url=given.return_url(input.return_url, path=("input", "returnUrl")),
+            metadata=given.metadata(input.metadata, path=("input", "metadata")),
+        )
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
+        return await payments.create_payment(ask, new, driver=asking.driver)
+
+    return await answer(asking, act)
+
+
+async def confirm_payment(
+    asking: Asking, *, payment_id: str, payment_method_id: str, return_url: str | None, key: str
+) -> Result:
+    """Try an open payment with this method, for its payer or a service."""
+
+    async def act() -> Outcome:
+        payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
+        method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
+        page = given.return_url(return_url, path=("returnUrl",))
+        input = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, input)
+        return await payments.confirm_payment(
+            ask, payment.id, payment_method_id=method, return_url=page, driver=asking.driver
+        )
+
+    return await answer(asking, act)
+
+
+async def capture_payment(
+    asking: Asking, *, payment_id: str, amount: GivenMoney | None, final_capture: bool, key: str
+) -> Result:
+    """Take money that is held, for a service. None means all of it."""
+
+    async def act() -> Outcome:
+        payment = await staff_payment(
+            asking, row_id(payment_id, Kind.PAYMENT), Scope.PAYMENTS_WRITE, path=("input", "paymentId")
+        )
+        wanted = given.money(amount, path=("input", "amount")) if amount is not None else None
+        if wanted is not None:
+            check_positive(wanted, path=("input", "amount"))
+        if not final_capture:
+            raise Refused(
+                ErrorCode.VALIDATION_FAILED,
+                "`finalCapture` must be true: a payment is captured once, and what is left is released.",
+                ("input", "finalCapture"),
+            )
+        input = {
+            "paymentId": encode(Kind.PAYMENT, payment.id),
+            "amount": given.money_record(wanted),
+            "finalCapture": True,
+        }
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, input)
+        return await payments.capture_payment(ask, payment.id, amount=wanted, driver=asking.driver)
+
+    return await answer(asking, act)
+
+
+async def cancel_payment(asking: Asking, *, payment_id: str, reason: CancelReason | None, key: str) -> Result:
+    """Give an open payment up, for its payer or a service."""
+
+    async def act() -> Outcome:
+        payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
+        input = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, input)
+        return await payments.cancel_payment(ask, payment.id, reason=reason, driver=asking.driver)
+
+    return await answer(asking, act)
+
+
+async def sync_payment(asking: Asking, *, payment_id: str) -> Result:
+    """Ask Stripe how a payment stands and write it down. Moves no money and takes no key."""
+    try:
+        payment = await _payment_to_sync(asking, payment_id)
+    except SignIn:
+        raise
+    except DomainError as refusal:
+        return Result(error=refusal)
+    try:
+        return Result(payment=await refreshed(asking, payment))
+    except DomainError as problem:
+        return Result(error=problem, payment=await Payment.get(id=payment.id))
+
+
+async def refreshed(asking: Asking, payment: Payment) -> Payment:
+    """The payment after Stripe was asked about it. Raises ProviderProblem when it could not be brought up to date."""
+    cause = Cause(actor=signed_in(asking).actor)
+    problem: ProviderProblem
+    try:
+        return await refresh_payment(payment.id, provider=asking.driver.provider, cause=cause)
+    except ProviderFailure as failure:
+        problem = unavailable(failure)
+    except NotYet:
+        problem = ProviderProblem(
+            ErrorCode.OUTCOME_UNKNOWN,
+            "Stripe knows of a refund that stands against one of ours which is not decided yet. Ask again.",
+            effect=ProviderEffect.UNKNOWN,
+            retry_after_ms=RETRY_AFTER_MS,
+            retryable=True,
+        )
+    raise problem
+
+
+async def client_secret(asking: Asking, payment: Payment) -> str | None:
+    """The secret with which the payer confirms, for nobody else; asked of Stripe anew, because it is never stored.
+
+    Raises ProviderProblem when Stripe cannot be asked.
+    """
+    if not await may_pay(asking, payment.customer_id):
+        return None
+    try:
+        return await payments.reveal_client_secret(payment, driver=asking.driver)
+    except ProviderFailure as failure:
+        problem = unavailable(failure)
+    raise problem
+
+
+async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:
+    caller = require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    identity = row_id(payment_id, Kind.PAYMENT)
+    if caller.can(Scope.PAYMENTS_READ):
+        return await staff_payment(asking, identity, Scope.PAYMENTS_READ, path=("paymentId",))
+    return await payers_payment(asking, identity, path=("paymentId",))
+
+
+def _record(new: payments.NewPayment) -> dict[str, Any]:
+    return {
+        "orderId": encode(Kind.ORDER, new.order_id),
+        "expectedAmount": given.money_record(new.expected),
+        "captureMethod": new.capture_method.value,
+        "paymentMethodId": new.payment_method_id,
+        "confirm": new.confirm,
+        "setupFutureUsage": new.setup_future_usage.value if new.setup_future_usage else None,
+        "returnUrl": new.return_url,
+        "metadata": dict(new.metadata),
+    }

@@ -1,0 +1,93 @@
+"""Refunds: giving money back, and reading what was given."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from domain.amounts import check_positive
+from domain.caller import Scope
+from domain.ids import Kind, encode
+from domain.states import OperationKind, RefundReason, RefundStatus
+from domain.text import clean_text
+from models import Refund
+from resolvers import given
+from resolvers.access import reach, signed_in, staff_payment
+from resolvers.answers import Result, answer
+from resolvers.context import Asking
+from resolvers.given import GivenMoney
+from resolvers.ids import row_id
+from resolvers.paging import NEWEST, Page, Paging, page_of
+from services import refunds
+from services.idempotency import Outcome
+
+LONGEST_NOTE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRefund:
+    """A refund as it is asked for, not yet checked. `amount` None means all that is left."""
+
+    payment_id: str
+    amount: GivenMoney | None
+    reason: RefundReason
+    note: str | None
+    metadata: Mapping[str, str] | None
+
+
+async def refund(asking: Asking, *, id: str) -> Refund | None:
+    """One refund, if its payment is the caller's to see."""
+    covered = await reach(asking)
+    refund_id = row_id(id, Kind.REFUND)
+    row = await asking.loaders.refund.load(refund_id) if refund_id is not None else None
+    if row is None or covered.everything:
+        return row
+    payment = await asking.loaders.payment.load(row.payment_id)
+    return row if payment is not None and covered.covers_payment(payment) else None
+
+
+async def refund_page(asking: Asking, *, status: Sequence[RefundStatus] | None, paging: Paging) -> Page[Refund]:
+    """The caller's refunds, newest first."""
+    condition = (await reach(asking)).condition("payment__")
+    window = paging.window(NEWEST)
+    if condition is None:
+        return Page.empty()
+    rows = Refund.filter(condition)
+    if status is not None:
+        rows = rows.filter(status__in=list(status))
+    return await page_of(rows, window)
+
+
+async def refund_payment(asking: Asking, *, input: GivenRefund, key: str) -> Result:
+    """Give money of a payment back."""
+
+    async def act() -> Outcome:
+        payment = await staff_payment(
+            asking, row_id(input.payment_id, Kind.PAYMENT), Scope.REFUNDS_WRITE, path=("input", "paymentId")
+        )
+        amount = given.money(input.amount, path=("input", "amount")) if input.amount is not None else None
+        if amount is not None:
+            check_positive(amount, path=("input", "amount"))
+        note = input.note
+        if note is not None:
+            note = clean_text(note, path=("input", "note"), max_length=LONGEST_NOTE, multiline=True)
+        new = refunds.NewRefund(
+            payment_id=payment.id,
+            amount=amount,
+            reason=input.reason,
+            note=note,
+            metadata=given.metadata(input.metadata, path=("input", "metadata")),
+        )
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.REFUND_PAYMENT, key, _record(new))
+        return await refunds.refund_payment(ask, new, driver=asking.driver)
+
+    return await answer(asking, act)
+
+
+def _record(new: refunds.NewRefund) -> dict[str, Any]:
+    return {
+        "paymentId": encode(Kind.PAYMENT, new.payment_id),
+        "amount": given.money_record(new.amount),
+        "reason": new.reason.value,
+        "note": new.note,
+        "metadata": dict(new.metadata),
+    }

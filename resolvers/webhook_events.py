@@ -1,0 +1,48 @@
+"""Stripe's events as they were received, for the people who run this."""
+
+from collections.abc import Sequence
+
+from domain.caller import Scope
+from domain.errors import ErrorCode, Refused
+from domain.ids import Kind
+from domain.states import WebhookState
+from models import WebhookEvent
+from resolvers.access import require
+from resolvers.context import Asking
+from resolvers.cursors import SortKey
+from resolvers.ids import row_id
+from resolvers.paging import Page, Paging, Sort, page_of
+from services import inbox
+
+LATEST = Sort(SortKey.RECEIVED_AT, descending=True)
+MOST_REPLAYED = 100
+
+
+async def webhook_event_page(
+    asking: Asking, *, state: Sequence[WebhookState] | None, type: Sequence[str] | None, paging: Paging
+) -> Page[WebhookEvent]:
+    """The inbox, newest first."""
+    require(asking, Scope.OPS_READ)
+    window = paging.window(LATEST)
+    rows = WebhookEvent.all()
+    if state is not None:
+        rows = rows.filter(state__in=list(state))
+    if type is not None:
+        rows = rows.filter(type__in=list(type))
+    return await page_of(rows, window)
+
+
+async def replay_webhook_events(asking: Asking, *, ids: Sequence[str], dry_run: bool) -> int:
+    """Make these events due again and say how many there are; a dry run only counts. Applying twice changes nothing.
+
+    Raises SignIn, Forbidden, Refused.
+    """
+    require(asking, Scope.OPS_WRITE)
+    if len(ids) > MOST_REPLAYED:
+        raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))
+    wanted = [identity for text in ids if (identity := row_id(text, Kind.WEBHOOK)) is not None]
+    events = await WebhookEvent.filter(id__in=wanted)
+    if not dry_run:
+        for event in events:
+            await inbox.replay(event.stripe_event_id)
+    return len(events)
