@@ -60,6 +60,10 @@ class Sandbox:
         """Put a fault in force; see `sandbox.faults.Fault`."""
         return self._faults.add(**rule)
 
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults in force, with how often each has matched."""
+        return self._faults.all()
+
     def clear_faults(self) -> None:
         """Behave again."""
         self._faults.clear()
@@ -73,6 +77,10 @@ class Sandbox:
     def snapshot(self) -> Books:
         """What Stripe holds."""
         return books(self._store)
+
+    def forget(self) -> None:
+        """Become an empty account."""
+        self._store.forget()
 
     async def deliver_due(self) -> int:
         """Send the webhooks that are due, once; the number of attempts."""

@@ -257,7 +257,7 @@ def _failed(ledger: Ledger, intent: Json, method: Json, failure: tuple[str, str]
         "payment_method": method,
     }
     if code != "payment_intent_authentication_failure":
-        error |= {"advice_code": ADVICE.get(reason, "do_not_try_again"), "decline_code": reason}
+        error |= {"advice_code": ADVICE.get(reason), "decline_code": reason}
     if charge is not None:
         error["charge"] = charge["id"]
     intent |= {

@@ -64,4 +64,10 @@ MESSAGES = {
     "incorrect_cvc": "Your card's security code is incorrect.",
     "processing_error": "An error occurred while processing your card. Try again in a little bit.",
 }
-ADVICE = {"insufficient_funds": "try_again_later", "processing_error": "try_again_later"}
+ADVICE = {
+    "insufficient_funds": "try_again_later",
+    "processing_error": "try_again_later",
+    "lost_card": "do_not_try_again",
+    "stolen_card": "do_not_try_again",
+    "fraudulent": "do_not_try_again",
+}

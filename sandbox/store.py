@@ -75,6 +75,12 @@ class Store:
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
+    def forget(self) -> None:
+        """Delete everything."""
+        with self.transaction():
+            for table in ("object", "idempotency", "request", "delivery", "timer", "fault", "meta"):
+                self.rows(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+
     # -- time ------------------------------------------------------------------------------------------------------
 
     def now(self) -> int:

@@ -96,7 +96,7 @@ async def test_scenario_38_a_decline_is_typed_replays_and_another_card_pays_the_
     assert error["__typename"] == "CardDeclinedError"
     assert error["code"] == "CARD_DECLINED"
     assert error["declineCode"] == "insufficient_funds"
-    assert error["retry"] == "USE_ANOTHER_METHOD"
+    assert error["retry"] == "RETRY_SAME_METHOD_LATER"
     assert error["retryable"] is False
     assert declined["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
     assert declined["operation"]["state"] == "FAILED"

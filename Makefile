@@ -1,0 +1,48 @@
+# Everything from a bare machine with Python 3.11 or newer: `make demo`, `make test`. See `make help`.
+
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+$(READY): pyproject.toml uv.lock
+	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
+	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
+	@$(RUN) -m uv sync --quiet --frozen --inexact --extra test
+	@touch $@
+
+demo: $(READY)  ## serve everything on 127.0.0.1:$(PORT), with orders, tokens and examples
+	@PORT=$(PORT) $(RUN) -m cli demo
+
+dev: $(READY)  ## serve and start again when a file changes
+	@PORT=$(PORT) $(RUN) -m watchfiles --filter python '$(RUN) -m cli demo' .
+
+test: $(READY)  ## run all tests
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q
+
+lint: $(READY)  ## check the style
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+
+types: $(READY)  ## check the types
+	@$(RUN) -m mypy
+
+schema: $(READY)  ## write schema/schema.graphql from the code
+	@$(RUN) -m cli schema --write
+
+migrate: $(READY)  ## bring the database that DATABASE_URL names up to date
+	@$(RUN) -m cli migrate
+
+reset: $(READY)  ## forget the demo's data
+	@$(RUN) -m cli reset
+
+clean:  ## delete the virtual environment and the caches
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.PHONY: help demo dev test lint types schema migrate reset clean

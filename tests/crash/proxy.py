@@ -1,0 +1,80 @@
+"""Stands between an application and PostgreSQL, counts what the application sends, and acts before the n-th message."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+SYNC, QUERY = b"S", b"Q"
+
+
+class DatabaseProxy:
+    """A Unix socket that forwards to PostgreSQL's.
+
+    Every Sync and every simple Query of the application counts as one step, over all its connections. Before the
+    step `stop_at` is passed on, `on_stop` is called and nothing more is passed on: the process is dead by then.
+    """
+
+    def __init__(self, folder: Path, target: Path) -> None:
+        self.folder = folder
+        self.steps = 0
+        self.armed = False
+        self.stop_at: int | None = None
+        self.on_stop: Callable[[], None] = lambda: None
+        self.stopped = asyncio.Event()
+        self._target = target
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> "DatabaseProxy":
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._server = await asyncio.start_unix_server(self._connected, str(self.folder / ".s.PGSQL.5432"))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    async def _connected(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            server, send = await asyncio.open_unix_connection(str(self._target))
+            back = asyncio.create_task(_copy(server, answer))
+            try:
+                await self._forward(client, send)
+            finally:
+                back.cancel()
+                send.close()
+                answer.close()
+                await asyncio.gather(back, return_exceptions=True)
+        except (OSError, asyncio.IncompleteReadError):
+            return
+        finally:
+            self._tasks.discard(task)
+
+    async def _forward(self, client: asyncio.StreamReader, send: asyncio.StreamWriter) -> None:
+        length = await client.readexactly(4)
+        send.write(length + await client.readexactly(int.from_bytes(length) - 4))  # the startup message has no type
+        while True:
+            kind = await client.readexactly(1)
+            length = await client.readexactly(4)
+            body = await client.readexactly(int.from_bytes(length) - 4)
+            if self.armed and kind in (SYNC, QUERY):
+                self.steps += 1
+                if self.steps == self.stop_at:
+                    self.on_stop()
+                    self.stopped.set()
+                    return
+            send.write(kind + length + body)
+            await send.drain()
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    while chunk := await source.read(65_536):
+        target.write(chunk)
+        await target.drain()

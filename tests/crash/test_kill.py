@@ -1,0 +1,247 @@
+"""Scenarios 8, 9, 10 and 14: the process is killed before each statement and around each call of Stripe.
+
+Webhooks and poller are switched off: what heals here is the lease, the same key and the janitor, and nothing else.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from models.database import parse_url
+from models.embedded import EmbeddedPostgres
+from tests.conftest import TEMPLATE
+from tests.crash.town import Application, Forge, Town, open_town, settled
+from tests.shop import Json, key
+
+PAY: Json = {"expectedAmount": {"amount": 10_000, "currency": "USD"}, "paymentMethodId": "pm_card_visa", "confirm": True}
+
+
+@pytest.fixture(scope="module")
+def forge() -> Iterator[Forge]:
+    opened = Forge()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+async def town(forge: Forge, database_url: str) -> AsyncIterator[Town]:
+    with TemporaryDirectory(prefix="pg-town-") as folder:  # short: a socket's path has at most 107 bytes
+        async with open_town(forge, database_url, Path(folder)) as opened:
+            yield opened
+
+
+async def _order(application: Application) -> str:
+    payload = await application.staff.do(
+        "registerOrder",
+        input={
+            "externalId": "order-1",
+            "total": {"amount": 10_000, "currency": "USD"},
+            "customerExternalId": "buyer",
+        },
+        key=key(),
+    )
+    return str(payload["order"]["id"])
+
+
+async def _books_agree(database_url: str, town: Town, *, refunded: int = 0) -> None:
+    """One charge at Stripe and in our books, the same refunds, nothing open, a whole audit chain."""
+    connection = await asyncpg.connect(**parse_url(database_url))
+    try:
+        payments = await connection.fetch("SELECT * FROM payment")
+        refunds = await connection.fetch("SELECT * FROM refund")
+        open_operations = await connection.fetchval("SELECT count(*) FROM operation WHERE due IS NOT NULL")
+        order = await connection.fetchrow("SELECT * FROM orders")
+        chain = await connection.fetch("SELECT * FROM payment_event ORDER BY sequence")
+    finally:
+        await connection.close()
+    books = town.sandbox.snapshot()
+    paid = [intent for intent in books.payment_intents if intent["amount_received"]]
+    assert [intent["amount_received"] for intent in paid] == [10_000]
+    assert [(p["status"], p["captured_minor"]) for p in payments] == [("SUCCEEDED", 10_000)]
+    assert payments[0]["stripe_payment_intent_id"] == paid[0]["id"]
+    assert [p["refunded_minor"] for p in payments] == [refunded]
+    assert sorted(r["stripe_refund_id"] for r in refunds) == sorted(r["id"] for r in books.refunds)
+    assert sum(r["amount"] for r in books.refunds) == refunded
+    assert open_operations == 0
+    assert order["last_sequence"] == len(chain) == chain[-1]["sequence"]
+    assert order["last_hash"] == chain[-1]["hash"]
+    assert [e["previous_hash"] for e in chain[1:]] == [e["hash"] for e in chain[:-1]]
+    _one_key_one_request(books.requests)
+
+
+def _one_key_one_request(requests: list[Json]) -> None:
+    """Every POST carried a key, and one key always meant the same request."""
+    posts = [request for request in requests if request["method"] == "POST"]
+    meaning: dict[str, set[tuple[str, str]]] = {}
+    for post in posts:
+        assert post["idempotency_key"]
+        meaning.setdefault(post["idempotency_key"], set()).add((post["path"], post["params_digest"]))
+    assert all(len(requests) == 1 for requests in meaning.values())
+
+
+@asynccontextmanager
+async def _fresh(town: Town, postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """A new database and an empty Stripe for the next kill; the processes stay as warm as they are."""
+    name = f"test_{uuid4().hex}"
+    admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
+        town.database = name
+        town.sandbox.forget()
+        yield postgres.url(name)
+        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+async def _kill_at(town: Town, application: Application, step: int, call: Any) -> bool:
+    """Kill the application before its step-th statement of a call; False if the call has fewer."""
+    town.proxy.steps, town.proxy.stop_at, town.proxy.on_stop = 0, step, application.kill
+    town.proxy.stopped.clear()
+    town.proxy.armed = True
+    calling = asyncio.create_task(call)
+    done, _ = await asyncio.wait(
+        {calling, asyncio.create_task(town.proxy.stopped.wait())}, return_when=asyncio.FIRST_COMPLETED
+    )
+    town.proxy.armed, town.proxy.stop_at = False, None
+    if town.proxy.stopped.is_set():
+        await asyncio.gather(calling, return_exceptions=True)
+        await application.gone()
+        return True
+    assert calling in done
+    return False
+
+
+@pytest.mark.parametrize("chunk", range(4))
+@pytest.mark.parametrize("client_returns", [True, False], ids=["client returns", "client is gone"])
+async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
+    town: Town, database_url: str, postgres: EmbeddedPostgres, chunk: int, client_returns: bool
+) -> None:
+    step, tried = chunk + 1, 0
+    while True:
+        async with _fresh(town, postgres) as url:
+            async with town.application(worker=False) as first:
+                order_id = await _order(first)
+                one_key = key()
+                variables = {"input": {"orderId": order_id, **PAY}}
+                killed = await _kill_at(
+                    town, first, step, first.buyer.do("createPayment", **variables, key=one_key)
+                )
+            if not killed:
+                break
+            tried += 1
+            async with town.application(worker=True) as second:
+                if client_returns or await _nothing_was_accepted(url):
+                    payload = await settled(second.buyer, "createPayment", one_key, **variables)
+                    assert payload["errors"] == []
+                    assert payload["payment"]["status"] == "SUCCEEDED"
+                await _until_idle(url)
+                await _books_agree(url, town)
+        step += 4
+    assert tried >= 5
+
+
+@pytest.mark.parametrize("chunk", range(2))
+async def test_killed_before_any_statement_of_refund_payment(town: Town, postgres: EmbeddedPostgres, chunk: int) -> None:
+    step, tried = chunk + 1, 0
+    while True:
+        async with _fresh(town, postgres) as url:
+            async with town.application(worker=False) as first:
+                paid = await first.buyer.do("createPayment", input={"orderId": await _order(first), **PAY}, key=key())
+                one_key = key()
+                variables = {"input": {"paymentId": paid["payment"]["id"], "reason": "OTHER"}}
+                killed = await _kill_at(
+                    town, first, step, first.staff.do("refundPayment", **variables, key=one_key)
+                )
+            if not killed:
+                break
+            tried += 1
+            async with town.application(worker=True) as second:
+                payload = await settled(second.staff, "refundPayment", one_key, **variables)
+                assert payload["errors"] == []
+                assert payload["refund"]["status"] == "SUCCEEDED"
+                await _until_idle(url)
+                await _books_agree(url, town, refunded=10_000)
+        step += 2
+    assert tried >= 5
+
+
+@pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
+@pytest.mark.parametrize("call", ["/v1/payment_intents", "/v1/payment_intents/[^/]+/confirm"])
+@pytest.mark.parametrize("client_returns", [True, False], ids=["client returns", "client is gone"])
+async def test_scenario_8_killed_around_each_call_of_stripe_in_create_payment(
+    town: Town, database_url: str, moment: str, call: str, client_returns: bool
+) -> None:
+    one_key = key()
+    async with town.application(worker=False) as first:
+        variables = {"input": {"orderId": await _order(first), **PAY}}
+        await _kill_in_call(
+            town, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key)
+        )
+
+    async with town.application(worker=True) as second:
+        if client_returns:
+            payload = await settled(second.buyer, "createPayment", one_key, **variables)
+            assert payload["replayed"] is True
+            assert payload["payment"]["status"] == "SUCCEEDED"
+        await _until_idle(database_url)
+    await _books_agree(database_url, town)
+
+
+@pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
+async def test_killed_around_the_call_of_stripe_in_refund_payment(town: Town, database_url: str, moment: str) -> None:
+    one_key = key()
+    async with town.application(worker=False) as first:
+        paid = await first.buyer.do("createPayment", input={"orderId": await _order(first), **PAY}, key=key())
+        variables = {"input": {"paymentId": paid["payment"]["id"], "reason": "OTHER"}}
+        await _kill_in_call(
+            town, first, moment, "/v1/refunds", first.staff.do("refundPayment", **variables, key=one_key)
+        )
+
+    async with town.application(worker=True) as second:
+        payload = await settled(second.staff, "refundPayment", one_key, **variables)
+        await _until_idle(database_url)
+    assert payload["refund"]["status"] == "SUCCEEDED"
+    await _books_agree(database_url, town, refunded=10_000)
+
+
+async def _kill_in_call(town: Town, application: Application, moment: str, path: str, call: Any) -> None:
+    """Let the call reach Stripe, hold its answer, kill the application, and let go."""
+    number = town.sandbox.fault(kind=moment, method="POST", path=path)
+    calling = asyncio.create_task(call)
+    async with asyncio.timeout(10):
+        while not any(rule["fired"] for rule in town.sandbox.faults() if rule["id"] == number):
+            await asyncio.sleep(0.005)
+    application.kill()
+    with pytest.raises(httpx.TransportError):
+        await calling
+    await application.gone()
+    town.sandbox.clear_faults()
+
+
+async def _nothing_was_accepted(url: str) -> bool:
+    """Whether the kill came before phase 1's commit: then only the client can come back."""
+    connection = await asyncpg.connect(**parse_url(url))
+    try:
+        return not await connection.fetchval("SELECT count(*) FROM operation WHERE kind = 'CREATE_PAYMENT'")
+    finally:
+        await connection.close()
+
+
+async def _until_idle(url: str) -> None:
+    """Until no operation is open: the janitor has done its work."""
+    connection = await asyncpg.connect(**parse_url(url))
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval("SELECT count(*) FROM operation WHERE due IS NOT NULL"):
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
