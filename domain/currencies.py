@@ -36,9 +36,42 @@ TRY TTD TWD TZS UAH UGX USD UYU UZS WST XCD XCG YER ZAR ZMW
 _WHOLE_UNITS_ONLY = {"ISK", "UGX"}
 _OFF = {*_THREE_DECIMALS.split(), "UGX"}
 _MINIMUM = {
-    **dict.fromkeys(["ARS", "AUD", "BRL", "CAD", "CHF", "COP", "EUR", "IDR", "ILS", "INR", "JPY", "KRW", "NZD", "PHP", "RUB", "SGD", "USD", "ZAR"], 50),
-    "AED": 200, "CZK": 1500, "DKK": 250, "GBP": 30, "HKD": 400, "HUF": 17500, "MXN": 1000, "MYR": 200,
-    "NOK": 300, "PLN": 200, "RON": 200, "SEK": 300, "THB": 1000,
+    **dict.fromkeys(
+        [
+            "ARS",
+            "AUD",
+            "BRL",
+            "CAD",
+            "CHF",
+            "COP",
+            "EUR",
+            "IDR",
+            "ILS",
+            "INR",
+            "JPY",
+            "KRW",
+            "NZD",
+            "PHP",
+            "RUB",
+            "SGD",
+            "USD",
+            "ZAR",
+        ],
+        50,
+    ),
+    "AED": 200,
+    "CZK": 1500,
+    "DKK": 250,
+    "GBP": 30,
+    "HKD": 400,
+    "HUF": 17500,
+    "MXN": 1000,
+    "MYR": 200,
+    "NOK": 300,
+    "PLN": 200,
+    "RON": 200,
+    "SEK": 300,
+    "THB": 1000,
 }
 _MAXIMUM = {"COP": 9_999_999_999, "IDR": 999_999_999_999, "INR": 999_999_999}
 

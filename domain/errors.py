@@ -201,7 +201,12 @@ class InvalidState(DomainError):
     """The payment's state does not allow this."""
 
     def __init__(
-        self, *, status: PaymentStatus, allowed_actions: tuple[PaymentAction, ...], message: str, path: Path | None = None
+        self,
+        *,
+        status: PaymentStatus,
+        allowed_actions: tuple[PaymentAction, ...],
+        message: str,
+        path: Path | None = None,
     ) -> None:
         super().__init__(ErrorCode.INVALID_STATE, message, path)
         self.status = status

@@ -173,9 +173,7 @@ def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Map
     columns = list(states)
     assert set(rows) == set(columns), "a state has no row"
     assert all(len(row) == len(columns) for row in rows.values()), "a row has not one letter for each state"
-    return {
-        old: {new: _LETTER[letter] for new, letter in zip(columns, row, strict=True)} for old, row in rows.items()
-    }
+    return {old: {new: _LETTER[letter] for new, letter in zip(columns, row, strict=True)} for old, row in rows.items()}
 
 
 PAYMENT_MOVES = _table(

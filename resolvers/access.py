@@ -8,6 +8,7 @@ from tortoise.expressions import Q
 from domain.caller import Caller, Scope
 from domain.errors import Forbidden, NotFound, Path
 from models import Order, Payment
+from resolvers.conditions import matching
 from resolvers.context import Asking
 
 WORKS_HERE = frozenset(
@@ -66,9 +67,9 @@ class Reach:
         if self.everything:
             return Q()
         if self.customer_id is not None:
-            return Q(**{f"{prefix}customer_id": self.customer_id})
+            return matching(**{f"{prefix}customer_id": self.customer_id})
         if self.order_id is not None:
-            return Q(**{f"{prefix}order_id": self.order_id})
+            return matching(**{f"{prefix}order_id": self.order_id})
         return None
 
 

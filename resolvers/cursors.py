@@ -1,4 +1,4 @@
-"""Cursors: where a page begins or ends, opaque to clients, exact to the microsecond, and checked when they come back."""
+"""Cursors: where a page begins or ends. Opaque to clients, exact to the microsecond, checked when they come back."""
 
 import base64
 import binascii

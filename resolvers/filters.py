@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
 from typing import Any
+from uuid import UUID
 
 from tortoise.expressions import Q
 
@@ -13,6 +14,7 @@ from domain.ids import Kind
 from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
 from domain.text import check_metadata, clean_text
+from resolvers.conditions import matching
 from resolvers.ids import row_id
 
 DEEPEST = 4  # filters inside filters
@@ -101,12 +103,16 @@ def _columns(given: GivenFilter, path: Path) -> Q:
     for column, during in (("created_at", given.created_at), ("updated_at", given.updated_at)):
         if during is not None:
             exact |= _sides(column, gte=during.gte, lt=during.lt)
-    wanted = Q(**exact)
-    for column, text, kind in (("order_id", given.order_id, Kind.ORDER), ("customer_id", given.customer_id, Kind.CUSTOMER)):
-        if text is not None:
-            identity = row_id(text, kind)
-            wanted &= NOTHING if identity is None else _known(column, Q(**{column: identity}))
+    wanted = matching(**exact)
+    if given.order_id is not None:
+        wanted &= _belongs_to("order_id", row_id(given.order_id, Kind.ORDER))
+    if given.customer_id is not None:
+        wanted &= _belongs_to("customer_id", row_id(given.customer_id, Kind.CUSTOMER))
     return wanted
+
+
+def _belongs_to(column: str, identity: UUID | None) -> Q:
+    return NOTHING if identity is None else _known(column, matching(**{column: identity}))
 
 
 def _declined_with(codes: Sequence[str], path: Path) -> Q:
@@ -127,7 +133,7 @@ def _search(text: str, path: Path) -> Q:
 
 
 def _known(column: str, wanted: Q) -> Q:
-    return Q(**{f"{column}__isnull": False}) & wanted
+    return matching(**{f"{column}__isnull": False}) & wanted
 
 
 def _any(wanted: Sequence[Q]) -> Q:

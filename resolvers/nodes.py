@@ -37,7 +37,7 @@ async def nodes(asking: Asking, *, ids: Sequence[str]) -> list[Row | None]:
     signed_in(asking)
     if len(ids) > MOST_NODES:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_NODES} entries.", ("ids",))
-    return list(await asyncio.gather(*(node(asking, id=id) for id in ids)))
+    return list(await asyncio.gather(*(node(asking, id=text) for text in ids)))
 
 
 async def _find(asking: Asking, kind: Kind, identity: UUID) -> Row | None:

@@ -83,10 +83,12 @@ def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
         description = clean_text(
             description, path=("input", "description"), max_length=LONGEST_DESCRIPTION, multiline=True
         )
+    if owner is not None:
+        owner = check_external_id(owner, path=("input", "customerExternalId"))
     return orders.NewOrder(
         external_id=check_external_id(input.external_id, path=("input", "externalId")),
         total=total,
-        customer_external_id=check_external_id(owner, path=("input", "customerExternalId")) if owner is not None else None,
+        customer_external_id=owner,
         customer_email=check_email(email, path=("input", "customerEmail")) if email is not None else None,
         description=description,
         metadata=given.metadata(input.metadata, path=("input", "metadata")),

@@ -9,6 +9,7 @@ from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
 from domain.errors import ErrorCode, Refused
+from resolvers.conditions import matching
 from resolvers.cursors import Cursor, SortKey
 
 Row = TypeVar("Row", bound=Model)
@@ -139,8 +140,8 @@ async def capped_count(rows: "QuerySet[Row]") -> int | None:
 def _beyond(place: Cursor, *, upward: bool) -> Q:
     """The rows after a place. The first half alone bounds the index; the second decides between equals."""
     key, side = place.key.value, "gt" if upward else "lt"
-    return Q(**{f"{key}__{side}e": place.value}) & (
-        Q(**{f"{key}__{side}": place.value}) | Q(**{f"id__{side}": place.id})
+    return matching(**{f"{key}__{side}e": place.value}) & (
+        matching(**{f"{key}__{side}": place.value}) | matching(**{f"id__{side}": place.id})
     )
 
 

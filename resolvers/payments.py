@@ -87,8 +87,8 @@ async def confirm_payment(
         payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
         method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
         page = given.return_url(return_url, path=("returnUrl",))
-        input = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, input)
+        record = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, record)
         return await payments.confirm_payment(
             ask, payment.id, payment_method_id=method, return_url=page, driver=asking.driver
         )
@@ -114,12 +114,12 @@ async def capture_payment(
                 "`finalCapture` must be true: a payment is captured once, and what is left is released.",
                 ("input", "finalCapture"),
             )
-        input = {
+        record = {
             "paymentId": encode(Kind.PAYMENT, payment.id),
             "amount": given.money_record(wanted),
             "finalCapture": True,
         }
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, input)
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
         return await payments.capture_payment(ask, payment.id, amount=wanted, driver=asking.driver)
 
     return await answer(asking, act)
@@ -130,8 +130,8 @@ async def cancel_payment(asking: Asking, *, payment_id: str, reason: CancelReaso
 
     async def act() -> Outcome:
         payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
-        input = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, input)
+        record = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
+        ask = given.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, record)
         return await payments.cancel_payment(ask, payment.id, reason=reason, driver=asking.driver)
 
     return await answer(asking, act)

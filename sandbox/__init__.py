@@ -7,6 +7,7 @@ imports nothing of ours but the currencies.
 import asyncio
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -49,7 +50,11 @@ class Sandbox:
         )
         self._webhooks = path is not None or self._deliveries is not None
         self.asgi: ASGIApp = StripeApi(
-            self._store, self._faults, webhooks=self._webhooks, faults_enabled=faults_enabled
+            self._store,
+            self._faults,
+            webhooks=self._webhooks,
+            faults_enabled=faults_enabled,
+            public_url=_origin(webhook_url),
         )
 
     def transport(self) -> httpx.AsyncBaseTransport:
@@ -94,6 +99,12 @@ class Sandbox:
 
     async def close(self) -> None:
         self._store.close()
+
+
+def _origin(url: str | None) -> str:
+    """Where a browser finds the 3DS page: beside the application that the webhooks go to."""
+    parts = urlsplit(url or "http://127.0.0.1:8000")
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class _InProcess(httpx.AsyncBaseTransport):

@@ -5,7 +5,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
-from sandbox import intents, refunds
+from sandbox import form, intents, refunds
 from sandbox.books import books
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
@@ -97,7 +97,7 @@ class Control:
         if request.method != "POST":
             amount = f"{intent['amount']} minor units"
             return HTMLResponse(PAGE.format(amount=amount, currency=intent["currency"].upper()))
-        passed = (await request.form()).get("result") == "complete"
+        passed = form.parse((await request.body()).decode()).get("result") == "complete"
         back = ((intent["next_action"] or {}).get("redirect_to_url") or {}).get("return_url")
         with self._store.transaction():
             intents.finish_action(Ledger(self._store, webhooks=self._webhooks), identity, passed=passed)

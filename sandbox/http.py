@@ -42,10 +42,11 @@ class Answer:
 class StripeApi:
     """Answers as Stripe does. `in_process` says that `Dropped` may be raised to the caller."""
 
-    def __init__(self, store: Store, faults: Faults, *, webhooks: bool, faults_enabled: bool) -> None:
+    def __init__(self, store: Store, faults: Faults, *, webhooks: bool, faults_enabled: bool, public_url: str) -> None:
         self._store = store
         self._faults = faults
         self._webhooks = webhooks
+        self._public_url = public_url
         self._control = control.Control(store, faults, webhooks=webhooks, enabled=faults_enabled)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,7 +138,7 @@ class StripeApi:
         self, request: Request, params_text: str, request_id: str, key: str | None, digest: str, *, save_as_500: bool
     ) -> Answer:
         headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", "")}
-        ledger = Ledger(self._store, request_id=request_id, key=key, webhooks=self._webhooks)
+        ledger = Ledger(self._store, request_id, key, webhooks=self._webhooks, public_url=self._public_url)
         try:
             _check_key(request)
             control.run_timers(ledger)

@@ -170,8 +170,8 @@ def _ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod
     back = params.get("return_url")
     action: Json = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect"}}
     if back:
-        url = f"/_sandbox/3ds/{intent['id']}"
-        action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": f"https://stripe.invalid{url}"}}
+        page = f"{ledger.public_url}/_sandbox/3ds/{intent['id']}"
+        action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": page}}
     intent |= {"status": "requires_action", "next_action": action, "last_payment_error": None}
     ledger.store.save(intent)
     ledger.happened("payment_intent.requires_action", intent)
@@ -189,7 +189,7 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -
     intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
     if behaviour.settles is not None:
         charge |= {"status": "pending", "paid": False}
-        intent |= {"status": "processing", "processing": {"type": behaviour.type}}
+        intent |= {"status": "processing", "processing": None}
         ledger.store.add(charge)
         ledger.store.save(intent)
         ledger.later(SETTLEMENT_SECONDS, "settle", intent["id"])
@@ -257,7 +257,9 @@ def _failed(ledger: Ledger, intent: Json, method: Json, failure: tuple[str, str]
         "payment_method": method,
     }
     if code != "payment_intent_authentication_failure":
-        error |= {"advice_code": ADVICE.get(reason), "decline_code": reason}
+        error["decline_code"] = reason
+        if reason in ADVICE:
+            error["advice_code"] = ADVICE[reason]
     if charge is not None:
         error["charge"] = charge["id"]
     intent |= {

@@ -19,6 +19,7 @@ class Ledger:
     request_id: str | None = None
     key: str | None = None
     webhooks: bool = True
+    public_url: str = "http://127.0.0.1:8000"
     made: list[Json] = field(default_factory=list)
 
     @property

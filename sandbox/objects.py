@@ -41,6 +41,7 @@ def payment_intent(now: int, params: Json) -> Json:
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
+        "managed_payments": None,
         "metadata": params.get("metadata", {}),
         "next_action": None,
         "on_behalf_of": None,
@@ -130,7 +131,6 @@ def method_details(behaviour: TestMethod, amount: int) -> Json:
             "bank_name": "TEST BANK",
             "fingerprint": "FFDMA0xfhBjWSZLu",
             "last4": behaviour.last4,
-            "mandate": None,
             "payment_reference": None,
             "routing_number": "110000000",
         }
@@ -188,9 +188,9 @@ def payment_method(now: int, name: str, behaviour: TestMethod) -> Json:
             behaviour.type: bank
             | {"financial_connections_account": None, "networks": None, "status_details": None}
         }
-    kept = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
+    shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return common | {
-        "card": {field: details[field] for field in kept}
+        "card": {field: details[field] for field in shown}
         | {
             "display_brand": behaviour.brand,
             "generated_from": None,
