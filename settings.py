@@ -167,11 +167,15 @@ def _production_problems(settings: Settings) -> list[str]:
         return []
     problems = []
     if settings.offline:
-        problems.append("STRIPE_SECRET_KEY must be set when ENVIRONMENT is production: the offline Stripe takes no money")
+        problems.append(
+            "STRIPE_SECRET_KEY must be set when ENVIRONMENT is production: the offline Stripe takes no money"
+        )
     elif not settings.livemode:
         problems.append("STRIPE_SECRET_KEY is a test key, and ENVIRONMENT is production: use a live key")
     if settings.database_url is None:
-        problems.append("DATABASE_URL must be set when ENVIRONMENT is production: the embedded PostgreSQL trusts everybody")
+        problems.append(
+            "DATABASE_URL must be set when ENVIRONMENT is production: the embedded PostgreSQL trusts everybody"
+        )
     if settings.auth_jwt_secret is None and settings.auth_jwks_url is None:
         problems.append("AUTH_JWT_SECRET or AUTH_JWKS_URL must be set when ENVIRONMENT is production")
     if settings.sandbox_faults:

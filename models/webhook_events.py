@@ -27,9 +27,7 @@ class WebhookEvent(Model):
     type = fields.CharField(max_length=128)
     subject = fields.CharField(max_length=255)
     payload: dict[str, Any] = fields.JSONField()
-    state = fields.CharEnumField(
-        WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED
-    )
+    state = fields.CharEnumField(WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED)
     attempt: int = fields.IntField(default=0)
     due: datetime | None = fields.DatetimeField(null=True)
     last_error = fields.CharField(max_length=255, null=True)

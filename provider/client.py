@@ -42,9 +42,7 @@ class Provider:
         stripe.enable_telemetry = False  # it would write a file under $HOME
         self.livemode = livemode
         self.account = account
-        self._http = HttpxTransport(
-            timeout_seconds=timeout_seconds, before_request=before_request, transport=transport
-        )
+        self._http = HttpxTransport(timeout_seconds=timeout_seconds, before_request=before_request, transport=transport)
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else {},

@@ -92,7 +92,9 @@ def event_from(data: dict[str, Any]) -> StripeEvent:
         raise ValueError("not an event")
     thing = data["data"]["object"]
     identity, kind = data["id"], data["type"]
-    if not isinstance(thing, dict) or not all(isinstance(text, str) and 0 < len(text) <= 255 for text in (identity, kind)):
+    if not isinstance(thing, dict) or not all(
+        isinstance(text, str) and 0 < len(text) <= 255 for text in (identity, kind)
+    ):
         raise ValueError("not a snapshot event")
     intent = thing.get("payment_intent")
     subject = thing.get("id") if thing.get("object") == "payment_intent" else intent

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from domain.caller import Caller, Scope
+from domain.caller import Actor, Caller, Scope
 from domain.errors import Forbidden, NotFound, Path
-from models import Order, Payment
+from domain.states import ActorKind
+from models import Customer, Order, Payment
 from resolvers.conditions import matching
 from resolvers.context import Asking
 
@@ -91,6 +92,22 @@ async def own_customer_id(asking: Asking) -> UUID | None:
         return None
     customer = await asking.loaders.customer_by_external_id.load(caller.subject)
     return customer.id if customer is not None else None
+
+
+async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:
+    """The customer of something that the caller may see, if the caller may see people: the staff, or themselves."""
+    if customer_id is None or asking.caller is None or asking.caller.order_id is not None:
+        return None
+    if not works_here(asking.caller) and customer_id != await own_customer_id(asking):
+        return None
+    return await asking.loaders.customer.load(customer_id)
+
+
+def visible_actor(asking: Asking, actor: Actor) -> Actor:
+    """The actor of something that the caller may see; to buyers, the staff are nameless."""
+    caller = asking.caller
+    is_own = caller is not None and actor.kind is ActorKind.CUSTOMER and actor.id == caller.subject
+    return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)
 
 
 async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:

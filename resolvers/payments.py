@@ -8,7 +8,14 @@ from domain.amounts import check_chargeable, check_positive
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, encode
-from domain.states import CancelReason, CaptureMethod, OperationKind, ProviderEffect, SetupFutureUsage
+from domain.states import (
+    CONFIRMABLE,
+    CancelReason,
+    CaptureMethod,
+    OperationKind,
+    ProviderEffect,
+    SetupFutureUsage,
+)
 from domain.text import check_payment_method_id
 from models import Payment
 from provider import ProviderFailure
@@ -170,13 +177,16 @@ async def refreshed(asking: Asking, payment: Payment) -> Payment:
     raise problem
 
 
-async def client_secret(asking: Asking, payment: Payment) -> str | None:
-    """The secret with which the payer confirms, for nobody else; asked of Stripe anew, because it is never stored.
+async def client_secret(asking: Asking, payment: Payment, *, known: str | None) -> str | None:
+    """The secret with which the payer confirms, for nobody else and only while there is something to confirm.
 
-    Raises ProviderProblem when Stripe cannot be asked.
+    `known` is the one that Stripe has just told us; without it Stripe is asked, because it is never stored. Raises
+    ProviderProblem when Stripe cannot be asked.
     """
-    if not await may_pay(asking, payment.customer_id):
+    if payment.status not in CONFIRMABLE or not await may_pay(asking, payment.customer_id):
         return None
+    if known is not None:
+        return known
     try:
         return await payments.reveal_client_secret(payment, driver=asking.driver)
     except ProviderFailure as failure:

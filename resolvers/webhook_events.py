@@ -1,13 +1,14 @@
 """Stripe's events as they were received, for the people who run this."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain.caller import Scope
-from domain.errors import ErrorCode, Refused
+from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind
 from domain.states import WebhookState
 from models import WebhookEvent
-from resolvers.access import require
+from resolvers.access import SignIn, require
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.ids import row_id
@@ -32,11 +33,25 @@ async def webhook_event_page(
     return await page_of(rows, window)
 
 
-async def replay_webhook_events(asking: Asking, *, ids: Sequence[str], dry_run: bool) -> int:
-    """Make these events due again and say how many there are; a dry run only counts. Applying twice changes nothing.
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """How many events were found, or why nothing was done."""
 
-    Raises SignIn, Forbidden, Refused.
-    """
+    affected: int
+    error: DomainError | None = None
+
+
+async def replay_webhook_events(asking: Asking, *, ids: Sequence[str], dry_run: bool) -> Replayed:
+    """Make these events due again; a dry run only counts. Raises SignIn."""
+    try:
+        return Replayed(await _replay(asking, ids, dry_run=dry_run))
+    except SignIn:
+        raise
+    except DomainError as refusal:
+        return Replayed(0, refusal)
+
+
+async def _replay(asking: Asking, ids: Sequence[str], *, dry_run: bool) -> int:
     require(asking, Scope.OPS_WRITE)
     if len(ids) > MOST_REPLAYED:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))

@@ -169,9 +169,7 @@ class StripeApi:
 
     def _replay(self, key: str, digest: str) -> tuple[int, str, str] | None:
         self._store.rows("DELETE FROM idempotency WHERE created < ?", self._store.now() - KEY_LIFE_SECONDS)
-        found = self._store.rows(
-            "SELECT fingerprint, status, body, request FROM idempotency WHERE key = ?", key
-        )
+        found = self._store.rows("SELECT fingerprint, status, body, request FROM idempotency WHERE key = ?", key)
         if not found:
             return None
         fingerprint, status, body, original = found[0]

@@ -21,14 +21,14 @@ def create(ledger: Ledger, params: Json) -> Json:
     """A new intent, and its confirmation if that is asked in the same call."""
     amount, currency = params.get("amount"), params.get("currency")
     if not isinstance(amount, int) or amount < 1:
-        raise invalid("Invalid integer: amount must be greater than zero", param="amount", code="parameter_invalid_integer")
+        raise invalid(
+            "Invalid integer: amount must be greater than zero", param="amount", code="parameter_invalid_integer"
+        )
     known = CURRENCIES.get(str(currency).upper())
     if known is None or str(currency) != str(currency).lower():
         raise invalid(f"Invalid currency: {currency}.", param="currency")
     if amount < (known.min_minor or 1):
-        raise invalid(
-            f"Amount must be at least {known.min_minor} {currency}", param="amount", code="amount_too_small"
-        )
+        raise invalid(f"Amount must be at least {known.min_minor} {currency}", param="amount", code="amount_too_small")
     if params.get("capture_method", "automatic") not in ("automatic", "automatic_async", "manual"):
         raise invalid("Invalid capture_method", param="capture_method")
     intent = objects.payment_intent(ledger.now, params)
@@ -148,7 +148,12 @@ def settle(ledger: Ledger, identity: str) -> None:
     intent["processing"] = None
     charge = ledger.need("charge", intent["latest_charge"])
     if behaviour.settles == "failed":
-        charge |= {"status": "failed", "paid": False, "failure_code": "insufficient_funds", "failure_message": "No funds."}
+        charge |= {
+            "status": "failed",
+            "paid": False,
+            "failure_code": "insufficient_funds",
+            "failure_message": "No funds.",
+        }
         ledger.store.save(charge)
         _failed(ledger, intent, method, ("insufficient_funds", "insufficient_funds"), charge)
         return

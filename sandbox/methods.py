@@ -42,9 +42,7 @@ METHODS: dict[str, TestMethod] = {
     "pm_card_chargeDeclinedFraudulent": TestMethod(last4="0019", decline=("card_declined", "fraudulent")),
     "pm_card_chargeDeclinedExpiredCard": TestMethod(last4="0069", decline=("expired_card", "expired_card")),
     "pm_card_chargeDeclinedIncorrectCvc": TestMethod(last4="0127", decline=("incorrect_cvc", "incorrect_cvc")),
-    "pm_card_chargeDeclinedProcessingError": TestMethod(
-        last4="0119", decline=("processing_error", "processing_error")
-    ),
+    "pm_card_chargeDeclinedProcessingError": TestMethod(last4="0119", decline=("processing_error", "processing_error")),
     "pm_card_threeDSecure2Required": TestMethod(last4="3220", needs_action=True),
     "pm_card_authenticationRequired": TestMethod(last4="3184", needs_action=True),
     "pm_card_threeDSecureRequiredChargeDeclined": TestMethod(

@@ -185,8 +185,7 @@ def payment_method(now: int, name: str, behaviour: TestMethod) -> Json:
         kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
         bank = {field: details[field] for field in kept}
         return common | {
-            behaviour.type: bank
-            | {"financial_connections_account": None, "networks": None, "status_details": None}
+            behaviour.type: bank | {"financial_connections_account": None, "networks": None, "status_details": None}
         }
     shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return common | {

@@ -17,7 +17,9 @@ CREATE_INTENT = frozenset(
     "amount currency automatic_payment_methods capture_method confirm customer description error_on_requires_action "
     "metadata off_session payment_method payment_method_types receipt_email return_url setup_future_usage".split()
 )
-CONFIRM = frozenset("payment_method return_url off_session error_on_requires_action use_stripe_sdk client_secret".split())
+CONFIRM = frozenset(
+    "payment_method return_url off_session error_on_requires_action use_stripe_sdk client_secret".split()
+)
 ANY: frozenset[str] = frozenset({"*"})
 
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from uuid import UUID
 
 import httpx
 from fastapi import FastAPI, Request, Response
@@ -21,7 +20,7 @@ from models.sql import rows
 from server import graphql_http
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint
-from server.guards import guard
+from server.guards import crashed, guard
 from server.health import healthz, readyz
 from server.log import configure_logging
 from server.offline import offline_stripe
@@ -73,8 +72,9 @@ def create_app(
     webhook_url = f"http://127.0.0.1:{own_port}{PATH}" if own_port else None
     if sandbox is None and transport is None:
         sandbox = offline_stripe(settings, webhook_url=webhook_url)
+    secret = jwt_secret(settings)  # without one (an identity provider's keys), there are no view tokens
     callers = Callers(
-        secret=jwt_secret(settings),
+        secret=secret,
         jwks_url=settings.auth_jwks_url,
         issuer=settings.auth_issuer,
         audience=settings.auth_audience,
@@ -90,7 +90,9 @@ def create_app(
                 yield
                 await endpoint.drain()
 
-    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, exception_handlers={Exception: crashed}
+    )
 
     def context(asking: graphql_http.Asking) -> Asking:
         parts: Parts = app.state.parts
@@ -99,7 +101,7 @@ def create_app(
             request_id=asking.request_id,
             driver=parts.driver,
             currencies=settings.currencies,
-            sign_view_token=lambda order_id: _view_token(callers, order_id),
+            sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )
 
     endpoint = GraphQLEndpoint(
@@ -148,10 +150,6 @@ async def _background(parts: Parts, *, run_worker: bool, own_port: int | None) -
 
 def _explores(caller: Caller | None) -> bool:
     return caller is not None and caller.can(Permission("explorer"))
-
-
-def _view_token(callers: Callers, order_id: UUID) -> str:
-    return callers.sign_view_token(order_id, VIEW_TOKEN_LIFE)
 
 
 async def _database_answers() -> None:

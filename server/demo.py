@@ -40,6 +40,10 @@ REGISTER = (
 STAFF = {Scope("payments:read"), Scope("payments:write"), Scope("refunds:write")}
 
 
+Json = dict[str, Any]
+Example = tuple[str, str, str, Json, Json]  # title, token, operation, variables, answer
+
+
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """Three callers to try things with."""
@@ -96,7 +100,7 @@ async def _introduce(settings: Settings, base: str) -> None:
             "key": "demo-refund-1001",
         }
         status = {"order": ORDERS[0][0]}
-        examples = [
+        examples: list[Example] = [
             (
                 "The buyer pays order demo-1001 (send it again: one charge, replayed)",
                 tokens.buyer,
@@ -169,7 +173,7 @@ def _print(
     base: str,
     tokens: Tokens,
     order_ids: list[str],
-    examples: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]],
+    examples: list[Example],
 ) -> None:
     lines = [
         "",

@@ -97,7 +97,9 @@ class Driver:
                 return await atomic(lambda v=verdict: self._settle_once(operation, v)), verdict  # type: ignore[misc]
             except Outrun:
                 verdict = await self._fetch_again(operation, verdict)
-        return await atomic(lambda: self._settle_once(operation, replace(verdict, kind=Kind.UNKNOWN, payment=None))), verdict
+        return await atomic(
+            lambda: self._settle_once(operation, replace(verdict, kind=Kind.UNKNOWN, payment=None))
+        ), verdict
 
     async def _settle_once(self, driven: Operation, verdict: Verdict) -> Operation:
         operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
@@ -138,5 +140,3 @@ class Driver:
         secret = verdict.payment.client_secret if verdict.payment else None
         seen = replace(seen, client_secret=seen.client_secret or secret)
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
-
-

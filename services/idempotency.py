@@ -121,9 +121,7 @@ async def _when_free(phase_1: Callable[[], Awaitable[tuple[Operation, bool]]]) -
         except Busy as busy:
             while (await Operation.get(id=busy.operation_id)).is_open:
                 if time.monotonic() >= deadline:
-                    raise OperationInProgress(
-                        operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS
-                    ) from None
+                    raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
                 await asyncio.sleep(WAIT_STEP_SECONDS)
 
 
@@ -172,4 +170,3 @@ async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outco
     if operation.state is OperationState.IN_PROGRESS:
         raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
     return outcome_of(Driven(operation), replayed=True)
-

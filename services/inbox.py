@@ -121,7 +121,6 @@ async def replay(stripe_event_id: str) -> int:
     )
 
 
-
 def _why_ignored(event: StripeEvent, endpoint: Endpoint) -> str | None:
     if event.livemode != endpoint.livemode:
         return "wrong mode"

@@ -156,9 +156,7 @@ async def reveal_client_secret(payment: Payment, *, driver: Driver) -> str | Non
 def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
     """Refuse an amount in another currency than the order's or payment's."""
     if given.currency != currency:
-        raise Refused(
-            ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path
-        )
+        raise Refused(ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path)
 
 
 async def _check_payable(order: Order, expected: Money) -> None:
@@ -217,4 +215,3 @@ def _create_params(new: NewPayment, order: Order, payment: Payment, operation: O
     if new.confirm:
         steps[Step.CONFIRM] = {"return_url": new.return_url} if new.return_url is not None else {}
     return steps
-

@@ -106,5 +106,3 @@ def _params(refund: Refund, payment: Payment, operation: Operation) -> dict[str,
     if refund.reason is not RefundReason.OTHER:
         params["reason"] = refund.reason.value.lower()
     return params
-
-

@@ -155,7 +155,9 @@ async def _failed(
         refund.failure_reason = failure.code or "refused"
         await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
         for seen in verdict.refunds:
-            with suppress(NotYet):  # no room beside another reservation of ours: its webhook or the poller will bring it
+            with suppress(
+                NotYet
+            ):  # no room beside another reservation of ours: its webhook or the poller will bring it
                 await apply_provider_refund(order, payment, seen, cause=cause)
         _fail(operation, refund_error(failure, refund, payment))
         return

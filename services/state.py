@@ -205,9 +205,7 @@ async def _keep_late_failure(order: Order, payment: Payment, seen: ProviderPayme
 
 
 async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
-    known = await Refund.select_for_update(no_key=True).get_or_none(
-        stripe_refund_id=seen.id, livemode=payment.livemode
-    )
+    known = await Refund.select_for_update(no_key=True).get_or_none(stripe_refund_id=seen.id, livemode=payment.livemode)
     if known is not None:
         return known
     try:

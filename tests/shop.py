@@ -167,7 +167,13 @@ class Shop:
         return str(payload["order"]["id"])
 
     async def pay(
-        self, order_id: str, *, amount: int = 10_000, method: str = "pm_card_visa", with_key: str | None = None, **more: Any
+        self,
+        order_id: str,
+        *,
+        amount: int = 10_000,
+        method: str = "pm_card_visa",
+        with_key: str | None = None,
+        **more: Any,
     ) -> Json:
         """The payload of a buyer's createPayment, confirmed by the server."""
         return await self.buyer.do(

@@ -33,9 +33,7 @@ def webhook_router(*, secrets: Sequence[str], endpoint: inbox.Endpoint) -> APIRo
         if raw is None:
             return _answer(413, f"The body may have at most {MAX_BODY_BYTES} bytes.")
         try:
-            event = verify_event(
-                raw, request.headers.get("stripe-signature"), secrets=secrets, now=datetime.now(UTC)
-            )
+            event = verify_event(raw, request.headers.get("stripe-signature"), secrets=secrets, now=datetime.now(UTC))
         except (SignatureRefused, EventRefused) as refused:
             log.warning("webhook.refused", reason=str(refused))
             return _answer(400, str(refused))

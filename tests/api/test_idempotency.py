@@ -123,7 +123,8 @@ async def test_scenario_5_another_spelling_of_the_same_input_replays(shop: Shop)
 
 
 @pytest.mark.parametrize(
-    "bad", ["", "x" * 300, "with\ttab", "two words", " padded ", "schlüssel", "🔑", "4242424242424242", "4242-4242-4242-4242"]
+    "bad",
+    ["", "x" * 300, "with\ttab", "two words", " padded ", "schlüssel", "🔑", "4242424242424242", "4242-4242-4242-4242"],
 )
 async def test_scenario_6_a_bad_key_is_refused_and_not_echoed(shop: Shop, bad: str) -> None:
     order_id = await shop.order()

@@ -314,7 +314,9 @@ async def test_scenario_29_other_mode_other_account_other_version(shop: Shop) ->
     while await shop.parts.worker.drain():
         pass
 
-    states = {e.stripe_event_id: e.state for e in await WebhookEvent.filter(stripe_event_id__in=[o["id"] for o in others])}
+    states = {
+        e.stripe_event_id: e.state for e in await WebhookEvent.filter(stripe_event_id__in=[o["id"] for o in others])
+    }
     assert states == {"evt_live": "IGNORED", "evt_account": "IGNORED", "evt_version": "PROCESSED"}
 
 

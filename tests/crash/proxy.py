@@ -22,21 +22,33 @@ class DatabaseProxy:
         self.on_stop: Callable[[], None] = lambda: None
         self.stopped = asyncio.Event()
         self._target = target
+        self._path = folder / ".s.PGSQL.5432"
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "DatabaseProxy":
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._server = await asyncio.start_unix_server(self._connected, str(self.folder / ".s.PGSQL.5432"))
+        await self.up()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
+        await self.down()
+
+    async def up(self) -> None:
+        """Take connections."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._server = await asyncio.start_unix_server(self._connected, str(self._path))
+
+    async def down(self) -> None:
+        """Break every connection and take no more, as a database that is gone."""
+        if self._server is None:
+            return
         self._server.close()
+        self._path.unlink(missing_ok=True)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._server.wait_closed()
+        self._server = None
 
     async def _connected(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

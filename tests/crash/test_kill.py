@@ -21,7 +21,11 @@ from tests.conftest import TEMPLATE
 from tests.crash.town import Application, Forge, Town, open_town, settled
 from tests.shop import Json, key
 
-PAY: Json = {"expectedAmount": {"amount": 10_000, "currency": "USD"}, "paymentMethodId": "pm_card_visa", "confirm": True}
+PAY: Json = {
+    "expectedAmount": {"amount": 10_000, "currency": "USD"},
+    "paymentMethodId": "pm_card_visa",
+    "confirm": True,
+}
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +136,7 @@ async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
                 order_id = await _order(first)
                 one_key = key()
                 variables = {"input": {"orderId": order_id, **PAY}}
-                killed = await _kill_at(
-                    town, first, step, first.buyer.do("createPayment", **variables, key=one_key)
-                )
+                killed = await _kill_at(town, first, step, first.buyer.do("createPayment", **variables, key=one_key))
             if not killed:
                 break
             tried += 1
@@ -150,7 +152,9 @@ async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
 
 
 @pytest.mark.parametrize("chunk", range(2))
-async def test_killed_before_any_statement_of_refund_payment(town: Town, postgres: EmbeddedPostgres, chunk: int) -> None:
+async def test_killed_before_any_statement_of_refund_payment(
+    town: Town, postgres: EmbeddedPostgres, chunk: int
+) -> None:
     step, tried = chunk + 1, 0
     while True:
         async with _fresh(town, postgres) as url:
@@ -158,9 +162,7 @@ async def test_killed_before_any_statement_of_refund_payment(town: Town, postgre
                 paid = await first.buyer.do("createPayment", input={"orderId": await _order(first), **PAY}, key=key())
                 one_key = key()
                 variables = {"input": {"paymentId": paid["payment"]["id"], "reason": "OTHER"}}
-                killed = await _kill_at(
-                    town, first, step, first.staff.do("refundPayment", **variables, key=one_key)
-                )
+                killed = await _kill_at(town, first, step, first.staff.do("refundPayment", **variables, key=one_key))
             if not killed:
                 break
             tried += 1
@@ -183,9 +185,7 @@ async def test_scenario_8_killed_around_each_call_of_stripe_in_create_payment(
     one_key = key()
     async with town.application(worker=False) as first:
         variables = {"input": {"orderId": await _order(first), **PAY}}
-        await _kill_in_call(
-            town, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key)
-        )
+        await _kill_in_call(town, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key))
 
     async with town.application(worker=True) as second:
         if client_returns:

@@ -179,4 +179,3 @@ async def settled(client: Client, mutation: str, with_key: str, **variables: Any
             if not any(error["retryable"] for error in payload["errors"]):
                 return payload
             await asyncio.sleep(0.05)
-

@@ -1,0 +1,38 @@
+"""SAYS: what clients see. Types, inputs, enums, errors, scalars; no behaviour."""
+
+from graphql import GraphQLError
+from strawberry import Schema
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from schema.errors import ERROR_TYPES
+from schema.events import PaymentEvent
+from schema.mutation import Mutation
+from schema.payment_methods import CardSnapshot, OtherMethodSnapshot
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.webhook_events import WebhookEvent
+
+__all__ = ["print_sdl", "schema"]
+
+
+class QuietSchema(Schema):
+    """A schema that logs nothing itself: query texts and values are no business of a log, and the server reports."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        return
+
+
+schema = QuietSchema(
+    query=Query,
+    mutation=Mutation,
+    types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent],
+    config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
+)
+
+
+def print_sdl() -> str:
+    """The schema in its definition language, as `schema/schema.graphql` holds it."""
+    return schema.as_str() + "\n"

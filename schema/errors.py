@@ -1,0 +1,179 @@
+"""Refusals as data: one interface, so that clients written today survive errors of tomorrow."""
+
+from collections.abc import Callable
+from typing import Any
+
+import strawberry
+
+from domain import errors
+from domain.ids import Kind, encode
+from schema.enums import ErrorCode, PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
+from schema.money import Money
+
+
+@strawberry.interface(description="Why something was refused, for programs and for people.")
+class UserError:
+    """The fields that every refusal has."""
+
+    code: ErrorCode = strawberry.field(description="The reason, for programs.")
+    message: str = strawberry.field(description="The reason, for people; in English, safe to show to staff.")
+    path: list[str] | None = strawberry.field(
+        description='The place in the input, such as ["input", "expectedAmount", "amount"].'
+    )
+    retryable: bool = strawberry.field(description="Safe to resend with the SAME key.")
+    request_id: strawberry.ID = strawberry.field(description="Name this to support.")
+
+
+@strawberry.type(description="A refusal that its code and message say in full.")
+class GenericError(UserError):
+    """No fields of its own."""
+
+
+@strawberry.type(description="The idempotency key belongs to an earlier call with another input. Nothing ran.")
+class IdempotencyKeyReusedError(UserError):
+    """Names what differs, never the values."""
+
+    mismatched_paths: list[str] = strawberry.field(description="Which input fields differ from the first call.")
+    original_operation_id: strawberry.ID = strawberry.field(description="The operation that the key belongs to.")
+
+
+@strawberry.type(description="The work is still being done. Send the same call again.")
+class OperationInProgressError(UserError):
+    """Says when to come back."""
+
+    operation_id: strawberry.ID = strawberry.field(description="The operation that is still running.")
+    retry_after_ms: int = strawberry.field(description="When to ask again, in milliseconds.")
+
+
+@strawberry.type(description="The client expects another amount than the order owes.")
+class AmountMismatchError(UserError):
+    """Shows both amounts."""
+
+    expected: Money = strawberry.field(description="What the client expected.")
+    actual: Money = strawberry.field(description="What the order owes.")
+
+
+@strawberry.type(description="More was asked for than is there.")
+class LimitExceededError(UserError):
+    """Shows both amounts."""
+
+    requested: Money = strawberry.field(description="What was asked for.")
+    available: Money = strawberry.field(description="What is there.")
+
+
+@strawberry.type(description="The payment's state does not allow this.")
+class InvalidStateError(UserError):
+    """Shows what would be allowed."""
+
+    status: PaymentStatus = strawberry.field(description="Where the payment stands.")
+    allowed_actions: list[PaymentAction] = strawberry.field(description="What may be asked of it instead.")
+
+
+@strawberry.type(description="The bank said no, or wants the payer to authenticate. The payment is still open.")
+class CardDeclinedError(UserError):
+    """The bank's reasons in Stripe's words."""
+
+    decline_code: str | None = strawberry.field(description="Stripe's decline code.")
+    advice_code: str | None = strawberry.field(description="Stripe's advice on trying again.")
+    network_decline_code: str | None = strawberry.field(description="The card network's own code.")
+    customer_message: str = strawberry.field(description="Safe to show the buyer.")
+    retry: RetryAdvice = strawberry.field(description="What to do next.")
+
+
+@strawberry.type(description="Stripe could not do it, or has not said whether it did.")
+class ProviderError(UserError):
+    """Says what is known about money."""
+
+    effect: ProviderEffect = strawberry.field(description="What is known about money.")
+    retry_after_ms: int | None = strawberry.field(description="When to ask again, in milliseconds.")
+    stripe_request_id: str | None = strawberry.field(description="Name this to Stripe's support.")
+
+
+ERROR_TYPES = (
+    GenericError,
+    IdempotencyKeyReusedError,
+    OperationInProgressError,
+    AmountMismatchError,
+    LimitExceededError,
+    InvalidStateError,
+    CardDeclinedError,
+    ProviderError,
+)
+
+
+def user_error(error: errors.DomainError, *, request_id: str) -> UserError:
+    """The wire's form of a refusal; one without a type of its own is a GenericError."""
+    common: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "path": list(error.path) if error.path is not None else None,
+        "retryable": error.retryable,
+        "request_id": strawberry.ID(request_id),
+    }
+    for kind, build in _BUILDERS.items():
+        if isinstance(error, kind):
+            return build(error, common)
+    return GenericError(**common)
+
+
+def _operation_id(value: Any) -> strawberry.ID:
+    return strawberry.ID(encode(Kind.OPERATION, value))
+
+
+def _reused(error: errors.IdempotencyKeyReused, common: dict[str, Any]) -> UserError:
+    return IdempotencyKeyReusedError(
+        **common,
+        mismatched_paths=list(error.mismatched_paths),
+        original_operation_id=_operation_id(error.operation_id),
+    )
+
+
+def _in_progress(error: errors.OperationInProgress, common: dict[str, Any]) -> UserError:
+    return OperationInProgressError(
+        **common, operation_id=_operation_id(error.operation_id), retry_after_ms=error.retry_after_ms
+    )
+
+
+def _mismatch(error: errors.AmountMismatch, common: dict[str, Any]) -> UserError:
+    return AmountMismatchError(**common, expected=Money.of(error.expected), actual=Money.of(error.actual))
+
+
+def _limit(error: errors.LimitExceeded, common: dict[str, Any]) -> UserError:
+    return LimitExceededError(
+        **common, requested=Money.of(error.requested), available=Money.of(error.available)
+    )
+
+
+def _state(error: errors.InvalidState, common: dict[str, Any]) -> UserError:
+    return InvalidStateError(**common, status=error.status, allowed_actions=list(error.allowed_actions))
+
+
+def _declined(error: errors.CardDeclined, common: dict[str, Any]) -> UserError:
+    return CardDeclinedError(
+        **common,
+        decline_code=error.decline_code,
+        advice_code=error.advice_code,
+        network_decline_code=error.network_decline_code,
+        customer_message=error.customer_message,
+        retry=error.retry,
+    )
+
+
+def _provider(error: errors.ProviderProblem, common: dict[str, Any]) -> UserError:
+    return ProviderError(
+        **common,
+        effect=error.effect,
+        retry_after_ms=error.retry_after_ms,
+        stripe_request_id=error.stripe_request_id,
+    )
+
+
+_BUILDERS: dict[type[errors.DomainError], Callable[[Any, dict[str, Any]], UserError]] = {
+    errors.IdempotencyKeyReused: _reused,
+    errors.OperationInProgress: _in_progress,
+    errors.AmountMismatch: _mismatch,
+    errors.LimitExceeded: _limit,
+    errors.InvalidState: _state,
+    errors.CardDeclined: _declined,
+    errors.ProviderProblem: _provider,
+}

@@ -1,0 +1,140 @@
+"""The audit trail, as a timeline."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+
+import models
+from domain import caller
+from domain.ids import Kind, encode
+from domain.money import Money as DomainMoney
+from resolvers.access import visible_actor
+from resolvers.paging import Page
+from schema.actors import Actor
+from schema.enums import PaymentStatus
+from schema.fields import Info, field
+from schema.money import Money
+from schema.node import Node, PageInfo
+from schema.orders import Order
+
+if TYPE_CHECKING:
+    from schema.payments import Payment
+
+LazyPayment = Annotated["Payment", strawberry.lazy("schema.payments")]
+
+
+@strawberry.type(description="One change: who, what, from what to what. Never changed, never deleted.")
+class PaymentEvent(Node):
+    """Wraps an event's row."""
+
+    kind_of_id = Kind.EVENT
+    row: strawberry.Private[models.PaymentEvent]
+
+    @classmethod
+    def of(cls, row: models.PaymentEvent) -> "PaymentEvent":
+        return cls(row=row)
+
+    @field
+    def sequence(self) -> int:
+        """Counts the events of one order, without gaps."""
+        return self.row.sequence
+
+    @field
+    def type(self) -> str:
+        """What happened, such as payment.succeeded or refund.failed."""
+        return self.row.type
+
+    @field
+    def actor(self, info: Info) -> Actor:
+        """Who did it."""
+        return Actor.of(visible_actor(info.context, caller.Actor.from_record(self.row.actor)))
+
+    @field
+    def from_status(self) -> PaymentStatus | None:
+        """The payment's status before, where it changed."""
+        return self.row.from_status
+
+    @field
+    def to_status(self) -> PaymentStatus | None:
+        """The payment's status after, where it changed."""
+        return self.row.to_status
+
+    @field
+    def amount(self) -> Money | None:
+        """The amount that the event is about."""
+        minor = self.row.amount_minor
+        return Money.of(DomainMoney(minor, self.row.currency)) if minor is not None else None
+
+    @field
+    def operation_id(self) -> strawberry.ID | None:
+        """The operation through which it was done."""
+        operation_id = self.row.operation_id
+        return strawberry.ID(encode(Kind.OPERATION, operation_id)) if operation_id is not None else None
+
+    @field
+    def stripe_event_id(self) -> str | None:
+        """Stripe's event that told us."""
+        return self.row.stripe_event_id
+
+    @field
+    def occurred_at(self) -> datetime:
+        """When it happened."""
+        return self.row.occurred_at
+
+    @field
+    def recorded_at(self) -> datetime:
+        """When it was written down."""
+        return self.row.recorded_at
+
+    @field
+    def hash(self) -> str:
+        """SHA-256 over the previous event's hash and this event."""
+        return self.row.hash
+
+    @field
+    async def order(self, info: Info) -> Order:
+        """The order whose chain the event is part of."""
+        row = await info.context.loaders.order.load(self.row.order_id)
+        assert row is not None, "an event without its order"
+        return Order.of(row)
+
+    @field
+    async def payment(self, info: Info) -> LazyPayment | None:
+        """The payment that changed; null for events of the order alone."""
+        from schema.payments import Payment
+
+        if self.row.payment_id is None:
+            return None
+        row = await info.context.loaders.payment.load(self.row.payment_id)
+        return Payment.of(row) if row is not None else None
+
+
+@strawberry.type(description="An event and its place in the timeline.")
+class PaymentEventEdge:
+    """One row of a page."""
+
+    cursor: str = strawberry.field(description="The place of the event in this timeline.")
+    node: PaymentEvent = strawberry.field(description="The event.")
+
+
+@strawberry.type(description="A page of a timeline.")
+class PaymentEventConnection:
+    """Wraps a page."""
+
+    page: strawberry.Private[Page[models.PaymentEvent]]
+
+    @classmethod
+    def of(cls, page: Page[models.PaymentEvent]) -> "PaymentEventConnection":
+        return cls(page=page)
+
+    @field
+    def edges(self) -> list[PaymentEventEdge]:
+        """The events with their cursors."""
+        page = self.page
+        return [PaymentEventEdge(cursor=page.cursor(row), node=PaymentEvent.of(row)) for row in page.rows]
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Whether there is more."""
+        return PageInfo.of(self.page)

@@ -1,0 +1,44 @@
+"""How a field is said: its method's docstring is its description, and the request's `Asking` is its context."""
+
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import strawberry
+
+from resolvers.context import Asking
+
+Info = strawberry.Info[Asking, None]
+Method = Callable[..., Any]
+
+After = Annotated[
+    str | None, strawberry.argument(description="Begin after this cursor, as `endCursor` or an edge gave it.")
+]
+Before = Annotated[
+    str | None, strawberry.argument(description="End before this cursor, as `startCursor` or an edge gave it.")
+]
+First = Annotated[int | None, strawberry.argument(description="How many from the beginning, 1 to 100.")]
+Last = Annotated[
+    int | None,
+    strawberry.argument(description="How many from the end, 1 to 100, read backwards. Excludes `first`."),
+]
+
+
+def field(method: Method) -> Any:
+    """A field with its method's docstring as description."""
+    return strawberry.field(description=_said(method))(method)
+
+
+def field_with(*directives: object) -> Callable[[Method], Any]:
+    """A field that also carries schema directives."""
+
+    def wrap(method: Method) -> Any:
+        return strawberry.field(description=_said(method), directives=directives)(method)
+
+    return wrap
+
+
+def _said(method: Method) -> str:
+    said = inspect.getdoc(method)
+    assert said, f"{method.__qualname__} has no docstring to describe it"
+    return said

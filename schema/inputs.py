@@ -1,0 +1,183 @@
+"""What clients may say. No field of any input can hold card data."""
+
+from datetime import datetime
+
+import strawberry
+
+from resolvers.filters import Between, During, GivenFilter
+from resolvers.orders import GivenOrder
+from resolvers.payments import GivenPayment
+from resolvers.refunds import GivenRefund
+from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReason, SetupFutureUsage
+from schema.money import MoneyInput
+from schema.scalars import CurrencyCode, Metadata, MinorUnits
+
+METADATA = "Kept with it and given back; never a secret, never card data."
+
+
+@strawberry.input(description="An order as a service states it.")
+class RegisterOrderInput:
+    """For registerOrder."""
+
+    external_id: str = strawberry.field(description="The shop's own id of the order; registering it again changes it.")
+    total: MoneyInput = strawberry.field(description="What the order costs.")
+    customer_external_id: str | None = strawberry.field(
+        default=None, description="The shop's own id of the person who pays: the subject of their token."
+    )
+    customer_email: str | None = strawberry.field(default=None, description="Where to write to that person.")
+    description: str | None = strawberry.field(default=None, description="What it is about, up to 1,000 characters.")
+    metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+
+    def given(self) -> GivenOrder:
+        return GivenOrder(
+            external_id=self.external_id,
+            total=self.total.given(),
+            customer_external_id=self.customer_external_id,
+            customer_email=self.customer_email,
+            description=self.description,
+            metadata=self.metadata,
+        )
+
+
+@strawberry.input(description="How an order is to be paid.")
+class CreatePaymentInput:
+    """For createPayment."""
+
+    order_id: strawberry.ID = strawberry.field(description="The order.")
+    expected_amount: MoneyInput = strawberry.field(
+        description="An ASSERTION, never an instruction: the server charges what the order owes, and a differing value "
+        "is AMOUNT_MISMATCH."
+    )
+    capture_method: CaptureMethod = strawberry.field(
+        default=CaptureMethod.AUTOMATIC, description="Whether the money is taken at once or held first."
+    )
+    payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Stripe token only (pm_…). Raw card data cannot be expressed in this schema."
+    )
+    confirm: bool = strawberry.field(
+        default=False, description="Ask for the money now. Without it the payer's browser confirms with clientSecret."
+    )
+    setup_future_usage: SetupFutureUsage | None = strawberry.field(
+        default=None, description="Whether the payment method may be kept for later."
+    )
+    return_url: str | None = strawberry.field(
+        default=None, description="Where the payer comes back to after a redirect; https, or http on this machine."
+    )
+    metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+
+    def given(self) -> GivenPayment:
+        return GivenPayment(
+            order_id=self.order_id,
+            expected=self.expected_amount.given(),
+            capture_method=self.capture_method,
+            payment_method_id=self.payment_method_id,
+            confirm=self.confirm,
+            setup_future_usage=self.setup_future_usage,
+            return_url=self.return_url,
+            metadata=self.metadata,
+        )
+
+
+@strawberry.input(description="How much of a held payment is to be taken.")
+class CapturePaymentInput:
+    """For capturePayment."""
+
+    payment_id: strawberry.ID = strawberry.field(description="The payment.")
+    amount: MoneyInput | None = strawberry.field(default=None, description="Defaults to all that is capturable.")
+    final_capture: bool = strawberry.field(
+        default=True, description="What is not taken is released; false, for taking in several parts, is refused."
+    )
+
+
+@strawberry.input(description="Which payment is given up, and why.")
+class CancelPaymentInput:
+    """For cancelPayment."""
+
+    payment_id: strawberry.ID = strawberry.field(description="The payment.")
+    reason: CancelReason | None = strawberry.field(default=None, description="Why; Stripe keeps it too.")
+
+
+@strawberry.input(description="What is to be given back.")
+class RefundPaymentInput:
+    """For refundPayment."""
+
+    payment_id: strawberry.ID = strawberry.field(description="The payment.")
+    amount: MoneyInput | None = strawberry.field(default=None, description="Omit it for everything still refundable.")
+    reason: RefundReason = strawberry.field(description="Why.")
+    note: str | None = strawberry.field(
+        default=None, description="For colleagues, up to 1,000 characters; buyers do not read it."
+    )
+    metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+
+    def given(self) -> GivenRefund:
+        return GivenRefund(
+            payment_id=self.payment_id,
+            amount=self.amount.given() if self.amount is not None else None,
+            reason=self.reason,
+            note=self.note,
+            metadata=self.metadata,
+        )
+
+
+@strawberry.input(description="A range of minor units, both ends in it.")
+class IntRange:
+    """For PaymentFilter."""
+
+    gte: MinorUnits | None = strawberry.field(default=None, description="At least this.")
+    lte: MinorUnits | None = strawberry.field(default=None, description="At most this.")
+
+
+@strawberry.input(description="A stretch of time, its end not in it.")
+class DateRange:
+    """For PaymentFilter."""
+
+    gte: datetime | None = strawberry.field(default=None, description="From this moment on.")
+    lt: datetime | None = strawberry.field(default=None, description="Before this moment.")
+
+    def given(self) -> During:
+        return During(gte=self.gte, lt=self.lt)
+
+
+@strawberry.input(description="Which payments are wanted. Everything given must hold; at most 4 levels and 30 filters.")
+class PaymentFilter:
+    """For payments."""
+
+    status: list[PaymentStatus] | None = strawberry.field(default=None, description="In one of these states.")
+    order_id: strawberry.ID | None = strawberry.field(default=None, description="Of this order.")
+    customer_id: strawberry.ID | None = strawberry.field(default=None, description="Of this customer.")
+    currency: CurrencyCode | None = strawberry.field(default=None, description="In this currency.")
+    amount: IntRange | None = strawberry.field(default=None, description="With an amount in this range.")
+    created_at: DateRange | None = strawberry.field(default=None, description="Accepted in this time.")
+    updated_at: DateRange | None = strawberry.field(default=None, description="Last changed in this time.")
+    decline_code: list[str] | None = strawberry.field(
+        default=None, description="Whose last attempt was declined with one of Stripe's codes."
+    )
+    search: str | None = strawberry.field(
+        default=None,
+        description="A payment's id, Stripe's id of it, or the beginning of the shop's own id of the order.",
+    )
+    metadata: Metadata | None = strawberry.field(default=None, description="With at least these entries.")
+    and_: list["PaymentFilter"] | None = strawberry.field(
+        name="and", default=None, description="All of these hold as well."
+    )
+    or_: list["PaymentFilter"] | None = strawberry.field(
+        name="or", default=None, description="One of these holds as well; an empty list matches nothing."
+    )
+    not_: "PaymentFilter | None" = strawberry.field(name="not", default=None, description="This does not hold.")
+
+    def given(self) -> GivenFilter:
+        return GivenFilter(
+            status=self.status,
+            order_id=self.order_id,
+            customer_id=self.customer_id,
+            currency=self.currency,
+            amount=Between(gte=self.amount.gte, lte=self.amount.lte) if self.amount is not None else None,
+            created_at=self.created_at.given() if self.created_at is not None else None,
+            updated_at=self.updated_at.given() if self.updated_at is not None else None,
+            decline_code=self.decline_code,
+            search=self.search,
+            metadata=self.metadata,
+            all_of=[part.given() for part in self.and_] if self.and_ is not None else None,
+            any_of=[part.given() for part in self.or_] if self.or_ is not None else None,
+            none_of=self.not_.given() if self.not_ is not None else None,
+        )

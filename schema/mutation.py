@@ -1,0 +1,117 @@
+"""What can be done. Each field is a signature, a sentence and a binding."""
+
+from typing import Annotated
+
+import strawberry
+
+from domain.caller import Scope
+from resolvers import orders, payments, refunds, webhook_events
+from schema.directives import Auth
+from schema.fields import Info, field, field_with
+from schema.inputs import (
+    CancelPaymentInput,
+    CapturePaymentInput,
+    CreatePaymentInput,
+    RefundPaymentInput,
+    RegisterOrderInput,
+)
+from schema.payloads import OpsPayload, OrderPayload, PaymentPayload, RefundPayload
+from schema.scalars import IdempotencyKey
+
+Key = Annotated[
+    IdempotencyKey,
+    strawberry.argument(description="A new one for each act, the same one for each repetition of it."),
+]
+Register = Annotated[RegisterOrderInput, strawberry.argument(description="The order.")]
+Create = Annotated[CreatePaymentInput, strawberry.argument(description="How to pay.")]
+Capture = Annotated[CapturePaymentInput, strawberry.argument(description="What to take.")]
+Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to give up.")]
+Give = Annotated[RefundPaymentInput, strawberry.argument(description="What to give back.")]
+PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The payment.")]
+
+
+@strawberry.type(description="Everything that can be done. What moves money takes a key, and happens once.")
+class Mutation:
+    """Acts."""
+
+    @field_with(Auth(scopes=[Scope.ORDERS_WRITE.value]))
+    async def register_order(self, info: Info, input: Register, idempotency_key: Key) -> OrderPayload | None:
+        """Server to server: states what an order owes before anyone can pay it. Registering the same external id again
+        changes the order while nothing has been paid.
+        """
+        result = await orders.register_order(info.context, input=input.given(), key=idempotency_key)
+        return OrderPayload.of(result)
+
+    @field
+    async def create_payment(self, info: Info, input: Create, idempotency_key: Key) -> PaymentPayload | None:
+        """Pays what an order owes, or prepares a payment for the payer's browser to confirm. For the order's buyer
+        (payments:pay) and for services (payments:write).
+        """
+        result = await payments.create_payment(info.context, input=input.given(), key=idempotency_key)
+        return PaymentPayload.of(result, with_view_token=True)
+
+    @field
+    async def confirm_payment(
+        self,
+        info: Info,
+        payment_id: PaymentId,
+        payment_method_id: Annotated[
+            strawberry.ID, strawberry.argument(description="Stripe token of the method to try (pm_…).")
+        ],
+        idempotency_key: Key,
+        return_url: Annotated[
+            str | None, strawberry.argument(description="Where the payer comes back to after a redirect.")
+        ] = None,
+    ) -> PaymentPayload | None:
+        """Tries an open payment with a payment method, e.g. after a decline; browsers normally confirm with
+        clientSecret. For the payer and for services.
+        """
+        result = await payments.confirm_payment(
+            info.context,
+            payment_id=payment_id,
+            payment_method_id=payment_method_id,
+            return_url=return_url,
+            key=idempotency_key,
+        )
+        return PaymentPayload.of(result)
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]))
+    async def capture_payment(self, info: Info, input: Capture, idempotency_key: Key) -> PaymentPayload | None:
+        """Takes money that is held, all of it or a part; the rest is released."""
+        result = await payments.capture_payment(
+            info.context,
+            payment_id=input.payment_id,
+            amount=input.amount.given() if input.amount is not None else None,
+            final_capture=input.final_capture,
+            key=idempotency_key,
+        )
+        return PaymentPayload.of(result)
+
+    @field
+    async def cancel_payment(self, info: Info, input: Cancel, idempotency_key: Key) -> PaymentPayload | None:
+        """Gives an open payment up and releases what it holds. For the payer and for services."""
+        result = await payments.cancel_payment(
+            info.context, payment_id=input.payment_id, reason=input.reason, key=idempotency_key
+        )
+        return PaymentPayload.of(result)
+
+    @field_with(Auth(scopes=[Scope.REFUNDS_WRITE.value]))
+    async def refund_payment(self, info: Info, input: Give, idempotency_key: Key) -> RefundPayload | None:
+        """Gives money back, never more than was taken and is left."""
+        return RefundPayload.of(await refunds.refund_payment(info.context, input=input.given(), key=idempotency_key))
+
+    @field
+    async def sync_payment(self, info: Info, payment_id: PaymentId) -> PaymentPayload | None:
+        """Pulls the truth from Stripe now. Never moves money. For the payer, payments:read and payments:write."""
+        return PaymentPayload.of(await payments.sync_payment(info.context, payment_id=payment_id))
+
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    async def replay_webhook_events(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 events.")],
+        dry_run: Annotated[bool, strawberry.argument(description="Only say how many there are.")] = True,
+    ) -> OpsPayload | None:
+        """Makes events of the inbox due again. Applying an event twice changes nothing."""
+        result = await webhook_events.replay_webhook_events(info.context, ids=ids, dry_run=dry_run)
+        return OpsPayload(affected=result.affected, error=result.error)

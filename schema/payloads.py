@@ -1,0 +1,120 @@
+"""What mutations answer: the thing as it is now, or why not."""
+
+from uuid import UUID
+
+import strawberry
+
+from domain.errors import DomainError
+from resolvers.answers import Result
+from schema.errors import UserError, user_error
+from schema.fields import Info, field
+from schema.operations import Operation
+from schema.orders import Order
+from schema.payments import Payment
+from schema.refunds import Refund
+
+
+@strawberry.interface(description="What every mutation with an idempotency key answers.")
+class MutationPayload:
+    """Wraps a result."""
+
+    result: strawberry.Private[Result]
+
+    @field
+    def errors(self, info: Info) -> list[UserError]:
+        """Why it was refused or failed; empty when it was done."""
+        return _errors(self.result.error, info)
+
+    @field
+    def operation(self) -> Operation | None:
+        """What is known of the key; null when the call was refused before it was used."""
+        row = self.result.operation
+        return Operation.of(row) if row is not None else None
+
+    @field
+    def replayed(self) -> bool:
+        """True when an earlier call with this key produced this answer."""
+        return self.result.replayed
+
+
+@strawberry.type(description="The answer to a mutation of a payment.")
+class PaymentPayload(MutationPayload):
+    """`shows_order` is the order that a view token is made for."""
+
+    shows_order: strawberry.Private[UUID | None] = None
+
+    @classmethod
+    def of(cls, result: Result, *, with_view_token: bool = False) -> "PaymentPayload":
+        order_id = result.payment.order_id if with_view_token and result.payment is not None else None
+        return cls(result=result, shows_order=order_id)
+
+    @field
+    def payment(self) -> Payment | None:
+        """The payment as it is now; for ACTIVE_PAYMENT_EXISTS the one that is in the way."""
+        return _payment(self.result)
+
+    @field
+    def view_token(self, info: Info) -> str | None:
+        """A short-lived bearer token that shows this one order and nothing else; from createPayment only."""
+        return info.context.sign_view_token(self.shows_order) if self.shows_order is not None else None
+
+
+@strawberry.type(description="The answer to a mutation of an order.")
+class OrderPayload(MutationPayload):
+    """Only the order."""
+
+    @classmethod
+    def of(cls, result: Result) -> "OrderPayload":
+        return cls(result=result)
+
+    @field
+    def order(self) -> Order | None:
+        """The order as it is now."""
+        return Order.of(self.result.order) if self.result.order is not None else None
+
+
+@strawberry.type(description="The answer to a mutation of a refund.")
+class RefundPayload(MutationPayload):
+    """The refund and what it was taken from."""
+
+    @classmethod
+    def of(cls, result: Result) -> "RefundPayload":
+        return cls(result=result)
+
+    @field
+    def refund(self) -> Refund | None:
+        """The refund as it is now."""
+        return Refund.of(self.result.refund) if self.result.refund is not None else None
+
+    @field
+    def payment(self) -> Payment | None:
+        """The payment as it is now."""
+        return _payment(self.result)
+
+
+@strawberry.type(description="The answer to a mutation that moves no money and takes no key.")
+class OpsPayload:
+    """How many rows it touched."""
+
+    affected: int = strawberry.field(description="How many things it touched, or would have.")
+    error: strawberry.Private[DomainError | None] = None
+
+    @field
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return self.error is None
+
+    @field
+    def errors(self, info: Info) -> list[UserError]:
+        """Why it was refused; empty when it was done."""
+        return _errors(self.error, info)
+
+
+def _payment(result: Result) -> Payment | None:
+    if result.payment is None:
+        return None
+    return Payment.of(result.payment, reveals=True, known_secret=result.client_secret)
+
+
+def _errors(error: DomainError | None, info: Info) -> list[UserError]:
+    return [user_error(error, request_id=info.context.request_id)] if error is not None else []

@@ -1,0 +1,68 @@
+"""What a receipt shows of a payment method: never a number."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import strawberry
+
+
+@strawberry.interface(description="The payment method as it was when it was used.")
+class PaymentMethodSnapshot:
+    """What all methods have."""
+
+    type: str = strawberry.field(description="Stripe's word for the method: card, ideal, sepa_debit, …")
+
+
+@strawberry.type(description="A card, as a receipt shows it.")
+class CardSnapshot(PaymentMethodSnapshot):
+    """No number and no fingerprint."""
+
+    brand: str = strawberry.field(description="The card's brand, such as visa.")
+    last4: str = strawberry.field(description="The last four digits.")
+    exp_month: int = strawberry.field(description="The month in which it expires, 1 to 12.")
+    exp_year: int = strawberry.field(description="The year in which it expires, four digits.")
+    funding: str | None = strawberry.field(description="credit, debit, prepaid or unknown.")
+    country: str | None = strawberry.field(description="Where the card was issued, ISO 3166-1 alpha-2.")
+    wallet: str | None = strawberry.field(description="The wallet it came from, such as apple_pay.")
+
+
+@strawberry.type(description="A payment method that is no card.")
+class OtherMethodSnapshot(PaymentMethodSnapshot):
+    """Only its name."""
+
+    label: str | None = strawberry.field(description="A name for people.")
+
+
+@strawberry.type(description="What the payer has to do next.")
+class NextAction:
+    """A page to visit, or a voucher to pay."""
+
+    type: str = strawberry.field(description="Stripe's word for the action, such as redirect_to_url.")
+    redirect_url: str | None = strawberry.field(description="The page to send the payer to.")
+    expires_at: datetime | None = strawberry.field(description="When it is too late.")
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "NextAction":
+        expires = stored.get("expires_at")
+        return cls(
+            type=stored["type"],
+            redirect_url=stored.get("redirect_url"),
+            expires_at=datetime.fromisoformat(expires) if expires else None,
+        )
+
+
+def snapshot(stored: Mapping[str, Any]) -> PaymentMethodSnapshot:
+    """The stored snapshot as its type."""
+    if stored["type"] != "card":
+        return OtherMethodSnapshot(type=stored["type"], label=stored.get("label"))
+    return CardSnapshot(
+        type="card",
+        brand=stored["brand"],
+        last4=stored["last4"],
+        exp_month=stored["exp_month"],
+        exp_year=stored["exp_year"],
+        funding=stored.get("funding"),
+        country=stored.get("country"),
+        wallet=stored.get("wallet"),
+    )

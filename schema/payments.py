@@ -1,0 +1,248 @@
+"""Payments, and pages of them."""
+
+from datetime import datetime
+
+import strawberry
+
+import models
+from domain.caller import Scope
+from domain.errors import DomainError
+from domain.ids import Kind
+from resolvers.access import may_pay, visible_customer
+from resolvers.children import EVENTS_BELOW, timeline
+from resolvers.paging import Page, Paging
+from resolvers.payments import client_secret
+from schema.directives import Auth
+from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
+from schema.errors import UserError, user_error
+from schema.events import PaymentEventConnection
+from schema.fields import After, First, Info, field, field_with
+from schema.money import Money
+from schema.node import Node, PageInfo
+from schema.orders import Customer, Order
+from schema.payment_methods import NextAction, PaymentMethodSnapshot, snapshot
+from schema.refunds import Refund
+from schema.scalars import Metadata
+
+DASHBOARD = "https://dashboard.stripe.com"
+
+
+@strawberry.type(description="One attempt of an order to be paid: money asked for, held, taken, given back.")
+class Payment(Node):
+    """Wraps a payment's row. `reveals` is true where one payment was asked for, and not a list."""
+
+    kind_of_id = Kind.PAYMENT
+    row: strawberry.Private[models.Payment]
+    reveals: strawberry.Private[bool] = False
+    known_secret: strawberry.Private[str | None] = None
+
+    @classmethod
+    def of(cls, row: models.Payment, *, reveals: bool = False, known_secret: str | None = None) -> "Payment":
+        return cls(row=row, reveals=reveals, known_secret=known_secret)
+
+    def __repr__(self) -> str:
+        return f"Payment({self.row.id})"  # never the secret
+
+    def _money(self, minor: int) -> Money:
+        return Money.of(self.row.money(minor))
+
+    @field
+    async def order(self, info: Info) -> Order:
+        """The order that is paid."""
+        row = await info.context.loaders.order.load(self.row.order_id)
+        assert row is not None, "a payment without its order"
+        return Order.of(row)
+
+    @field
+    async def customer(self, info: Info) -> Customer | None:
+        """Who pays; null where the order names nobody, or for a view token."""
+        row = await visible_customer(info.context, self.row.customer_id)
+        return Customer.of(row) if row is not None else None
+
+    @field
+    def status(self) -> PaymentStatus:
+        """Stripe's lifecycle, and our two honest extras: INITIATED and UNKNOWN."""
+        return self.row.status
+
+    @field
+    def capture_method(self) -> CaptureMethod:
+        """Whether the money is taken at once or held first."""
+        return self.row.capture_method
+
+    @field
+    def amount(self) -> Money:
+        """What was asked for."""
+        return Money.of(self.row.amount)
+
+    @field
+    def amount_capturable(self) -> Money:
+        """What is held and may be taken."""
+        return self._money(self.row.capturable_minor)
+
+    @field
+    def amount_captured(self) -> Money:
+        """What was taken."""
+        return self._money(self.row.captured_minor)
+
+    @field
+    def amount_refunded(self) -> Money:
+        """What was given back."""
+        return self._money(self.row.refunded_minor)
+
+    @field
+    def amount_refund_pending(self) -> Money:
+        """What is reserved by refunds that are not decided yet."""
+        return self._money(self.row.refund_pending_minor)
+
+    @field
+    def amount_refundable(self) -> Money:
+        """What may still be given back: taken, less given back, less reserved."""
+        return Money.of(self.row.refundable)
+
+    @field
+    def amount_disputed(self) -> Money:
+        """What the payer contests."""
+        return self._money(self.row.disputed_minor)
+
+    @field
+    def allowed_actions(self) -> list[PaymentAction]:
+        """What may be asked of the payment now, by somebody with the scope for it."""
+        return list(self.row.actions)
+
+    @field
+    async def next_action(self, info: Info) -> NextAction | None:
+        """3DS, redirect or voucher. Only for the payer and for services that take payments."""
+        stored = self.row.next_action
+        if stored is None or not await may_pay(info.context, self.row.customer_id):
+            return None
+        return NextAction.of(stored)
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]))
+    async def client_secret(self, info: Info) -> str | None:
+        """For Stripe.js, while there is something to confirm. Only for the payer and for services that take payments;
+        null in lists; never stored or logged.
+        """
+        if not self.reveals:
+            return None
+        return await client_secret(info.context, self.row, known=self.known_secret)
+
+    @field
+    def last_error(self, info: Info) -> UserError | None:
+        """Why the last attempt failed; null once one succeeds."""
+        stored = self.row.last_error
+        if stored is None:
+            return None
+        return user_error(DomainError.from_record(stored), request_id=info.context.request_id)
+
+    @field
+    def payment_method(self) -> PaymentMethodSnapshot | None:
+        """The method as it was when it was used; null before there is one."""
+        return snapshot(self.row.method) if self.row.method is not None else None
+
+    @field
+    async def refunds(self, info: Info) -> list[Refund]:
+        """The payment's refunds, oldest first."""
+        return [Refund.of(row) for row in await info.context.loaders.refunds_of_payment.load(self.row.id)]
+
+    @field
+    async def timeline(
+        self, info: Info, first: First = EVENTS_BELOW, after: After = None
+    ) -> PaymentEventConnection:
+        """What happened to the payment, oldest first."""
+        paging = Paging(first=first, after=after, default=EVENTS_BELOW)
+        return PaymentEventConnection.of(await timeline(info.context, self.row.id, paging))
+
+    @field
+    async def supersedes(self, info: Info) -> "Payment | None":
+        """The order's payment before this one."""
+        if self.row.supersedes_id is None:
+            return None
+        row = await info.context.loaders.payment.load(self.row.supersedes_id)
+        return Payment.of(row) if row is not None else None
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))
+    def stripe_payment_intent_id(self, info: Info) -> str | None:
+        """Stripe's id of the payment, for the staff; null until Stripe has answered."""
+        return self.row.stripe_payment_intent_id if _reads(info) else None
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))
+    def stripe_dashboard_url(self, info: Info) -> str | None:
+        """The payment's page in Stripe's Dashboard, for the staff."""
+        intent = self.row.stripe_payment_intent_id
+        if intent is None or not _reads(info):
+            return None
+        return f"{DASHBOARD}/{'' if self.row.livemode else 'test/'}payments/{intent}"
+
+    @field
+    def livemode(self) -> bool:
+        """Whether this is real money."""
+        return self.row.livemode
+
+    @field
+    def metadata(self) -> Metadata:
+        """What the client that made the payment wanted kept with it."""
+        return Metadata(dict(self.row.metadata))
+
+    @field
+    def version(self) -> int:
+        """Grows with every persisted change."""
+        return self.row.version
+
+    @field
+    def last_synced_at(self) -> datetime | None:
+        """When the payment was last compared with Stripe."""
+        return self.row.last_synced_at
+
+    @field
+    def created_at(self) -> datetime:
+        """When the payment was accepted."""
+        return self.row.created_at
+
+    @field
+    def updated_at(self) -> datetime:
+        """When the payment last changed."""
+        return self.row.updated_at
+
+
+def _reads(info: Info) -> bool:
+    caller = info.context.caller
+    return caller is not None and caller.can(Scope.PAYMENTS_READ)
+
+
+@strawberry.type(description="A payment and its place in the list.")
+class PaymentEdge:
+    """One row of a page."""
+
+    cursor: str = strawberry.field(description="The place of the payment in this list.")
+    node: Payment = strawberry.field(description="The payment.")
+
+
+@strawberry.type(description="A page of payments.")
+class PaymentConnection:
+    """Wraps a page."""
+
+    page: strawberry.Private[Page[models.Payment]]
+
+    @classmethod
+    def of(cls, page: Page[models.Payment]) -> "PaymentConnection":
+        return cls(page=page)
+
+    @field
+    def edges(self) -> list[PaymentEdge]:
+        """The payments with their cursors."""
+        return [PaymentEdge(cursor=self.page.cursor(row), node=Payment.of(row)) for row in self.page.rows]
+
+    @field
+    def nodes(self) -> list[Payment]:
+        """The payments alone."""
+        return [Payment.of(row) for row in self.page.rows]
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Whether there is more."""
+        return PageInfo.of(self.page)
+
+    @field
+    async def total_count(self) -> int | None:
+        """How many there are on all pages; null when there are more than 10,000."""
+        return await self.page.count()

@@ -1,0 +1,179 @@
+"""What can be asked. Each field is a signature, a sentence and a binding."""
+
+from typing import Annotated
+
+import strawberry
+
+import models
+from domain.caller import Scope
+from resolvers import nodes, operations, orders, payment_reads, refunds, webhook_events
+from resolvers.nodes import Row
+from resolvers.paging import Paging
+from schema.actors import Actor
+from schema.directives import Auth, Cost
+from schema.enums import OperationKind, PaymentSort, RefundStatus, WebhookState
+from schema.events import PaymentEvent
+from schema.fields import After, Before, First, Info, Last, field, field_with
+from schema.inputs import PaymentFilter
+from schema.node import Node
+from schema.operations import Operation
+from schema.orders import Customer, Order
+from schema.payments import Payment, PaymentConnection
+from schema.refunds import Refund, RefundConnection
+from schema.scalars import IdempotencyKey
+from schema.webhook_events import WebhookEvent, WebhookEventConnection
+
+PAGE = 25
+
+Id = Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
+NoId = Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")]
+
+
+@strawberry.type(description="Everything that can be asked. Asking moves no money.")
+class Query:
+    """Reads."""
+
+    @field
+    async def node(self, info: Info, id: Id) -> Node | None:
+        """Anything by its id; null for what does not exist or is not yours."""
+        return _wrapped(await nodes.node(info.context, id=id), reveals=True)
+
+    @field
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 ids.")],
+    ) -> list[Node | None]:
+        """Several at once, in the order of their ids, with null for what does not exist or is not yours."""
+        return [_wrapped(row) for row in await nodes.nodes(info.context, ids=ids)]
+
+    @field
+    async def viewer(self, info: Info) -> Actor:
+        """Who you are here."""
+        return Actor.of(await nodes.viewer(info.context))
+
+    @field
+    async def order(
+        self,
+        info: Info,
+        id: NoId = None,
+        external_id: Annotated[
+            str | None, strawberry.argument(description="The shop's own id of the order, instead of ours.")
+        ] = None,
+    ) -> Order | None:
+        """One order, by our id or by the shop's."""
+        row = await orders.order(info.context, id=id, external_id=external_id)
+        return Order.of(row) if row is not None else None
+
+    @field
+    async def payment(
+        self,
+        info: Info,
+        id: Id,
+        max_staleness_ms: Annotated[
+            int | None,
+            strawberry.argument(
+                description="Ask Stripe first if the payment is not final and was last compared longer ago than this."
+            ),
+        ] = None,
+    ) -> Payment | None:
+        """One payment."""
+        row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms)
+        return Payment.of(row, reveals=True) if row is not None else None
+
+    @field_with(Cost(weight=1, multiplier="first"))
+    async def payments(
+        self,
+        info: Info,
+        filter: Annotated[
+            PaymentFilter | None, strawberry.argument(description="Which ones; all of yours without it.")
+        ] = None,
+        sort: Annotated[
+            PaymentSort, strawberry.argument(description="In which order.")
+        ] = PaymentSort.CREATED_AT_DESC,
+        first: First = PAGE,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> PaymentConnection:
+        """Payments: all of them for the staff, their own for buyers."""
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
+        given = filter.given() if filter is not None else None
+        return PaymentConnection.of(
+            await payment_reads.payment_page(info.context, filter=given, sort=sort, paging=paging)
+        )
+
+    @field
+    async def refund(self, info: Info, id: Id) -> Refund | None:
+        """One refund."""
+        row = await refunds.refund(info.context, id=id)
+        return Refund.of(row) if row is not None else None
+
+    @field
+    async def refunds(
+        self,
+        info: Info,
+        status: Annotated[
+            list[RefundStatus] | None, strawberry.argument(description="In one of these states.")
+        ] = None,
+        first: First = PAGE,
+        after: After = None,
+    ) -> RefundConnection:
+        """Refunds, newest first: all of them for the staff, their own for buyers."""
+        paging = Paging(first=first, after=after, default=PAGE)
+        return RefundConnection.of(await refunds.refund_page(info.context, status=status, paging=paging))
+
+    @field
+    async def customer(self, info: Info, id: Id) -> Customer | None:
+        """One customer: any for the staff, themselves for buyers."""
+        row = await orders.customer(info.context, id=id)
+        return Customer.of(row) if row is not None else None
+
+    @field
+    async def operation(
+        self,
+        info: Info,
+        key: Annotated[IdempotencyKey, strawberry.argument(description="The key that you used.")],
+        kind: Annotated[OperationKind, strawberry.argument(description="The mutation that you used it for.")],
+    ) -> Operation | None:
+        """What happened to my key? Never executes anything; null for a key that you did not use."""
+        row = await operations.operation(info.context, key=key, kind=kind)
+        return Operation.of(row) if row is not None else None
+
+    @field_with(Auth(scopes=[Scope.OPS_READ.value]))
+    async def webhook_events(
+        self,
+        info: Info,
+        state: Annotated[
+            list[WebhookState] | None, strawberry.argument(description="In one of these states.")
+        ] = None,
+        type: Annotated[
+            list[str] | None, strawberry.argument(description="Of one of these types of Stripe's.")
+        ] = None,
+        first: First = PAGE,
+        after: After = None,
+    ) -> WebhookEventConnection:
+        """The inbox of Stripe's events, last received first."""
+        paging = Paging(first=first, after=after, default=PAGE)
+        return WebhookEventConnection.of(
+            await webhook_events.webhook_event_page(info.context, state=state, type=type, paging=paging)
+        )
+
+
+def _wrapped(row: Row | None, *, reveals: bool = False) -> Node | None:
+    """The row as its type."""
+    if row is None:
+        return None
+    if isinstance(row, models.Payment):
+        return Payment.of(row, reveals=reveals)
+    if isinstance(row, models.Order):
+        return Order.of(row)
+    if isinstance(row, models.Refund):
+        return Refund.of(row)
+    if isinstance(row, models.Customer):
+        return Customer.of(row)
+    if isinstance(row, models.Operation):
+        return Operation.of(row)
+    if isinstance(row, models.PaymentEvent):
+        return PaymentEvent.of(row)
+    return WebhookEvent.of(row)

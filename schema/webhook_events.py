@@ -1,0 +1,104 @@
+"""The inbox of Stripe's events, for operators."""
+
+from datetime import datetime
+
+import strawberry
+
+import models
+from domain.ids import Kind
+from resolvers.paging import Page
+from schema.directives import PII
+from schema.enums import WebhookState
+from schema.fields import field, field_with
+from schema.node import Node, PageInfo
+from schema.scalars import Json
+
+LONGEST_LAG_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
+
+
+@strawberry.type(description="An event that Stripe sent, and how far we are with it.")
+class WebhookEvent(Node):
+    """Wraps an inbox row."""
+
+    kind_of_id = Kind.WEBHOOK
+    row: strawberry.Private[models.WebhookEvent]
+
+    @classmethod
+    def of(cls, row: models.WebhookEvent) -> "WebhookEvent":
+        return cls(row=row)
+
+    @field
+    def stripe_event_id(self) -> str:
+        """Stripe's id of the event."""
+        return self.row.stripe_event_id
+
+    @field
+    def type(self) -> str:
+        """Stripe's type of the event, such as payment_intent.succeeded."""
+        return self.row.type
+
+    @field
+    def state(self) -> WebhookState:
+        """How far we are with it."""
+        return self.row.state
+
+    @field
+    def attempts(self) -> int:
+        """How often it was tried."""
+        return self.row.attempt
+
+    @field
+    def last_error(self) -> str | None:
+        """Why it was not applied, in our words."""
+        return self.row.last_error
+
+    @field
+    def received_at(self) -> datetime:
+        """When it was stored."""
+        return self.row.received_at
+
+    @field
+    def processed_at(self) -> datetime | None:
+        """When it was applied or ignored; null until then."""
+        return self.row.processed_at
+
+    @field
+    def delivery_lag_ms(self) -> int:
+        """How long Stripe took to bring it, in milliseconds; Stripe's clock has whole seconds. At most 24 days."""
+        lag = self.row.received_at - self.row.stripe_created_at
+        return min(max(int(lag.total_seconds() * 1000), 0), LONGEST_LAG_MS)
+
+    @field_with(PII)
+    def payload(self) -> Json | None:
+        """The event as Stripe sent it, without its secrets."""
+        return Json(self.row.payload)
+
+
+@strawberry.type(description="An event and its place in the list.")
+class WebhookEventEdge:
+    """One row of a page."""
+
+    cursor: str = strawberry.field(description="The place of the event in this list.")
+    node: WebhookEvent = strawberry.field(description="The event.")
+
+
+@strawberry.type(description="A page of the inbox.")
+class WebhookEventConnection:
+    """Wraps a page."""
+
+    page: strawberry.Private[Page[models.WebhookEvent]]
+
+    @classmethod
+    def of(cls, page: Page[models.WebhookEvent]) -> "WebhookEventConnection":
+        return cls(page=page)
+
+    @field
+    def edges(self) -> list[WebhookEventEdge]:
+        """The events with their cursors."""
+        page = self.page
+        return [WebhookEventEdge(cursor=page.cursor(row), node=WebhookEvent.of(row)) for row in page.rows]
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Whether there is more."""
+        return PageInfo.of(self.page)

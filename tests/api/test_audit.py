@@ -1,0 +1,81 @@
+"""Nothing about money is forgotten: the trail of every act."""
+
+from domain.ids import decode
+from models import Order, PaymentEvent
+from services.audit import chain_hash, first_broken_link
+from tests.shop import Shop, key
+
+
+async def test_every_change_says_who_why_from_what_to_what(shop: Shop) -> None:
+    payment = await shop.paid()
+    await shop.refund(payment["id"], 1_000)
+    await shop.deliver()
+
+    events = await PaymentEvent.all().order_by("sequence")
+    by_type = {event.type: event for event in events}
+    paid = by_type["payment.succeeded"]
+    refunded = by_type["refund.succeeded"]
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    assert by_type["order.registered"].actor == {"kind": "SERVICE", "id": "clerk", "label": None}
+    assert paid.actor == {"kind": "CUSTOMER", "id": "buyer", "label": None}
+    assert paid.operation_id is not None
+    assert paid.stripe_request_id is not None
+    assert paid.before["captured_minor"] == 0
+    assert paid.after["captured_minor"] == 10_000
+    assert (paid.from_status, paid.to_status) == ("REQUIRES_CONFIRMATION", "SUCCEEDED")
+    assert refunded.amount_minor == 1_000
+    assert refunded.actor["id"] == "clerk"
+
+
+async def test_what_a_webhook_changed_names_its_event(shop: Shop) -> None:
+    payment = await shop.paid(method="pm_card_createDispute")
+    await shop.deliver()
+
+    decoded = decode(payment["id"])
+    assert decoded is not None
+    disputed = await PaymentEvent.get(payment_id=decoded[1], type="payment.disputed")
+    assert disputed.actor["kind"] == "STRIPE_WEBHOOK"
+    assert disputed.stripe_event_id in {event["id"] for event in shop.sandbox.snapshot().events}
+
+
+async def test_the_chain_holds_and_a_changed_link_is_found(shop: Shop) -> None:
+    payment = await shop.paid()
+    await shop.refund(payment["id"], 1_000)
+    [order] = await Order.all()
+    events = await PaymentEvent.all().order_by("sequence")
+
+    whole = await first_broken_link(order.id)
+    events[2].amount_minor = 1
+
+    assert whole is None
+    assert chain_hash(events[2]) != events[2].hash
+    await Order.filter(id=order.id).update(last_hash="0" * 64)
+    assert await first_broken_link(order.id) == len(events) + 1
+
+
+async def test_acts_that_change_nothing_write_nothing(shop: Shop) -> None:
+    payment = await shop.paid()
+    await shop.deliver()
+    before = await PaymentEvent.all().count()
+    version = (await shop.payment(payment["id"]))["version"]
+
+    await shop.staff.do("syncPayment", paymentId=payment["id"])
+    await shop.refund(payment["id"], 20_000)
+    await shop.staff.do("cancelPayment", input={"paymentId": payment["id"]}, key=key())
+
+    assert await PaymentEvent.all().count() == before
+    assert (await shop.payment(payment["id"]))["version"] == version
+
+
+async def test_the_timeline_is_the_trail_of_one_payment(shop: Shop) -> None:
+    payment = await shop.paid()
+    query = """query T($id: ID!, $after: String) { payment(id: $id) { timeline(first: 2, after: $after) {
+      edges { cursor node { sequence type hash actor { kind } } } pageInfo { hasNextPage endCursor } } } }"""
+
+    first = (await shop.staff.ask(query, id=payment["id"]))["payment"]["timeline"]
+    rest = (await shop.staff.ask(query, id=payment["id"], after=first["pageInfo"]["endCursor"]))["payment"]["timeline"]
+
+    sequences = [edge["node"]["sequence"] for page in (first, rest) for edge in page["edges"]]
+    assert sequences == [2, 3, 4]
+    assert first["pageInfo"]["hasNextPage"] is True
+    assert rest["pageInfo"]["hasNextPage"] is False
