@@ -13,6 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
+from domain.caller import Scope
 from models import database
 from models.embedded import EmbeddedPostgres
 from server.callers import sign_token
@@ -150,6 +151,11 @@ def run_token(settings: Settings, options: argparse.Namespace) -> int:
     """Print a bearer token."""
     from server.parts import jwt_secret
 
+    try:
+        scopes = [Scope(word) for word in options.scope.split()]
+    except ValueError:
+        print(f"--scope takes these words: {' '.join(Scope)}", file=sys.stderr)
+        return 2
     secret = jwt_secret(settings)
     if secret is None:
         print("AUTH_JWKS_URL is set: tokens are signed by your identity provider.", file=sys.stderr)
@@ -158,7 +164,7 @@ def run_token(settings: Settings, options: argparse.Namespace) -> int:
         sign_token(
             secret,
             options.subject,
-            options.scope.split(),
+            scopes,
             timedelta(seconds=options.ttl),
             issuer=settings.auth_issuer,
             audience=settings.auth_audience,

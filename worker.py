@@ -65,7 +65,7 @@ class Worker:
         except (DatabaseUnavailable, asyncio.CancelledError):
             raise
         except Exception as error:  # a bug in one event must not stop the others: it is kept, retried and then DEAD
-            log.exception("webhook.failed", event=event.stripe_event_id)
+            log.exception("webhook.failed", stripe_event=event.stripe_event_id)
             await inbox.retry(event, type(error).__name__)
         return True
 

@@ -116,6 +116,7 @@ class Payment(Model):
             "refund_pending_minor": self.refund_pending_minor,
             "disputed_minor": self.disputed_minor,
             "stripe_payment_intent_id": self.stripe_payment_intent_id,
+            "stripe_charge_id": self.stripe_charge_id,
         }
 
     def as_facts(self) -> PaymentFacts:

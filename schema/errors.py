@@ -42,7 +42,7 @@ class OperationInProgressError(UserError):
     """Says when to come back."""
 
     operation_id: strawberry.ID = strawberry.field(description="The operation that is still running.")
-    retry_after_ms: int = strawberry.field(description="When to ask again, in milliseconds.")
+    retry_after_ms: int | None = strawberry.field(description="When to ask again, in milliseconds.")
 
 
 @strawberry.type(description="The client expects another amount than the order owes.")

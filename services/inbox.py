@@ -75,7 +75,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint) -> bool:
         return await WebhookEvent.filter(id=row.id).exists()
 
     is_new = await atomic(body)
-    log.info("webhook.received", event=event.id, type=event.type, new=is_new, ignored=reason)
+    log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=reason)
     return is_new
 
 
@@ -107,7 +107,7 @@ async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> We
     )
     if given_up:
         state, due = (WebhookState.IGNORED if parked else WebhookState.DEAD), None
-        log.error("webhook.given_up", event=event.stripe_event_id, state=state.value, reason=reason)
+        log.error("webhook.given_up", stripe_event=event.stripe_event_id, state=state.value, reason=reason)
     await WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING).update(
         state=state, due=due, last_error=reason[:255]
     )

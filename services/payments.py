@@ -186,8 +186,8 @@ def _check_allowed(payment: Payment, action: PaymentAction) -> None:
 async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> None:
     """Write the accepted work on its operation: the exact parameters, before the first call."""
     operation.order_id, operation.payment_id = payment.order_id, payment.id
-    operation.step = step
-    operation.params = {**params, "charge_before": payment.stripe_charge_id}
+    operation.step = step.value
+    operation.params = {**{str(name): sent for name, sent in params.items()}, "charge_before": payment.stripe_charge_id}
     await operation.save()
 
 

@@ -62,8 +62,8 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
         )
         await add_refund(order, payment, refund, Cause(actor=ask.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id
-        operation.step = Step.REFUND
-        operation.params = {Step.REFUND: _params(refund, payment, operation)}
+        operation.step = Step.REFUND.value
+        operation.params = {Step.REFUND.value: _params(refund, payment, operation)}
         await operation.save()
 
     return await run_once(ask, accept, driver)

@@ -105,7 +105,7 @@ def _advance(operation: Operation, payment: Payment) -> None:
     step = Step(operation.step)
     operation.error, operation.last_problem = None, None
     if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
-        operation.step = Step.CONFIRM
+        operation.step = Step.CONFIRM.value
         operation.effect, operation.generation = ProviderEffect.NONE, 1
         operation.first_sent_at = datetime.now(UTC)
         operation.state = OperationState.IN_PROGRESS

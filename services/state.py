@@ -19,7 +19,7 @@ from domain.states import (
     payment_move,
     refund_move,
 )
-from models import Order, Payment, Refund
+from models import Order, Payment, PaymentEvent, Refund
 from provider import ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 
@@ -193,15 +193,23 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
 
 
 async def _keep_late_failure(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
-    """An earlier attempt's failure that arrives after the end: the state stands, the attempt is remembered."""
+    """An earlier attempt's failure that arrives after the end: the state stands, the attempt is remembered once."""
     if seen.last_error is None or cause.stripe_event_id is None:
         return
+    trail = await PaymentEvent.filter(payment_id=payment.id).only("id", "after")
+    if seen.charge_id is not None and any(seen.charge_id in _charges(event) for event in trail):
+        return
     facts = payment.facts()
-    after = {**facts, "attempt": {"status": seen.status.value, "decline_code": seen.last_error.decline_code}}
+    after = {**facts, "attempt": {"stripe_charge_id": seen.charge_id, "decline_code": seen.last_error.decline_code}}
     change = Change(
         type="payment.attempt_failed", before=facts, after=after, amount=payment.amount, payment_id=payment.id
     )
     await record(order, change, cause)
+
+
+def _charges(event: PaymentEvent) -> tuple[str | None, str | None]:
+    """The attempts that an event of the trail tells of."""
+    return event.after.get("stripe_charge_id"), event.after.get("attempt", {}).get("stripe_charge_id")
 
 
 async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:

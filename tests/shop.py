@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+from domain.caller import Scope
 from sandbox import Sandbox
 from starlette.types import ASGIApp
 
@@ -104,11 +105,12 @@ def settings_for(database_url: str, state_dir: Path, **changes: Any) -> Settings
         "sandbox_faults": True,
         **changes,
     }
-    return Settings(_env_file=None, **given)
+    return Settings(_env_file=None, **given)  # type: ignore[call-arg]  # pydantic-settings' own argument
 
 
 def token(subject: str, scope: str) -> str:
-    return sign_token(JWT_SECRET, subject, scope.split(), timedelta(hours=1), issuer=None, audience=None)
+    scopes = [Scope(word) for word in scope.split()]
+    return sign_token(JWT_SECRET, subject, scopes, timedelta(hours=1), issuer=None, audience=None)
 
 
 @dataclass
@@ -218,6 +220,33 @@ class Shop:
         """Send Stripe's webhooks and apply them, until nothing is left to do."""
         while await self.sandbox.deliver_due() + await self.parts.worker.drain():
             pass
+
+    async def prepared(self, amount: int = 10_000) -> Json:
+        """A payment that waits for the buyer's browser."""
+        payload = await self.buyer.do(
+            "createPayment",
+            input={"orderId": await self.order(amount), "expectedAmount": {"amount": amount, "currency": "USD"}},
+            key=key(),
+        )
+        assert payload["errors"] == [], payload
+        payment: Json = payload["payment"]
+        return payment
+
+    async def browser_confirms(self, method: str) -> int:
+        """The buyer's browser confirms the newest payment at Stripe itself; Stripe's HTTP status."""
+        intent = self.sandbox.snapshot().payment_intents[-1]
+        given = {
+            "payment_method": method,
+            "client_secret": intent["client_secret"],
+            "return_url": "https://shop.example/",
+        }
+        async with httpx.AsyncClient(transport=self.sandbox.transport(), base_url="http://stripe") as browser:
+            response = await browser.post(
+                f"/v1/payment_intents/{intent['id']}/confirm",
+                data=given,
+                headers={"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()},
+            )
+        return response.status_code
 
     async def stripe(self, path: str, given: Json) -> Json:
         """Pull a lever of the offline Stripe, as somebody at the Dashboard would."""

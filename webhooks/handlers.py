@@ -74,7 +74,7 @@ async def handle(event: WebhookEvent, *, provider: Provider) -> WebhookState:
         return WebhookState.PROCESSING
     log.info(
         "webhook.applied",
-        event=event.stripe_event_id,
+        stripe_event=event.stripe_event_id,
         type=event.type,
         payment=str(payment.id),
         lag_ms=int((datetime.now(UTC) - event.received_at).total_seconds() * 1000),
@@ -126,5 +126,5 @@ def _earlier(event: WebhookEvent) -> ProviderPayment | None:
     try:
         return payment_from(event.payload["data"]["object"])
     except (KeyError, TypeError, ValueError, AttributeError):
-        log.warning("webhook.snapshot_unreadable", event=event.stripe_event_id)
+        log.warning("webhook.snapshot_unreadable", stripe_event=event.stripe_event_id)
         return None

@@ -213,14 +213,29 @@ async def test_scenario_16_an_event_overtakes_the_api_answer(shop: Shop) -> None
 
 
 async def test_scenario_19_a_late_failure_leaves_success_and_is_remembered(shop: Shop) -> None:
-    declined = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
-    await shop.buyer.do(
-        "confirmPayment",
-        paymentId=declined["payment"]["id"],
-        paymentMethodId="pm_card_visa",
-        returnUrl=None,
-        key="retry-with-visa",
-    )
+    payment = await shop.prepared()
+    await shop.browser_confirms("pm_card_visa_chargeDeclined")
+    await shop.browser_confirms("pm_card_visa")
+    await shop.buyer.do("syncPayment", paymentId=payment["id"])
+    failed = await _event(shop, "payment_intent.payment_failed")
+
+    for event_id in (failed["id"], "evt_the_same_attempt_again"):
+        raw = json.dumps({**failed, "id": event_id}).encode()
+        await shop.webhook(raw, _sign(raw))
+        while await shop.parts.worker.drain():
+            pass
+
+    timeline = await shop.timeline(payment["id"])
+    assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
+    assert timeline[-1] == "payment.attempt_failed"
+    assert timeline.count("payment.attempt_failed") == 1
+
+
+async def test_scenario_22_a_failure_of_the_first_attempt_while_the_second_runs(shop: Shop) -> None:
+    payment = await shop.prepared()
+    await shop.browser_confirms("pm_card_visa_chargeDeclined")
+    await shop.browser_confirms("pm_usBankAccount_success")
+    await shop.buyer.do("syncPayment", paymentId=payment["id"])
     failed = await _event(shop, "payment_intent.payment_failed")
 
     raw = json.dumps(failed).encode()
@@ -228,11 +243,24 @@ async def test_scenario_19_a_late_failure_leaves_success_and_is_remembered(shop:
     while await shop.parts.worker.drain():
         pass
 
-    payment = await shop.payment(declined["payment"]["id"])
-    timeline = await shop.timeline(payment["id"])
-    assert payment["status"] == "SUCCEEDED"
-    assert timeline[-1] == "payment.attempt_failed"
-    assert timeline.count("payment.attempt_failed") == 1
+    assert (await shop.payment(payment["id"]))["status"] == "PROCESSING"
+
+
+async def test_scenario_51_a_bank_debit_is_processing_for_days_and_then_paid_or_failed(shop: Shop) -> None:
+    ends = {}
+    for method in ("pm_usBankAccount_success", "pm_usBankAccount_insufficientFunds"):
+        payment = await shop.prepared()
+        await shop.browser_confirms(method)
+        await shop.deliver()
+        between = (await shop.payment(payment["id"]))["status"]
+        shop.sandbox.advance(5 * 24 * 3600)
+        await shop.deliver()
+        ends[method] = (between, (await shop.payment(payment["id"]))["status"])
+
+    assert ends == {
+        "pm_usBankAccount_success": ("PROCESSING", "SUCCEEDED"),
+        "pm_usBankAccount_insufficientFunds": ("PROCESSING", "REQUIRES_PAYMENT_METHOD"),
+    }
 
 
 async def test_scenario_20_events_backwards_end_in_the_same_state(shop: Shop) -> None:

@@ -36,7 +36,7 @@ def _serve(given: dict[str, Any]) -> None:
     os.dup2(log, 2)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     configure_logging(json=False)
-    settings = Settings(_env_file=None, **given["settings"])
+    settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
     config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=5)
     try:
