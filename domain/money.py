@@ -1,12 +1,14 @@
 """Money: an exact number of minor units in one currency. No float, no mixing, no silent rounding."""
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Final
 
 from domain.currencies import CURRENCIES, Currency
 
 MAX_MINOR: Final = 2**53 - 1  # exact in every JSON client
+_DECIMAL = re.compile(r"(-?)([0-9]{1,16})(?:\.([0-9]{1,16}))?")  # no exponents, spaces or other scripts
 
 
 class MixedCurrencies(TypeError):
@@ -38,17 +40,15 @@ class Money:
 
     @classmethod
     def from_decimal(cls, text: str, currency: str) -> "Money":
-        """The money written as an exact decimal, e.g. "10.99". Raises ExcessPrecision or ValueError."""
-        try:
-            value = Decimal(text)
-        except InvalidOperation:
-            raise ValueError("Not a decimal number.") from None
-        if not value.is_finite():
+        """The money written as an exact decimal, e.g. "10.99". Raises ExcessPrecision, OverflowError or ValueError."""
+        exponent = cls.zero(currency).exponent
+        written = _DECIMAL.fullmatch(text)
+        if written is None:
             raise ValueError("Not a decimal number.")
-        minor = value.scaleb(CURRENCIES[currency].exponent)
-        if minor != minor.to_integral_value():
-            raise ExcessPrecision(f"{currency} has {CURRENCIES[currency].exponent} decimal places.")
-        return cls(int(minor), currency)
+        sign, whole, places = written.group(1), written.group(2), (written.group(3) or "").rstrip("0")
+        if len(places) > exponent:
+            raise ExcessPrecision(f"{currency} has {exponent} decimal places.")
+        return cls(int(sign + whole + places.ljust(exponent, "0")), currency)
 
     @property
     def definition(self) -> Currency:
@@ -83,6 +83,8 @@ class Money:
         return self.amount_minor >= self._same(other)
 
     def _same(self, other: "Money") -> int:
+        if not isinstance(other, Money):
+            raise TypeError("Money meets only money.")
         if other.currency != self.currency:
             raise MixedCurrencies(f"{self.currency} and {other.currency}")
         return other.amount_minor

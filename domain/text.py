@@ -14,6 +14,8 @@ MAX_EXTERNAL_ID: Final = 255
 MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
 MAX_METADATA_KEY: Final = 40
 MAX_METADATA_VALUE: Final = 500
+# What Unicode calls stream-safe (UAX #15); to put more in order takes time quadratic in their number.
+MOST_ACCENTS: Final = 30
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _METHOD = re.compile(r"(?:pm|ctoken|card|src)_[A-Za-z0-9_]{1,100}")
@@ -22,11 +24,13 @@ _METHOD = re.compile(r"(?:pm|ctoken|card|src)_[A-Za-z0-9_]{1,100}")
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
     """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number in it.
 
-    Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, and text that
-    is too long or only spaces around.
+    Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, heaps of
+    accents, spaces around, and text that is too short or too long.
     """
     if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         raise _refused("has half of a character in it", path)
+    if _longest_accents(value) > MOST_ACCENTS:
+        raise _refused(f"has more than {MOST_ACCENTS} accents on one character", path)
     text = unicodedata.normalize("NFC", value)
     allowed = "\n\t" if multiline else ""
     if any(unicodedata.category(c) == "Cc" and c not in allowed for c in text):
@@ -83,6 +87,8 @@ def check_return_url(value: str, *, path: Path) -> str:
         raise _refused("is not an address", path) from None
     if parts.username or parts.password or not host:
         raise _refused("must be an absolute address without a user name", path)
+    if any(c.isspace() for c in text):
+        raise _refused("must not have spaces in it", path)
     if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
         return text
     raise _refused("must begin with https://", path)
@@ -101,6 +107,15 @@ def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
     if len(cleaned) != len(value):
         raise _refused("has two keys that are the same once normalised", path)
     return cleaned
+
+
+def _longest_accents(text: str) -> int:
+    """How many combining characters follow each other at most."""
+    longest = current = 0
+    for c in "" if text.isascii() else text:
+        current = current + 1 if unicodedata.combining(c) else 0
+        longest = max(longest, current)
+    return longest
 
 
 def _is_loopback(host: str) -> bool:

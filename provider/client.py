@@ -1,5 +1,6 @@
 """The provider: the calls that we make to Stripe, each with our own idempotency key, each failure classified."""
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar, cast
@@ -40,6 +41,7 @@ class Provider:
         before_request: Callable[[], None] = lambda: None,
     ) -> None:
         stripe.enable_telemetry = False  # it would write a file under $HOME
+        logging.getLogger("stripe").setLevel(logging.WARNING)  # at DEBUG it writes bodies, client secrets included
         self.livemode = livemode
         self.account = account
         self._http = HttpxTransport(timeout_seconds=timeout_seconds, before_request=before_request, transport=transport)
@@ -102,7 +104,7 @@ class Provider:
 
     async def create_refund(self, params: Params, *, key: str) -> ProviderRefund:
         """Give money back."""
-        return await self._refund(self._v1.refunds.create_async(cast(Any, dict(params)), {"idempotency_key": key}))
+        return await self._refund(self._v1.refunds.create_async(cast(Any, _ordered(params)), {"idempotency_key": key}))
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
@@ -152,8 +154,16 @@ class Provider:
         raise ProviderFailure(Outcome.UNKNOWN, code="list_too_long")
 
 
-def _expanding(params: Params) -> dict[str, Any]:
-    return {**params, "expand": EXPAND_PAYMENT}
+def _expanding(params: Params) -> Any:
+    return _ordered({**params, "expand": EXPAND_PAYMENT})
+
+
+def _ordered(params: Any) -> Any:
+    """The same parameters in one order: a database gives an object's keys back in its own, and a retry must be the
+    same request to the byte."""
+    if isinstance(params, Mapping):
+        return {name: _ordered(params[name]) for name in sorted(params)}
+    return params
 
 
 async def _ask(call: Awaitable[Any]) -> tuple[dict[str, Any], str | None]:

@@ -16,6 +16,7 @@ from resolvers.cursors import SortKey
 from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
 
 Row = TypeVar("Row", bound=Model)
+Found = TypeVar("Found")
 Parent = Literal["order_id", "customer_id"]
 
 CHRONICLE = Sort(SortKey.SEQUENCE, descending=False)
@@ -31,14 +32,16 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
 ) AS child
 """
 PAYMENTS_COUNT = """
-SELECT count(*) AS total FROM (
-  SELECT 1 FROM payment p WHERE p.{parent} = $1 AND ($2::uuid IS NULL OR p.customer_id = $2) LIMIT $3
-) AS some
+SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT count(*) AS total FROM (
+    SELECT 1 FROM payment p WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR p.customer_id = $2) LIMIT $3
+  ) AS few
+) AS counted
 """
 EVENTS = """
 SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   SELECT e.id FROM payment_event e
-  WHERE e.payment_id = parent.id AND e.sequence > $2
+  WHERE e.payment_id = parent.id AND e.sequence > $2::bigint
   ORDER BY e.sequence LIMIT $3
 ) AS child
 """
@@ -60,12 +63,17 @@ async def payments_below(asking: Asking, parent: Parent, parent_id: UUID, paging
         payments = await Payment.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(payments, parent_ids, parent)
 
+    async def load_counts(parent_ids: list[UUID]) -> list[int | None]:
+        found = await rows(PAYMENTS_COUNT.format(parent=parent), [parent_ids, owner, COUNTED + 1])
+        totals = {row["id"]: row["total"] for row in found}
+        return [totals[parent_id] if totals[parent_id] <= COUNTED else None for parent_id in parent_ids]
+
     async def count() -> int | None:
-        [counted] = await rows(PAYMENTS_COUNT.format(parent=parent), [parent_id, owner, COUNTED + 1])
-        total = int(counted["total"])
-        return total if total <= COUNTED else None
+        return await _loader(asking, (f"count by {parent}", None), load_counts).load(parent_id)
 
     found = await _loader(asking, (parent, window), load).load(parent_id)
+    for payment in found:
+        asking.loaders.payment.prime(payment.id, payment)
     return Page.of(found, window, count=count)
 
 
@@ -84,13 +92,13 @@ async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[Pay
 
 
 def _loader(
-    asking: Asking, name: tuple[str, Window], load: Callable[[list[UUID]], Awaitable[list[list[Row]]]]
-) -> DataLoader[UUID, list[Row]]:
+    asking: Asking, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
+) -> DataLoader[UUID, Found]:
     """The request's loader for these arguments, made when they are first asked for."""
     known = asking.loaders.children
     if name not in known:
 
-        async def batch(keys: list[UUID]) -> list[list[Row]]:
+        async def batch(keys: list[UUID]) -> list[Found]:
             return await load(keys)
 
         known[name] = DataLoader(batch)

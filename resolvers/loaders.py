@@ -59,7 +59,7 @@ class Loaders:
         return _loader(_refunds_of_payments)
 
     @cached_property
-    def children(self) -> dict[Any, DataLoader[UUID, list[Any]]]:
+    def children(self) -> dict[Any, DataLoader[UUID, Any]]:
         """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.children`."""
         return {}
 

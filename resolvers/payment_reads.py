@@ -64,7 +64,10 @@ async def payment_page(
     if covered is None:
         return Page.empty()
     rows = Payment.filter(covered)
-    return await page_of(rows.filter(wanted) if wanted is not None else rows, window)
+    page = await page_of(rows.filter(wanted) if wanted is not None else rows, window)
+    for row in page.rows:
+        asking.loaders.payment.prime(row.id, row)
+    return page
 
 
 def _is_stale(row: Payment, max_staleness_ms: int) -> bool:

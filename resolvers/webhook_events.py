@@ -7,6 +7,7 @@ from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind
 from domain.states import WebhookState
+from domain.text import clean_text
 from models import WebhookEvent
 from resolvers.access import SignIn, require
 from resolvers.context import Asking
@@ -17,6 +18,8 @@ from services import inbox
 
 LATEST = Sort(SortKey.RECEIVED_AT, descending=True)
 MOST_REPLAYED = 100
+MOST_TYPES = 50
+LONGEST_TYPE = 128
 
 
 async def webhook_event_page(
@@ -29,7 +32,7 @@ async def webhook_event_page(
     if state is not None:
         rows = rows.filter(state__in=list(state))
     if type is not None:
-        rows = rows.filter(type__in=list(type))
+        rows = rows.filter(type__in=_types(type))
     return await page_of(rows, window)
 
 
@@ -61,3 +64,9 @@ async def _replay(asking: Asking, ids: Sequence[str], *, dry_run: bool) -> int:
         for event in events:
             await inbox.replay(event.stripe_event_id)
     return len(events)
+
+
+def _types(given: Sequence[str]) -> list[str]:
+    if len(given) > MOST_TYPES:
+        raise Refused(ErrorCode.VALIDATION_FAILED, f"`type` may have at most {MOST_TYPES} entries.", ("type",))
+    return [clean_text(text, path=("type",), max_length=LONGEST_TYPE) for text in given]

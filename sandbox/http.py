@@ -20,6 +20,7 @@ Json = dict[str, Any]
 
 KEY_LIFE_SECONDS = 24 * 3600  # docs.stripe.com/api/idempotent_requests
 POLL_SECONDS = 0.02
+SERVER_ERROR = {"type": "api_error", "message": "Something went wrong on Stripe's end."}
 
 
 class Dropped(Exception):
@@ -77,7 +78,7 @@ class StripeApi:
             early = await self._before(fault, request)
             if early is not None:
                 return early
-        answer = self._execute(request, body, save_as_500=kind == "error_500_after")
+        answer = self._execute(request, body, kind)
         if kind in ("drop_after", "timeout_after"):
             raise Dropped(timed_out=kind.startswith("timeout"))
         if fault is not None and kind == "hold_after":
@@ -91,8 +92,6 @@ class StripeApi:
         match fault.kind:
             case "drop_before" | "timeout_before":
                 raise Dropped(timed_out=fault.kind.startswith("timeout"))
-            case "error_500_before":
-                return _error(500, "api_error", "An error occurred with our connection.")
             case "conflict_409":
                 return _error(409, "idempotency_error", "There is a request in progress.", "idempotency_key_in_use")
             case "rate_limit_429":
@@ -114,7 +113,7 @@ class StripeApi:
                 return
             await asyncio.sleep(POLL_SECONDS)
 
-    def _execute(self, request: Request, body: str, *, save_as_500: bool) -> Answer:
+    def _execute(self, request: Request, body: str, kind: str) -> Answer:
         """Carry the request out in one transaction, or repeat the answer that its key has."""
         request_id = new_id("req", 14)
         method, path = request.method, request.url.path
@@ -122,7 +121,7 @@ class StripeApi:
         params_text = body if method == "POST" else request.url.query
         digest = hashlib.sha256(f"{method} {path} {params_text}".encode()).hexdigest()
         with self._store.transaction():
-            answer = self._run(request, params_text, request_id, key, digest, save_as_500=save_as_500)
+            answer = self._run(request, params_text, request_id, key, digest, kind)
             self._store.rows(
                 "INSERT INTO request (method, path, key, params, status, replayed) VALUES (?, ?, ?, ?, ?, ?)",
                 method,
@@ -135,7 +134,7 @@ class StripeApi:
         return answer
 
     def _run(
-        self, request: Request, params_text: str, request_id: str, key: str | None, digest: str, *, save_as_500: bool
+        self, request: Request, params_text: str, request_id: str, key: str | None, digest: str, kind: str
     ) -> Answer:
         headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", "")}
         ledger = Ledger(self._store, request_id, key, webhooks=self._webhooks, public_url=self._public_url)
@@ -145,6 +144,10 @@ class StripeApi:
             if key is not None and (kept := self._replay(key, digest)) is not None:
                 status, text, original = kept
                 return Answer(status, text, {**headers, "idempotent-replayed": "true", "original-request": original})
+            if kind == "error_500_before":
+                raise StripeError(
+                    500, dict(SERVER_ERROR), executed=True
+                )  # and so kept under its key, as Stripe keeps it
             params = form.parse(params_text)
             paths = params.pop("expand", [])
             route, ids = routes.find(request.method, request.url.path)
@@ -153,8 +156,8 @@ class StripeApi:
         except StripeError as error:
             error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
             status, text, keep = error.status, json.dumps(error.body, indent=2), error.executed
-        if save_as_500 and status == 200:
-            status, text = 500, _error(500, "api_error", "Something went wrong on Stripe's end.").body
+        if kind == "error_500_after" and status == 200:
+            status, text = 500, json.dumps({"error": SERVER_ERROR})
         if key is not None and keep:
             self._store.rows(
                 "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",

@@ -3,6 +3,7 @@
 from graphql import GraphQLError
 from strawberry import Schema
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types import ExecutionContext
 
 from schema.errors import ERROR_TYPES
@@ -31,6 +32,18 @@ schema = QuietSchema(
     types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )
+
+
+def _describe_directives() -> None:
+    """Give the arguments of our directives their descriptions, which Strawberry keeps to itself."""
+    for directive in schema._schema.directives:
+        definition = directive.extensions.get("strawberry-definition")
+        if isinstance(definition, StrawberrySchemaDirective):
+            for argument, said in zip(directive.args.values(), definition.fields, strict=True):
+                argument.description = said.description
+
+
+_describe_directives()
 
 
 def print_sdl() -> str:

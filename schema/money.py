@@ -1,5 +1,6 @@
 """Money on the wire: exact units, and a text for people's eyes."""
 
+import re
 from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated
@@ -15,6 +16,8 @@ from schema.scalars import CurrencyCode, MinorUnits
 
 DEFAULT_LOCALE = "en-US"
 LONGEST_LOCALE = 35  # RFC 5646, 4.4.1
+# CLDR puts a space between a code and its number ("KWD 5.120"); Babel leaves that out.
+_LETTERS_BESIDE_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
 @strawberry.type(description="An exact amount of one currency.")
@@ -76,7 +79,8 @@ def _formatted(value: money.Money, tag: str) -> str:
     digits = value.definition.display_exponent
     if amount != round(amount, digits):
         digits = value.exponent  # never round, not even for the eye
-    return str(_pattern(locale, digits).apply(amount, locale, currency=value.currency, currency_digits=False))
+    text = _pattern(locale, digits).apply(amount, locale, currency=value.currency, currency_digits=False)
+    return _LETTERS_BESIDE_DIGITS.sub("\u00a0", text)
 
 
 @lru_cache(maxsize=256)

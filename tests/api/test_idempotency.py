@@ -1,6 +1,7 @@
 """The idempotency contract, line by line (scenarios 1 to 7)."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
@@ -168,7 +169,7 @@ async def test_a_refused_call_leaves_the_key_free(shop: Shop) -> None:
 async def test_an_expired_key_never_runs_again(shop: Shop) -> None:
     order_id, one_key = await shop.order(), key()
     await shop.pay(order_id, with_key=one_key)
-    await Operation.filter(key=one_key).update(expires_at="2020-01-01T00:00:00+00:00")
+    await Operation.filter(key=one_key).update(expires_at=datetime(2020, 1, 1, tzinfo=UTC))
 
     again = await shop.pay(order_id, with_key=one_key)
 

