@@ -32,8 +32,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     configure_logging(json=settings.log_format == "json", level=options.log_level)
-    result: int = options.run(settings, options)
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        result: int = options.run(settings, options)
+    except KeyboardInterrupt:
+        return 130
     return result
+
+
+def _leave(number: int, _: object) -> None:
+    """SIGTERM ends a command as Ctrl-C does: through its `finally`, so that the embedded database stops too."""
+    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -65,6 +65,7 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """Leave the server; it stops if nobody else uses it."""
         if self._server is not None:
+            self._forget_dead_users(self._server)
             self._server.cleanup()
             self._server = None
 
@@ -78,6 +79,12 @@ class EmbeddedPostgres:
         self._server.stop()
         self._server = None
         subprocess.run(["rm", "-rf", str(self.folder)], check=True)  # noqa: S603, S607 - our own folder
+
+    def _forget_dead_users(self, server: "PostgresServer") -> None:
+        """The server's library counts its users in a file; one that was killed would keep it running for ever."""
+        with server._lock:
+            users = server.global_process_id_list
+            users.put([pid for pid in users.get_and_add(os.getpid()) if _lives(pid)])
 
     def _configure(self) -> None:
         assert self._server is not None
@@ -104,6 +111,16 @@ def _data_folder(state_dir: Path) -> Path:
     if len(str(usual)) > LONGEST_SOCKET_PATH:
         return Path(tempfile.gettempdir()) / f"paygraph-{name}"
     return usual
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's process
+        return True
+    return True
 
 
 def _in_public(folder: Path) -> bool:

@@ -13,7 +13,10 @@ from models.orders import Order
 
 
 class PaymentEvent(Model):
-    """Who changed what, why, from what to what. `sequence` has no gap within an order; `hash` covers `previous_hash`."""
+    """Who changed what, why, from what to what.
+
+    `sequence` has no gap within an order; `hash` covers the event and `previous_hash`.
+    """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     order: fields.ForeignKeyRelation[Order] = fields.ForeignKeyField(

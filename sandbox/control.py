@@ -16,7 +16,8 @@ Json = dict[str, Any]
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "testclient"})
 PAGE = """<!doctype html><meta charset="utf-8"><title>3D Secure (test)</title>
-<style>body{{font:16px system-ui;max-width:26rem;margin:4rem auto;text-align:center}}button{{font:inherit;padding:.6rem 1.2rem}}</style>
+<style>body{{font:16px system-ui;max-width:26rem;margin:4rem auto;text-align:center}}
+button{{font:inherit;padding:.6rem 1.2rem}}</style>
 <h1>Confirm this payment</h1><p>{amount} {currency}. This page stands in for the payer's bank.</p>
 <form method="post"><button name="result" value="complete">Confirm</button>
 <button name="result" value="fail">Refuse</button></form>"""

@@ -63,7 +63,7 @@ class Deliveries:
         if kind in ("webhook_delay", "webhook_reorder"):
             self._again(number, attempt - 1, fault.seconds if fault and fault.seconds else 0.2)
             return
-        secret = "whsec_rolled_away" if kind == "webhook_old_secret" else self.secret  # noqa: S105 - a test secret
+        secret = "whsec_rolled_away" if kind == "webhook_old_secret" else self.secret
         sent = [await self._send(client, event, secret) for _ in range(2 if kind == "webhook_duplicate" else 1)]
         if all(sent):
             self._finish(number)

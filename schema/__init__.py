@@ -20,9 +20,7 @@ __all__ = ["print_sdl", "schema"]
 class QuietSchema(Schema):
     """A schema that logs nothing itself: query texts and values are no business of a log, and the server reports."""
 
-    def process_errors(
-        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
-    ) -> None:
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         return
 
 

@@ -139,9 +139,7 @@ def _mismatch(error: errors.AmountMismatch, common: dict[str, Any]) -> UserError
 
 
 def _limit(error: errors.LimitExceeded, common: dict[str, Any]) -> UserError:
-    return LimitExceededError(
-        **common, requested=Money.of(error.requested), available=Money.of(error.available)
-    )
+    return LimitExceededError(**common, requested=Money.of(error.requested), available=Money.of(error.available))
 
 
 def _state(error: errors.InvalidState, common: dict[str, Any]) -> UserError:

@@ -44,9 +44,7 @@ class Customer(Node):
         return self.row.email
 
     @field
-    async def payments(
-        self, info: Info, first: First = PAYMENTS_BELOW, after: After = None
-    ) -> LazyPaymentConnection:
+    async def payments(self, info: Info, first: First = PAYMENTS_BELOW, after: After = None) -> LazyPaymentConnection:
         """Their payments, newest first."""
         from schema.payments import PaymentConnection
 
@@ -102,9 +100,7 @@ class Order(Node):
         return Customer.of(row) if row is not None else None
 
     @field
-    async def payments(
-        self, info: Info, first: First = PAYMENTS_BELOW, after: After = None
-    ) -> LazyPaymentConnection:
+    async def payments(self, info: Info, first: First = PAYMENTS_BELOW, after: After = None) -> LazyPaymentConnection:
         """The attempts to pay this order, newest first."""
         from schema.payments import PaymentConnection
 

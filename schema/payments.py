@@ -145,9 +145,7 @@ class Payment(Node):
         return [Refund.of(row) for row in await info.context.loaders.refunds_of_payment.load(self.row.id)]
 
     @field
-    async def timeline(
-        self, info: Info, first: First = EVENTS_BELOW, after: After = None
-    ) -> PaymentEventConnection:
+    async def timeline(self, info: Info, first: First = EVENTS_BELOW, after: After = None) -> PaymentEventConnection:
         """What happened to the payment, oldest first."""
         paging = Paging(first=first, after=after, default=EVENTS_BELOW)
         return PaymentEventConnection.of(await timeline(info.context, self.row.id, paging))

@@ -88,9 +88,7 @@ class Query:
         filter: Annotated[
             PaymentFilter | None, strawberry.argument(description="Which ones; all of yours without it.")
         ] = None,
-        sort: Annotated[
-            PaymentSort, strawberry.argument(description="In which order.")
-        ] = PaymentSort.CREATED_AT_DESC,
+        sort: Annotated[PaymentSort, strawberry.argument(description="In which order.")] = PaymentSort.CREATED_AT_DESC,
         first: First = PAGE,
         after: After = None,
         last: Last = None,
@@ -113,9 +111,7 @@ class Query:
     async def refunds(
         self,
         info: Info,
-        status: Annotated[
-            list[RefundStatus] | None, strawberry.argument(description="In one of these states.")
-        ] = None,
+        status: Annotated[list[RefundStatus] | None, strawberry.argument(description="In one of these states.")] = None,
         first: First = PAGE,
         after: After = None,
     ) -> RefundConnection:
@@ -144,12 +140,8 @@ class Query:
     async def webhook_events(
         self,
         info: Info,
-        state: Annotated[
-            list[WebhookState] | None, strawberry.argument(description="In one of these states.")
-        ] = None,
-        type: Annotated[
-            list[str] | None, strawberry.argument(description="Of one of these types of Stripe's.")
-        ] = None,
+        state: Annotated[list[WebhookState] | None, strawberry.argument(description="In one of these states.")] = None,
+        type: Annotated[list[str] | None, strawberry.argument(description="Of one of these types of Stripe's.")] = None,
         first: First = PAGE,
         after: After = None,
     ) -> WebhookEventConnection:

@@ -7,9 +7,6 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from resolvers.context import Asking
-from sandbox import Sandbox
-from schema import print_sdl, schema
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -17,6 +14,9 @@ from domain.caller import Caller
 from domain.caller import Scope as Permission
 from models import database
 from models.sql import rows
+from resolvers.context import Asking
+from sandbox import Sandbox
+from schema import print_sdl, schema
 from server import graphql_http
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint

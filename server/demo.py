@@ -21,7 +21,8 @@ GRACEFUL_SECONDS = 5
 ORDERS = (("demo-1001", 2599), ("demo-1002", 4950), ("demo-1003", 120000))
 
 CREATE_PAYMENT = (
-    "mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) { createPayment(input: $input, idempotencyKey: $key)"
+    "mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!)"
+    " { createPayment(input: $input, idempotencyKey: $key)"
     " { replayed errors { code message } payment { id status amount { decimal currency } order { paymentStatus } } } }"
 )
 ORDER_STATUS = (
@@ -29,7 +30,8 @@ ORDER_STATUS = (
     " payments { nodes { status paymentMethod { ... on CardSnapshot { brand last4 } } } } } }"
 )
 REFUND = (
-    "mutation Refund($input: RefundPaymentInput!, $key: IdempotencyKey!) { refundPayment(input: $input, idempotencyKey: $key)"
+    "mutation Refund($input: RefundPaymentInput!, $key: IdempotencyKey!)"
+    " { refundPayment(input: $input, idempotencyKey: $key)"
     " { replayed errors { code message } refund { status amount { decimal currency } }"
     " payment { amountRefundable { decimal } } } }"
 )

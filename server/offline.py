@@ -4,8 +4,8 @@ import asyncio
 
 import httpx
 import uvicorn
-from sandbox import Sandbox
 
+from sandbox import Sandbox
 from server.parts import webhook_secrets
 from settings import Settings
 

@@ -1,4 +1,4 @@
-"""The parts of a running application, put together from the settings in one place: server, worker and commands share it."""
+"""The parts of a running application, put together from the settings: server, worker and commands share them."""
 
 import secrets as random_secrets
 from collections.abc import AsyncIterator
@@ -8,11 +8,11 @@ from pathlib import Path
 
 import httpx
 import structlog
-from sandbox import Sandbox
 
 from models import database
 from models.atomic import drain, in_atomic
 from provider import Provider
+from sandbox import Sandbox
 from services.drive import Driver
 from services.inbox import Endpoint
 from services.pace import Pace

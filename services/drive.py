@@ -6,7 +6,7 @@ says who may, a fencing token (`attempt`) says whose writing counts.
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -46,7 +46,7 @@ class Driver:
     """Drives operations against one provider at one pace."""
 
     provider: Provider
-    pace: Pace = Pace()
+    pace: Pace = field(default_factory=Pace)
 
     @property
     def lease_seconds(self) -> float:

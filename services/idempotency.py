@@ -113,7 +113,7 @@ def outcome_of(driven: Driven, *, replayed: bool) -> Outcome:
 
 
 async def _when_free(phase_1: Callable[[], Awaitable[tuple[Operation, bool]]]) -> tuple[Operation, bool]:
-    """Run phase 1, waiting a little for another operation on the same payment to end; one of the two sees the other's result."""
+    """Run phase 1, waiting a little for another operation on the payment to end: one of two sees the other's result."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:

@@ -13,10 +13,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-from domain.caller import Scope
-from sandbox import Sandbox
 from starlette.types import ASGIApp
 
+from domain.caller import Scope
+from sandbox import Sandbox
 from server.app import create_app, guarded
 from server.callers import sign_token
 from server.parts import Parts

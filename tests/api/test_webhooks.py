@@ -61,7 +61,7 @@ async def test_scenario_25_a_bad_header_is_refused(shop: Shop, header: str | Non
     before = await WebhookEvent.all().count()
 
     given = {"Content-Type": "application/json"} | ({"Stripe-Signature": header} if header is not None else {})
-    headers = {name: value.encode("latin-1") for name, value in given.items()}
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
     response = await shop.http.post("/webhooks/stripe", content=raw, headers=headers)
 
     assert response.status_code == 400

@@ -4,10 +4,8 @@ Webhooks and poller are switched off: what heals here is the lease, the same key
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import uuid4
 
@@ -18,7 +16,7 @@ import pytest
 from models.database import parse_url
 from models.embedded import EmbeddedPostgres
 from tests.conftest import TEMPLATE
-from tests.crash.town import Application, Forge, Town, open_town, settled
+from tests.crash.town import Application, Town, settled
 from tests.shop import Json, key
 
 PAY: Json = {
@@ -26,20 +24,6 @@ PAY: Json = {
     "paymentMethodId": "pm_card_visa",
     "confirm": True,
 }
-
-
-@pytest.fixture(scope="module")
-def forge() -> Iterator[Forge]:
-    opened = Forge()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-async def town(forge: Forge, database_url: str) -> AsyncIterator[Town]:
-    with TemporaryDirectory(prefix="pg-town-") as folder:  # short: a socket's path has at most 107 bytes
-        async with open_town(forge, database_url, Path(folder)) as opened:
-            yield opened
 
 
 async def _order(application: Application) -> str:

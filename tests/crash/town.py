@@ -101,7 +101,7 @@ class Town:
 
     @asynccontextmanager
     async def application(self, *, worker: bool, **changes: Any) -> AsyncIterator[Application]:
-        """A process that serves; killed at the end if it still lives. Without webhooks and poller: nothing else heals."""
+        """A process that serves; killed at the end. Without webhooks and poller, so that nothing else heals."""
         name = self.folder / f"{uuid4().hex[:8]}.sock"
         settings: Json = {
             "database_url": f"postgresql://postgres@/{self.database}?host={self.proxy.folder}",

@@ -119,6 +119,4 @@ def test_whatever_may_be_charged_lies_within_the_table(minor: int, currency: str
     else:
         allowed = True
 
-    assert allowed == (
-        minor > 0 and minor % table.step == 0 and (table.min_minor or 1) <= minor <= table.max_minor
-    )
+    assert allowed == (minor > 0 and minor % table.step == 0 and (table.min_minor or 1) <= minor <= table.max_minor)

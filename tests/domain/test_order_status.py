@@ -28,13 +28,13 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize("status", PaymentStatus)
+@pytest.mark.parametrize("status", list(PaymentStatus))
 def test_what_may_be_asked_in_each_state(status: PaymentStatus) -> None:
     assert allowed_actions(status, refundable_minor=1_000, disputed=False) == ACTIONS[status]
 
 
 @pytest.mark.parametrize(("left", "disputed"), [(0, False), (1_000, True), (0, True)])
-@pytest.mark.parametrize("status", PaymentStatus)
+@pytest.mark.parametrize("status", list(PaymentStatus))
 def test_what_is_disputed_or_given_back_already_cannot_be_refunded(
     status: PaymentStatus, left: int, disputed: bool
 ) -> None:

@@ -1,0 +1,51 @@
+"""The schema, asked without HTTP, without a database and without Stripe: whoever needs those fails loudly."""
+
+from typing import Any
+from uuid import UUID
+
+from graphql import GraphQLError
+from strawberry.types import ExecutionResult
+
+from domain.caller import Caller, Scope
+from provider import Provider
+from resolvers.context import Asking
+from schema import schema
+from services.drive import Driver
+
+
+class NoProvider(Provider):
+    """Stripe is out of reach: a call would be an AttributeError."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def asking(caller: Caller | None = None) -> Asking:
+    """A request without a database and without Stripe: whoever needs them fails loudly."""
+    return Asking.for_request(
+        caller=caller,
+        request_id="req_test",
+        driver=Driver(NoProvider()),
+        currencies=frozenset({"USD"}),
+        sign_view_token=lambda _: None,
+    )
+
+
+def caller(*scopes: Scope, order_id: UUID | None = None) -> Caller:
+    return Caller(subject="somebody", scopes=frozenset(scopes), order_id=order_id)
+
+
+async def run(query: str, who: Caller | None = None, **variables: Any) -> ExecutionResult:
+    result = await schema.execute(query, variable_values=variables, context_value=asking(who))
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def cause(result: ExecutionResult) -> Exception | None:
+    """The exception behind the only error of a result."""
+    assert result.errors is not None
+    [error] = result.errors
+    original: Exception | None = error
+    while isinstance(original, GraphQLError):
+        original = original.original_error
+    return original
