@@ -18,7 +18,7 @@ MAX_METADATA_VALUE: Final = 500
 MOST_ACCENTS: Final = 30
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_METHOD = re.compile(r"(?:pm|ctoken|card|src)_[A-Za-z0-9_]{1,100}")
+_METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:

@@ -113,20 +113,22 @@ class Provider:
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        return [refund_from(item) async for item in self._pages(self._v1.refunds.list_async, params)]
+        items = [item async for item in self._pages(self._v1.refunds.list_async, params)]
+        return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        return [dispute_from(item) async for item in self._pages(self._v1.disputes.list_async, params)]
+        items = [item async for item in self._pages(self._v1.disputes.list_async, params)]
+        return _translated(lambda: [dispute_from(item) for item in items], None)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
     async def list_events(self, *, created_since: datetime) -> list[StripeEvent]:
         """Events since a moment (Stripe keeps 30 days), oldest first."""
         params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        events = [event_from(item) async for item in self._pages(self._v1.events.list_async, params)]
-        return events[::-1]
+        items = [item async for item in self._pages(self._v1.events.list_async, params)]
+        return _translated(lambda: [event_from(item) for item in reversed(items)], None)
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
@@ -144,7 +146,7 @@ class Provider:
         for _ in range(LOOKUP_PAGES):
             page, request_id = await _ask(list_page(params))
             items = page.get("data")
-            if not isinstance(items, list):
+            if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
                 raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
             for item in items:
                 yield item

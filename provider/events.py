@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from provider.translate import moment
+from provider.translate import moment, short_text
 
 TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a clock running ahead is noticed too
 MAX_SIGNATURES = 10  # Stripe sends one for each live secret; more is somebody else's idea
@@ -104,8 +104,8 @@ def event_from(data: dict[str, Any]) -> StripeEvent:
         id=identity,
         type=kind,
         livemode=data["livemode"],
-        account=_text(data.get("account")),
-        api_version=_text(data.get("api_version")),
+        account=short_text(data.get("account")),
+        api_version=short_text(data.get("api_version")),
         created_at=moment(int(data["created"])),
         subject=str(subject or thing.get("id") or identity)[:255],
         payload=_forget(data),
@@ -141,10 +141,6 @@ def _forget(value: Any) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(name)
-
-
-def _text(value: object) -> str | None:
-    return value[:255] if isinstance(value, str) else None
 
 
 def utc_now() -> datetime:

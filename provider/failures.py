@@ -8,7 +8,7 @@ import stripe
 from domain.errors import CardDeclined
 from domain.states import ProviderEffect
 from provider.facts import ProviderPayment
-from provider.translate import decline_from, payment_from
+from provider.translate import decline_from, payment_from, short_text
 
 
 class Outcome(StrEnum):
@@ -26,7 +26,7 @@ NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCON
 DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # not frozen: Python writes the traceback into an exception that passes through
 class ProviderFailure(Exception):
     """A call to Stripe that did not give an answer we can use.
 
@@ -68,12 +68,10 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
     detail = body.get("error")
     if not isinstance(detail, dict):
         detail = {}
-    code, param = _text(detail.get("code")), _text(detail.get("param"))
-    intent = detail.get("payment_intent")
-    payment = payment_from(intent) if isinstance(intent, dict) and intent.get("object") == "payment_intent" else None
+    code, param = short_text(detail.get("code")), short_text(detail.get("param"))
     decline: CardDeclined | None = None
     match status:
-        case 402:
+        case 402 if detail:
             outcome, decline = Outcome.DECLINED, decline_from(detail)
         case 401 | 403:
             outcome = Outcome.MISCONFIGURED
@@ -81,6 +79,8 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
             outcome = Outcome.UNKNOWN if code == "lock_timeout" else Outcome.THROTTLED
         case 400 if code == "rate_limit":
             outcome = Outcome.THROTTLED
+        case 400 if detail.get("type") == "idempotency_error":
+            outcome = Outcome.UNKNOWN  # an earlier request had this key: what that one did is not said here
         case 400 | 404 | 405 | 410 | 413 | 415 | 422:
             outcome = Outcome.REJECTED if detail else Outcome.UNKNOWN
         case _:  # no answer, 409, 5xx, an unreadable 200, or something Stripe invents tomorrow
@@ -90,11 +90,17 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         http_status=status,
         code=code,
         param=param,
-        request_id=_text(error.request_id),
+        request_id=short_text(error.request_id),
         decline=decline,
-        payment=payment,
+        payment=_payment(detail.get("payment_intent")),
     )
 
 
-def _text(value: object) -> str | None:
-    return value[:255] if isinstance(value, str) else None
+def _payment(intent: object) -> ProviderPayment | None:
+    """The intent that came with an error, if it is one that can be read: the error stands without it."""
+    if not isinstance(intent, dict) or intent.get("object") != "payment_intent":
+        return None
+    try:
+        return payment_from(intent)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

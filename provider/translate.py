@@ -106,15 +106,17 @@ def dispute_from(dispute: Json) -> ProviderDispute:
 
 def decline_from(error: Json) -> CardDeclined:
     """A card error as we tell it: Stripe's codes, and a sentence that a buyer may read."""
-    reason = error.get("decline_code") or error.get("code") or "card_declined"
-    if error.get("code") in ("authentication_required", "payment_intent_authentication_failure"):
+    code, decline_code = short_text(error.get("code")), short_text(error.get("decline_code"))
+    advice_code = short_text(error.get("advice_code"))
+    reason = decline_code or code or "card_declined"
+    if code in ("authentication_required", "payment_intent_authentication_failure"):
         reason = "authentication_required"
     return CardDeclined(
-        decline_code=error.get("decline_code") or error.get("code"),
-        advice_code=error.get("advice_code"),
-        network_decline_code=error.get("network_decline_code"),
+        decline_code=decline_code or code,
+        advice_code=advice_code,
+        network_decline_code=short_text(error.get("network_decline_code")),
         customer_message=CUSTOMER_MESSAGES.get(reason, "The card was declined. Please use another payment method."),
-        retry=_retry_advice(reason, error.get("advice_code")),
+        retry=_retry_advice(reason, advice_code),
         code=_decline_error_code(reason),
     )
 
@@ -176,5 +178,14 @@ def _metadata(thing: Json) -> dict[str, str]:
     return {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
 
 
+def short_text(value: object) -> str | None:
+    """The value if it is text, never more of it than a column holds."""
+    return value[:255] if isinstance(value, str) else None
+
+
 def moment(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+    """The moment so many seconds after 1970. Raises ValueError beyond the year 9999, and TypeError."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError):
+        raise ValueError("not a moment") from None

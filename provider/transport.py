@@ -1,5 +1,6 @@
 """Stripe's library over our own HTTP client: limits, time limits, no retries of its own, our errors' vocabulary."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -46,10 +47,19 @@ class HttpxTransport(stripe.HTTPClient):
             raise NothingSent(type(error).__name__) from None  # type: ignore[no-untyped-call]  # stripe's has no types
         except (httpx.HTTPError, OSError) as error:
             raise stripe.APIConnectionError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as above
-        return response.content, response.status_code, response.headers
+        return _readable(response.content), response.status_code, response.headers
 
     async def close_async(self) -> None:
         await self._client.aclose()
 
     def close(self) -> None:
         """Nothing to do: there is no synchronous client."""
+
+
+def _readable(content: bytes) -> bytes:
+    """The body if it is such a JSON object as Stripe sends, else an empty one: the library trips over all others."""
+    try:
+        body = json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return b"{}"
+    return content if isinstance(body, dict) and isinstance(body.get("error", {}), dict) else b"{}"

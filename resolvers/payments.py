@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from domain.amounts import check_chargeable, check_positive
+from domain.amounts import check_positive
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, encode
@@ -62,7 +62,6 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
     async def act() -> Outcome:
         order = await payable_order(asking, row_id(input.order_id, Kind.ORDER), path=("input", "orderId"))
         expected = given.money(input.expected, path=("input", "expectedAmount"))
-        check_chargeable(expected, enabled=asking.currencies, path=("input", "expectedAmount"))
         if input.confirm and input.payment_method_id is None:
             raise Refused(
                 ErrorCode.VALIDATION_FAILED,
@@ -80,7 +79,7 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
             metadata=given.metadata(input.metadata, path=("input", "metadata")),
         )
         ask = given.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
-        return await payments.create_payment(ask, new, driver=asking.driver)
+        return await payments.create_payment(ask, new, currencies=asking.currencies, driver=asking.driver)
 
     return await answer(asking, act)
 

@@ -111,6 +111,12 @@ def create_app(
         may_introspect=lambda caller: settings.environment != "production" or _explores(caller),
     )
     app.router.routes.append(Route("/graphql", endpoint))
+    _other_doors(app, settings, sandbox)
+    return app
+
+
+def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:
+    """Everything beside /graphql: Stripe's webhooks, the probes, the SDL, and the offline Stripe when there is one."""
     app.include_router(
         webhook_router(
             secrets=webhook_secrets(settings),
@@ -124,7 +130,6 @@ def create_app(
     app.add_route("/schema.graphql", _sdl)
     if sandbox is not None:
         app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
-    return app
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from domain.amounts import check_chargeable
 from domain.errors import ActivePaymentExists, AmountMismatch, ErrorCode, LimitExceeded, Refused
 from domain.ids import new_id
 from domain.money import Money
@@ -41,16 +42,16 @@ class NewPayment:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-async def create_payment(ask: Ask, new: NewPayment, *, driver: Driver) -> Outcome:
+async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str], driver: Driver) -> Outcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
-    Raises AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID), ActivePaymentExists, and what `run_once`
-    raises. A decline is in the outcome's `error`, with the payment still open.
+    Raises AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID, CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL),
+    ActivePaymentExists, and what `run_once` raises. A decline is in the outcome's `error`, with the payment still open.
     """
 
     async def accept(operation: Operation) -> None:
         order = await rows.lock_order(new.order_id)
-        await _check_payable(order, new.expected)
+        _check_payable(order, new.expected, currencies)
         earlier = await Payment.filter(order_id=order.id).order_by("-created_at", "-id").first()
         if earlier is not None and not earlier.is_final:
             raise ActivePaymentExists(payment_id=earlier.id)
@@ -159,12 +160,13 @@ def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
         raise Refused(ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path)
 
 
-async def _check_payable(order: Order, expected: Money) -> None:
+def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) -> None:
     check_currency(expected, order.currency, ("input", "expectedAmount", "currency"))
     if order.due.amount_minor == 0:
         raise Refused(ErrorCode.ORDER_ALREADY_PAID, "This order is already paid in full.", ("input", "orderId"))
     if expected != order.due:
         raise AmountMismatch(expected=expected, actual=order.due, path=("input", "expectedAmount", "amount"))
+    check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
 
 
 async def _check_free(operation: Operation, payment: Payment) -> None:

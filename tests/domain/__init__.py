@@ -1,1 +1,1 @@
-"""The pure rules: money, states, errors, ids, text."""
+"""What the words of the house promise. Nothing here needs a database, a network or a clock."""

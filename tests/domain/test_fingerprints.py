@@ -12,14 +12,32 @@ from domain.errors import ErrorCode, Refused
 from domain.idempotency import check_key, fingerprint, mismatched_paths
 
 
-@pytest.mark.parametrize("key", ["k", "k" * 255, "0191c2de-7b5a-7c3e-9f10-1234567890ab", "!~", "order:1001/pay#1", "null"])
+@pytest.mark.parametrize(
+    "key", ["k", "k" * 255, "0191c2de-7b5a-7c3e-9f10-1234567890ab", "!~", "order:1001/pay#1", "null"]
+)
 def test_a_key_is_taken_as_it_came(key: str) -> None:
     assert check_key(key) == key
 
 
 @pytest.mark.parametrize(
     "key",
-    ["", "k" * 256, "k" * 300, " k", "k ", "a b", "a\n", "\tk", "a\0b", "a\x7fb", "ключ", "k🙂", "k\u200b", "\ud800", "ｋ"],
+    [
+        "",
+        "k" * 256,
+        "k" * 300,
+        " k",
+        "k ",
+        "a b",
+        "a\n",
+        "\tk",
+        "a\0b",
+        "a\x7fb",
+        "ключ",
+        "k🙂",
+        "k\u200b",
+        "\ud800",
+        "ｋ",
+    ],
 )
 def test_scenario_6_a_malformed_key_is_refused_and_never_trimmed(key: str) -> None:
     with pytest.raises(Refused) as refusal:
@@ -54,7 +72,9 @@ def test_scenario_6_any_text_is_a_key_or_a_refusal(key: str) -> None:
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
 inputs = st.dictionaries(
     st.text("abc", min_size=1, max_size=4),
-    st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz"), inner, max_size=3)),
+    st.recursive(
+        leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xyz"), inner, max_size=3)
+    ),
     max_size=5,
 )
 
@@ -95,7 +115,13 @@ def test_scenario_3_another_meaning_has_another_fingerprint(first: dict[str, Any
 
 @pytest.mark.parametrize(
     ("stored", "given_now"),
-    [({"a": True}, {"a": 1}), ({"a": 1}, {"a": "1"}), ({"a": None}, {}), ({"a": []}, {"a": {}}), ({"a": 0}, {"a": False})],
+    [
+        ({"a": True}, {"a": 1}),
+        ({"a": 1}, {"a": "1"}),
+        ({"a": None}, {}),
+        ({"a": []}, {"a": {}}),
+        ({"a": 0}, {"a": False}),
+    ],
 )
 def test_look_alikes_are_told_apart(stored: dict[str, Any], given_now: dict[str, Any]) -> None:
     one, other = fingerprint(stored), fingerprint(given_now)

@@ -1,0 +1,85 @@
+"""What Stripe might say: bodies, and a provider over the real library that hears exactly that."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+from provider import Provider, ProviderFailure, ProviderPayment
+
+SECRET = "pi_1_secret_tellnobody"
+WORDS = "the body's own words"  # stands in every body; must stand in no log
+KEY = "sk_test_tellnobody"
+
+
+def intent(**changes: Any) -> dict[str, Any]:
+    """A PaymentIntent as Stripe gives it."""
+    return {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "status": "requires_payment_method",
+        "livemode": False,
+        "currency": "usd",
+        "amount": 1_099,
+        "amount_capturable": 0,
+        "amount_received": 0,
+        "capture_method": "automatic",
+        "created": 1_700_000_000,
+        "latest_charge": None,
+        "last_payment_error": None,
+        "next_action": None,
+        "payment_method": None,
+        "client_secret": SECRET,
+        "metadata": {"order": "1001"},
+        **changes,
+    }
+
+
+def refund(**changes: Any) -> dict[str, Any]:
+    """A Refund as Stripe gives it."""
+    return {
+        "id": "re_1",
+        "object": "refund",
+        "status": "succeeded",
+        "currency": "usd",
+        "amount": 500,
+        "payment_intent": "pi_1",
+        "reason": None,
+        "created": 1_700_000_000,
+        "metadata": {},
+        **changes,
+    }
+
+
+def error(type: str = "invalid_request_error", **details: Any) -> dict[str, Any]:
+    """An error's body."""
+    return {"error": {"type": type, "message": WORDS, **details}}
+
+
+def provider_hearing(answer: Callable[[httpx.Request], httpx.Response]) -> Provider:
+    """A provider whose Stripe answers so, beneath the real library."""
+    return Provider(secret_key=KEY, livemode=False, transport=httpx.MockTransport(answer))
+
+
+def saying(status: int, body: object, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
+    """An answer: bytes go out as they are, all else as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return lambda request: httpx.Response(status, content=content, headers={"request-id": "req_1", **headers})
+
+
+async def confirm(answer: Callable[[httpx.Request], httpx.Response]) -> ProviderPayment:
+    """Confirm a payment with a Stripe that answers so."""
+    provider = provider_hearing(answer)
+    try:
+        return await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k")
+    finally:
+        await provider.close()
+
+
+async def failure_of(answer: Callable[[httpx.Request], httpx.Response]) -> ProviderFailure:
+    """What confirming raises with a Stripe that answers so."""
+    with pytest.raises(ProviderFailure) as raised:
+        await confirm(answer)
+    return raised.value
