@@ -20,6 +20,7 @@ from server.callers import sign_token
 from server.log import configure_logging
 from settings import Settings, SettingsError
 
+START_SECONDS = 60  # a process that is still importing on a busy machine is not dead
 GRACEFUL_SECONDS = 5  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
 
 
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(run=run_serve)
 
     worker = commands.add_parser("worker", help="apply webhooks, resume operations, poll Stripe")
+    worker.add_argument(
+        "--port", type=int, default=int(os.environ.get("PORT", "8000")), help="the server's, for the offline Stripe"
+    )
     worker.set_defaults(run=run_worker)
 
     migrate = commands.add_parser("migrate", help="bring the database's structure up to date")
@@ -103,6 +107,7 @@ def run_demo(settings: Settings, options: argparse.Namespace) -> int:
 
 def run_serve(settings: Settings, options: argparse.Namespace) -> int:
     """Serve the API with as many processes as asked."""
+    os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     with _database(settings):
         uvicorn.run(
             "server.app:from_environment",
@@ -113,27 +118,32 @@ def run_serve(settings: Settings, options: argparse.Namespace) -> int:
             log_config=None,
             access_log=False,
             timeout_graceful_shutdown=GRACEFUL_SECONDS,
+            timeout_worker_healthcheck=START_SECONDS,
         )
     return 0
 
 
-def run_worker(settings: Settings, _: argparse.Namespace) -> int:
+def run_worker(settings: Settings, options: argparse.Namespace) -> int:
     """Run the worker until SIGTERM or Ctrl-C."""
     with _database(settings) as complete:
-        asyncio.run(_work(complete))
+        asyncio.run(_work(complete, port=options.port))
     return 0
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, *, port: int) -> None:
+    """Work until told to stop; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
+    from server.app import background
     from server.offline import offline_stripe
     from server.parts import open_parts
+    from webhooks.routes import PATH
 
-    sandbox = offline_stripe(settings, webhook_url=None)
+    sandbox = offline_stripe(settings, webhook_url=f"http://127.0.0.1:{port}{PATH}")
     async with open_parts(settings, sandbox=sandbox) as parts:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, parts.worker.stop)
-        await parts.worker.run()
+        async with background(parts, run_worker=False, deliver=True):
+            await parts.worker.run()
 
 
 def run_migrate(settings: Settings, _: argparse.Namespace) -> int:

@@ -55,6 +55,7 @@ _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
     (6759, 6763, frozenset({16, 17, 18, 19})),
     (2200, 2204, frozenset({16})),  # Mir
     (9792, 9792, frozenset({16})),  # Troy
+    (5062, 5062, frozenset({16})),  # Carnet
 )
 
 _LENGTHS: Final = tuple(sorted({length for _, _, lengths in _ISSUERS for length in lengths}))

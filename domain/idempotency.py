@@ -64,7 +64,7 @@ def _canonical(value: Any) -> Any:
 
 
 def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict) and value:
+    if isinstance(value, dict) and (value or not prefix):  # an empty input has no leaf
         for name, item in value.items():
             yield from _leaves(f"{prefix}.{name}" if prefix else name, item)
     else:

@@ -131,7 +131,10 @@ def _parse_header(header: str | None) -> tuple[int, list[bytes]]:
 
 
 def _forget(value: Any) -> Any:
-    """The same JSON without the keys that must not be stored, and without what PostgreSQL cannot hold: NUL and half characters."""
+    """The same JSON without the keys that must not be stored, and without what PostgreSQL cannot hold.
+
+    That is NUL, and half of a character.
+    """
     if isinstance(value, dict):
         return {
             name: _forget(v) for name, v in ((_forget(str(k)), v) for k, v in value.items()) if name not in FORGOTTEN

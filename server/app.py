@@ -1,6 +1,7 @@
 """COMPOSES: the application, from settings to routes."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -43,7 +44,8 @@ def from_environment() -> ASGIApp:
     """The application of `python -m cli serve`, one for each process."""
     settings = Settings.load()
     configure_logging(json=settings.log_format == "json")
-    return guarded(create_app(settings, run_worker=False), settings)
+    port = int(os.environ.get("PORT", "8000"))  # set by `serve`; the offline Stripe's 3DS page stands there
+    return guarded(create_app(settings, run_worker=False, own_port=port, deliver=False), settings)
 
 
 def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
@@ -61,13 +63,14 @@ def create_app(
     *,
     run_worker: bool,
     own_port: int | None = None,
+    deliver: bool = True,
     sandbox: Sandbox | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
     """The whole application, still without its guards. `run_worker` runs the worker in this process as well.
 
     With no Stripe key the offline Stripe answers in this process: `sandbox`, or one with its state under the state
-    folder that sends its webhooks to `own_port`. `transport` replaces the network to Stripe.
+    folder whose webhooks go to `own_port` (`deliver`: by this process). `transport` replaces the network to Stripe.
     """
     webhook_url = f"http://127.0.0.1:{own_port}{PATH}" if own_port else None
     if sandbox is None and transport is None:
@@ -86,7 +89,7 @@ def create_app(
             if missing := await database.pending_migrations():
                 raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
             app.state.parts = parts
-            async with _background(parts, run_worker=run_worker, own_port=own_port):
+            async with background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
                 yield
                 await endpoint.drain()
 
@@ -133,13 +136,13 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
 
 
 @asynccontextmanager
-async def _background(parts: Parts, *, run_worker: bool, own_port: int | None) -> AsyncIterator[None]:
+async def background(parts: Parts, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
     """The worker and the offline Stripe's deliveries, for as long as the application serves."""
     tasks: list[asyncio.Task[None]] = []
     if run_worker:
         tasks.append(asyncio.create_task(parts.worker.run()))
     delivering: asyncio.Task[None] | None = None
-    if parts.sandbox is not None and own_port is not None:
+    if parts.sandbox is not None and deliver:
         delivering = asyncio.create_task(parts.sandbox.run())
     try:
         yield

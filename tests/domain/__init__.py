@@ -1,1 +1,1 @@
-"""What the words of the house promise. Nothing here needs a database, a network or a clock."""
+"""The pure rules: money, states, errors, ids, text."""

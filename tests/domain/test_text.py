@@ -1,8 +1,7 @@
-"""Free text comes in one form or not at all (scenario 45)."""
+"""Text from outside is put in one form, or refused (scenario 45)."""
 
-import time
+import contextlib
 import unicodedata
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -18,219 +17,191 @@ from domain.text import (
     clean_text,
 )
 
-PATH = ("input", "field")
-CARD = "4242424242424242"
-
-
-def refusal(act: Callable[[], object]) -> Refused:
-    with pytest.raises(Refused) as caught:
-        act()
-    return caught.value
-
-
-def clean(value: str, *, multiline: bool = False) -> str:
-    return clean_text(value, path=PATH, max_length=20, multiline=multiline)
-
-
-@pytest.mark.parametrize("text", ["x", "Order 17", "Ærø", "注文 17", "🧾 17", "مرحبا", "a" * 20, "🧾" * 20, "👩‍👩‍👧"])
-def test_ordinary_text_of_any_language_passes_unchanged(text: str) -> None:
-    assert clean(text) == text
-
-
-def test_twins_in_two_forms_of_unicode_are_one() -> None:
-    composed, decomposed = "caf\u00e9", "cafe\u0301"
-
-    assert clean(composed) == clean(decomposed) == composed
+PATH = ("input", "reference")
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "why"),
     [
-        "a\0b",
-        "a\x1bb",
-        "a\x7fb",
-        "a\x85b",
-        "a\x9bb",
-        "a\rb",
-        "a\nb",
-        "a\tb",
-        "a\ud800b",
-        "\udfff",
-        *(f"a{mark}b" for mark in "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"),
-        "",
-        " ",
-        " a",
-        "a ",
-        "\u00a0a",
-        "a\u3000",
-        "a" * 21,
-        "🧾" * 21,
-        "a" + "\u0301\u0323" * 16,
+        ("a\0b", "control characters"),
+        ("a\x1bb", "control characters"),
+        ("a\x7fb", "control characters"),
+        ("a\u0085b", "control characters"),
+        ("a\nb", "control characters"),
+        ("a\ud800b", "half of a character"),
+        ("\udfff", "half of a character"),
+        ("order \u202e1001", "writing direction"),
+        ("order \u200f1001", "writing direction"),
+        ("order \u20681001\u2069", "writing direction"),
+        ("\u061c1001", "writing direction"),
+        (" 1001", "spaces"),
+        ("1001\u3000", "spaces"),
+        ("1001\u2028", "spaces"),
+        ("", "1 to 255"),
+        ("x" * 256, "1 to 255"),
+        ("a" + "\u0301" * 10_000, "accents"),
     ],
 )
-def test_what_must_not_be_stored_is_refused_and_not_echoed(text: str) -> None:
-    error = refusal(lambda: clean(text))
+def test_scenario_45_what_cannot_be_shown_or_stored_is_refused(text: str, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refusal:
+        check_external_id(text, path=PATH)
 
-    assert (error.code, error.path) == (ErrorCode.VALIDATION_FAILED, PATH)
-    assert error.message.startswith("`field` ")
-    assert len(text) < 2 or text not in error.message
-
-
-def test_a_note_may_have_lines() -> None:
-    assert clean("one\n\ttwo", multiline=True) == "one\n\ttwo"
-    assert refusal(lambda: clean("one\r\ntwo", multiline=True)).code is ErrorCode.VALIDATION_FAILED
-    assert refusal(lambda: clean("one\0two", multiline=True)).code is ErrorCode.VALIDATION_FAILED
+    assert refusal.value.code is ErrorCode.VALIDATION_FAILED
+    assert refusal.value.path == PATH
+    assert refusal.value.message.startswith("`reference` ")
 
 
-@pytest.mark.parametrize("text", [CARD, f"a {CARD} b", "4242 4242 4242 4242", "٤٢" * 8, "4242\u200b" * 4 + "x"])
-def test_a_card_number_is_refused_without_echo(text: str) -> None:
-    """Scenario 46."""
-    error = refusal(lambda: clean_text(text, path=PATH, max_length=100))
-
-    assert (error.code, error.path) == (ErrorCode.SENSITIVE_DATA_REFUSED, PATH)
-    assert "4242" not in str(error.to_record())
-    assert "٤" not in str(error.to_record())
+@pytest.mark.parametrize(
+    "text", ["1001", "Größe 42", "注文1001", "طلب", "הזמנה", "🙂👩‍👩‍👧", "A–B/C #7", "x" * 255, "🙂" * 255]
+)
+def test_scenario_45_every_script_and_emoji_passes_as_it_is(text: str) -> None:
+    assert check_external_id(text, path=PATH) == text
 
 
-@given(st.text(alphabet=st.characters(), max_size=25), st.booleans())
-def test_text_is_refused_or_comes_out_clean(text: str, multiline: bool) -> None:
+@pytest.mark.parametrize("text", ["Zoë", "Ångström", "한국어", "ệ"])
+def test_scenario_45_twins_of_two_unicode_forms_become_one(text: str) -> None:
+    twins = {unicodedata.normalize(form, text) for form in ("NFC", "NFD")}
+
+    assert len(twins) == 2
+    assert {check_external_id(twin, path=PATH) for twin in twins} == {unicodedata.normalize("NFC", text)}
+
+
+@given(text=st.text(st.characters(exclude_categories=()), max_size=60), multiline=st.booleans())
+def test_scenario_45_what_passes_is_safe_for_the_database_and_stays_as_it_is(text: str, multiline: bool) -> None:
     try:
-        cleaned = clean(text, multiline=multiline)
-    except Refused:
+        cleaned = clean_text(text, path=PATH, max_length=50, multiline=multiline)
+    except Refused as refusal:
+        assert refusal.path == PATH
         return
 
-    assert cleaned == unicodedata.normalize("NFC", text)
-    assert clean(cleaned, multiline=multiline) == cleaned
-    assert cleaned.encode()
     assert "\0" not in cleaned
-    assert 1 <= len(cleaned) <= 20
+    assert 0 < len(cleaned) <= 50
+    assert cleaned.encode().decode() == cleaned
+    assert clean_text(cleaned, path=PATH, max_length=50, multiline=multiline) == cleaned
 
 
-def test_a_heap_of_accents_costs_nothing() -> None:
-    """To put accents in order takes time squared: this one took ten seconds."""
-    started = time.process_time()
+@pytest.mark.parametrize(
+    "card", ["4242424242424242", "3782 822463 10005", "５５５５５５５５５５５５４４４４", "4\u200b242424242424242"]
+)
+def test_scenario_46_a_card_number_is_refused_and_not_repeated(card: str) -> None:
+    for refused in (
+        lambda: check_external_id(f"order {card}", path=PATH),
+        lambda: check_payment_method_id(card, path=PATH),
+        lambda: check_metadata({"note": f"card {card}"}, path=("input", "metadata")),
+        lambda: check_metadata({f"n {card}": "x"}, path=("input", "metadata")),
+        lambda: check_email(f"{card}@shop.example", path=PATH),
+        lambda: check_return_url(f"https://shop.example/?card={card}", path=PATH),
+    ):
+        with pytest.raises(Refused) as refusal:
+            refused()
 
-    refusal(lambda: clean("a" + "\u0301\u0323" * 50_000))
-
-    assert time.process_time() - started < 2
-
-
-def test_an_external_id_has_at_most_255_characters() -> None:
-    assert check_external_id("o" * 255, path=PATH) == "o" * 255
-    assert refusal(lambda: check_external_id("o" * 256, path=PATH)).code is ErrorCode.VALIDATION_FAILED
+        assert refusal.value.code is ErrorCode.SENSITIVE_DATA_REFUSED
+        assert card not in str(refusal.value.to_record())
 
 
-@pytest.mark.parametrize("email", ["a@b.example", "anna+tag@mail.shop.example", "ännä@bücher.example"])
+def test_text_of_several_lines_may_have_lines_and_tabs_only() -> None:
+    assert clean_text("a\n\tb", path=PATH, max_length=10, multiline=True) == "a\n\tb"
+    with pytest.raises(Refused):
+        clean_text("a\r\nb", path=PATH, max_length=10, multiline=True)
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "a+b@sub.example.co", "jürgen@müller.example"])
 def test_an_address_that_could_be_one_passes(email: str) -> None:
     assert check_email(email, path=PATH) == email
 
 
-@pytest.mark.parametrize("email", ["", "a", "a@b", "@b.example", "a@", "a b@c.example", "a@b@c.example", "a@b.c\n"])
-def test_what_is_no_address_is_refused(email: str) -> None:
-    assert refusal(lambda: check_email(email, path=PATH)).code is ErrorCode.VALIDATION_FAILED
+@pytest.mark.parametrize(
+    "email", ["ada", "ada@", "@example.com", "ada@example", "a b@example.com", "a@b@c.example", ""]
+)
+def test_an_address_that_cannot_be_one_is_refused(email: str) -> None:
+    with pytest.raises(Refused):
+        check_email(email, path=PATH)
+
+
+@pytest.mark.parametrize("token", ["pm_card_visa", "pm_1MtwBwLkdIwHu7ix", "card_1", "src_1"])
+def test_a_token_of_stripes_passes(token: str) -> None:
+    assert check_payment_method_id(token, path=PATH) == token
+
+
+@pytest.mark.parametrize(
+    "token", ["", "pm_", "visa", "tok_visa", "pm_a/b", "pm_a\n", "pm_é", "pm_" + "a" * 101, "../pm_1"]
+)
+def test_what_is_no_token_is_refused(token: str) -> None:
+    with pytest.raises(Refused):
+        check_payment_method_id(token, path=PATH)
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "https://shop.example",
-        "https://shop.example:8443/return?order=17#top",
-        "HTTPS://shop.example/",
-        "http://localhost:3000/return",
-        "http://127.0.0.1:8000",
-        "http://127.8.8.8/",
-        "http://[::1]:3000/",
+        "https://shop.example/back?order=1#done",
+        "https://shop.example:8443",
+        "http://localhost:3000/back",
+        "http://127.0.0.1/back",
+        "http://[::1]:8000/",
     ],
 )
-def test_a_page_to_come_back_to(url: str) -> None:
+def test_a_page_to_come_back_to_passes(url: str) -> None:
     assert check_return_url(url, path=PATH) == url
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "",
-        "shop.example",
-        "//shop.example",
-        "/return",
+        "http://shop.example/back",
+        "http://127.0.0.1.shop.example/",
+        "http://localhost.shop.example/",
+        "//shop.example/back",
+        "/back",
         "https://",
-        "https:///return",
-        "http://shop.example",
-        "http://localhost.shop.example",
-        "http://127.0.0.1.shop.example",
-        "http://10.0.0.1/",
-        "http://0.0.0.0/",
-        "ftp://shop.example",
+        "https:///back",
         "javascript:alert(1)",
         "data:text/html,x",
-        "https://user:secret@shop.example",
-        "https://shop.example\\@other.example",
-        "https://shop example",
-        "https://shop.example/a b",
-        "https://shop\u3000example",
-        "https://shop.example:99999",
+        "ftp://shop.example",
+        "https://ada:secret@shop.example/",
+        "https://@shop.example:x/",
+        "https://shop.example:99999/",
         "https://[::1",
         "https://shop.example/\n",
-        "https://shop.example/" + "a" * 2048,
+        "https://shop.example/" + "x" * 2_048,
     ],
 )
-def test_a_page_that_nobody_should_be_sent_to_is_refused(url: str) -> None:
-    error = refusal(lambda: check_return_url(url, path=PATH))
+def test_a_page_elsewhere_or_nowhere_is_refused(url: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_return_url(url, path=PATH)
 
-    assert error.code is ErrorCode.VALIDATION_FAILED
-    assert "secret" not in error.message
-
-
-def test_a_card_number_in_an_address_is_refused() -> None:
-    url = f"https://shop.example/?number={CARD}"
-
-    assert refusal(lambda: check_return_url(url, path=PATH)).code is ErrorCode.SENSITIVE_DATA_REFUSED
+    assert "secret" not in refusal.value.message
 
 
-@pytest.mark.parametrize("token", ["pm_card_visa", "pm_1AbC", "ctoken_1", "card_1", "src_1"])
-def test_a_token_of_stripes_passes(token: str) -> None:
-    assert check_payment_method_id(token, path=PATH) == token
+@given(st.text(max_size=60) | st.text(max_size=40).map("https://".__add__))
+def test_no_address_makes_the_check_raise_anything_else(url: str) -> None:
+    with contextlib.suppress(Refused):
+        assert check_return_url(url, path=PATH).lower().startswith(("https://", "http://"))
 
 
-@pytest.mark.parametrize("token", ["", "pm_", "pm-1", "tok_visa", " pm_1", "pm_1\n", "pm_é", "pm_" + "a" * 101])
-def test_anything_but_a_token_is_refused(token: str) -> None:
-    assert refusal(lambda: check_payment_method_id(token, path=PATH)).code is ErrorCode.VALIDATION_FAILED
+def test_metadata_within_stripes_limits_passes() -> None:
+    most = {f"key{number}": "v" * 500 for number in range(50)}
 
-
-@pytest.mark.parametrize("token", [CARD, f"pm_{CARD}", "4242 4242 4242 4242"])
-def test_a_card_number_in_place_of_a_token_is_refused(token: str) -> None:
-    assert refusal(lambda: check_payment_method_id(token, path=PATH)).code is ErrorCode.SENSITIVE_DATA_REFUSED
-
-
-def test_metadata_keeps_to_stripes_limits() -> None:
-    fullest = {f"{'k' * 38}{number:02}": "v" * 500 for number in range(50)}
-
-    assert check_metadata(fullest, path=PATH) == fullest
-    assert check_metadata({}, path=PATH) == {}
-    assert check_metadata({"note": "", "lines": "a\nb"}, path=PATH) == {"note": "", "lines": "a\nb"}
+    assert check_metadata(most, path=("metadata",)) == most
+    assert check_metadata({"k" * 40: ""}, path=("metadata",)) == {"k" * 40: ""}
+    assert check_metadata({"Zoe\u0308": "Zoe\u0308"}, path=("metadata",)) == {"Zoë": "Zoë"}
 
 
 @pytest.mark.parametrize(
     "metadata",
     [
-        {str(number): "v" for number in range(51)},
-        {"k" * 41: "v"},
-        {"": "v"},
-        {"a[b]": "v"},
+        {f"key{number}": "" for number in range(51)},
+        {"k" * 41: ""},
+        {"": "x"},
         {"k": "v" * 501},
-        {"k": "a\0b"},
-        {"k\n": "v"},
-        {"k\u202e": "v"},
-        {"\u00e9": "one", "e\u0301": "two"},
+        {"a[b]": "x"},
+        {"a\0": "x"},
+        {"a": "\0"},
+        {"Zoë": "1", "Zoe\u0308": "2"},
     ],
 )
-def test_metadata_beyond_the_limits_is_refused(metadata: dict[str, str]) -> None:
-    assert refusal(lambda: check_metadata(metadata, path=PATH)).code is ErrorCode.VALIDATION_FAILED
+def test_metadata_beyond_stripes_limits_is_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_metadata(metadata, path=("metadata",))
 
-
-@pytest.mark.parametrize("metadata", [{"k": CARD}, {CARD: "v"}])
-def test_a_card_number_in_metadata_is_refused_without_echo(metadata: dict[str, str]) -> None:
-    error = refusal(lambda: check_metadata(metadata, path=PATH))
-
-    assert error.code is ErrorCode.SENSITIVE_DATA_REFUSED
-    assert CARD not in str(error.to_record())
+    assert refusal.value.code is ErrorCode.VALIDATION_FAILED

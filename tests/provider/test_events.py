@@ -1,4 +1,4 @@
-"""Only what Stripe signed within five minutes becomes an event; all else is one of two refusals (scenarios 24 to 28)."""
+"""Only what Stripe signed within five minutes becomes an event; all else one of two refusals (scenarios 24 to 28)."""
 
 import hashlib
 import hmac
