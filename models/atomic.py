@@ -52,8 +52,10 @@ def in_atomic() -> bool:
 
 async def drain(seconds: float) -> int:
     """Wait for work whose callers are gone; the number of pieces still running when the time is over."""
-    if _running:
-        await asyncio.wait(set(_running), timeout=seconds)
+    clock = asyncio.get_running_loop().time
+    end = clock() + seconds
+    while _running and (left := end - clock()) > 0:  # a piece that ends may be followed by its caller's next one
+        await asyncio.wait(set(_running), timeout=left)
     return len(_running)
 
 

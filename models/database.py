@@ -69,7 +69,7 @@ def tortoise_config(url: str, *, pool_size: int = 10, acquire_timeout: float = 5
     """Tortoise's configuration for this address; aerich reads the same one."""
     credentials = {
         **parse_url(url),
-        "minsize": 1,
+        "minsize": 0,  # each connection is made under `acquire_timeout`, the first one too
         "maxsize": pool_size,
         "acquire_timeout": acquire_timeout,
         "server_settings": SESSION,

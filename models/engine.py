@@ -5,6 +5,8 @@ and waits without end for a free one. Tortoise's setting `engine` names this mod
 """
 
 from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
 from typing import Any, Final
 
 import asyncpg
@@ -12,7 +14,7 @@ from asyncpg.pool import PoolAcquireContext
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, TransactionManagementError
 
 # The server went away, or the connection did.
 LOST: Final = (
@@ -78,6 +80,23 @@ class SafeTransaction(TransactionContextPooled):
             raise
         self.token = get_connections().set(self.connection_name, self.client)
         return self.client
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit or roll back, and give the connection back; one that breaks on its way back changes no outcome."""
+        client = self.client
+        try:
+            if client._finalized:
+                return
+            if kind is None:
+                await client.commit()
+            elif kind is not TransactionManagementError:  # PostgreSQL has ended that one already
+                await client.rollback()
+        finally:
+            get_connections().reset(self.token)
+            with suppress(*LOST, OSError):  # the pool throws the broken one away and makes another
+                await client._parent._pool.release(client._connection)
 
 
 class SafeTransactionClient(TransactionWrapper):

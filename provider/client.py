@@ -3,10 +3,12 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from itertools import count
 from typing import Any, TypeVar, cast
 
 import httpx
 import stripe
+import structlog
 
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
@@ -14,11 +16,13 @@ from provider.failures import Outcome, ProviderFailure, classify
 from provider.translate import dispute_from, payment_from, refund_from
 from provider.transport import HttpxTransport
 
+log = structlog.get_logger()
 T = TypeVar("T")
 Params = Mapping[str, Any]
 
 EXPAND_PAYMENT = ["latest_charge", "payment_method"]
 PAGE = 100  # Stripe's largest page
+LIST_TOO_LONG = "list_too_long"
 LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
 
 
@@ -124,11 +128,19 @@ class Provider:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    async def list_events(self, *, created_since: datetime) -> list[StripeEvent]:
-        """Events since a moment (Stripe keeps 30 days), oldest first."""
+    async def events(self, *, created_since: datetime) -> AsyncIterator[StripeEvent]:
+        """Every event since a moment (Stripe keeps 30 days), newest first, page by page.
+
+        One that cannot be read is logged and left out: it must not keep the others from being seen.
+        """
         params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        items = [item async for item in self._pages(self._v1.events.list_async, params)]
-        return _translated(lambda: [event_from(item) for item in reversed(items)], None)
+        async for item in self._pages(self._v1.events.list_async, params, most=None):
+            try:
+                event = event_from(item)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                log.error("stripe.event_unreadable", stripe_event=str(item["id"])[:255])
+                continue
+            yield event
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
@@ -141,9 +153,10 @@ class Provider:
         return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
 
     async def _pages(
-        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any]
+        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
-        for _ in range(LOOKUP_PAGES):
+        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
+        for _ in count() if most is None else range(most):
             page, request_id = await _ask(list_page(params))
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
@@ -153,7 +166,7 @@ class Provider:
             if not page.get("has_more") or not items:
                 return
             params = {**params, "starting_after": items[-1]["id"]}
-        raise ProviderFailure(Outcome.UNKNOWN, code="list_too_long")
+        raise ProviderFailure(Outcome.UNKNOWN, code=LIST_TOO_LONG)
 
 
 def _expanding(params: Params) -> Any:

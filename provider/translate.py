@@ -30,7 +30,8 @@ REFUND_REASON = {
     "fraudulent": RefundReason.FRAUDULENT,
     "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
 }
-NO_LONGER_DISPUTED = frozenset({"won", "warning_closed", "prevented"})
+# An inquiry (warning_…) takes no money, and Stripe still refunds the charge.
+NOT_CONTESTED = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
 
 # docs.stripe.com/declines/codes: what the buyer may do about it. Everything else: another method.
 RETRY_LATER = frozenset(
@@ -100,7 +101,7 @@ def dispute_from(dispute: Json) -> ProviderDispute:
         payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
         amount_minor=int(dispute["amount"]),
         currency=dispute["currency"].upper(),
-        is_open_or_lost=dispute["status"] not in NO_LONGER_DISPUTED,
+        is_open_or_lost=dispute["status"] not in NOT_CONTESTED,
     )
 
 

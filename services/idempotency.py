@@ -85,19 +85,21 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
     """
 
+    identity = new_id()
+
     async def phase_1() -> tuple[Operation, bool]:
-        operation, is_new = await _claim(ask, runner.lease_seconds)
-        if is_new:
+        operation = await _claim(ask, identity, runner.lease_seconds)
+        is_new = operation.id == identity
+        # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
+        if is_new and operation.is_open and not operation.step:
             await accept(operation)
         return operation, is_new
 
     operation, is_new = await _when_free(phase_1)
     if not is_new:
         return await _answer_again(ask, operation, runner)
-    if not operation.is_open:
-        return outcome_of(Driven(operation), replayed=False)
-    driven = await finish(runner.drive(operation, in_request=True))
-    return outcome_of(driven, replayed=False)
+    driven = await finish(runner.drive(operation, in_request=True)) if operation.is_open else Driven(operation)
+    return _outcome(driven, replayed=False)
 
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
@@ -105,9 +107,11 @@ async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Opera
     return await Operation.get_or_none(principal=caller.principal, kind=kind, key=key)
 
 
-def outcome_of(driven: Driven, *, replayed: bool) -> Outcome:
-    """What to tell the caller about an operation as it stands."""
+def _outcome(driven: Driven, *, replayed: bool) -> Outcome:
+    """What to tell the caller about an operation as it stands. Raises OperationInProgress while it is being driven."""
     operation = driven.operation
+    if operation.state is OperationState.IN_PROGRESS:
+        raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
     error = DomainError.from_record(operation.error) if operation.error else None
     return Outcome(operation, replayed, error, driven.client_secret)
 
@@ -125,11 +129,11 @@ async def _when_free(phase_1: Callable[[], Awaitable[tuple[Operation, bool]]]) -
                 await asyncio.sleep(WAIT_STEP_SECONDS)
 
 
-async def _claim(ask: Ask, lease_seconds: float) -> tuple[Operation, bool]:
+async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
     """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
     now = datetime.now(UTC)
     fresh = Operation(
-        id=new_id(),
+        id=identity,
         principal=ask.caller.principal,
         kind=ask.kind,
         key=ask.key,
@@ -142,8 +146,7 @@ async def _claim(ask: Ask, lease_seconds: float) -> tuple[Operation, bool]:
         expires_at=now + KEY_LIFE,
     )
     await Operation.bulk_create([fresh], ignore_conflicts=True)
-    stored = await Operation.get(principal=ask.caller.principal, kind=ask.kind, key=ask.key)
-    return stored, stored.id == fresh.id
+    return await Operation.get(principal=ask.caller.principal, kind=ask.kind, key=ask.key)
 
 
 async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:
@@ -162,11 +165,9 @@ async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outco
     while operation.is_open:
         taken = await runner.take(operation.id, nudge=True)
         if taken is not None:
-            return outcome_of(await finish(runner.drive(taken, in_request=True)), replayed=True)
+            return _outcome(await finish(runner.drive(taken, in_request=True)), replayed=True)
         if time.monotonic() >= deadline:
             break
         await asyncio.sleep(WAIT_STEP_SECONDS)
         operation = await Operation.get(id=operation.id)
-    if operation.state is OperationState.IN_PROGRESS:
-        raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
-    return outcome_of(Driven(operation), replayed=True)
+    return _outcome(Driven(operation), replayed=True)

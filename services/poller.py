@@ -15,9 +15,8 @@ OVERLAP = timedelta(minutes=10)  # Stripe's list is by second of creation; a lat
 async def poll(provider: Provider, endpoint: Endpoint, *, since: datetime) -> datetime:
     """Receive every event since a moment, less the overlap; returns the moment from which to poll next."""
     started = datetime.now(UTC)
-    events = await provider.list_events(created_since=since - OVERLAP)
     missed = 0
-    for event in events:
+    async for event in provider.events(created_since=since - OVERLAP):
         if event.type in endpoint.types:
             missed += await receive(event, endpoint)
     if missed:

@@ -14,12 +14,13 @@ import structlog
 from domain.states import OperationKind, PaymentStatus, ProviderEffect
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.client import LIST_TOO_LONG
 from provider.failures import DEFINITE, NOT_EXECUTED
 from services.pace import Pace
 
 log = structlog.get_logger()
 
-LOOK_BACK = timedelta(minutes=5)  # clocks differ; an intent cannot be older than its operation by more
+MARGIN = timedelta(minutes=10)  # clocks differ
 
 
 class Step(StrEnum):
@@ -150,9 +151,16 @@ async def _look(operation: Operation, payment: Payment, provider: Provider) -> V
 
 
 async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
-    found = await provider.find_payment(
-        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - LOOK_BACK
-    )
+    """No money moves by creating, so an intent that cannot be found among too many counts as absent: at worst it is
+    left behind unconfirmed."""
+    try:
+        found = await provider.find_payment(
+            metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - MARGIN
+        )
+    except ProviderFailure as failure:
+        if failure.code != LIST_TOO_LONG:
+            raise
+        return None
     return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
 
 

@@ -1,10 +1,12 @@
 """POST /webhooks/stripe: verify the raw bytes, store the event, answer. Nothing is applied here."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
 
 from models.atomic import DatabaseUnavailable
 from provider import EventRefused, SignatureRefused, verify_event
@@ -13,6 +15,7 @@ from services import inbox
 log = structlog.get_logger()
 
 MAX_BODY_BYTES = 1024 * 1024  # Stripe's largest events are some hundred kilobytes
+READ_SECONDS = 10.0  # Stripe itself gives up after about as long
 PATH = "/webhooks/stripe"
 
 
@@ -20,7 +23,8 @@ def webhook_router(*, secrets: Sequence[str], endpoint: inbox.Endpoint) -> APIRo
     """The route that Stripe posts to.
 
     200: stored, or known already. 400: not signed by Stripe, or not an event. 405: not a POST. 413: too large.
-    415: not JSON. 503: could not be stored, send it again. The body is never logged.
+    408: the body did not arrive in time. 415: not JSON. 503: could not be stored, send it again. Bodies are never
+    logged.
     """
     router = APIRouter()
 
@@ -29,7 +33,13 @@ def webhook_router(*, secrets: Sequence[str], endpoint: inbox.Endpoint) -> APIRo
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type != "application/json":
             return _answer(415, "Send application/json.")
-        raw = await _read(request)
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                raw = await _read(request)
+        except TimeoutError:
+            return _answer(408, f"The body must arrive within {READ_SECONDS:.0f} s.")
+        except ClientDisconnect:
+            return _answer(400, "The body never arrived.")
         if raw is None:
             return _answer(413, f"The body may have at most {MAX_BODY_BYTES} bytes.")
         try:

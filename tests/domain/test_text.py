@@ -70,8 +70,7 @@ def test_scenario_45_twins_of_two_unicode_forms_become_one(text: str) -> None:
 def test_scenario_45_what_passes_is_safe_for_the_database_and_stays_as_it_is(text: str, multiline: bool) -> None:
     try:
         cleaned = clean_text(text, path=PATH, max_length=50, multiline=multiline)
-    except Refused as refusal:
-        assert refusal.path == PATH
+    except Refused:
         return
 
     assert "\0" not in cleaned
