@@ -19,6 +19,8 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"
     CUSTOMER = "customer"
     DISPUTE = "dispute"
+    RUN = "run"
+    DISCREPANCY = "discrepancy"
 
 
 LONGEST = 64

@@ -134,6 +134,26 @@ class WebhookState(StrEnum):
     DEAD = "DEAD"
 
 
+class DiscrepancyKind(StrEnum):
+    """How Stripe and our rows may differ, or our rows among themselves."""
+
+    MISSING_LOCALLY = "MISSING_LOCALLY"
+    MISSING_AT_PROVIDER = "MISSING_AT_PROVIDER"
+    STATUS_DRIFT = "STATUS_DRIFT"
+    AMOUNT_DRIFT = "AMOUNT_DRIFT"
+    CURRENCY_DRIFT = "CURRENCY_DRIFT"
+    REFUND_DRIFT = "REFUND_DRIFT"
+    UNRESOLVED_OPERATION = "UNRESOLVED_OPERATION"
+    WEBHOOK_GAP = "WEBHOOK_GAP"
+    LEDGER_IMBALANCE = "LEDGER_IMBALANCE"
+
+
+class DiscrepancyState(StrEnum):
+    OPEN = "OPEN"
+    REPAIRED = "REPAIRED"  # the two sides agree again
+    ACCEPTED = "ACCEPTED"  # somebody looked at it and said why it stays
+
+
 class RetryAdvice(StrEnum):
     DO_NOT_RETRY = "DO_NOT_RETRY"
     RETRY_SAME_METHOD_LATER = "RETRY_SAME_METHOD_LATER"
@@ -149,6 +169,9 @@ class Move(StrEnum):
     LATE = "LATE"  # an older fact: ignore it
     CONFLICT = "CONFLICT"  # contradicts a final state: ask Stripe
 
+
+# A gap of webhooks is only news that came late; each of the others is about money.
+MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP}
 
 PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
 REFUND_RESERVES = frozenset(

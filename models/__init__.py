@@ -9,6 +9,7 @@ from models.events import PaymentEvent
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
+from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
 from models.webhook_events import WebhookEvent
 
@@ -20,15 +21,18 @@ TABLES = (
     "models.operations",
     "models.events",
     "models.webhook_events",
+    "models.reconciliation",
 )
 
 __all__ = [
     "TABLES",
     "Customer",
+    "Discrepancy",
     "Operation",
     "Order",
     "Payment",
     "PaymentEvent",
+    "ReconciliationRun",
     "Refund",
     "WebhookEvent",
 ]
