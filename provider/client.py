@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -104,6 +105,17 @@ class Provider:
                 return await self.retrieve_payment(str(item["id"]))
         return None
 
+    async def payments(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderPayment]:
+        """Every intent made in a span of time, newest first, page by page; `after` goes on behind an id.
+
+        Their charges are not expanded.
+        """
+        params = _made_between(created_from, created_before, after)
+        async for item in self._pages(self._v1.payment_intents.list_async, params, most=None):
+            yield _translated(partial(payment_from, item), None)
+
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
     async def create_refund(self, params: Params, *, key: str) -> ProviderRefund:
@@ -119,6 +131,14 @@ class Provider:
         params = {"payment_intent": intent_id, "limit": PAGE}
         items = [item async for item in self._pages(self._v1.refunds.list_async, params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
+
+    async def refunds(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderRefund]:
+        """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
+        params = _made_between(created_from, created_before, after)
+        async for item in self._pages(self._v1.refunds.list_async, params, most=None):
+            yield _translated(partial(refund_from, item), None)
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
@@ -141,6 +161,11 @@ class Provider:
                 log.error("stripe.event_unreadable", stripe_event=str(item["id"])[:255])
                 continue
             yield event
+
+    async def retrieve_event(self, event_id: str) -> StripeEvent:
+        """One event; Stripe keeps 30 days of them."""
+        answer, request_id = await _ask(self._v1.events.retrieve_async(event_id))
+        return _translated(lambda: event_from(answer), request_id)
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
@@ -167,6 +192,11 @@ class Provider:
                 return
             params = {**params, "starting_after": items[-1]["id"]}
         raise ProviderFailure(Outcome.UNKNOWN, code=LIST_TOO_LONG)
+
+
+def _made_between(created_from: datetime, created_before: datetime, after: str | None) -> dict[str, Any]:
+    created = {"gte": int(created_from.timestamp()), "lt": int(created_before.timestamp())}
+    return {"created": created, "limit": PAGE, **({"starting_after": after} if after is not None else {})}
 
 
 def _expanding(params: Params) -> Any:
