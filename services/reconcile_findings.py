@@ -1,0 +1,144 @@
+"""What differs between one thing of Stripe's and our row of it. Pure comparisons: nothing is asked or written here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, WebhookState
+from models import Operation, Payment, Refund, WebhookEvent
+from provider import ProviderPayment, ProviderRefund, StripeEvent
+
+OVERDUE = timedelta(minutes=10)  # the grace of a window: an event that is still due after it is not merely young
+STALE = timedelta(hours=1)  # an unknown outcome resolves in minutes; after an hour a person should look
+Kind = DiscrepancyKind
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that differs, with the figures of each side. An empty side has nothing."""
+
+    kind: DiscrepancyKind
+    subject: str
+    local: Mapping[str, Any] = field(default_factory=dict)
+    provider: Mapping[str, Any] = field(default_factory=dict)
+    payment_id: UUID | None = None
+
+
+def payment_findings(seen: ProviderPayment, row: Payment | None) -> list[Finding]:
+    """What differs between an intent and the payment that it belongs to.
+
+    Without a row it is a finding when it carries our metadata or holds or took money. A status that differs explains
+    the sums that differ with it.
+    """
+    if row is None:
+        has_money = seen.captured_minor > 0 or seen.capturable_minor > 0
+        if "payment_id" in seen.metadata or has_money:
+            return [Finding(Kind.MISSING_LOCALLY, seen.id, {}, stripe_figures(seen))]
+        return []
+    kinds = []
+    if seen.status is not row.status or row.stripe_payment_intent_id is None:
+        kinds.append(Kind.STATUS_DRIFT)
+    sums = (seen.captured_minor, seen.capturable_minor) != (row.captured_minor, row.capturable_minor)
+    if seen.amount_minor != row.amount_minor or (sums and not kinds):
+        kinds.append(Kind.AMOUNT_DRIFT)
+    if seen.currency != row.currency:
+        kinds.append(Kind.CURRENCY_DRIFT)
+    return [Finding(kind, seen.id, payment_figures(row), stripe_figures(seen), row.id) for kind in kinds]
+
+
+def refund_findings(seen: ProviderRefund, row: Refund | None, payment: Payment | None) -> list[Finding]:
+    """What differs between a refund at Stripe and ours. One of somebody else's payment is none of ours."""
+    if row is None:
+        if payment is None and "refund_id" not in seen.metadata:
+            return []
+        payment_id = payment.id if payment is not None else None
+        return [Finding(Kind.REFUND_DRIFT, seen.id, {}, stripe_refund_figures(seen), payment_id)]
+    theirs = (seen.status, seen.amount_minor, seen.currency)
+    if theirs == (row.status, row.amount_minor, row.currency) and row.stripe_refund_id == seen.id:
+        return []
+    return [Finding(Kind.REFUND_DRIFT, seen.id, refund_figures(row), stripe_refund_figures(seen), row.payment_id)]
+
+
+def unseen_payment(row: Payment, *, is_worked_on: bool) -> Finding | None:
+    """What it means that Stripe has no such intent. One that was refused before it existed is no finding."""
+    if row.stripe_payment_intent_id is None and (is_worked_on or row.status is PaymentStatus.CANCELED):
+        return None
+    subject = row.stripe_payment_intent_id or str(row.id)
+    return Finding(Kind.MISSING_AT_PROVIDER, subject, payment_figures(row), {}, row.id)
+
+
+def unseen_refund(row: Refund, *, is_worked_on: bool) -> Finding | None:
+    """What it means that Stripe has no such refund. One that was refused before it existed is no finding."""
+    if row.stripe_refund_id is None and (is_worked_on or row.status in REFUND_RELEASED):
+        return None
+    return Finding(Kind.REFUND_DRIFT, row.stripe_refund_id or str(row.id), refund_figures(row), {}, row.payment_id)
+
+
+def operation_finding(operation: Operation, *, now: datetime) -> Finding | None:
+    """An operation that nobody knows the end of, for longer than it should take."""
+    if not operation.is_open or now - operation.created_at < STALE:
+        return None
+    figures = {
+        "kind": operation.kind.value,
+        "state": operation.state.value,
+        "effect": operation.effect.value,
+        "step": operation.step,
+        "attempt": operation.attempt,
+        "created_at": operation.created_at.isoformat(),
+    }
+    return Finding(Kind.UNRESOLVED_OPERATION, str(operation.id), figures, {}, operation.payment_id)
+
+
+def event_finding(event: StripeEvent, row: WebhookEvent | None, *, now: datetime) -> Finding | None:
+    """An event that the inbox lacks, gave up, or leaves lying."""
+    figures: dict[str, Any] = {}
+    if row is not None:
+        is_overdue = row.due is not None and now - row.due > OVERDUE
+        if row.state is not WebhookState.DEAD and not is_overdue:
+            return None
+        figures = {"state": row.state.value, "overdue": is_overdue}
+    told = {"type": event.type, "subject": event.subject, "created_at": event.created_at.isoformat()}
+    return Finding(Kind.WEBHOOK_GAP, event.id, figures, told)
+
+
+def payment_figures(row: Payment) -> dict[str, Any]:
+    return {
+        "status": row.status.value,
+        "currency": row.currency,
+        "amount_minor": row.amount_minor,
+        "capturable_minor": row.capturable_minor,
+        "captured_minor": row.captured_minor,
+        "stripe_payment_intent_id": row.stripe_payment_intent_id,
+    }
+
+
+def stripe_figures(seen: ProviderPayment) -> dict[str, Any]:
+    return {
+        "status": seen.status.value,
+        "currency": seen.currency,
+        "amount_minor": seen.amount_minor,
+        "capturable_minor": seen.capturable_minor,
+        "captured_minor": seen.captured_minor,
+        "stripe_payment_intent_id": seen.id,
+    }
+
+
+def refund_figures(row: Refund) -> dict[str, Any]:
+    return {
+        "status": row.status.value,
+        "currency": row.currency,
+        "amount_minor": row.amount_minor,
+        "stripe_refund_id": row.stripe_refund_id,
+    }
+
+
+def stripe_refund_figures(seen: ProviderRefund) -> dict[str, Any]:
+    return {
+        "status": seen.status.value,
+        "currency": seen.currency,
+        "amount_minor": seen.amount_minor,
+        "stripe_refund_id": seen.id,
+        "stripe_payment_intent_id": seen.payment_intent_id,
+    }
