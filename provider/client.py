@@ -148,12 +148,14 @@ class Provider:
 
     # -- events ------------------------------------------------------------------------------------------------------
 
-    async def events(self, *, created_since: datetime) -> AsyncIterator[StripeEvent]:
-        """Every event since a moment (Stripe keeps 30 days), newest first, page by page.
+    async def events(
+        self, *, created_since: datetime, created_before: datetime | None = None, after: str | None = None
+    ) -> AsyncIterator[StripeEvent]:
+        """Every event since a moment (Stripe keeps 30 days), newest first, page by page; `after` goes on behind an id.
 
         One that cannot be read is logged and left out: it must not keep the others from being seen.
         """
-        params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
+        params = _made_between(created_since, created_before, after)
         async for item in self._pages(self._v1.events.list_async, params, most=None):
             try:
                 event = event_from(item)
@@ -194,8 +196,10 @@ class Provider:
         raise ProviderFailure(Outcome.UNKNOWN, code=LIST_TOO_LONG)
 
 
-def _made_between(created_from: datetime, created_before: datetime, after: str | None) -> dict[str, Any]:
-    created = {"gte": int(created_from.timestamp()), "lt": int(created_before.timestamp())}
+def _made_between(created_from: datetime, created_before: datetime | None, after: str | None) -> dict[str, Any]:
+    created = {"gte": int(created_from.timestamp())}
+    if created_before is not None:
+        created["lt"] = int(created_before.timestamp())
     return {"created": created, "limit": PAGE, **({"starting_after": after} if after is not None else {})}
 
 
