@@ -151,7 +151,8 @@ async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment
     try:
         return await provider.retrieve_payment(intent_id)
     except ProviderFailure as failure:
-        return _absent(failure)
+        _raise_unless_absent(failure)
+        return None
 
 
 async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | None:
@@ -159,10 +160,11 @@ async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund |
     try:
         return await provider.retrieve_refund(refund_id)
     except ProviderFailure as failure:
-        return _absent(failure)
+        _raise_unless_absent(failure)
+        return None
 
 
-def _absent(failure: ProviderFailure) -> None:
+def _raise_unless_absent(failure: ProviderFailure) -> None:
     if failure.outcome is not Outcome.REJECTED or failure.http_status != NOT_FOUND:
         raise failure
 

@@ -1,0 +1,182 @@
+"""The stages of a run: each walks one list in pages and says what differs, and where to go on after each page."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, TypeVar
+from uuid import UUID
+
+from domain.states import OperationState
+from models import Operation, Order, Payment, ReconciliationRun, Refund
+from models.sql import rows
+from provider import Provider
+from services.inbox import Endpoint
+from services.reconcile_findings import STALE, Finding, operation_finding
+from services.reconcile_looks import (
+    find_payment,
+    find_refund,
+    look_at_events,
+    look_at_orders,
+    look_at_payments,
+    look_at_refunds,
+    look_at_unseen_payments,
+    look_at_unseen_refunds,
+)
+
+PAGE: Final = 100  # as many as Stripe lists at once: what a run holds in memory
+FIRST_ID: Final = UUID(int=0)
+Thing = TypeVar("Thing")
+
+
+class Stage(StrEnum):
+    """In this order."""
+
+    PAYMENTS = "PAYMENTS"
+    REFUNDS = "REFUNDS"
+    EVENTS = "EVENTS"
+    OUR_PAYMENTS = "OUR_PAYMENTS"
+    OUR_REFUNDS = "OUR_REFUNDS"
+    OPERATIONS = "OPERATIONS"
+    LEDGER = "LEDGER"
+    SETTLE = "SETTLE"
+
+
+FIRST_STAGE: Final = Stage.PAYMENTS
+NEXT_STAGE: Final = dict(pairwise(Stage))
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """One page: where to go on, what differs, how many things were looked at, and which of Stripe's were there."""
+
+    cursor: str
+    findings: Sequence[Finding] = ()
+    checked: int = 0
+    seen: Sequence[str] = ()
+    repaired: int = 0
+
+
+Walk = Callable[[ReconciliationRun, Provider, Endpoint], AsyncIterator[Walked]]
+
+# Our rows of the window that Stripe did not list. The first comparison of rows bounds the index.
+UNSEEN = """
+SELECT t.id, t.created_at FROM {table} t
+WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND NOT EXISTS (
+  SELECT 1 FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id}
+)
+ORDER BY t.created_at, t.id LIMIT $6
+"""
+
+
+async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's intents. What differs is asked for once more before it is said: the list is older than our row."""
+    listed = provider.payments(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        suspects = {finding.subject for finding in await look_at_payments(page, livemode=run.livemode)}
+        fresh = [await find_payment(intent, provider=provider) for intent in sorted(suspects)]
+        findings = await look_at_payments([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        ids = [seen.id for seen in page]
+        yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
+
+
+async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's refunds, asked for once more where they differ."""
+    listed = provider.refunds(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        suspects = {finding.subject for finding in await look_at_refunds(page, livemode=run.livemode)}
+        fresh = [await find_refund(refund, provider=provider) for refund in sorted(suspects)]
+        findings = await look_at_refunds([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        ids = [seen.id for seen in page]
+        yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
+
+
+async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's events of the types that we handle, against the inbox."""
+    listed = provider.events(created_since=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        handled = [event for event in page if event.type in endpoint.types and event.livemode == run.livemode]
+        findings = await look_at_events(handled, livemode=run.livemode)
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
+
+
+async def our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that Stripe did not list."""
+    async for ids, cursor in _unseen(run, "payment", "stripe_payment_intent_id"):
+        found = await Payment.filter(id__in=ids)
+        findings = await look_at_unseen_payments(found, provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
+async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our refunds that Stripe did not list."""
+    async for ids, cursor in _unseen(run, "refund", "stripe_refund_id"):
+        found = await Refund.filter(id__in=ids)
+        findings = await look_at_unseen_refunds(found, provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
+async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+    """Operations that are open for longer than they should be, whenever they began."""
+    after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
+    while True:
+        now = datetime.now(UTC)
+        states = (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
+        stale = Operation.filter(due__isnull=False, state__in=states, created_at__lte=now - STALE, id__gt=after)
+        found = await stale.order_by("id").limit(PAGE)
+        if not found:
+            return
+        after = found[-1].id
+        findings = [finding for row in found if (finding := operation_finding(row, now=now)) is not None]
+        yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
+async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+    """The sums of all orders, and the audit chains of those that changed since the window began."""
+    after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
+    while True:
+        found = await Order.filter(id__gt=after).order_by("id").limit(PAGE).only("id", "updated_at")
+        if not found:
+            return
+        after = found[-1].id
+        touched = [order.id for order in found if order.updated_at >= run.from_moment]
+        findings = await look_at_orders([order.id for order in found], chains=touched)
+        yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
+WALKS: Final[dict[Stage, Walk]] = {
+    Stage.PAYMENTS: payments,
+    Stage.REFUNDS: refunds,
+    Stage.EVENTS: events,
+    Stage.OUR_PAYMENTS: our_payments,
+    Stage.OUR_REFUNDS: our_refunds,
+    Stage.OPERATIONS: operations,
+    Stage.LEDGER: ledger,
+}
+
+
+async def _unseen(run: ReconciliationRun, table: str, stripe_id: str) -> AsyncIterator[tuple[list[UUID], str]]:
+    """Pages of ids of our rows in the window that were not sighted, each with its cursor."""
+    moment, after = run.from_moment, FIRST_ID
+    if run.cursor is not None:
+        text, _, identity = run.cursor.partition("|")
+        moment, after = datetime.fromisoformat(text), UUID(identity)
+    statement = UNSEEN.format(table=table, stripe_id=stripe_id)
+    while True:
+        found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, PAGE])
+        if not found:
+            return
+        moment, after = found[-1]["created_at"], found[-1]["id"]
+        yield [row["id"] for row in found], f"{moment.isoformat()}|{after}"
+
+
+async def _in_pages(listed: AsyncIterator[Thing]) -> AsyncIterator[list[Thing]]:
+    page: list[Thing] = []
+    async for thing in listed:
+        page.append(thing)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
