@@ -1,0 +1,1 @@
+"""Reconciliation: planted faults are found, each exactly; nothing else is."""

@@ -1,0 +1,68 @@
+"""A shop with a day's business, and faults planted into it behind everybody's back."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from domain.states import DiscrepancyState
+from models import Discrepancy, ReconciliationRun
+from models.sql import rows
+from services.reconcile import Reconciler, Window
+from tests.rows import row_id
+from tests.shop import Json, Shop, key
+
+
+def window() -> Window:
+    """All that a test has made."""
+    now = datetime.now(UTC)
+    return Window(now - timedelta(hours=1), now + timedelta(minutes=1))
+
+
+def reconciler(shop: Shop, **changes: Any) -> Reconciler:
+    return Reconciler(shop.parts.driver.provider, shop.parts.endpoint, **changes)
+
+
+async def reconcile(shop: Shop, *, repair: bool = False) -> ReconciliationRun:
+    """One run over everything."""
+    run = await reconciler(shop).run(window(), repair=repair)
+    assert run is not None
+    assert run.finished_at is not None
+    return run
+
+
+async def found() -> list[tuple[str, str]]:
+    """The kind and subject of all that is open."""
+    open_rows = await Discrepancy.filter(state=DiscrepancyState.OPEN)
+    return sorted((row.kind.value, row.subject) for row in open_rows)
+
+
+async def business(shop: Shop) -> list[Json]:
+    """A few payments of every sort, with their webhooks applied: paid, refunded, declined, held, prepared."""
+    first, second = await shop.paid(), await shop.paid(2_500)
+    await shop.refund(first["id"], 1_000)
+    await shop.pay(await shop.order(), method="pm_card_chargeDeclined")
+    held = await shop.pay(await shop.order(), captureMethod="MANUAL")
+    await shop.prepared()
+    await shop.deliver()
+    return [first, second, held["payment"]]
+
+
+async def change(statement: str, *values: Any) -> None:
+    """Change our rows as nobody may."""
+    await rows(statement, values)
+
+
+async def intent_of(payment: Json) -> str:
+    found_rows = await rows("SELECT stripe_payment_intent_id AS id FROM payment WHERE id = $1", [row_id(payment["id"])])
+    return str(found_rows[0]["id"])
+
+
+async def stripe_post(shop: Shop, path: str, given: Json) -> Json:
+    """Ask the offline Stripe for something that this application did not ask for."""
+    async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as http:
+        headers = {"Authorization": "Bearer sk_test_offline", "Idempotency-Key": key()}
+        response = await http.post(path, data=given, headers=headers)
+    assert response.status_code == 200, response.text
+    answer: Json = response.json()
+    return answer
