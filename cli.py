@@ -1,4 +1,4 @@
-"""The commands: `python -m cli demo | serve | worker | migrate | sandbox | token | schema | replay | reset`."""
+"""The commands: `python -m cli demo | serve | worker | migrate | sandbox | token | schema | replay | reconcile | …`."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -88,6 +88,18 @@ def _parser() -> argparse.ArgumentParser:
     replay = commands.add_parser("replay", help="apply a stored webhook event again")
     replay.add_argument("event_id", help="Stripe's id, evt_…")
     replay.set_defaults(run=run_replay)
+
+    reconcile = commands.add_parser("reconcile", help="compare everything of a window with Stripe")
+    reconcile.add_argument(
+        "--from", dest="start", type=_moment, help="ISO 8601, UTC without an offset; 25 h before --to"
+    )
+    reconcile.add_argument("--to", dest="end", type=_moment, help="exclusive; ten minutes ago")
+    reconcile.add_argument("--repair", action="store_true", help="merge what Stripe says where that is safe")
+    reconcile.set_defaults(run=run_reconcile, log_level="WARNING")
+
+    verify = commands.add_parser("verify-audit", help="check every chain of the audit trail")
+    verify.add_argument("--head", type=Path, help="heads kept elsewhere: compared if the file exists, else written")
+    verify.set_defaults(run=run_verify_audit, log_level="WARNING")
 
     reset = commands.add_parser("reset", help="forget the demo's data")
     reset.set_defaults(run=run_reset)
@@ -221,6 +233,27 @@ async def _replay(settings: Settings, event_id: str) -> int:
         return await replay(event_id)
     finally:
         await database.close_database()
+
+
+def run_reconcile(settings: Settings, options: argparse.Namespace) -> int:
+    """Compare a window with Stripe; 1 when findings about money are open, 2 when it could not be done."""
+    from server.audits import reconcile_once
+
+    with _database(settings) as complete:
+        return asyncio.run(reconcile_once(complete, start=options.start, end=options.end, repair=options.repair))
+
+
+def run_verify_audit(settings: Settings, options: argparse.Namespace) -> int:
+    """Check every chain, and the heads of a file; 1 when one does not hold."""
+    from server.audits import verify_audit
+
+    with _database(settings) as complete:
+        return asyncio.run(verify_audit(complete, heads=options.head))
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def run_reset(settings: Settings, _: argparse.Namespace) -> int:

@@ -9,12 +9,13 @@ import structlog
 
 from models.atomic import DatabaseUnavailable
 from provider import Provider, ProviderFailure
-from services import inbox, janitor, poller
+from services import inbox, janitor, poller, reconcile
 from services.drive import Driver
 from webhooks import handlers
 
 log = structlog.get_logger()
 
+RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
 FIRST_POLL = timedelta(hours=1)  # what a restart looks back on; longer outages are the reconciler's
 
 
@@ -27,6 +28,8 @@ class Layers:
     webhooks: bool = True
     janitor: bool = True
     poller: bool = True
+    reconcile_interval_seconds: float = 86_400.0
+    reconciler: bool = True
 
 
 class Worker:
@@ -54,6 +57,8 @@ class Worker:
                 group.create_task(self._repeat("janitor", self.drive_next, layers.tick_seconds))
             if layers.poller:
                 group.create_task(self._repeat("poller", self.poll, layers.poll_interval_seconds))
+            if layers.reconciler:
+                group.create_task(self._reconcile_at_times())
 
     async def apply_next(self) -> bool:
         """Apply the next event of the inbox; False when none is due."""
@@ -78,12 +83,31 @@ class Worker:
         self._polled_until = await poller.poll(self._provider, self._endpoint, since=self._polled_until)
         return False
 
+    async def reconcile(self) -> bool:
+        """Compare everything with Stripe if that is due and no other process is at it. Reports, and repairs nothing."""
+        interval = timedelta(seconds=self._layers.reconcile_interval_seconds)
+        if await reconcile.is_due(interval=interval, livemode=self._endpoint.livemode):
+            reconciler = reconcile.Reconciler(self._provider, self._endpoint, self._driver.lease_seconds)
+            await reconciler.run(reconcile.nightly_window(interval=interval), repair=False)
+        return False
+
     async def drain(self) -> int:
         """Do everything that is due now, and say how many pieces of work that was. For tests and commands."""
         done = 0
         while await self.apply_next() or await self.drive_next():
             done += 1
         return done
+
+    async def _reconcile_at_times(self) -> None:
+        """As `_repeat`, but not at once: a start has more urgent things to do. A stop does not wait for a run's end."""
+        tick = min(self._layers.reconcile_interval_seconds, RECONCILE_TICK_SECONDS)
+        await self._pause(tick)
+        work = asyncio.create_task(self._repeat("reconciler", self.reconcile, tick))
+        stopped = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (work, stopped):
+            task.cancel()  # the run keeps its place: whoever comes next goes on from its last page
+        await asyncio.gather(work, stopped, return_exceptions=True)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
         while not self._stopping.is_set():

@@ -75,6 +75,8 @@ async def open_parts(
         webhooks=settings.worker_webhooks,
         janitor=settings.worker_janitor,
         poller=settings.worker_poller,
+        reconcile_interval_seconds=settings.reconcile_interval_seconds,
+        reconciler=settings.worker_reconciler,
     )
     try:
         yield Parts(driver, endpoint, Worker(driver=driver, endpoint=endpoint, layers=layers), sandbox)

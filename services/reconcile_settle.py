@@ -1,4 +1,4 @@
-"""What becomes of a discrepancy: repaired through the doors that everything else uses, accepted by a person, or open."""
+"""What becomes of a discrepancy: repaired through the doors that all use, accepted by a person, or left open."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -36,7 +36,7 @@ AGREES_AGAIN = "The two sides agree again without a repair."
 RECONCILER = "reconciler"
 
 
-async def settle(discrepancy: Discrepancy, *, provider: Provider, endpoint: inbox.Endpoint, repair: bool) -> bool:
+async def settle(discrepancy: Discrepancy, *, provider: Provider, repair: bool) -> bool:
     """Close a discrepancy that is none any more, after trying to repair it if asked; True if a repair closed it.
 
     One that cannot be looked at now stays open. Raises DatabaseUnavailable.
@@ -45,7 +45,7 @@ async def settle(discrepancy: Discrepancy, *, provider: Provider, endpoint: inbo
         if not await still_differs(discrepancy, provider=provider):
             await _close(discrepancy, DiscrepancyState.REPAIRED, AGREES_AGAIN, _actor(discrepancy))
             return False
-        if not repair or not await _repair(discrepancy, provider=provider, endpoint=endpoint):
+        if not repair or not await _repair(discrepancy, provider=provider):
             return False
         if await still_differs(discrepancy, provider=provider):
             return False
@@ -56,9 +56,7 @@ async def settle(discrepancy: Discrepancy, *, provider: Provider, endpoint: inbo
     return True
 
 
-async def resolve(
-    discrepancy: Discrepancy, *, resolution: str, repair: bool, by: Actor, provider: Provider, endpoint: inbox.Endpoint
-) -> None:
+async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by: Actor, provider: Provider) -> None:
     """Close a discrepancy by hand: repaired when that makes the two sides agree, else accepted as it is.
 
     Raises Refused(INVALID_STATE) when it is closed already or when the repair did not help; then it stays open.
@@ -68,12 +66,14 @@ async def resolve(
     state = DiscrepancyState.ACCEPTED
     if repair:
         try:
-            await _repair(discrepancy, provider=provider, endpoint=endpoint)
+            await _repair(discrepancy, provider=provider)
             differs = await still_differs(discrepancy, provider=provider)
         except ProviderFailure:
             raise Refused(ErrorCode.PROVIDER_UNAVAILABLE, "Stripe cannot be asked at the moment.") from None
         if differs:
-            message = "No repair makes the two sides agree. It stays open; see the runbook, then accept it with a reason."
+            message = (
+                "No repair makes the two sides agree. It stays open; see the runbook, then accept it with a reason."
+            )
             raise Refused(ErrorCode.INVALID_STATE, message, ("repair",))
         state = DiscrepancyState.REPAIRED
     if not await _close(discrepancy, state, resolution, by):
@@ -122,7 +122,7 @@ async def _is_gap(event_id: str, livemode: bool) -> bool:
     return row.due is not None and datetime.now(UTC) - row.due > OVERDUE
 
 
-async def _repair(discrepancy: Discrepancy, *, provider: Provider, endpoint: inbox.Endpoint) -> bool:
+async def _repair(discrepancy: Discrepancy, *, provider: Provider) -> bool:
     """Do what is safe: merge Stripe's truth through the one door, or give the inbox its event. False for nothing."""
     try:
         if discrepancy.kind in REFRESHED and discrepancy.payment_id is not None:
@@ -131,16 +131,18 @@ async def _repair(discrepancy: Discrepancy, *, provider: Provider, endpoint: inb
             await refresh_payment(discrepancy.payment_id, provider=provider, cause=cause, intent_id=intent)
             return True
         if discrepancy.kind is Kind.WEBHOOK_GAP:
-            return await _receive_again(discrepancy, provider=provider, endpoint=endpoint)
+            return await _receive_again(discrepancy, provider=provider)
     except (NotYet, IntegrityError, ProviderProblem) as refusal:  # true, and not to be written beside what is here
         log.warning("reconcile.repair_refused", discrepancy=str(discrepancy.id), reason=type(refusal).__name__)
     return False
 
 
-async def _receive_again(discrepancy: Discrepancy, *, provider: Provider, endpoint: inbox.Endpoint) -> bool:
+async def _receive_again(discrepancy: Discrepancy, *, provider: Provider) -> bool:
     row = await WebhookEvent.get_or_none(stripe_event_id=discrepancy.subject, livemode=discrepancy.livemode)
     if row is None:
-        return await inbox.receive(await provider.retrieve_event(discrepancy.subject), endpoint)
+        event = await provider.retrieve_event(discrepancy.subject)
+        handled = inbox.Endpoint(livemode=provider.livemode, account=provider.account, types=frozenset({event.type}))
+        return await inbox.receive(event, handled)  # only events of a type that is handled are ever found missing
     if row.state is not WebhookState.DEAD:
         return False  # it lies in the queue: a worker is missing, not the event
     return await inbox.replay(discrepancy.subject) > 0

@@ -121,7 +121,7 @@ async def test_a_refund_that_stripe_does_not_have_is_found(shop: Shop) -> None:
 
 async def test_an_operation_that_nobody_knows_the_end_of_is_found_after_an_hour(shop: Shop) -> None:
     await business(shop)
-    shop.sandbox.fault(path="/v1/payment_intents/*/confirm", effect="timeout_after")
+    shop.sandbox.fault(kind="timeout_after", method="POST", path=".*/confirm", times=99)
     payload = await shop.pay(await shop.order())
     operation = row_id(payload["operation"]["id"])
 
@@ -136,7 +136,9 @@ async def test_an_operation_that_nobody_knows_the_end_of_is_found_after_an_hour(
 
 async def test_an_event_that_the_inbox_lacks_gave_up_or_leaves_lying_is_a_gap(shop: Shop) -> None:
     await business(shop)
-    lost, dead, late, *_ = [event["id"] for event in shop.sandbox.snapshot().events if "payment_intent" in event["type"]]
+    lost, dead, late, *_ = [
+        event["id"] for event in shop.sandbox.snapshot().events if "payment_intent" in event["type"]
+    ]
     await change("DELETE FROM webhook_event WHERE stripe_event_id = $1", lost)
     await change("UPDATE webhook_event SET state = 'DEAD' WHERE stripe_event_id = $1", dead)
     overdue = "UPDATE webhook_event SET state = 'RECEIVED', due = now() - interval '1 hour' WHERE stripe_event_id = $1"

@@ -1,0 +1,126 @@
+"""The two audits of the command line: everything against Stripe, and the audit trail against itself."""
+
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from domain.states import MONEY_KINDS, DiscrepancyState
+from models import Discrepancy, ReconciliationRun, database
+from provider import ProviderFailure
+from server.offline import offline_stripe
+from server.parts import database_url, open_parts
+from services.reconcile import SPAN, Reconciler, Window
+from services.verify_audit import Head, check_chains, missing_heads
+from settings import Settings
+
+SHOWN = 100  # findings that are printed; all of them are in the database
+LOST, FOUND, FINE = 2, 1, 0
+
+
+async def reconcile_once(settings: Settings, *, start: datetime | None, end: datetime | None, repair: bool) -> int:
+    """Open the application, reconcile a window, print what is open; the exit code."""
+    sandbox = offline_stripe(settings, webhook_url=None)
+    async with open_parts(settings, sandbox=sandbox) as parts:
+        reconciler = Reconciler(parts.driver.provider, parts.endpoint, settings.lease_seconds)
+        return await reconcile_and_report(reconciler, start=start, end=end, repair=repair)
+
+
+async def reconcile_and_report(
+    reconciler: Reconciler, *, start: datetime | None, end: datetime | None, repair: bool
+) -> int:
+    """Reconcile and print: 1 when findings about money are open, 2 when it could not be done now."""
+    latest = Window.latest(now=datetime.now(UTC))
+    until = end or latest.to_moment
+    window = Window(start or until - SPAN, until)
+    if window.from_moment >= window.to_moment:
+        print("--from must be before --to.", file=sys.stderr)
+        return LOST
+    progress = Progress()
+    try:
+        run = await replace(reconciler, on_page=progress.show).run(window, repair=repair)
+    except ProviderFailure as failure:
+        progress.end()
+        print(f"Stripe cannot be asked now ({failure}). Run it again: it goes on where it stopped.", file=sys.stderr)
+        return LOST
+    progress.end()
+    if run is None:
+        print("Another process is reconciling. Its findings will be in `discrepancies`.", file=sys.stderr)
+        return LOST
+    print(f"{run.from_moment:%Y-%m-%d %H:%M} to {run.to_moment:%Y-%m-%d %H:%M} UTC: {run.checked} things compared,")
+    still_open = Discrepancy.filter(state=DiscrepancyState.OPEN, livemode=run.livemode)
+    count = await still_open.count()
+    print(f"{run.repaired} repaired, {count} open.")
+    for row in await still_open.order_by("-detected_at", "-id").limit(SHOWN):
+        print(f"  {row.kind.value:<20} {row.subject}  here {_figures(row.local)}  Stripe {_figures(row.provider)}")
+    return FOUND if await still_open.filter(kind__in=list(MONEY_KINDS)).exists() else FINE
+
+
+class Progress:
+    """One line that says how far a run is: rewritten on a terminal, a line for each stage elsewhere."""
+
+    def __init__(self) -> None:
+        self._stage = ""
+        self._shown = False
+
+    def show(self, run: ReconciliationRun) -> None:
+        line = f"{run.stage.lower().replace('_', ' ')}: {run.checked} compared, {run.repaired} repaired"
+        if sys.stderr.isatty():
+            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+        elif run.stage != self._stage:
+            print(line, file=sys.stderr, flush=True)
+        self._stage = run.stage
+
+    def end(self) -> None:
+        if self._shown:
+            print(file=sys.stderr)
+
+
+async def verify_audit(settings: Settings, *, heads: Path | None) -> int:
+    """Open the database, check every chain, print what does not hold; the exit code."""
+    await database.open_database(
+        database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds
+    )
+    try:
+        return await verify_and_report(heads=heads)
+    finally:
+        await database.close_database()
+
+
+async def verify_and_report(*, heads: Path | None) -> int:
+    """Check every chain and print the first broken link of each; with a file, compare its heads or write them."""
+    known = _read(heads) if heads is not None and heads.exists() else None
+    chains, events, broken = 0, 0, 0
+    current: list[Head] = []
+    async for checked in check_chains():
+        chains, events = chains + 1, events + checked.head.sequence
+        if checked.broken_at is not None:
+            broken += 1
+            print(f"order {checked.head.order_id} ({checked.external_id}): broken at event {checked.broken_at}")
+        if heads is not None and known is None:
+            current.append(checked.head)
+    async for head in missing_heads(known or []):
+        broken += 1
+        print(f"order {head.order_id}: event {head.sequence} is not the one that was exported")
+    print(f"{chains} chains, {events} events, {broken} broken.")
+    if heads is not None and known is None and not broken:
+        heads.write_text("".join(_line(head) for head in current))
+        print(f"{len(current)} heads written to {heads}. Keep them where this database's owner cannot write.")
+    return FOUND if broken else FINE
+
+
+def _read(path: Path) -> list[Head]:
+    records = (json.loads(line) for line in path.read_text().splitlines() if line)
+    return [Head(UUID(record["order"]), record["sequence"], record["hash"]) for record in records]
+
+
+def _line(head: Head) -> str:
+    record = {"order": str(head.order_id), "sequence": head.sequence, "hash": head.hash}
+    return json.dumps(record) + "\n"
+
+
+def _figures(side: dict[str, object]) -> str:
+    return " ".join(f"{name}={value}" for name, value in side.items() if value is not None) or "nothing"
