@@ -21,12 +21,13 @@ class SortKey(StrEnum):
     CREATED_AT = "created_at"
     UPDATED_AT = "updated_at"
     RECEIVED_AT = "received_at"
+    DETECTED_AT = "detected_at"
     AMOUNT = "amount_minor"
     SEQUENCE = "sequence"
 
     @property
     def is_time(self) -> bool:
-        return self in (SortKey.CREATED_AT, SortKey.UPDATED_AT, SortKey.RECEIVED_AT)
+        return self in (SortKey.CREATED_AT, SortKey.UPDATED_AT, SortKey.RECEIVED_AT, SortKey.DETECTED_AT)
 
 
 @dataclass(frozen=True, slots=True)

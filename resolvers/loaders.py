@@ -9,7 +9,17 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from tortoise.models import Model
 
-from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
+from models import (
+    Customer,
+    Discrepancy,
+    Operation,
+    Order,
+    Payment,
+    PaymentEvent,
+    ReconciliationRun,
+    Refund,
+    WebhookEvent,
+)
 
 Row = TypeVar("Row", bound=Model)
 Key = TypeVar("Key")
@@ -49,6 +59,14 @@ class Loaders:
     @cached_property
     def webhook_event(self) -> DataLoader[UUID, WebhookEvent | None]:
         return _loader(_by_id(WebhookEvent))
+
+    @cached_property
+    def reconciliation_run(self) -> DataLoader[UUID, ReconciliationRun | None]:
+        return _loader(_by_id(ReconciliationRun))
+
+    @cached_property
+    def discrepancy(self) -> DataLoader[UUID, Discrepancy | None]:
+        return _loader(_by_id(Discrepancy))
 
     @cached_property
     def customer_by_external_id(self) -> DataLoader[str, Customer | None]:

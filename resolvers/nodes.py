@@ -8,11 +8,21 @@ from domain.caller import Actor, Scope
 from domain.errors import ErrorCode, Refused
 from domain.ids import Kind, decode
 from domain.states import ActorKind
-from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
+from models import (
+    Customer,
+    Discrepancy,
+    Operation,
+    Order,
+    Payment,
+    PaymentEvent,
+    ReconciliationRun,
+    Refund,
+    WebhookEvent,
+)
 from resolvers.access import Reach, reach, signed_in
 from resolvers.context import Asking
 
-Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent
+Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent | ReconciliationRun | Discrepancy
 
 MOST_NODES = 100
 
@@ -47,6 +57,10 @@ async def _find(asking: Asking, kind: Kind, identity: UUID) -> Row | None:
         return operation if operation is not None and operation.principal == caller.principal else None
     if kind is Kind.WEBHOOK:
         return await asking.loaders.webhook_event.load(identity) if caller.can(Scope.OPS_READ) else None
+    if kind is Kind.RUN:
+        return await asking.loaders.reconciliation_run.load(identity) if caller.can(Scope.FINANCE_READ) else None
+    if kind is Kind.DISCREPANCY:
+        return await asking.loaders.discrepancy.load(identity) if caller.can(Scope.FINANCE_READ) else None
     return await _covered(asking, await reach(asking), kind, identity)
 
 

@@ -11,6 +11,7 @@ from schema.events import PaymentEvent
 from schema.mutation import Mutation
 from schema.payment_methods import CardSnapshot, OtherMethodSnapshot
 from schema.query import Query
+from schema.reconciliation import Discrepancy, ReconciliationRun
 from schema.scalars import SCALARS
 from schema.webhook_events import WebhookEvent
 
@@ -27,7 +28,7 @@ class QuietSchema(Schema):
 schema = QuietSchema(
     query=Query,
     mutation=Mutation,
-    types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent],
+    types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent, ReconciliationRun, Discrepancy],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )
 

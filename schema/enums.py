@@ -11,6 +11,8 @@ from domain.states import (
     ActorKind,
     CancelReason,
     CaptureMethod,
+    DiscrepancyKind,
+    DiscrepancyState,
     OperationKind,
     OperationState,
     OrderPaymentStatus,
@@ -232,11 +234,37 @@ _say(
         "CURRENCY_NOT_ENABLED": "This currency is not taken here.",
     },
 )
+_say(
+    DiscrepancyKind,
+    "How Stripe and our rows may differ, or our rows among themselves.",
+    {
+        "MISSING_LOCALLY": "Stripe has a payment of ours, or money, that we have no row of.",
+        "MISSING_AT_PROVIDER": "We have a payment that Stripe does not have.",
+        "STATUS_DRIFT": "A payment's status differs.",
+        "AMOUNT_DRIFT": "A payment's amount, or how much of it is held or taken, differs.",
+        "CURRENCY_DRIFT": "A payment's currency differs.",
+        "REFUND_DRIFT": "A refund is missing on one side, or its amount, currency or status differs.",
+        "UNRESOLVED_OPERATION": "Nobody has known for more than an hour what became of an operation.",
+        "WEBHOOK_GAP": "An event of Stripe's is not in the inbox, was given up, or has been lying there.",
+        "LEDGER_IMBALANCE": "An order's sums are not its payments', it is paid twice, or its audit chain is broken.",
+    },
+)
+_say(
+    DiscrepancyState,
+    "What became of a discrepancy.",
+    {
+        "OPEN": "It is there, and somebody should look.",
+        "REPAIRED": "The two sides agree again.",
+        "ACCEPTED": "Somebody looked at it and said why it stays.",
+    },
+)
 
 __all__ = [
     "ActorKind",
     "CancelReason",
     "CaptureMethod",
+    "DiscrepancyKind",
+    "DiscrepancyState",
     "ErrorCode",
     "OperationKind",
     "OperationState",

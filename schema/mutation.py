@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from domain.caller import Scope
-from resolvers import orders, payments, refunds, webhook_events
+from resolvers import orders, payments, reconciliation, refunds, webhook_events
 from schema.directives import Auth
 from schema.fields import Info, field, field_with
 from schema.inputs import (
@@ -115,3 +115,22 @@ class Mutation:
         """Makes events of the inbox due again. Applying an event twice changes nothing."""
         result = await webhook_events.replay_webhook_events(info.context, ids=ids, dry_run=dry_run)
         return OpsPayload(affected=result.affected, error=result.error)
+
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    async def resolve_discrepancy(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="The discrepancy.")],
+        resolution: Annotated[
+            str,
+            strawberry.argument(description="Why it is closed, for whoever reads it later; up to 1,000 characters."),
+        ],
+        repair: Annotated[
+            bool, strawberry.argument(description="Merge what Stripe says first; refused when that does not help.")
+        ] = False,
+    ) -> OpsPayload | None:
+        """Closes a discrepancy: REPAIRED when a repair makes the two sides agree, else ACCEPTED as it is. A repair
+        goes the way of every change and is in the audit trail; no figure is ever edited.
+        """
+        error = await reconciliation.resolve_discrepancy(info.context, id=id, resolution=resolution, repair=repair)
+        return OpsPayload(affected=int(error is None), error=error)

@@ -6,12 +6,12 @@ import strawberry
 
 import models
 from domain.caller import Scope
-from resolvers import nodes, operations, orders, payment_reads, refunds, webhook_events
+from resolvers import nodes, operations, orders, payment_reads, reconciliation, refunds, webhook_events
 from resolvers.nodes import Row
 from resolvers.paging import Paging
 from schema.actors import Actor
 from schema.directives import Auth, Cost
-from schema.enums import OperationKind, PaymentSort, RefundStatus, WebhookState
+from schema.enums import DiscrepancyState, OperationKind, PaymentSort, RefundStatus, WebhookState
 from schema.events import PaymentEvent
 from schema.fields import After, Before, First, Info, Last, field, field_with
 from schema.inputs import PaymentFilter
@@ -19,11 +19,13 @@ from schema.node import Node
 from schema.operations import Operation
 from schema.orders import Customer, Order
 from schema.payments import Payment, PaymentConnection
+from schema.reconciliation import Discrepancy, DiscrepancyConnection, ReconciliationRun, SystemIntegrity
 from schema.refunds import Refund, RefundConnection
 from schema.scalars import IdempotencyKey
 from schema.webhook_events import WebhookEvent, WebhookEventConnection
 
 PAGE = 25
+OPEN = [DiscrepancyState.OPEN]
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
 NoId = Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")]
@@ -151,6 +153,31 @@ class Query:
             await webhook_events.webhook_event_page(info.context, state=state, type=type, paging=paging)
         )
 
+    @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
+    async def reconciliation_runs(self, info: Info, first: First = reconciliation.RUNS) -> list[ReconciliationRun]:
+        """The latest comparisons of everything with Stripe, newest first."""
+        found = await reconciliation.reconciliation_runs(info.context, first=first)
+        return [ReconciliationRun.of(row) for row in found]
+
+    @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
+    async def discrepancies(
+        self,
+        info: Info,
+        state: Annotated[
+            list[DiscrepancyState] | None, strawberry.argument(description="In one of these states; null for all.")
+        ] = OPEN,
+        first: First = PAGE,
+        after: After = None,
+    ) -> DiscrepancyConnection:
+        """What differs between Stripe and our rows, newest first."""
+        paging = Paging(first=first, after=after, default=PAGE)
+        return DiscrepancyConnection.of(await reconciliation.discrepancy_page(info.context, state=state, paging=paging))
+
+    @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
+    async def integrity(self, info: Info) -> SystemIntegrity:
+        """Whether everything is in order, in one look. Asks no one outside."""
+        return SystemIntegrity.of(await reconciliation.system_integrity(info.context))
+
 
 def _wrapped(row: Row | None, *, reveals: bool = False) -> Node | None:
     """The row as its type."""
@@ -168,4 +195,8 @@ def _wrapped(row: Row | None, *, reveals: bool = False) -> Node | None:
         return Operation.of(row)
     if isinstance(row, models.PaymentEvent):
         return PaymentEvent.of(row)
+    if isinstance(row, models.ReconciliationRun):
+        return ReconciliationRun.of(row)
+    if isinstance(row, models.Discrepancy):
+        return Discrepancy.of(row)
     return WebhookEvent.of(row)

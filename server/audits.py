@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +93,7 @@ async def verify_audit(settings: Settings, *, heads: Path | None) -> int:
 
 async def verify_and_report(*, heads: Path | None) -> int:
     """Check every chain and print the first broken link of each; with a file, compare its heads or write them."""
-    known = _read(heads) if heads is not None and heads.exists() else None
+    known = _read(heads) if heads is not None else None
     chains, events, broken = 0, 0, 0
     current: list[Head] = []
     async for checked in check_chains():
@@ -107,19 +108,22 @@ async def verify_and_report(*, heads: Path | None) -> int:
         print(f"order {head.order_id}: event {head.sequence} is not the one that was exported")
     print(f"{chains} chains, {events} events, {broken} broken.")
     if heads is not None and known is None and not broken:
-        heads.write_text("".join(_line(head) for head in current))
+        _write(heads, current)
         print(f"{len(current)} heads written to {heads}. Keep them where this database's owner cannot write.")
     return FOUND if broken else FINE
 
 
-def _read(path: Path) -> list[Head]:
+def _read(path: Path) -> list[Head] | None:
+    """The heads of an earlier export; None when there is no such file yet."""
+    if not path.exists():
+        return None
     records = (json.loads(line) for line in path.read_text().splitlines() if line)
     return [Head(UUID(record["order"]), record["sequence"], record["hash"]) for record in records]
 
 
-def _line(head: Head) -> str:
-    record = {"order": str(head.order_id), "sequence": head.sequence, "hash": head.hash}
-    return json.dumps(record) + "\n"
+def _write(path: Path, heads: Sequence[Head]) -> None:
+    records = ({"order": str(head.order_id), "sequence": head.sequence, "hash": head.hash} for head in heads)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def _figures(side: dict[str, object]) -> str:

@@ -75,7 +75,7 @@ def test_every_element_is_described() -> None:
 
 def test_mutations_that_move_money_demand_a_key_and_every_mutation_may_be_null() -> None:
     assert BUILT.mutation_type is not None
-    free = {"syncPayment", "replayWebhookEvents"}
+    free = {"syncPayment", "replayWebhookEvents", "resolveDiscrepancy"}
 
     for name, field in BUILT.mutation_type.fields.items():
         assert not isinstance(field.type, GraphQLNonNull), name
@@ -127,6 +127,9 @@ QUERIES = {
     "customer": 'customer(id: "x") { id }',
     "operation": 'operation(key: "k", kind: CREATE_PAYMENT) { id }',
     "webhookEvents": "webhookEvents { edges { cursor } }",
+    "reconciliationRuns": "reconciliationRuns { id }",
+    "discrepancies": "discrepancies { edges { cursor } }",
+    "integrity": "integrity { healthy }",
 }
 MONEY = '{amount: 100, currency: "USD"}'
 MUTATIONS = {
@@ -138,6 +141,7 @@ MUTATIONS = {
     "refundPayment": '(input: {paymentId: "x", reason: OTHER}, idempotencyKey: "k")',
     "syncPayment": '(paymentId: "x")',
     "replayWebhookEvents": "(ids: [])",
+    "resolveDiscrepancy": '(id: "x", resolution: "looked at")',
 }
 
 

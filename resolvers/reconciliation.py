@@ -1,0 +1,80 @@
+"""What reconciliation found, and whether everything is in order, for the people who answer for the money."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from domain.caller import Scope
+from domain.errors import DomainError, ErrorCode, NotFound, Refused
+from domain.ids import Kind
+from domain.states import DiscrepancyState
+from domain.text import clean_text
+from models import Discrepancy, Payment, ReconciliationRun
+from resolvers.access import SignIn, require
+from resolvers.context import Asking
+from resolvers.cursors import SortKey
+from resolvers.ids import row_id
+from resolvers.paging import LARGEST_PAGE, Page, Paging, Sort, page_of
+from services import integrity, reconcile_settle
+
+LATEST = Sort(SortKey.DETECTED_AT, descending=True)
+RUNS = 10  # a list of runs unless more is asked for
+LONGEST_RESOLUTION = 1000
+
+
+async def reconciliation_runs(asking: Asking, *, first: int | None) -> list[ReconciliationRun]:
+    """The latest runs. Raises SignIn, Forbidden and Refused."""
+    require(asking, Scope.FINANCE_READ)
+    size = RUNS if first is None else first
+    if not 1 <= size <= LARGEST_PAGE:
+        raise Refused(ErrorCode.VALIDATION_FAILED, f"`first` must be 1 to {LARGEST_PAGE}.", ("first",))
+    return await ReconciliationRun.all().order_by("-started_at", "-id").limit(size)
+
+
+async def discrepancy_page(
+    asking: Asking, *, state: Sequence[DiscrepancyState] | None, paging: Paging
+) -> Page[Discrepancy]:
+    """Discrepancies in these states, newest first. Raises SignIn, Forbidden and Refused."""
+    require(asking, Scope.FINANCE_READ)
+    window = paging.window(LATEST)
+    found = Discrepancy.all() if state is None else Discrepancy.filter(state__in=list(state))
+    return await page_of(found, window)
+
+
+async def discrepancies_of(asking: Asking, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
+    """What one run found first, newest first. Raises SignIn, Forbidden and Refused."""
+    require(asking, Scope.FINANCE_READ)
+    return await page_of(Discrepancy.filter(run_id=run_id), paging.window(LATEST))
+
+
+async def payment_of(asking: Asking, payment_id: UUID | None) -> Payment | None:
+    """The payment that a discrepancy is about, for those who may read payments."""
+    if payment_id is None or asking.caller is None or not asking.caller.can(Scope.PAYMENTS_READ):
+        return None
+    return await asking.loaders.payment.load(payment_id)
+
+
+async def system_integrity(asking: Asking) -> integrity.Integrity:
+    """Whether everything is in order now. Raises SignIn and Forbidden."""
+    require(asking, Scope.FINANCE_READ)
+    return await integrity.integrity()
+
+
+async def resolve_discrepancy(asking: Asking, *, id: str, resolution: str, repair: bool) -> DomainError | None:
+    """Close a discrepancy with a reason; why not, or None when it is done. Raises SignIn."""
+    try:
+        caller = require(asking, Scope.OPS_WRITE)
+        text = clean_text(resolution, path=("resolution",), max_length=LONGEST_RESOLUTION)
+        if not text.strip():
+            raise Refused(ErrorCode.VALIDATION_FAILED, "`resolution` must say why.", ("resolution",))
+        identity = row_id(id, Kind.DISCREPANCY)
+        row = await Discrepancy.get_or_none(id=identity) if identity is not None else None
+        if row is None:
+            raise NotFound(("id",))
+        await reconcile_settle.resolve(
+            row, resolution=text, repair=repair, by=caller.actor, provider=asking.driver.provider
+        )
+    except SignIn:
+        raise
+    except DomainError as refusal:
+        return refusal
+    return None

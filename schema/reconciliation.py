@@ -1,0 +1,170 @@
+"""Reconciliation: its runs, what they found, and whether everything is in order."""
+
+from datetime import datetime
+
+import strawberry
+
+import models
+from domain.ids import Kind
+from resolvers.paging import Page, Paging
+from resolvers.reconciliation import discrepancies_of, payment_of
+from schema.enums import DiscrepancyKind, DiscrepancyState
+from schema.fields import After, First, Info, field
+from schema.node import Node, PageInfo
+from schema.payments import Payment
+from schema.scalars import Json
+from services import integrity
+
+FOUND = 50  # what a page of a run's findings holds unless more is asked for
+
+
+@strawberry.type(description="One thing that differs between Stripe and our rows, or among our rows.")
+class Discrepancy(Node):
+    """Wraps a discrepancy's row."""
+
+    kind_of_id = Kind.DISCREPANCY
+    row: strawberry.Private[models.Discrepancy]
+
+    @classmethod
+    def of(cls, row: models.Discrepancy) -> "Discrepancy":
+        return cls(row=row)
+
+    @field
+    def kind(self) -> DiscrepancyKind:
+        """What differs."""
+        return self.row.kind
+
+    @field
+    async def payment(self, info: Info) -> Payment | None:
+        """The payment that it is about; null where there is none here, and for who may not read payments."""
+        row = await payment_of(info.context, self.row.payment_id)
+        return Payment.of(row) if row is not None else None
+
+    @field
+    def local(self) -> Json:
+        """Our figures; empty where we have nothing."""
+        return Json(self.row.local)
+
+    @field
+    def provider(self) -> Json:
+        """Stripe's figures; empty where it has nothing, or has no part in it."""
+        return Json(self.row.provider)
+
+    @field
+    def state(self) -> DiscrepancyState:
+        """What became of it."""
+        return self.row.state
+
+    @field
+    def resolution(self) -> str | None:
+        """Why it was closed; null while it is open."""
+        return self.row.resolution
+
+    @field
+    def detected_at(self) -> datetime:
+        """When it was first found."""
+        return self.row.detected_at
+
+
+@strawberry.type(description="A discrepancy and its place in the list.")
+class DiscrepancyEdge:
+    """One row of a page."""
+
+    cursor: str = strawberry.field(description="The place of the discrepancy in this list.")
+    node: Discrepancy = strawberry.field(description="The discrepancy.")
+
+
+@strawberry.type(description="A page of discrepancies.")
+class DiscrepancyConnection:
+    """Wraps a page."""
+
+    page: strawberry.Private[Page[models.Discrepancy]]
+
+    @classmethod
+    def of(cls, page: Page[models.Discrepancy]) -> "DiscrepancyConnection":
+        return cls(page=page)
+
+    @field
+    def edges(self) -> list[DiscrepancyEdge]:
+        """The discrepancies with their cursors."""
+        page = self.page
+        return [DiscrepancyEdge(cursor=page.cursor(row), node=Discrepancy.of(row)) for row in page.rows]
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Whether there is more."""
+        return PageInfo.of(self.page)
+
+
+@strawberry.type(description="One comparison of everything in a window of time with Stripe.")
+class ReconciliationRun(Node):
+    """Wraps a run's row."""
+
+    kind_of_id = Kind.RUN
+    row: strawberry.Private[models.ReconciliationRun]
+
+    @classmethod
+    def of(cls, row: models.ReconciliationRun) -> "ReconciliationRun":
+        return cls(row=row)
+
+    @field
+    def started_at(self) -> datetime:
+        """When it began."""
+        return self.row.started_at
+
+    @field
+    def finished_at(self) -> datetime | None:
+        """When it ended; null while it runs, or waits to be gone on with."""
+        return self.row.finished_at
+
+    @field
+    def window(self) -> str:
+        """What it compares: an ISO 8601 interval of when things were made, its end exclusive."""
+        return f"{self.row.from_moment.isoformat()}/{self.row.to_moment.isoformat()}"
+
+    @field
+    def checked(self) -> int:
+        """How many things it has compared."""
+        return self.row.checked
+
+    @field
+    def repaired(self) -> int:
+        """How many discrepancies it has repaired, its own and older ones."""
+        return self.row.repaired
+
+    @field
+    async def discrepancies(self, info: Info, first: First = FOUND, after: After = None) -> DiscrepancyConnection:
+        """What it was the first to find, newest first."""
+        paging = Paging(first=first, after=after, default=FOUND)
+        return DiscrepancyConnection.of(await discrepancies_of(info.context, self.row.id, paging))
+
+
+@strawberry.type(description="Whether everything is in order, as far as the last reconciliation has looked.")
+class SystemIntegrity:
+    """The figures that an alarm watches."""
+
+    healthy: bool = strawberry.field(description="No operation is unresolved and no discrepancy about money is open.")
+    ledger_balanced: bool = strawberry.field(
+        description="Orders' sums are their payments', none is paid twice, and no audit chain was found broken."
+    )
+    unresolved_operations: int = strawberry.field(description="Operations whose outcome nobody knows yet.")
+    oldest_unprocessed_webhook_ms: int = strawberry.field(
+        description="How long the oldest event has waited to be applied, in milliseconds, at most 24 days; 0 for none."
+    )
+    open_discrepancies: int = strawberry.field(description="Discrepancies of any kind that are open.")
+    audit_chain_verified_through: datetime | None = strawberry.field(
+        description="The end of the last window whose orders' audit chains were checked and held."
+    )
+    last_reconciled_at: datetime | None = strawberry.field(description="When the last run ended.")
+
+    @classmethod
+    def of(cls, seen: integrity.Integrity) -> "SystemIntegrity":
+        return cls(
+            healthy=seen.healthy,
+            ledger_balanced=seen.ledger_balanced,
+            unresolved_operations=seen.unresolved_operations,
+            oldest_unprocessed_webhook_ms=seen.oldest_unprocessed_webhook_ms,
+            open_discrepancies=seen.open_discrepancies,
+            audit_chain_verified_through=seen.audit_chain_verified_through,
+            last_reconciled_at=seen.last_reconciled_at,
+        )
