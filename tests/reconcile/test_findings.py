@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from domain.states import DiscrepancyKind
-from models import Discrepancy, PaymentEvent, ReconciliationRun
+from models import Discrepancy, PaymentEvent, ReconciliationRun, Refund
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, stripe_post
 from tests.rows import row_id
 from tests.shop import Shop
@@ -116,7 +116,7 @@ async def test_a_refund_that_stripe_does_not_have_is_found(shop: Shop) -> None:
 
     await reconcile(shop)
 
-    assert await found() == [("REFUND_DRIFT", ours), ("REFUND_DRIFT", "re_gone")]
+    assert await found() == sorted([("REFUND_DRIFT", ours), ("REFUND_DRIFT", "re_gone")])
 
 
 async def test_an_operation_that_nobody_knows_the_end_of_is_found_after_an_hour(shop: Shop) -> None:
@@ -214,8 +214,6 @@ async def _pretend_processed(event: dict[str, object]) -> None:
 
 
 async def stripe_refund(payment_id: str) -> str:
-    from models import Refund
-
     refund = await Refund.get(payment_id=row_id(payment_id))
     assert refund.stripe_refund_id is not None
     return refund.stripe_refund_id

@@ -17,6 +17,7 @@ from services.reconcile_stages import Stage
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, reconciler, window
 from tests.rows import row_id
 from tests.shop import Json, Shop
+from worker import Layers, Worker
 
 
 async def unpay(payment: Json) -> None:
@@ -163,6 +164,18 @@ async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
     assert not await service.is_due(interval=interval, livemode=False)
     await change("UPDATE reconciliation_run SET started_at = started_at - interval '1 day'")
     assert await service.is_due(interval=interval, livemode=False)
+
+
+async def test_a_worker_that_only_reconciles_does_so_and_stops_when_told(shop: Shop) -> None:
+    layers = Layers(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
+    worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)
+    work = asyncio.create_task(worker.run())
+    async with asyncio.timeout(10):
+        while not await ReconciliationRun.filter(finished_at__isnull=False).exists():
+            await asyncio.sleep(0.02)
+
+        worker.stop()
+        await work
 
 
 async def test_a_window_that_says_nothing_of_the_interval_does_not_stand_for_the_nightly_one(shop: Shop) -> None:
