@@ -44,7 +44,10 @@ async def reconcile_and_report(
         run = await replace(reconciler, on_page=progress.show).run(window, repair=repair)
     except ProviderFailure as failure:
         progress.end()
-        print(f"Stripe cannot be asked now ({failure}). Run it again in a minute: it goes on where it stopped.", file=sys.stderr)
+        print(
+            f"Stripe cannot be asked now ({failure}). Run it again in a minute: it goes on where it stopped.",
+            file=sys.stderr,
+        )
         return LOST
     progress.end()
     if run is None:
