@@ -168,6 +168,23 @@ async def test_scenario_12_a_refund_after_thirty_hours_is_looked_for_first(shop:
     assert [r["amount"] for r in shop.sandbox.snapshot().refunds] == [3_000]
 
 
+@pytest.mark.parametrize("kind", ["timeout_after", "drop_after", "broken_json", "error_500_after", "drop_before"])
+async def test_a_lost_answer_to_a_partial_refund_is_one_refund(shop: Shop, kind: str) -> None:
+    """There is room for a second one, so only the key keeps it from happening."""
+    payment, one_key = await shop.paid(), key()
+    shop.sandbox.fault(kind=kind, method="POST", path="/v1/refunds")
+    await shop.refund(payment["id"], 2_000, with_key=one_key)
+    await _age(2 if kind != "error_500_after" else 61)
+
+    again = await shop.refund(payment["id"], 2_000, with_key=one_key)
+
+    assert again["errors"] == []
+    assert again["replayed"] is True
+    assert [r["amount"] for r in shop.sandbox.snapshot().refunds] == [2_000]
+    assert len(_keys(shop, "refunds")) == 1
+    assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 2_000}
+
+
 async def test_scenario_33_a_refund_that_nobody_knows_of_keeps_its_reservation(shop: Shop) -> None:
     payment = await shop.paid()
     shop.sandbox.fault(kind="timeout_after", method="POST", path="/v1/refunds")

@@ -12,8 +12,8 @@ import pytest
 from tortoise import Tortoise, connections
 from tortoise.transactions import in_transaction
 
-from models import database
-from models.atomic import atomic, drain
+from models import Customer, database
+from models.atomic import DatabaseUnavailable, atomic, drain
 from models.sql import rows
 
 POOL: Final = 5
@@ -154,9 +154,11 @@ async def _all_taken() -> AsyncIterator[None]:
     holders = [asyncio.create_task(atomic(body)) for _ in range(POOL)]
     for _ in holders:
         await inside.acquire()
-    yield
-    let_go.set()
-    await asyncio.gather(*holders)
+    try:
+        yield
+    finally:
+        let_go.set()
+        await asyncio.gather(*holders)
 
 
 async def _transaction() -> None:
@@ -323,6 +325,9 @@ def test_an_address_is_read(url: str, expected: dict[str, Any]) -> None:
     assert expected.items() <= database.parse_url(url).items()
 
 
+NO_ADDRESS: Final = "DATABASE_URL is not an address: write special characters of a password as %XX"
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -331,7 +336,8 @@ def test_an_address_is_read(url: str, expected: dict[str, Any]) -> None:
         ("postgresql://ada:secret@db:port/shop", "DATABASE_URL has a port that is not a number"),
         ("postgresql://ada:secret@/shop?port=secret", "DATABASE_URL has a port that is not a number"),
         ("postgresql://ada:secret@db:99999/shop", "DATABASE_URL has a port that is not a number"),
-        ("postgresql://ada:se[cret@db/shop", "DATABASE_URL is not an address"),
+        ("postgresql://ada:se[cret@db/shop", NO_ADDRESS),
+        ("postgresql://ada:se\u2100cret@db/shop", NO_ADDRESS),  # which urllib would show
         ("postgresql://ada:secret@db/shop?pool=9&a=b", "DATABASE_URL has parameters that are not known: a, pool"),
         (
             "postgresql://ada:secret@db/shop?sslmode=perhaps",
