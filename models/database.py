@@ -30,17 +30,20 @@ _SSL_MODES: Final = frozenset({"disable", "allow", "prefer", "require", "verify-
 
 def parse_url(url: str) -> dict[str, Any]:
     """asyncpg's parameters from a PostgreSQL address. Raises ValueError naming DATABASE_URL, never its password."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may show the password
+        raise ValueError("DATABASE_URL is not an address: write special characters of a password as %XX") from None
     if parts.scheme not in ("postgres", "postgresql"):
         raise ValueError("DATABASE_URL must begin with postgresql://")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
     try:
-        port = parts.port
+        port = parts.port or int(query.pop("port", "5432"))
     except ValueError:
         raise ValueError("DATABASE_URL has a port that is not a number") from None
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
     given: dict[str, Any] = {
         "host": query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "localhost"),
-        "port": port or int(query.pop("port", "5432")),
+        "port": port,
         "user": unquote(parts.username) if parts.username else query.pop("user", "postgres"),
         "password": unquote(parts.password) if parts.password else query.pop("password", None),
         "database": unquote(parts.path.lstrip("/")) or "postgres",
