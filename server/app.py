@@ -33,6 +33,9 @@ from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, webhook_router
 
 VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
+# A platform waits ten seconds between SIGTERM and SIGKILL: four for requests (uvicorn), three for mutations whose clients
+# are gone, two for the rest. What is not done by then has a lease, and another process takes it up.
+MUTATION_SECONDS = 3.0
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
 
 
@@ -91,7 +94,7 @@ def create_app(
             app.state.parts = parts
             async with background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
                 yield
-                await endpoint.drain()
+                await endpoint.drain(MUTATION_SECONDS)
 
     app = FastAPI(
         lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, exception_handlers={Exception: crashed}

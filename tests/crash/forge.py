@@ -38,7 +38,7 @@ def _serve(given: dict[str, Any]) -> None:
     configure_logging(json=False)
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=4)
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

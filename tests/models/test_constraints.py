@@ -1,4 +1,4 @@
-"""The database is the referee: whatever the code does, a sum that cannot be and a second of what is single are refused."""
+"""The database is the referee: it refuses a sum that cannot be, and a second of what is single."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -235,7 +235,12 @@ SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
     ("orders_external_id_key", "orders", {}, {}),
     ("payment_stripe_intent", "payment", {}, {}),
     *(
-        ("payment_one_live_for_order", "payment", {"status": first}, {"status": second, "stripe_payment_intent_id": "pi_2"})
+        (
+            "payment_one_live_for_order",
+            "payment",
+            {"status": first},
+            {"status": second, "stripe_payment_intent_id": "pi_2"},
+        )
         for first, second in [
             ("INITIATED", "INITIATED"),
             ("UNKNOWN", "INITIATED"),
@@ -328,7 +333,7 @@ async def test_the_trail_is_append_only(ledger: Ledger, statement: str) -> None:
     await ledger.write("payment_event")
     before = await ledger.connection.fetch("SELECT * FROM payment_event")
 
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="^payment_event is append-only: [A-Z]+ is refused$"):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^payment_event is append-only: [A-Z]+ is refused$"):
         await ledger.connection.execute(statement)
 
     assert await ledger.connection.fetch("SELECT * FROM payment_event") == before

@@ -47,12 +47,12 @@ async def _database(url: str, engine: str) -> AsyncIterator[None]:
 
 
 def _pool() -> Any:
-    return connections.get("default")._pool  # type: ignore[attr-defined]  # asyncpg's clients have one
+    return connections.get("default")._pool
 
 
 async def _usable() -> int:
     """How many of the pool's connections can still be had."""
-    taken = []
+    taken: list[Any] = []
     try:
         while len(taken) <= POOL:
             taken.append(await _pool().acquire(timeout=0.5))
@@ -186,7 +186,7 @@ async def test_without_a_free_connection_work_is_refused_in_time(opened: str, wo
 
     async with _all_taken(), asyncio.timeout(LONG_ENOUGH):
         began = clock()
-        with pytest.raises(DatabaseUnavailable, match="^TimeoutError$") as caught:
+        with pytest.raises(DatabaseUnavailable, match=r"^TimeoutError$") as caught:
             await work()
         waited = clock() - began
     await work()
@@ -291,7 +291,7 @@ async def test_a_statement_run_wild_is_stopped(opened: str) -> None:
         await rows("SET LOCAL statement_timeout = 20")
         await rows("SELECT pg_sleep(60)")
 
-    with pytest.raises(DatabaseUnavailable, match="^QueryCanceledError$") as caught:
+    with pytest.raises(DatabaseUnavailable, match=r"^QueryCanceledError$") as caught:
         await atomic(body)
 
     assert not caught.value.lost

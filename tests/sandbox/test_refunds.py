@@ -92,7 +92,10 @@ async def test_a_refund_that_fails_later_gives_its_room_back(desk: Desk) -> None
 
     after = await desk.v1.refunds.retrieve_async(refund.id, {"expand": ["failure_balance_transaction"]})
     assert (refund.status, after.status, after.failure_reason) == ("succeeded", "failed", "expired_or_canceled_card")
-    assert (after.failure_balance_transaction.amount, after.failure_balance_transaction.type) == (4_000, "refund_failure")
+    assert (after.failure_balance_transaction.amount, after.failure_balance_transaction.type) == (
+        4_000,
+        "refund_failure",
+    )
     assert (await desk.again(paid)).latest_charge.amount_refunded == 0
     assert [e["type"] for e in desk.events()][-3:] == ["refund.updated", "charge.refund.updated", "refund.failed"]
     assert (await desk.refund(paid)).amount == 10_000
