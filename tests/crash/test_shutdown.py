@@ -51,7 +51,7 @@ async def test_scenario_49_what_cannot_be_finished_in_time_is_taken_up_by_the_ne
         os.kill(application.pid, signal.SIGTERM)
         await application.gone()
         took = time.monotonic() - began
-        with pytest.raises((httpx.TransportError, AssertionError)):
+        with pytest.raises((httpx.TransportError, ValueError)):  # cut off, or a bare 500
             await calling
     town.sandbox.clear_faults()
 
