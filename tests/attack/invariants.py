@@ -168,6 +168,7 @@ def what_was_told_stays_true(world: World) -> list[str]:
             found += _state_taken_back(told, refunds.get(told["id"]), "status", {"SUCCEEDED", "FAILED", "CANCELED"})
         if (told := answer.payload.get("operation")) and answer.decided:
             found += _state_taken_back(told, operations.get(told["id"]), "state", {"SUCCEEDED", "FAILED"})
+            found += _taken_up_again(told, operations.get(told["id"]))
     return sorted(set(found))
 
 
@@ -186,6 +187,12 @@ def _state_taken_back(told: Json, now: Json | None, name: str, final: frozenset[
         yield f"{told['id']} {NO_LONGER_HERE}"
     elif told[name] in final and now[name] != told[name]:
         yield f"{told['id']}: {told[name]} was told, and now it is {now[name]}"
+
+
+def _taken_up_again(told: Json, now: Json | None) -> Iterator[str]:
+    """A decided operation is never driven again."""
+    if now is not None and "attempts" in told and told["attempts"] != now["attempts"]:
+        yield f"{told['id']}: was decided after {told['attempts']} attempts, and now it has {now['attempts']}"
 
 
 def nothing_is_undecided(world: World) -> list[str]:
@@ -289,3 +296,9 @@ def one_stripe_key_was_one_request(world: World) -> list[str]:
         else:
             meaning[post["idempotency_key"]].add((post["path"], post["params_digest"]))
     return found + [f"the key {key} meant {len(seen)} requests" for key, seen in meaning.items() if len(seen) > 1]
+
+
+def no_stripe_key_was_sent_twice(world: World) -> list[str]:
+    """Only for a run without faults and kills: nothing was ever in doubt, so nothing was sent again."""
+    sent = Counter(r["idempotency_key"] for r in world.books.requests if r["method"] == "POST")
+    return [f"no_stripe_key_was_sent_twice: {name} was sent {count} times" for name, count in sent.items() if count > 1]
