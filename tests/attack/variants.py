@@ -153,8 +153,8 @@ def fence_ignored() -> None:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:
-            now.state = driven.state
-            await now.save(update_fields=["state"])
+            now.state, now.due, now.finished_at = driven.state, driven.due, None
+            await now.save(update_fields=["state", "due", "finished_at"])
         return await right(self, driven, verdict)
 
     _put(drive.Driver, "_settle_once", wrong)
