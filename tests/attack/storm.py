@@ -145,7 +145,10 @@ class Storm:
     async def _client(self, dice: random.Random) -> None:
         """Buy, confirm, capture, cancel and refund; try again with the same key, or give up for now."""
         while not self._over.is_set():
-            caller, mutation, variables = await self._wish(dice)
+            wish = await self._wish(dice)
+            if wish is None:
+                return
+            caller, mutation, variables = wish
             used = key()
             self._unsettled[caller, mutation, used] = variables
             for _ in range(dice.randint(1, 6)):
@@ -171,11 +174,13 @@ class Storm:
             self._payments.append(payload["payment"]["id"])
         return payload
 
-    async def _wish(self, dice: random.Random) -> tuple[str, str, Json]:
-        """Something that a client wants."""
+    async def _wish(self, dice: random.Random) -> tuple[str, str, Json] | None:
+        """Something that a client wants; None when the storm is over."""
         wish = dice.random()
         if wish < 0.45 or not self._payments:
             while (order_id := await self._order(dice)) is None:
+                if self._over.is_set():
+                    return None
                 await self._pause(0.05)
             return "buyer", "createPayment", {"input": self._paying(dice, order_id)}
         payment_id = dice.choice(self._payments[-8:])
@@ -195,8 +200,8 @@ class Storm:
 
     async def _order(self, dice: random.Random) -> str | None:
         running = dice.choice(self._running)
-        if running is None or self._over.is_set():
-            return None if not self._over.is_set() else "order_00000000000000000000000000"
+        if running is None:
+            return None
         try:
             async with asyncio.timeout(2):
                 return await self.memory.order(running)

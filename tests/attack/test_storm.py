@@ -36,6 +36,7 @@ async def _weather(town: Town, database_url: str, seed: int, *, seconds: float) 
         idle = await until_idle(database_url)
         world = await look(town, application, storm.memory, database_url)
 
+    print(storm.story(), f"{len(world.payments)} payments, {len(world.answers)} answers")
     assert violations(world) == [], storm.story()
     assert idle, storm.story()
     assert world.payments, "a storm in which nothing was bought proves nothing"

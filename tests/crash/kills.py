@@ -49,9 +49,11 @@ async def kill_at(town: Town, application: Application, step: int, call: Any) ->
     return False
 
 
-async def kill_in_call(town: Town, application: Application, moment: str, path: str, call: Any) -> None:
+async def kill_in_call(
+    town: Town, application: Application, moment: str, path: str, call: Any, *, method: str = "POST"
+) -> None:
     """Let the call reach Stripe, hold its answer, kill the application, and let go."""
-    number = town.sandbox.fault(kind=moment, method="POST", path=path)
+    number = town.sandbox.fault(kind=moment, method=method, path=path)
     calling = asyncio.create_task(call)
     async with asyncio.timeout(10):
         while not any(rule["fired"] for rule in town.sandbox.faults() if rule["id"] == number):
