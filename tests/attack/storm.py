@@ -185,7 +185,8 @@ class Storm:
             return "buyer", "createPayment", {"input": self._paying(dice, order_id)}
         payment_id = dice.choice(self._payments[-8:])
         if wish < 0.55:
-            return "buyer", "confirmPayment", {"paymentId": payment_id, "paymentMethodId": dice.choice(METHODS)}
+            given = {"paymentId": payment_id, "paymentMethodId": dice.choice(METHODS)}
+            return "buyer", "confirmPayment", {**given, "returnUrl": "https://shop.example/"}
         if wish < 0.65:
             return "staff", "capturePayment", {"input": {"paymentId": payment_id}}
         if wish < 0.72:
@@ -193,7 +194,10 @@ class Storm:
         return "staff", "refundPayment", {"input": refunding(payment_id, dice.choice((1_000, 4_000, 6_000, 10_000)))}
 
     def _paying(self, dice: random.Random, order_id: str) -> Json:
-        changes: Json = {"paymentMethodId": dice.choice(METHODS), "captureMethod": dice.choice(("AUTOMATIC", "MANUAL"))}
+        changes: Json = {
+            "paymentMethodId": dice.choice(METHODS),
+            "captureMethod": dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")),
+        }
         if dice.random() < 0.15:
             changes = {"confirm": False}
         return paying(order_id, returnUrl="https://shop.example/", **changes)
