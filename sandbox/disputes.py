@@ -88,11 +88,13 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 def move(ledger: Ledger, identity: str, status: str) -> Json:
     """The bank does something: looks at the evidence, takes the money after an inquiry, or decides.
 
-    `lost` may become `won` later; nothing else leaves a closed dispute. Money moves as the status says.
+    `lost` may become `won` later; nothing else leaves a closed dispute, and what was filed is no inquiry any more.
+    Money moves as the status says.
     """
     dispute = ledger.need("dispute", identity)
     old = dispute["status"]
-    if status not in (*OPEN, *CLOSED) or (old in CLOSED and (old, status) != ("lost", "won")):
+    unfiled = not old.startswith("warning") and status.startswith(("warning", "prevented"))
+    if status not in (*OPEN, *CLOSED) or (old in CLOSED and (old, status) != ("lost", "won")) or unfiled:
         raise invalid(f"A dispute cannot go from {old} to {status}.", param="status")
     before = dict(dispute)
     dispute["status"] = status
