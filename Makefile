@@ -38,6 +38,8 @@ lint: $(READY)  ## check the style
 types: $(READY)  ## check the types
 	@$(RUN) -m mypy
 
+ci: lint types test  ## check everything that must pass before a change lands
+
 schema: $(READY)  ## write schema/schema.graphql from the code
 	@$(RUN) -m cli schema --write
 
@@ -50,4 +52,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo dev test attack lint types schema migrate reset clean
+.PHONY: help demo dev test attack lint types ci schema migrate reset clean

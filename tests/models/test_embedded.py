@@ -243,3 +243,29 @@ async def test_a_private_folder_of_root_stays_private(home: Path, capsys: pytest
     assert not embedded.folder.is_relative_to(home)
     assert capsys.readouterr().err == f"Started as root: PostgreSQL keeps its data in {embedded.folder}.\n"
     shutil.rmtree(private)
+
+
+async def test_a_folder_that_somebody_else_laid_out_is_not_used(tmp_path: Path) -> None:
+    """The name is known beforehand, and where all may write somebody may have put a configuration there."""
+    embedded = EmbeddedPostgres(tmp_path / ("long-" * 40), options=FAST_AND_FORGETFUL)
+    embedded.folder.symlink_to(tmp_path)
+    try:
+        with pytest.raises(PermissionError, match="belongs to somebody else"):
+            embedded.start()
+    finally:
+        embedded.folder.unlink()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make another user's folder")
+async def test_another_users_folder_is_not_used(tmp_path: Path) -> None:
+    embedded = EmbeddedPostgres(tmp_path / ("long-" * 40), options=FAST_AND_FORGETFUL)
+    embedded.folder.mkdir()
+    os.chown(embedded.folder, 65_534, 65_534)
+    try:
+        with pytest.raises(PermissionError, match="belongs to somebody else"):
+            embedded.start()
+        assert list(embedded.folder.iterdir()) == []
+    finally:
+        embedded.folder.rmdir()

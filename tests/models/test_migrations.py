@@ -16,6 +16,7 @@ from tortoise import Tortoise
 
 from models import TABLES, database
 from models.embedded import EmbeddedPostgres
+from models.sql import rows
 
 # What the migrations have beyond the tables' own definitions, because aerich cannot express it.
 # tests/models/test_constraints.py shows each of the checks, unique indexes and triggers at work.
@@ -161,6 +162,23 @@ async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     assert sorted(outcomes) == sorted([(0, "[]", ""), (0, "[]", ""), (0, str(every), "")])
     async with _open(empty_url):
         assert await database.pending_migrations() == []
+
+
+async def test_a_migration_may_take_longer_than_a_request(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests' statements are stopped; an index over many rows is not, and a lock is still not waited for."""
+    limits: list[dict[str, str]] = []
+    upgrade = Command.upgrade
+
+    async def watched(command: Command) -> list[str]:
+        names = ("statement_timeout", "lock_timeout")
+        limits.append({name: (await rows(f"SHOW {name}"))[0][name] for name in names})
+        applied: list[str] = await upgrade(command)
+        return applied
+
+    monkeypatch.setattr(Command, "upgrade", watched)
+    await database.migrate(empty_url)
+
+    assert limits == [{"statement_timeout": "0", "lock_timeout": "5s"}]
 
 
 async def test_migrating_again_changes_nothing(database_url: str) -> None:
