@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+SEEDS ?= 20
+FIRST_SEED ?= 1
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
@@ -24,7 +26,10 @@ dev: $(READY)  ## serve and start again when a file changes
 	@PORT=$(PORT) $(RUN) -m watchfiles --filter python '$(RUN) -m cli demo' .
 
 test: $(READY)  ## run all tests
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
+
+attack: $(READY)  ## break everything at random, for some ten minutes (SEEDS=20 storms, FIRST_SEED=1)
+	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 
 lint: $(READY)  ## check the style
 	@$(RUN) -m ruff check .
@@ -32,6 +37,8 @@ lint: $(READY)  ## check the style
 
 types: $(READY)  ## check the types
 	@$(RUN) -m mypy
+
+ci: lint types test  ## check everything that must pass before a change lands
 
 schema: $(READY)  ## write schema/schema.graphql from the code
 	@$(RUN) -m cli schema --write
@@ -45,4 +52,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-.PHONY: help demo dev test lint types schema migrate reset clean
+.PHONY: help demo dev test attack lint types ci schema migrate reset clean

@@ -21,7 +21,7 @@ from server.log import configure_logging
 from settings import Settings, SettingsError
 
 START_SECONDS = 60  # a process that is still importing on a busy machine is not dead
-GRACEFUL_SECONDS = 5  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
+GRACEFUL_SECONDS = 4  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

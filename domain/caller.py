@@ -58,7 +58,7 @@ class Caller:
     @property
     def is_buyer(self) -> bool:
         """Whether this is somebody who pays, and not somebody who works here."""
-        return self.scopes == frozenset({Scope.PAYMENTS_PAY})
+        return self.can(Scope.PAYMENTS_PAY) and self.scopes <= {Scope.PAYMENTS_PAY, Scope.EXPLORER}
 
     @property
     def principal(self) -> str:

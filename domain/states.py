@@ -208,7 +208,7 @@ PAYMENT_MOVES = _table(
         _P.REQUIRES_CONFIRMATION: "lfrffffff",
         _P.REQUIRES_ACTION: "lffrfffff",
         _P.PROCESSING: "lfffrffff",
-        _P.REQUIRES_CAPTURE: "llllfrfff",
+        _P.REQUIRES_CAPTURE: "lffffrfff",
         _P.SUCCEEDED: "llllllrcl",
         _P.CANCELED: "llllllcrl",
         _P.UNKNOWN: "lfffffffr",

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -25,54 +26,84 @@ SESSION: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "application_name": "paygraph",
 }
+# A migration may build an index over many rows for longer than a statement of a request may take.
+MIGRATING: Final = {**SESSION, "statement_timeout": "0"}
 _SSL_MODES: Final = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
+_WITH_CERTIFICATE: Final = frozenset({"require", "verify-ca", "verify-full"})
+_SYSTEM: Final = "system"  # the authorities that the machine trusts, in libpq's word
 
 
 def parse_url(url: str) -> dict[str, Any]:
-    """asyncpg's parameters from a PostgreSQL address. Raises ValueError naming DATABASE_URL, never its password."""
-    parts = urlsplit(url)
+    """asyncpg's parameters from a PostgreSQL address. Raises ValueError naming DATABASE_URL, never its password.
+
+    Understands libpq's host, port, user, password, sslmode, sslrootcert and application_name, and asyncpg's
+    `statement_cache_size`: 0 for a PgBouncer that hands each transaction another connection and keeps no statements.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # its text may show the password
+        raise ValueError("DATABASE_URL is not an address: write special characters of a password as %XX") from None
     if parts.scheme not in ("postgres", "postgresql"):
         raise ValueError("DATABASE_URL must begin with postgresql://")
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
     try:
-        port = parts.port
+        port = int(query.pop("port", "5432"))
+        port = parts.port or port
     except ValueError:
         raise ValueError("DATABASE_URL has a port that is not a number") from None
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
     given: dict[str, Any] = {
         "host": query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "localhost"),
-        "port": port or int(query.pop("port", "5432")),
+        "port": port,
         "user": unquote(parts.username) if parts.username else query.pop("user", "postgres"),
         "password": unquote(parts.password) if parts.password else query.pop("password", None),
         "database": unquote(parts.path.lstrip("/")) or "postgres",
     }
     mode = query.pop("sslmode", None)
     certificate = query.pop("sslrootcert", None)
-    query.pop("application_name", None)
+    if name := query.pop("application_name", None):
+        given["server_settings"] = {"application_name": name}
+    if (size := query.pop("statement_cache_size", None)) is not None:
+        if not (size.isascii() and size.isdigit()):
+            raise ValueError("DATABASE_URL has a statement_cache_size that is not a number")
+        given["statement_cache_size"] = int(size)
     if query:
         raise ValueError(f"DATABASE_URL has parameters that are not known: {', '.join(sorted(query))}")
-    if mode is not None:
-        given["ssl"] = _tls(mode, certificate)
+    if mode is not None or certificate is not None:
+        given["ssl"] = _tls(mode or "prefer", certificate)
     return given
 
 
 def _tls(mode: str, certificate: str | None) -> str | ssl.SSLContext:
+    """What asyncpg needs for a mode; without a certificate, `verify-full` trusts whom the machine trusts."""
     if mode not in _SSL_MODES:
         raise ValueError(f"DATABASE_URL has an sslmode that is not one of {', '.join(sorted(_SSL_MODES))}")
+    if certificate is None and mode == "verify-full":
+        certificate = _SYSTEM
+    if mode == "verify-ca" and certificate in (None, _SYSTEM):  # anybody's certificate would pass
+        raise ValueError("DATABASE_URL has sslmode=verify-ca, which needs the file of an authority in sslrootcert")
     if certificate is None:
         return mode
-    context = ssl.create_default_context(cafile=certificate)
-    context.check_hostname = mode == "verify-full"
+    if mode not in _WITH_CERTIFICATE:  # it would not be looked at
+        raise ValueError("DATABASE_URL has an sslrootcert, which needs sslmode=verify-full or verify-ca")
+    try:
+        context = ssl.create_default_context(cafile=None if certificate == _SYSTEM else certificate)
+    except OSError:  # an unreadable certificate is one too
+        raise ValueError("DATABASE_URL has an sslrootcert that cannot be read as a certificate") from None
+    context.check_hostname = mode == "verify-full" or certificate == _SYSTEM
     return context
 
 
-def tortoise_config(url: str, *, pool_size: int = 10, acquire_timeout: float = 5.0) -> dict[str, Any]:
+def tortoise_config(
+    url: str, *, pool_size: int = 10, acquire_timeout: float = 5.0, session: Mapping[str, str] = SESSION
+) -> dict[str, Any]:
     """Tortoise's configuration for this address; aerich reads the same one."""
+    address = parse_url(url)
     credentials = {
-        **parse_url(url),
+        **address,
         "minsize": 0,  # each connection is made under `acquire_timeout`, the first one too
         "maxsize": pool_size,
         "acquire_timeout": acquire_timeout,
-        "server_settings": SESSION,
+        "server_settings": {**session, **address.get("server_settings", {})},
     }
     return {
         "connections": {"default": {"engine": "models.engine", "credentials": credentials}},
@@ -96,10 +127,11 @@ async def close_database() -> None:
 
 async def migrate(url: str) -> list[str]:
     """Apply the migrations that are missing and name them. Several processes at once wait for each other."""
+    config = tortoise_config(url, pool_size=2, session=MIGRATING)
     guard = await asyncpg.connect(**parse_url(url))
     try:
         await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        async with Command(tortoise_config(url, pool_size=2), app="models", location=MIGRATIONS) as command:
+        async with Command(config, app="models", location=MIGRATIONS) as command:
             applied: list[str] = await command.upgrade()
             return applied
     finally:

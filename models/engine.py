@@ -20,6 +20,7 @@ from tortoise.exceptions import DBConnectionError, TransactionManagementError
 LOST: Final = (
     asyncpg.exceptions.PostgresConnectionError,
     asyncpg.exceptions.InterfaceError,
+    asyncpg.exceptions.InternalClientError,  # a connection that was ended between two messages of one statement
     asyncpg.exceptions.AdminShutdownError,
     asyncpg.exceptions.CrashShutdownError,
     asyncpg.exceptions.CannotConnectNowError,

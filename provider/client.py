@@ -58,6 +58,11 @@ class Provider:
         )
         self._v1 = client.v1
 
+    @property
+    def clock_skew_seconds(self) -> float:
+        """How far this machine's clock was ahead of Stripe's when Stripe last answered."""
+        return self._http.clock_skew_seconds
+
     async def close(self) -> None:
         await self._http.close_async()
 

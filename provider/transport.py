@@ -2,18 +2,26 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 import httpx
 import stripe
+import structlog
 
 from provider.failures import NothingSent
+
+log = structlog.get_logger()
+
+MAX_SKEW_SECONDS: Final = 60.0  # a fifth of what a webhook's signature tolerates
 
 
 class HttpxTransport(stripe.HTTPClient):
     """Carries the `stripe` library's requests over one `httpx.AsyncClient`.
 
     `before_request` runs before each request leaves: the composer uses it to assert that no transaction is open.
+    `clock_skew_seconds` is how far our clock was ahead of Stripe's at the last answer.
     """
 
     name = "httpx"
@@ -26,6 +34,7 @@ class HttpxTransport(stripe.HTTPClient):
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         super().__init__()
+        self.clock_skew_seconds = 0.0
         self._before_request = before_request
         self._client = httpx.AsyncClient(
             transport=transport,
@@ -47,7 +56,20 @@ class HttpxTransport(stripe.HTTPClient):
             raise NothingSent(type(error).__name__) from None  # type: ignore[no-untyped-call]  # stripe's has no types
         except (httpx.HTTPError, OSError) as error:
             raise stripe.APIConnectionError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as above
+        self._compare_clocks(response.headers.get("date"))
         return _readable(response.content), response.status_code, response.headers
+
+    def _compare_clocks(self, date: str | None) -> None:
+        """Notice when this machine's clock is wrong: beyond 300 s every webhook would be refused."""
+        try:
+            theirs = parsedate_to_datetime(date or "")
+        except ValueError:
+            return
+        if theirs.tzinfo is None:
+            return
+        before, self.clock_skew_seconds = self.clock_skew_seconds, (datetime.now(UTC) - theirs).total_seconds()
+        if abs(self.clock_skew_seconds) > MAX_SKEW_SECONDS >= abs(before):
+            log.error("clock.skew", seconds=round(self.clock_skew_seconds))
 
     async def close_async(self) -> None:
         await self._client.aclose()

@@ -1,10 +1,11 @@
 """The offline Stripe: Stripe's HTTP API, spoken by an ASGI application that remembers in one file.
 
 It keeps Stripe's rules (idempotency, state machines, refunds, events, signatures) and can misbehave on command. It
-imports nothing of ours but the currencies.
+imports nothing of ours but the currencies. It never sees a card number: only the names of Stripe's test methods.
 """
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox import timers
 from sandbox.books import Books, books
-from sandbox.control import run_timers
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.http import Dropped, StripeApi
@@ -29,7 +30,8 @@ class Sandbox:
     """One offline Stripe account.
 
     `path` is its file, which several processes may share; None keeps everything in memory. Webhooks go to
-    `webhook_url`, signed with `webhook_secret`. `faults_enabled` opens the levers under /_sandbox.
+    `webhook_url`, signed with `webhook_secret`, through `webhook_transport` if one is given. `faults_enabled` opens the
+    levers under /_sandbox, for loopback only; the methods here work always.
     """
 
     def __init__(
@@ -48,7 +50,7 @@ class Sandbox:
             if webhook_url and webhook_secret
             else None
         )
-        self._webhooks = path is not None or self._deliveries is not None
+        self._webhooks = path is not None or self._deliveries is not None  # another process may deliver a file's
         self.asgi: ASGIApp = StripeApi(
             self._store,
             self._faults,
@@ -66,39 +68,53 @@ class Sandbox:
         return self._faults.add(**rule)
 
     def faults(self) -> list[dict[str, Any]]:
-        """The faults in force, with how often each has matched."""
+        """The faults in force, with how often each has matched and fired."""
         return self._faults.all()
 
-    def clear_faults(self) -> None:
-        """Behave again."""
-        self._faults.clear()
+    def clear_faults(self, number: int | None = None) -> None:
+        """Take one fault away, or behave again altogether."""
+        self._faults.clear(number)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and let happen what is due by then."""
+        """Move the clock forward and let happen what is due by then. ValueError if seconds is negative."""
         with self._store.transaction():
             self._store.move_clock(seconds)
-            run_timers(Ledger(self._store, webhooks=self._webhooks))
+            timers.run_due(self._ledger())
+
+    def settle(self, identity: str | None = None, *, outcome: str | None = None) -> int:
+        """Let the bank decide now what it would decide in some days; see `sandbox.timers.settle_now`."""
+        with self._store.transaction():
+            return timers.settle_now(self._ledger(), identity, outcome)
 
     def snapshot(self) -> Books:
         """What Stripe holds."""
         return books(self._store)
 
     def forget(self) -> None:
-        """Become an empty account."""
+        """Become an empty account, with the real time and no faults."""
         self._store.forget()
 
     async def deliver_due(self) -> int:
         """Send the webhooks that are due, once; the number of attempts."""
+        timers.run_due(self._ledger())
         return await self._deliveries.due() if self._deliveries else 0
 
     async def run(self) -> None:
-        """Deliver until cancelled."""
+        """Deliver until cancelled; what fails is sent again, later and later."""
         while True:
-            if not await self.deliver_due():
+            try:
+                attempts = await self.deliver_due()
+            except sqlite3.OperationalError:  # another process holds the file for very long
+                attempts = 0
+            if not attempts:
                 await asyncio.sleep(DELIVERY_TICK_SECONDS)
 
     async def close(self) -> None:
+        """Let go of the file."""
         self._store.close()
+
+    def _ledger(self) -> Ledger:
+        return Ledger(self._store, webhooks=self._webhooks)
 
 
 def _origin(url: str | None) -> str:
@@ -117,9 +133,16 @@ class _InProcess(httpx.AsyncBaseTransport):
         self._inner = httpx.ASGITransport(marked)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        patience = request.extensions.get("timeout", {}).get("read")
         try:
-            return await self._inner.handle_async_request(request)
+            async with asyncio.timeout(patience):
+                return await self._inner.handle_async_request(request)
+        except TimeoutError:
+            raise httpx.ReadTimeout("timed out", request=request) from None
         except Dropped as dropped:
-            if dropped.timed_out:
-                raise httpx.ReadTimeout("timed out", request=request) from None
+            match dropped.how:
+                case "refused":
+                    raise httpx.ConnectError("connection refused", request=request) from None
+                case "timed out":
+                    raise httpx.ReadTimeout("timed out", request=request) from None
             raise httpx.ReadError("connection broken", request=request) from None

@@ -7,10 +7,14 @@ from sandbox.store import Store
 
 Json = dict[str, Any]
 
+REQUEST = ("method", "path", "idempotency_key", "params_digest", "status", "replayed")
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything, oldest first. `requests` is the log of calls: method, path, key, status, replayed."""
+    """Everything, oldest first. `requests` is the log of the calls that were executed or answered from a key:
+    method, path, idempotency_key, params_digest, status, replayed.
+    """
 
     payment_intents: list[Json]
     charges: list[Json]
@@ -18,6 +22,8 @@ class Books:
     disputes: list[Json]
     balance_transactions: list[Json]
     events: list[Json]
+    customers: list[Json]
+    payment_methods: list[Json]
     requests: list[Json]
 
     def to_json(self) -> Json:
@@ -25,15 +31,17 @@ class Books:
 
 
 def books(store: Store) -> Books:
-    """A picture of the whole store."""
-    log = store.rows("SELECT method, path, key, params, status, replayed FROM request ORDER BY seq")
-    names = ("method", "path", "idempotency_key", "params_digest", "status", "replayed")
-    return Books(
-        payment_intents=store.every("payment_intent"),
-        charges=store.every("charge"),
-        refunds=store.every("refund"),
-        disputes=store.every("dispute"),
-        balance_transactions=store.every("balance_transaction"),
-        events=store.every("event"),
-        requests=[dict(zip(names, row, strict=True)) for row in log],
-    )
+    """A picture of the whole store at one moment."""
+    with store.transaction():
+        log = store.rows("SELECT method, path, key, params, status, replayed FROM request ORDER BY seq")
+        return Books(
+            payment_intents=store.every("payment_intent"),
+            charges=store.every("charge"),
+            refunds=store.every("refund"),
+            disputes=store.every("dispute"),
+            balance_transactions=store.every("balance_transaction"),
+            events=store.every("event"),
+            customers=store.every("customer"),
+            payment_methods=store.every("payment_method"),
+            requests=[dict(zip(REQUEST, row, strict=True)) for row in log],
+        )

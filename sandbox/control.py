@@ -1,44 +1,27 @@
 """The levers of the offline Stripe under /_sandbox: faults, time, books, the Dashboard, and the 3DS page."""
 
+import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, Response
 
-from sandbox import form, intents, refunds
+from sandbox import disputes, refunds, routes, timers
 from sandbox.books import books
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
+from sandbox.pages import three_d_secure
 from sandbox.store import Store
 
 Json = dict[str, Any]
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost", "testclient"})
-PAGE = """<!doctype html><meta charset="utf-8"><title>3D Secure (test)</title>
-<style>body{{font:16px system-ui;max-width:26rem;margin:4rem auto;text-align:center}}
-button{{font:inherit;padding:.6rem 1.2rem}}</style>
-<h1>Confirm this payment</h1><p>{amount} {currency}. This page stands in for the payer's bank.</p>
-<form method="post"><button name="result" value="complete">Confirm</button>
-<button name="result" value="fail">Refuse</button></form>"""
-
-
-def run_timers(ledger: Ledger) -> None:
-    """Let happen what the clock has passed: settlements, expiries, refunds that fail."""
-    acts = {
-        "settle": intents.settle,
-        "expire": intents.expire,
-        "finish_refund": refunds.finish,
-        "fail_refund": refunds.fail,
-    }
-    due = ledger.store.rows("SELECT seq, action, subject FROM timer WHERE due <= ? ORDER BY due, seq", ledger.now)
-    for number, action, subject in due:
-        ledger.store.rows("DELETE FROM timer WHERE seq = ?", number)
-        acts[action](ledger, subject)
+LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "testclient"})
 
 
 class Control:
-    """Answers under /_sandbox. Only the 3DS page is open; the rest is for tests, on loopback."""
+    """Answers under /_sandbox. The 3DS page is open to all; the levers are for tests, on loopback, when opened."""
 
     def __init__(self, store: Store, faults: Faults, *, webhooks: bool, enabled: bool) -> None:
         self._store = store
@@ -49,61 +32,74 @@ class Control:
     async def answer(self, request: Request) -> Response:
         name, _, rest = request.url.path.removeprefix("/_sandbox/").partition("/")
         if name == "3ds":
-            return await self._three_d_secure(request, rest)
-        host = request.client.host if request.client else "testclient"
-        if not self._enabled or host not in LOOPBACK:
-            return JSONResponse({"error": "The levers are not open here."}, status_code=403)
-        given: Json = await request.json() if request.method == "POST" and await request.body() else {}
+            return await three_d_secure(request, self._store, rest, webhooks=self._webhooks)
+        if not self._enabled or not _from_here(request):
+            return _problem(403, "The levers of the offline Stripe are not open here.")
         try:
-            return JSONResponse(self._pull(request.method, name, rest, given))
+            given = json.loads(await request.body() or "{}")
+            with self._store.transaction():
+                return JSONResponse(self._pull(request.method, name, rest, given))
         except StripeError as error:
             return JSONResponse(error.body, status_code=error.status)
-        except (KeyError, TypeError, ValueError) as error:
-            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, status_code=400)
+        except LookupError as error:
+            return _problem(404, f"There is no lever {error.args[0]}.")
+        except (TypeError, ValueError, AttributeError) as error:
+            return _problem(400, str(error))
 
     def _pull(self, method: str, name: str, rest: str, given: Json) -> Any:
-        with self._store.transaction():
-            ledger = Ledger(self._store, webhooks=self._webhooks)
-            match method, name:
-                case "GET", "faults":
-                    return self._faults.all()
-                case "POST", "faults":
-                    return {"id": self._faults.add(**given)}
-                case "DELETE", "faults":
-                    self._faults.clear()
-                    return {}
-                case "POST", "advance":
-                    self._store.move_clock(float(given["seconds"]))
-                    run_timers(ledger)
-                    return {"now": ledger.now}
-                case "GET", "books":
-                    return books(self._store).to_json()
-                case "POST", "refunds":
-                    return refunds.create(ledger, given)
-                case "POST", "disputes" if rest:
-                    return intents.close_dispute(ledger, rest, str(given["status"]))
-                case "POST", "disputes":
-                    charge = ledger.need("charge", str(given["charge"]))
-                    return intents.open_dispute(ledger, charge, given.get("status", "needs_response"))
-                case "POST", "events" if rest:
-                    ledger.need("event", rest)
-                    self._store.rows("INSERT INTO delivery (event, due) VALUES (?, 0)", rest)
-                    return {}
-        raise KeyError(f"{method} {name}")
+        ledger = Ledger(self._store, webhooks=self._webhooks)
+        match method, name, rest:
+            case "GET", "faults", "":
+                return self._faults.all()
+            case "POST", "faults", "":
+                rules = given if isinstance(given, list) else [given]
+                numbers = [self._faults.add(**rule) for rule in rules]
+                return {"id": numbers[-1], "ids": numbers}
+            case "DELETE", "faults", _:
+                self._faults.clear(int(rest) if rest else None)
+                return {}
+            case "POST", "advance", "":
+                self._store.move_clock(float(given.get("seconds", "")))
+                timers.run_due(ledger)
+                return {"now": ledger.now}
+            case "POST", "settle", "":
+                return {"settled": timers.settle_now(ledger, given.get("id"), given.get("outcome"))}
+            case "GET", "books", "":
+                return books(self._store).to_json()
+            case "POST", "refunds" | "disputes" | "events", _:
+                return self._dashboard(ledger, name, rest, given)
+        raise LookupError(f"{method} /_sandbox/{name}")
 
-    async def _three_d_secure(self, request: Request, identity: str) -> Response:
-        intent = self._store.get(identity, "payment_intent")
-        if intent is None or intent["status"] != "requires_action":
-            return HTMLResponse("<p>There is nothing to confirm here.</p>", status_code=404)
-        if request.method != "POST":
-            amount = f"{intent['amount']} minor units"
-            return HTMLResponse(PAGE.format(amount=amount, currency=intent["currency"].upper()))
-        passed = form.parse((await request.body()).decode()).get("result") == "complete"
-        back = ((intent["next_action"] or {}).get("redirect_to_url") or {}).get("return_url")
-        with self._store.transaction():
-            intents.finish_action(Ledger(self._store, webhooks=self._webhooks), identity, passed=passed)
-        if not back:
-            return HTMLResponse("<p>Done. You can close this page.</p>")
-        mark = "&" if "?" in back else "?"
-        result = "succeeded" if passed else "failed"
-        return RedirectResponse(f"{back}{mark}payment_intent={identity}&redirect_status={result}", status_code=303)
+    def _dashboard(self, ledger: Ledger, name: str, rest: str, given: Json) -> Json:
+        """What somebody does at the Dashboard, or the payer's bank by itself: no idempotency key, no metadata."""
+        match name, rest:
+            case "refunds", "":
+                return refunds.create(ledger, routes.NEW_REFUND.read({k: str(v) for k, v in given.items()}))
+            case "refunds", _:
+                return refunds.move(ledger, rest, str(given.get("status")))
+            case "disputes", "":
+                charge = ledger.need("charge", self._charge_id(ledger, given), param="charge")
+                status, reason = given.get("status", "needs_response"), given.get("reason", "fraudulent")
+                return disputes.open_dispute(ledger, charge, status, reason=reason, amount=given.get("amount"))
+            case "disputes", _:
+                return disputes.move(ledger, rest, str(given.get("status")))
+            case _:
+                event = ledger.need("event", rest.removesuffix("/resend"))
+                self._store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], self._store.clock())
+                return ledger.store.save(event | {"pending_webhooks": 1})
+
+    def _charge_id(self, ledger: Ledger, given: Json) -> str:
+        if "payment_intent" in given:
+            return str(ledger.need("payment_intent", given["payment_intent"])["latest_charge"])
+        return str(given.get("charge"))
+
+
+def _from_here(request: Request) -> bool:
+    """From this machine, and not from a foreign page in a browser on it."""
+    host = request.client.host if request.client else "testclient"
+    origin = request.headers.get("origin")
+    return host in LOOPBACK and (origin is None or urlsplit(origin).hostname in LOOPBACK)
+
+
+def _problem(status: int, message: str) -> Response:
+    return JSONResponse({"error": {"type": "sandbox_error", "message": message}}, status_code=status)

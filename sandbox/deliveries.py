@@ -1,4 +1,4 @@
-"""Webhooks: signed as Stripe signs them, sent again until somebody answers 200."""
+"""Webhooks: signed as Stripe signs them, sent again until somebody answers 2xx."""
 
 import hashlib
 import hmac
@@ -8,17 +8,19 @@ from dataclasses import dataclass
 
 import httpx
 
-from sandbox.faults import Faults
+from sandbox.faults import Fault, Faults
 from sandbox.store import Store
 
 BACK_OFF_SECONDS = (1, 5, 30, 300, 1800, 3600)
+MAX_ATTEMPTS = 80  # with the last pause for all further ones: Stripe's three days
 CLAIM_SECONDS = 30  # longer than a delivery takes; a process that dies leaves it to another after that
 TIMEOUT_SECONDS = 10
+DELAY_SECONDS = 0.2
 
 
 @dataclass
 class Deliveries:
-    """Sends the events that are due to one endpoint."""
+    """Sends the events that are due to one endpoint. Due is by the sandbox's clock; signatures carry the real time."""
 
     store: Store
     faults: Faults
@@ -28,54 +30,71 @@ class Deliveries:
 
     async def due(self) -> int:
         """Send what is due now, once; how many attempts were made."""
+        if not self._next(set()):
+            return 0
         attempts = 0
         async with httpx.AsyncClient(transport=self.transport, timeout=TIMEOUT_SECONDS, trust_env=False) as client:
             tried: set[int] = set()
             while claimed := self._claim(tried):
                 number, event_id, attempt = claimed
-                tried.add(number)
-                attempts += 1
-                await self._deliver(client, number, event_id, attempt)
+                attempts += await self._deliver(client, number, event_id, attempt, tried)
         return attempts
 
-    def _claim(self, tried: set[int]) -> tuple[int, str, int] | None:
-        now = time.time()
-        with self.store.transaction():
-            found = self.store.rows(
-                "SELECT seq, event, attempt FROM delivery WHERE done = 0 AND due <= ? ORDER BY seq", now
-            )
-            for number, event_id, attempt in found:
-                if number not in tried:
-                    self.store.rows("UPDATE delivery SET due = ? WHERE seq = ?", now + CLAIM_SECONDS, number)
-                    return number, event_id, attempt + 1
-        return None
+    def _next(self, tried: set[int]) -> tuple[int, str, int] | None:
+        found = self.store.rows(
+            "SELECT seq, event, attempt FROM delivery WHERE done = 0 AND due <= ? ORDER BY due, seq LIMIT ?",
+            self.store.clock(),
+            len(tried) + 1,
+        )
+        return next(((number, event, attempt) for number, event, attempt in found if number not in tried), None)
 
-    async def _deliver(self, client: httpx.AsyncClient, number: int, event_id: str, attempt: int) -> None:
+    def _claim(self, tried: set[int]) -> tuple[int, str, int] | None:
+        """Take the next delivery; while it is under way, no other process sees it."""
+        with self.store.transaction():
+            found = self._next(tried)
+            if found is None:
+                return None
+            self.store.rows("UPDATE delivery SET due = ? WHERE seq = ?", self.store.clock() + CLAIM_SECONDS, found[0])
+            return found[0], found[1], found[2] + 1
+
+    async def _deliver(
+        self, client: httpx.AsyncClient, number: int, event_id: str, attempt: int, tried: set[int]
+    ) -> int:
         event = self.store.get(event_id, "event")
         if event is None:
-            self._finish(number)
-            return
+            self._finish(number, event_id)
+            return 0
         fault = self.faults.strike("POST", event["type"], webhook=True)
+        if fault is not None:
+            self.faults.fired(fault)
         kind = fault.kind if fault else None
+        if kind == "webhook_reorder":
+            self._again(number, attempt - 1, 0)  # behind all that waits now, in this same round
+            return 0
+        tried.add(number)
         if kind == "webhook_drop":
-            self._finish(number)
-            return
-        if kind in ("webhook_delay", "webhook_reorder"):
-            self._again(number, attempt - 1, fault.seconds if fault and fault.seconds else 0.2)
-            return
-        secret = "whsec_rolled_away" if kind == "webhook_old_secret" else self.secret
-        sent = [await self._send(client, event, secret) for _ in range(2 if kind == "webhook_duplicate" else 1)]
-        if all(sent):
-            self._finish(number)
+            self._finish(number, event_id)
+            return 0
+        if fault is not None and kind == "webhook_delay":
+            self._again(number, attempt - 1, fault.seconds or DELAY_SECONDS)
+            return 0
+        times = 2 if kind == "webhook_duplicate" else 1
+        sent = [await self._send(client, event, fault) for _ in range(times)]
+        if all(sent) or attempt >= MAX_ATTEMPTS:
+            self._finish(number, event_id)
         else:
             self._again(number, attempt, BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
+        return times
 
-    async def _send(self, client: httpx.AsyncClient, event: dict[str, object], secret: str) -> bool:
+    async def _send(self, client: httpx.AsyncClient, event: dict[str, object], fault: Fault | None) -> bool:
+        old = fault is not None and fault.kind == "webhook_old_secret"
         raw = json.dumps(event, indent=2).encode()
         headers = {
+            "Accept": "*/*; q=0.5, application/json",
+            "Cache-Control": "no-cache",
             "Content-Type": "application/json; charset=utf-8",
             "User-Agent": "Stripe/1.0 (+https://stripe.com/docs/webhooks)",
-            "Stripe-Signature": sign(raw, secret),
+            "Stripe-Signature": sign(raw, fault.secret if fault and old else self.secret),
         }
         try:
             response = await client.post(self.url, content=raw, headers=headers)
@@ -83,12 +102,17 @@ class Deliveries:
             return False
         return response.is_success
 
-    def _finish(self, number: int) -> None:
-        self.store.rows("UPDATE delivery SET done = 1 WHERE seq = ?", number)
+    def _finish(self, number: int, event_id: str) -> None:
+        with self.store.transaction():
+            self.store.rows("UPDATE delivery SET done = 1 WHERE seq = ?", number)
+            if not self.store.rows("SELECT 1 FROM delivery WHERE event = ? AND done = 0", event_id):
+                self.store.rows(
+                    "UPDATE object SET json = json_set(json, '$.pending_webhooks', 0) WHERE id = ?", event_id
+                )
 
     def _again(self, number: int, attempt: int, seconds: float) -> None:
         self.store.rows(
-            "UPDATE delivery SET attempt = ?, due = ? WHERE seq = ?", attempt, time.time() + seconds, number
+            "UPDATE delivery SET attempt = ?, due = ? WHERE seq = ?", attempt, self.store.clock() + seconds, number
         )
 
 

@@ -2,52 +2,69 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sandbox.store import Store
 
-KINDS = frozenset(
+BEFORE = frozenset(  # of the request nothing is executed
     {
         "drop_before",
-        "drop_after",
         "timeout_before",
-        "timeout_after",
-        "error_500_before",
-        "error_500_after",
+        "refuse_connection",
         "conflict_409",
         "rate_limit_429",
         "lock_timeout_429",
         "unauthorized_401",
-        "broken_json",
-        "slow",
         "hold_before",
-        "hold_after",
-        "webhook_duplicate",
-        "webhook_drop",
-        "webhook_delay",
-        "webhook_reorder",
-        "webhook_old_secret",
     }
 )
+AFTER = frozenset(  # the request is executed (with error_500_before it fails on the way), and its answer suffers
+    {"error_500_before", "drop_after", "timeout_after", "error_500_after", "broken_json", "slow", "hold_after"}
+)
+WEBHOOK = frozenset({"webhook_duplicate", "webhook_drop", "webhook_delay", "webhook_reorder", "webhook_old_secret"})
+KINDS = BEFORE | AFTER | WEBHOOK
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule. Fires from the `nth` matching request on, `times` times."""
+    """One rule. It fires from the `nth` matching request on, `times` times.
+
+    `method` and `path` are regular expressions for all of a request's method and path, `prefix` is how the path begins;
+    for webhooks `path` is the event's type. `seconds` is how long `slow`, `timeout_*` (over a network) and
+    `webhook_delay` take. `should_retry` is sent as Stripe-Should-Retry with a 429. `late` says that a request of
+    `hold_before` whose client has gone is executed when the rule is taken away. `secret` signs a
+    `webhook_old_secret`.
+    """
 
     kind: str
     method: str = ".*"
     path: str = ".*"
+    prefix: str = ""
     nth: int = 1
     times: int = 1
     seconds: float = 0.0
+    should_retry: bool | None = None
+    late: bool = False
+    secret: str = "whsec_rolled_away"  # noqa: S105 - nobody's secret
     id: int = 0
-    fired: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(sorted(KINDS))}")
+        if self.nth < 1 or self.times < 1 or self.seconds < 0:
+            raise ValueError("nth and times must be at least 1, seconds at least 0")
+        try:
+            for pattern in (self.method, self.path):
+                re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"method and path must be regular expressions: {error}") from None
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether the rule is about this request."""
+        return bool(
+            path.startswith(self.prefix) and re.fullmatch(self.method, method) and re.fullmatch(self.path, path)
+        )
 
 
 class Faults:
@@ -57,38 +74,49 @@ class Faults:
         self._store = store
 
     def add(self, **rule: Any) -> int:
-        """Put a rule in force; its number."""
-        text = json.dumps(asdict(Fault(**rule)))
+        """Put a rule in force; its number. The conditions may come together as `match`. TypeError, ValueError."""
+        match = rule.pop("match", {})
+        given = {**rule, **match}
+        if f"webhook_{given.get('kind')}" in WEBHOOK:
+            given["kind"] = f"webhook_{given['kind']}"
+        known = {field.name for field in fields(Fault)} - {"id"}
+        if unknown := set(given) - known:
+            raise ValueError(f"a rule has no {', '.join(sorted(unknown))}")
+        text = json.dumps(asdict(Fault(**given)))
         with self._store.transaction():
             self._store.rows("INSERT INTO fault (rule) VALUES (?)", text)
             return int(self._store.rows("SELECT max(seq) FROM fault")[0][0])
 
     def all(self) -> list[dict[str, Any]]:
-        """The rules with how often each matched."""
-        found = self._store.rows("SELECT seq, rule, fired FROM fault ORDER BY seq")
-        return [{**json.loads(rule), "id": number, "fired": fired} for number, rule, fired in found]
+        """The rules, with how often each has matched and fired."""
+        found = self._store.rows("SELECT seq, rule, matched, fired FROM fault ORDER BY seq")
+        return [
+            {**json.loads(rule), "id": number, "matched": matched, "fired": fired}
+            for number, rule, matched, fired in found
+        ]
 
-    def clear(self) -> None:
-        self._store.rows("DELETE FROM fault")
+    def clear(self, number: int | None = None) -> None:
+        """Take one rule away, or all; what they hold is let go."""
+        self._store.rows("DELETE FROM fault WHERE ?1 IS NULL OR seq = ?1", number)
 
     def exists(self, number: int) -> bool:
         return bool(self._store.rows("SELECT 1 FROM fault WHERE seq = ?", number))
 
     def strike(self, method: str, path: str, *, webhook: bool = False) -> Fault | None:
-        """The rule that fires for this request, counted."""
+        """The rule that is to be applied to this request. Say `fired` when it has been."""
         if not self._store.rows("SELECT 1 FROM fault LIMIT 1"):
             return None
         with self._store.transaction():
-            for rule in self.all():
-                fault = Fault(**rule)
-                if fault.kind.startswith("webhook") != webhook:
+            for number, text, matched in self._store.rows("SELECT seq, rule, matched FROM fault ORDER BY seq"):
+                fault = Fault(**{**json.loads(text), "id": number})
+                spent = matched + 1 >= fault.nth + fault.times
+                if spent or (fault.kind in WEBHOOK) != webhook or not fault.matches(method, path):
                     continue
-                if not (re.fullmatch(fault.method, method) and re.fullmatch(fault.path, path)):
-                    continue
-                matched = fault.fired + 1
-                if matched >= fault.nth + fault.times:
-                    continue
-                self._store.rows("UPDATE fault SET fired = ? WHERE seq = ?", matched, fault.id)
-                if matched >= fault.nth:
+                self._store.rows("UPDATE fault SET matched = matched + 1 WHERE seq = ?", number)
+                if matched + 1 >= fault.nth:
                     return fault
         return None
+
+    def fired(self, fault: Fault) -> None:
+        """The rule has done its work (or, when it holds a request, holds it now)."""
+        self._store.rows("UPDATE fault SET fired = fired + 1 WHERE seq = ?", fault.id)

@@ -1,39 +1,58 @@
-"""Stripe's form encoding: `created[gte]=1&expand[]=charge` into nested data."""
+"""Stripe's form encoding: `created[gte]=1&expand[]=charge` into nested text, lists and dicts."""
 
+import json
 import re
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl
 
+from sandbox.errors import invalid
+
 Json = dict[str, Any]
 
-NUMBERS = frozenset({"amount", "amount_to_capture", "limit", "gt", "gte", "lt", "lte"})
-BOOLEANS = {"true": True, "false": False}
+MAX_FIELDS = 1000
+MAX_DEPTH = 8
 
 
 def parse(text: str) -> Json:
-    """The parameters of a body or a query string. Metadata stays text; amounts and flags get their types."""
-    result: Json = {}
-    for name, value in parse_qsl(text, keep_blank_values=True):
-        keys = re.findall(r"[^\[\]]+|(?<=\[)(?=\])", name)
-        _put(result, keys, value)
-    return result
+    """The parameters of a body or a query string, every value as text. Raises StripeError for nonsense."""
+    tree: Json = {}
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+    except (ValueError, UnicodeDecodeError):
+        raise invalid("Invalid request: the parameters cannot be read.") from None
+    for name, value in pairs:
+        root, *rest = re.findall(r"^[^\[\]]+|\[[^\[\]]*\]", name) or [name]
+        keys = [root, *(part[1:-1] for part in rest)]
+        if len(keys) > MAX_DEPTH or not _put(tree, keys, value):
+            raise invalid(f"Invalid request: the parameter {name[:80]} cannot be read.", param=name[:80])
+    return {name: value if name == "metadata" else _lists(value) for name, value in tree.items()}
 
 
-def _put(target: Json, keys: list[str], value: str) -> None:
-    for place, key in enumerate(keys[:-1]):
-        after = keys[place + 1]
-        if after == "" or (after.isdigit() and keys[0] != "metadata"):
-            target.setdefault(key, []).append(value)
-            return
-        target = target.setdefault(key, {})
-    target[keys[-1]] = _typed(keys, value)
+def digest(method: str, path: str, params: Json) -> str:
+    """What identifies a request for idempotency: where it goes and what it says, whatever the order of fields."""
+    said = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    return sha256(f"{method} {path} {said}".encode()).hexdigest()
 
 
-def _typed(keys: list[str], value: str) -> Any:
-    if keys[0] == "metadata":
+def _put(tree: Json, keys: list[str], value: str) -> bool:
+    for key in keys[:-1]:
+        below = tree.setdefault(key or str(len(tree)), {})
+        if not isinstance(below, dict):
+            return False
+        tree = below
+    last = keys[-1] or str(len(tree))
+    if isinstance(tree.get(last), dict):
+        return False
+    tree[last] = value
+    return True
+
+
+def _lists(value: Any) -> Any:
+    """`{"0": a, "1": b}` is a list; anything else stays as it is."""
+    if not isinstance(value, dict):
         return value
-    if value in BOOLEANS:
-        return BOOLEANS[value]
-    if keys[-1] in NUMBERS or keys == ["created"]:
-        return int(value) if re.fullmatch(r"-?\d{1,15}", value) else value
-    return value
+    inner = {key: _lists(item) for key, item in value.items()}
+    if inner and all(key.isdigit() for key in inner):
+        return list(inner.values())
+    return inner

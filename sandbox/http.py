@@ -1,34 +1,44 @@
-"""Stripe's HTTP API as an ASGI application: keys, idempotency, faults, and Stripe's headers."""
+"""Stripe's HTTP API as an ASGI application: who asks, idempotency, faults, and Stripe's headers."""
 
 import asyncio
-import hashlib
 import json
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
-from sandbox import control, form, listing, routes
+from sandbox import access, form, idempotency, listing, routes, timers
+from sandbox.control import Control
 from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault, Faults
+from sandbox.idempotency import Kept, Keys
 from sandbox.ledger import Ledger
+from sandbox.objects import API_VERSION
 from sandbox.store import Store, new_id
 
 Json = dict[str, Any]
 
-KEY_LIFE_SECONDS = 24 * 3600  # docs.stripe.com/api/idempotent_requests
 POLL_SECONDS = 0.02
-SERVER_ERROR = {"type": "api_error", "message": "Something went wrong on Stripe's end."}
+PATIENCE_SECONDS = 60.0  # a request that "times out" over a network is cut at last, if its client never leaves
+MAX_BODY_BYTES = 1_000_000
+CORS = {
+    "access-control-allow-headers": "*, Authorization, Idempotency-Key, Stripe-Version",
+    "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "Request-Id, Stripe-Should-Retry",
+}
+TOO_MANY = "Request rate limit exceeded."
+LOCKED = "This object cannot be accessed right now because another API request is accessing it. Try again."
 
 
 class Dropped(Exception):
-    """The connection breaks here. The transport makes a network error of it."""
+    """The connection breaks here: `how` is refused, dropped or timed out. The transport makes a network error of it."""
 
-    def __init__(self, *, timed_out: bool) -> None:
-        super().__init__("timed out" if timed_out else "dropped")
-        self.timed_out = timed_out
+    def __init__(self, how: str) -> None:
+        super().__init__(how)
+        self.how = how
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +50,39 @@ class Answer:
     headers: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request, read: `key` is its idempotency key."""
+
+    request: Request
+    params: Json
+    key: str | None
+    fingerprint: str
+    public_url: str
+
+    @property
+    def method(self) -> str:
+        return self.request.method
+
+    @property
+    def path(self) -> str:
+        return self.request.url.path
+
+
 class StripeApi:
-    """Answers as Stripe does. `in_process` says that `Dropped` may be raised to the caller."""
+    """Answers as Stripe does. In process (`sandbox.in_process` in the scope), `Dropped` is raised to the caller."""
 
     def __init__(self, store: Store, faults: Faults, *, webhooks: bool, faults_enabled: bool, public_url: str) -> None:
         self._store = store
         self._faults = faults
+        self._keys = Keys(store)
         self._webhooks = webhooks
         self._public_url = public_url
-        self._control = control.Control(store, faults, webhooks=webhooks, enabled=faults_enabled)
+        self._control = Control(store, faults, webhooks=webhooks, enabled=faults_enabled)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -58,155 +90,238 @@ class StripeApi:
             response = await self._control.answer(request)
             await response(scope, receive, send)
             return
+        in_process = bool(scope.get("sandbox.in_process"))
         try:
-            answer = await self._answer(request)
-        except Dropped:
-            if scope.get("sandbox.in_process"):
+            answer = Answer(200, "", {}) if request.method == "OPTIONS" else await self._answer(request, in_process)
+        except Dropped as dropped:
+            if in_process:
                 raise
+            if dropped.how == "timed out":
+                await _until_gone(request)
             await _cut(send)
             return
-        headers = {"content-type": "application/json", "date": formatdate(usegmt=True), **answer.headers}
-        raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        given = {"content-type": "application/json", "date": formatdate(usegmt=True), **CORS, **answer.headers}
+        raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         await send({"type": "http.response.body", "body": answer.body.encode()})
 
-    async def _answer(self, request: Request) -> Answer:
-        body = (await request.body()).decode()
-        fault = self._faults.strike(request.method, request.url.path)
-        kind = fault.kind if fault else ""
-        if fault is not None:
-            early = await self._before(fault, request)
-            if early is not None:
-                return early
-        answer = self._execute(request, body, kind)
-        if kind in ("drop_after", "timeout_after"):
-            raise Dropped(timed_out=kind.startswith("timeout"))
-        if fault is not None and kind == "hold_after":
-            await self._hold(fault, request)
-        if kind == "broken_json":
-            return Answer(200, answer.body[: len(answer.body) // 2], answer.headers)
-        return answer
+    async def _answer(self, request: Request, in_process: bool) -> Answer:
+        try:
+            asked = await self._read(request, in_process)
+        except StripeError as error:
+            return _refusal(error)
+        fault = self._faults.strike(asked.method, asked.path)
+        if fault is None:
+            return self._execute(asked)
+        if fault.kind == "hold_before":
+            return await self._hold_before(fault, asked)
+        early = _instead(fault)
+        if early is not None:
+            self._faults.fired(fault)
+            if isinstance(early, Dropped):
+                raise early
+            return early
+        answer = self._execute(asked, fault.kind)
+        self._faults.fired(fault)
+        return await self._after(fault, asked, answer)
 
-    async def _before(self, fault: Fault, request: Request) -> Answer | None:
-        """What happens instead of the request, if anything."""
+    async def _read(self, request: Request, in_process: bool) -> Asked:
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise invalid("Request too large.", status=413)
+        try:
+            text = body.decode() if request.method == "POST" else request.url.query
+        except UnicodeDecodeError:
+            raise invalid("Invalid request: the body is not UTF-8.") from None
+        params = form.parse(text)
+        access.refuse_card_numbers(params)
+        return Asked(
+            request=request,
+            params=params,
+            key=request.headers.get("idempotency-key") if request.method == "POST" else None,
+            fingerprint=form.digest(request.method, request.url.path, params),
+            public_url=self._public_url if in_process else str(request.base_url).rstrip("/"),
+        )
+
+    async def _after(self, fault: Fault, asked: Asked, answer: Answer) -> Answer:
         match fault.kind:
-            case "drop_before" | "timeout_before":
-                raise Dropped(timed_out=fault.kind.startswith("timeout"))
-            case "conflict_409":
-                return _error(409, "idempotency_error", "There is a request in progress.", "idempotency_key_in_use")
-            case "rate_limit_429":
-                return _error(429, "invalid_request_error", "Too many requests.", "rate_limit")
-            case "lock_timeout_429":
-                return _error(429, "invalid_request_error", "This object cannot be accessed right now.", "lock_timeout")
-            case "unauthorized_401":
-                return _error(401, "invalid_request_error", "Invalid API Key provided: sk_test_****")
+            case "drop_after":
+                raise Dropped("dropped")
+            case "timeout_after":
+                raise Dropped("timed out")
+            case "broken_json":
+                return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers)
             case "slow":
                 await asyncio.sleep(fault.seconds)
-            case "hold_before":
-                await self._hold(fault, request)
-        return None
+            case "hold_after":
+                await self._held(fault, asked.request)
+        return answer
 
-    async def _hold(self, fault: Fault, request: Request) -> None:
-        """Keep the request open until the rule is taken away or the client has gone."""
+    async def _hold_before(self, fault: Fault, asked: Asked) -> Answer:
+        """Keep the request, with its key in use, until the rule is taken away; then execute it.
+
+        If the client goes first, the request is as good as never sent, unless the rule says `late`.
+        """
+        if asked.key is not None and not self._keys.take(asked.key):
+            return _refusal(idempotency.in_use())
+        try:
+            self._faults.fired(fault)
+            stayed = await self._held(fault, asked.request)
+            if fault.late:
+                await self._released(fault)
+        finally:
+            if asked.key is not None:
+                self._keys.give_back(asked.key)
+        if not stayed and not fault.late:
+            raise Dropped("dropped")
+        return self._execute(asked)
+
+    async def _held(self, fault: Fault, request: Request) -> bool:
+        """Wait until the rule is taken away; False if the client has gone before."""
         while self._faults.exists(fault.id):
             if await request.is_disconnected():
-                return
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+        return True
+
+    async def _released(self, fault: Fault) -> None:
+        while self._faults.exists(fault.id):  # noqa: ASYNC110 - another process may take the rule away
             await asyncio.sleep(POLL_SECONDS)
 
-    def _execute(self, request: Request, body: str, kind: str) -> Answer:
+    def _execute(self, asked: Asked, fault: str = "") -> Answer:
         """Carry the request out in one transaction, or repeat the answer that its key has."""
-        request_id = new_id("req", 14)
-        method, path = request.method, request.url.path
-        key = request.headers.get("idempotency-key") if method == "POST" else None
-        params_text = body if method == "POST" else request.url.query
-        digest = hashlib.sha256(f"{method} {path} {params_text}".encode()).hexdigest()
         with self._store.transaction():
-            answer = self._run(request, params_text, request_id, key, digest, kind)
+            answer = self._run(asked, fault)
             self._store.rows(
                 "INSERT INTO request (method, path, key, params, status, replayed) VALUES (?, ?, ?, ?, ?, ?)",
-                method,
-                path,
-                key,
-                digest,
+                asked.method,
+                asked.path,
+                asked.key,
+                asked.fingerprint,
                 answer.status,
                 int("idempotent-replayed" in answer.headers),
             )
         return answer
 
-    def _run(
-        self, request: Request, params_text: str, request_id: str, key: str | None, digest: str, kind: str
-    ) -> Answer:
-        headers = {"request-id": request_id, "stripe-version": request.headers.get("stripe-version", "")}
-        ledger = Ledger(self._store, request_id, key, webhooks=self._webhooks, public_url=self._public_url)
+    def _run(self, asked: Asked, fault: str) -> Answer:
+        request_id = new_id("req", 14)
+        ledger = Ledger(self._store, request_id, asked.key, webhooks=self._webhooks, public_url=asked.public_url)
+        headers = {
+            "request-id": request_id,
+            "stripe-version": asked.request.headers.get("stripe-version", API_VERSION),
+        }
+        if asked.key is not None:
+            headers["idempotency-key"] = asked.key
         try:
-            _check_key(request)
-            control.run_timers(ledger)
-            if key is not None and (kept := self._replay(key, digest)) is not None:
-                status, text, original = kept
-                return Answer(status, text, {**headers, "idempotent-replayed": "true", "original-request": original})
-            if kind == "error_500_before":
-                raise StripeError(
-                    500, dict(SERVER_ERROR), executed=True
-                )  # and so kept under its key, as Stripe keeps it
-            params = form.parse(params_text)
-            paths = params.pop("expand", [])
-            route, ids = routes.find(request.method, request.url.path)
-            answer = listing.expand(self._store, routes.run(ledger, route, ids, params), paths)
-            status, text, keep = 200, json.dumps(answer, indent=2), True
+            browser = access.check_key(asked.request, asked.params)
+            timers.run_due(ledger)
+            if asked.key is not None and (kept := self._keys.kept(asked.key, asked.fingerprint)) is not None:
+                return _replay(kept, headers)
+            expand = asked.params.get("expand", [])
+            route, ids = routes.find(asked.method, asked.path)
+            if browser:
+                access.check_route(route)
+            params = route.takes.read({k: v for k, v in asked.params.items() if k not in access.NOT_PARAMETERS})
+            route.check(params)
+            if browser:
+                access.check_secret(ledger, ids, params)
         except StripeError as error:
-            error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{request_id}"
-            status, text, keep = error.status, json.dumps(error.body, indent=2), error.executed
-        if kind == "error_500_after" and status == 200:
-            status, text = 500, json.dumps({"error": SERVER_ERROR})
-        if key is not None and keep:
-            self._store.rows(
-                "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
-                key,
-                digest,
-                self._store.now(),
-                status,
-                text,
-                request_id,
-            )
+            return _refusal(error, headers)
+        status, text = 500, ""
+        if fault != "error_500_before":
+            status, text = self._act(ledger, route, ids, params, expand=expand, browser=browser)
+        if fault == "error_500_before" or (fault == "error_500_after" and status in (200, 402)):
+            status, text = 500, _json(_error("api_error", "An unknown error occurred."))
+        if asked.key is not None:
+            self._keys.keep(asked.key, asked.fingerprint, Kept(status, text, request_id))
         return Answer(status, text, headers)
 
-    def _replay(self, key: str, digest: str) -> tuple[int, str, str] | None:
-        self._store.rows("DELETE FROM idempotency WHERE created < ?", self._store.now() - KEY_LIFE_SECONDS)
-        found = self._store.rows("SELECT fingerprint, status, body, request FROM idempotency WHERE key = ?", key)
-        if not found:
-            return None
-        fingerprint, status, body, original = found[0]
-        if fingerprint != digest:
-            message = (
-                "Keys for idempotent requests can only be used with the same parameters they were first used with."
-                f" Try using a key other than '{key}' if you meant to execute a different request."
-            )
-            raise StripeError(400, {"type": "idempotency_error", "message": message})
-        return status, body, original
+    def _act(
+        self, ledger: Ledger, route: routes.Route, ids: dict[str, str], params: Json, *, expand: Any, browser: bool
+    ) -> tuple[int, str]:
+        """Do it. Of a definite refusal nothing remains; a decline (402) leaves its failed charge."""
+        self._store.rows("SAVEPOINT act")
+        try:
+            answer = listing.expand(self._store, route.act(ledger, ids, params), expand)
+            status = 200
+        except StripeError as error:
+            if error.status != 402:
+                self._store.rows("ROLLBACK TO act")
+            answer, status = error.body, error.status
+            answer["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{ledger.request_id}"
+        self._store.rows("RELEASE act")
+        return status, _json(access.for_browser(answer) if browser else answer)
 
 
-def _check_key(request: Request) -> None:
-    """A test key for everything; a publishable one only with the client's secret, as a browser has it."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
-        raise invalid("You did not provide an API key.", status=401)
-    if token.startswith(("sk_live_", "rk_live_")):
-        raise invalid("This is the offline Stripe: live keys do not belong here.", status=401)
-    if not token.startswith(("sk_test_", "rk_test_", "pk_test_")):
-        raise invalid("Invalid API Key provided.", status=401)
+def _instead(fault: Fault) -> Answer | Dropped | None:
+    """What comes instead of the request's execution, if anything."""
+    match fault.kind:
+        case "drop_before":
+            return Dropped("dropped")
+        case "timeout_before":
+            return Dropped("timed out")
+        case "refuse_connection":
+            return Dropped("refused")
+        case "conflict_409":
+            return _refusal(idempotency.in_use())
+        case "rate_limit_429":
+            return _early(429, _error("invalid_request_error", TOO_MANY, "rate_limit"), fault.should_retry)
+        case "lock_timeout_429":
+            retry = True if fault.should_retry is None else fault.should_retry
+            return _early(429, _error("invalid_request_error", LOCKED, "lock_timeout"), retry)
+        case "unauthorized_401":
+            return _early(401, _error("invalid_request_error", "Invalid API Key provided: sk_test_****"))
+    return None
 
 
-def _error(status: int, kind: str, message: str, code: str | None = None) -> Answer:
-    error = {"type": kind, "message": message} | ({"code": code} if code else {})
-    return Answer(status, json.dumps({"error": error}), {"request-id": new_id("req", 14)})
+def _early(status: int, body: Json, should_retry: bool | None = None) -> Answer:
+    advice = {} if should_retry is None else {"stripe-should-retry": "true" if should_retry else "false"}
+    return Answer(status, _json(body), {"request-id": new_id("req", 14), **advice})
+
+
+def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> Answer:
+    """An error that says that nothing was executed; its key stays free."""
+    advice = {"stripe-should-retry": "true" if error.status == 409 else "false"}
+    given = headers or {"request-id": new_id("req", 14)}
+    error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{given['request-id']}"
+    return Answer(error.status, _json(error.body), given | advice)
+
+
+def _replay(kept: Kept, headers: dict[str, str]) -> Answer:
+    """The key's answer again. To try a kept 500 once more would be no use, and Stripe says so."""
+    advice = {"stripe-should-retry": "false"} if kept.status >= 500 else {}
+    replayed = {"idempotent-replayed": "true", "original-request": kept.request_id}
+    return Answer(kept.status, kept.body, headers | replayed | advice)
+
+
+def _error(kind: str, message: str, code: str | None = None) -> Json:
+    return {"error": {"type": kind, "message": message} | ({"code": code} if code else {})}
+
+
+def _json(body: Json) -> str:
+    return json.dumps(body, indent=2)
+
+
+async def _until_gone(request: Request) -> None:
+    for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
+        if await request.is_disconnected():
+            return
+        await asyncio.sleep(POLL_SECONDS)
 
 
 async def _cut(send: Send) -> None:
     """Promise more than is sent, so that the server breaks the connection."""
-    start: Message = {
-        "type": "http.response.start",
-        "status": 200,
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"100000")],
-    }
-    await send(start)
-    await send({"type": "http.response.body", "body": b"{", "more_body": False})
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"100000"), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"{"})
+
+
+async def _live(receive: Receive, send: Send) -> None:
+    """There is nothing to start or stop."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

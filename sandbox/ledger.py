@@ -1,11 +1,12 @@
 """What every act of the offline Stripe shares: its memory, the request it serves, and the events it makes."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from sandbox import objects
 from sandbox.errors import missing
-from sandbox.methods import METHODS, TestMethod
 from sandbox.store import Store
 
 Json = dict[str, Any]
@@ -13,26 +14,42 @@ Json = dict[str, Any]
 
 @dataclass
 class Ledger:
-    """The books during one request: every change is an event, and a webhook when there is somewhere to send it."""
+    """The books during one request: every change is an event, and a webhook when there is somewhere to send it.
+
+    `public_url` is where a browser finds the sandbox's own pages. Without `request_id` nobody asked: Stripe acts by
+    itself.
+    """
 
     store: Store
     request_id: str | None = None
     key: str | None = None
     webhooks: bool = True
     public_url: str = "http://127.0.0.1:8000"
-    made: list[Json] = field(default_factory=list)
+    at: int | None = None
 
     @property
     def now(self) -> int:
-        return self.store.now()
+        """The time at which things happen: the sandbox's, or the moment that a timer was set to."""
+        return self.store.now() if self.at is None else self.at
 
-    def happened(self, kind: str, thing: Json) -> None:
-        """Write an event and queue its delivery."""
-        event = objects.event(self.now, kind, thing, request=self.request_id, key=self.key)
+    @contextmanager
+    def by_itself(self, at: int) -> Iterator[None]:
+        """Inside, things happen at this moment, and not because of the request."""
+        kept = self.request_id, self.key, self.at
+        self.request_id, self.key, self.at = None, None, at
+        try:
+            yield
+        finally:
+            self.request_id, self.key, self.at = kept
+
+    def happened(self, kind: str, thing: Json, *, before: Json | None = None) -> None:
+        """Write an event with the object as it is now, and queue its delivery; `before` is for `*.updated`."""
+        event = objects.event(self.now, kind, thing, request=self.request_id, key=self.key, webhooks=self.webhooks)
+        if before is not None:
+            event["data"]["previous_attributes"] = objects.previous_attributes(before, thing)
         self.store.add(event)
-        self.made.append(event)
         if self.webhooks:
-            self.store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], 0.0)
+            self.store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], self.store.clock())
 
     def later(self, seconds: int, action: str, subject: str) -> None:
         """Let something happen when the clock has moved on."""
@@ -47,13 +64,11 @@ class Ledger:
             raise missing(kind, identity, param=param)
         return found
 
-    def method(self, name: str) -> tuple[Json, TestMethod]:
-        """A payment method by its id or by a test token, and how it behaves."""
-        if name in METHODS:
-            method = objects.payment_method(self.now, name, METHODS[name])
-            self.store.add(method)
-            return method, METHODS[name]
-        method = self.store.get(name, "payment_method") or {}
-        if not method:
-            raise missing("PaymentMethod", name, param="payment_method")
-        return method, METHODS[method["metadata"]["sandbox_method"]]
+    def move(self, *, amount: int, fee: int, currency: str, source: str, kind: str) -> str:
+        """Write a balance transaction; its id."""
+        moved = objects.balance_transaction(
+            self.now, amount=amount, fee=fee, currency=currency, source=source, kind=kind
+        )
+        self.store.add(moved)
+        self.later(objects.AVAILABLE_SECONDS, "available", moved["id"])
+        return str(moved["id"])

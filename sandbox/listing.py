@@ -1,94 +1,135 @@
 """Lists with filters and pages, and `expand`."""
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import invalid, missing
+from sandbox.params import Check, Takes, boolean, moments, named, page_size, words
 from sandbox.store import Store
 
 Json = dict[str, Any]
 
-FILTERS = {
+FILTERS: Mapping[str, tuple[str, ...]] = {
     "payment_intent": ("customer",),
-    "charge": ("customer", "payment_intent"),
+    "charge": ("customer", "payment_intent", "transfer_group"),
     "refund": ("charge", "payment_intent"),
     "dispute": ("charge", "payment_intent"),
-    "event": ("type",),
-    "balance_transaction": ("source", "type", "currency"),
+    "event": ("type", "types", "delivery_success"),
+    "balance_transaction": ("currency", "source", "type"),
     "customer": ("email",),
     "payment_method": ("customer", "type"),
 }
-COMPARE: dict[str, Callable[[int, int], bool]] = {
-    "gt": lambda a, b: a > b,
-    "gte": lambda a, b: a >= b,
-    "lt": lambda a, b: a < b,
-    "lte": lambda a, b: a <= b,
+COMPARE: Mapping[str, str] = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+EXPANDABLE: Mapping[str, tuple[str, ...]] = {
+    "latest_charge": ("charge",),
+    "charge": ("charge",),
+    "payment_intent": ("payment_intent",),
+    "payment_method": ("payment_method",),
+    "customer": ("customer",),
+    "balance_transaction": ("balance_transaction",),
+    "failure_balance_transaction": ("balance_transaction",),
+    "source": ("charge", "refund", "dispute"),
 }
-EXPANDABLE = {
-    "latest_charge": "charge",
-    "charge": "charge",
-    "payment_intent": "payment_intent",
-    "payment_method": "payment_method",
-    "customer": "customer",
-    "balance_transaction": "balance_transaction",
-}
+MAX_DEPTH = 4  # docs.stripe.com/api/expanding_objects
+TYPES_AT_ONCE = 20
+
+
+def list_parameters(kind: str) -> Takes:
+    """What a list of these objects can be asked."""
+    checks: dict[str, Check] = dict.fromkeys(FILTERS[kind], named)
+    checks |= {"limit": page_size, "starting_after": named, "ending_before": named}
+    if kind != "payment_method":
+        checks["created"] = moments
+    if kind == "event":
+        checks |= {"types": words, "delivery_success": boolean}
+    return Takes(checks)
 
 
 def page(store: Store, kind: str, url: str, params: Json) -> Json:
-    """One page, newest first."""
-    unknown = set(params) - {*FILTERS[kind], "created", "limit", "starting_after", "ending_before", "expand", "types"}
-    if unknown:
-        raise invalid(f"Received unknown parameter: {min(unknown)}", param=min(unknown), code="parameter_unknown")
-    limit = params.get("limit", 10)
-    if not isinstance(limit, int) or not 1 <= limit <= 100:
-        raise invalid("Limit must be between 1 and 100.", param="limit")
-    found = [thing for thing in store.newest_first(kind) if _matches(thing, kind, params)]
-    after, before = params.get("starting_after"), params.get("ending_before")
-    if after is not None:
-        found = found[_place(found, kind, after, "starting_after") + 1 :]
-        more, data = len(found) > limit, found[:limit]
-    elif before is not None:
-        found = found[: _place(found, kind, before, "ending_before")]
-        more, data = len(found) > limit, found[-limit:]
-    else:
-        more, data = len(found) > limit, found[:limit]
-    return {"object": "list", "data": data, "has_more": more, "url": url}
+    """One page, newest first. `params` as `list_parameters` reads them."""
+    if len(params.get("types", [])) > TYPES_AT_ONCE or {"type", "types"} <= set(params):
+        raise invalid(f"Send `type`, or `types` with at most {TYPES_AT_ONCE}.", param="types")
+    if {"starting_after", "ending_before"} <= set(params):
+        raise invalid("You can pass `starting_after` or `ending_before`, not both.", param="ending_before")
+    limit, backwards = params.get("limit", 10), "ending_before" in params
+    where, values = _where(store, kind, params)
+    order = "ASC" if backwards else "DESC"
+    found = store.rows(
+        f"SELECT json FROM object WHERE {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608 - built from our own names
+        *values,
+        limit + 1,
+    )
+    data = [json.loads(row[0]) for row in found[:limit]]
+    return {
+        "object": "list",
+        "data": data[::-1] if backwards else data,
+        "has_more": len(found) > limit,
+        "url": url,
+    }
 
 
-def expand(store: Store, answer: Json, paths: Iterable[str]) -> Json:
-    """The answer with the named ids replaced by their objects."""
+def expand(store: Store, answer: Json, paths: object) -> Json:
+    """The answer with the named ids replaced by their objects. Raises StripeError for a path that leads nowhere."""
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise invalid("Invalid array: expand must be a list of strings.", param="expand")
     for path in paths:
-        _expand(store, answer, path.split("."))
+        names = path.split(".")
+        if len(names) - (names[0] == "data") > MAX_DEPTH:
+            raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property.", param="expand")
+        _expand(store, answer, names, path)
     return answer
 
 
-def _expand(store: Store, thing: Any, names: list[str]) -> None:
+def _expand(store: Store, thing: Any, names: list[str], path: str) -> None:
     if isinstance(thing, list):
         for item in thing:
-            _expand(store, item, names)
+            _expand(store, item, names, path)
         return
-    name, rest = names[0], names[1:]
-    if not isinstance(thing, dict) or name not in thing:
-        raise invalid(f"This property cannot be expanded ({name}).", param="expand")
-    if isinstance(thing[name], str) and name in EXPANDABLE:
-        thing[name] = store.get(thing[name], EXPANDABLE[name]) or thing[name]
-    if rest and thing[name] is not None:
-        _expand(store, thing[name], rest)
+    if not names or not isinstance(thing, dict) or thing.get("deleted"):
+        return
+    name, *rest = names
+    if name == "refunds" and thing.get("object") == "charge":
+        url = f"/v1/charges/{thing['id']}/refunds"
+        thing[name] = page(store, "refund", url, {"charge": thing["id"]})
+    if name not in thing or not (name in EXPANDABLE or name in ("data", "refunds")):
+        raise invalid(f"This property cannot be expanded ({path}).", param="expand")
+    if isinstance(thing[name], str):
+        found = [store.get(thing[name], kind) for kind in EXPANDABLE[name]]
+        thing[name] = next((item for item in found if item), thing[name])
+    _expand(store, thing[name], rest, path)
 
 
-def _matches(thing: Json, kind: str, params: Json) -> bool:
-    created = params.get("created")
-    if isinstance(created, int) and thing["created"] != created:
-        return False
-    if isinstance(created, dict) and not all(COMPARE[op](thing["created"], int(v)) for op, v in created.items()):
-        return False
-    if "types" in params and thing["type"] not in params["types"]:
-        return False
-    return all(name not in params or thing.get(name) == params[name] for name in FILTERS[kind])
+def _where(store: Store, kind: str, params: Json) -> tuple[str, list[Any]]:
+    clauses, values = ["kind = ?"], list[Any]([kind])
+    for name in FILTERS[kind]:
+        given = params.get(name)
+        if given is None:
+            continue
+        if name == "types":
+            clauses.append(f"json_extract(json, '$.type') IN ({', '.join('?' * len(given))})")
+            values.extend(given)
+        elif name == "delivery_success":
+            waiting = "EXISTS (SELECT 1 FROM delivery WHERE event = object.id AND done = 0)"
+            clauses.append(f"NOT {waiting}" if given else waiting)
+        elif kind == "event":
+            clauses.append("json_extract(json, '$.type') GLOB ?")  # `charge.*` names a group
+            values.append(given.replace("[", "[[]").replace("?", "[?]"))
+        else:
+            clauses.append(f"json_extract(json, '$.{name}') = ?")
+            values.append(given)
+    for comparison, moment in params.get("created", {}).items():
+        clauses.append(f"created {COMPARE[comparison]} ?")
+        values.append(moment)
+    for name, sign in (("starting_after", "<"), ("ending_before", ">")):
+        if name in params:
+            clauses.append(f"seq {sign} ?")
+            values.append(_place(store, kind, params[name], name))
+    return " AND ".join(clauses), values
 
 
-def _place(found: list[Json], kind: str, identity: str, param: str) -> int:
-    for place, thing in enumerate(found):
-        if thing["id"] == identity:
-            return place
-    raise missing(kind, identity, param=param)
+def _place(store: Store, kind: str, identity: str, param: str) -> int:
+    found = store.rows("SELECT seq FROM object WHERE id = ? AND kind = ?", identity, kind)
+    if not found:
+        raise missing(kind, identity, param=param)
+    return int(found[0][0])

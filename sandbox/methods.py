@@ -1,6 +1,30 @@
-"""Test payment methods, and what becomes of a payment with each. Source: docs.stripe.com/testing."""
+"""Test payment methods, and what becomes of a payment with each. Source: docs.stripe.com/testing.
 
-from dataclasses import dataclass
+There are no card numbers here or anywhere else in the offline Stripe: only the names of Stripe's test methods.
+"""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """When the payer's bank wants to see the payer (3D Secure)."""
+
+    NEVER = "never"
+    UNTIL_SET_UP = "until_set_up"  # not again once the method was authenticated and kept for later
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Decline:
+    """Why a bank refuses: Stripe's code, its decline code, the advice that comes with it, and the network's number."""
+
+    code: str
+    reason: str
+    message: str = "Your card was declined."
+    advice: str | None = None
+    network: str | None = None
+    type: str = "issuer_declined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,62 +34,102 @@ class TestMethod:
     brand: str = "visa"
     last4: str = "4242"
     funding: str = "credit"
+    country: str = "US"
     type: str = "card"
-    decline: tuple[str, str] | None = None  # Stripe's code and decline code
-    needs_action: bool = False
-    declines_after_action: bool = False
+    decline: Decline | None = None
+    action: Action = Action.NEVER
+    declines_after_action: Decline | None = None
     refund: str = "succeeded"  # or "fails_later", "pending"
-    dispute: str | None = None  # the dispute's first status
-    settles: str | None = None  # a bank debit: "succeeded" or "failed", days later
+    dispute: tuple[str, str] | None = None  # the dispute's first status and reason
+    settles: Decline | None = None  # a bank debit that comes back days later
+    attaches: bool = True  # whether the bank lets a customer keep it
+    cvc_check: str = "pass"
 
 
-DECLINED = ("card_declined", "generic_decline")
-_FUNDS = ("card_declined", "insufficient_funds")
+GENERIC = Decline("card_declined", "generic_decline", advice="try_again_later", network="05")
+FUNDS = Decline(
+    "card_declined", "insufficient_funds", "Your card has insufficient funds.", "try_again_later", network="51"
+)
+LOST = Decline("card_declined", "lost_card", advice="do_not_try_again", network="41")
+STOLEN = Decline("card_declined", "stolen_card", advice="do_not_try_again", network="43")
+FRAUDULENT = Decline("card_declined", "fraudulent", advice="do_not_try_again", type="blocked")
+VELOCITY = Decline("card_declined", "card_velocity_exceeded", advice="try_again_later", network="61")
+EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.", "do_not_try_again", network="54")
+WRONG_CVC = Decline(
+    "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.", "confirm_card_data", network="82"
+)
+PROCESSING = Decline(
+    "processing_error",
+    "processing_error",
+    "An error occurred while processing your card. Try again in a little bit.",
+    "try_again_later",
+    network="96",
+)
+AUTHENTICATE = Decline(
+    "authentication_required",
+    "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)
+NOT_AUTHENTICATED = Decline(
+    "payment_intent_authentication_failure",
+    "authentication_failed",
+    "The payer could not be authenticated. Please use another payment method and try again.",
+)
+NO_FUNDS_IN_BANK = Decline(
+    "payment_intent_payment_attempt_failed",
+    "insufficient_funds",
+    "The customer's bank account has insufficient funds for this debit.",
+)
+
+_PLAIN = TestMethod()
+_DECLINED = replace(_PLAIN, attaches=False)
+_DECLINING: dict[str, TestMethod] = {
+    "": replace(_DECLINED, last4="0002", decline=GENERIC),
+    "InsufficientFunds": replace(_DECLINED, last4="9995", decline=FUNDS),
+    "LostCard": replace(_DECLINED, last4="9987", decline=LOST),
+    "StolenCard": replace(_DECLINED, last4="9979", decline=STOLEN),
+    "Fraudulent": replace(_DECLINED, last4="0019", decline=FRAUDULENT),
+    "VelocityLimitExceeded": replace(_DECLINED, last4="6975", decline=VELOCITY),
+    "ExpiredCard": replace(_DECLINED, last4="0069", decline=EXPIRED),
+    "IncorrectCvc": replace(_DECLINED, last4="0127", decline=WRONG_CVC, cvc_check="fail"),
+    "ProcessingError": replace(_DECLINED, last4="0119", decline=PROCESSING),
+}
+_BANK = TestMethod(brand="", type="us_bank_account", last4="6789")
 METHODS: dict[str, TestMethod] = {
-    "pm_card_visa": TestMethod(),
-    "pm_card_visa_debit": TestMethod(last4="5556", funding="debit"),
-    "pm_card_mastercard": TestMethod("mastercard", "4444"),
-    "pm_card_mastercard_debit": TestMethod("mastercard", "8210", "debit"),
-    "pm_card_amex": TestMethod("amex", "8431"),
-    "pm_card_discover": TestMethod("discover", "9424"),
-    "pm_card_diners": TestMethod("diners", "3237"),
-    "pm_card_jcb": TestMethod("jcb", "0505"),
-    "pm_card_unionpay": TestMethod("unionpay", "0005"),
-    "pm_card_chargeCustomerFail": TestMethod(last4="0341", decline=DECLINED),
-    "pm_card_visa_chargeDeclined": TestMethod(last4="0002", decline=DECLINED),
-    "pm_card_chargeDeclined": TestMethod(last4="0002", decline=DECLINED),
-    "pm_card_visa_chargeDeclinedInsufficientFunds": TestMethod(last4="9995", decline=_FUNDS),
-    "pm_card_chargeDeclinedInsufficientFunds": TestMethod(last4="9995", decline=_FUNDS),
-    "pm_card_visa_chargeDeclinedLostCard": TestMethod(last4="9987", decline=("card_declined", "lost_card")),
-    "pm_card_visa_chargeDeclinedStolenCard": TestMethod(last4="9979", decline=("card_declined", "stolen_card")),
-    "pm_card_visa_chargeDeclinedFraudulent": TestMethod(last4="0019", decline=("card_declined", "fraudulent")),
-    "pm_card_chargeDeclinedFraudulent": TestMethod(last4="0019", decline=("card_declined", "fraudulent")),
-    "pm_card_chargeDeclinedExpiredCard": TestMethod(last4="0069", decline=("expired_card", "expired_card")),
-    "pm_card_chargeDeclinedIncorrectCvc": TestMethod(last4="0127", decline=("incorrect_cvc", "incorrect_cvc")),
-    "pm_card_chargeDeclinedProcessingError": TestMethod(last4="0119", decline=("processing_error", "processing_error")),
-    "pm_card_threeDSecure2Required": TestMethod(last4="3220", needs_action=True),
-    "pm_card_authenticationRequired": TestMethod(last4="3184", needs_action=True),
-    "pm_card_threeDSecureRequiredChargeDeclined": TestMethod(
-        last4="1629", needs_action=True, declines_after_action=True
+    "pm_card_visa": _PLAIN,
+    "pm_card_us": _PLAIN,
+    "pm_card_visa_debit": replace(_PLAIN, last4="5556", funding="debit"),
+    "pm_card_gb": replace(_PLAIN, last4="0000", country="GB"),
+    "pm_card_de": replace(_PLAIN, last4="0016", country="DE"),
+    "pm_card_mastercard": replace(_PLAIN, brand="mastercard", last4="4444"),
+    "pm_card_mastercard_debit": replace(_PLAIN, brand="mastercard", last4="8210", funding="debit"),
+    "pm_card_mastercard_prepaid": replace(_PLAIN, brand="mastercard", last4="5100", funding="prepaid"),
+    "pm_card_amex": replace(_PLAIN, brand="amex", last4="8431"),
+    "pm_card_discover": replace(_PLAIN, brand="discover", last4="9424"),
+    "pm_card_diners": replace(_PLAIN, brand="diners", last4="3237"),
+    "pm_card_jcb": replace(_PLAIN, brand="jcb", last4="0505"),
+    "pm_card_unionpay": replace(_PLAIN, brand="unionpay", last4="0005"),
+    "pm_card_chargeCustomerFail": replace(_PLAIN, last4="0341", decline=GENERIC),
+    "pm_card_radarBlock": replace(_PLAIN, last4="0019", decline=FRAUDULENT),
+    "pm_card_threeDSecure2Required": replace(_PLAIN, last4="3220", action=Action.ALWAYS),
+    "pm_card_threeDSecureRequired": replace(_PLAIN, last4="3063", action=Action.ALWAYS),
+    "pm_card_authenticationRequired": replace(_PLAIN, last4="3184", action=Action.ALWAYS),
+    "pm_card_authenticationRequiredOnSetup": replace(_PLAIN, last4="3155", action=Action.UNTIL_SET_UP),
+    "pm_card_threeDSecureRequiredChargeDeclined": replace(
+        _PLAIN, last4="1629", action=Action.ALWAYS, declines_after_action=GENERIC
     ),
-    "pm_card_refundFail": TestMethod(last4="5126", refund="fails_later"),
-    "pm_card_pendingRefund": TestMethod(last4="7726", refund="pending"),
-    "pm_card_createDispute": TestMethod(last4="0259", dispute="needs_response"),
-    "pm_card_createDisputeInquiry": TestMethod(last4="1976", dispute="warning_needs_response"),
-    "pm_usBankAccount_success": TestMethod(type="us_bank_account", last4="6789", settles="succeeded"),
-    "pm_usBankAccount_insufficientFunds": TestMethod(type="us_bank_account", last4="2222", settles="failed"),
+    "pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": replace(
+        _PLAIN, last4="3178", action=Action.ALWAYS, declines_after_action=FUNDS
+    ),
+    "pm_card_refundFail": replace(_PLAIN, last4="5126", refund="fails_later"),
+    "pm_card_pendingRefund": replace(_PLAIN, last4="7726", refund="pending"),
+    "pm_card_createDispute": replace(_PLAIN, last4="0259", dispute=("needs_response", "fraudulent")),
+    "pm_card_createDisputeProductNotReceived": replace(
+        _PLAIN, last4="2685", dispute=("needs_response", "product_not_received")
+    ),
+    "pm_card_createDisputeInquiry": replace(_PLAIN, last4="1976", dispute=("warning_needs_response", "fraudulent")),
+    "pm_usBankAccount_success": _BANK,
+    "pm_usBankAccount_insufficientFunds": replace(_BANK, last4="2222", settles=NO_FUNDS_IN_BANK),
 }
-MESSAGES = {
-    "generic_decline": "Your card was declined.",
-    "insufficient_funds": "Your card has insufficient funds.",
-    "expired_card": "Your card has expired.",
-    "incorrect_cvc": "Your card's security code is incorrect.",
-    "processing_error": "An error occurred while processing your card. Try again in a little bit.",
-}
-ADVICE = {
-    "insufficient_funds": "try_again_later",
-    "processing_error": "try_again_later",
-    "lost_card": "do_not_try_again",
-    "stolen_card": "do_not_try_again",
-    "fraudulent": "do_not_try_again",
-}
+METHODS |= {f"pm_card_chargeDeclined{name}": method for name, method in _DECLINING.items()}
+METHODS |= {f"pm_card_visa_chargeDeclined{name}": method for name, method in _DECLINING.items()}

@@ -5,27 +5,28 @@ from typing import Any
 from sandbox import objects
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
+from sandbox.params import merged
+from sandbox.payment_methods import find
 
 Json = dict[str, Any]
 
 REASONS = ("duplicate", "fraudulent", "requested_by_customer")
 PENDING_SECONDS = 3 * 86_400
 FAILURE_SECONDS = 5 * 86_400
+OVER = ("failed", "canceled")
+MOVES = {
+    "pending": ("succeeded", "failed", "canceled", "requires_action"),
+    "requires_action": ("pending", "succeeded", "failed", "canceled"),
+    "succeeded": ("failed", "requires_action"),
+}
 
 
 def create(ledger: Ledger, params: Json) -> Json:
     """Give back all or part of a charge."""
     charge = _charge(ledger, params)
-    if params.get("reason") not in (None, *REASONS):
-        raise invalid("Invalid reason", param="reason")
-    if any(d["charge"] == charge["id"] and not d["is_charge_refundable"] for d in ledger.store.every("dispute")):
-        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
+    _check_refundable(ledger, charge)
     left = charge["amount"] - charge["amount_refunded"]
-    if left == 0:
-        raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     amount = params.get("amount", left)
-    if not isinstance(amount, int) or amount < 1:
-        raise invalid("Invalid positive integer", param="amount", code="parameter_invalid_integer")
     if amount > left:
         raise invalid(
             f"Refund amount ({amount}) is greater than unrefunded amount on charge ({left})",
@@ -33,86 +34,120 @@ def create(ledger: Ledger, params: Json) -> Json:
             code="amount_too_large",
         )
     refund = objects.refund(ledger.now, charge, amount, params)
-    _, behaviour = ledger.method(charge["payment_method"])
+    refund["metadata"] = merged({}, params.get("metadata"))
+    _, behaviour = find(ledger, charge["payment_method"])
     if behaviour.refund == "pending" or behaviour.type != "card":
-        refund["status"] = "pending"
+        refund |= {"status": "pending", "pending_reason": "processing"}
         ledger.later(PENDING_SECONDS, "finish_refund", refund["id"])
     if behaviour.refund == "fails_later":
         ledger.later(FAILURE_SECONDS, "fail_refund", refund["id"])
-    moved = objects.balance_transaction(
-        ledger.now, amount=-amount, fee=0, currency=charge["currency"], source=refund["id"], kind="refund"
+    refund["balance_transaction"] = ledger.move(
+        amount=-amount, fee=0, currency=charge["currency"], source=refund["id"], kind="refund"
     )
-    ledger.store.add(moved)
-    refund["balance_transaction"] = moved["id"]
     ledger.store.add(refund)
+    before = dict(charge)
     _count(ledger, charge, amount)
     ledger.happened("refund.created", refund)
-    ledger.happened("charge.refunded", charge)
+    ledger.happened("charge.refunded", charge, before=before)
     return refund
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
     """Change a refund's metadata."""
     refund = ledger.need("refund", identity)
-    refund["metadata"] |= params.get("metadata", {})
-    ledger.store.save(refund)
-    ledger.happened("refund.updated", refund)
-    return refund
+    before = dict(refund)
+    refund["metadata"] = merged(refund["metadata"], params.get("metadata"))
+    return _changed(ledger, refund, before)
 
 
 def cancel(ledger: Ledger, identity: str) -> Json:
-    """Only a refund that waits for the customer can be canceled; none of the test methods makes one."""
+    """Take a refund back that waits for the customer; no other can be."""
     refund = ledger.need("refund", identity)
-    raise invalid(f"Refund {refund['id']} cannot be canceled in status {refund['status']}.")
+    if refund["status"] != "requires_action":
+        raise invalid(
+            f"Refund {refund['id']} has a status of {refund['status']}; only one that requires action can be canceled."
+        )
+    return move(ledger, identity, "canceled")
+
+
+def move(ledger: Ledger, identity: str, status: str, *, reason: str = "expired_or_canceled_card") -> Json:
+    """Let something happen to a refund: it arrives, waits for the customer, fails or is taken back.
+
+    A failed or canceled refund gives its money back to the balance and its room back to the charge.
+    """
+    refund = ledger.need("refund", identity)
+    if status not in MOVES.get(refund["status"], ()):
+        raise invalid(f"A refund cannot go from {refund['status']} to {status}.", param="status")
+    before = dict(refund)
+    refund["status"] = status
+    refund.pop("pending_reason", None)
+    if status in OVER:
+        back = ledger.move(
+            amount=refund["amount"], fee=0, currency=refund["currency"], source=refund["id"], kind="refund_failure"
+        )
+        refund["failure_balance_transaction"] = back
+        refund |= {"failure_reason": reason} if status == "failed" else {}
+        _count(ledger, ledger.need("charge", refund["charge"]), -refund["amount"])
+    _changed(ledger, refund, before)
+    if status == "failed":
+        ledger.happened("refund.failed", refund)
+    return refund
 
 
 def finish(ledger: Ledger, identity: str) -> None:
-    """A pending refund has arrived."""
-    refund = ledger.need("refund", identity)
-    if refund["status"] == "pending":
-        refund["status"] = "succeeded"
-        ledger.store.save(refund)
-        ledger.happened("refund.updated", refund)
+    """A pending refund arrives, if it still is pending."""
+    if ledger.need("refund", identity)["status"] == "pending":
+        move(ledger, identity, "succeeded")
 
 
 def fail(ledger: Ledger, identity: str) -> None:
     """A refund comes back: the customer's account could not take it."""
-    refund = ledger.need("refund", identity)
-    if refund["status"] in ("failed", "canceled"):
-        return
-    moved = objects.balance_transaction(
-        ledger.now,
-        amount=refund["amount"],
-        fee=0,
-        currency=refund["currency"],
-        source=refund["id"],
-        kind="refund_failure",
-    )
-    ledger.store.add(moved)
-    refund |= {
-        "status": "failed",
-        "failure_reason": "expired_or_canceled_card",
-        "failure_balance_transaction": moved["id"],
-    }
-    ledger.store.save(refund)
-    _count(ledger, ledger.need("charge", refund["charge"]), -refund["amount"])
-    ledger.happened("refund.updated", refund)
-    ledger.happened("refund.failed", refund)
+    if ledger.need("refund", identity)["status"] not in OVER:
+        move(ledger, identity, "failed")
+
+
+def fail_pending(ledger: Ledger, charge: Json, reason: str) -> None:
+    """The refunds of a charge that have not arrived never will."""
+    for refund in ledger.store.of_charge("refund", charge["id"]):
+        if refund["status"] == "pending":
+            move(ledger, refund["id"], "failed", reason=reason)
 
 
 def _charge(ledger: Ledger, params: Json) -> Json:
+    if "charge" in params and "payment_intent" in params:
+        intent_id = ledger.need("charge", params["charge"], param="charge")["payment_intent"]
+        if intent_id != params["payment_intent"]:
+            raise invalid("The charge does not belong to the payment_intent.", param="payment_intent")
     if "charge" in params:
-        charge = ledger.need("charge", params["charge"], param="charge")
-    elif "payment_intent" in params:
-        intent = ledger.need("payment_intent", params["payment_intent"], param="payment_intent")
-        if intent["status"] != "succeeded" or intent["latest_charge"] is None:
-            raise invalid(f"The PaymentIntent ({intent['id']}) does not have a successful charge to refund.")
-        charge = ledger.need("charge", intent["latest_charge"])
-    else:
+        return ledger.need("charge", params["charge"], param="charge")
+    if "payment_intent" not in params:
         raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
-    if not charge["captured"]:
-        raise invalid(f"Charge {charge['id']} is not captured.", code="charge_not_captured")
-    return charge
+    intent = ledger.need("payment_intent", params["payment_intent"], param="payment_intent")
+    if intent["status"] == "requires_capture":
+        raise invalid(
+            f"This PaymentIntent ({intent['id']}) is not captured; cancel it to release what it holds.",
+            code="charge_not_refundable",
+        )
+    if intent["status"] != "succeeded" or intent["latest_charge"] is None:
+        raise invalid(f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.")
+    return ledger.need("charge", intent["latest_charge"])
+
+
+def _check_refundable(ledger: Ledger, charge: Json) -> None:
+    if charge["status"] != "succeeded" or not charge["captured"]:
+        raise invalid(f"Charge {charge['id']} has not been captured.", code="charge_not_refundable")
+    disputes = ledger.store.of_charge("dispute", charge["id"])
+    if any(not dispute["is_charge_refundable"] for dispute in disputes):
+        raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
+    if charge["amount"] == charge["amount_refunded"]:
+        raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
+
+
+def _changed(ledger: Ledger, refund: Json, before: Json) -> Json:
+    ledger.store.save(refund)
+    ledger.happened("refund.updated", refund, before=before)
+    ledger.happened("charge.refund.updated", refund, before=before)
+    return refund
 
 
 def _count(ledger: Ledger, charge: Json, amount: int) -> None:

@@ -14,25 +14,35 @@ from typing import Any
 Json = dict[str, Any]
 
 ALPHABET = string.ascii_letters + string.digits
+LAYOUT = 2  # of the file; a file of an older layout is brought up to it
+BUSY_SECONDS = 30  # how long one process waits for another's transaction
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, created INTEGER NOT NULL,
     json TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS object_kind ON object (kind, seq);
+CREATE INDEX IF NOT EXISTS object_intent ON object (kind, json_extract(json, '$.payment_intent'));
+CREATE INDEX IF NOT EXISTS object_charge ON object (kind, json_extract(json, '$.charge'));
+CREATE TABLE IF NOT EXISTS hidden (id TEXT PRIMARY KEY, json TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS idempotency (
     key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, created INTEGER NOT NULL, status INTEGER, body TEXT, request TEXT);
+CREATE TABLE IF NOT EXISTS busy (key TEXT PRIMARY KEY, until REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS request (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, method TEXT, path TEXT, key TEXT, params TEXT, status INTEGER,
     replayed INTEGER);
 CREATE TABLE IF NOT EXISTS delivery (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, due REAL NOT NULL, attempt INTEGER NOT NULL DEFAULT 0,
     done INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX IF NOT EXISTS delivery_due ON delivery (due, seq) WHERE done = 0;
 CREATE TABLE IF NOT EXISTS timer (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, due INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS timer_due ON timer (due, seq);
 CREATE TABLE IF NOT EXISTS fault (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, fired INTEGER NOT NULL DEFAULT 0);
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, matched INTEGER NOT NULL DEFAULT 0,
+    fired INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
+EVERYTHING = ("object", "hidden", "idempotency", "busy", "request", "delivery", "timer", "fault", "meta")
 
 
 class Store:
@@ -40,17 +50,24 @@ class Store:
 
     def __init__(self, path: Path | None) -> None:
         self._connection = sqlite3.connect(
-            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False, timeout=30
+            str(path) if path else ":memory:", isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
         )
         self._lock = threading.RLock()
-        if path is not None:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-        self._connection.executescript(TABLES)
         self._depth = 0
+        if path is not None:
+            _use_wal(self._connection)
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+        with self.transaction():
+            if self.rows("PRAGMA user_version")[0][0] < LAYOUT:
+                self.rows("DROP TABLE IF EXISTS fault")  # gained a column; faults are not worth keeping
+                self.rows(f"PRAGMA user_version = {LAYOUT}")
+            for statement in TABLES.split(";"):
+                self.rows(statement)
 
     def close(self) -> None:
-        self._connection.close()
+        """Let go of the file. Closing twice is allowed."""
+        with self._lock:
+            self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -79,17 +96,24 @@ class Store:
     def forget(self) -> None:
         """Delete everything."""
         with self.transaction():
-            for table in ("object", "idempotency", "request", "delivery", "timer", "fault", "meta"):
+            for table in EVERYTHING:
                 self.rows(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
 
     # -- time ------------------------------------------------------------------------------------------------------
 
-    def now(self) -> int:
-        """The sandbox's clock, in seconds; it may have been moved forward."""
+    def clock(self) -> float:
+        """The sandbox's clock, in seconds since 1970; it may have been moved forward."""
         found = self.rows("SELECT value FROM meta WHERE name = 'offset'")
-        return int(time.time() + float(found[0][0] if found else 0))
+        return time.time() + float(found[0][0] if found else 0)
+
+    def now(self) -> int:
+        """The same in whole seconds, as Stripe tells time."""
+        return int(self.clock())
 
     def move_clock(self, seconds: float) -> None:
+        """Let time pass for everybody on this file. It does not run backwards: ValueError."""
+        if seconds < 0:
+            raise ValueError("seconds must not be negative")
         self.rows(
             "INSERT INTO meta VALUES ('offset', ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
             seconds,
@@ -119,9 +143,34 @@ class Store:
         """All objects of a kind, oldest first."""
         return [json.loads(row[0]) for row in self.rows("SELECT json FROM object WHERE kind = ? ORDER BY seq", kind)]
 
-    def newest_first(self, kind: str) -> Iterator[Json]:
-        for row in self.rows("SELECT json FROM object WHERE kind = ? ORDER BY seq DESC", kind):
-            yield json.loads(row[0])
+    def of_charge(self, kind: str, charge_id: str) -> list[Json]:
+        """The refunds or disputes of one charge, oldest first."""
+        where = "kind = ? AND json_extract(json, '$.charge') = ?"
+        found = self.rows(f"SELECT json FROM object WHERE {where} ORDER BY seq", kind, charge_id)  # noqa: S608
+        return [json.loads(row[0]) for row in found]
+
+    def hide(self, identity: str, facts: Json) -> None:
+        """Remember what Stripe knows of an object and does not tell."""
+        self.rows("INSERT OR REPLACE INTO hidden VALUES (?, ?)", identity, json.dumps(facts))
+
+    def hidden(self, identity: str) -> Json:
+        """What was hidden, or nothing."""
+        found = self.rows("SELECT json FROM hidden WHERE id = ?", identity)
+        return json.loads(found[0][0]) if found else {}
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch the journal over; two processes that open a new file together get in each other's way for a moment."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def new_id(prefix: str, length: int = 24) -> str:

@@ -22,7 +22,7 @@ from server import graphql_http
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint
 from server.guards import crashed, guard
-from server.health import healthz, readyz
+from server.health import Probe, healthz, readyz
 from server.log import configure_logging
 from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
@@ -33,6 +33,10 @@ from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, webhook_router
 
 VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
+# A platform waits ten seconds between SIGTERM and SIGKILL: four for requests (uvicorn), three for mutations whose
+# clients are gone, two for the rest. What is not done by then has a lease, and another process takes it up.
+MUTATION_SECONDS = 3.0
+MAX_SKEW_SECONDS = 120.0  # beyond 300 s every webhook is refused as a replay; say so before that
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
 
 
@@ -91,7 +95,7 @@ def create_app(
             app.state.parts = parts
             async with background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
                 yield
-                await endpoint.drain()
+                await endpoint.drain(MUTATION_SECONDS)
 
     app = FastAPI(
         lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, exception_handlers={Exception: crashed}
@@ -127,9 +131,13 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
         )
     )
     app.add_route("/healthz", healthz)
-    app.add_route(
-        "/readyz", readyz({"database": _database_answers, "migrations": _migrations_done, "worker": _worker_keeps_up})
-    )
+    probes: dict[str, Probe] = {
+        "database": _database_answers,
+        "migrations": _migrations_done,
+        "worker": _worker_keeps_up,
+        "clock": lambda: _clocks_agree(app.state.parts),
+    }
+    app.add_route("/readyz", readyz(probes))
     app.add_route("/schema.graphql", _sdl)
     if sandbox is not None:
         app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
@@ -174,6 +182,13 @@ async def _worker_keeps_up() -> dict[str, float]:
     if lag > MAX_LAG_SECONDS:
         raise RuntimeError(f"the oldest piece of work has waited {lag:.0f} s")
     return {"lagSeconds": round(lag, 1)}
+
+
+async def _clocks_agree(parts: Parts) -> dict[str, float]:
+    skew = parts.driver.provider.clock_skew_seconds
+    if abs(skew) > MAX_SKEW_SECONDS:
+        raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
+    return {"skewSeconds": round(skew, 1)}
 
 
 async def _sdl(_: Request) -> Response:

@@ -17,7 +17,7 @@ from server.parts import jwt_secret
 from settings import Settings
 
 DAY = timedelta(days=1)
-GRACEFUL_SECONDS = 5
+GRACEFUL_SECONDS = 4
 ORDERS = (("demo-1001", 2599), ("demo-1002", 4950), ("demo-1003", 120000))
 
 CREATE_PAYMENT = (

@@ -23,7 +23,7 @@ from worker import Layers, Worker
 log = structlog.get_logger()
 
 OFFLINE_KEY = "sk_test_offline"
-DRAIN_SECONDS = 8.0  # within the ten seconds that a platform waits between SIGTERM and SIGKILL
+DRAIN_SECONDS = 2.0  # see server/app.py: the last of the ten seconds
 
 
 @dataclass(frozen=True, slots=True)

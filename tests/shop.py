@@ -248,6 +248,14 @@ class Shop:
             )
         return response.status_code
 
+    async def finish_3ds(self, how: str) -> None:
+        """The buyer answers the bank's page: "complete" or "fail"."""
+        [intent] = [i for i in self.sandbox.snapshot().payment_intents if i["status"] == "requires_action"]
+        transport = httpx.ASGITransport(self.sandbox.asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as browser:
+            response = await browser.post(f"/_sandbox/3ds/{intent['id']}", data={"result": how})
+        assert response.status_code in (200, 303), response.text
+
     async def stripe(self, path: str, given: Json) -> Json:
         """Pull a lever of the offline Stripe, as somebody at the Dashboard would."""
         transport = httpx.ASGITransport(self.sandbox.asgi)

@@ -41,7 +41,7 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "babel": frozenset({"schema"}),
     "aiodataloader": frozenset({"resolvers"}),
     "fastapi": frozenset({"webhooks", "server"}),
-    "starlette": frozenset({"server", "sandbox"}),
+    "starlette": frozenset({"webhooks", "server", "sandbox"}),
     "uvicorn": frozenset({"server", "cli"}),
     "orjson": frozenset({"server"}),
     "jwt": frozenset({"server"}),
@@ -55,7 +55,7 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "pydantic_settings": frozenset({"settings"}),
     "typeid": frozenset({"domain"}),
     "uuid_utils": frozenset({"domain"}),
-    "structlog": frozenset({"models", "services", "resolvers", "webhooks", "worker", "server", "cli"}),
+    "structlog": frozenset({"models", "provider", "services", "resolvers", "webhooks", "worker", "server", "cli"}),
 }
 
 LONGEST_FILE: Final = 400

@@ -1,6 +1,5 @@
 """The main job, end to end over HTTP: each way in which a card payment can go, on our side and at Stripe."""
 
-import httpx
 import pytest
 
 from tests.shop import Shop, key
@@ -48,7 +47,7 @@ async def test_3ds_is_needed_then_the_payment_is_paid(shop: Shop) -> None:
 
     payload = await shop.pay(order_id, method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back")
     waiting = payload["payment"]
-    await _finish_3ds(shop, "complete")
+    await shop.finish_3ds("complete")
     await shop.deliver()
 
     payment = await shop.payment(waiting["id"])
@@ -67,7 +66,7 @@ async def test_a_failed_3ds_leaves_the_payment_open_for_another_card(shop: Shop)
         await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back"
     )
 
-    await _finish_3ds(shop, "fail")
+    await shop.finish_3ds("fail")
     await shop.deliver()
 
     payment = await shop.payment(payload["payment"]["id"])
@@ -288,17 +287,9 @@ async def test_sync_reads_what_a_lost_webhook_would_have_said(shop: Shop) -> Non
     waiting = (
         await shop.pay(await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/")
     )["payment"]
-    await _finish_3ds(shop, "complete")
+    await shop.finish_3ds("complete")
 
     payload = await shop.buyer.do("syncPayment", paymentId=waiting["id"])
 
     assert payload["errors"] == []
     assert payload["payment"]["status"] == "SUCCEEDED"
-
-
-async def _finish_3ds(shop: Shop, how: str) -> None:
-    [intent] = [i for i in _intents(shop) if i["status"] == "requires_action"]
-    transport = httpx.ASGITransport(shop.sandbox.asgi)
-    async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as browser:
-        response = await browser.post(f"/_sandbox/3ds/{intent['id']}", data={"result": how})
-    assert response.status_code in (200, 302, 303), response.text

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from models import Operation
+from models import Operation, Payment
 from tests.shop import Shop, key
 
 
@@ -95,6 +95,53 @@ async def test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_wi
     assert [p["errors"] for p in payloads] == [[]] * 10
     assert after["amountRefunded"] == {"amount": 5_000}
     assert versions == sorted(versions)
+
+
+async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:
+    """Webhook against API answer: the answer to `confirm` was overtaken, and says what is no longer so."""
+    order_id = await shop.order()
+    held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
+    paying = asyncio.create_task(
+        shop.pay(order_id, method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/")
+    )
+    await _reached(shop, held)
+    await shop.finish_3ds("fail")
+    await shop.sandbox.deliver_due()
+    while await shop.parts.worker.apply_next():
+        pass
+    [learnt] = await Payment.all()
+
+    shop.sandbox.clear_faults()
+    payload = await paying
+
+    assert learnt.status == "REQUIRES_PAYMENT_METHOD"
+    assert payload["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
+    assert (await Payment.get(id=learnt.id)).status == "REQUIRES_PAYMENT_METHOD"
+
+
+async def test_a_slow_look_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:
+    payment = await shop.prepared()
+    await shop.browser_confirms("pm_card_threeDSecure2Required")
+    held = shop.sandbox.fault(kind="hold_after", method="GET", path="/v1/payment_intents/[^/]+")
+    slow = asyncio.create_task(shop.buyer.do("syncPayment", paymentId=payment["id"]))
+    await _reached(shop, held)
+    await shop.finish_3ds("fail")
+    await shop.browser_confirms("pm_usBankAccount_success")
+    learnt = await shop.buyer.do("syncPayment", paymentId=payment["id"])
+
+    shop.sandbox.clear_faults()
+    told = await slow
+
+    assert learnt["payment"]["status"] == "PROCESSING"
+    assert told["payment"]["status"] == "PROCESSING"
+    assert (await shop.payment(payment["id"]))["status"] == "PROCESSING"
+
+
+async def _reached(shop: Shop, number: int) -> None:
+    """Wait until a held request has come to Stripe."""
+    async with asyncio.timeout(10):
+        while not any(rule["fired"] for rule in shop.sandbox.faults() if rule["id"] == number):
+            await asyncio.sleep(0.005)
 
 
 async def test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished(shop: Shop) -> None:

@@ -139,17 +139,43 @@ async def test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key(s
     order_id = await shop.order()
     shop.sandbox.fault(kind=kind, method="POST", path=CONFIRM)
     payload = await shop.pay(order_id)
-    [old_key] = _keys(shop, "confirm") or [None]
+    old_key = (await Operation.get(kind="CREATE_PAYMENT")).stripe_key("confirm")
     sent_before = len(_posts(shop, "confirm"))
 
     shop.sandbox.advance(30 * 3600)
     await _age(30 * 3600)
     await shop.parts.worker.drain()
 
-    later = _posts(shop, "confirm")[sent_before:]
-    assert all(post["idempotency_key"] != old_key for post in later)
+    later = [post["idempotency_key"] for post in _posts(shop, "confirm")[sent_before:]]
+    assert old_key not in later
+    assert len(later) == (1 if kind == "drop_before" else 0)
     assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
     assert _charges(shop) == 1
+
+
+async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
+    """It comes back with "nobody knows" after another one has found out."""
+    driver = shop.parts.driver
+    shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
+    payload = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
+    await _age(2)
+    operation = await Operation.get(kind="CREATE_PAYMENT")
+    slow = await driver.take(operation.id)
+    await _age(0)
+    quick = await driver.take(operation.id)
+    assert slow is not None
+    assert quick is not None
+    await driver.drive(quick, in_request=False)
+    trail = await shop.timeline(payload["payment"]["id"])
+
+    shop.sandbox.fault(kind="drop_before", method="POST", times=MANY)
+    shop.sandbox.fault(kind="drop_before", method="GET", times=MANY)
+    told = await driver.drive(slow, in_request=False)
+
+    assert told.operation.state == "FAILED"
+    assert (await Operation.get(id=operation.id)).state == "FAILED"
+    assert (await shop.payment(payload["payment"]["id"]))["status"] == "REQUIRES_PAYMENT_METHOD"
+    assert await shop.timeline(payload["payment"]["id"]) == trail
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
@@ -166,6 +192,23 @@ async def test_scenario_12_a_refund_after_thirty_hours_is_looked_for_first(shop:
     assert [e["code"] for e in unknown["errors"]] == ["OUTCOME_UNKNOWN"]
     assert after["amountRefunded"] == {"amount": 3_000}
     assert [r["amount"] for r in shop.sandbox.snapshot().refunds] == [3_000]
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "drop_after", "broken_json", "error_500_after", "drop_before"])
+async def test_a_lost_answer_to_a_partial_refund_is_one_refund(shop: Shop, kind: str) -> None:
+    """There is room for a second one, so only the key keeps it from happening."""
+    payment, one_key = await shop.paid(), key()
+    shop.sandbox.fault(kind=kind, method="POST", path="/v1/refunds")
+    await shop.refund(payment["id"], 2_000, with_key=one_key)
+    await _age(2 if kind != "error_500_after" else 61)
+
+    again = await shop.refund(payment["id"], 2_000, with_key=one_key)
+
+    assert again["errors"] == []
+    assert again["replayed"] is True
+    assert [r["amount"] for r in shop.sandbox.snapshot().refunds] == [2_000]
+    assert len(_keys(shop, "refunds")) == 1
+    assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 2_000}
 
 
 async def test_scenario_33_a_refund_that_nobody_knows_of_keeps_its_reservation(shop: Shop) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 from server.app import create_app, guarded
 from server.log import configure_logging
 from settings import Settings
+from tests.attack import variants
 
 
 def main() -> None:
@@ -36,9 +37,10 @@ def _serve(given: dict[str, Any]) -> None:
     os.dup2(log, 2)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     configure_logging(json=False)
+    variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=5)
+    config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=4)
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

@@ -90,3 +90,4 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
     while chunk := await source.read(65_536):
         target.write(chunk)
         await target.drain()
+    target.close()

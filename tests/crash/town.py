@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,8 +100,13 @@ class Town:
     started: list[Application] = field(default_factory=list)
 
     @asynccontextmanager
-    async def application(self, *, worker: bool, **changes: Any) -> AsyncIterator[Application]:
-        """A process that serves; killed at the end. Without webhooks and poller, so that nothing else heals."""
+    async def application(
+        self, *, worker: bool, variants: Sequence[str] = (), **changes: Any
+    ) -> AsyncIterator[Application]:
+        """A process that serves; killed at the end. Without webhooks and poller, so that nothing else heals.
+
+        `variants` names what is made wrong in it; see `tests.attack.variants`.
+        """
         name = self.folder / f"{uuid4().hex[:8]}.sock"
         settings: Json = {
             "database_url": f"postgresql://postgres@/{self.database}?host={self.proxy.folder}",
@@ -119,7 +124,7 @@ class Town:
             **changes,
         }
         log = str(self.folder / "application.log")
-        pid = self.forge.start(settings=settings, socket=str(name), worker=worker, log=log)
+        pid = self.forge.start(settings=settings, socket=str(name), worker=worker, log=log, variants=list(variants))
         transport = httpx.AsyncHTTPTransport(uds=str(name))
         async with httpx.AsyncClient(transport=transport, base_url="http://application", timeout=15) as http:
             running = Application(pid, http)

@@ -105,4 +105,4 @@ def test_a_long_text_takes_time_in_proportion(piece: str) -> None:
 
     contains_card_number("4" * 20 + " " + piece * (SIZE // len(piece)))
 
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 6

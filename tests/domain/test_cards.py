@@ -181,4 +181,4 @@ def test_long_and_short_texts_are_read_quickly(text: str) -> None:
 
     contains_card_number(text)
 
-    assert (datetime.now(UTC) - started).total_seconds() < 2
+    assert (datetime.now(UTC) - started).total_seconds() < 6

@@ -23,7 +23,7 @@ def test_a_heap_of_accents_is_refused_before_it_is_put_in_order() -> None:
         clean_text("a" + "\u0301\u0323" * 50_000, path=PATH, max_length=10)
 
     assert refusal.value.code is ErrorCode.VALIDATION_FAILED
-    assert time.process_time() - started < 2
+    assert time.process_time() - started < 6
 
 
 def test_as_many_accents_as_any_language_needs_pass() -> None:

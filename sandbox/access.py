@@ -1,0 +1,103 @@
+"""Who may ask what: API keys, the payer's browser, and no card numbers from anybody."""
+
+import base64
+import binascii
+import hmac
+from typing import Any
+
+from starlette.requests import Request
+
+from sandbox.errors import StripeError, invalid
+from sandbox.ledger import Ledger
+from sandbox.routes import Route
+
+Json = dict[str, Any]
+
+SECRET_KEYS = ("sk_test_", "rk_test_")
+LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
+PUBLISHABLE_KEY = "pk_test_"
+NOT_PARAMETERS = frozenset({"expand", "key", "_stripe_version"})  # Stripe.js sends its key in the body
+HIDDEN_FROM_BROWSERS: Json = {"customer": None, "latest_charge": None, "metadata": {}}
+CARD_DATA = frozenset({"number", "cvc", "exp_month", "exp_year"})
+
+
+def check_key(request: Request, params: Json) -> bool:
+    """Whether a browser asks (a publishable key). Raises StripeError (401) for a missing, live or foreign key."""
+    key = _bearer(request.headers.get("authorization", "")) or str(params.get("key", ""))
+    if not key:
+        raise invalid(
+            "You did not provide an API key. Send it in the Authorization header: 'Bearer sk_test_…'.",
+            status=401,
+        )
+    if key.startswith(LIVE_KEYS):
+        raise invalid("This is the offline Stripe: a live key does not belong here. Use a test key.", status=401)
+    if key.startswith(PUBLISHABLE_KEY):
+        return True
+    if not key.startswith(SECRET_KEYS):
+        raise invalid("Invalid API Key provided: it does not begin as a test key does.", status=401)
+    return False
+
+
+def check_route(route: Route) -> None:
+    """A browser may ask little. Raises StripeError (401) for all the rest."""
+    if not route.browser:
+        raise invalid(
+            "This API call cannot be made with a publishable API key. Use a secret API key.",
+            code="secret_key_required",
+            status=401,
+        )
+
+
+def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
+    """A browser sees and confirms one intent, whose client secret it knows. Raises StripeError."""
+    intent = ledger.need("payment_intent", ids["id"], param="intent")
+    given = params.pop("client_secret", "")
+    if not hmac.compare_digest(given.encode(), intent["client_secret"].encode()):
+        raise invalid(
+            "The client_secret provided does not match any associated secret of this object.", param="client_secret"
+        )
+
+
+def for_browser(answer: Json) -> Json:
+    """The answer without what is not the payer's business."""
+    intent = answer.get("error", {}).get("payment_intent") if "error" in answer else answer
+    if intent and intent.get("object") == "payment_intent":
+        intent |= HIDDEN_FROM_BROWSERS
+    return answer
+
+
+def refuse_card_numbers(params: Json) -> None:
+    """Raise StripeError for raw card data, wherever it stands, before it is kept anywhere, even as a digest."""
+    if _has_card_data(params):
+        raise StripeError(
+            402,
+            {
+                "type": "card_error",
+                "message": "Card numbers are not accepted. Use a test payment method, such as pm_card_visa.",
+            },
+        )
+
+
+def _has_card_data(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(_has_card_data(item) for item in value)
+    if not isinstance(value, dict):
+        return False
+    card = value.get("card")
+    if isinstance(card, dict) and CARD_DATA & set(card):
+        return True
+    return any(_has_card_data(item) for item in value.values())
+
+
+def _bearer(header: str) -> str:
+    """The key in an Authorization header, as a bearer token or as the user name of basic authentication."""
+    scheme, _, value = header.partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return value.strip()
+        case "basic":
+            try:
+                return base64.b64decode(value, validate=True).decode().partition(":")[0]
+            except (binascii.Error, UnicodeDecodeError):
+                return ""
+    return ""

@@ -1,0 +1,216 @@
+"""One attempt to take an intent's money: 3D Secure, the bank's yes or no, settlement and fees."""
+
+from typing import Any
+
+from sandbox import disputes, objects, payment_methods
+from sandbox.errors import StripeError, doc_url, unexpected_state
+from sandbox.ledger import Ledger
+from sandbox.methods import AUTHENTICATE, NOT_AUTHENTICATED, Decline, TestMethod
+
+Json = dict[str, Any]
+
+AUTHORISATION_SECONDS = 7 * 86_400
+SETTLEMENT_SECONDS = 4 * 86_400  # a bank debit
+FEES_SECONDS = 2  # with automatic_async the fees are known a moment after the payment
+
+
+def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, params: Json) -> Json:
+    """The bank wants to see the payer: send them to the 3DS page, or fail if nobody is there."""
+    if params.get("off_session"):
+        return _refused(ledger, intent, method, behaviour, AUTHENTICATE)
+    if params.get("error_on_requires_action"):
+        raise _card_error(_failed(ledger, intent, method, AUTHENTICATE, charge=None), intent)
+    page = f"{ledger.public_url}/_sandbox/3ds/{intent['id']}"
+    back = params.get("return_url")
+    if back and not params.get("use_stripe_sdk"):
+        action: Json = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": page}}
+    else:
+        action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
+    intent |= {"status": "requires_action", "next_action": action, "last_payment_error": None}
+    ledger.store.save(intent)
+    ledger.store.hide(intent["id"], {"return_url": back})
+    ledger.happened("payment_intent.requires_action", intent)
+    return intent
+
+
+def finish_action(ledger: Ledger, identity: str, *, passed: bool) -> Json:
+    """The payer came back from the 3DS page. A refusal now is no error of anybody's call: it stays on the intent."""
+    intent = ledger.need("payment_intent", identity, param="intent")
+    if intent["status"] != "requires_action":
+        raise unexpected_state(intent, "authenticated", ("requires_action",))
+    method, behaviour = payment_methods.find(ledger, intent["payment_method"])
+    intent["next_action"] = None
+    if not passed:
+        _failed(ledger, intent, method, NOT_AUTHENTICATED, charge=None)
+    elif behaviour.declines_after_action is not None:
+        _decline(ledger, intent, method, behaviour, behaviour.declines_after_action)
+    else:
+        _charge(ledger, intent, method, behaviour, authenticated=True)
+    return intent
+
+
+def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> Json:
+    """Ask the bank. Raises StripeError (402) when it says no."""
+    if behaviour.decline is not None:
+        return _refused(ledger, intent, method, behaviour, behaviour.decline)
+    return _charge(ledger, intent, method, behaviour, authenticated=False)
+
+
+def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str) -> None:
+    """The money is ours: the charge is captured, the rest of it released, the intent has succeeded.
+
+    `said` is the event that tells it of the charge.
+    """
+    charge |= {"amount_captured": amount, "captured": True, "paid": True, "status": "succeeded"}
+    charge["amount_refunded"] = charge["amount"] - amount
+    if intent["capture_method"] == "automatic_async":
+        ledger.later(FEES_SECONDS, "fees", charge["id"])
+    else:
+        charge["balance_transaction"] = _fees(ledger, charge)
+    ledger.store.save(charge)
+    intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0, "processing": None}
+    ledger.store.save(intent)
+    ledger.happened(said, charge)
+    ledger.happened("payment_intent.succeeded", intent)
+
+
+def account(ledger: Ledger, identity: str) -> None:
+    """The fees of a charge are known: `charge.updated` tells it."""
+    charge = ledger.need("charge", identity)
+    before = dict(charge)
+    charge["balance_transaction"] = _fees(ledger, charge)
+    ledger.store.save(charge)
+    ledger.happened("charge.updated", charge, before=before)
+
+
+def settle(ledger: Ledger, identity: str) -> None:
+    """Days later, a bank debit comes in, or comes back, as its test method says."""
+    intent = ledger.need("payment_intent", identity)
+    if intent["status"] == "processing":
+        settle_as(ledger, identity, payment_methods.find(ledger, intent["payment_method"])[1].settles)
+
+
+def settle_as(ledger: Ledger, identity: str, come_back: Decline | None) -> None:
+    """A bank debit comes in, or comes back for this reason."""
+    intent = ledger.need("payment_intent", identity)
+    method, _ = payment_methods.find(ledger, intent["payment_method"])
+    charge = ledger.need("charge", intent["latest_charge"])
+    if come_back is None:
+        take(ledger, intent, charge, intent["amount"], said="charge.succeeded")
+        return
+    charge |= {"status": "failed", "paid": False, "failure_code": come_back.code, "failure_message": come_back.message}
+    ledger.store.save(charge)
+    ledger.happened("charge.failed", charge)
+    _failed(ledger, intent, method, come_back, charge=charge)
+
+
+def available(ledger: Ledger, identity: str) -> None:
+    """Money that moved can be paid out."""
+    ledger.store.save(ledger.need("balance_transaction", identity) | {"status": "available"})
+
+
+def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *, authenticated: bool) -> Json:
+    charge = objects.charge(ledger.now, intent, method, behaviour, decline=None)
+    if authenticated:
+        charge["payment_method_details"]["card"]["three_d_secure"] = _three_d_secure()
+    intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
+    ledger.store.add(charge)
+    if behaviour.type != "card":
+        charge |= {"status": "pending", "paid": False}
+        ledger.store.save(charge)
+        intent["status"] = "processing"
+        ledger.store.save(intent)
+        ledger.later(SETTLEMENT_SECONDS, "settle", intent["id"])
+        ledger.happened("charge.pending", charge)
+        ledger.happened("payment_intent.processing", intent)
+    elif intent["capture_method"] == "manual":
+        intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
+        charge["payment_method_details"]["card"]["capture_before"] = ledger.now + AUTHORISATION_SECONDS
+        ledger.store.save(charge)
+        ledger.store.save(intent)
+        ledger.later(AUTHORISATION_SECONDS, "expire", intent["id"])
+        ledger.happened("charge.succeeded", charge)
+        ledger.happened("payment_intent.amount_capturable_updated", intent)
+    else:
+        take(ledger, intent, charge, intent["amount"], said="charge.succeeded")
+    _keep_method(ledger, intent, method, authenticated=authenticated)
+    if behaviour.dispute is not None and charge["captured"]:
+        status, reason = behaviour.dispute
+        disputes.open_dispute(ledger, charge, status, reason=reason)
+    return intent
+
+
+def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: bool) -> None:
+    """A method that paid belongs to the customer who wants to use it again, or is used up."""
+    facts = ledger.store.hidden(method["id"])
+    if intent["setup_future_usage"]:
+        if intent["customer"] and method["customer"] is None:
+            payment_methods.attach(ledger, method["id"], {"customer": intent["customer"]})
+        facts |= {"set_up": authenticated or facts.get("set_up", False)}
+    ledger.store.hide(method["id"], facts | {"used": True})
+
+
+def _fees(ledger: Ledger, charge: Json) -> str:
+    """2.9 % and 30 cents, rounded half up."""
+    amount = charge["amount_captured"]
+    fee = (amount * 29 + 500) // 1000 + 30
+    return ledger.move(amount=amount, fee=fee, currency=charge["currency"], source=charge["id"], kind="charge")
+
+
+def _refused(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: Decline) -> Json:
+    raise _card_error(_decline(ledger, intent, method, behaviour, decline), intent)
+
+
+def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: Decline) -> Json:
+    """A failed charge, and its failure on the intent."""
+    charge = objects.charge(ledger.now, intent, method, behaviour, decline=decline)
+    ledger.store.add(charge)
+    intent["latest_charge"] = charge["id"]
+    ledger.happened("charge.failed", charge)
+    return _failed(ledger, intent, method, decline, charge=charge)
+
+
+def _failed(ledger: Ledger, intent: Json, method: Json, decline: Decline, *, charge: Json | None) -> Json:
+    """Write an attempt's failure on the intent; the error as Stripe words it."""
+    by_bank = decline is not NOT_AUTHENTICATED
+    error: Json = {
+        "type": "card_error" if by_bank else "invalid_request_error",
+        "code": decline.code,
+        "doc_url": doc_url(decline.code),
+        "message": decline.message,
+        "payment_method": method,
+    }
+    if by_bank:
+        error["decline_code"] = decline.reason
+    if decline.advice:
+        error["advice_code"] = decline.advice
+    if decline.network:
+        error["network_decline_code"] = decline.network
+    if charge is not None:
+        error["charge"] = charge["id"]
+    intent |= {
+        "status": "requires_payment_method",
+        "payment_method": None,
+        "last_payment_error": error,
+        "next_action": None,
+        "processing": None,
+    }
+    ledger.store.save(intent)
+    ledger.happened("payment_intent.payment_failed", intent)
+    return error
+
+
+def _card_error(error: Json, intent: Json) -> StripeError:
+    return StripeError(402, {**error, "payment_intent": intent})
+
+
+def _three_d_secure() -> Json:
+    return {
+        "authentication_flow": "challenge",
+        "electronic_commerce_indicator": "05",
+        "exemption_indicator": None,
+        "result": "authenticated",
+        "result_reason": None,
+        "transaction_id": None,
+        "version": "2.2.0",
+    }

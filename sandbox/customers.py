@@ -1,0 +1,90 @@
+"""Customers, who keep payment methods."""
+
+from typing import Any
+
+from sandbox.ledger import Ledger
+from sandbox.params import merged
+from sandbox.payment_methods import attach, detach
+from sandbox.store import new_id
+
+Json = dict[str, Any]
+
+CHANGEABLE = ("description", "email", "name", "phone", "address", "shipping")
+
+
+def create(ledger: Ledger, params: Json) -> Json:
+    """A new customer, with a payment method if one is given."""
+    customer = _new(ledger.now) | {name: params.get(name) for name in CHANGEABLE}
+    customer["metadata"] = merged({}, params.get("metadata"))
+    ledger.store.add(customer)
+    if params.get("payment_method"):
+        attach(ledger, params["payment_method"], {"customer": customer["id"]})
+    ledger.happened("customer.created", customer)
+    return customer
+
+
+def retrieve(ledger: Ledger, identity: str) -> Json:
+    """One customer; of a deleted one only that there was one."""
+    if ledger.store.hidden(identity).get("deleted"):
+        return _gone(identity)
+    return ledger.need("customer", identity)
+
+
+def update(ledger: Ledger, identity: str, params: Json) -> Json:
+    """Change what a customer says of itself."""
+    customer = ledger.need("customer", identity)
+    before = dict(customer)
+    customer |= {name: params[name] for name in CHANGEABLE if name in params}
+    customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
+    ledger.store.save(customer)
+    ledger.happened("customer.updated", customer, before=before)
+    return customer
+
+
+def delete(ledger: Ledger, identity: str) -> Json:
+    """Delete a customer; its methods are detached and can no longer be used."""
+    customer = ledger.need("customer", identity)
+    for method in ledger.store.every("payment_method"):
+        if method["customer"] == identity:
+            detach(ledger, method["id"])
+    ledger.store.rows("DELETE FROM object WHERE id = ?", identity)
+    ledger.store.hide(identity, {"deleted": True})
+    ledger.happened("customer.deleted", customer)
+    return _gone(identity)
+
+
+def _gone(identity: str) -> Json:
+    return {"id": identity, "object": "customer", "deleted": True}
+
+
+def _new(now: int) -> Json:
+    return {
+        "id": new_id("cus", 14),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": now,
+        "currency": None,
+        "customer_account": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": None,
+        "discount": None,
+        "email": None,
+        "invoice_prefix": new_id("x", 8)[2:].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": {},
+        "name": None,
+        "next_invoice_sequence": 1,
+        "phone": None,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }

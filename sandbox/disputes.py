@@ -1,0 +1,191 @@
+"""Disputes: a payer's bank contests a charge. Source: docs.stripe.com/disputes."""
+
+from typing import Any
+
+from sandbox import refunds
+from sandbox.errors import invalid
+from sandbox.ledger import Ledger
+from sandbox.params import merged
+from sandbox.store import new_id
+
+Json = dict[str, Any]
+
+FEE = 1500  # Stripe's dispute fee, in minor units
+ANSWER_SECONDS = 7 * 86_400
+FIRST = ("needs_response", "warning_needs_response")
+CLOSED = ("won", "lost", "warning_closed", "prevented")
+OPEN = (*FIRST, "under_review", "warning_under_review")
+EVIDENCE = [
+    "access_activity_log",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+]
+
+
+def open_dispute(
+    ledger: Ledger, charge: Json, status: str, *, reason: str = "fraudulent", amount: int | None = None
+) -> Json:
+    """Contest a charge. Unless the bank only asks (`warning_…`), the money is taken back at once."""
+    if status not in FIRST:
+        raise invalid(f"A dispute begins as one of {', '.join(FIRST)}.", param="status")
+    if not charge["captured"]:
+        raise invalid(f"Charge {charge['id']} has not been captured; there is nothing to contest.", param="charge")
+    dispute = _new(ledger.now, charge, status, reason, amount or _contested(charge))
+    charge["disputed"] = True
+    ledger.store.save(charge)
+    ledger.store.add(dispute)
+    if not status.startswith("warning"):
+        _withdraw(ledger, dispute)
+    ledger.happened("charge.dispute.created", dispute)
+    if not status.startswith("warning"):
+        ledger.happened("charge.dispute.funds_withdrawn", dispute)
+        refunds.fail_pending(ledger, charge, "charge_for_pending_refund_disputed")
+    return dispute
+
+
+def update(ledger: Ledger, identity: str, params: Json) -> Json:
+    """Hand in evidence, or change the metadata."""
+    dispute = ledger.need("dispute", identity)
+    if dispute["status"] in CLOSED:
+        raise invalid(f"This dispute is already closed with a status of {dispute['status']}.")
+    before = dict(dispute)
+    dispute["metadata"] = merged(dispute["metadata"], params.get("metadata"))
+    if evidence := params.get("evidence"):
+        dispute["evidence"] = dispute["evidence"] | evidence
+        details = dispute["evidence_details"]
+        dispute["evidence_details"] = details | {"has_evidence": True}
+    if evidence and params.get("submit", True):
+        dispute["status"] = dispute["status"].replace("needs_response", "under_review")
+        count = dispute["evidence_details"]["submission_count"] + 1
+        dispute["evidence_details"] |= {"submission_count": count, "submission_method": "manual"}
+    return _saved(ledger, dispute, before)
+
+
+def move(ledger: Ledger, identity: str, status: str) -> Json:
+    """The bank does something: looks at the evidence, takes the money after an inquiry, or decides.
+
+    `lost` may become `won` later; nothing else leaves a closed dispute, and what was filed is no inquiry any more.
+    Money moves as the status says.
+    """
+    dispute = ledger.need("dispute", identity)
+    old = dispute["status"]
+    unfiled = not old.startswith("warning") and status.startswith(("warning", "prevented"))
+    if status not in (*OPEN, *CLOSED) or (old in CLOSED and (old, status) != ("lost", "won")) or unfiled:
+        raise invalid(f"A dispute cannot go from {old} to {status}.", param="status")
+    before = dict(dispute)
+    dispute["status"] = status
+    inquiry = old.startswith("warning")
+    escalated = inquiry and not status.startswith("warning") and status in (*OPEN, "lost", "won")
+    if escalated:
+        _withdraw(ledger, dispute)
+    if status == "won":
+        _give_back(ledger, dispute)
+    if status in CLOSED:
+        dispute["is_charge_refundable"] = status != "lost"
+        ledger.store.save(dispute)
+        ledger.happened("charge.dispute.closed", dispute)
+    else:
+        _saved(ledger, dispute, before)
+    if escalated:
+        ledger.happened("charge.dispute.funds_withdrawn", dispute)
+    if status == "won":
+        ledger.happened("charge.dispute.funds_reinstated", dispute)
+    return dispute
+
+
+def accept(ledger: Ledger, identity: str) -> Json:
+    """We give in: the dispute is lost."""
+    return move(ledger, identity, "lost")
+
+
+def _saved(ledger: Ledger, dispute: Json, before: Json) -> Json:
+    ledger.store.save(dispute)
+    ledger.happened("charge.dispute.updated", dispute, before=before)
+    return dispute
+
+
+def _withdraw(ledger: Ledger, dispute: Json) -> None:
+    dispute["is_charge_refundable"] = False
+    _move_money(ledger, dispute, -dispute["amount"], FEE)
+
+
+def _give_back(ledger: Ledger, dispute: Json) -> None:
+    _move_money(ledger, dispute, dispute["amount"], 0)
+
+
+def _move_money(ledger: Ledger, dispute: Json, amount: int, fee: int) -> None:
+    moved = ledger.move(amount=amount, fee=fee, currency=dispute["currency"], source=dispute["id"], kind="adjustment")
+    dispute["balance_transactions"] = [
+        *dispute["balance_transactions"],
+        ledger.need("balance_transaction", moved),
+    ]
+    ledger.store.save(dispute)
+
+
+def _contested(charge: Json) -> int:
+    """What was taken and not given back; all that was taken if nothing is left of it."""
+    return int(charge["amount"] - charge["amount_refunded"] or charge["amount_captured"])
+
+
+def _new(now: int, charged: Json, status: str, reason: str, amount: int) -> Json:
+    card = charged["payment_method_details"].get("card") or {"brand": "visa"}
+    inquiry = status.startswith("warning")
+    return {
+        "id": new_id("du"),
+        "object": "dispute",
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": charged["id"],
+        "created": now,
+        "currency": charged["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": now + ANSWER_SECONDS,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+            "submission_method": "not_submitted",
+        },
+        "intended_submission_method": None,
+        "is_charge_refundable": inquiry,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": charged["payment_intent"],
+        "payment_method_details": {
+            "card": {
+                "brand": card["brand"],
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": card["brand"],
+                "network_reason_code": "10.4" if reason == "fraudulent" else "13.1",
+            },
+            "type": "card",
+        },
+        "reason": reason,
+        "status": status,
+    }

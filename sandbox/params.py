@@ -1,0 +1,182 @@
+"""What parameters an endpoint takes, and Stripe's errors for others. Checked before anything is executed."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sandbox.errors import invalid
+
+Json = dict[str, Any]
+Check = Callable[[Any, str], Any]
+
+MAX_TEXT = 5000
+MAX_METADATA_KEYS, MAX_METADATA_KEY, MAX_METADATA_VALUE = 50, 40, 500
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """The parameters of one endpoint, beside `expand`: each with the check that turns text into its value."""
+
+    fields: Mapping[str, Check] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    def read(self, given: Json) -> Json:
+        """The typed parameters. Raises StripeError for one that is unknown, missing or malformed."""
+        return _read(self.fields, given, "", self.required)
+
+
+def text(value: Any, name: str) -> str | None:
+    """A string; the empty one unsets the field."""
+    if not isinstance(value, str):
+        raise invalid(f"Invalid string: {name} must be a string.", param=name)
+    if len(value) > MAX_TEXT:
+        raise invalid(f"Invalid string: {name} must be at most {MAX_TEXT} characters.", param=name)
+    return value or None
+
+
+def named(value: Any, name: str) -> str:
+    """A string that may not be empty, such as an id."""
+    given = text(value, name)
+    if given is None:
+        raise invalid(
+            f"You passed an empty string for '{name}'. Leave the parameter out instead.",
+            param=name,
+            code="parameter_invalid_empty",
+        )
+    return given
+
+
+def integer(value: Any, name: str) -> int:
+    """A whole number."""
+    if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,15}", value, re.ASCII):
+        raise invalid(f"Invalid integer: {name}", param=name, code="parameter_invalid_integer")
+    return int(value)
+
+
+def positive(value: Any, name: str) -> int:
+    """An amount of money."""
+    number = integer(value, name)
+    if number < 1:
+        raise invalid("This value must be greater than or equal to 1.", param=name, code="parameter_invalid_integer")
+    return number
+
+
+def page_size(value: Any, name: str) -> int:
+    """How many objects on a page."""
+    number = integer(value, name)
+    if not 1 <= number <= 100:
+        raise invalid("This value must be between 1 and 100.", param=name, code="parameter_invalid_integer")
+    return number
+
+
+def boolean(value: Any, name: str) -> bool:
+    """`true` or `false`."""
+    if value not in ("true", "false"):
+        raise invalid(f"Invalid boolean: {name} must be true or false.", param=name)
+    return bool(value == "true")
+
+
+def off_session(value: Any, name: str) -> bool | str:
+    """Whether the payer is away: yes, no, or the kind of it."""
+    return str(value) if value in ("one_off", "recurring") else boolean(value, name)
+
+
+def one_of(*choices: str) -> Check:
+    """One of these words."""
+
+    def check(value: Any, name: str) -> str:
+        if value not in choices:
+            raise invalid(f"Invalid {name}: must be one of {', '.join(choices)}", param=name)
+        return str(value)
+
+    return check
+
+
+def one_of_or_unset(*choices: str) -> Check:
+    """One of these words, or the empty string to unset it."""
+    inner = one_of(*choices)
+    return lambda value, name: None if value == "" else inner(value, name)
+
+
+def words(value: Any, name: str) -> list[str]:
+    """A list of strings."""
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise invalid(f"Invalid array: {name} must be a list of strings.", param=name)
+    return list(value)
+
+
+def group(required: tuple[str, ...] = (), /, **fields: Check) -> Check:
+    """A nested set of named parameters."""
+
+    def check(value: Any, name: str) -> Json:
+        if not isinstance(value, dict):
+            raise invalid(f"Invalid object: {name} must be a set of named values.", param=name)
+        return _read(fields, value, name, required)
+
+    return check
+
+
+def metadata(value: Any, name: str) -> Json:
+    """Text by name, within Stripe's limits (docs.stripe.com/api/metadata). The empty string removes a name, or all."""
+    if value == "":
+        return {"": ""}
+    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+        raise invalid("Invalid hash: metadata must be a set of key-value pairs.", param=name)
+    if len(value) > MAX_METADATA_KEYS:
+        raise invalid(f"You can set at most {MAX_METADATA_KEYS} metadata keys.", param=name)
+    for key, item in value.items():
+        if not 1 <= len(key) <= MAX_METADATA_KEY or set(key) & set("[]"):
+            raise invalid(f"Metadata keys have 1 to {MAX_METADATA_KEY} characters and no brackets.", param=name)
+        if len(item) > MAX_METADATA_VALUE:
+            raise invalid(f"Metadata values have at most {MAX_METADATA_VALUE} characters.", param=f"metadata[{key}]")
+    return dict(value)
+
+
+def merged(old: Json, new: Json | None) -> Json:
+    """Metadata after an update. Raises StripeError when there are too many names then."""
+    if new is None:
+        return old
+    result = {} if "" in new else old | new
+    if len(result) > MAX_METADATA_KEYS:
+        raise invalid(f"You can set at most {MAX_METADATA_KEYS} metadata keys.", param="metadata")
+    return {key: value for key, value in result.items() if value != ""}
+
+
+def moments(value: Any, name: str) -> Json:
+    """A time, or limits to it, as {"gte": …}; a plain time is {"eq": …}."""
+    if isinstance(value, dict):
+        return _read(dict.fromkeys(("gt", "gte", "lt", "lte"), integer), value, name, ())
+    return {"eq": integer(value, name)}
+
+
+def _read(fields: Mapping[str, Check], given: Json, inside: str, required: tuple[str, ...]) -> Json:
+    for name in given:
+        if name not in fields:
+            full = _full(inside, name)
+            raise invalid(f"Received unknown parameter: {full}", param=full, code="parameter_unknown")
+    for name in required:
+        if name not in given:
+            full = _full(inside, name)
+            raise invalid(f"Missing required param: {full}.", param=full, code="parameter_missing")
+    return {name: fields[name](value, _full(inside, name)) for name, value in given.items()}
+
+
+def _full(inside: str, name: str) -> str:
+    return f"{inside}[{name}]" if inside else name
+
+
+def _complete(inner: Check, *names: str) -> Check:
+    """The check's group with null for what was not given, as Stripe answers it; unset by the empty string."""
+    return lambda value, name: None if value == "" else dict.fromkeys(names) | inner(value, name)
+
+
+_PLACE = ("city", "country", "line1", "line2", "postal_code", "state")
+ADDRESS = _complete(group(**dict.fromkeys(_PLACE, text)), *_PLACE)
+SHIPPING = _complete(
+    group(("address", "name"), address=ADDRESS, name=named, carrier=text, phone=text, tracking_number=text),
+    "carrier",
+    "phone",
+    "tracking_number",
+)
+BILLING = group(address=ADDRESS, email=text, name=text, phone=text, tax_id=text)

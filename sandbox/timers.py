@@ -1,0 +1,61 @@
+"""What happens by itself when time has passed: settlements, expiries, fees, refunds that arrive or come back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sandbox import attempts, intents, refunds
+from sandbox.errors import invalid
+from sandbox.ledger import Ledger
+from sandbox.methods import NO_FUNDS_IN_BANK
+
+Json = dict[str, Any]
+
+ACTS: Mapping[str, Callable[[Ledger, str], None]] = {
+    "settle": attempts.settle,
+    "fees": attempts.account,
+    "available": attempts.available,
+    "expire": intents.expire,
+    "finish_refund": refunds.finish,
+    "fail_refund": refunds.fail,
+}
+SETTLING = ("settle", "fees", "finish_refund")
+
+
+def run_due(ledger: Ledger) -> None:
+    """Let happen what the clock has passed, in order, each at its own moment."""
+    if not ledger.store.rows("SELECT 1 FROM timer WHERE due <= ? LIMIT 1", ledger.store.now()):
+        return
+    with ledger.store.transaction():
+        while found := ledger.store.rows(
+            "SELECT seq, due, action, subject FROM timer WHERE due <= ? ORDER BY due, seq LIMIT 1", ledger.store.now()
+        ):
+            number, due, action, subject = found[0]
+            ledger.store.rows("DELETE FROM timer WHERE seq = ?", number)
+            with ledger.by_itself(due):
+                ACTS[action](ledger, subject)
+
+
+def settle_now(ledger: Ledger, subject: str | None = None, outcome: str | None = None) -> int:
+    """Let what waits for a bank be decided at once: all of it, or one payment or refund. How many were decided.
+
+    `outcome` is what the test method says, unless `succeeded` or `failed` is given.
+    """
+    if outcome not in (None, "succeeded", "failed"):
+        raise invalid("outcome must be succeeded or failed.", param="outcome")
+    waiting = ledger.store.rows("SELECT seq, action, subject FROM timer ORDER BY due, seq")
+    chosen = [row for row in waiting if row[1] in SETTLING and subject in (None, row[2])]
+    for number, action, identity in chosen:
+        ledger.store.rows("DELETE FROM timer WHERE seq = ?", number)
+        with ledger.by_itself(ledger.store.now()):
+            if action == "settle" and outcome is not None and _waits(ledger, identity):
+                come_back = NO_FUNDS_IN_BANK if outcome == "failed" else None
+                attempts.settle_as(ledger, identity, come_back)
+            elif action == "finish_refund" and outcome == "failed":
+                refunds.fail(ledger, identity)
+            else:
+                ACTS[action](ledger, identity)
+    return len(chosen)
+
+
+def _waits(ledger: Ledger, identity: str) -> bool:
+    return bool(ledger.need("payment_intent", identity)["status"] == "processing")

@@ -1,0 +1,18 @@
+"""The same forge and towns as the crash tests have; everything here takes minutes and runs by `make attack`."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.crash.conftest import forge, town
+
+__all__ = ["forge", "town"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands in this folder, so that `make test` leaves it out."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.attack)

@@ -1,0 +1,265 @@
+"""The weather: clients, kills, faults and webhooks, each of them random from one seed."""
+
+import asyncio
+import contextlib
+import json
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import httpx
+
+from sandbox.deliveries import sign
+from tests.attack.world import Memory, paying, refunding
+from tests.crash.town import Application, Town
+from tests.shop import WEBHOOK_SECRET, Client, Json, key
+
+CLIENTS = 4
+METHODS = (
+    *("pm_card_visa",) * 5,
+    "pm_card_chargeDeclined",
+    "pm_card_threeDSecure2Required",
+    "pm_card_chargeDeclinedProcessingError",
+)
+FAULTS = (
+    "drop_before",
+    "drop_after",
+    "timeout_before",
+    "timeout_after",
+    "error_500_before",
+    "error_500_after",
+    "conflict_409",
+    "rate_limit_429",
+    "lock_timeout_429",
+    "unauthorized_401",
+    "broken_json",
+    "slow",
+    "hold_before",
+    "hold_after",
+)
+PLACES = (
+    "/v1/payment_intents",
+    "/v1/payment_intents/[^/]+/confirm",
+    "/v1/payment_intents/[^/]+/capture",
+    "/v1/payment_intents/[^/]+/cancel",
+    "/v1/refunds",
+    "/v1/payment_intents/[^/]+",
+    ".*",
+)
+PACE: Json = {
+    "lease_seconds": 1.2,
+    "stripe_timeout_seconds": 0.8,
+    "request_budget_seconds": 1.0,
+    "unknown_grace_seconds": 0.5,
+    "worker_webhooks": True,
+}
+
+
+class Storm:
+    """One storm over one town."""
+
+    def __init__(self, town: Town, seed: int, *, variants: Sequence[str] = ()) -> None:
+        self.memory = Memory()
+        self._town = town
+        self._seed = seed
+        self._random = random.Random(seed)  # noqa: S311 - a seeded storm, not a secret
+        self._variants = ["hurried", *variants]
+        self._running: list[Application | None] = [None] * self._random.choice((1, 2))
+        self._unsettled: dict[tuple[str, str, str], Json] = {}
+        self._payments: list[str] = []
+        self._seen = Counter[str]()
+        self._over = asyncio.Event()
+
+    def story(self) -> str:
+        """What happened, for whoever reads a failure."""
+        return f"seed {self._seed}, {len(self._running)} replicas, {dict(self._seen)}"
+
+    async def rage(self, seconds: float) -> None:
+        """Let it all loose for so long."""
+        self._over.clear()
+        async with asyncio.TaskGroup() as group:
+            for number in range(len(self._running)):
+                group.create_task(self._replica(number, random.Random(self._seed * 10 + number)))  # noqa: S311 - as above
+            for number in range(CLIENTS):
+                group.create_task(self._client(random.Random(self._seed * 100 + number)))  # noqa: S311 - as above
+            group.create_task(self._faults())
+            group.create_task(self._webhooks())
+            await asyncio.sleep(seconds)
+            self._over.set()
+        self._town.sandbox.clear_faults()
+        self._town.proxy.armed = False
+
+    @asynccontextmanager
+    async def calm(self) -> AsyncIterator[Application]:
+        """One replica that nobody disturbs."""
+        async with self._town.application(worker=True, variants=self._variants, **PACE) as application:
+            yield application
+
+    async def finish(self, application: Application) -> None:
+        """Every client comes back with its key until it has its answer, and Stripe sends what it has not delivered."""
+        for event in self._town.sandbox.snapshot().events:
+            await _deliver(application.http, event)
+        for (caller, mutation, used), variables in list(self._unsettled.items()):
+            await self.memory.settled(
+                lambda c=caller: application.buyer if c == "buyer" else application.staff,  # type: ignore[misc]  # late binding
+                caller,
+                mutation,
+                used,
+                **variables,
+            )
+
+    # -- replicas --------------------------------------------------------------------------------------------------
+
+    async def _replica(self, number: int, dice: random.Random) -> None:
+        """Start, serve a while, die at a random statement or moment, start again."""
+        while not self._over.is_set():
+            async with AsyncExitStack() as stack:
+                application = await stack.enter_async_context(
+                    self._town.application(worker=True, variants=self._variants, **PACE)
+                )
+                self._running[number] = application
+                await self._pause(dice.uniform(0.5, 3.0))
+                if dice.random() < 0.6:
+                    await self._kill_at_statement(application, dice.randint(1, 60))
+                application.kill()
+                self._running[number] = None
+                self._seen["kill -9"] += 1
+
+    async def _kill_at_statement(self, application: Application, step: int) -> None:
+        """Kill before the n-th statement from now; whichever replica sends it, this one dies."""
+        proxy = self._town.proxy
+        if proxy.armed:
+            return
+        proxy.steps, proxy.stop_at, proxy.on_stop = 0, step, application.kill
+        proxy.stopped.clear()
+        proxy.armed = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(proxy.stopped.wait(), 1.0)
+            self._seen["killed at a statement"] += 1
+        proxy.armed, proxy.stop_at = False, None
+
+    # -- clients ---------------------------------------------------------------------------------------------------
+
+    async def _client(self, dice: random.Random) -> None:
+        """Buy, confirm, capture, cancel and refund; try again with the same key, or give up for now."""
+        while not self._over.is_set():
+            wish = await self._wish(dice)
+            if wish is None:
+                return
+            caller, mutation, variables = wish
+            used = key()
+            self._unsettled[caller, mutation, used] = variables
+            for _ in range(dice.randint(1, 6)):
+                payload = await self._once(dice, caller, mutation, used, variables)
+                if payload is not None and self.memory.answers[-1].decided:
+                    break
+                await self._pause(dice.uniform(0.01, 0.4))
+
+    async def _once(self, dice: random.Random, caller: str, mutation: str, used: str, variables: Json) -> Json | None:
+        running = dice.choice(self._running)
+        if running is None:
+            return None
+        client: Client = running.buyer if caller == "buyer" else running.staff
+        patience = dice.choice((0.05, 0.3, 5.0, 5.0, 5.0))
+        try:
+            async with asyncio.timeout(patience):
+                payload = await self.memory.do(client, caller, mutation, used, **variables)
+        except (httpx.TransportError, TimeoutError, AssertionError, ValueError, RuntimeError):
+            self._seen["no answer"] += 1
+            return None
+        self._seen[" ".join([mutation, *(error["code"] for error in payload["errors"])])] += 1
+        if mutation == "createPayment" and payload["payment"] is not None:
+            self._payments.append(payload["payment"]["id"])
+        return payload
+
+    async def _wish(self, dice: random.Random) -> tuple[str, str, Json] | None:
+        """Something that a client wants; None when the storm is over."""
+        wish = dice.random()
+        if wish < 0.45 or not self._payments:
+            while (order_id := await self._order(dice)) is None:
+                if self._over.is_set():
+                    return None
+                await self._pause(0.05)
+            return "buyer", "createPayment", {"input": self._paying(dice, order_id)}
+        payment_id = dice.choice(self._payments[-8:])
+        if wish < 0.55:
+            given = {"paymentId": payment_id, "paymentMethodId": dice.choice(METHODS)}
+            return "buyer", "confirmPayment", {**given, "returnUrl": "https://shop.example/"}
+        if wish < 0.65:
+            return "staff", "capturePayment", {"input": {"paymentId": payment_id}}
+        if wish < 0.72:
+            return "buyer", "cancelPayment", {"input": {"paymentId": payment_id}}
+        return "staff", "refundPayment", {"input": refunding(payment_id, dice.choice((1_000, 4_000, 6_000, 10_000)))}
+
+    def _paying(self, dice: random.Random, order_id: str) -> Json:
+        changes: Json = {
+            "paymentMethodId": dice.choice(METHODS),
+            "captureMethod": dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")),
+        }
+        if dice.random() < 0.15:
+            changes = {"confirm": False}
+        return paying(order_id, returnUrl="https://shop.example/", **changes)
+
+    async def _order(self, dice: random.Random) -> str | None:
+        running = dice.choice(self._running)
+        if running is None:
+            return None
+        try:
+            async with asyncio.timeout(2):
+                return await self.memory.order(running)
+        except (httpx.TransportError, TimeoutError, RuntimeError):
+            return None
+
+    # -- Stripe ----------------------------------------------------------------------------------------------------
+
+    async def _faults(self) -> None:
+        """Put a fault in force, of any kind, anywhere, for a while."""
+        dice = random.Random(self._seed * 7 + 1)  # noqa: S311 - as above
+        while not self._over.is_set():
+            kind = dice.choice(FAULTS)
+            self._town.sandbox.fault(
+                kind=kind,
+                method=dice.choice(("POST", "POST", ".*")),
+                path=dice.choice(PLACES),
+                nth=dice.randint(1, 2),
+                times=dice.randint(1, 3),
+                seconds=dice.uniform(0.1, 1.0),
+            )
+            self._seen[kind] += 1
+            await self._pause(dice.uniform(0.05, 0.5))
+            if dice.random() < 0.3:
+                self._town.sandbox.clear_faults()
+
+    async def _webhooks(self) -> None:
+        """Deliver events at random: late, twice, in any order, to any replica, or not at all."""
+        dice = random.Random(self._seed * 7 + 2)  # noqa: S311 - as above
+        while not self._over.is_set():
+            events = self._town.sandbox.snapshot().events[-40:]
+            for event in dice.sample(events, min(len(events), dice.randint(0, 6))):
+                running = dice.choice(self._running)
+                if running is not None:
+                    await _deliver(running.http, event)
+            await self._complete_3ds(dice)
+            await self._pause(dice.uniform(0.05, 0.3))
+
+    async def _complete_3ds(self, dice: random.Random) -> None:
+        """Now and then a payer authenticates, or fails to."""
+        waiting = [i["id"] for i in self._town.sandbox.snapshot().payment_intents if i["status"] == "requires_action"]
+        if waiting and dice.random() < 0.5:
+            given = {"result": dice.choice(("complete", "complete", "fail"))}
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._town.stripe_port}") as browser:
+                await browser.post(f"/_sandbox/3ds/{dice.choice(waiting)}", data=given)
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
+
+
+async def _deliver(http: httpx.AsyncClient, event: dict[str, Any]) -> None:
+    """One delivery, whatever becomes of it."""
+    raw = json.dumps(event).encode()
+    headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
+    with contextlib.suppress(httpx.TransportError, RuntimeError):
+        await http.post("/webhooks/stripe", content=raw, headers=headers)

@@ -1,0 +1,229 @@
+"""The proof that the attack can fail: each wrong variant is caught by its scenario, and the right code passes it."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.deliveries import sign
+from tests.attack import variants
+from tests.attack.invariants import books_equal_stripes, no_stripe_key_was_sent_twice, violations
+from tests.attack.world import Memory, look, paying, refunding, until, until_idle
+from tests.crash.kills import kill_in_call
+from tests.crash.town import Application, Town
+from tests.shop import WEBHOOK_SECRET, Json, key
+
+HURRIED = "hurried"
+Scenario = Callable[[Town, str, Sequence[str]], Awaitable[list[str]]]
+
+
+async def _judged(town: Town, application: Application, memory: Memory, url: str) -> list[str]:
+    await until_idle(url, seconds=3)
+    return violations(await look(town, application, memory, url))
+
+
+async def lost_refund_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """Stripe refunds a part, and its answer is lost."""
+    memory = Memory()
+    async with town.application(worker=True, variants=[HURRIED, *wrong]) as running:
+        paid = await memory.pay(running)
+        town.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
+        given = refunding(paid["payment"]["id"], 3_000)
+        await memory.settled(lambda: running.staff, "staff", "refundPayment", key(), input=given)
+        return await _judged(town, running, memory, url)
+
+
+async def repeated_refund(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """A client sends its refund twice under one key."""
+    memory, one_key = Memory(), key()
+    async with town.application(worker=True, variants=wrong) as running:
+        paid = await memory.pay(running)
+        given = refunding(paid["payment"]["id"], 3_000)
+        for _ in range(2):
+            await memory.do(running.staff, "staff", "refundPayment", one_key, input=given)
+        return await _judged(town, running, memory, url)
+
+
+async def two_refunds_at_once(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """A second refund is asked for while Stripe works on the first, and there is not enough for both."""
+    memory = Memory()
+    async with town.application(worker=False, lease_seconds=5, variants=wrong) as running:
+        paid = await memory.pay(running)
+        given = refunding(paid["payment"]["id"], 6_000)
+        number = town.sandbox.fault(kind="hold_before", method="POST", path="/v1/refunds")
+        first = asyncio.create_task(memory.do(running.staff, "staff", "refundPayment", key(), input=given))
+        await _fired(town, number)
+        await memory.do(running.staff, "staff", "refundPayment", key(), input=given)
+        town.sandbox.clear_faults()
+        await first
+        return await _judged(town, running, memory, url)
+
+
+async def events_doubled(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """A declined attempt's event arrives twice, after a later attempt has succeeded."""
+    memory = Memory()
+    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+        declined = await memory.pay(running, paymentMethodId="pm_card_chargeDeclined")
+        given = {"paymentId": declined["payment"]["id"], "paymentMethodId": "pm_card_visa"}
+        await memory.do(running.buyer, "buyer", "confirmPayment", key(), **given)
+        [event] = [e for e in town.sandbox.snapshot().events if e["type"] == "payment_intent.payment_failed"]
+        for _ in range(2):
+            await _send(running, event)
+            await until_idle(url, seconds=3)
+        return await _judged(town, running, memory, url)
+
+
+async def events_backwards(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """All events arrive in the opposite order."""
+    memory = Memory()
+    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+        await memory.pay(running)
+        for event in reversed(town.sandbox.snapshot().events):
+            await _send(running, event)
+            await until_idle(url, seconds=3)
+        return await _judged(town, running, memory, url)
+
+
+async def browser_pays(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """The buyer's browser confirms at Stripe, and only the webhook tells us."""
+    memory = Memory()
+    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+        await memory.pay(running, confirm=False, paymentMethodId=None)
+        [intent] = town.sandbox.snapshot().payment_intents
+        given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
+        path = f"/v1/payment_intents/{intent['id']}/confirm"
+        assert (await _at_stripe(town, path, {**given, "return_url": "https://shop.example/"})).status_code == 200
+        for event in town.sandbox.snapshot().events:
+            await _send(running, event)
+        return await _judged(town, running, memory, url)
+
+
+async def slow_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """Stripe is slow, but well within the lease: nobody else has any business with the operation."""
+    memory = Memory()
+    async with town.application(worker=True, lease_seconds=5, variants=wrong) as running:
+        town.sandbox.fault(kind="slow", method="POST", path="/v1/payment_intents/[^/]+/confirm", seconds=0.5)
+        order_id, one_key = await memory.order(running), key()
+        await memory.settled(lambda: running.buyer, "buyer", "createPayment", one_key, input=paying(order_id))
+        await until_idle(url, seconds=3)
+        world = await look(town, running, memory, url)
+        return violations(world) + no_stripe_key_was_sent_twice(world)
+
+
+async def overtaken_driver(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """A driver hears nothing for longer than its lease; another one finishes; then the first one gives up."""
+    memory, one_key = Memory(), key()
+    async with town.application(worker=True, stripe_timeout_seconds=1.2, variants=[HURRIED, *wrong]) as running:
+        paid = await memory.pay(running)
+        given = refunding(paid["payment"]["id"], 3_000)
+        number = town.sandbox.fault(kind="hold_after", method="POST", path="/v1/refunds")
+        first = asyncio.create_task(memory.do(running.staff, "staff", "refundPayment", one_key, input=given))
+        await _fired(town, number)
+        await memory.settled(lambda: running.staff, "staff", "refundPayment", one_key, input=given)
+        await first
+        town.sandbox.clear_faults()
+        return await _judged(town, running, memory, url)
+
+
+async def a_day_later(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """An answer is lost, and the machine comes back when Stripe has forgotten the key."""
+    memory, one_key = Memory(), key()
+    changes = {"request_budget_seconds": 0, "stripe_key_life_seconds": 0.2}
+    async with town.application(worker=True, variants=wrong, **changes) as running:
+        paid = await memory.pay(running)
+        given = refunding(paid["payment"]["id"], 3_000)
+        town.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
+        await memory.do(running.staff, "staff", "refundPayment", one_key, input=given)
+        town.sandbox.advance(25 * 3_600)
+        await memory.settled(lambda: running.staff, "staff", "refundPayment", one_key, input=given)
+        return await _judged(town, running, memory, url)
+
+
+async def killed_in_create(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """The process dies before it hears that Stripe has made the payment: no money may have moved by then."""
+    memory = Memory()
+    async with town.application(worker=False, variants=wrong) as running:
+        given = paying(await memory.order(running))
+        call = memory.do(running.buyer, "buyer", "createPayment", key(), input=given)
+        await kill_in_call(town, running, "hold_after", "/v1/payment_intents", call)
+    async with town.application(worker=False) as second:
+        return books_equal_stripes(await look(town, second, memory, url))
+
+
+async def late_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+    """The payer has authenticated and a look has shown it, before the answer that asks for it arrives."""
+    memory = Memory()
+    async with town.application(worker=False, lease_seconds=5, variants=wrong) as running:
+        order_id = await memory.order(running)
+        number = town.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
+        method = {"paymentMethodId": "pm_card_threeDSecure2Required", "returnUrl": "https://shop.example/"}
+        paying_now = asyncio.create_task(memory.pay(running, order_id=order_id, **method))
+        await _fired(town, number)
+        [intent] = town.sandbox.snapshot().payment_intents
+        assert (await _at_stripe(town, f"/_sandbox/3ds/{intent['id']}", {"result": "complete"})).status_code < 400
+        found = await running.staff.ask("{ payments(first: 1) { nodes { id } } }")
+        await running.staff.do("syncPayment", paymentId=found["payments"]["nodes"][0]["id"])
+        town.sandbox.clear_faults()
+        await paying_now
+        return await _judged(town, running, memory, url)
+
+
+# Each wrong variant, the scenario made for it, and the rule that must speak up (others may as well).
+CAUGHT_BY: dict[Callable[[], None], tuple[Scenario, str]] = {
+    variants.stripe_key_for_each_attempt: (lost_refund_answer, "one_key_moved_money_at_most_once"),
+    variants.new_key_on_retry: (lost_refund_answer, "one_key_moved_money_at_most_once"),
+    variants.client_key_not_kept: (repeated_refund, "one_key_had_one_answer"),
+    variants.unknown_is_failed: (lost_refund_answer, "books_equal_stripes"),
+    variants.refund_not_reserved: (two_refunds_at_once, "refunds_never_above_captured"),
+    variants.event_applied_again: (events_doubled, "each_event_was_applied_once"),
+    variants.stale_event_wins: (events_backwards, "no_status_is_older_than_stripes"),
+    variants.event_not_kept: (browser_pays, "no_status_is_older_than_stripes"),
+    variants.lease_ignored: (slow_answer, "no_stripe_key_was_sent_twice"),
+    variants.fence_ignored: (overtaken_driver, "what_was_told_stays_true"),
+    variants.cliff_ignored: (a_day_later, "one_key_moved_money_at_most_once"),
+    variants.confirmed_at_create: (killed_in_create, "Stripe holds money"),
+    variants.late_answer_wins: (late_answer, "no_status_is_older_than_stripes"),
+}
+SCENARIOS = tuple(dict.fromkeys(scenario for scenario, _ in CAUGHT_BY.values()))
+
+
+def test_every_wrong_variant_has_its_scenario() -> None:
+    assert set(CAUGHT_BY) == set(variants.WRONG)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
+async def test_the_right_code_passes(town: Town, database_url: str, scenario: Scenario) -> None:
+    assert await scenario(town, database_url, []) == []
+
+
+@pytest.mark.parametrize("wrong", variants.WRONG, ids=lambda wrong: wrong.__name__)
+async def test_each_wrong_variant_is_caught(town: Town, database_url: str, wrong: Callable[[], None]) -> None:
+    scenario, rule = CAUGHT_BY[wrong]
+
+    found = await scenario(town, database_url, [wrong.__name__])
+
+    assert any(words.startswith(rule) for words in found), f"{rule} did not notice {wrong.__name__}: {found}"
+
+
+async def _fired(town: Town, number: int) -> None:
+    async def fired() -> bool:
+        return any(rule["fired"] for rule in town.sandbox.faults() if rule["id"] == number)
+
+    assert await until(fired)
+
+
+async def _send(running: Application, event: Json) -> None:
+    """Deliver one event as Stripe does."""
+    raw = json.dumps(event).encode()
+    headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
+    assert (await running.http.post("/webhooks/stripe", content=raw, headers=headers)).status_code == 200
+
+
+async def _at_stripe(town: Town, path: str, given: dict[str, Any]) -> httpx.Response:
+    """What a buyer's browser does at Stripe itself."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
+        headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
+        return await browser.post(path, data=given, headers=headers)

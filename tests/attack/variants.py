@@ -1,0 +1,233 @@
+"""Deliberately wrong variants of the application: each takes one promise away, as a tired programmer might.
+
+A forked process applies them before it serves. `hurried` is no wrong variant: it only shortens the waits.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import UUID, uuid4
+
+import server.parts
+import webhooks.handlers
+from domain.states import Move, PaymentStatus, WebhookState
+from models import Operation, Order, Payment, WebhookEvent
+from models.atomic import atomic
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.translate import payment_from
+from services import drive, idempotency, inbox, janitor, pace, payments, rows, settle, state, steps
+from services.audit import Cause, Change, record
+from services.pace import Pace
+from services.steps import Kind, Step, Verdict
+
+HURRIED_SECONDS = (0.1, 0.2, 0.4, 0.5)
+FOR_EVER = 1e9
+
+
+def apply(names: list[str]) -> None:
+    """Make this process wrong in these ways."""
+    for name in names:
+        VARIANTS[name]()
+
+
+def hurried() -> None:
+    """Right, but in a hurry: back-offs of minutes take fractions of a second, and nothing is given up meanwhile."""
+    pace.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
+    inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # as above
+    inbox.MAX_ATTEMPTS = 1_000
+    _put(server.parts, "Pace", partial(Pace, sticky_error_seconds=0.6))
+
+
+def stripe_key_for_each_attempt() -> None:
+    """The key of a call to Stripe is made when it is sent, and so is another one on a retry."""
+    _put(Operation, "stripe_key", lambda operation, step: f"{operation.id}:{step}:{uuid4()}")
+
+
+def new_key_on_retry() -> None:
+    """The provider tries again by itself after a lost answer, under a new key."""
+    right = Provider.create_refund
+
+    async def wrong(self: Provider, params: Mapping[str, Any], *, key: str) -> ProviderRefund:
+        try:
+            return await right(self, params, key=key)
+        except ProviderFailure:
+            return await right(self, params, key=f"{key}:{uuid4()}")
+
+    _put(Provider, "create_refund", wrong)
+
+
+def client_key_not_kept() -> None:
+    """A client's key is not kept, so its retry is a new act."""
+    right = idempotency._claim
+
+    async def wrong(ask: idempotency.Ask, identity: UUID, lease_seconds: float) -> Operation:
+        return await right(replace(ask, key=str(uuid4())), identity, lease_seconds)
+
+    _put(idempotency, "_claim", wrong)
+
+
+def unknown_is_failed() -> None:
+    """A lost answer is taken for a no."""
+    _change_verdict(
+        lambda verdict: (
+            replace(verdict, kind=Kind.FAILED, failure=verdict.failure or ProviderFailure(Outcome.UNKNOWN))
+            if verdict.kind is Kind.UNKNOWN
+            else verdict
+        )
+    )
+
+
+def refund_not_reserved() -> None:
+    """A refund counts only when Stripe has confirmed it."""
+    _put(state, "REFUND_RESERVES", frozenset())
+
+
+def event_applied_again() -> None:
+    """A repeated event is applied again, and an attempt that failed is written down each time it is told."""
+    right = inbox.receive
+
+    async def wrong(event: Any, endpoint: inbox.Endpoint) -> bool:
+        is_new = await right(event, endpoint)
+        if not is_new:
+            await inbox.replay(event.id)
+        return is_new
+
+    async def told(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
+        if seen.last_error is not None and cause.stripe_event_id is not None:
+            facts = payment.facts()
+            change = Change("payment.attempt_failed", facts, facts, amount=payment.amount, payment_id=payment.id)
+            await record(order, change, cause)
+
+    _put(inbox, "receive", wrong)
+    _put(state, "_keep_late_failure", told)
+
+
+def stale_event_wins() -> None:
+    """What an event says is written as it stands, whatever has happened since."""
+
+    async def handle(event: WebhookEvent, *, provider: Provider) -> WebhookState:
+        thing = event.payload["data"]["object"]
+        payment = await Payment.get_or_none(stripe_payment_intent_id=event.subject)
+
+        async def body() -> None:
+            if payment is not None and thing["object"] == "payment_intent":
+                _, locked = await rows.lock_payment(payment.id)
+                await _write_as_told(locked, payment_from(thing), event.stripe_event_id)
+            await inbox.settle(event, WebhookState.PROCESSED)
+
+        await atomic(body)
+        return WebhookState.PROCESSED
+
+    _put(webhooks.handlers, "handle", handle)
+
+
+async def _write_as_told(payment: Payment, seen: ProviderPayment, event_id: str) -> None:
+    order = await Order.get(id=payment.order_id)
+    changes = {"status": seen.status, "captured_minor": seen.captured_minor, "capturable_minor": seen.capturable_minor}
+    cause = Cause(actor=webhooks.handlers.STRIPE, stripe_event_id=event_id)
+    await state.change_payment(order, payment, changes, type="payment.updated", cause=cause)
+
+
+def event_not_kept() -> None:
+    """An event is answered with 200 and forgotten."""
+
+    async def wrong(event: Any, endpoint: inbox.Endpoint) -> bool:
+        return True
+
+    _put(inbox, "receive", wrong)
+
+
+def lease_ignored() -> None:
+    """Whoever looks for work takes what another one is at."""
+    anyone = "due IS NOT NULL"
+    _put(janitor, "NEXT_DUE", janitor.NEXT_DUE.replace("due <= now()", anyone))
+    _put(drive, "TAKE", drive.TAKE.replace("due <= now()", anyone))
+
+
+def fence_ignored() -> None:
+    """A driver that was overtaken writes all the same."""
+    right = drive.Driver._settle_once
+
+    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict) -> Operation:
+        now = await Operation.get(id=driven.id)
+        driven.attempt = now.attempt
+        if not now.is_open:
+            now.state, now.due, now.finished_at = driven.state, driven.due, None
+            await now.save(update_fields=["state", "due", "finished_at"])
+        return await right(self, driven, verdict)
+
+    _put(drive.Driver, "_settle_once", wrong)
+
+
+def cliff_ignored() -> None:
+    """The same key is sent again, however old it is."""
+    right = steps.attempt
+
+    async def wrong(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
+        blind = replace(pace, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
+        return await right(operation, payment, provider=provider, pace=blind)
+
+    _put(drive, "attempt", wrong)
+
+
+def confirmed_at_create() -> None:
+    """The payment is created and confirmed in one call: money moves before the id is stored."""
+    right = payments._create_params
+
+    def wrong(*given: Any) -> dict[str, Any]:
+        params = right(*given)
+        if params.pop(Step.CONFIRM, None) is not None:
+            params[Step.CREATE]["confirm"] = "true"
+        return params
+
+    _put(payments, "_create_params", wrong)
+
+
+def late_answer_wins() -> None:
+    """The last answer to arrive is written, though the row has moved on since it was given."""
+    right = state.apply_provider_state
+
+    async def wrong(order: Order, payment: Payment, seen: ProviderPayment, **given: Any) -> bool:
+        if not given["fetched"]:
+            given["since_version"] = payment.version
+        return await right(order, payment, seen, **given)
+
+    def forward(_: PaymentStatus, seen: PaymentStatus) -> Move:
+        return Move.FORWARD
+
+    _put(state, "payment_move", forward)
+    _put(settle, "apply_provider_state", wrong)
+
+
+def _change_verdict(change: Callable[[Verdict], Verdict]) -> None:
+    right: Callable[..., Awaitable[Verdict]] = steps.attempt
+
+    async def wrong(*given: Any, **named: Any) -> Verdict:
+        return change(await right(*given, **named))
+
+    _put(drive, "attempt", wrong)
+
+
+def _put(owner: object, name: str, wrong: object) -> None:
+    """Replace what is there; a name that is not there would make a variant that is right."""
+    assert hasattr(owner, name), name
+    setattr(owner, name, wrong)
+
+
+WRONG: tuple[Callable[[], None], ...] = (
+    stripe_key_for_each_attempt,
+    new_key_on_retry,
+    client_key_not_kept,
+    unknown_is_failed,
+    refund_not_reserved,
+    event_applied_again,
+    stale_event_wins,
+    event_not_kept,
+    lease_ignored,
+    fence_ignored,
+    cliff_ignored,
+    confirmed_at_create,
+    late_answer_wins,
+)
+VARIANTS: Mapping[str, Callable[[], None]] = {wrong.__name__: wrong for wrong in (hurried, *WRONG)}

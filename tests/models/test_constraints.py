@@ -1,0 +1,398 @@
+"""The database is the referee: it refuses a sum that cannot be, and a second of what is single."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from tests.models.test_migrations import CHECKS, REFERENCES, UNIQUE
+
+NOW: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
+HASH: Final = "a" * 64
+ABOVE_SAFE: Final = 2**53  # JavaScript and JSON lose a unit from here on
+
+# A row that is fine, of each table; a test changes what it is about.
+FINE: Final[Mapping[str, Mapping[str, Any]]] = {
+    "customer": {"external_id": "ada", "created_at": NOW, "updated_at": NOW},
+    "orders": {
+        "external_id": "order-1",
+        "total_minor": 1000,
+        "currency": "USD",
+        "paid_minor": 0,
+        "refunded_minor": 0,
+        "payment_status": "UNPAID",
+        "metadata": "{}",
+        "version": 1,
+        "last_sequence": 0,
+        "last_hash": "",
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "payment": {
+        "livemode": False,
+        "status": "SUCCEEDED",
+        "capture_method": "AUTOMATIC",
+        "currency": "USD",
+        "amount_minor": 1000,
+        "capturable_minor": 0,
+        "captured_minor": 0,
+        "refunded_minor": 0,
+        "refund_pending_minor": 0,
+        "disputed_minor": 0,
+        "stripe_payment_intent_id": "pi_1",
+        "metadata": "{}",
+        "version": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "refund": {
+        "livemode": False,
+        "amount_minor": 10,
+        "currency": "USD",
+        "status": "SUCCEEDED",
+        "reason": "OTHER",
+        "requested_by": "{}",
+        "stripe_refund_id": "re_1",
+        "metadata": "{}",
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
+    "operation": {
+        "principal": "ada",
+        "kind": "CREATE_PAYMENT",
+        "key": "key-1",
+        "fingerprint": HASH,
+        "leaves": "{}",
+        "actor": "{}",
+        "request_id": "",
+        "state": "SUCCEEDED",
+        "effect": "NONE",
+        "step": "",
+        "generation": 1,
+        "params": "{}",
+        "attempt": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "expires_at": NOW,
+    },
+    "payment_event": {
+        "sequence": 1,
+        "type": "payment.succeeded",
+        "actor": "{}",
+        "currency": "USD",
+        "before": "{}",
+        "after": "{}",
+        "occurred_at": NOW,
+        "recorded_at": NOW,
+        "previous_hash": "",
+        "hash": HASH,
+    },
+    "webhook_event": {
+        "stripe_event_id": "evt_1",
+        "livemode": False,
+        "type": "refund.updated",
+        "subject": "pi_1",
+        "payload": "{}",
+        "state": "PROCESSED",
+        "attempt": 1,
+        "stripe_created_at": NOW,
+        "received_at": NOW,
+    },
+    "reconciliation_run": {
+        "livemode": False,
+        "from_moment": NOW,
+        "to_moment": NOW + timedelta(days=1),
+        "repair": False,
+        "stage": "SETTLE",
+        "checked": 0,
+        "repaired": 0,
+        "attempt": 1,
+        "started_at": NOW,
+        "finished_at": NOW,
+    },
+    "discrepancy": {
+        "livemode": False,
+        "kind": "STATUS_DRIFT",
+        "subject": "pi_1",
+        "local": "{}",
+        "provider": "{}",
+        "state": "OPEN",
+        "detected_at": NOW,
+    },
+}
+PARENT: Final = {
+    "payment": "orders",
+    "refund": "payment",
+    "payment_event": "orders",
+    "discrepancy": "reconciliation_run",
+}
+PARENT_KEY: Final = {"orders": "order_id", "payment": "payment_id", "reconciliation_run": "run_id"}
+OWN: Final = {"payment": {"stripe_payment_intent_id": "pi_parent"}, "orders": {"external_id": "parent"}}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Writes rows past all our code, as a mistake or another program would."""
+
+    connection: asyncpg.Connection
+    parents: dict[str, UUID] = field(default_factory=dict)
+
+    async def write(self, table: str, **changes: Any) -> UUID:
+        """A fine row with some changes, under the first order and the first payment."""
+        row = {"id": uuid4(), **FINE[table], **changes}
+        if table in PARENT:
+            row.setdefault(PARENT_KEY[PARENT[table]], await self.parent(PARENT[table]))
+        names, places = ", ".join(f'"{name}"' for name in row), ", ".join(f"${n}" for n in range(1, len(row) + 1))
+        await self.connection.execute(f'INSERT INTO "{table}" ({names}) VALUES ({places})', *row.values())
+        return UUID(str(row["id"]))
+
+    async def parent(self, table: str) -> UUID:
+        """The one row that others hang on."""
+        if table not in self.parents:
+            self.parents[table] = await self.write(table, **OWN.get(table, {}))
+        return self.parents[table]
+
+    async def refuses(self, constraint: str, table: str, **changes: Any) -> None:
+        """Assert that this row is refused, and by this constraint."""
+        if table in PARENT:
+            await self.parent(PARENT[table])
+        before = await self.count(table)
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError) as caught:
+            await self.write(table, **changes)
+        assert caught.value.constraint_name == constraint
+        assert await self.count(table) == before
+
+    async def count(self, table: str) -> int:
+        return int(await self.connection.fetchval(f'SELECT count(*) FROM "{table}"'))
+
+
+@pytest.fixture
+def ledger(admin: asyncpg.Connection) -> Ledger:
+    return Ledger(admin)
+
+
+Row = tuple[str, Mapping[str, Any]]
+IMPOSSIBLE: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
+    ("orders_total_positive", "orders", {"total_minor": 0}),
+    ("orders_total_positive", "orders", {"total_minor": -1}),
+    ("orders_sums", "orders", {"paid_minor": -1, "refunded_minor": -1}),
+    ("orders_sums", "orders", {"paid_minor": 10, "refunded_minor": -1}),
+    ("orders_sums", "orders", {"paid_minor": 10, "refunded_minor": 11}),
+    ("orders_currency", "orders", {"currency": "usd"}),
+    ("orders_currency", "orders", {"currency": "US"}),
+    ("orders_chain_head", "orders", {"last_sequence": -1}),
+    ("orders_chain_head", "orders", {"last_hash": HASH[1:]}),
+    ("payment_amount_positive", "payment", {"amount_minor": 0}),
+    ("payment_amount_positive", "payment", {"amount_minor": ABOVE_SAFE}),
+    ("payment_capture_within_amount", "payment", {"captured_minor": 1001}),
+    ("payment_capture_within_amount", "payment", {"captured_minor": 501, "capturable_minor": 500}),
+    ("payment_capture_within_amount", "payment", {"capturable_minor": -1}),
+    ("payment_refund_within_capture", "payment", {"captured_minor": 900, "refunded_minor": 901}),
+    ("payment_refund_within_capture", "payment", {"captured_minor": 900, "refund_pending_minor": 901}),
+    (
+        "payment_refund_within_capture",
+        "payment",
+        {"captured_minor": 900, "refunded_minor": 600, "refund_pending_minor": 301},
+    ),
+    ("payment_refund_within_capture", "payment", {"refunded_minor": -1, "refund_pending_minor": 1}),
+    ("payment_refund_within_capture", "payment", {"refunded_minor": 1, "refund_pending_minor": -1}),
+    ("payment_disputed_not_negative", "payment", {"disputed_minor": -1}),
+    ("payment_currency", "payment", {"currency": "Usd"}),
+    ("payment_money_needs_intent", "payment", {"stripe_payment_intent_id": None, "captured_minor": 1}),
+    ("payment_money_needs_intent", "payment", {"stripe_payment_intent_id": None, "capturable_minor": 1}),
+    ("refund_amount_positive", "refund", {"amount_minor": 0}),
+    ("refund_currency", "refund", {"currency": "U$D"}),
+    ("refund_success_needs_stripe", "refund", {"stripe_refund_id": None}),
+    ("operation_open_is_due", "operation", {"state": "IN_PROGRESS"}),
+    ("operation_open_is_due", "operation", {"state": "UNRESOLVED"}),
+    ("operation_open_is_due", "operation", {"state": "SUCCEEDED", "due": NOW}),
+    ("operation_open_is_due", "operation", {"state": "FAILED", "due": NOW}),
+    ("operation_counts", "operation", {"attempt": 0}),
+    ("operation_counts", "operation", {"generation": 0}),
+    ("operation_payment", "operation", {"payment_id": uuid4()}),
+    ("operation_refund", "operation", {"refund_id": uuid4()}),
+    ("operation_order", "operation", {"order_id": uuid4()}),
+    ("webhook_event_open_is_due", "webhook_event", {"state": "RECEIVED"}),
+    ("webhook_event_open_is_due", "webhook_event", {"state": "PROCESSING"}),
+    ("webhook_event_open_is_due", "webhook_event", {"state": "FAILED"}),
+    ("webhook_event_open_is_due", "webhook_event", {"state": "DEAD", "due": NOW}),
+    ("payment_event_sequence_positive", "payment_event", {"sequence": 0}),
+    ("payment_event_hash", "payment_event", {"hash": ""}),
+    ("payment_event_hash", "payment_event", {"previous_hash": HASH[1:]}),
+    ("reconciliation_run_open_is_due", "reconciliation_run", {"finished_at": None}),
+    ("reconciliation_run_open_is_due", "reconciliation_run", {"due": NOW}),
+    ("reconciliation_run_window", "reconciliation_run", {"to_moment": NOW}),
+    ("reconciliation_run_counts", "reconciliation_run", {"checked": -1}),
+    ("discrepancy_closed_is_resolved", "discrepancy", {"state": "ACCEPTED"}),
+    ("discrepancy_closed_is_resolved", "discrepancy", {"resolved_at": NOW}),
+    ("discrepancy_closed_is_resolved", "discrepancy", {"state": "REPAIRED", "resolved_at": NOW}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "table", "changes"), IMPOSSIBLE)
+async def test_what_cannot_be_is_refused(
+    ledger: Ledger, constraint: str, table: str, changes: Mapping[str, Any]
+) -> None:
+    await ledger.refuses(constraint, table, **changes)
+
+
+AT_THE_LIMIT: Final[list[Row]] = [
+    ("orders", {"total_minor": 1, "paid_minor": 10, "refunded_minor": 10, "last_hash": HASH}),
+    ("payment", {"amount_minor": ABOVE_SAFE - 1}),
+    ("payment", {"captured_minor": 600, "capturable_minor": 400}),
+    ("payment", {"captured_minor": 1000, "refunded_minor": 600, "refund_pending_minor": 400}),
+    ("payment", {"stripe_payment_intent_id": None}),
+    ("payment", {"status": "UNKNOWN", "stripe_payment_intent_id": None}),
+    ("payment", {"captured_minor": 10, "disputed_minor": 11}),  # a dispute may be about more than we took
+    ("refund", {"amount_minor": 1}),
+    ("refund", {"status": "UNKNOWN", "stripe_refund_id": None}),
+    ("operation", {"state": "IN_PROGRESS", "due": NOW}),
+    ("webhook_event", {"state": "FAILED", "due": NOW}),
+    ("webhook_event", {"state": "DEAD"}),
+    ("payment_event", {"previous_hash": HASH}),
+]
+
+
+@pytest.mark.parametrize(("table", "changes"), AT_THE_LIMIT)
+async def test_what_can_just_be_is_accepted(ledger: Ledger, table: str, changes: Mapping[str, Any]) -> None:
+    await ledger.write(table, **changes)
+
+
+OPEN: Final = {"state": "IN_PROGRESS", "due": NOW}
+RUNNING: Final = {"due": NOW, "finished_at": None}
+# The first row stands already; the second of its kind is refused.
+SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
+    ("customer_external_id_key", "customer", {}, {}),
+    ("orders_external_id_key", "orders", {}, {}),
+    ("payment_stripe_intent", "payment", {}, {}),
+    *(
+        (
+            "payment_one_live_for_order",
+            "payment",
+            {"status": first},
+            {"status": second, "stripe_payment_intent_id": "pi_2"},
+        )
+        for first, second in [
+            ("INITIATED", "INITIATED"),
+            ("UNKNOWN", "INITIATED"),
+            ("REQUIRES_CAPTURE", "PROCESSING"),
+            ("REQUIRES_PAYMENT_METHOD", "REQUIRES_ACTION"),
+        ]
+    ),
+    ("refund_stripe_refund", "refund", {}, {}),
+    ("reconciliation_run_one_open", "reconciliation_run", RUNNING, RUNNING),
+    ("discrepancy_one_open", "discrepancy", {}, {}),
+    ("uid_operation_princip_845e54", "operation", {}, {}),
+    ("uid_webhook_eve_stripe__e8cc54", "webhook_event", {}, {}),
+    ("uid_payment_eve_order_i_9e1d75", "payment_event", {}, {}),
+]
+
+
+@pytest.mark.parametrize(("constraint", "table", "first", "second"), SINGLE)
+async def test_a_second_one_is_refused(
+    ledger: Ledger, constraint: str, table: str, first: Mapping[str, Any], second: Mapping[str, Any]
+) -> None:
+    await ledger.write(table, **first)
+
+    await ledger.refuses(constraint, table, **second)
+
+
+SEVERAL: Final[list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]] = [
+    ("payment", {}, {"livemode": True}),
+    ("refund", {}, {"livemode": True}),
+    ("webhook_event", {}, {"livemode": True}),
+    ("payment", {"stripe_payment_intent_id": None}, {"stripe_payment_intent_id": None}),
+    ("payment", {"status": "CANCELED"}, {"status": "INITIATED", "stripe_payment_intent_id": None}),
+    (
+        "refund",
+        {"status": "UNKNOWN", "stripe_refund_id": None},
+        {"status": "UNKNOWN", "stripe_refund_id": None},
+    ),
+    ("operation", {}, {"key": "key-2"}),
+    ("operation", {}, {"principal": "bob"}),
+    ("operation", {}, {"kind": "REFUND_PAYMENT"}),
+    ("payment_event", {}, {"sequence": 2}),
+]
+
+
+@pytest.mark.parametrize(("table", "first", "second"), SEVERAL)
+async def test_another_of_another_kind_is_accepted(
+    ledger: Ledger, table: str, first: Mapping[str, Any], second: Mapping[str, Any]
+) -> None:
+    await ledger.write(table, **first)
+
+    await ledger.write(table, **second)
+
+
+async def test_a_payment_has_one_act_at_a_time_beside_its_refunds(ledger: Ledger) -> None:
+    payment, refund = await ledger.parent("payment"), await ledger.write("refund")
+    await ledger.write("operation", **OPEN, payment_id=payment)
+    await ledger.write("operation", key="settled", payment_id=payment)
+    await ledger.write("operation", **OPEN, key="a refund", payment_id=payment, refund_id=refund)
+
+    await ledger.refuses(
+        "operation_one_open_for_payment",
+        "operation",
+        key="another",
+        state="UNRESOLVED",
+        due=NOW,
+        payment_id=payment,
+    )
+
+
+async def test_a_change_to_what_cannot_be_is_refused_too(ledger: Ledger) -> None:
+    payment = await ledger.write("payment", captured_minor=1000, refund_pending_minor=1000)
+
+    with pytest.raises(asyncpg.CheckViolationError) as caught:
+        await ledger.connection.execute("UPDATE payment SET refunded_minor = 1 WHERE id = $1", payment)
+
+    assert caught.value.constraint_name == "payment_refund_within_capture"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE payment_event SET amount_minor = 1",
+        "UPDATE payment_event SET id = id",
+        "DELETE FROM payment_event",
+        "DELETE FROM payment_event WHERE sequence = 1",
+        "TRUNCATE payment_event",
+        "TRUNCATE orders CASCADE",
+        "INSERT INTO payment_event SELECT * FROM payment_event ON CONFLICT (id) DO UPDATE SET hash = EXCLUDED.hash",
+        "MERGE INTO payment_event e USING orders o ON e.order_id = o.id WHEN MATCHED THEN DELETE",
+    ],
+)
+async def test_the_trail_is_append_only(ledger: Ledger, statement: str) -> None:
+    await ledger.write("payment_event")
+    before = await ledger.connection.fetch("SELECT * FROM payment_event")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"^payment_event is append-only: [A-Z]+ is refused$"):
+        await ledger.connection.execute(statement)
+
+    assert await ledger.connection.fetch("SELECT * FROM payment_event") == before
+
+
+@pytest.mark.parametrize("table", ["orders", "payment", "refund"])
+async def test_what_money_hangs_on_cannot_be_deleted(ledger: Ledger, table: str) -> None:
+    order, payment, refund = await ledger.parent("orders"), await ledger.parent("payment"), await ledger.write("refund")
+    await ledger.write("operation", order_id=order, payment_id=payment, refund_id=refund)
+
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await ledger.connection.execute(f'DELETE FROM "{table}"')
+
+
+async def test_every_constraint_of_the_database_is_shown_at_work(admin: asyncpg.Connection) -> None:
+    shown = {name for name, *_ in IMPOSSIBLE} | {name for name, *_ in SINGLE} | {"operation_one_open_for_payment"}
+    by_hand = {name for parts in (CHECKS, REFERENCES, UNIQUE) for names in parts.values() for name in names}
+    found = await admin.fetch(
+        "SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
+        " WHERE indisunique AND NOT indisprimary AND relnamespace = 'public'::regnamespace"
+        " UNION SELECT conname FROM pg_constraint WHERE contype = 'c' AND connamespace = 'public'::regnamespace"
+    )
+
+    assert by_hand <= shown
+    assert {row["relname"] for row in found} <= shown

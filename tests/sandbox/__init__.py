@@ -1,0 +1,1 @@
+"""The offline Stripe, driven as an application drives Stripe: with the real `stripe` library."""

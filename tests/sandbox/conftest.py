@@ -1,0 +1,13 @@
+"""One account for each test, in memory."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.sandbox.desk import Desk, open_desk
+
+
+@pytest.fixture
+async def desk() -> AsyncIterator[Desk]:
+    async with open_desk() as opened:
+        yield opened

@@ -1,0 +1,168 @@
+"""The books balance: whatever is asked in whatever order, no money appears and none is lost."""
+
+import contextlib
+from typing import Any
+
+import pytest
+import stripe
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sandbox import Books
+from tests.sandbox.desk import DAY, Desk, Json, open_desk
+
+DISPUTE_FEE = 1_500
+METHODS = (
+    "pm_card_visa",
+    "pm_card_chargeDeclined",
+    "pm_card_refundFail",
+    "pm_card_pendingRefund",
+    "pm_card_createDispute",
+    "pm_card_createDisputeInquiry",
+    "pm_usBankAccount_success",
+    "pm_usBankAccount_insufficientFunds",
+)
+CAPTURE = ("automatic", "automatic_async", "manual")
+RULINGS = ("warning_needs_response", "needs_response", "under_review", "warning_closed", "prevented", "won", "lost")
+GONE = ("failed", "canceled")
+
+WHICH = st.integers(0, 3)
+AMOUNT = st.integers(50, 12_000)
+ACTS = st.one_of(
+    st.tuples(st.just("pay"), st.sampled_from(METHODS), AMOUNT, st.sampled_from(CAPTURE)),
+    st.tuples(st.just("capture"), WHICH, AMOUNT),
+    st.tuples(st.just("cancel"), WHICH),
+    st.tuples(st.just("refund"), WHICH, st.none() | AMOUNT),
+    st.tuples(st.just("dispute"), WHICH, st.none() | AMOUNT),
+    st.tuples(st.just("rule"), WHICH, st.sampled_from(RULINGS)),
+    st.tuples(st.just("settle"), st.sampled_from((None, "succeeded", "failed"))),
+    st.tuples(st.just("wait"), st.integers(1, 8)),
+)
+FIRST = st.tuples(st.just("pay"), st.sampled_from(METHODS), st.integers(5_000, 12_000), st.sampled_from(CAPTURE))
+
+
+@settings(max_examples=40, deadline=None)
+@given(first=FIRST, acts=st.lists(ACTS, max_size=12))
+async def test_the_balance_is_what_was_captured_less_refunds_disputes_and_fees(
+    first: tuple[Any, ...], acts: list[tuple[Any, ...]]
+) -> None:
+    async with open_desk() as desk:
+        for act in [first, *acts]:
+            await _do(desk, *act)
+            _check_limits(desk.sandbox.snapshot())
+            _check_balance(desk.sandbox.snapshot())
+
+        desk.sandbox.advance(10 * DAY)
+
+        books = desk.sandbox.snapshot()
+        _check_limits(books)
+        _check_balance(books)
+        assert all(charge["balance_transaction"] for charge in books.charges if charge["captured"] and charge["paid"])
+        balance = await desk.v1.balance.retrieve_async()
+        assert balance.available[0].amount + balance.pending[0].amount == _sum(books.balance_transactions, "net")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    captured=st.integers(50, 5_000),
+    method=st.sampled_from(("pm_card_visa", "pm_card_pendingRefund")),
+    amounts=st.lists(st.integers(1, 5_000), min_size=1, max_size=8),
+)
+async def test_a_refund_is_made_if_and_only_if_so_much_is_left(captured: int, method: str, amounts: list[int]) -> None:
+    async with open_desk() as desk:
+        held = await desk.pay(method, 5_000, capture_method="manual")
+        await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": captured})
+
+        left = captured
+        for amount in amounts:
+            if amount <= left:
+                await desk.refund(held, amount)
+                left -= amount
+                continue
+            with pytest.raises(stripe.InvalidRequestError) as refused:
+                await desk.refund(held, amount)
+            assert refused.value.code == ("amount_too_large" if left else "charge_already_refunded")
+
+        charge = (await desk.again(held)).latest_charge
+        assert charge.amount_refunded == 5_000 - left
+        assert sum(refund["amount"] for refund in desk.sandbox.snapshot().refunds) == captured - left
+
+
+async def _do(desk: Desk, act: str, which: Any = None, amount: Any = None, capture: str = "") -> None:
+    """One act, on the newest payment but `which`. That it is refused is as good: the books tell what happened."""
+    with contextlib.suppress(stripe.CardError, stripe.InvalidRequestError):
+        match act:
+            case "pay":
+                await desk.pay(which, amount, capture_method=capture)
+            case "wait":
+                desk.sandbox.advance(which * DAY)
+            case "settle":
+                desk.sandbox.settle(outcome=which)
+            case "rule":
+                for dispute in desk.sandbox.snapshot().disputes[which : which + 1]:
+                    await desk.browser.post(f"/_sandbox/disputes/{dispute['id']}", json={"status": amount})
+            case _:
+                for intent in desk.sandbox.snapshot().payment_intents[which : which + 1]:
+                    await _ask(desk, act, intent["id"], amount)
+
+
+async def _ask(desk: Desk, act: str, identity: str, amount: int | None) -> None:
+    match act:
+        case "capture":
+            await desk.v1.payment_intents.capture_async(identity, {"amount_to_capture": amount})
+        case "cancel":
+            await desk.v1.payment_intents.cancel_async(identity)
+        case "refund":
+            given = {"amount": amount} if amount else {}
+            await desk.v1.refunds.create_async({"payment_intent": identity, **given})
+        case "dispute":
+            given = {"amount": amount} if amount else {}
+            await desk.browser.post("/_sandbox/disputes", json={"payment_intent": identity, **given})
+
+
+def _check_limits(books: Books) -> None:
+    """No charge is captured above what was agreed, nor refunded above what was captured, and no intent pays twice."""
+    for charge in books.charges:
+        given_back = _sum(
+            [r for r in books.refunds if r["charge"] == charge["id"] and r["status"] not in GONE], "amount"
+        )
+        assert 0 <= given_back <= charge["amount_captured"] <= charge["amount"]
+        if charge["captured"] and charge["paid"]:
+            released = charge["amount"] - charge["amount_captured"]
+            assert charge["amount_refunded"] == released + given_back
+            assert charge["refunded"] is (charge["amount_refunded"] == charge["amount"])
+    for intent in books.payment_intents:
+        taken = [c for c in books.charges if c["payment_intent"] == intent["id"] and c["captured"] and c["paid"]]
+        assert len(taken) <= 1
+        assert intent["amount_received"] == _sum(taken, "amount_captured")
+        assert (intent["status"] == "succeeded") is bool(taken)
+
+
+def _check_balance(books: Books) -> None:
+    """Every sum again from the objects themselves, whatever the balance transactions say."""
+    known = [charge for charge in books.charges if charge["balance_transaction"]]  # of the others the fees are to come
+    taken = _sum(known, "amount_captured")
+    given_back = _sum([refund for refund in books.refunds if refund["status"] not in GONE], "amount")
+    filed = [dispute for dispute in books.disputes if _was_filed(dispute)]
+    withdrawn = _sum([dispute for dispute in filed if dispute["status"] != "won"], "amount")
+    fees = sum(_fee(charge["amount_captured"]) for charge in known) + DISPUTE_FEE * len(filed)
+
+    moved = books.balance_transactions
+    assert _sum(moved, "amount") == taken - given_back - withdrawn
+    assert _sum(moved, "fee") == fees
+    assert _sum(moved, "net") == taken - given_back - withdrawn - fees
+    for dispute in books.disputes:
+        assert len(dispute["balance_transactions"]) == _was_filed(dispute) + (dispute["status"] == "won")
+
+
+def _was_filed(dispute: Json) -> bool:
+    """An inquiry takes no money, and one that ends as such never did."""
+    return dispute["status"] in ("needs_response", "under_review", "won", "lost")
+
+
+def _fee(amount: int) -> int:
+    return (amount * 29 + 500) // 1000 + 30  # 2.9 % and 30 cents, rounded half up
+
+
+def _sum(things: list[Json], name: str) -> int:
+    return sum(thing[name] for thing in things)
