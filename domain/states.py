@@ -84,6 +84,7 @@ class OperationState(StrEnum):
     SUCCEEDED = "SUCCEEDED"
     FAILED = "FAILED"
     UNRESOLVED = "UNRESOLVED"
+    NEEDS_REVIEW = "NEEDS_REVIEW"
 
 
 class ProviderEffect(StrEnum):
@@ -134,6 +135,14 @@ class WebhookState(StrEnum):
     DEAD = "DEAD"
 
 
+class EventSource(StrEnum):
+    """How an event of Stripe's first reached us."""
+
+    WEBHOOK = "WEBHOOK"
+    POLL = "POLL"
+    SWEEP = "SWEEP"
+
+
 class DiscrepancyKind(StrEnum):
     """How Stripe and our rows may differ, or our rows among themselves."""
 
@@ -146,6 +155,12 @@ class DiscrepancyKind(StrEnum):
     UNRESOLVED_OPERATION = "UNRESOLVED_OPERATION"
     WEBHOOK_GAP = "WEBHOOK_GAP"
     LEDGER_IMBALANCE = "LEDGER_IMBALANCE"
+    DUPLICATE_CHARGE = "DUPLICATE_CHARGE"
+    DISPUTE_DRIFT = "DISPUTE_DRIFT"
+    BALANCE_DRIFT = "BALANCE_DRIFT"
+    METADATA_DRIFT = "METADATA_DRIFT"
+    EXPIRING_AUTHORIZATION = "EXPIRING_AUTHORIZATION"
+    BROKEN_CHAIN = "BROKEN_CHAIN"
 
 
 class DiscrepancyState(StrEnum):
@@ -173,6 +188,7 @@ class Move(StrEnum):
 # A gap of webhooks is only news that came late; each of the others is about money.
 MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP}
 
+OPERATION_OPEN = frozenset({OperationState.IN_PROGRESS, OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW})
 PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
 REFUND_RESERVES = frozenset(
     {

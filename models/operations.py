@@ -9,7 +9,7 @@ from tortoise.indexes import Index
 from tortoise.models import Model
 
 from domain.ids import new_id
-from domain.states import OperationKind, OperationState, ProviderEffect
+from domain.states import OPERATION_OPEN, OperationKind, OperationState, ProviderEffect
 
 
 class Operation(Model):
@@ -18,7 +18,8 @@ class Operation(Model):
     `due` is when somebody may take the work up (null: settled) and `attempt` fences: only the holder of the number
     may write. `params` holds, per step, the exact parameters that Stripe was or will be sent, so that a retry is the
     same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
-    same Stripe key is no longer safe to send. `leaves` has one short hash for each input field, no value.
+    same Stripe key is no longer safe to send. `leaves` has one short hash for each input field, no value. `review` is
+    who settled it by hand, how, and on what evidence.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -46,6 +47,7 @@ class Operation(Model):
     payment_id: UUID | None = fields.UUIDField(null=True)
     refund_id: UUID | None = fields.UUIDField(null=True)
     error: dict[str, Any] | None = fields.JSONField(null=True)
+    review: dict[str, Any] | None = fields.JSONField(null=True)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     updated_at: datetime = fields.DatetimeField(auto_now=True)
     finished_at: datetime | None = fields.DatetimeField(null=True)
@@ -58,7 +60,7 @@ class Operation(Model):
 
     @property
     def is_open(self) -> bool:
-        return self.state in (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
+        return self.state in OPERATION_OPEN
 
     def stripe_key(self, step: str) -> str:
         """Our idempotency key at Stripe: the same request always carries the same one."""

@@ -9,7 +9,7 @@ from tortoise.indexes import Index
 from tortoise.models import Model
 
 from domain.ids import new_id
-from domain.states import WebhookState
+from domain.states import EventSource, WebhookState
 
 
 class WebhookEvent(Model):
@@ -25,6 +25,9 @@ class WebhookEvent(Model):
     account = fields.CharField(max_length=255, null=True)
     api_version = fields.CharField(max_length=64, null=True)
     type = fields.CharField(max_length=128)
+    source = fields.CharEnumField(
+        EventSource, max_length=16, description="how it first reached us", default=EventSource.WEBHOOK
+    )
     subject = fields.CharField(max_length=255)
     payload: dict[str, Any] = fields.JSONField()
     state = fields.CharEnumField(WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED)

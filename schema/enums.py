@@ -119,6 +119,7 @@ _say(
         "SUCCEEDED": "It did what was asked. Final.",
         "FAILED": "It did not; `error` says why. Final.",
         "UNRESOLVED": "Not decided yet; it is tried or looked up again by itself.",
+        "NEEDS_REVIEW": "Stripe cannot tell what became of it. It is looked up every hour; a person may settle it.",
     },
 )
 _say(
@@ -246,7 +247,13 @@ _say(
         "REFUND_DRIFT": "A refund is missing on one side, or its amount, currency or status differs.",
         "UNRESOLVED_OPERATION": "Nobody has known for more than an hour what became of an operation.",
         "WEBHOOK_GAP": "An event of Stripe's is not in the inbox, was given up, or has been lying there.",
-        "LEDGER_IMBALANCE": "An order's sums are not its payments', it is paid twice, or its audit chain is broken.",
+        "LEDGER_IMBALANCE": "An order's sums are not its payments'.",
+        "DUPLICATE_CHARGE": "An order was paid more than once, or more than it owes was taken.",
+        "DISPUTE_DRIFT": "How much of a payment is contested differs.",
+        "BALANCE_DRIFT": "What Stripe booked for a charge or a refund is not its amount.",
+        "METADATA_DRIFT": "Our ids in the metadata at Stripe were changed or removed.",
+        "EXPIRING_AUTHORIZATION": "Held money will be released within a day unless it is captured.",
+        "BROKEN_CHAIN": "An order's audit chain does not hold.",
     },
 )
 _say(

@@ -12,7 +12,6 @@ from domain.money import Money
 from domain.states import (
     CancelReason,
     CaptureMethod,
-    OperationState,
     PaymentAction,
     PaymentStatus,
     SetupFutureUsage,
@@ -24,8 +23,6 @@ from services.drive import Driver
 from services.idempotency import Ask, Busy, Outcome, run_once
 from services.settle import invalid_state
 from services.steps import Step
-
-OPEN_STATES = (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +169,7 @@ def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) ->
 async def _check_free(operation: Operation, payment: Payment) -> None:
     """One act at a time on a payment. A refund is no such act: it has its reservation."""
     other = (
-        await Operation.filter(payment_id=payment.id, refund_id=None, state__in=list(OPEN_STATES))
+        await Operation.filter(payment_id=payment.id, refund_id=None, due__isnull=False)
         .exclude(id=operation.id)
         .first()
     )

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
-from domain.states import DiscrepancyKind, OperationState
+from domain.states import DiscrepancyKind
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from models.sql import rows
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, StripeEvent
@@ -171,8 +171,7 @@ def _raise_unless_absent(failure: ProviderFailure) -> None:
 
 async def _worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
     """The payments that an open operation will bring up to date."""
-    states = (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
-    found = await Operation.filter(payment_id__in=list(payment_ids), state__in=states).only("id", "payment_id")
+    found = await Operation.filter(payment_id__in=list(payment_ids), due__isnull=False).only("id", "payment_id")
     return {operation.payment_id for operation in found if operation.payment_id is not None}
 
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Final, TypeVar
 from uuid import UUID
 
-from domain.states import OperationState
 from models import Operation, Order, Payment, ReconciliationRun, Refund
 from models.sql import rows
 from provider import Provider
@@ -122,8 +121,7 @@ async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> Async
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
     while True:
         now = datetime.now(UTC)
-        states = (OperationState.IN_PROGRESS, OperationState.UNRESOLVED)
-        stale = Operation.filter(due__isnull=False, state__in=states, created_at__lte=now - STALE, id__gt=after)
+        stale = Operation.filter(due__isnull=False, created_at__lte=now - STALE, id__gt=after)
         found = await stale.order_by("id").limit(PAGE)
         if not found:
             return

@@ -12,7 +12,7 @@ from sandbox import Books
 from tests.shop import Json
 
 FINAL = frozenset({"SUCCEEDED", "CANCELED"})
-UNDECIDED = frozenset({"IN_PROGRESS", "UNRESOLVED"})
+UNDECIDED = frozenset({"IN_PROGRESS", "UNRESOLVED", "NEEDS_REVIEW"})
 RESERVING = frozenset({"INITIATED", "UNKNOWN"})  # words of our own: Stripe has no refund in these
 NO_LONGER_HERE = "is gone from the API"
 

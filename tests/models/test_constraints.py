@@ -93,6 +93,7 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     "webhook_event": {
         "stripe_event_id": "evt_1",
+        "source": "WEBHOOK",
         "livemode": False,
         "type": "refund.updated",
         "subject": "pi_1",
@@ -209,6 +210,7 @@ IMPOSSIBLE: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("refund_success_needs_stripe", "refund", {"stripe_refund_id": None}),
     ("operation_open_is_due", "operation", {"state": "IN_PROGRESS"}),
     ("operation_open_is_due", "operation", {"state": "UNRESOLVED"}),
+    ("operation_open_is_due", "operation", {"state": "NEEDS_REVIEW"}),
     ("operation_open_is_due", "operation", {"state": "SUCCEEDED", "due": NOW}),
     ("operation_open_is_due", "operation", {"state": "FAILED", "due": NOW}),
     ("operation_counts", "operation", {"attempt": 0}),

@@ -205,8 +205,8 @@ async def _unpay(payment_id: str) -> None:
 
 async def _pretend_processed(event: dict[str, object]) -> None:
     await change(
-        "INSERT INTO webhook_event (id, stripe_event_id, livemode, type, subject, payload, state, attempt,"
-        " stripe_created_at, received_at, processed_at) VALUES ($1, $2, false, 'x', 'x', '{}', 'PROCESSED', 1,"
+        "INSERT INTO webhook_event (id, stripe_event_id, livemode, type, source, subject, payload, state, attempt,"
+        " stripe_created_at, received_at, processed_at) VALUES ($1, $2, false, 'x', 'POLL', 'x', '{}', 'PROCESSED', 1,"
         " now(), now(), now()) ON CONFLICT DO NOTHING",
         uuid4(),
         event["id"],
