@@ -46,14 +46,18 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
 
     stripe_timeout_seconds: Seconds = 20.0
+    stripe_requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 100.0
+    stripe_requests_per_endpoint: Annotated[float, Field(gt=0, le=10_000)] = 25.0
     lease_seconds: Seconds = 60.0
     worker_tick_seconds: Seconds = 0.5
+    worker_lanes: Annotated[int, Field(ge=1, le=100)] = 8
     poll_interval_seconds: Seconds = 60.0
     reconcile_interval_seconds: Seconds = 86_400.0
     unknown_grace_seconds: Seconds = 60.0
     stripe_key_life_seconds: Annotated[float, Field(gt=0, le=82_800)] = 72_000.0
     request_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
 
+    repair_on_read: bool = True
     worker_webhooks: bool = True
     worker_janitor: bool = True
     worker_poller: bool = True

@@ -21,9 +21,13 @@ FIRST_POLL = timedelta(hours=1)  # what a restart looks back on; longer outages 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """Which layers run, and how often they look. Each can be switched off, so that each can be tested alone."""
+    """Which layers run, how often they look, and how many pieces of work each has in hand at once.
+
+    Each can be switched off, so that each can be tested alone.
+    """
 
     tick_seconds: float = 0.5
+    lanes: int = 8
     poll_interval_seconds: float = 60.0
     webhooks: bool = True
     janitor: bool = True
@@ -54,7 +58,8 @@ class Worker:
             if layers.webhooks:
                 group.create_task(self._repeat("inbox", self.apply_next, layers.tick_seconds))
             if layers.janitor:
-                group.create_task(self._repeat("janitor", self.drive_next, layers.tick_seconds))
+                for _ in range(layers.lanes):
+                    group.create_task(self._repeat("janitor", self.drive_next, layers.tick_seconds))
             if layers.poller:
                 group.create_task(self._repeat("poller", self.poll, layers.poll_interval_seconds))
             if layers.reconciler:

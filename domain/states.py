@@ -87,6 +87,14 @@ class OperationState(StrEnum):
     NEEDS_REVIEW = "NEEDS_REVIEW"
 
 
+class ReviewOutcome(StrEnum):
+    """What a person found out about an operation that Stripe could not tell the end of."""
+
+    HAPPENED = "HAPPENED"
+    DID_NOT_HAPPEN = "DID_NOT_HAPPEN"
+    LOOK_AGAIN = "LOOK_AGAIN"
+
+
 class ProviderEffect(StrEnum):
     """What is known about money at Stripe."""
 

@@ -1,7 +1,7 @@
 """The provider: the calls that we make to Stripe, each with our own idempotency key, each failure classified."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime
 from functools import partial
 from itertools import count
@@ -11,6 +11,8 @@ import httpx
 import stripe
 import structlog
 
+from provider.breaker import Breaker
+from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
 from provider.failures import Outcome, ProviderFailure, classify
@@ -20,6 +22,7 @@ from provider.transport import HttpxTransport
 log = structlog.get_logger()
 T = TypeVar("T")
 Params = Mapping[str, Any]
+Call = Coroutine[Any, Any, Any]
 
 EXPAND_PAYMENT = ["latest_charge", "payment_method"]
 PAGE = 100  # Stripe's largest page
@@ -31,7 +34,7 @@ class Provider:
     """Stripe, as this application knows it. Build it inside the running loop, close it with `close`.
 
     Every method raises `ProviderFailure` and nothing else of Stripe's. `transport` replaces the network (the offline
-    Stripe); `before_request` runs before each request.
+    Stripe); `before_request` runs before each request. `budget` limits how many there are; None is no limit.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class Provider:
         account: str | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         before_request: Callable[[], None] = lambda: None,
+        budget: Budget | None = None,
     ) -> None:
         stripe.enable_telemetry = False  # it would write a file under $HOME
         logging.getLogger("stripe").setLevel(logging.WARNING)  # at DEBUG it writes bodies, client secrets included
@@ -57,11 +61,18 @@ class Provider:
             http_client=self._http,
         )
         self._v1 = client.v1
+        self._breaker = Breaker()
+        self._budget = budget or Budget()
 
     @property
     def clock_skew_seconds(self) -> float:
         """How far this machine's clock was ahead of Stripe's when Stripe last answered."""
         return self._http.clock_skew_seconds
+
+    @property
+    def rest_seconds(self) -> float:
+        """How long Stripe will not be asked, because it did not answer; 0 when it will."""
+        return self._breaker.rest_seconds
 
     async def close(self) -> None:
         await self._http.close_async()
@@ -71,31 +82,41 @@ class Provider:
     async def create_payment(self, params: Params, *, key: str) -> ProviderPayment:
         """Create an intent, unconfirmed: no money moves."""
         return await self._payment(
-            self._v1.payment_intents.create_async(cast(Any, _expanding(params)), {"idempotency_key": key})
+            Rank.PAY,
+            "POST payment_intents",
+            self._v1.payment_intents.create_async(cast(Any, _expanding(params)), {"idempotency_key": key}),
         )
 
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
         """Ask for the money. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
         return await self._payment(
-            self._v1.payment_intents.confirm_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+            Rank.PAY,
+            "POST payment_intents/confirm",
+            self._v1.payment_intents.confirm_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key}),
         )
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
         """Take money that is held."""
         return await self._payment(
-            self._v1.payment_intents.capture_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+            Rank.PAY,
+            "POST payment_intents/capture",
+            self._v1.payment_intents.capture_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key}),
         )
 
     async def cancel_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
         """Give up an intent and release what it holds."""
         return await self._payment(
-            self._v1.payment_intents.cancel_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key})
+            Rank.PAY,
+            "POST payment_intents/cancel",
+            self._v1.payment_intents.cancel_async(intent_id, cast(Any, _expanding(params)), {"idempotency_key": key}),
         )
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
         """The intent as it stands now."""
         return await self._payment(
-            self._v1.payment_intents.retrieve_async(intent_id, cast(Any, {"expand": EXPAND_PAYMENT}))
+            Rank.LOOK,
+            "GET payment_intents/id",
+            self._v1.payment_intents.retrieve_async(intent_id, cast(Any, {"expand": EXPAND_PAYMENT})),
         )
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
@@ -104,7 +125,7 @@ class Provider:
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
         params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        async for item in self._pages(self._v1.payment_intents.list_async, params):
+        async for item in self._pages(Rank.LOOK, "GET payment_intents", self._v1.payment_intents.list_async, params):
             found = item.get("metadata") or {}
             if all(found.get(name) == value for name, value in metadata.items()):
                 return await self.retrieve_payment(str(item["id"]))
@@ -118,23 +139,29 @@ class Provider:
         Their charges are not expanded.
         """
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(self._v1.payment_intents.list_async, params, most=None):
+        async for item in self._pages(
+            Rank.POLL, "GET payment_intents", self._v1.payment_intents.list_async, params, most=None
+        ):
             yield _translated(partial(payment_from, item), None)
 
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
     async def create_refund(self, params: Params, *, key: str) -> ProviderRefund:
         """Give money back."""
-        return await self._refund(self._v1.refunds.create_async(cast(Any, _ordered(params)), {"idempotency_key": key}))
+        return await self._refund(
+            Rank.REFUND,
+            "POST refunds",
+            self._v1.refunds.create_async(cast(Any, _ordered(params)), {"idempotency_key": key}),
+        )
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
-        return await self._refund(self._v1.refunds.retrieve_async(refund_id))
+        return await self._refund(Rank.LOOK, "GET refunds/id", self._v1.refunds.retrieve_async(refund_id))
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(self._v1.refunds.list_async, params)]
+        items = [item async for item in self._pages(Rank.LOOK, "GET refunds", self._v1.refunds.list_async, params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def refunds(
@@ -142,13 +169,13 @@ class Provider:
     ) -> AsyncIterator[ProviderRefund]:
         """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(self._v1.refunds.list_async, params, most=None):
+        async for item in self._pages(Rank.POLL, "GET refunds", self._v1.refunds.list_async, params, most=None):
             yield _translated(partial(refund_from, item), None)
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(self._v1.disputes.list_async, params)]
+        items = [item async for item in self._pages(Rank.LOOK, "GET disputes", self._v1.disputes.list_async, params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -161,7 +188,7 @@ class Provider:
         One that cannot be read is logged and left out: it must not keep the others from being seen.
         """
         params = _made_between(created_since, created_before, after)
-        async for item in self._pages(self._v1.events.list_async, params, most=None):
+        async for item in self._pages(Rank.POLL, "GET events", self._v1.events.list_async, params, most=None):
             try:
                 event = event_from(item)
             except (KeyError, TypeError, ValueError, AttributeError):
@@ -171,25 +198,61 @@ class Provider:
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
         """One event; Stripe keeps 30 days of them."""
-        answer, request_id = await _ask(self._v1.events.retrieve_async(event_id))
+        answer, request_id = await self._ask(Rank.LOOK, "GET events/id", self._v1.events.retrieve_async(event_id))
         return _translated(lambda: event_from(answer), request_id)
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
-    async def _payment(self, call: Awaitable[stripe.StripeObject]) -> ProviderPayment:
-        answer, request_id = await _ask(call)
+    async def _payment(self, rank: Rank, endpoint: str, call: Call) -> ProviderPayment:
+        answer, request_id = await self._ask(rank, endpoint, call)
         return _translated(lambda: payment_from(answer, request_id=request_id), request_id)
 
-    async def _refund(self, call: Awaitable[stripe.StripeObject]) -> ProviderRefund:
-        answer, request_id = await _ask(call)
+    async def _refund(self, rank: Rank, endpoint: str, call: Call) -> ProviderRefund:
+        answer, request_id = await self._ask(rank, endpoint, call)
         return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
 
+    async def _ask(self, rank: Rank, endpoint: str, call: Call) -> tuple[dict[str, Any], str | None]:
+        """Make one call of the library, in its turn, and give plain data.
+
+        Raises ProviderFailure, without Stripe's body in its trace; before anything is sent when the circuit is open
+        or the turn does not come.
+        """
+        try:
+            self._breaker.check()
+            await self._budget.take(rank, endpoint)
+            self._breaker.enter()
+        except BaseException:
+            call.close()
+            raise
+        try:
+            answer = await call
+        except stripe.StripeError as error:
+            failure = classify(error)
+        except BaseException:
+            self._breaker.abandoned()
+            raise
+        else:
+            self._breaker.answered()
+            response = answer.last_response
+            return answer.to_dict(), response.request_id if response is not None else None
+        if failure.is_no_answer:
+            self._breaker.not_answered()
+        else:
+            self._breaker.answered()
+        raise failure
+
     async def _pages(
-        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
+        self,
+        rank: Rank,
+        endpoint: str,
+        list_page: Callable[[Any], Call],
+        params: dict[str, Any],
+        *,
+        most: int | None = LOOKUP_PAGES,
     ) -> AsyncIterator[dict[str, Any]]:
         """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
         for _ in count() if most is None else range(most):
-            page, request_id = await _ask(list_page(params))
+            page, request_id = await self._ask(rank, endpoint, list_page(params))
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
                 raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
@@ -218,18 +281,6 @@ def _ordered(params: Any) -> Any:
     if isinstance(params, Mapping):
         return {name: _ordered(params[name]) for name in sorted(params)}
     return params
-
-
-async def _ask(call: Awaitable[Any]) -> tuple[dict[str, Any], str | None]:
-    """Await one call of the library and give plain data, or a classified failure without Stripe's body in its trace."""
-    try:
-        answer = await call
-    except stripe.StripeError as error:
-        failure = classify(error)
-    else:
-        response = answer.last_response
-        return answer.to_dict(), response.request_id if response is not None else None
-    raise failure
 
 
 def _translated(build: Callable[[], T], request_id: str | None) -> T:

@@ -1,5 +1,6 @@
 """Every way in which Stripe can fail us, sorted by the only question that matters: did it happen?"""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -22,6 +23,7 @@ class Outcome(StrEnum):
     MISCONFIGURED = "MISCONFIGURED"  # 401, 403: our key or our account
 
 
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # what Stripe asks for is believed up to an hour
 NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
 DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
 
@@ -31,7 +33,8 @@ class ProviderFailure(Exception):
     """A call to Stripe that did not give an answer we can use.
 
     Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own, safe to log; `payment`
-    is the intent that came with the error, when one did.
+    is the intent that came with the error, when one did. `retry_after_seconds` is how long Stripe, or our own limits,
+    want us to wait; `is_replayed` says that Stripe repeated an earlier answer to the same key.
     """
 
     outcome: Outcome
@@ -41,6 +44,8 @@ class ProviderFailure(Exception):
     request_id: str | None = None
     decline: CardDeclined | None = None
     payment: ProviderPayment | None = field(default=None, repr=False)
+    retry_after_seconds: float | None = None
+    is_replayed: bool = False
 
     def __str__(self) -> str:
         return f"Stripe: {self.outcome.value} (status {self.http_status}, code {self.code}, param {self.param})"
@@ -48,6 +53,15 @@ class ProviderFailure(Exception):
     @property
     def effect(self) -> ProviderEffect:
         return ProviderEffect.UNKNOWN if self.outcome is Outcome.UNKNOWN else ProviderEffect.NONE
+
+    @property
+    def is_no_answer(self) -> bool:
+        """Whether this looks like an outage: no connection, no answer, a fresh 5xx, or too many requests."""
+        if self.outcome in (Outcome.UNREACHABLE, Outcome.THROTTLED):
+            return True
+        return self.outcome is Outcome.UNKNOWN and (
+            self.http_status is None or (self.is_server_error and not self.is_replayed)
+        )
 
     @property
     def is_server_error(self) -> bool:
@@ -93,7 +107,15 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         request_id=short_text(error.request_id),
         decline=decline,
         payment=_payment(detail.get("payment_intent")),
+        retry_after_seconds=_retry_after(error.headers),
+        is_replayed=str((error.headers or {}).get("idempotent-replayed", "")).lower() == "true",
     )
+
+
+def _retry_after(headers: Mapping[str, str] | None) -> float | None:
+    """What a Retry-After header asks for, in seconds, if it is a number that makes sense."""
+    text = str((headers or {}).get("retry-after", ""))
+    return min(float(text), LONGEST_RETRY_AFTER_SECONDS) if text.isascii() and text.isdigit() else None
 
 
 def _payment(intent: object) -> ProviderPayment | None:

@@ -7,19 +7,22 @@ from uuid import UUID
 from domain.caller import Caller
 from resolvers.loaders import Loaders
 from services.drive import Driver
+from services.repair import Repairs
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
-    `currencies` are the ones that may be charged here. `sign_view_token` gives a short-lived token that shows one
-    order, or None where none can be signed. `loaders` batch the rows of this request and end with it.
+    `repairs` is told what is read, and looks after it. `currencies` are the ones that may be charged here.
+    `sign_view_token` gives a short-lived token that shows one order, or None where none can be signed. `loaders` batch
+    the rows of this request and end with it.
     """
 
     caller: Caller | None
     request_id: str
     driver: Driver
+    repairs: Repairs
     currencies: frozenset[str]
     sign_view_token: Callable[[UUID], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
@@ -31,6 +34,7 @@ class Asking:
         caller: Caller | None,
         request_id: str,
         driver: Driver,
+        repairs: Repairs,
         currencies: frozenset[str],
         sign_view_token: Callable[[UUID], str | None],
     ) -> "Asking":
@@ -39,6 +43,7 @@ class Asking:
             caller=caller,
             request_id=request_id,
             driver=driver,
+            repairs=repairs,
             currencies=currencies,
             sign_view_token=sign_view_token,
             loaders=Loaders(),

@@ -54,7 +54,8 @@ async def _find(asking: Asking, kind: Kind, identity: UUID) -> Row | None:
     caller = signed_in(asking)
     if kind is Kind.OPERATION:
         operation = await asking.loaders.operation.load(identity)
-        return operation if operation is not None and operation.principal == caller.principal else None
+        is_theirs = operation is not None and operation.principal == caller.principal
+        return operation if is_theirs or caller.can(Scope.OPS_READ) else None
     if kind is Kind.WEBHOOK:
         return await asking.loaders.webhook_event.load(identity) if caller.can(Scope.OPS_READ) else None
     if kind is Kind.RUN:

@@ -1,13 +1,79 @@
-"""What became of a key. Reading an operation never runs one."""
+"""What became of keys. Reading an operation never begins one; one that was accepted and left lying is taken up."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from domain.caller import Scope
+from domain.errors import DomainError, ErrorCode, NotFound, Refused
 from domain.idempotency import check_key
-from domain.states import OperationKind
-from models import Operation
-from resolvers.access import signed_in
+from domain.ids import Kind
+from domain.states import OperationKind, OperationState, ReviewOutcome
+from domain.text import clean_text
+from models import Operation, Order, Payment, Refund
+from resolvers.access import SignIn, require, signed_in
+from resolvers.answers import Result
 from resolvers.context import Asking
+from resolvers.ids import row_id
+from resolvers.paging import NEWEST, Page, Paging, page_of
+from services import review
 from services.idempotency import find_operation
+
+LONGEST_EVIDENCE = 1000
+LONGEST_STRIPE_ID = 255
 
 
 async def operation(asking: Asking, *, key: str, kind: OperationKind) -> Operation | None:
     """The caller's own operation under this key; somebody else's key does not exist."""
-    return await find_operation(signed_in(asking), kind, check_key(key, path=("key",)))
+    found = await find_operation(signed_in(asking), kind, check_key(key, path=("key",)))
+    if found is not None:
+        asking.repairs.operation_was_read(found)
+    return found
+
+
+async def open_operation_page(
+    asking: Asking, *, state: Sequence[OperationState] | None, paging: Paging
+) -> Page[Operation]:
+    """What is not decided yet, of everybody, newest first. Raises SignIn, Forbidden and Refused."""
+    require(asking, Scope.OPS_READ)
+    window = paging.window(NEWEST)
+    found = Operation.filter(due__isnull=False)
+    return await page_of(found if state is None else found.filter(state__in=list(state)), window)
+
+
+async def result_of(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:
+    """What an operation made or changed, if it is the caller's to see."""
+    loaders, caller = asking.loaders, signed_in(asking)
+    if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
+        return None
+    if operation.refund_id is not None:
+        return await loaders.refund.load(operation.refund_id)
+    if operation.payment_id is not None:
+        return await loaders.payment.load(operation.payment_id)
+    return await loaders.order.load(operation.order_id) if operation.order_id is not None else None
+
+
+def visible_review(asking: Asking, operation: Operation) -> dict[str, Any] | None:
+    """How an operation was settled by hand, for the people who run this."""
+    return operation.review if asking.caller is not None and asking.caller.can(Scope.OPS_READ) else None
+
+
+async def resolve_operation(
+    asking: Asking, *, id: str, outcome: ReviewOutcome, evidence: str, stripe_id: str | None
+) -> Result:
+    """Settle an operation that needs a review, by a person. Raises SignIn."""
+    try:
+        caller = require(asking, Scope.OPS_WRITE)
+        said = clean_text(evidence, path=("evidence",), max_length=LONGEST_EVIDENCE)
+        if not said.strip():
+            raise Refused(ErrorCode.VALIDATION_FAILED, "`evidence` must say how it was found out.", ("evidence",))
+        found = clean_text(stripe_id, path=("stripeId",), max_length=LONGEST_STRIPE_ID) if stripe_id else None
+        operation_id = row_id(id, Kind.OPERATION)
+        if operation_id is None or not await Operation.exists(id=operation_id):
+            raise NotFound(("id",))
+        ruling = review.Ruling(outcome, said, found)
+        settled = await review.resolve_operation(operation_id, ruling, by=caller.actor, driver=asking.driver)
+    except SignIn:
+        raise
+    except DomainError as refusal:
+        return Result(error=refusal)
+    return Result(operation=settled)

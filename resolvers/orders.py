@@ -45,7 +45,10 @@ async def order(asking: Asking, *, id: str | None, external_id: str | None) -> O
     else:
         order_id = row_id(id or "", Kind.ORDER)
         row = await Order.get_or_none(id=order_id) if order_id is not None else None
-    return row if row is not None and covered.covers_order(row) else None
+    if row is None or not covered.covers_order(row):
+        return None
+    asking.repairs.order_was_read(row)
+    return row
 
 
 async def customer(asking: Asking, *, id: str) -> Customer | None:

@@ -42,6 +42,7 @@ async def payment(asking: Asking, *, id: str, max_staleness_ms: int | None) -> P
     row = await asking.loaders.payment.load(payment_id) if payment_id is not None else None
     if row is None or not covered.covers_payment(row):
         return None
+    asking.repairs.payment_was_read(row)
     if max_staleness_ms is None or covered.order_id is not None or not _is_stale(row, max_staleness_ms):
         return row
     try:

@@ -22,6 +22,7 @@ from domain.states import (
     RefundReason,
     RefundStatus,
     RetryAdvice,
+    ReviewOutcome,
     SetupFutureUsage,
     WebhookState,
 )
@@ -120,6 +121,15 @@ _say(
         "FAILED": "It did not; `error` says why. Final.",
         "UNRESOLVED": "Not decided yet; it is tried or looked up again by itself.",
         "NEEDS_REVIEW": "Stripe cannot tell what became of it. It is looked up every hour; a person may settle it.",
+    },
+)
+_say(
+    ReviewOutcome,
+    "What a person found out about an operation that Stripe could not tell the end of.",
+    {
+        "HAPPENED": "It happened: `stripeId` names what it made at Stripe.",
+        "DID_NOT_HAPPEN": "It did not, and never will: what it reserved is released.",
+        "LOOK_AGAIN": "Stripe should be able to tell now: it is looked up at once.",
     },
 )
 _say(
@@ -283,6 +293,7 @@ __all__ = [
     "RefundReason",
     "RefundStatus",
     "RetryAdvice",
+    "ReviewOutcome",
     "SetupFutureUsage",
     "WebhookState",
 ]

@@ -5,8 +5,9 @@ from typing import Annotated
 import strawberry
 
 from domain.caller import Scope
-from resolvers import orders, payments, reconciliation, refunds, webhook_events
+from resolvers import operations, orders, payments, reconciliation, refunds, webhook_events
 from schema.directives import Auth
+from schema.enums import ReviewOutcome
 from schema.fields import Info, field, field_with
 from schema.inputs import (
     CancelPaymentInput,
@@ -15,7 +16,7 @@ from schema.inputs import (
     RefundPaymentInput,
     RegisterOrderInput,
 )
-from schema.payloads import OpsPayload, OrderPayload, PaymentPayload, RefundPayload
+from schema.payloads import OperationPayload, OpsPayload, OrderPayload, PaymentPayload, RefundPayload
 from schema.scalars import IdempotencyKey
 
 Key = Annotated[
@@ -134,3 +135,26 @@ class Mutation:
         """
         error = await reconciliation.resolve_discrepancy(info.context, id=id, resolution=resolution, repair=repair)
         return OpsPayload(affected=int(error is None), error=error)
+
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    async def resolve_operation(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, strawberry.argument(description="An operation in NEEDS_REVIEW.")],
+        outcome: Annotated[ReviewOutcome, strawberry.argument(description="What was found out.")],
+        evidence: Annotated[
+            str,
+            strawberry.argument(description="How it was found out, for the audit trail; up to 1,000 characters."),
+        ],
+        stripe_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="For HAPPENED: the refund (re_…) or payment (pi_…) found at Stripe."),
+        ] = None,
+    ) -> OperationPayload | None:
+        """Settles an operation that Stripe could not tell the end of. What Stripe shows is never overruled: HAPPENED
+        needs an object of Stripe's that fits, DID_NOT_HAPPEN is refused when Stripe shows that it did.
+        """
+        result = await operations.resolve_operation(
+            info.context, id=id, outcome=outcome, evidence=evidence, stripe_id=stripe_id
+        )
+        return OperationPayload(result=result)

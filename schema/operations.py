@@ -1,17 +1,22 @@
 """Operations: what became of an idempotency key."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 
 import models
+from domain import caller
 from domain.errors import DomainError
 from domain.ids import Kind
-from schema.enums import OperationKind, OperationState, ProviderEffect
+from resolvers import operations
+from resolvers.paging import Page
+from schema.actors import Actor
+from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
 from schema.errors import UserError, user_error
 from schema.fields import Info, field
-from schema.node import Node
+from schema.node import Node, PageInfo
 from schema.orders import Order
 from schema.payments import Payment
 from schema.refunds import Refund
@@ -36,7 +41,7 @@ class Operation(Node):
 
     @field
     def key(self) -> IdempotencyKey:
-        """The key; only its owner ever reads it."""
+        """The key; only its owner and ops:read ever read it."""
         return IdempotencyKey(self.row.key)
 
     @field
@@ -77,15 +82,16 @@ class Operation(Node):
     @field
     async def result(self, info: Info) -> OperationResult | None:
         """What it made or changed, as that stands now."""
-        loaders, row = info.context.loaders, self.row
-        if row.refund_id is not None:
-            refund = await loaders.refund.load(row.refund_id)
-            return Refund.of(refund) if refund is not None else None
-        if row.payment_id is not None:
-            payment = await loaders.payment.load(row.payment_id)
-            return Payment.of(payment) if payment is not None else None
-        order = await loaders.order.load(row.order_id) if row.order_id is not None else None
-        return Order.of(order) if order is not None else None
+        row = await operations.result_of(info.context, self.row)
+        match row:
+            case models.Refund():
+                return Refund.of(row)
+            case models.Payment():
+                return Payment.of(row)
+            case models.Order():
+                return Order.of(row)
+            case _:
+                return None
 
     @field
     def error(self, info: Info) -> UserError | None:
@@ -96,6 +102,74 @@ class Operation(Node):
         return user_error(DomainError.from_record(stored), request_id=info.context.request_id)
 
     @field
+    def review(self, info: Info) -> "OperationReview | None":
+        """Who settled it by hand, and on what evidence, for ops:read; null unless somebody did."""
+        record = operations.visible_review(info.context, self.row)
+        return OperationReview(record=record) if record is not None else None
+
+    @field
     def request_fingerprint(self) -> str:
         """SHA-256 of the normalised input, in hex: the same request has the same one."""
         return self.row.fingerprint
+
+
+@strawberry.type(description="What a person found out about an operation that Stripe could not tell the end of.")
+class OperationReview:
+    """Wraps the record on the operation's row."""
+
+    record: strawberry.Private[Mapping[str, Any]]
+
+    @field
+    def outcome(self) -> ReviewOutcome:
+        """What they found."""
+        return ReviewOutcome(self.record["outcome"])
+
+    @field
+    def evidence(self) -> str:
+        """How they found it, in their words."""
+        return str(self.record["evidence"])
+
+    @field
+    def stripe_id(self) -> str | None:
+        """The payment or refund at Stripe that they found."""
+        return self.record["stripe_id"]  # type: ignore[no-any-return]  # a JSON record, written by services.review
+
+    @field
+    def actor(self) -> Actor:
+        """Who."""
+        return Actor.of(caller.Actor.from_record(self.record["by"]))
+
+    @field
+    def at(self) -> datetime:
+        """When."""
+        return datetime.fromisoformat(self.record["at"])
+
+
+@strawberry.type(description="An operation and its place in the list.")
+class OperationEdge:
+    """One row of a page."""
+
+    cursor: str = strawberry.field(description="The place of the operation in this list.")
+    node: Operation = strawberry.field(description="The operation.")
+
+
+@strawberry.type(description="A page of operations.")
+class OperationConnection:
+    """Wraps a page."""
+
+    page: strawberry.Private[Page[models.Operation]]
+
+    @classmethod
+    def of(cls, page: Page[models.Operation]) -> "OperationConnection":
+        return cls(page=page)
+
+    @field
+    def edges(self) -> list[OperationEdge]:
+        """The operations with their cursors."""
+        page = self.page
+        return [OperationEdge(cursor=page.cursor(row), node=Operation.of(row)) for row in page.rows]
+
+    @field
+    def page_info(self) -> PageInfo:
+        """Whether there is more."""
+        return PageInfo.of(self.page)

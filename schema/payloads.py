@@ -110,6 +110,23 @@ class OpsPayload:
         return _errors(self.error, info)
 
 
+@strawberry.type(description="The answer to the settling of an operation by hand.")
+class OperationPayload:
+    """Only the operation."""
+
+    result: strawberry.Private[Result]
+
+    @field
+    def operation(self) -> Operation | None:
+        """The operation as it is now; null when nothing was settled."""
+        return Operation.of(self.result.operation) if self.result.operation is not None else None
+
+    @field
+    def errors(self, info: Info) -> list[UserError]:
+        """Why it was refused; empty when it was done."""
+        return _errors(self.result.error, info)
+
+
 def _payment(result: Result) -> Payment | None:
     if result.payment is None:
         return None

@@ -11,12 +11,12 @@ from resolvers.nodes import Row
 from resolvers.paging import Paging
 from schema.actors import Actor
 from schema.directives import Auth, Cost
-from schema.enums import DiscrepancyState, OperationKind, PaymentSort, RefundStatus, WebhookState
+from schema.enums import DiscrepancyState, OperationKind, OperationState, PaymentSort, RefundStatus, WebhookState
 from schema.events import PaymentEvent
 from schema.fields import After, Before, First, Info, Last, field, field_with
 from schema.inputs import PaymentFilter
 from schema.node import Node
-from schema.operations import Operation
+from schema.operations import Operation, OperationConnection
 from schema.orders import Customer, Order
 from schema.payments import Payment, PaymentConnection
 from schema.reconciliation import Discrepancy, DiscrepancyConnection, ReconciliationRun, SystemIntegrity
@@ -26,6 +26,7 @@ from schema.webhook_events import WebhookEvent, WebhookEventConnection
 
 PAGE = 25
 OPEN = [DiscrepancyState.OPEN]
+UNDECIDED = [OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW]
 
 Id = Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
 NoId = Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")]
@@ -137,6 +138,20 @@ class Query:
         """What happened to my key? Never executes anything; null for a key that you did not use."""
         row = await operations.operation(info.context, key=key, kind=kind)
         return Operation.of(row) if row is not None else None
+
+    @field_with(Auth(scopes=[Scope.OPS_READ.value]))
+    async def open_operations(
+        self,
+        info: Info,
+        state: Annotated[
+            list[OperationState] | None, strawberry.argument(description="In one of these states; null for all.")
+        ] = UNDECIDED,
+        first: First = PAGE,
+        after: After = None,
+    ) -> OperationConnection:
+        """Operations of everybody that are not decided yet, newest first."""
+        paging = Paging(first=first, after=after, default=PAGE)
+        return OperationConnection.of(await operations.open_operation_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.OPS_READ.value]))
     async def webhook_events(

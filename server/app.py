@@ -107,6 +107,7 @@ def create_app(
             caller=asking.caller,
             request_id=asking.request_id,
             driver=parts.driver,
+            repairs=parts.repairs,
             currencies=settings.currencies,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )

@@ -11,11 +11,12 @@ import structlog
 
 from models import database
 from models.atomic import drain, in_atomic
-from provider import Provider
+from provider import Budget, Provider
 from sandbox import Sandbox
 from services.drive import Driver
 from services.inbox import Endpoint
 from services.pace import Pace
+from services.repair import Repairs
 from settings import Settings
 from webhooks.handlers import HANDLED
 from worker import Layers, Worker
@@ -31,6 +32,7 @@ class Parts:
     """Everything that answers and works, opened and ready."""
 
     driver: Driver
+    repairs: Repairs
     endpoint: Endpoint
     worker: Worker
     sandbox: Sandbox | None
@@ -58,6 +60,7 @@ async def open_parts(
         account=settings.stripe_account,
         transport=transport or (sandbox.transport() if sandbox else None),
         before_request=refuse_network_in_transaction,
+        budget=_budget(settings),
     )
     driver = Driver(
         provider,
@@ -68,9 +71,11 @@ async def open_parts(
             request_budget_seconds=settings.request_budget_seconds,
         ),
     )
+    repairs = Repairs(driver, enabled=settings.repair_on_read)
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
     layers = Layers(
         tick_seconds=settings.worker_tick_seconds,
+        lanes=settings.worker_lanes,
         poll_interval_seconds=settings.poll_interval_seconds,
         webhooks=settings.worker_webhooks,
         janitor=settings.worker_janitor,
@@ -79,11 +84,18 @@ async def open_parts(
         reconciler=settings.worker_reconciler,
     )
     try:
-        yield Parts(driver, endpoint, Worker(driver=driver, endpoint=endpoint, layers=layers), sandbox)
+        yield Parts(driver, repairs, endpoint, Worker(driver=driver, endpoint=endpoint, layers=layers), sandbox)
     finally:
         await drain(DRAIN_SECONDS)
         await provider.close()
         await database.close_database()
+
+
+def _budget(settings: Settings) -> Budget:
+    """What Stripe allows an account; the offline Stripe has no such limits."""
+    if settings.offline:
+        return Budget()
+    return Budget(per_second=settings.stripe_requests_per_second, per_endpoint=settings.stripe_requests_per_endpoint)
 
 
 def refuse_network_in_transaction() -> None:

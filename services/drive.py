@@ -6,6 +6,7 @@ says who may, a fencing token (`attempt`) says whose writing counts.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -30,15 +31,36 @@ log = structlog.get_logger()
 REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
 
 TAKE = """
-UPDATE operation SET due = now() + $2 * interval '1 second', attempt = attempt + 1, state = 'IN_PROGRESS'
+UPDATE operation SET due = now() + $2 * interval '1 second', attempt = attempt + 1,
+  state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
 WHERE id = $1 AND due IS NOT NULL
   AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
 RETURNING id
 """
 
 
+TAKE_NEXT = """
+UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt + 1,
+  state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
+WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+TAKE_FOR_REVIEW = """
+UPDATE operation SET due = now() + $2 * interval '1 second', attempt = attempt + 1
+WHERE id = $1 AND state = 'NEEDS_REVIEW'
+RETURNING id
+"""
+
+
 class Fenced(Exception):
     """Somebody else has taken the operation over; what we found out is theirs to find out again."""
+
+
+Within = Callable[[Operation], Awaitable[None]]
+
+
+async def nothing_else(_: Operation) -> None:
+    """What most callers do in the same transaction as phase 3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,16 @@ class Driver:
         taken = await rows(TAKE, [operation_id, self.pace.lease_seconds, nudge])
         return await Operation.get(id=operation_id) if taken else None
 
+    async def take_next(self) -> Operation | None:
+        """Lease the operation that has been due for longest, or None when none is due."""
+        taken = await rows(TAKE_NEXT, [self.pace.lease_seconds])
+        return await Operation.get(id=taken[0]["id"]) if taken else None
+
+    async def take_for_review(self, operation_id: UUID) -> Operation | None:
+        """Lease an operation that needs a person, whoever is looking at it now; None when it needs none."""
+        taken = await rows(TAKE_FOR_REVIEW, [operation_id, self.pace.lease_seconds])
+        return await Operation.get(id=operation_id) if taken else None
+
     async def drive(self, operation: Operation, *, in_request: bool) -> Driven:
         """Carry the operation as far as it will go now. The caller holds its lease.
 
@@ -68,15 +100,16 @@ class Driver:
             payment = await Payment.get(id=operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             try:
-                operation, verdict = await self._settle(operation, verdict)
+                operation, verdict = await self.settle(operation, verdict)
             except Fenced:
                 operation = await Operation.get(id=operation.id)
                 break
             if verdict.payment is not None:
                 secret = verdict.payment.client_secret or secret
-            if operation.state is not OperationState.UNRESOLVED:
+            if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
                 continue
-            taken = await self._wait_and_take(operation, deadline) if in_request else None
+            is_soon = in_request and operation.state is OperationState.UNRESOLVED
+            taken = await self._wait_and_take(operation, deadline) if is_soon else None
             if taken is None:
                 operation = await Operation.get(id=operation.id)
                 break
@@ -90,33 +123,43 @@ class Driver:
         await asyncio.sleep(max(wait, 0.0) + 0.01)
         return await self.take(operation.id)
 
-    async def _settle(self, operation: Operation, verdict: Verdict) -> tuple[Operation, Verdict]:
-        """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking."""
+    async def settle(
+        self, operation: Operation, verdict: Verdict, *, by: Actor | None = None, within: Within = nothing_else
+    ) -> tuple[Operation, Verdict]:
+        """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
+
+        `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
+        operation is saved. Raises `Fenced`.
+        """
         for _ in range(REFETCHES):
             try:
-                return await atomic(lambda v=verdict: self._settle_once(operation, v)), verdict  # type: ignore[misc]
+                settled = await atomic(lambda v=verdict: self._settle_once(operation, v, by, within))  # type: ignore[misc]
             except Outrun:
                 verdict = await self._fetch_again(operation, verdict)
-        return await atomic(
-            lambda: self._settle_once(operation, replace(verdict, kind=Kind.UNKNOWN, payment=None))
-        ), verdict
+            else:
+                return settled, verdict
+        unknown = replace(verdict, kind=Kind.UNKNOWN, payment=None)
+        return await atomic(lambda: self._settle_once(operation, unknown, by, within)), verdict
 
-    async def _settle_once(self, driven: Operation, verdict: Verdict) -> Operation:
+    async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Operation:
         operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
-        cause = Cause(actor=Actor.from_record(operation.actor), operation_id=operation.id)
-        await settle(operation, verdict, cause=cause)
-        now = datetime.now(UTC)
+        now, wait = datetime.now(UTC), self._wait(operation, verdict)
+        cause = Cause(actor=by or Actor.from_record(operation.actor), operation_id=operation.id)
+        await settle(operation, verdict, cause=cause, wait=wait)
         if verdict.kind is Kind.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = now, None
         if operation.state is OperationState.IN_PROGRESS:
             operation.due = now + timedelta(seconds=self.pace.lease_seconds)
         elif operation.state is OperationState.UNRESOLVED:
-            operation.due = now + self.pace.back_off(operation.attempt)
+            operation.due = now + wait
+        elif operation.state is OperationState.NEEDS_REVIEW:
+            operation.due = now + self.pace.review()
         else:
             operation.due, operation.finished_at = None, now
+        await within(operation)
         await operation.save()
         log.info(
             "operation.settled",
@@ -128,6 +171,16 @@ class Driver:
             failure=str(verdict.failure) if verdict.failure else None,
         )
         return operation
+
+    def _wait(self, operation: Operation, verdict: Verdict) -> timedelta:
+        """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
+        failure = verdict.failure
+        if failure is not None and failure.retry_after_seconds is not None:
+            return self.pace.rest(failure.retry_after_seconds)
+        if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
+            return self.pace.rest(self.provider.rest_seconds)
+        age = datetime.now(UTC) - operation.created_at
+        return self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
 
     async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
         payment = await Payment.get(id=operation.payment_id)

@@ -7,9 +7,6 @@ from services.drive import Driver
 
 log = structlog.get_logger()
 
-NEXT_DUE = """
-SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED
-"""
 OVERDUE = """
 SELECT coalesce(extract(epoch FROM now() - min(due)), 0)::float8 AS lag FROM (
   SELECT due FROM operation WHERE due <= now()
@@ -20,13 +17,12 @@ SELECT coalesce(extract(epoch FROM now() - min(due)), 0)::float8 AS lag FROM (
 
 
 async def drive_next(driver: Driver) -> bool:
-    """Drive the operation that has been due for longest; False when none is due."""
-    found = await rows(NEXT_DUE)
-    if not found:
+    """Drive the operation that has been due for longest; False when none is due, or Stripe is left alone."""
+    if driver.provider.rest_seconds > 0:
         return False
-    operation = await driver.take(found[0]["id"])
-    if operation is None:  # another worker was faster
-        return True
+    operation = await driver.take_next()
+    if operation is None:
+        return False
     log.info("operation.resumed", operation=str(operation.id), attempt=operation.attempt)
     await driver.drive(operation, in_request=False)
     return True

@@ -4,7 +4,12 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 
-BACK_OFF_SECONDS = (1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
+BACK_OFF_SECONDS: tuple[float, ...] = (1.0, 5.0, 30.0, 90.0)
+# Within the first hour nobody waits longer than those 90 s, so that what an outage of Stripe left undecided is decided
+# two minutes after its end. What is still open then is no outage: (open for, wait).
+LATER_SECONDS: tuple[tuple[float, float], ...] = ((6 * 3600.0, 3600.0), (3600.0, 600.0))
+REST_SECONDS = 1.0  # what is added at least to a rest that somebody else asks for
+REVIEW_SECONDS = 3600.0  # a person has been called; meanwhile it is only looked at
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,22 @@ class Pace:
     # What a caller's own request may spend on trying again before it answers "not yet".
     request_budget_seconds: float = 8.0
 
-    def back_off(self, attempt: int) -> timedelta:
-        """How long to wait after the given attempt (1, 2, …), with jitter so that replicas do not march in step."""
-        longest = BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1]
-        return timedelta(seconds=longest * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+    def back_off(self, attempt: int, *, open_seconds: float) -> timedelta:
+        """How long an operation that has been open for so long waits after the given attempt (1, 2, …)."""
+        for since, wait in LATER_SECONDS:
+            if open_seconds >= since:
+                return _about(wait)
+        return _about(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
+
+    def rest(self, seconds: float) -> timedelta:
+        """How long to wait when Stripe, or the circuit breaker, wants to be left alone for so long."""
+        return timedelta(seconds=seconds) + _about(max(REST_SECONDS, seconds / 4))
+
+    def review(self) -> timedelta:
+        """How long until an operation that needs a person is looked at again."""
+        return _about(REVIEW_SECONDS)
+
+
+def _about(seconds: float) -> timedelta:
+    """So long, with jitter: replicas must not march in step."""
+    return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

@@ -1,7 +1,9 @@
 """Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import structlog
 
 from domain.errors import (
     CardDeclined,
@@ -31,9 +33,12 @@ from services.state import (
     change_refund,
     mark_payment_unknown,
 )
-from services.steps import Kind, Step, Verdict
+from services.steps import SERVER_ERROR, Kind, Step, Verdict
+
+log = structlog.get_logger()
 
 RETRY_AFTER_MS = 1000
+AT_ONCE = timedelta()
 
 # The ends that a step may lawfully come to. Anything else means that another act got there first.
 GOOD_ENDS = {
@@ -61,22 +66,26 @@ WRONG_METHOD = frozenset(
 )
 
 
-async def settle(operation: Operation, verdict: Verdict, *, cause: Cause) -> None:
+async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE) -> None:
     """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
 
-    The caller holds the operation's lock and saves it. Raises `Outrun` when the snapshot's place in time is unknown.
+    `wait` is how long until it is tried again, if it is not decided. The caller holds the operation's lock and saves
+    it. Raises `Outrun` when the snapshot's place in time is unknown.
     """
     assert operation.payment_id is not None
     order, payment = await rows.lock_payment(operation.payment_id)
     refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
     match verdict.kind:
         case Kind.ABSENT:
-            return
+            operation.state = OperationState.IN_PROGRESS
         case Kind.UNKNOWN:
-            await _unknown(operation, order, payment, refund, verdict, cause)
+            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+        case Kind.REVIEW:
+            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+            _call_a_person(operation)
         case Kind.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
-            operation.error = _unavailable(operation).to_record()
+            operation.error = _unavailable(operation, wait).to_record()
         case Kind.DONE if refund is not None:
             assert verdict.refund is not None
             seen = await apply_provider_refund(order, payment, verdict.refund, cause=cause)
@@ -126,7 +135,13 @@ def _finish_refund(operation: Operation, refund: Refund) -> None:
 
 
 async def _unknown(
-    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: Verdict, cause: Cause
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    refund: Refund | None,
+    verdict: Verdict,
+    cause: Cause,
+    wait: timedelta,
 ) -> None:
     failure = verdict.failure
     if refund is None:
@@ -135,13 +150,24 @@ async def _unknown(
         await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
     operation.state = OperationState.UNRESOLVED
     operation.effect = ProviderEffect.UNKNOWN
-    operation.last_problem = "server_error" if failure and failure.is_server_error else "no_answer"
+    operation.last_problem = SERVER_ERROR if failure and failure.is_server_error else "no_answer"
     operation.error = ProviderProblem(
         ErrorCode.OUTCOME_UNKNOWN,
         "Stripe has not told us whether this happened. It is being found out; ask again with the same key.",
         effect=ProviderEffect.UNKNOWN,
-        retry_after_ms=RETRY_AFTER_MS,
+        retry_after_ms=_milliseconds(wait),
         stripe_request_id=failure.request_id if failure else None,
+        retryable=True,
+    ).to_record()
+
+
+def _call_a_person(operation: Operation) -> None:
+    log.error("operation.needs_review", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
+    operation.state = OperationState.NEEDS_REVIEW
+    operation.error = ProviderProblem(
+        ErrorCode.OUTCOME_UNKNOWN,
+        "Stripe cannot tell whether this happened. Somebody of ours looks at it; ask again later with the same key.",
+        effect=ProviderEffect.UNKNOWN,
         retryable=True,
     ).to_record()
 
@@ -176,16 +202,21 @@ def _fail(operation: Operation, error: DomainError) -> None:
     operation.state, operation.effect, operation.error = OperationState.FAILED, ProviderEffect.NONE, error.to_record()
 
 
-def _unavailable(operation: Operation) -> DomainError:
+def _unavailable(operation: Operation, wait: timedelta) -> DomainError:
     accepted = operation.kind is not OperationKind.REFUND_PAYMENT
     what = "payment" if accepted else "refund"
     return ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
         f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",
         effect=operation.effect,
-        retry_after_ms=RETRY_AFTER_MS,
+        retry_after_ms=_milliseconds(wait),
         retryable=True,
     )
+
+
+def _milliseconds(wait: timedelta) -> int:
+    """What a caller is told to wait: no less than a second, or it would be a hammer."""
+    return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))
 
 
 def invalid_state(payment: Payment) -> InvalidState:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import structlog
 
-from domain.states import OperationKind, PaymentStatus, ProviderEffect
+from domain.states import OperationKind, OperationState, PaymentStatus, ProviderEffect
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.client import LIST_TOO_LONG
@@ -20,6 +20,7 @@ from services.pace import Pace
 
 log = structlog.get_logger()
 
+SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
 MARGIN = timedelta(minutes=10)  # clocks differ
 
 
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     UNKNOWN = "UNKNOWN"  # nobody knows
     NOT_DONE = "NOT_DONE"  # not executed: throttled, unreachable, misconfigured
     ABSENT = "ABSENT"  # proven not to have happened, and its old key must not be used again
+    REVIEW = "REVIEW"  # nobody knows, and Stripe cannot be expected to say: a person has to look
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +69,39 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
     """Carry the operation's current step out, or find out that it has been."""
     maybe_sent = operation.attempt > 1 or operation.effect is ProviderEffect.UNKNOWN
     age = (datetime.now(UTC) - (operation.first_sent_at or operation.created_at)).total_seconds()
+    if maybe_sent and age >= min(pace.unknown_grace_seconds, pace.key_life_seconds):
+        try:
+            found = await look(operation, payment, provider)
+        except ProviderFailure as failure:
+            return _unseen(failure, operation, payment, age=age, pace=pace)
+        if found is not None:
+            return found
+        sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
+        if sticky or age >= pace.key_life_seconds:
+            log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
+            return Verdict(Kind.ABSENT, payment.version)
     try:
-        if maybe_sent and age >= min(pace.unknown_grace_seconds, pace.key_life_seconds):
-            found = await _look(operation, payment, provider)
-            if found is not None:
-                return found
-            sticky = operation.last_problem == "server_error" and age >= pace.sticky_error_seconds
-            if sticky or age >= pace.key_life_seconds:
-                log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
-                return Verdict(Kind.ABSENT, payment.version)
         return await _send(operation, payment, provider)
     except ProviderFailure as failure:
         try:
             return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent)
         except ProviderFailure as second:
             return Verdict(Kind.UNKNOWN, payment.version, failure=second)
+
+
+def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: Pace) -> Verdict:
+    """What it means that Stripe could not be asked whether the step has happened.
+
+    After 20 hours the request must not be sent again, so without facts a person has to look. An answer that is no
+    answer (there is no such payment, too many to search) will not become one: a person has to look after 15 minutes.
+    """
+    log.warning("operation.look_failed", operation=str(operation.id), failure=str(failure))
+    is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
+    is_hopeless = age >= pace.key_life_seconds or (is_final and age >= pace.sticky_error_seconds)
+    if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
+        return Verdict(Kind.REVIEW, payment.version, failure=failure)
+    kind = Kind.NOT_DONE if failure.outcome in NOT_EXECUTED else Kind.UNKNOWN
+    return Verdict(kind, payment.version, failure=failure)
 
 
 async def _weigh(
@@ -96,7 +116,7 @@ async def _weigh(
     if failure.outcome not in DEFINITE:
         return Verdict(Kind.UNKNOWN, version, failure=failure)
     if maybe_sent:
-        found = await _look(operation, payment, provider)
+        found = await look(operation, payment, provider)
         if found is not None:
             return found
     snapshot, fetched = failure.payment, False
@@ -138,7 +158,7 @@ def _intent(payment: Payment) -> str:
 # -- looking -------------------------------------------------------------------------------------------------------
 
 
-async def _look(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def look(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
     """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
     looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[Verdict | None]]] = {
         Step.CREATE: _look_for_intent,

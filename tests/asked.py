@@ -11,6 +11,7 @@ from provider import Provider
 from resolvers.context import Asking
 from schema import schema
 from services.drive import Driver
+from services.repair import Repairs
 
 
 class NoProvider(Provider):
@@ -22,10 +23,12 @@ class NoProvider(Provider):
 
 def asking(caller: Caller | None = None) -> Asking:
     """A request without a database and without Stripe: whoever needs them fails loudly."""
+    driver = Driver(NoProvider())
     return Asking.for_request(
         caller=caller,
         request_id="req_test",
-        driver=Driver(NoProvider()),
+        driver=driver,
+        repairs=Repairs(driver, enabled=False),
         currencies=frozenset({"USD"}),
         sign_view_token=lambda _: None,
     )

@@ -75,7 +75,7 @@ def test_every_element_is_described() -> None:
 
 def test_mutations_that_move_money_demand_a_key_and_every_mutation_may_be_null() -> None:
     assert BUILT.mutation_type is not None
-    free = {"syncPayment", "replayWebhookEvents", "resolveDiscrepancy"}
+    free = {"syncPayment", "replayWebhookEvents", "resolveDiscrepancy", "resolveOperation"}
 
     for name, field in BUILT.mutation_type.fields.items():
         assert not isinstance(field.type, GraphQLNonNull), name
@@ -128,6 +128,7 @@ QUERIES = {
     "operation": 'operation(key: "k", kind: CREATE_PAYMENT) { id }',
     "webhookEvents": "webhookEvents { edges { cursor } }",
     "reconciliationRuns": "reconciliationRuns { id }",
+    "openOperations": "openOperations { edges { cursor } }",
     "discrepancies": "discrepancies { edges { cursor } }",
     "integrity": "integrity { healthy }",
 }
@@ -142,6 +143,7 @@ MUTATIONS = {
     "syncPayment": '(paymentId: "x")',
     "replayWebhookEvents": "(ids: [])",
     "resolveDiscrepancy": '(id: "x", resolution: "looked at")',
+    "resolveOperation": '(id: "x", outcome: LOOK_AGAIN, evidence: "looked at")',
 }
 
 

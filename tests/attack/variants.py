@@ -1,6 +1,6 @@
 """Deliberately wrong variants of the application: each takes one promise away, as a tired programmer might.
 
-A forked process applies them before it serves. `hurried` is no wrong variant: it only shortens the waits.
+A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only shorten the waits.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,9 +14,9 @@ import webhooks.handlers
 from domain.states import Move, PaymentStatus, WebhookState
 from models import Operation, Order, Payment, WebhookEvent
 from models.atomic import atomic
-from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.translate import payment_from
-from services import drive, idempotency, inbox, janitor, pace, payments, rows, settle, state, steps
+from services import drive, idempotency, inbox, pace, payments, rows, settle, state, steps
 from services.audit import Cause, Change, record
 from services.pace import Pace
 from services.steps import Kind, Step, Verdict
@@ -33,10 +33,24 @@ def apply(names: list[str]) -> None:
 
 def hurried() -> None:
     """Right, but in a hurry: back-offs of minutes take fractions of a second, and nothing is given up meanwhile."""
-    pace.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
-    inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # as above
+    pace.BACK_OFF_SECONDS = HURRIED_SECONDS
+    pace.REST_SECONDS = HURRIED_SECONDS[0]
+    breaker.FIRST_REST_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for everybody but this
+    breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
+    inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
     _put(server.parts, "Pace", partial(Pace, sticky_error_seconds=0.6))
+
+
+def thirtyfold() -> None:
+    """Right, and every wait is a thirtieth: two minutes pass in four seconds."""
+    pace.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in pace.BACK_OFF_SECONDS)
+    pace.LATER_SECONDS = tuple((since / 30, wait / 30) for since, wait in pace.LATER_SECONDS)
+    pace.REST_SECONDS /= 30
+    breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for everybody but this
+    breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
+    inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
+    _put(server.parts, "Pace", partial(Pace, sticky_error_seconds=Pace().sticky_error_seconds / 30))
 
 
 def stripe_key_for_each_attempt() -> None:
@@ -141,7 +155,7 @@ def event_not_kept() -> None:
 def lease_ignored() -> None:
     """Whoever looks for work takes what another one is at."""
     anyone = "due IS NOT NULL"
-    _put(janitor, "NEXT_DUE", janitor.NEXT_DUE.replace("due <= now()", anyone))
+    _put(drive, "TAKE_NEXT", drive.TAKE_NEXT.replace("due <= now()", anyone))
     _put(drive, "TAKE", drive.TAKE.replace("due <= now()", anyone))
 
 
@@ -149,13 +163,13 @@ def fence_ignored() -> None:
     """A driver that was overtaken writes all the same."""
     right = drive.Driver._settle_once
 
-    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict) -> Operation:
+    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict, *others: Any) -> Operation:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:
             now.state, now.due, now.finished_at = driven.state, driven.due, None
             await now.save(update_fields=["state", "due", "finished_at"])
-        return await right(self, driven, verdict)
+        return await right(self, driven, verdict, *others)
 
     _put(drive.Driver, "_settle_once", wrong)
 
@@ -230,4 +244,4 @@ WRONG: tuple[Callable[[], None], ...] = (
     confirmed_at_create,
     late_answer_wins,
 )
-VARIANTS: Mapping[str, Callable[[], None]] = {wrong.__name__: wrong for wrong in (hurried, *WRONG)}
+VARIANTS: Mapping[str, Callable[[], None]] = {wrong.__name__: wrong for wrong in (hurried, thirtyfold, *WRONG)}

@@ -117,6 +117,8 @@ class Town:
             "environment": "test",
             "paygraph_dir": str(self.folder / "state"),
             "stripe_timeout_seconds": 5.0,
+            "stripe_requests_per_second": 10_000.0,
+            "stripe_requests_per_endpoint": 10_000.0,
             "lease_seconds": 0.4,
             "worker_tick_seconds": 0.03,
             "worker_webhooks": False,

@@ -1,0 +1,77 @@
+"""The circuit breaker: when Stripe does not answer, it is not asked by everybody until one has had an answer."""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from provider.failures import Outcome, ProviderFailure
+
+log = structlog.get_logger()
+
+OPEN_AFTER: Final = 5  # calls in a row without an answer
+FIRST_REST_SECONDS: Final = 1.0
+LONGEST_REST_SECONDS: Final = 30.0  # so that an outage's end is noticed well within a minute
+CIRCUIT_OPEN: Final = "circuit_open"
+
+
+class Breaker:
+    """Closed while Stripe answers; open after five calls in a row without an answer; then one call at a time tries.
+
+    An open circuit refuses a call before anything is sent. A decline or a refusal is an answer; no connection, a
+    timeout, a 5xx and a 429 are none.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._unanswered = 0
+        self._rest_seconds = FIRST_REST_SECONDS
+        self._closed_again_at: float | None = None
+        self._trying = False
+
+    @property
+    def is_open(self) -> bool:
+        return self._closed_again_at is not None
+
+    @property
+    def rest_seconds(self) -> float:
+        """How long no call will be let through; 0 when one would be."""
+        if self._closed_again_at is None:
+            return 0.0
+        left = max(0.0, self._closed_again_at - self._clock())
+        return left if left > 0 or not self._trying else FIRST_REST_SECONDS
+
+    def check(self) -> None:
+        """Raise ProviderFailure(UNREACHABLE) while no call is let through: nothing is sent then."""
+        if (rest := self.rest_seconds) > 0:
+            raise ProviderFailure(Outcome.UNREACHABLE, code=CIRCUIT_OPEN, retry_after_seconds=rest)
+
+    def enter(self) -> None:
+        """Let a call through, as the one that tries if the circuit is open. Raises as `check`."""
+        self.check()
+        self._trying = self.is_open
+
+    def answered(self) -> None:
+        """A call had an answer: Stripe is there."""
+        if self._closed_again_at is not None:
+            log.warning("stripe.circuit_closed")
+        self._unanswered, self._rest_seconds = 0, FIRST_REST_SECONDS
+        self._closed_again_at, self._trying = None, False
+
+    def not_answered(self) -> None:
+        """A call had none."""
+        self._unanswered += 1
+        if self._closed_again_at is None and self._unanswered < OPEN_AFTER:
+            return
+        if self._closed_again_at is None:
+            log.error("stripe.circuit_open", unanswered=self._unanswered)
+        elif not self._trying:
+            return  # a call that had left before the circuit opened
+        else:
+            self._rest_seconds = min(2 * self._rest_seconds, LONGEST_REST_SECONDS)
+        self._closed_again_at, self._trying = self._clock() + self._rest_seconds, False
+
+    def abandoned(self) -> None:
+        """A call was given up by its caller: nothing was learnt, and another may try."""
+        self._trying = False
