@@ -49,7 +49,7 @@ PLACES = (
     ".*",
 )
 PACE: Json = {
-    "lease_seconds": 1.2,
+    "lease_seconds": 2.5,
     "stripe_timeout_seconds": 0.8,
     "request_budget_seconds": 1.0,
     "unknown_grace_seconds": 0.5,
@@ -116,9 +116,12 @@ class Storm:
         """Start, serve a while, die at a random statement or moment, start again."""
         while not self._over.is_set():
             async with AsyncExitStack() as stack:
-                application = await stack.enter_async_context(
-                    self._town.application(worker=True, variants=self._variants, **PACE)
-                )
+                try:
+                    application = await stack.enter_async_context(
+                        self._town.application(worker=True, variants=self._variants, **PACE)
+                    )
+                except TimeoutError:  # the other replica's kill broke its first connection to the database
+                    continue
                 self._running[number] = application
                 await self._pause(dice.uniform(0.5, 3.0))
                 if dice.random() < 0.6:

@@ -1,10 +1,13 @@
-"""Killed before every statement and around every call of Stripe: confirm, capture, cancel, and applying a webhook.
+"""Killed before and after every statement and every call of Stripe: pay, confirm, capture, cancel, refund, webhook.
 
-What heals here is the lease, the same key, the janitor, and for a webhook Stripe's sending it again; the poller is off.
+One replica and two, with the client coming back or not. What heals here is the lease, the same key, the janitor, and
+for a webhook Stripe's sending it again; the poller is off.
 """
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,146 +17,205 @@ import pytest
 from models.embedded import EmbeddedPostgres
 from sandbox.deliveries import sign
 from tests.attack.invariants import violations
-from tests.attack.world import Memory, look, paying, until_idle
+from tests.attack.world import Memory, look, paying, refunding, until_idle
 from tests.crash.kills import fresh, kill_at, kill_in_call
 from tests.crash.town import Application, Town
-from tests.shop import WEBHOOK_SECRET, Json, key
+from tests.shop import WEBHOOK_SECRET, Client, Json, key
 
 INTENT = "/v1/payment_intents/[^/]+"
 LAST_STATEMENT_OF_A_WEBHOOK = 32  # the worker's own looking for work included, which never ends
 FORKS = 4
+LEASE = 3.0  # longer than anything takes here: nobody loses a lease by being slow
 
 
 @dataclass
 class Act:
-    """Something to be killed: what stands before it, what it does, and how it must end."""
+    """Something to be killed: what stands before it, what it does, and how its payment must end."""
 
     name: str
     before: Json
     end: str
-    call: tuple[str, str]
-    method: str | None = None
+    calls: tuple[tuple[str, str], ...]
     layers: Json = field(default_factory=dict)
 
     @property
     def is_webhook(self) -> bool:
         return self.name == "webhook"
 
-    def variables(self, payment_id: str) -> Json:
+    @property
+    def by_staff(self) -> bool:
+        return self.name in ("capturePayment", "refundPayment")
+
+    def variables(self, subject: str) -> Json:
+        """What it is asked with; `subject` is the order that createPayment pays, and the payment of all others."""
+        if self.name == "createPayment":
+            return {"input": paying(subject)}
+        if self.name == "refundPayment":
+            return {"input": refunding(subject, 4_000)}  # in part: there is room for a second one
         if self.name == "confirmPayment":
-            given = {"paymentId": payment_id, "paymentMethodId": "pm_card_visa"}
+            given = {"paymentId": subject, "paymentMethodId": "pm_card_visa"}
             return {**given, "returnUrl": "https://shop.example/"}
-        return {"input": {"paymentId": payment_id}}
+        return {"input": {"paymentId": subject}}
 
 
 UNCONFIRMED: Json = {"confirm": False, "paymentMethodId": None}
+CREATE, CONFIRM = ("POST", "/v1/payment_intents"), ("POST", f"{INTENT}/confirm")
 ACTS = (
-    Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", ("POST", f"{INTENT}/confirm")),
-    Act("capturePayment", {"captureMethod": "MANUAL"}, "SUCCEEDED", ("POST", f"{INTENT}/capture")),
-    Act("cancelPayment", {"captureMethod": "MANUAL"}, "CANCELED", ("POST", f"{INTENT}/cancel")),
-    Act("webhook", UNCONFIRMED, "SUCCEEDED", ("GET", INTENT), layers={"worker": True, "worker_webhooks": True}),
+    Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM)),
+    Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,)),
+    Act("capturePayment", {"captureMethod": "MANUAL"}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
+    Act("cancelPayment", {"captureMethod": "MANUAL"}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
+    Act("refundPayment", {}, "SUCCEEDED", (("POST", "/v1/refunds"),)),
+    Act(
+        "webhook",
+        UNCONFIRMED,
+        "SUCCEEDED",
+        (("GET", INTENT), ("GET", "/v1/refunds")),
+        layers={"worker": True, "worker_webhooks": True},
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How it is killed: how many replicas there are, before or after the statement, and whether the client returns."""
+
+    replicas: int
+    after: bool
+    returns: bool
+
+    def __str__(self) -> str:
+        moment, client = "after" if self.after else "before", "comes back" if self.returns else "is gone"
+        return f"{self.replicas} replicas, {moment}, client {client}"
+
+
+WAYS = (
+    Way(replicas=1, after=False, returns=True),
+    Way(replicas=1, after=True, returns=False),
+    Way(replicas=2, after=True, returns=True),
+    Way(replicas=2, after=False, returns=False),
 )
 BY_NAME = pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
-CLIENT_RETURNS = pytest.mark.parametrize("returns", [True, False], ids=["comes back", "is gone"])
+BY_WAY = pytest.mark.parametrize("way", WAYS, ids=str)
+CALLS = [pytest.param(act, call, id=f"{act.name} {call[0]} {call[1]}") for act in ACTS for call in act.calls]
 
 
 @BY_NAME
-@pytest.mark.parametrize("step", [6, 9])
-async def test_killed_before_a_statement(town: Town, postgres: EmbeddedPostgres, act: Act, step: int) -> None:
-    assert await _killed_at(town, postgres, act, step, returns=step % 2 == 0)
-
-
-@pytest.mark.attack
-@BY_NAME
-@CLIENT_RETURNS
+@BY_WAY
 @pytest.mark.parametrize("chunk", range(FORKS))
-async def test_killed_before_any_statement(
-    town: Town, postgres: EmbeddedPostgres, act: Act, chunk: int, returns: bool
-) -> None:
+async def test_killed_at_any_statement(town: Town, postgres: EmbeddedPostgres, act: Act, way: Way, chunk: int) -> None:
     step = chunk + 1
     while not (act.is_webhook and step > LAST_STATEMENT_OF_A_WEBHOOK):
-        if not await _killed_at(town, postgres, act, step, returns=returns):
+        if not await _killed_at(town, postgres, act, step, way):
             break
         step += FORKS
     assert step > 2 * FORKS
 
 
-@BY_NAME
+@BY_WAY
+@pytest.mark.parametrize(("act", "call"), CALLS)
 @pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
-async def test_killed_around_the_call_of_stripe(town: Town, database_url: str, act: Act, moment: str) -> None:
+async def test_killed_around_any_call_of_stripe(
+    town: Town, database_url: str, act: Act, call: tuple[str, str], way: Way, moment: str
+) -> None:
     memory = Memory()
-    async with town.application(**{"worker": False, **act.layers}) as first:
-        payment_id, with_key = await _prepare(town, first, memory, act), key()
-        call = _act(town, first, memory, act, payment_id, with_key)
-        await kill_in_call(town, first, moment, act.call[1], call, method=act.call[0])
-    await _heals(town, database_url, memory, act, payment_id, with_key, returns=True)
+    async with _beside(town, way) as other:
+        async with town.application(**{"worker": False, **act.layers}) as first:
+            subject, with_key = await _prepare(town, first, memory, act), key()
+            done = _act(town, first, memory, act, subject, with_key)
+            await kill_in_call(town, first, moment, call[1], done, method=call[0])
+        await _heals(town, database_url, memory, act, subject, with_key, other, returns=way.returns)
 
 
-async def _killed_at(town: Town, postgres: EmbeddedPostgres, act: Act, step: int, *, returns: bool) -> bool:
-    """Kill before the step-th statement and check what is left; False if there are not so many."""
-    async with fresh(town, postgres) as url:
+async def _killed_at(town: Town, postgres: EmbeddedPostgres, act: Act, step: int, way: Way) -> bool:
+    """Kill at the step-th statement and check what is left; False if there are not so many."""
+    async with fresh(town, postgres) as url, _beside(town, way) as other:
         memory = Memory()
         async with town.application(**{"worker": False, **act.layers}) as first:
-            payment_id, with_key = await _prepare(town, first, memory, act), key()
-            if not await kill_at(town, first, step, _act(town, first, memory, act, payment_id, with_key)):
+            subject, with_key = await _prepare(town, first, memory, act), key()
+            done = _act(town, first, memory, act, subject, with_key)
+            if not await kill_at(town, first, step, done, after=way.after):
                 return False
-        await _heals(town, url, memory, act, payment_id, with_key, returns=returns)
+        await _heals(town, url, memory, act, subject, with_key, other, returns=way.returns)
     return True
 
 
+@asynccontextmanager
+async def _beside(town: Town, way: Way) -> AsyncIterator[Application | None]:
+    """The second replica, if there is one: it serves all the time, and the client comes back to it."""
+    if way.replicas == 1:
+        yield None
+        return
+    async with town.application(worker=False, variants=["hurried"], lease_seconds=LEASE) as other:
+        yield other
+
+
 async def _heals(
-    town: Town, url: str, memory: Memory, act: Act, payment_id: str, with_key: str, *, returns: bool
+    town: Town,
+    url: str,
+    memory: Memory,
+    act: Act,
+    subject: str,
+    with_key: str,
+    other: Application | None,
+    *,
+    returns: bool,
 ) -> None:
     """Another process takes over: nothing is lost, nothing is done twice."""
-    async with town.application(worker=True, worker_webhooks=True, variants=["hurried"]) as second:
+    healing: Json = {"worker": True, "worker_webhooks": True, "variants": ["hurried"], "lease_seconds": LEASE}
+    async with town.application(**healing) as second:
+        served = other or second
         if act.is_webhook and returns:
-            await _send_all(town, second)
+            await _send_all(town, served)
         elif returns:
-            caller, client = _caller(act, second)
-            await memory.settled(lambda: client, caller, act.name, with_key, **act.variables(payment_id))
+            caller, client = _caller(act, served)
+            await memory.settled(lambda: client, caller, act.name, with_key, **act.variables(subject))
         idle = await until_idle(url, seconds=20)
         world = await look(town, second, memory, url)
-    if not returns:  # whoever does not come back may have been killed before the act was accepted or the event stored
-        lost = act.is_webhook and not any(event["state"] == "PROCESSED" for event in world.webhooks)
-        assert lost or violations(world) == []
-        return
-    assert violations(world) == []
     assert idle
-    assert [payment["status"] for payment in world.payments] == [act.end]
+    wrong = violations(world)
+    if returns:
+        assert [payment["status"] for payment in world.payments] == [act.end]
+    elif act.is_webhook and not any(event["state"] == "PROCESSED" for event in world.webhooks):
+        wrong = []  # killed before the event was stored: Stripe would send it again
+    assert wrong == []
 
 
 async def _prepare(town: Town, first: Application, memory: Memory, act: Act) -> str:
-    given = paying(await memory.order(first), **act.before)
+    order_id = await memory.order(first)
+    if act.name == "createPayment":
+        return order_id
+    given = paying(order_id, **act.before)
     payload = await memory.settled(lambda: first.buyer, "buyer", "createPayment", key(), input=given)
     assert payload["errors"] == [], payload
     if act.is_webhook:
-        [intent] = town.sandbox.snapshot().payment_intents
-        given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
-            headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
-            data = {**given, "return_url": "https://shop.example/"}
-            answer = await browser.post(f"/v1/payment_intents/{intent['id']}/confirm", data=data, headers=headers)
-        assert answer.status_code == 200
+        await _browser_confirms(town)
     return str(payload["payment"]["id"])
 
 
-async def _act(
-    town: Town, first: Application, memory: Memory, act: Act, payment_id: str, with_key: str
-) -> dict[str, Any]:
+async def _browser_confirms(town: Town) -> None:
+    [intent] = town.sandbox.snapshot().payment_intents
+    given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
+        headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
+        data = {**given, "return_url": "https://shop.example/"}
+        answer = await browser.post(f"/v1/payment_intents/{intent['id']}/confirm", data=data, headers=headers)
+    assert answer.status_code == 200
+
+
+async def _act(town: Town, first: Application, memory: Memory, act: Act, subject: str, with_key: str) -> dict[str, Any]:
     """The act that is killed. A webhook's has no end of its own: it waits for the death of the process."""
     if not act.is_webhook:
         caller, client = _caller(act, first)
-        return await memory.do(client, caller, act.name, with_key, **act.variables(payment_id))
+        return await memory.do(client, caller, act.name, with_key, **act.variables(subject))
     await _send_all(town, first)
     while True:
         await first.http.get("/healthz")
         await asyncio.sleep(0.01)
 
 
-def _caller(act: Act, application: Application) -> tuple[str, Any]:
-    if act.name == "capturePayment":
-        return "staff", application.staff
-    return "buyer", application.buyer
+def _caller(act: Act, application: Application) -> tuple[str, Client]:
+    return ("staff", application.staff) if act.by_staff else ("buyer", application.buyer)
 
 
 async def _send_all(town: Town, application: Application) -> None:

@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _serve(given: dict[str, Any]) -> None:
-    """Be one application, on a Unix socket, until killed."""
+    """Be one application, on loopback, until killed."""
     log = os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -40,7 +40,7 @@ def _serve(given: dict[str, Any]) -> None:
     variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, uds=given["socket"], log_config=None, access_log=False, timeout_graceful_shutdown=4)
+    config = uvicorn.Config(app, port=given["port"], log_config=None, access_log=False, timeout_graceful_shutdown=4)
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

@@ -31,8 +31,9 @@ async def fresh(town: Town, postgres: EmbeddedPostgres) -> AsyncIterator[str]:
         await admin.close()
 
 
-async def kill_at(town: Town, application: Application, step: int, call: Any) -> bool:
-    """Kill the application before its step-th statement of a call; False if the call has fewer."""
+async def kill_at(town: Town, application: Application, step: int, call: Any, *, after: bool = False) -> bool:
+    """Kill the application before or after its step-th statement of a call; False if the call has fewer."""
+    town.proxy.stops_after = after
     town.proxy.steps, town.proxy.stop_at, town.proxy.on_stop = 0, step, application.kill
     town.proxy.stopped.clear()
     town.proxy.armed = True

@@ -1,17 +1,18 @@
 """Stands between an application and PostgreSQL, counts what the application sends, and acts before the n-th message."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-SYNC, QUERY = b"S", b"Q"
+SYNC, QUERY, READY = b"S", b"Q", b"Z"
 
 
 class DatabaseProxy:
     """A Unix socket that forwards to PostgreSQL's.
 
     Every Sync and every simple Query of the application counts as one step, over all its connections. Before the
-    step `stop_at` is passed on, `on_stop` is called and nothing more is passed on: the process is dead by then.
+    step `stop_at` is passed on, `on_stop` is called and nothing more is passed on: the process is dead by then. With
+    `stops_after`, PostgreSQL carries the step out first, and the application dies before it hears of it.
     """
 
     def __init__(self, folder: Path, target: Path) -> None:
@@ -19,6 +20,7 @@ class DatabaseProxy:
         self.steps = 0
         self.armed = False
         self.stop_at: int | None = None
+        self.stops_after = False
         self.on_stop: Callable[[], None] = lambda: None
         self.stopped = asyncio.Event()
         self._target = target
@@ -58,7 +60,7 @@ class DatabaseProxy:
             server, send = await asyncio.open_unix_connection(str(self._target))
             back = asyncio.create_task(_copy(server, answer))
             try:
-                await self._forward(client, send)
+                await self._forward(client, send, lambda: _carried_out(server, back))
             finally:
                 back.cancel()
                 send.close()
@@ -69,7 +71,9 @@ class DatabaseProxy:
         finally:
             self._tasks.discard(task)
 
-    async def _forward(self, client: asyncio.StreamReader, send: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, client: asyncio.StreamReader, send: asyncio.StreamWriter, carried_out: Callable[[], Awaitable[None]]
+    ) -> None:
         length = await client.readexactly(4)
         send.write(length + await client.readexactly(int.from_bytes(length) - 4))  # the startup message has no type
         while True:
@@ -79,11 +83,25 @@ class DatabaseProxy:
             if self.armed and kind in (SYNC, QUERY):
                 self.steps += 1
                 if self.steps == self.stop_at:
+                    if self.stops_after:
+                        send.write(kind + length + body)
+                        await send.drain()
+                        await carried_out()
                     self.on_stop()
                     self.stopped.set()
                     return
             send.write(kind + length + body)
             await send.drain()
+
+
+async def _carried_out(server: asyncio.StreamReader, back: asyncio.Task[None]) -> None:
+    """Wait until PostgreSQL is ready for the next query, and keep that from the application."""
+    back.cancel()
+    await asyncio.gather(back, return_exceptions=True)
+    kind = b""
+    while kind != READY:
+        kind = await server.readexactly(1)
+        await server.readexactly(int.from_bytes(await server.readexactly(4)) - 4)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

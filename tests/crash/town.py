@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
-from uuid import uuid4
 
 import httpx
 import uvicorn
@@ -107,7 +106,7 @@ class Town:
 
         `variants` names what is made wrong in it; see `tests.attack.variants`.
         """
-        name = self.folder / f"{uuid4().hex[:8]}.sock"
+        port = _free_port()
         settings: Json = {
             "database_url": f"postgresql://postgres@/{self.database}?host={self.proxy.folder}",
             "stripe_secret_key": "sk_test_town",
@@ -126,25 +125,31 @@ class Town:
             **changes,
         }
         log = str(self.folder / "application.log")
-        pid = self.forge.start(settings=settings, socket=str(name), worker=worker, log=log, variants=list(variants))
-        transport = httpx.AsyncHTTPTransport(uds=str(name))
-        async with httpx.AsyncClient(transport=transport, base_url="http://application", timeout=15) as http:
+        pid = self.forge.start(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=15) as http:
             running = Application(pid, http)
             self.started.append(running)
             try:
-                await self._answers(running, name)
+                await self._answers(running)
                 yield running
             finally:
                 running.kill()
                 await running.gone()
 
-    async def _answers(self, running: Application, name: Path) -> None:
+    async def _answers(self, running: Application) -> None:
         async with asyncio.timeout(START_SECONDS):
             while True:
                 with contextlib.suppress(httpx.TransportError):
-                    if name.exists() and (await running.http.get("/healthz")).status_code == 200:
+                    if (await running.http.get("/healthz")).status_code == 200:
                         return
                 await asyncio.sleep(POLL_SECONDS)
+
+
+def _free_port() -> int:
+    """A port that nobody has now. Not a Unix socket: anyio's stream over one trips when its reader is cancelled."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
 
 
 @asynccontextmanager
