@@ -54,6 +54,17 @@ def _busy(error: BaseException) -> bool:
     return isinstance(error, BUSY)  # TimeoutError is an OSError too
 
 
+class PlainConnection(asyncpg.Connection):
+    """A connection on which nobody leaves anything: no session settings, cursors, listeners or advisory locks.
+
+    So there is nothing to reset when it goes back to the pool, which would be a round trip each time. A transaction
+    that was left open is still rolled back.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 class PatientPool(asyncpg.Pool):
     """A pool whose `acquire` gives up after `patience_seconds`."""
 
@@ -116,7 +127,7 @@ class SafeClient(AsyncpgDBClient):
             max_queries=50_000,
             max_inactive_connection_lifetime=300.0,
             record_class=asyncpg.Record,
-            **settings,
+            **{**settings, "connection_class": PlainConnection},
         )
         pool.patience_seconds = patience
         opened = await pool
