@@ -24,17 +24,18 @@ _in_atomic: contextvars.ContextVar[bool] = contextvars.ContextVar("in_atomic", d
 _running: set[asyncio.Task[Any]] = set()
 
 
-async def atomic(body: Callable[[], Awaitable[T]]) -> T:
+async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> T:
     """Run `body` in one transaction, to its end, even when the caller is cancelled meanwhile.
 
     The whole body runs again after a deadlock, a serialization failure or a lost connection, so it must not keep
     anything from an earlier run. A connection lost during COMMIT leaves the outcome open: bodies are written so that
-    running twice is the same as once, or is refused by a constraint. Raises DatabaseUnavailable, and whatever the
-    body raises. Does not nest.
+    running twice is the same as once, or is refused by a constraint. With `patient` it also waits again for a free
+    connection: for what must be written because it has happened. Raises DatabaseUnavailable, and whatever the body
+    raises. Does not nest.
     """
     if _in_atomic.get():
         raise RuntimeError("atomic() does not nest: the outer transaction is already one")
-    return await finish(_with_retries(body))
+    return await finish(_with_retries(body, patient=patient))
 
 
 async def finish(work: Coroutine[Any, Any, T]) -> T:
@@ -65,7 +66,7 @@ def _forget(task: asyncio.Task[Any]) -> None:
         task.exception()  # marks it as seen: the caller who would raise it may be gone
 
 
-async def _with_retries(body: Callable[[], Awaitable[T]]) -> T:
+async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T:
     _in_atomic.set(True)  # in this task's own context: the caller's is untouched
     attempt = 1
     while True:
@@ -74,7 +75,7 @@ async def _with_retries(body: Callable[[], Awaitable[T]]) -> T:
                 return await body()
         except (DatabaseUnavailable, *CONFLICTS, *LOST, *BUSY) as error:
             trouble = error if isinstance(error, DatabaseUnavailable) else unavailable(error)
-            if attempt == TRIES or not (trouble.lost or isinstance(error, CONFLICTS)):
+            if attempt == TRIES or not (patient or trouble.lost or isinstance(error, CONFLICTS)):
                 raise trouble from error
             log.warning("database.retry", reason=type(error).__name__, attempt=attempt)
         await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret

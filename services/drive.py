@@ -133,13 +133,16 @@ class Driver:
         """
         for _ in range(REFETCHES):
             try:
-                settled = await atomic(lambda v=verdict: self._settle_once(operation, v, by, within))  # type: ignore[misc]
+                settled = await atomic(
+                    lambda v=verdict: self._settle_once(operation, v, by, within),  # type: ignore[misc]
+                    patient=True,
+                )
             except Outrun:
                 verdict = await self._fetch_again(operation, verdict)
             else:
                 return settled, verdict
         unknown = replace(verdict, kind=Kind.UNKNOWN, payment=None)
-        return await atomic(lambda: self._settle_once(operation, unknown, by, within)), verdict
+        return await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True), verdict
 
     async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Operation:
         operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
