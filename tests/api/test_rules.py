@@ -1,5 +1,6 @@
 """The server decides the amount (scenarios 35, 36, 42 to 45, 47)."""
 
+import httpx
 import pytest
 
 from models import Operation, Order, Payment
@@ -210,3 +211,34 @@ async def test_an_order_may_change_until_somebody_pays(shop: Shop) -> None:
     assert [e["code"] for e in late["errors"]] == ["INVALID_STATE"]
     assert same["errors"] == []
     assert (await Order.get(external_id="order-77")).total_minor == 2_000
+
+
+@pytest.mark.parametrize("gone", ["detached", "customer deleted"])
+async def test_scenario_54_a_payment_method_that_is_gone_is_refused_by_name(shop: Shop, gone: str) -> None:
+    payment = await shop.prepared()
+    async with httpx.AsyncClient(
+        transport=shop.sandbox.transport(), base_url="http://stripe", headers={"Authorization": "Bearer sk_test_shop"}
+    ) as stripe:
+        customer = (await stripe.post("/v1/customers")).json()["id"]
+        attach = "/v1/payment_methods/pm_card_visa/attach"
+        method = (await stripe.post(attach, data={"customer": customer})).json()["id"]
+        if gone == "detached":
+            answer = await stripe.post(f"/v1/payment_methods/{method}/detach")
+        else:
+            answer = await stripe.delete(f"/v1/customers/{customer}")
+        assert answer.status_code == 200
+
+    payload = await shop.buyer.do(
+        "confirmPayment", paymentId=payment["id"], paymentMethodId=method, returnUrl=None, key=key()
+    )
+    paid = await shop.buyer.do(
+        "confirmPayment",
+        paymentId=payment["id"],
+        paymentMethodId="pm_card_visa",
+        returnUrl="https://shop.example/",
+        key=key(),
+    )
+
+    assert [e["code"] for e in payload["errors"]] == ["PAYMENT_METHOD_UNUSABLE"]
+    assert payload["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
+    assert paid["payment"]["status"] == "SUCCEEDED"
