@@ -10,13 +10,6 @@ log = structlog.get_logger()
 NEXT_DUE = """
 SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED
 """
-OVERDUE = """
-SELECT coalesce(extract(epoch FROM now() - min(due)), 0)::float8 AS lag FROM (
-  SELECT due FROM operation WHERE due <= now()
-  UNION ALL
-  SELECT due FROM webhook_event WHERE due <= now()
-) AS waiting
-"""
 
 
 async def drive_next(driver: Driver) -> bool:
@@ -30,8 +23,3 @@ async def drive_next(driver: Driver) -> bool:
     log.info("operation.resumed", operation=str(operation.id), attempt=operation.attempt)
     await driver.drive(operation, in_request=False)
     return True
-
-
-async def worker_lag_seconds() -> float:
-    """How long the oldest piece of work has been waiting for somebody to take it."""
-    return float((await rows(OVERDUE))[0]["lag"])

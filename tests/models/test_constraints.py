@@ -100,8 +100,17 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
         "payload": "{}",
         "state": "PROCESSED",
         "attempt": 1,
+        "tries": 1,
         "stripe_created_at": NOW,
         "received_at": NOW,
+    },
+    "event_reading": {
+        "source": "POLL",
+        "livemode": False,
+        "read_through": NOW,
+        "due": NOW,
+        "attempt": 1,
+        "created_at": NOW,
     },
     "reconciliation_run": {
         "livemode": False,
