@@ -86,10 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     schema.set_defaults(run=run_schema)
 
     replay = commands.add_parser("replay", help="apply stored events of Stripe's again")
-    which = replay.add_mutually_exclusive_group(required=True)
-    which.add_argument("event_ids", nargs="*", default=[], metavar="event_id", help="Stripe's ids, evt_…")
-    which.add_argument("--dead", action="store_true", help="all that were given up")
-    replay.add_argument("--dry-run", action="store_true", help="only say which it would be")
+    _replay_options(replay)
     replay.set_defaults(run=run_replay)
 
     reconcile = commands.add_parser("reconcile", help="compare everything of a window with Stripe")
@@ -107,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", help="forget the demo's data")
     reset.set_defaults(run=run_reset)
     return parser
+
+
+def _replay_options(replay: argparse.ArgumentParser) -> None:
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("event_ids", nargs="*", default=[], metavar="event_id", help="Stripe's ids, evt_…")
+    which.add_argument("--dead", action="store_true", help="all that were given up")
+    replay.add_argument("--dry-run", action="store_true", help="only say which it would be")
 
 
 def run_demo(settings: Settings, options: argparse.Namespace) -> int:

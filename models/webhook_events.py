@@ -33,7 +33,7 @@ class WebhookEvent(Model):
     payload: dict[str, Any] = fields.JSONField()
     state = fields.CharEnumField(WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED)
     attempt: int = fields.IntField(default=0)
-    tries: int = fields.IntField(default=0)
+    tries: int = fields.IntField(default=0, db_default=0)
     due: datetime | None = fields.DatetimeField(null=True)
     last_error = fields.CharField(max_length=255, null=True)
     stripe_created_at: datetime = fields.DatetimeField()

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
+from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.ids import new_id
@@ -160,7 +161,7 @@ async def replay_dead(*, dry_run: bool) -> int:
 async def _replay(events: QuerySet[WebhookEvent], *, dry_run: bool) -> int:
     """`attempt` stays: whoever still works on one of them under an old number must not settle it under a new lease."""
     now = datetime.now(UTC)
-    free = events.exclude(state=WebhookState.PROCESSING, due__gt=now)
+    free = events.filter(~Q(state=WebhookState.PROCESSING) | Q(due__lte=now))
     if dry_run:
         return await free.count()
     return await free.update(state=WebhookState.RECEIVED, due=now, tries=0, processed_at=None, last_error=None)
