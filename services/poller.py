@@ -107,14 +107,14 @@ class Reader:
 
     async def _receive(self, reading: EventReading, page: list[StripeEvent], schedule: Schedule) -> bool:
         """Store what is new of a page and how far the reading is, in one transaction."""
-        now, started_at = datetime.now(UTC), reading.started_at
+        started_at, has_more = reading.started_at, len(page) == self.page_size
         assert started_at is not None
-        has_more = len(page) == self.page_size
         fresh = await inbox.unknown([event for event in page if event.type in self.endpoint.types])
 
-        async def body() -> None:
+        async def body() -> datetime:
             if fresh:
                 await inbox.store(fresh, self.endpoint, reading.source)
+            now = datetime.now(UTC)
             if has_more:
                 await _save(reading, cursor=page[-1].id, due=now + schedule.pause)
             else:
@@ -126,12 +126,13 @@ class Reader:
                     finished_at=now,
                     due=max(now, started_at + schedule.interval),
                 )
+            return now
 
-        await atomic(body)
+        until = await atomic(body)
         if fresh:
             log.info("poller.found", source=reading.source.value, events=len(fresh))
         if not has_more:
-            await deliveries.report_missed(reading, until=now)
+            await deliveries.report_missed(reading, until=until)
         return has_more
 
 
