@@ -146,10 +146,12 @@ class Worker:
         """As `_repeat`, for work that keeps its place: a stop does not wait for it, whoever comes next goes on."""
         working = asyncio.create_task(self._repeat(name, work, pause_seconds))
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (working, stopped):
-            task.cancel()
-        await asyncio.gather(working, stopped, return_exceptions=True)
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
         while not self._stopping.is_set():

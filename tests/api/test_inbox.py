@@ -7,12 +7,14 @@ import time
 import pytest
 import stripe
 
+import cli
 from domain.states import WebhookState
 from models import WebhookEvent
 from models.atomic import atomic
 from models.sql import rows
+from server.replays import replay_and_report
 from services import inbox
-from tests.hours import all_is_due, looks
+from tests.inbox import all_is_due, looks
 from tests.shop import WEBHOOK_SECRET, Json, Shop
 from webhooks import handlers
 
@@ -252,6 +254,54 @@ async def test_an_event_that_ends_every_process_is_given_up_in_the_end(shop: Sho
     [dead] = await seen(shop, "DEAD")
     assert dead["lastError"] == "every process that took it ended before it was applied"
     assert looks(shop, INTENTS) == before
+
+
+async def test_the_command_replays_several_events_and_names_what_is_not_there(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await shop.paid()
+    await shop.deliver()
+    one, two, *_ = [event["stripeEventId"] for event in await seen(shop, "PROCESSED")]
+    capsys.readouterr()
+
+    would = await replay_and_report([one, two, "evt_nobodys"], dead=False, dry_run=True)
+    before = capsys.readouterr(), await WebhookEvent.filter(state="RECEIVED").count()
+    done = await replay_and_report([one, two, one], dead=False, dry_run=False)
+    after = capsys.readouterr().out
+
+    assert (would, done) == (1, 0)
+    assert before[0].out == f"{one} would be due again.\n{two} would be due again.\n"
+    assert before[0].err == "evt_nobodys is not in the inbox, or is being applied at the moment.\n"
+    assert before[1] == 0
+    assert after == f"{one} is due again.\n{two} is due again.\n"
+    assert {event["stripeEventId"] for event in await seen(shop, "RECEIVED")} == {one, two}
+
+
+async def test_the_command_replays_all_dead_events(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    dead = await a_dead_event(shop)
+    capsys.readouterr()
+
+    codes = [await replay_and_report([], dead=True, dry_run=dry_run) for dry_run in (True, False, False)]
+
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Of the events")]
+    assert codes == [0, 0, 0]
+    assert [line.removeprefix("Of the events that were given up, ") for line in said] == [
+        "1 would be due again.",
+        "1 is due again.",
+        "0 are due again.",
+    ]
+    assert [event["id"] for event in await seen(shop, "RECEIVED")] == [dead["id"]]
+
+
+def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> None:
+    several = cli._parser().parse_args(["replay", "evt_1", "evt_2", "--dry-run"])
+
+    for refused in ([], ["evt_1", "--dead"]):
+        with pytest.raises(SystemExit):
+            cli._parser().parse_args(["replay", *refused])
+
+    assert (several.event_ids, several.dead, several.dry_run) == (["evt_1", "evt_2"], False, True)
+    assert capsys.readouterr().err.count("error:") == 2
 
 
 # -- lag -------------------------------------------------------------------------------------------------------------

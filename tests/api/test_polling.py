@@ -1,4 +1,4 @@
-"""Nothing depends on webhooks: Stripe's own list is polled and swept by one of all workers, and a gap is told."""
+"""Nothing depends on webhooks: Stripe's own list is polled and swept by one of all workers."""
 
 import asyncio
 import logging
@@ -11,15 +11,23 @@ from domain.states import EventSource
 from models import EventReading, WebhookEvent
 from models.sql import rows
 from services.poller import KEPT, Reader, Schedule
-from tests.hours import all_is_due, looks, nothing_is_delivered, pass_time, stripe_events_age
-from tests.shop import Json, Shop
+from tests.inbox import (
+    all_is_due,
+    another_worker,
+    inbox_of,
+    looks,
+    nothing_is_delivered,
+    pass_time,
+    poll,
+    stripe_events_age,
+)
+from tests.shop import Shop
 from worker import Layers, Worker
 
 EVENTS = "/v1/events"
 DAY = 86_400.0
 POLL = Schedule(EventSource.POLL, timedelta(minutes=1))
 SWEEP = Schedule(EventSource.SWEEP, timedelta(days=1))
-INTEGRITY = "{ integrity { missedWebhooks healthy } }"
 
 
 class Watched(httpx.AsyncBaseTransport):
@@ -44,38 +52,6 @@ def watched(shop: Shop) -> Watched:
 
 def reader(shop: Shop, page_size: int = 100) -> Reader:
     return Reader(shop.parts.driver.provider, shop.parts.endpoint, page_size=page_size)
-
-
-def another_worker(shop: Shop) -> Worker:
-    """A process that starts now, and remembers nothing."""
-    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=Layers())
-
-
-async def poll(shop: Shop) -> None:
-    """A whole poll, as a worker does it that starts when it is time."""
-    await all_is_due()
-    worker = another_worker(shop)
-    while await worker.poll():
-        pass
-
-
-async def inbox_of(shop: Shop) -> list[Json]:
-    query = "{ webhookEvents(first: 100) { edges { node { stripeEventId type source deliveredAt deliveryLagMs } } } }"
-    return [edge["node"] for edge in (await shop.staff.ask(query))["webhookEvents"]["edges"]]
-
-
-async def missed(shop: Shop) -> int:
-    answer = (await shop.staff.ask(INTEGRITY))["integrity"]
-    assert answer["healthy"] is True
-    count: int = answer["missedWebhooks"]
-    return count
-
-
-async def webhooks_probe(shop: Shop) -> Json:
-    response = await shop.http.get("/readyz")
-    assert response.status_code == 200
-    detail: Json = response.json()["checks"]["webhooks"]["detail"]
-    return detail
 
 
 # -- the poll --------------------------------------------------------------------------------------------------------
@@ -301,82 +277,40 @@ async def test_between_two_pages_of_a_sweep_others_have_their_turn(shop: Shop) -
     assert looks(shop, EVENTS) == 2
 
 
-# -- the gap ---------------------------------------------------------------------------------------------------------
+async def _ended(source: EventSource) -> None:
+    async with asyncio.timeout(10):
+        while not await EventReading.filter(source=source, finished_at__isnull=False).exists():
+            await asyncio.sleep(0.005)
 
 
-async def begin(shop: Shop) -> None:
-    """The very first poll, a minute ago."""
-    await poll(shop)
-    await pass_time(shop, 60)
-
-
-async def test_webhooks_that_do_not_come_are_told_once_although_the_poll_is_quick(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await begin(shop)
+@pytest.mark.parametrize(
+    ("source", "layers"),
+    [(EventSource.POLL, Layers(sweeper=False)), (EventSource.SWEEP, Layers(poller=False))],
+)
+async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: Layers) -> None:
     await shop.paid()
     await nothing_is_delivered(shop)
-    await poll(shop)
-    young = await missed(shop), capsys.readouterr().out.count("webhooks.missed"), await webhooks_probe(shop)
-    await pass_time(shop, 301)
+    worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)
+    running = asyncio.create_task(worker.run())
 
-    for _ in range(3):
-        await poll(shop)
+    await _ended(source)
+    worker.stop()
+    await running
 
-    count = len(await inbox_of(shop))
-    [told] = [line for line in capsys.readouterr().out.splitlines() if "webhooks.missed" in line]
-    probe = await webhooks_probe(shop)
-    assert young[:2] == (0, 0)
-    assert young[2]["state"] == "ok"
-    assert f"count={count}" in told
-    assert "payment_intent.succeeded" in told
-    assert await missed(shop) == count > 0
-    assert probe["state"].startswith("degraded: ")
-    assert (probe["events"], probe["byWebhook"], probe["share"], probe["missed"]) == (count, 0, 0.0, count)
+    assert [reading.source for reading in await EventReading.all()] == [source]
+    assert {event["source"] for event in await inbox_of(shop)} == {source.value}
 
 
-async def test_old_events_that_had_to_be_fetched_are_told_at_once(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await poll(shop)
-    await rows(
-        "UPDATE event_reading SET created_at = now() - interval '1 day', finished_at = now() - interval '1 hour'"
-    )
-    await shop.paid()
-    await nothing_is_delivered(shop)
-    stripe_events_age(shop, 301)
+async def test_a_stop_does_not_wait_for_a_slow_page(shop: Shop) -> None:
+    shop.sandbox.fault(kind="hold_after", method="GET", path=EVENTS, times=2)
+    worker = another_worker(shop)
+    running = asyncio.create_task(worker.run())
+    async with asyncio.timeout(10):
+        while sum(rule["fired"] for rule in shop.sandbox.faults()) < 2:
+            await asyncio.sleep(0.005)
 
-    await poll(shop)
+    worker.stop()
+    async with asyncio.timeout(5):
+        await running
 
-    assert capsys.readouterr().out.count("webhooks.missed") == 1
-    assert await missed(shop) == len(await inbox_of(shop)) > 0
-
-
-async def test_a_webhook_that_comes_late_after_all_is_no_longer_missed(shop: Shop) -> None:
-    await begin(shop)
-    await shop.paid()
-    await poll(shop)
-    await pass_time(shop, 301)
-    before = await missed(shop)
-
-    await shop.deliver()
-
-    assert before > 0
-    assert await missed(shop) == 0
-    probe = await webhooks_probe(shop)
-    assert (probe["state"], probe["share"]) == ("ok", 1.0)
-
-
-async def test_what_stripe_did_before_the_first_reading_is_not_missed(
-    shop: Shop, capsys: pytest.CaptureFixture[str]
-) -> None:
-    await shop.paid()
-    await nothing_is_delivered(shop)
-    stripe_events_age(shop, 10 * DAY)
-
-    while await shop.parts.worker.sweep():
-        pass
-
-    assert {event["source"] for event in await inbox_of(shop)} == {"SWEEP"}
-    assert await missed(shop) == 0
-    assert capsys.readouterr().out.count("webhooks.missed") == 0
+    assert await EventReading.filter(finished_at__isnull=True).count() == 2

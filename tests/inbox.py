@@ -1,7 +1,8 @@
-"""Time that passes in a moment: what Stripe and the inbox remember moves into the past."""
+"""What tests of the inbox share: time that passes, webhooks that do not come, workers that start and poll."""
 
 from models.sql import rows
-from tests.shop import Shop
+from tests.shop import Json, Shop
+from worker import Layers, Worker
 
 SHIFTED = {
     "webhook_event": ("received_at", "stripe_created_at", "delivered_at", "processed_at", "due"),
@@ -44,3 +45,21 @@ def looks(shop: Shop, path: str) -> int:
     """How many GETs of paths that begin so Stripe has answered."""
     log = shop.sandbox.snapshot().requests
     return len([entry for entry in log if entry["method"] == "GET" and entry["path"].startswith(path)])
+
+
+def another_worker(shop: Shop) -> Worker:
+    """A process that starts now, and remembers nothing."""
+    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=Layers())
+
+
+async def poll(shop: Shop) -> None:
+    """A whole poll, as a worker does it that starts when it is time."""
+    await all_is_due()
+    worker = another_worker(shop)
+    while await worker.poll():
+        pass
+
+
+async def inbox_of(shop: Shop) -> list[Json]:
+    query = "{ webhookEvents(first: 100) { edges { node { stripeEventId type source deliveredAt deliveryLagMs } } } }"
+    return [edge["node"] for edge in (await shop.staff.ask(query))["webhookEvents"]["edges"]]
