@@ -85,8 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     schema.add_argument("--write", action="store_true")
     schema.set_defaults(run=run_schema)
 
-    replay = commands.add_parser("replay", help="apply a stored webhook event again")
-    replay.add_argument("event_id", help="Stripe's id, evt_…")
+    replay = commands.add_parser("replay", help="apply stored events of Stripe's again")
+    _replay_options(replay)
     replay.set_defaults(run=run_replay)
 
     reconcile = commands.add_parser("reconcile", help="compare everything of a window with Stripe")
@@ -104,6 +104,13 @@ def _parser() -> argparse.ArgumentParser:
     reset = commands.add_parser("reset", help="forget the demo's data")
     reset.set_defaults(run=run_reset)
     return parser
+
+
+def _replay_options(replay: argparse.ArgumentParser) -> None:
+    which = replay.add_mutually_exclusive_group(required=True)
+    which.add_argument("event_ids", nargs="*", default=[], metavar="event_id", help="Stripe's ids, evt_…")
+    which.add_argument("--dead", action="store_true", help="all that were given up")
+    replay.add_argument("--dry-run", action="store_true", help="only say which it would be")
 
 
 def run_demo(settings: Settings, options: argparse.Namespace) -> int:
@@ -217,22 +224,11 @@ def run_schema(_: Settings, options: argparse.Namespace) -> int:
 
 
 def run_replay(settings: Settings, options: argparse.Namespace) -> int:
-    """Make one stored event due again; the worker applies it."""
+    """Make stored events due again; the worker applies them. 1 when one is not there."""
+    from server.replays import replay_once
+
     with _database(settings) as complete:
-        found = asyncio.run(_replay(complete, options.event_id))
-    print(f"{options.event_id} is due again." if found else f"There is no event {options.event_id}.")
-    return 0 if found else 1
-
-
-async def _replay(settings: Settings, event_id: str) -> int:
-    from services.inbox import replay
-
-    assert settings.database_url is not None
-    await database.open_database(settings.database_url.get_secret_value(), pool_size=1, acquire_timeout=5.0)
-    try:
-        return await replay(event_id)
-    finally:
-        await database.close_database()
+        return asyncio.run(replay_once(complete, options.event_ids, dead=options.dead, dry_run=options.dry_run))
 
 
 def run_reconcile(settings: Settings, options: argparse.Namespace) -> int:

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     worker_tick_seconds: Seconds = 0.5
     worker_lanes: Annotated[int, Field(ge=1, le=100)] = 8
     poll_interval_seconds: Seconds = 60.0
+    sweep_interval_seconds: Seconds = 86_400.0
     reconcile_interval_seconds: Seconds = 86_400.0
     unknown_grace_seconds: Seconds = 60.0
     stripe_key_life_seconds: Annotated[float, Field(gt=0, le=82_800)] = 72_000.0
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     worker_webhooks: bool = True
     worker_janitor: bool = True
     worker_poller: bool = True
+    worker_sweeper: bool = True
     worker_reconciler: bool = True
 
     paygraph_dir: Path = Path(".paygraph")

@@ -1,22 +1,28 @@
-"""The worker: applies webhooks, resumes operations, polls Stripe. Runs beside the server or as a process of its own."""
+"""The worker: applies webhooks, resumes operations, reads Stripe's events. In the server or on its own."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
+from domain.states import EventSource
+from models import WebhookEvent
 from models.atomic import DatabaseUnavailable
 from provider import Provider, ProviderFailure
-from services import inbox, janitor, poller, reconcile
+from services import inbox, janitor, reconcile
 from services.drive import Driver
+from services.lag import ALARM_SECONDS, LagWatch
+from services.poller import Reader, Schedule
 from webhooks import handlers
 
 log = structlog.get_logger()
 
 RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
-FIRST_POLL = timedelta(hours=1)  # what a restart looks back on; longer outages are the reconciler's
+READ_TICK_SECONDS = 5.0  # how often it looks whether Stripe's events are to be read; a killed reading waits no longer
+SWEEP_PAUSE = timedelta(seconds=1)  # between two pages of the sweep: of 25 requests a second it takes one
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Layers:
     webhooks: bool = True
     janitor: bool = True
     poller: bool = True
+    sweep_interval_seconds: float = 86_400.0
+    sweeper: bool = True
     reconcile_interval_seconds: float = 86_400.0
     reconciler: bool = True
 
@@ -45,7 +53,10 @@ class Worker:
         self._endpoint = endpoint
         self._layers = layers
         self._stopping = asyncio.Event()
-        self._polled_until = datetime.now(UTC) - FIRST_POLL
+        self._reader = Reader(driver.provider, endpoint, driver.lease_seconds)
+        self._poll = Schedule(EventSource.POLL, timedelta(seconds=layers.poll_interval_seconds))
+        self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=layers.sweep_interval_seconds), SWEEP_PAUSE)
+        self._lag = LagWatch()
 
     def stop(self) -> None:
         """Take up no more work; `run` returns when the work in hand is done."""
@@ -56,36 +67,48 @@ class Worker:
         layers = self._layers
         async with asyncio.TaskGroup() as group:
             if layers.webhooks:
-                group.create_task(self._repeat("inbox", self.apply_next, layers.tick_seconds))
+                for _ in range(layers.lanes):
+                    group.create_task(self._repeat("inbox", self.apply_next, layers.tick_seconds))
             if layers.janitor:
                 for _ in range(layers.lanes):
                     group.create_task(self._repeat("janitor", self.drive_next, layers.tick_seconds))
             if layers.poller:
-                group.create_task(self._repeat("poller", self.poll, layers.poll_interval_seconds))
+                tick = min(layers.poll_interval_seconds, READ_TICK_SECONDS)
+                group.create_task(self._until_stopped("poller", self.poll, tick))
+            if layers.sweeper:
+                tick = min(layers.sweep_interval_seconds, READ_TICK_SECONDS)
+                group.create_task(self._until_stopped("sweeper", self.sweep, tick))
             if layers.reconciler:
                 group.create_task(self._reconcile_at_times())
+            group.create_task(self._watch_lag())
 
     async def apply_next(self) -> bool:
-        """Apply the next event of the inbox; False when none is due."""
-        event = await inbox.take(lease_seconds=self._driver.lease_seconds)
-        if event is None:
+        """Apply the next events of the inbox, those of one payment; False when none is due, or Stripe is left alone."""
+        if self._provider.rest_seconds > 0:
             return False
-        try:
-            await handlers.handle(event, provider=self._provider)
-        except (DatabaseUnavailable, asyncio.CancelledError):
-            raise
-        except Exception as error:  # a bug in one event must not stop the others: it is kept, retried and then DEAD
-            log.exception("webhook.failed", stripe_event=event.stripe_event_id)
-            await inbox.retry(event, type(error).__name__)
-        return True
+        events = await inbox.take(lease_seconds=self._driver.lease_seconds)
+        if events:
+            await self._apply(events)
+        return bool(events)
 
     async def drive_next(self) -> bool:
         """Drive the next overdue operation; False when none is due."""
         return await janitor.drive_next(self._driver)
 
     async def poll(self) -> bool:
-        """Read Stripe's events since the last time."""
-        self._polled_until = await poller.poll(self._provider, self._endpoint, since=self._polled_until)
+        """Read the next page of Stripe's newest events; False when there is nothing to read for now."""
+        return await self._reader.read_page(self._poll)
+
+    async def sweep(self) -> bool:
+        """Read the next page of all that Stripe keeps; False when there is nothing to read for now."""
+        has_more = await self._reader.read_page(self._sweep)
+        if has_more:
+            await self._pause(SWEEP_PAUSE.total_seconds())
+        return has_more
+
+    async def watch_lag(self) -> bool:
+        """Look how long work has been waiting, and say so if it is too long."""
+        await self._lag.look()
         return False
 
     async def reconcile(self) -> bool:
@@ -103,16 +126,40 @@ class Worker:
             done += 1
         return done
 
+    async def _apply(self, events: Sequence[WebhookEvent]) -> None:
+        try:
+            await handlers.handle(events, provider=self._provider)
+        except (DatabaseUnavailable, asyncio.CancelledError):
+            raise
+        except Exception as error:  # a bug in one event must not stop the others: it is kept, retried and then DEAD
+            if len(events) > 1:
+                for event in events:
+                    await self._apply([event])
+                return
+            log.exception("webhook.failed", stripe_event=events[0].stripe_event_id)
+            await inbox.retry(events[0], f"{type(error).__name__} in {_where(error)}")
+
     async def _reconcile_at_times(self) -> None:
-        """As `_repeat`, but not at once: a start has more urgent things to do. A stop does not wait for a run's end."""
+        """Not at once: a start has more urgent things to do."""
         tick = min(self._layers.reconcile_interval_seconds, RECONCILE_TICK_SECONDS)
         await self._pause(tick)
-        work = asyncio.create_task(self._repeat("reconciler", self.reconcile, tick))
+        await self._until_stopped("reconciler", self.reconcile, tick)
+
+    async def _watch_lag(self) -> None:
+        """Not at once: after an outage there is a lag, and this process is about to work it off."""
+        await self._pause(ALARM_SECONDS)
+        await self._until_stopped("lag", self.watch_lag, ALARM_SECONDS)
+
+    async def _until_stopped(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
+        """As `_repeat`, for work that keeps its place: a stop does not wait for it, whoever comes next goes on."""
+        working = asyncio.create_task(self._repeat(name, work, pause_seconds))
         stopped = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (work, stopped):
-            task.cancel()  # the run keeps its place: whoever comes next goes on from its last page
-        await asyncio.gather(work, stopped, return_exceptions=True)
+        try:
+            await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, stopped):
+                task.cancel()
+            await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
         while not self._stopping.is_set():
@@ -132,3 +179,9 @@ class Worker:
             await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
         except TimeoutError:
             return
+
+
+def _where(error: Exception) -> str:
+    """The function that an exception was raised in, of those that are not a library's."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
+    return frames[-1].name if frames else "an unknown place"

@@ -11,7 +11,7 @@ from models.orders import Order
 from models.payments import Payment
 from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
-from models.webhook_events import WebhookEvent
+from models.webhook_events import EventReading, WebhookEvent
 
 TABLES = (
     "models.customers",
@@ -28,6 +28,7 @@ __all__ = [
     "TABLES",
     "Customer",
     "Discrepancy",
+    "EventReading",
     "Operation",
     "Order",
     "Payment",

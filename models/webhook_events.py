@@ -1,4 +1,4 @@
-"""The inbox: every event that Stripe sent us, once, kept before anything is done with it."""
+"""The inbox: every event that Stripe made, once, kept before anything is done with it; and how far its list is read."""
 
 from datetime import datetime
 from typing import Any
@@ -15,8 +15,9 @@ from domain.states import EventSource, WebhookState
 class WebhookEvent(Model):
     """An event of Stripe's, without its secrets, and how far we are with it.
 
-    `due` and `attempt` are as in `Operation`. `subject` is what events are kept in order by: Stripe's payment intent
-    id, or the object's own id when there is none.
+    `due` and `attempt` are as in `Operation`; `attempt` fences, so it only grows. `tries` counts towards giving up
+    and begins anew with a replay. `subject` is what events are kept in order by: Stripe's payment intent id, or the
+    object's own id when there is none. `delivered_at` is when its webhook came, whatever brought the event first.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -32,13 +33,43 @@ class WebhookEvent(Model):
     payload: dict[str, Any] = fields.JSONField()
     state = fields.CharEnumField(WebhookState, max_length=16, description="how far", default=WebhookState.RECEIVED)
     attempt: int = fields.IntField(default=0)
+    tries: int = fields.IntField(default=0, db_default=0)
     due: datetime | None = fields.DatetimeField(null=True)
     last_error = fields.CharField(max_length=255, null=True)
     stripe_created_at: datetime = fields.DatetimeField()
     received_at: datetime = fields.DatetimeField(auto_now_add=True)
+    delivered_at: datetime | None = fields.DatetimeField(null=True)
     processed_at: datetime | None = fields.DatetimeField(null=True)
 
     class Meta:
         table = "webhook_event"
         unique_together = (("stripe_event_id", "livemode"),)
-        indexes = (Index(fields=("state", "received_at", "id")), Index(fields=("subject", "stripe_created_at")))
+        indexes = (
+            Index(fields=("state", "received_at", "id")),
+            Index(fields=("received_at", "id")),
+            Index(fields=("subject", "stripe_created_at")),
+        )
+
+
+class EventReading(Model):
+    """How far Stripe's own list of events has been read: one row for each way of reading it, over all replicas.
+
+    The list is read page by page, newest first. `cursor` is the last event of the pages read since `started_at`
+    (both null: no reading is under way). When one ends, everything made before `read_through` is in the inbox. `due`
+    is when somebody may read the next page and `attempt` fences, as in `Operation`.
+    """
+
+    id: UUID = fields.UUIDField(primary_key=True, default=new_id)
+    source = fields.CharEnumField(EventSource, max_length=16, description="the way of reading")
+    livemode = fields.BooleanField()
+    read_through: datetime = fields.DatetimeField()
+    cursor = fields.CharField(max_length=255, null=True)
+    started_at: datetime | None = fields.DatetimeField(null=True)
+    finished_at: datetime | None = fields.DatetimeField(null=True)
+    due: datetime = fields.DatetimeField()
+    attempt: int = fields.IntField(default=1)
+    created_at: datetime = fields.DatetimeField(auto_now_add=True)
+
+    class Meta:
+        table = "event_reading"
+        unique_together = (("source", "livemode"),)

@@ -59,11 +59,7 @@ async def _replay(asking: Asking, ids: Sequence[str], *, dry_run: bool) -> int:
     if len(ids) > MOST_REPLAYED:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))
     wanted = [identity for text in ids if (identity := row_id(text, Kind.WEBHOOK)) is not None]
-    events = await WebhookEvent.filter(id__in=wanted)
-    if not dry_run:
-        for event in events:
-            await inbox.replay(event.stripe_event_id)
-    return len(events)
+    return await inbox.replay_rows(wanted, dry_run=dry_run)
 
 
 def _types(given: Sequence[str]) -> list[str]:

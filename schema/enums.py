@@ -13,6 +13,7 @@ from domain.states import (
     CaptureMethod,
     DiscrepancyKind,
     DiscrepancyState,
+    EventSource,
     OperationKind,
     OperationState,
     OrderPaymentStatus,
@@ -193,6 +194,15 @@ _say(
     },
 )
 _say(
+    EventSource,
+    "How an event of Stripe's first reached us.",
+    {
+        "WEBHOOK": "Stripe sent it.",
+        "POLL": "It was new in Stripe's list of events, which is read every minute.",
+        "SWEEP": "It was found when all that Stripe keeps of that list was read, once a day.",
+    },
+)
+_say(
     RetryAdvice,
     "What to do after a decline.",
     {
@@ -283,6 +293,7 @@ __all__ = [
     "DiscrepancyKind",
     "DiscrepancyState",
     "ErrorCode",
+    "EventSource",
     "OperationKind",
     "OperationState",
     "OrderPaymentStatus",

@@ -111,9 +111,11 @@ class Mutation:
         self,
         info: Info,
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 events.")],
-        dry_run: Annotated[bool, strawberry.argument(description="Only say how many there are.")] = True,
+        dry_run: Annotated[bool, strawberry.argument(description="Only say how many it would be.")] = True,
     ) -> OpsPayload | None:
-        """Makes events of the inbox due again. Applying an event twice changes nothing."""
+        """Makes events of the inbox due again, but for those that are being applied at the moment. Applying an event
+        twice changes nothing.
+        """
         result = await webhook_events.replay_webhook_events(info.context, ids=ids, dry_run=dry_run)
         return OpsPayload(affected=result.affected, error=result.error)
 

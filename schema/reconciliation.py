@@ -151,6 +151,10 @@ class SystemIntegrity:
     oldest_unprocessed_webhook_ms: int = strawberry.field(
         description="How long the oldest event has waited to be applied, in milliseconds, at most 24 days; 0 for none."
     )
+    missed_webhooks: int = strawberry.field(
+        description="Events of the last 24 hours that had to be fetched and whose webhook has not come after five"
+        " minutes; counts to 100,000. More than a few mean that webhooks do not arrive."
+    )
     open_discrepancies: int = strawberry.field(description="Discrepancies of any kind that are open.")
     audit_chain_verified_through: datetime | None = strawberry.field(
         description="The end of the last window whose orders' audit chains were checked and held."
@@ -164,6 +168,7 @@ class SystemIntegrity:
             ledger_balanced=seen.ledger_balanced,
             unresolved_operations=seen.unresolved_operations,
             oldest_unprocessed_webhook_ms=seen.oldest_unprocessed_webhook_ms,
+            missed_webhooks=seen.missed_webhooks,
             open_discrepancies=seen.open_discrepancies,
             audit_chain_verified_through=seen.audit_chain_verified_through,
             last_reconciled_at=seen.last_reconciled_at,

@@ -8,7 +8,7 @@ import models
 from domain.ids import Kind
 from resolvers.paging import Page
 from schema.directives import PII
-from schema.enums import WebhookState
+from schema.enums import EventSource, WebhookState
 from schema.fields import field, field_with
 from schema.node import Node, PageInfo
 from schema.scalars import Json
@@ -38,13 +38,18 @@ class WebhookEvent(Node):
         return self.row.type
 
     @field
+    def source(self) -> EventSource:
+        """How it first reached us."""
+        return self.row.source
+
+    @field
     def state(self) -> WebhookState:
         """How far we are with it."""
         return self.row.state
 
     @field
     def attempts(self) -> int:
-        """How often it was tried."""
+        """How often it was tried, replays included."""
         return self.row.attempt
 
     @field
@@ -58,13 +63,18 @@ class WebhookEvent(Node):
         return self.row.received_at
 
     @field
+    def delivered_at(self) -> datetime | None:
+        """When Stripe's webhook of it first came; null when it was fetched and its webhook has not come."""
+        return self.row.delivered_at
+
+    @field
     def processed_at(self) -> datetime | None:
         """When it was applied or ignored; null until then."""
         return self.row.processed_at
 
     @field
     def delivery_lag_ms(self) -> int:
-        """How long Stripe took to bring it, in milliseconds; Stripe's clock has whole seconds. At most 24 days."""
+        """How long it took to reach us, in milliseconds; Stripe's clock has whole seconds. At most 24 days."""
         lag = self.row.received_at - self.row.stripe_created_at
         return min(max(int(lag.total_seconds() * 1000), 0), LONGEST_LAG_MS)
 

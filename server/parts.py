@@ -80,6 +80,8 @@ async def open_parts(
         webhooks=settings.worker_webhooks,
         janitor=settings.worker_janitor,
         poller=settings.worker_poller,
+        sweep_interval_seconds=settings.sweep_interval_seconds,
+        sweeper=settings.worker_sweeper,
         reconcile_interval_seconds=settings.reconcile_interval_seconds,
         reconciler=settings.worker_reconciler,
     )

@@ -1,12 +1,16 @@
 """The inbox of Stripe's events: stored once, answered at once, applied later, never lost, never applied twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import structlog
+from tortoise.expressions import Q
+from tortoise.queryset import QuerySet
 
 from domain.ids import new_id
-from domain.states import WebhookState
+from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from models.atomic import atomic
 from models.sql import rows
@@ -15,22 +19,38 @@ from provider import StripeEvent
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 12  # with the back-off below: about five hours of trying before a person is asked
+MOST_TAKES = 60  # an event that was taken so often and never put back ends the process that applies it
 BACK_OFF_SECONDS = (1, 5, 30, 120, 600, 1800)
 PARKED_FOR = timedelta(hours=24)  # an event may overtake its row; after a day it is somebody else's
+MOST_AT_ONCE = 100  # events of one payment; more than Stripe makes of a payment's whole life
 
-# The oldest event that is due and whose payment nobody is working on: one payment's events keep their order.
+# All that is due of the payment that has waited longest and that nobody is working on: one look at Stripe answers
+# every event that was received before it. What is received later is due by itself, after this lease.
 TAKE = """
-UPDATE webhook_event SET state = 'PROCESSING', attempt = attempt + 1, due = now() + $1 * interval '1 second'
-WHERE id = (
-  SELECT e.id FROM webhook_event e
+WITH next AS (
+  SELECT e.subject FROM webhook_event e
   WHERE e.due <= now() AND NOT EXISTS (
     SELECT 1 FROM webhook_event busy
     WHERE busy.subject = e.subject AND busy.state = 'PROCESSING' AND busy.due > now() AND busy.id <> e.id
   )
   ORDER BY e.due, e.received_at
   LIMIT 1 FOR UPDATE SKIP LOCKED
+), mine AS (
+  SELECT e.id FROM webhook_event e JOIN next ON next.subject = e.subject
+  WHERE e.due <= now()
+  ORDER BY e.due, e.received_at
+  LIMIT $2 FOR UPDATE OF e SKIP LOCKED
 )
+UPDATE webhook_event SET
+  state = 'PROCESSING', attempt = attempt + 1, tries = tries + 1, due = now() + $1 * interval '1 second'
+WHERE id IN (SELECT id FROM mine)
 RETURNING id
+"""
+SETTLE = """
+UPDATE webhook_event e SET state = $3, due = NULL, processed_at = now(), last_error = $4
+FROM unnest($1::uuid[], $2::int[]) AS held(id, attempt)
+WHERE e.id = held.id AND e.attempt = held.attempt AND e.state = 'PROCESSING'
+RETURNING e.id
 """
 
 
@@ -47,77 +67,142 @@ class Fenced(Exception):
     """Another worker has taken this event over."""
 
 
-async def receive(event: StripeEvent, endpoint: Endpoint) -> bool:
+async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = EventSource.WEBHOOK) -> bool:
     """Store an event, once; True if it is new. When this returns, the event is on disk and Stripe may be told so.
 
-    Events that we do not handle, or that are not for this endpoint, are stored as IGNORED with the reason.
+    Events that we do not handle, or that are not for this endpoint, are stored as IGNORED with the reason. A webhook
+    that comes after the event itself was fetched is noted on it: it was late, not missing.
     """
+    row = _row(event, endpoint, source)
+
+    async def body() -> bool:
+        await WebhookEvent.bulk_create([row], ignore_conflicts=True)
+        if await WebhookEvent.filter(id=row.id).exists():
+            return True
+        if source is EventSource.WEBHOOK:
+            fetched = WebhookEvent.filter(stripe_event_id=event.id, livemode=event.livemode, delivered_at__isnull=True)
+            await fetched.update(delivered_at=row.delivered_at)
+        return False
+
+    is_new = await atomic(body)
+    log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=row.last_error)
+    return is_new
+
+
+async def unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
+    """Those of these events that the inbox does not have, by one statement."""
+    if not events:
+        return []
+    found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in events])
+    known = set(await found.values_list("stripe_event_id", "livemode"))
+    return [event for event in events if (event.id, event.livemode) not in known]
+
+
+async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: EventSource) -> None:
+    """Store fetched events, as `receive` does, by one statement. Runs inside a transaction."""
+    await WebhookEvent.bulk_create([_row(event, endpoint, source) for event in events], ignore_conflicts=True)
+
+
+async def take(*, lease_seconds: float) -> list[WebhookEvent]:
+    """Lease the events of one payment that are due, oldest first; none when nothing is due."""
+    taken = await rows(TAKE, [lease_seconds, MOST_AT_ONCE])
+    if not taken:
+        return []
+    events = await WebhookEvent.filter(id__in=[row["id"] for row in taken]).order_by("stripe_created_at", "received_at")
+    for event in events:
+        if event.tries > MOST_TAKES:
+            await _give_up(event, WebhookState.DEAD, "every process that took it ended before it was applied")
+    return [event for event in events if event.tries <= MOST_TAKES]
+
+
+async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: str | None = None) -> None:
+    """Write the end of these events. Runs inside the transaction that applies them.
+
+    Raises `Fenced`, so that nothing of it is written, if the lease of one of them was lost.
+    """
+    held = [[event.id for event in events], [event.attempt for event in events]]
+    if len(await rows(SETTLE, [*held, state.value, reason])) < len(events):
+        raise Fenced
+
+
+async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> None:
+    """Put an event back to be tried later; after too many tries it is DEAD, visible and replayable.
+
+    A parked event waits for its row to appear, for a day, and is then IGNORED.
+    """
+    if parked and datetime.now(UTC) - event.received_at > PARKED_FOR:
+        await _give_up(event, WebhookState.IGNORED, reason)
+    elif not parked and event.tries >= MAX_ATTEMPTS:
+        await _give_up(event, WebhookState.DEAD, reason)
+    else:
+        seconds = BACK_OFF_SECONDS[min(event.tries, len(BACK_OFF_SECONDS)) - 1]
+        due = datetime.now(UTC) + timedelta(seconds=seconds)
+        await _held(event).update(state=WebhookState.FAILED, due=due, last_error=reason[:255])
+
+
+async def replay(stripe_event_id: str, *, dry_run: bool = False) -> int:
+    """Make an event due again, whatever became of it; the number of events found (0 or 1 for each mode).
+
+    One that is being applied at the moment is left alone. A dry run only counts.
+    """
+    return await _replay(WebhookEvent.filter(stripe_event_id=stripe_event_id), dry_run=dry_run)
+
+
+async def replay_rows(ids: Sequence[UUID], *, dry_run: bool) -> int:
+    """As `replay`, by the ids of our rows."""
+    return await _replay(WebhookEvent.filter(id__in=list(ids)), dry_run=dry_run)
+
+
+async def replay_dead(*, dry_run: bool) -> int:
+    """As `replay`, for every event that was given up."""
+    return await _replay(WebhookEvent.filter(state=WebhookState.DEAD), dry_run=dry_run)
+
+
+async def _replay(events: QuerySet[WebhookEvent], *, dry_run: bool) -> int:
+    """`attempt` stays: whoever still works on one of them under an old number must not settle it under a new lease."""
+    now = datetime.now(UTC)
+    free = events.filter(~Q(state=WebhookState.PROCESSING) | Q(due__lte=now))
+    if dry_run:
+        return await free.count()
+    return await free.update(state=WebhookState.RECEIVED, due=now, tries=0, processed_at=None, last_error=None)
+
+
+async def _give_up(event: WebhookEvent, state: WebhookState, reason: str) -> None:
+    log.error(
+        "webhook.given_up",
+        stripe_event=event.stripe_event_id,
+        type=event.type,
+        state=state.value,
+        tries=event.tries,
+        reason=reason,
+    )
+    await _held(event).update(state=state, due=None, last_error=reason[:255])
+
+
+def _held(event: WebhookEvent) -> QuerySet[WebhookEvent]:
+    """The event's row, as long as its lease is ours."""
+    return WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING)
+
+
+def _row(event: StripeEvent, endpoint: Endpoint, source: EventSource) -> WebhookEvent:
     reason = _why_ignored(event, endpoint)
     now = datetime.now(UTC)
-    row = WebhookEvent(
+    return WebhookEvent(
         id=new_id(),
         stripe_event_id=event.id,
         livemode=event.livemode,
         account=event.account,
         api_version=event.api_version,
         type=event.type[:128],
+        source=source,
         subject=event.subject,
         payload=event.payload,
         state=WebhookState.IGNORED if reason else WebhookState.RECEIVED,
         due=None if reason else now,
         last_error=reason,
         stripe_created_at=event.created_at,
+        delivered_at=now if source is EventSource.WEBHOOK else None,
         processed_at=now if reason else None,
-    )
-
-    async def body() -> bool:
-        await WebhookEvent.bulk_create([row], ignore_conflicts=True)
-        return await WebhookEvent.filter(id=row.id).exists()
-
-    is_new = await atomic(body)
-    log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=reason)
-    return is_new
-
-
-async def take(*, lease_seconds: float) -> WebhookEvent | None:
-    """Lease the next event that is due, or None."""
-    taken = await rows(TAKE, [lease_seconds])
-    return await WebhookEvent.get(id=taken[0]["id"]) if taken else None
-
-
-async def settle(event: WebhookEvent, state: WebhookState, reason: str | None = None) -> None:
-    """Write an event's end. Runs inside the transaction that applies it; raises `Fenced` if the lease was lost."""
-    now = datetime.now(UTC)
-    changed = await WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING).update(
-        state=state, due=None, processed_at=now, last_error=reason
-    )
-    if not changed:
-        raise Fenced
-
-
-async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> WebhookState:
-    """Put an event back to be tried later; after too many tries it is DEAD, visible and replayable.
-
-    A parked event waits for its row to appear, for a day, and is then IGNORED.
-    """
-    given_up = datetime.now(UTC) - event.received_at > PARKED_FOR if parked else event.attempt >= MAX_ATTEMPTS
-    state = WebhookState.FAILED
-    due: datetime | None = datetime.now(UTC) + timedelta(
-        seconds=BACK_OFF_SECONDS[min(event.attempt, len(BACK_OFF_SECONDS)) - 1]
-    )
-    if given_up:
-        state, due = (WebhookState.IGNORED if parked else WebhookState.DEAD), None
-        log.error("webhook.given_up", stripe_event=event.stripe_event_id, state=state.value, reason=reason)
-    await WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING).update(
-        state=state, due=due, last_error=reason[:255]
-    )
-    return state
-
-
-async def replay(stripe_event_id: str) -> int:
-    """Make an event due again, whatever became of it; the number of events found (0 or 1 for each mode)."""
-    return await WebhookEvent.filter(stripe_event_id=stripe_event_id).update(
-        state=WebhookState.RECEIVED, due=datetime.now(UTC), attempt=0, processed_at=None, last_error=None
     )
 
 

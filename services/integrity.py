@@ -1,12 +1,14 @@
 """One look at whether everything is in order: from our rows alone, without asking Stripe."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, OperationState
 from models import Discrepancy, Operation, ReconciliationRun, WebhookEvent
+from services.deliveries import missed_webhooks
 
 LARGEST_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Integrity:
     ledger_balanced: bool
     unresolved_operations: int
     oldest_unprocessed_webhook_ms: int
+    missed_webhooks: int
     open_discrepancies: int
     audit_chain_verified_through: datetime | None
     last_reconciled_at: datetime | None
@@ -35,6 +38,7 @@ async def integrity() -> Integrity:
         ledger_balanced=not imbalance,
         unresolved_operations=unresolved,
         oldest_unprocessed_webhook_ms=min(int(age.total_seconds() * 1000), LARGEST_MS) if age is not None else 0,
+        missed_webhooks=await missed_webhooks(DAY),
         open_discrepancies=await still_open.count(),
         audit_chain_verified_through=last.to_moment if last is not None and not imbalance else None,
         last_reconciled_at=last.finished_at if last is not None else None,

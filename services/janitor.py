@@ -2,18 +2,9 @@
 
 import structlog
 
-from models.sql import rows
 from services.drive import Driver
 
 log = structlog.get_logger()
-
-OVERDUE = """
-SELECT coalesce(extract(epoch FROM now() - min(due)), 0)::float8 AS lag FROM (
-  SELECT due FROM operation WHERE due <= now()
-  UNION ALL
-  SELECT due FROM webhook_event WHERE due <= now()
-) AS waiting
-"""
 
 
 async def drive_next(driver: Driver) -> bool:
@@ -26,8 +17,3 @@ async def drive_next(driver: Driver) -> bool:
     log.info("operation.resumed", operation=str(operation.id), attempt=operation.attempt)
     await driver.drive(operation, in_request=False)
     return True
-
-
-async def worker_lag_seconds() -> float:
-    """How long the oldest piece of work has been waiting for somebody to take it."""
-    return float((await rows(OVERDUE))[0]["lag"])

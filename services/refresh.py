@@ -1,6 +1,6 @@
 """Ask Stripe how a payment stands now, and merge the answer. Webhooks, sync and the janitor all look this way."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
@@ -28,19 +28,27 @@ class Picture:
     disputes: tuple[ProviderDispute, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A payment as it once stood, and what told us so."""
+
+    seen: ProviderPayment
+    cause: Cause
+
+
 async def refresh_payment(
     payment_id: UUID,
     *,
     provider: Provider,
     cause: Cause,
     intent_id: str | None = None,
-    earlier: ProviderPayment | None = None,
+    earlier: Sequence[Earlier] = (),
     within: Callable[[], Awaitable[None]] | None = None,
 ) -> Payment:
     """Bring a payment, its refunds and its disputed amount to what Stripe has now.
 
-    `intent_id` is for a payment that has none yet. `earlier` is an older snapshot that is only kept if it tells of a
-    failed attempt. `within` runs in the same transaction as the change. Raises ProviderFailure, and `NotYet` when a
+    `intent_id` is for a payment that has none yet. `earlier` are older snapshots that are only kept if they tell of
+    failed attempts. `within` runs in the same transaction as the change. Raises ProviderFailure, and `NotYet` when a
     fact cannot be written beside a reservation of ours.
     """
     for _ in range(REFETCHES):
@@ -75,7 +83,7 @@ async def _merge(
     payment_id: UUID,
     picture: Picture,
     cause: Cause,
-    earlier: ProviderPayment | None,
+    earlier: Sequence[Earlier],
     within: Callable[[], Awaitable[None]] | None,
 ) -> Payment:
     order, payment = await rows.lock_payment(payment_id)
@@ -83,8 +91,8 @@ async def _merge(
         raise Outrun
     since = picture.since_version
     await apply_provider_state(order, payment, picture.payment, since_version=since, fetched=True, cause=cause)
-    if earlier is not None and payment.is_final:
-        await apply_provider_state(order, payment, earlier, since_version=since, fetched=False, cause=cause)
+    for told in earlier if payment.is_final else ():
+        await apply_provider_state(order, payment, told.seen, since_version=since, fetched=False, cause=told.cause)
     for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
         await apply_provider_refund(order, payment, seen, cause=cause)
     if picture.disputes is not None:

@@ -1,12 +1,13 @@
-"""What each of Stripe's events asks us to do: which payment to look at. The event itself is only a reason to look."""
+"""What Stripe's events ask us to do: which payment to look at. An event itself is only a reason to look."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
 
 from domain.caller import Actor
+from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
 from models import Payment, WebhookEvent
 from models.atomic import atomic
@@ -14,7 +15,7 @@ from provider import Provider, ProviderFailure, ProviderPayment
 from provider.translate import payment_from
 from services import inbox
 from services.audit import Cause
-from services.refresh import refresh_payment
+from services.refresh import Earlier, refresh_payment
 from services.state import NotYet
 
 log = structlog.get_logger()
@@ -45,81 +46,96 @@ HANDLED = frozenset(
 )
 
 
-async def handle(event: WebhookEvent, *, provider: Provider) -> WebhookState:
-    """Apply one leased event: exactly once, or put it back. Returns the state in which the event was left."""
-    thing = event.payload["data"]["object"]
-    intent_id = event.subject if event.subject.startswith("pi_") else None
-    payment, is_ours = await _find(thing, intent_id, event.livemode)
+async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
+    """Apply the leased events of one payment, oldest first, by one look at Stripe: each exactly once, or put back."""
+    newest = events[-1]
+    payment, is_ours = await _find(events)
     if payment is None:
-        return await _park(event, is_ours)
-    cause = Cause(
-        actor=STRIPE,
-        stripe_event_id=event.stripe_event_id,
-        occurred_at=event.stripe_created_at,
-    )
+        await _park(events, is_ours)
+        return
     try:
         await refresh_payment(
             payment.id,
             provider=provider,
-            cause=cause,
-            intent_id=intent_id,
-            earlier=_earlier(event),
-            within=_settled(event),
+            cause=_cause(newest),
+            intent_id=_intent_id(newest),
+            earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
+            within=_settled(events),
         )
     except NotYet:
-        return await inbox.retry(event, "a reservation of ours stands against it")
+        await _put_back(events, "a reservation of ours stands against it")
     except ProviderFailure as failure:
-        return await inbox.retry(event, str(failure))
+        await _put_back(events, str(failure))
+    except ProviderProblem as problem:
+        await _put_back(events, problem.message)
     except inbox.Fenced:
-        return WebhookState.PROCESSING
-    log.info(
-        "webhook.applied",
-        stripe_event=event.stripe_event_id,
-        type=event.type,
-        payment=str(payment.id),
-        lag_ms=int((datetime.now(UTC) - event.received_at).total_seconds() * 1000),
-    )
-    return WebhookState.PROCESSED
+        log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
+    else:
+        log.info(
+            "webhook.applied",
+            stripe_events=[event.stripe_event_id for event in events],
+            type=newest.type,
+            payment=str(payment.id),
+            lag_ms=int((datetime.now(UTC) - min(event.received_at for event in events)).total_seconds() * 1000),
+        )
 
 
-def _settled(event: WebhookEvent) -> Callable[[], Awaitable[None]]:
+def _cause(event: WebhookEvent) -> Cause:
+    return Cause(actor=STRIPE, stripe_event_id=event.stripe_event_id, occurred_at=event.stripe_created_at)
+
+
+def _intent_id(event: WebhookEvent) -> str | None:
+    return event.subject if event.subject.startswith("pi_") else None
+
+
+def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
     async def within() -> None:
-        await inbox.settle(event, WebhookState.PROCESSED)
+        await inbox.settle(events, WebhookState.PROCESSED)
 
     return within
 
 
-async def _park(event: WebhookEvent, is_ours: bool) -> WebhookState:
-    """An event without a row: it may have overtaken it, if it carries our ids; otherwise it is not ours."""
+async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False) -> None:
+    for event in events:
+        await inbox.retry(event, reason, parked=parked)
+
+
+async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
+    """Events without a row: they may have overtaken it, if they carry our ids; otherwise they are not ours."""
     if is_ours:
-        return await inbox.retry(event, "no payment with these ids yet", parked=True)
+        await _put_back(events, "no payment with these ids yet", parked=True)
+        return
 
     async def body() -> None:
-        await inbox.settle(event, WebhookState.IGNORED, "not made by this application")
+        await inbox.settle(events, WebhookState.IGNORED, "not made by this application")
 
     try:
         await atomic(body)
     except inbox.Fenced:
-        return WebhookState.PROCESSING
-    return WebhookState.IGNORED
+        log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
 
 
-async def _find(thing: dict[str, object], intent_id: str | None, livemode: bool) -> tuple[Payment | None, bool]:
-    """The payment that an object belongs to, by Stripe's id or by ours in its metadata; and whether it is ours."""
+async def _find(events: Sequence[WebhookEvent]) -> tuple[Payment | None, bool]:
+    """The payment that events of one subject belong to, by Stripe's id or by ours in their metadata; is it ours?"""
+    livemode, intent_id = events[-1].livemode, _intent_id(events[-1])
     if intent_id is not None:
         known = await Payment.get_or_none(stripe_payment_intent_id=intent_id, livemode=livemode)
         if known is not None:
             return known, True
-    metadata = thing.get("metadata")
-    ours = metadata.get("payment_id") if isinstance(metadata, dict) else None
+    ours = {payment_id for event in events if (payment_id := _our_id(event)) is not None}
+    unsent = Payment.filter(id__in=list(ours), livemode=livemode, stripe_payment_intent_id=None)
+    return await unsent.first() if ours else None, bool(ours)
+
+
+def _our_id(event: WebhookEvent) -> UUID | None:
+    metadata = event.payload["data"]["object"].get("metadata")
     try:
-        payment_id = UUID(str(ours))
+        return UUID(str(metadata.get("payment_id"))) if isinstance(metadata, dict) else None
     except ValueError:
-        return None, False
-    return await Payment.get_or_none(id=payment_id, livemode=livemode, stripe_payment_intent_id=None), True
+        return None
 
 
-def _earlier(event: WebhookEvent) -> ProviderPayment | None:
+def _snapshot(event: WebhookEvent) -> ProviderPayment | None:
     """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
     if event.type != "payment_intent.payment_failed":
         return None

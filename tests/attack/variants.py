@@ -3,7 +3,7 @@
 A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only shorten the waits.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -120,18 +120,18 @@ def event_applied_again() -> None:
 def stale_event_wins() -> None:
     """What an event says is written as it stands, whatever has happened since."""
 
-    async def handle(event: WebhookEvent, *, provider: Provider) -> WebhookState:
-        thing = event.payload["data"]["object"]
-        payment = await Payment.get_or_none(stripe_payment_intent_id=event.subject)
+    async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
+        payment = await Payment.get_or_none(stripe_payment_intent_id=events[0].subject)
 
         async def body() -> None:
-            if payment is not None and thing["object"] == "payment_intent":
-                _, locked = await rows.lock_payment(payment.id)
-                await _write_as_told(locked, payment_from(thing), event.stripe_event_id)
-            await inbox.settle(event, WebhookState.PROCESSED)
+            for event in sorted(events, key=lambda event: event.received_at):
+                thing = event.payload["data"]["object"]
+                if payment is not None and thing["object"] == "payment_intent":
+                    _, locked = await rows.lock_payment(payment.id)
+                    await _write_as_told(locked, payment_from(thing), event.stripe_event_id)
+            await inbox.settle(events, WebhookState.PROCESSED)
 
         await atomic(body)
-        return WebhookState.PROCESSED
 
     _put(webhooks.handlers, "handle", handle)
 

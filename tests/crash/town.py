@@ -102,7 +102,7 @@ class Town:
     async def application(
         self, *, worker: bool, variants: Sequence[str] = (), **changes: Any
     ) -> AsyncIterator[Application]:
-        """A process that serves; killed at the end. Without webhooks and poller, so that nothing else heals.
+        """A process that serves; killed at the end. Without webhooks, poller and sweeper, so that nothing else heals.
 
         `variants` names what is made wrong in it; see `tests.attack.variants`.
         """
@@ -122,6 +122,7 @@ class Town:
             "worker_tick_seconds": 0.03,
             "worker_webhooks": False,
             "worker_poller": False,
+            "worker_sweeper": False,
             **changes,
         }
         log = str(self.folder / "application.log")

@@ -32,7 +32,8 @@ CHECKS: Final = {
     },
     "refund": {"refund_amount_positive", "refund_currency", "refund_success_needs_stripe"},
     "operation": {"operation_open_is_due", "operation_counts"},
-    "webhook_event": {"webhook_event_open_is_due"},
+    "webhook_event": {"webhook_event_open_is_due", "webhook_event_counts"},
+    "event_reading": {"event_reading_counts", "event_reading_cursor_of_one_under_way"},
     "payment_event": {"payment_event_sequence_positive", "payment_event_hash"},
     "reconciliation_run": {"reconciliation_run_open_is_due", "reconciliation_run_window", "reconciliation_run_counts"},
     "discrepancy": {"discrepancy_closed_is_resolved"},
@@ -45,7 +46,10 @@ UNIQUE: Final = {
     "reconciliation_run": {"reconciliation_run_one_open"},
     "discrepancy": {"discrepancy_one_open"},
 }
-INDEXES: Final = {"operation": {"operation_due"}, "webhook_event": {"webhook_event_due", "webhook_event_busy"}}
+INDEXES: Final = {
+    "operation": {"operation_due"},
+    "webhook_event": {"webhook_event_due", "webhook_event_busy", "webhook_event_undelivered"},
+}
 TRIGGERS: Final = {"payment_event": {"payment_event_append_only", "payment_event_no_truncate"}}
 SCRATCH: Final = "reconciliation_sighting"  # a run's own notes: unlogged, and no model
 FUNCTIONS: Final = {"refuse_change_of_the_trail"}
