@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.errors import ErrorCode, Path, Refused
-from domain.text import refuse_card_number
+from domain.text import refuse_sensitive
 
 LONGEST: Final = 255
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -31,7 +31,7 @@ def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
             f"`{path[-1]}` must have 1 to {LONGEST} printable ASCII characters and no spaces. A UUID is a good choice.",
             path,
         )
-    refuse_card_number(key, path=path)
+    refuse_sensitive(key, path=path)
     return key
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from domain.cards import contains_card_number
 from domain.errors import ErrorCode, Path, Refused
+from domain.sensitive import contains_secret
 
 MAX_EXTERNAL_ID: Final = 255
 MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
@@ -22,7 +23,7 @@ _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
-    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number in it.
+    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number or secret in it.
 
     Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, heaps of
     accents, spaces around, and text that is too short or too long.
@@ -41,16 +42,22 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
         raise _refused("begins or ends with spaces", path)
     if not min_length <= len(text) <= max_length:
         raise _refused(f"must have {min_length} to {max_length} characters", path)
-    refuse_card_number(text, path=path)
+    refuse_sensitive(text, path=path)
     return text
 
 
-def refuse_card_number(text: str, *, path: Path) -> None:
-    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number stands in the text."""
+def refuse_sensitive(text: str, *, path: Path) -> None:
+    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number or a secret stands in the text."""
     if contains_card_number(text):
         raise Refused(
             ErrorCode.SENSITIVE_DATA_REFUSED,
             "This looks like a card number. Never send one here: send Stripe's token (pm_…).",
+            path,
+        )
+    if contains_secret(text):
+        raise Refused(
+            ErrorCode.SENSITIVE_DATA_REFUSED,
+            "This looks like a secret: a key, a token or a client secret. Never send one here.",
             path,
         )
 
@@ -70,7 +77,7 @@ def check_email(value: str, *, path: Path) -> str:
 
 def check_payment_method_id(value: str, *, path: Path) -> str:
     """Stripe's token for a payment method; nothing else can stand here, least of all a number."""
-    refuse_card_number(value, path=path)
+    refuse_sensitive(value, path=path)
     if not _METHOD.fullmatch(value):
         raise _refused("must be a payment method of Stripe's (pm_…)", path)
     return value

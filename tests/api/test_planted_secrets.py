@@ -1,0 +1,189 @@
+"""Secrets are planted wherever a client can put a value, and looked for wherever one could get to (scenario 46)."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from graphql import GraphQLSchema
+
+from domain.ids import Kind, encode
+from domain.states import DiscrepancyKind
+from models import Customer, Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
+from tests.inputs import (
+    INTROSPECTION,
+    Place,
+    places,
+    request_for,
+    root_type,
+    schema_of,
+    unreached_arguments,
+)
+from tests.planting import E_MAIL, KINDS, Lines, Planter, all_lines
+from tests.reconcile.faults import reconcile
+from tests.rows import row_id
+from tests.shop import STAFF, Client, Shop, key, token
+
+# Where an e-mail address stays because that is what the field is for: the one column it was sent to. It stands in no
+# other, and no log has it. Everything else that is planted is refused and stays nowhere.
+KEPT = {
+    "registerOrder.input.externalId": "orders.external_id",
+    "registerOrder.input.customerExternalId": "customer.external_id",
+    "registerOrder.input.customerEmail": "customer.email",
+    "registerOrder.input.description": "orders.description",
+    "registerOrder.input.metadata": "orders.metadata",
+    "registerOrder.input.metadata (its keys)": "orders.metadata",
+    "createPayment.input.metadata": "payment.metadata",
+    "createPayment.input.metadata (its keys)": "payment.metadata",
+    "createPayment.input.returnUrl": "operation.params",
+    "confirmPayment.returnUrl": "operation.params",
+    "refundPayment.input.note": "refund.note",
+    "refundPayment.input.metadata": "refund.metadata",
+    "refundPayment.input.metadata (its keys)": "refund.metadata",
+    "resolveDiscrepancy.resolution": "discrepancy.resolution",
+}
+# A name in a document cannot hold these characters, so such a key cannot be written as a literal.
+NOT_A_NAME = "metadata (its keys) as a literal"
+
+
+@pytest.fixture
+def lines(capfd: pytest.CaptureFixture[str]) -> Iterator[Lines]:
+    with all_lines(capfd) as opened:
+        yield opened
+
+
+class Counter:
+    """A shop with one of everything, and as many orders and open payments as a sweep over all places uses up."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.client = Client(shop.http, token("buyer", f"{STAFF} payments:pay"))
+        self.schema: GraphQLSchema
+        self.places: list[Place]
+        self._fixed: dict[str, Any] = {}
+        self._used_up: dict[str, list[str]] = {}
+
+    async def stock(self) -> None:
+        """Do some business, and read the schema."""
+        self.schema = schema_of(await self.client.ask(INTROSPECTION))
+        self.places = list(places(self.schema))
+        paid = await self.shop.paid(1_000_000)
+        held = await self.shop.pay(await self.shop.order(), captureMethod="MANUAL")
+        await self.shop.deliver()
+        run = await reconcile(self.shop)
+        customer, event, inbox = await Customer.first(), await PaymentEvent.first(), await WebhookEvent.first()
+        assert customer is not None
+        assert event is not None
+        assert inbox is not None
+        self._fixed = {
+            "Order": paid["order"]["id"],
+            "Customer": encode(Kind.CUSTOMER, customer.id),
+            "Payment": paid["id"],
+            "PaymentEvent": encode(Kind.EVENT, event.id),
+            "ReconciliationRun": encode(Kind.RUN, run.id),
+            "syncPayment.paymentId": paid["id"],
+            "payment.id": paid["id"],
+            "capturePayment.input.paymentId": held["payment"]["id"],
+            "refundPayment.input.paymentId": paid["id"],
+            "refundPayment.input.amount": {"amount": 100, "currency": "USD"},
+            "confirmPayment.paymentMethodId": "pm_card_visa",
+            "replayWebhookEvents.ids": [encode(Kind.WEBHOOK, inbox.id)],
+        }
+        self._used_up = {
+            "createPayment.input.orderId": [await self.shop.order() for _ in self._times("createPayment")],
+            "confirmPayment.paymentId": [(await self.shop.prepared())["id"] for _ in self._times("confirmPayment")],
+            "cancelPayment.input.paymentId": [(await self.shop.prepared())["id"] for _ in self._times("cancelPayment")],
+            "resolveDiscrepancy.id": [await _finding(run) for _ in self._times("resolveDiscrepancy")],
+        }
+
+    def _times(self, field: str) -> list[Place]:
+        """Each place of this field, twice: as a variable and as a literal; and once for the field without a secret."""
+        return [place for place in self.places if place.field == (field,)] * 2 + [Place("", (field,), ())]
+
+    def known(self, dotted: str) -> Any:
+        """What a request needs besides the secret, so that it gets as far as it can."""
+        if dotted in self._used_up:
+            return self._used_up[dotted].pop()
+        if dotted.endswith("idempotencyKey") or dotted.endswith(("xternalId", "operation.key")):
+            if dotted == "order.externalId":
+                raise LookupError
+            return key()
+        return self._fixed[dotted]
+
+    async def send(self, place: Place, secret: str, *, literal: bool) -> httpx.Response:
+        """One request with a secret at this place."""
+        request = request_for(self.schema, place, secret, self.known, literal=literal)
+        return await self.client.post(request.query, request.variables)
+
+
+async def _finding(run: ReconciliationRun) -> str:
+    row = await Discrepancy.create(run_id=run.id, livemode=False, kind=DiscrepancyKind.WEBHOOK_GAP, subject=key())
+    return encode(Kind.DISCREPANCY, row.id)
+
+
+@pytest.fixture
+async def counter(shop: Shop) -> Counter:
+    opened = Counter(shop)
+    await opened.stock()
+    return opened
+
+
+def _dressed(place: Place, secret: str) -> str:
+    """The secret as it could get past the first look at this place."""
+    match place.path[-1]:
+        case "returnUrl":
+            return f"https://shop.example/thanks?of={secret}"
+        case "paymentMethodId":
+            return f"pm_{secret}"
+    return secret
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_nowhere(
+    counter: Counter, database_url: str, lines: Lines, kind: str
+) -> None:
+    planter = Planter()
+    answered: list[str] = []
+    accepted: list[str] = []
+
+    for place in counter.places:
+        for form in ("variable", "literal"):
+            name = f"{place} as a {form}"
+            secret = _dressed(place, planter.plant(kind, name))
+            response = await counter.send(place, secret, literal=form == "literal")
+            assert response.status_code in (200, 400), (name, response.text)
+            if planter.seen_in_answer(response) and not (kind == E_MAIL and str(place) in KEPT):
+                answered.append(name)
+            if "SENSITIVE_DATA_REFUSED" not in response.text and NOT_A_NAME not in name:
+                accepted.append(name)
+
+    stored = await planter.seen_in_database(database_url)
+    assert answered == []
+    assert planter.seen_in(lines.text) == []
+    if kind == E_MAIL:
+        forms = ("variable", "literal")
+        assert stored == {
+            f"{kind} in {place} as a {form}": {column} for place, column in KEPT.items() for form in forms
+        } | {}
+    else:
+        assert stored == {}
+        assert accepted == []
+
+
+async def test_the_planting_reaches_every_field_and_every_argument(counter: Counter) -> None:
+    """Without a secret each request is one that the schema takes: what is planted fails for the secret alone."""
+    fields = {place.field: place for place in counter.places}
+    roots = {("query", name) for name in root_type(counter.schema, "query").fields}
+    roots |= {("mutation", name) for name in root_type(counter.schema, "mutation").fields}
+    reached = {(place.root, place.field[0]) for place in counter.places}
+    without_arguments = {(root, name) for root, name in roots if not root_type(counter.schema, root).fields[name].args}
+
+    answers = {
+        place.field: await counter.send(Place(place.root, place.field, ()), "", literal=literal)
+        for place in fields.values()
+        for literal in (False, True)
+    }
+
+    assert roots - without_arguments <= reached
+    assert unreached_arguments(counter.schema) == set()
+    assert {field: answer.json()["errors"] for field, answer in answers.items() if "errors" in answer.json()} == {}
