@@ -25,6 +25,8 @@ _SECRET: Final = re.compile(
 # One of these stands in every secret: a text without them needs no closer look.
 MARKS: Final = ("_live_", "_test_", "whsec_", "_secret_", ".eyJ")
 
+_EMAIL: Final = r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251})\.[A-Za-z]{2,24}"
+_AN_EMAIL: Final = re.compile(_EMAIL)
 _REMOVABLE: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9_]+"
     r"|(?<![A-Za-z0-9])whsec_[A-Za-z0-9_+/=-]+"
@@ -32,7 +34,7 @@ _REMOVABLE: Final = re.compile(
     r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"
     r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"
     r"|(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)"
-    r"|[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251})\.[A-Za-z]{2,24}",
+    rf"|{_EMAIL}",
     re.IGNORECASE,
 )
 
@@ -40,6 +42,11 @@ _REMOVABLE: Final = re.compile(
 def contains_secret(text: str) -> bool:
     """Whether a key of Stripe's, a webhook secret, a client secret or a JWT stands in this text."""
     return any(mark in text for mark in MARKS) and _SECRET.search(text) is not None
+
+
+def contains_email(text: str) -> bool:
+    """Whether an e-mail address stands in this text."""
+    return "@" in text and _AN_EMAIL.search(text) is not None
 
 
 def is_sensitive(text: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from domain.cards import contains_card_number
 from domain.errors import ErrorCode, Path, Refused
-from domain.sensitive import contains_secret
+from domain.sensitive import contains_email, contains_secret
 
 MAX_EXTERNAL_ID: Final = 255
 MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
@@ -102,7 +102,10 @@ def check_return_url(value: str, *, path: Path) -> str:
 
 
 def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
-    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys."""
+    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys.
+
+    Nor an e-mail address in a key: keys are names, and stand wherever an input's paths do.
+    """
     if len(value) > MAX_METADATA_KEYS:
         raise _refused(f"may have at most {MAX_METADATA_KEYS} keys", path)
     cleaned: dict[str, str] = {}
@@ -110,6 +113,8 @@ def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
         key = clean_text(name, path=path, max_length=MAX_METADATA_KEY)
         if "[" in key or "]" in key:
             raise _refused("may not have square brackets in its keys", path)
+        if contains_email(key):
+            raise Refused(ErrorCode.SENSITIVE_DATA_REFUSED, "A person's address is no name for an entry.", path)
         cleaned[key] = clean_text(text, path=(*path, key), max_length=MAX_METADATA_VALUE, multiline=True, min_length=0)
     if len(cleaned) != len(value):
         raise _refused("has two keys that are the same once normalised", path)

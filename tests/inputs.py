@@ -1,7 +1,7 @@
 """Every place where a client may put a value, read from the schema itself: a field added tomorrow is among them."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,9 +152,10 @@ def request_for(schema: GraphQLSchema, place: Place, secret: str, known: Known, 
         head, variables = "", {}
     else:
         text = ", ".join(f"{name}: ${name}" for name in given)
-        head = "(" + ", ".join(f"${name}: {type}" for name, type in declared.items()) + ")"
+        head = "(" + ", ".join(f"${name}: {type}" for name, type in declared.items()) + ")" if given else ""
         variables = given
-    inner = f"{place.field[-1]}({text}) {selection(schema, field)}"
+    arguments = f"({text})" if text else ""
+    inner = f"{place.field[-1]}{arguments} {selection(schema, field)}"
     if len(place.field) > 1:
         node, *steps = place.field
         for step in reversed(steps[:-1]):
@@ -246,10 +247,20 @@ def selection(schema: GraphQLSchema, field: GraphQLField, depth: int = 2) -> str
     own = _fields(schema, named, depth)
     variants = []
     if isinstance(named, graphql.GraphQLInterfaceType):
-        for type in schema.get_implementations(named).objects:
-            inner = _fields(schema, type, depth, left_out=set(named.fields))
+        objects = schema.get_implementations(named).objects
+        for type in objects:
+            inner = _fields(schema, type, depth - 1, left_out={*named.fields, *_clashing(objects)})
             variants.append(f"... on {type.name} {{ __typename {inner} }}")
     return "{ __typename " + " ".join([own, *variants]) + " }"
+
+
+def _clashing(types: Iterable[GraphQLObjectType]) -> set[str]:
+    """Fields that have one name and several types, which one document cannot ask for side by side."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for type in types:
+        for name, field in type.fields.items():
+            seen[name].add(str(field.type))
+    return {name for name, found in seen.items() if len(found) > 1}
 
 
 def _fields(schema: GraphQLSchema, type: Any, depth: int, left_out: set[str] | None = None) -> str:

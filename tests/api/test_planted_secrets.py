@@ -32,14 +32,11 @@ KEPT = {
     "registerOrder.input.customerEmail": "customer.email",
     "registerOrder.input.description": "orders.description",
     "registerOrder.input.metadata": "orders.metadata",
-    "registerOrder.input.metadata (its keys)": "orders.metadata",
     "createPayment.input.metadata": "payment.metadata",
-    "createPayment.input.metadata (its keys)": "payment.metadata",
     "createPayment.input.returnUrl": "operation.params",
     "confirmPayment.returnUrl": "operation.params",
     "refundPayment.input.note": "refund.note",
     "refundPayment.input.metadata": "refund.metadata",
-    "refundPayment.input.metadata (its keys)": "refund.metadata",
     "resolveDiscrepancy.resolution": "discrepancy.resolution",
 }
 # A name in a document cannot hold these characters, so such a key cannot be written as a literal.
@@ -87,6 +84,8 @@ class Counter:
             "refundPayment.input.paymentId": paid["id"],
             "refundPayment.input.amount": {"amount": 100, "currency": "USD"},
             "confirmPayment.paymentMethodId": "pm_card_visa",
+            "createPayment.input.paymentMethodId": "pm_card_visa",
+            "createPayment.input.confirm": True,
             "replayWebhookEvents.ids": [encode(Kind.WEBHOOK, inbox.id)],
         }
         self._used_up = {
@@ -152,7 +151,7 @@ async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_now
             secret = _dressed(place, planter.plant(kind, name))
             response = await counter.send(place, secret, literal=form == "literal")
             assert response.status_code in (200, 400), (name, response.text)
-            if planter.seen_in_answer(response) and not (kind == E_MAIL and str(place) in KEPT):
+            if f"{kind} in {name}" in planter.seen_in_answer(response) and not (kind == E_MAIL and str(place) in KEPT):
                 answered.append(name)
             if "SENSITIVE_DATA_REFUSED" not in response.text and NOT_A_NAME not in name:
                 accepted.append(name)
@@ -164,7 +163,7 @@ async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_now
         forms = ("variable", "literal")
         assert stored == {
             f"{kind} in {place} as a {form}": {column} for place, column in KEPT.items() for form in forms
-        } | {}
+        }
     else:
         assert stored == {}
         assert accepted == []
@@ -179,11 +178,12 @@ async def test_the_planting_reaches_every_field_and_every_argument(counter: Coun
     without_arguments = {(root, name) for root, name in roots if not root_type(counter.schema, root).fields[name].args}
 
     answers = {
-        place.field: await counter.send(Place(place.root, place.field, ()), "", literal=literal)
+        (place.field, literal): await counter.send(Place(place.root, place.field, ()), "", literal=literal)
         for place in fields.values()
         for literal in (False, True)
     }
 
     assert roots - without_arguments <= reached
     assert unreached_arguments(counter.schema) == set()
-    assert {field: answer.json()["errors"] for field, answer in answers.items() if "errors" in answer.json()} == {}
+    errors = {place: answer.json().get("errors", ()) for place, answer in answers.items()}
+    assert {place: found for place, found in errors.items() if any("path" not in error for error in found)} == {}
