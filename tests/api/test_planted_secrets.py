@@ -1,7 +1,9 @@
 """Secrets are planted wherever a client can put a value, and looked for wherever one could get to (scenario 46)."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -187,3 +189,115 @@ async def test_the_planting_reaches_every_field_and_every_argument(counter: Coun
     assert unreached_arguments(counter.schema) == set()
     errors = {place: answer.json().get("errors", ()) for place, answer in answers.items()}
     assert {place: found for place, found in errors.items() if any("path" not in error for error in found)} == {}
+
+
+# Where a word of a document may stand that is no value. An alias is left out: the answer has to give it back.
+WORDS = {
+    "comment": "# {}\n{{ viewer {{ kind }} }}",
+    "operation name": "query {} {{ viewer {{ kind }} }}",
+    "field": "{{ viewer {{ {} }} }}",
+    "argument": "{{ order({}: 1) {{ id }} }}",
+    "fragment name": "{{ viewer {{ ...{} }} }}",
+    "type condition": "{{ viewer {{ ... on {} {{ kind }} }} }}",
+    "directive": "{{ viewer {{ kind @{} }} }}",
+    "variable name": "query (${}: Int) {{ viewer {{ kind }} }}",
+    "variable type": "query ($a: {}) {{ viewer {{ kind }} }}",
+    "variable default": 'query ($a: String = "{}") {{ order(externalId: $a) {{ id }} }}',
+    "enum value": "{{ operation(key: \"k\", kind: {}) {{ id }} }}",
+    "number with text": "{{ payments(first: 1{}) {{ totalCount }} }}",
+    "unfinished text": '{{ order(externalId: "{}) {{ id }} }}',
+    "description": '"""{}""" {{ viewer {{ kind }} }}',
+    "instead of a document": "{}",
+}
+BODIES = {
+    "operationName": {"query": "{ viewer { kind } }", "operationName": "{}"},
+    "extensions": {"query": "{ viewer { kind } }", "extensions": {"persistedQuery": {"sha256Hash": "{}"}}},
+    "unknown variable": {"query": "{ viewer { kind } }", "variables": {"more": "{}"}},
+    "name of a variable": {"query": "{ viewer { kind } }", "variables": {"{}": 1}},
+    "unknown member": {"query": "{ viewer { kind } }", "more": {"{}": ["{}"]}},
+    "no object": ["{}"],
+    "no query": {"query": {"{}": "{}"}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_other_part_of_a_request_is_repeated_logged_or_stored(
+    shop: Shop, database_url: str, lines: Lines, kind: str
+) -> None:
+    planter = Planter()
+    answered: list[str] = []
+
+    async def post(place: str, body: bytes, **headers: str) -> None:
+        given = {"Authorization": f"Bearer {shop.staff.token}", "Content-Type": "application/json", **headers}
+        response = await shop.http.post("/graphql", content=body, headers=given)
+        answered.extend(planter.seen_in_answer(response))
+
+    for place, text in WORDS.items():
+        for dressed in ("{}", "x_{}"):  # a number is no name, and so not even read as far as one
+            query = text.format(dressed.format(planter.plant(kind, place)))
+            await post(place, json.dumps({"query": query}).encode())
+            by_get = await shop.http.get("/graphql", params={"query": query})
+            answered.extend(planter.seen_in_answer(by_get))
+    for place, body in BODIES.items():
+        await post(place, json.dumps(body, ensure_ascii=False).replace("{}", planter.plant(kind, place)).encode())
+    secret = planter.plant(kind, "a body that is no JSON")
+    await post("no JSON", f'{{"query": "{secret}'.encode())
+    await post("no UTF-8", secret.encode() + b"\xff")
+    await post("a form", f"query={secret}".encode(), **{"Content-Type": "application/x-www-form-urlencoded"})
+
+    assert answered == []
+    assert planter.seen_in(lines.text) == []
+    assert await planter.seen_in_database(database_url) == {}
+
+
+HEADERS = (
+    "Authorization",
+    "Cookie",
+    "User-Agent",
+    "Referer",
+    "Origin",
+    "X-Request-Id",
+    "X-Forwarded-For",
+    "Forwarded",
+    "Idempotency-Key",
+    "Stripe-Signature",
+    "Traceparent",
+    "Accept",
+    "Accept-Language",
+    "Content-Type",
+    "Content-Encoding",
+    "Host",
+    "If-None-Match",
+    "Access-Control-Request-Method",
+    "Access-Control-Request-Headers",
+    "Upgrade",
+    "X-Whatever",
+)
+DOORS = ("/graphql", "/webhooks/stripe", "/healthz", "/readyz", "/schema.graphql", "/_sandbox/faults", "/nothing")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_header_path_or_query_string_is_repeated_logged_or_stored(
+    shop: Shop, database_url: str, lines: Lines, kind: str
+) -> None:
+    planter = Planter()
+    answered: list[str] = []
+
+    async def ask(method: str, url: str, headers: list[tuple[bytes, bytes]]) -> None:
+        response = await shop.http.request(method, url, headers=headers, content=b"{}" if method == "POST" else b"")
+        assert response.status_code != 500, (method, url, response.text)
+        answered.extend(planter.seen_in_answer(response))
+
+    for door in DOORS:
+        for method in ("GET", "POST", "OPTIONS"):
+            for name in HEADERS:
+                secret = planter.plant(kind, f"{name} of {method} {door}")
+                for value in (secret, f"Bearer {secret}", f"t=1,v1={secret}"):
+                    await ask(method, door, [(name.encode(), value.encode())])
+            secret = quote(planter.plant(kind, f"query string or path of {method} {door}"))
+            for url in (f"{door}?token={secret}", f"{door}?{secret}", f"{door}/{secret}", f"{door}/?token={secret}"):
+                await ask(method, url, [])
+
+    assert sorted(set(answered)) == []
+    assert planter.seen_in(lines.text) == []
+    assert await planter.seen_in_database(database_url) == {}
