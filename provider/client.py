@@ -14,7 +14,7 @@ import structlog
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
 from provider.failures import Outcome, ProviderFailure, classify
-from provider.translate import dispute_from, payment_from, refund_from
+from provider.translate import dispute_from, payment_from, refund_from, word
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
@@ -228,7 +228,7 @@ async def _ask(call: Awaitable[Any]) -> tuple[dict[str, Any], str | None]:
         failure = classify(error)
     else:
         response = answer.last_response
-        return answer.to_dict(), response.request_id if response is not None else None
+        return answer.to_dict(), word(response.request_id) if response is not None else None
     raise failure
 
 
