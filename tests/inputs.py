@@ -273,4 +273,3 @@ def _fields(schema: GraphQLSchema, type: Any, depth: int, left_out: set[str] | N
         elif depth > 0:
             parts.append(f"{name} {selection(schema, field, depth - 1)}")
     return " ".join(parts)
-

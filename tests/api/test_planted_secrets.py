@@ -203,7 +203,7 @@ WORDS = {
     "variable name": "query (${}: Int) {{ viewer {{ kind }} }}",
     "variable type": "query ($a: {}) {{ viewer {{ kind }} }}",
     "variable default": 'query ($a: String = "{}") {{ order(externalId: $a) {{ id }} }}',
-    "enum value": "{{ operation(key: \"k\", kind: {}) {{ id }} }}",
+    "enum value": '{{ operation(key: "k", kind: {}) {{ id }} }}',
     "number with text": "{{ payments(first: 1{}) {{ totalCount }} }}",
     "unfinished text": '{{ order(externalId: "{}) {{ id }} }}',
     "description": '"""{}""" {{ viewer {{ kind }} }}',
