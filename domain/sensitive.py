@@ -11,8 +11,8 @@ from domain.cards import contains_card_number
 
 REMOVED: Final = "[removed]"
 
-# Prefixes of Stripe's: docs.stripe.com/keys, docs.stripe.com/webhooks. A client secret is an id, `_secret_`, and as much
-# again. A JWT's header and claims are JSON objects in base64, so both begin with eyJ.
+# Prefixes of Stripe's: docs.stripe.com/keys, docs.stripe.com/webhooks. A client secret is an id, `_secret_`, and as
+# much again. A JWT's header and claims are JSON objects in base64, so both begin with eyJ.
 _SECRET: Final = re.compile(
     r"(?<![A-Za-z0-9])(?:"
     r"(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9]{10}"

@@ -30,8 +30,8 @@ DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
 class ProviderFailure(Exception):
     """A call to Stripe that did not give an answer we can use.
 
-    Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own words, safe to log; `payment`
-    is the intent that came with the error, when one did.
+    Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own words, safe to log;
+    `payment` is the intent that came with the error, when one did.
     """
 
     outcome: Outcome

@@ -14,7 +14,6 @@ from domain.states import (
     CancelReason,
     CaptureMethod,
     PaymentAction,
-    PaymentStatus,
     SetupFutureUsage,
 )
 from models import Operation, Order, Payment

@@ -12,9 +12,7 @@ from graphql import (
     GraphQLField,
     GraphQLInputField,
     GraphQLInputObjectType,
-    GraphQLInputType,
     GraphQLList,
-    GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
@@ -28,7 +26,9 @@ from tests.shop import Json
 
 DEEPEST = 2  # how often an input may stand in itself: a filter in a filter is one place more, not endlessly many
 MAP_OF_TEXTS = "Metadata"
-Given = GraphQLArgument | GraphQLInputField
+Path = tuple[str, ...]
+InputType = Any  # graphql-core's own name for it is a union that its functions do not keep to
+Leaf = Callable[[InputType], Any]
 Known = Callable[[str], Any]
 """The value for a required place that is not planted, by its dotted name; LookupError leaves it to its type."""
 
@@ -38,8 +38,8 @@ class Place:
     """One leaf of the arguments of one field. `path` is dotted, and begins with the field: `order.externalId`."""
 
     root: str
-    field: tuple[str, ...]
-    path: tuple[str, ...]
+    field: Path
+    path: Path
     in_key: bool = False
 
     def __str__(self) -> str:
@@ -71,7 +71,7 @@ def root_type(schema: GraphQLSchema, root: str) -> GraphQLObjectType:
     return found
 
 
-def _leaves(given: Mapping[str, Any], seen: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], bool]]:
+def _leaves(given: Mapping[str, Any], seen: Path = ()) -> Iterator[tuple[Path, bool]]:
     for name, place in given.items():
         named = get_named_type(place.type)
         if isinstance(named, GraphQLInputObjectType):
@@ -92,11 +92,11 @@ class Way:
     """How to come to a field with arguments from `node(id:)`: the type of the node, and the fields below it."""
 
     node: str
-    steps: tuple[str, ...]
+    steps: Path
     field: GraphQLField
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def names(self) -> Path:
         return (self.node, *self.steps)
 
 
@@ -104,12 +104,14 @@ def ways_to_arguments(schema: GraphQLSchema) -> list[Way]:
     """The shortest way to each field with arguments that is not the root's."""
     node = schema.get_type("Node")
     assert isinstance(node, graphql.GraphQLInterfaceType)
-    waiting = deque((type.name, (), type) for type in schema.get_implementations(node).objects)
-    seen = {type.name for _, _, type in waiting}
+    waiting: deque[tuple[str, Path, GraphQLObjectType]] = deque(
+        (kind.name, (), kind) for kind in schema.get_implementations(node).objects
+    )
+    seen = {kind.name for _, _, kind in waiting}
     found = []
     while waiting:
-        start, steps, type = waiting.popleft()
-        for name, field in type.fields.items():
+        start, steps, kind = waiting.popleft()
+        for name, field in kind.fields.items():
             if field.args:
                 found.append(Way(start, (*steps, name), field))
             below = get_named_type(field.type)
@@ -125,10 +127,10 @@ def unreached_arguments(schema: GraphQLSchema) -> set[str]:
     reached = {id(way.field) for way in ways_to_arguments(schema)}
     roots = {schema.query_type, schema.mutation_type, schema.subscription_type}
     return {
-        f"{type.name}.{name}"
-        for type in schema.type_map.values()
-        if isinstance(type, GraphQLObjectType) and type not in roots and not type.name.startswith("__")
-        for name, field in type.fields.items()
+        f"{kind.name}.{name}"
+        for kind in schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and kind not in roots and not kind.name.startswith("__")
+        for name, field in kind.fields.items()
         if field.args and id(field) not in reached
     }
 
@@ -145,17 +147,22 @@ class Request:
 def request_for(schema: GraphQLSchema, place: Place, secret: str, known: Known, *, literal: bool) -> Request:
     """The operation with `secret` at this place, as a variable or in the text itself, and all else as it should be."""
     field = _field(schema, place)
-    given = _arguments(field.args, place.path, place, secret, known)
+
+    def leaf(kind: InputType) -> Any:
+        if kind.name != MAP_OF_TEXTS:
+            return secret
+        return {secret: "note"} if place.in_key else {"note": secret}
+
+    given = _arguments(field.args, place.path, leaf, known, place.field[0])
     declared = {name: field.args[name].type for name in given}
     if literal:
         text = ", ".join(f"{name}: {_literal(value, declared[name])}" for name, value in given.items())
         head, variables = "", {}
     else:
         text = ", ".join(f"{name}: ${name}" for name in given)
-        head = "(" + ", ".join(f"${name}: {type}" for name, type in declared.items()) + ")" if given else ""
+        head = "(" + ", ".join(f"${name}: {kind}" for name, kind in declared.items()) + ")" if given else ""
         variables = given
-    arguments = f"({text})" if text else ""
-    inner = f"{place.field[-1]}{arguments} {selection(schema, field)}"
+    inner = place.field[-1] + (f"({text}) " if text else " ") + selection(schema, field)
     if len(place.field) > 1:
         node, *steps = place.field
         for step in reversed(steps[:-1]):
@@ -166,72 +173,61 @@ def request_for(schema: GraphQLSchema, place: Place, secret: str, known: Known, 
 
 def _field(schema: GraphQLSchema, place: Place) -> GraphQLField:
     if len(place.field) == 1:
-        return root_type(schema, place.root).fields[place.field[0]]
+        field: GraphQLField = root_type(schema, place.root).fields[place.field[0]]
+        return field
     return next(way.field for way in ways_to_arguments(schema) if way.names == place.field)
 
 
-def _arguments(
-    given: Mapping[str, Any], path: tuple[str, ...], place: Place, secret: str, known: Known, above: str = ""
-) -> Json:
-    """Values for the required ones and for those on the way to the place."""
+def _arguments(given: Mapping[str, Any], path: Path, leaf: Leaf, known: Known, above: str) -> Json:
+    """Values for the required ones, for those that are known, and for those on the way to the place."""
     values: Json = {}
     for name, argument in given.items():
-        dotted = f"{above or place.field[0]}.{name}"
+        dotted = f"{above}.{name}"
         if path and path[0] == name:
-            values[name] = _planted(argument.type, path[1:], place, secret, known, dotted)
+            values[name] = _value(argument.type, path[1:], leaf, known, dotted)
             continue
         try:
             values[name] = known(dotted)
         except LookupError:
             if _is_required(argument):
-                values[name] = _plain(argument.type, known, dotted)
+                values[name] = _value(argument.type, (), _plain, known, dotted)
     return values
 
 
-def _planted(
-    type: GraphQLInputType, path: tuple[str, ...], place: Place, secret: str, known: Known, dotted: str
-) -> Any:
-    type = get_nullable_type(type)
-    if isinstance(type, GraphQLList):
-        return [_planted(type.of_type, path, place, secret, known, dotted)]
-    if isinstance(type, GraphQLInputObjectType):
-        return _arguments(type.fields, path, place, secret, known, dotted)
-    if get_named_type(type).name == MAP_OF_TEXTS:
-        return {secret: "note"} if place.in_key else {"note": secret}
-    return secret
+def _value(given: InputType, path: Path, leaf: Leaf, known: Known, dotted: str) -> Any:
+    kind: InputType = get_nullable_type(given)
+    if isinstance(kind, GraphQLList):
+        return [_value(kind.of_type, path, leaf, known, dotted)]
+    if isinstance(kind, GraphQLInputObjectType):
+        return _arguments(kind.fields, path, leaf, known, dotted)
+    return leaf(kind)
 
 
-def _plain(type: GraphQLInputType, known: Known, dotted: str) -> Any:
-    type = get_nullable_type(type)
-    if isinstance(type, GraphQLList):
-        return [_plain(type.of_type, known, dotted)]
-    if isinstance(type, GraphQLEnumType):
-        return next(iter(type.values))
-    if isinstance(type, GraphQLInputObjectType):
-        place = Place("", (dotted,), ())
-        return _arguments(type.fields, (), place, "", known, dotted)
-    return {"Boolean": True, "Int": 1, "Float": 1.0, "MinorUnits": 10_000, "CurrencyCode": "USD"}.get(type.name, "x")
+def _plain(kind: InputType) -> Any:
+    if isinstance(kind, GraphQLEnumType):
+        return next(iter(kind.values))
+    return {"Boolean": True, "Int": 1, "Float": 1.0, "MinorUnits": 10_000, "CurrencyCode": "USD"}.get(kind.name, "x")
 
 
-def _is_required(given: Given) -> bool:
+def _is_required(given: GraphQLArgument | GraphQLInputField) -> bool:
     return is_required_argument(given) if isinstance(given, GraphQLArgument) else is_required_input_field(given)
 
 
-def _literal(value: Any, type: GraphQLInputType | None) -> str:
+def _literal(value: Any, given: InputType) -> str:
     """The value as it is written in a document."""
-    type = get_nullable_type(type) if type is not None else None
+    kind: InputType = get_nullable_type(given)
     match value:
         case bool():
             return "true" if value else "false"
-        case str() if isinstance(type, GraphQLEnumType) and value in type.values:
+        case str() if isinstance(kind, GraphQLEnumType) and value in kind.values:
             return value
         case str():
             return graphql.print_ast(graphql.StringValueNode(value=value))
         case list():
-            inner = type.of_type if isinstance(type, GraphQLList) else None
+            inner = kind.of_type if isinstance(kind, GraphQLList) else None
             return "[" + ", ".join(_literal(item, inner) for item in value) + "]"
         case dict():
-            fields = type.fields if isinstance(type, GraphQLInputObjectType) else {}
+            fields = kind.fields if isinstance(kind, GraphQLInputObjectType) else {}
             pairs = (f"{n}: {_literal(v, fields[n].type if n in fields else None)}" for n, v in value.items())
             return "{" + ", ".join(pairs) + "}"
     return str(value)
@@ -248,24 +244,24 @@ def selection(schema: GraphQLSchema, field: GraphQLField, depth: int = 2) -> str
     variants = []
     if isinstance(named, graphql.GraphQLInterfaceType):
         objects = schema.get_implementations(named).objects
-        for type in objects:
-            inner = _fields(schema, type, depth - 1, left_out={*named.fields, *_clashing(objects)})
-            variants.append(f"... on {type.name} {{ __typename {inner} }}")
+        for kind in objects:
+            inner = _fields(schema, kind, depth - 1, left_out={*named.fields, *_clashing(objects)})
+            variants.append(f"... on {kind.name} {{ __typename {inner} }}")
     return "{ __typename " + " ".join([own, *variants]) + " }"
 
 
 def _clashing(types: Iterable[GraphQLObjectType]) -> set[str]:
     """Fields that have one name and several types, which one document cannot ask for side by side."""
     seen: dict[str, set[str]] = defaultdict(set)
-    for type in types:
-        for name, field in type.fields.items():
+    for kind in types:
+        for name, field in kind.fields.items():
             seen[name].add(str(field.type))
     return {name for name, found in seen.items() if len(found) > 1}
 
 
-def _fields(schema: GraphQLSchema, type: Any, depth: int, left_out: set[str] | None = None) -> str:
+def _fields(schema: GraphQLSchema, kind: Any, depth: int, left_out: set[str] | None = None) -> str:
     parts = []
-    for name, field in type.fields.items():
+    for name, field in kind.fields.items():
         if name in (left_out or ()) or any(is_required_argument(argument) for argument in field.args.values()):
             continue
         if graphql.is_leaf_type(get_named_type(field.type)):

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from graphql import GraphQLSchema
 
+from models import WebhookEvent
 from models.sql import rows
 from tests.inputs import INTROSPECTION, root_type, schema_of, selection
 from tests.planting import KINDS, Lines, Planter, all_lines
@@ -36,8 +37,8 @@ STRUCTURE = frozenset(
 )
 # Empty in what the offline Stripe makes, and free text at Stripe.
 FREE_TEXTS = ("description", "receipt_email", "statement_descriptor", "failure_message", "failure_reason", "name")
-ERRORS = {400: "invalid_request_error", 401: "invalid_request_error", 402: "card_error", 409: "api_error"}
-ERRORS |= {429: "invalid_request_error", 500: "api_error"}
+ERRORS = {400: "invalid_request_error", 401: "invalid_request_error", 402: "card_error", 429: "api_error"}
+ERRORS |= {500: "api_error"}
 TEXTS_OF_AN_ERROR = (
     "advice_code",
     "code",
@@ -172,14 +173,15 @@ async def _all_acts(shop: Shop, prepared: list[Json]) -> list[str]:
     return answers
 
 
-async def _prepared(shop: Shop) -> list[Json]:
+async def _prepared(shop: Shop, paid: Json | None = None) -> list[Json]:
+    """What one round of all acts needs: an order, three open payments, and one that was paid."""
     held = await shop.pay(await shop.order(), captureMethod="MANUAL")
     return [
         {"id": await shop.order()},
         await shop.prepared(),
         held["payment"],
         await shop.prepared(),
-        await shop.paid(),
+        paid or await shop.paid(),
     ]
 
 
@@ -202,7 +204,8 @@ async def _schema(shop: Shop) -> GraphQLSchema:
 @pytest.mark.parametrize("kind", SAID)
 async def test_no_error_of_stripes_leaks(shop: Shop, database_url: str, lines: Lines, kind: str) -> None:
     evil, schema = Stripe(kind), await _schema(shop)
-    waiting = {status: await _prepared(shop) for status in ERRORS}
+    paid = await shop.paid()
+    waiting = {status: await _prepared(shop, paid) for status in ERRORS}
     await shop.sandbox.deliver_due()
     answers: list[str] = []
 
@@ -212,7 +215,8 @@ async def test_no_error_of_stripes_leaks(shop: Shop, database_url: str, lines: L
         await _age()
         while await shop.parts.worker.drive_next():
             pass
-    await shop.deliver()
+    await shop.sandbox.deliver_due()
+    await _apply_each(shop)
     answers.append(await _told(shop, schema))
 
     assert len(evil.planter.places) > 500
@@ -227,8 +231,9 @@ async def test_no_answer_of_stripes_leaks(shop: Shop, database_url: str, lines: 
     prepared = await _prepared(shop)
     shop.between.answered = evil.says_yes
 
-    waits = {"method": "pm_card_threeDSecure2Required", "returnUrl": "https://shop.example/back"}
-    told_to_payer = await shop.pay(await shop.order(), **waits)
+    told_to_payer = await shop.pay(
+        await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back"
+    )
     await shop.pay(await shop.order(), method="pm_card_authenticationRequired")
     answers = await _all_acts(shop, prepared)
     await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
@@ -283,16 +288,20 @@ async def test_no_webhook_leaks(shop: Shop, database_url: str, lines: Lines, kin
     async def post(raw: bytes, header: str | None) -> None:
         answers.append(await shop.webhook(raw, header))
 
-    for type, event in events.items():
-        for raw in _as_sent(evil, event, type):
+    for name, event in events.items():
+        secret = evil.plant(f"a key of {name}")
+        spoilt = evil.spoilt(event | {secret: secret, "more": [secret, {secret: {secret: [secret]}}]}, name)
+        raw = json.dumps(spoilt).encode()
+        await post(raw, _signed(raw))
+        await post(raw, _signed(raw, "whsec_somebody_else"))
+        await post(raw[:-9], _signed(raw[:-9]))
+    for name in ("payment_intent.payment_failed", "refund.created"):
+        for raw in _without_structure(evil, events[name], name):
             await post(raw, _signed(raw))
-            await post(raw, _signed(raw, "whsec_somebody_else"))
-            await post(raw[:-9], _signed(raw[:-9]))
     for number, raw in enumerate(_malformed(evil)):
         await post(raw, _signed(raw))
         await post(b"{}", f"t=1,v1={evil.plant(f'signature {number}')}".encode("ascii", "ignore").decode())
-    while await shop.parts.worker.apply_next():
-        pass
+    await _apply_each(shop)
     told = await _told(shop, schema)
 
     assert {response.status_code for response in answers} == {200, 400}
@@ -302,16 +311,18 @@ async def test_no_webhook_leaks(shop: Shop, database_url: str, lines: Lines, kin
     assert await evil.planter.seen_in_database(database_url) == {}
 
 
-def _as_sent(evil: Stripe, event: Json, type: str) -> Iterator[bytes]:
-    """The event with a secret in all its texts and in a key, and one for each text that is its structure."""
-    secret = evil.plant(f"a key of {type}")
-    spoilt = evil.spoilt(event | {secret: secret, "more": [secret, {secret: {secret: [secret]}}]}, type)
-    yield json.dumps(spoilt | {"id": f"evt_{key()}"}).encode()
-    yield json.dumps(spoilt | {"id": f"evt_{key()}"}, ensure_ascii=False).encode()
+async def _apply_each(shop: Shop) -> None:
+    """Let the worker take up each event once; those that fail wait for another day."""
+    for _ in range(await WebhookEvent.all().count()):
+        await shop.parts.worker.apply_next()
+
+
+def _without_structure(evil: Stripe, event: Json, of: str) -> Iterator[bytes]:
+    """The event with a secret for each of the texts that it is known by."""
     for name in ("id", "type", "account", "api_version", "object", "created", "livemode", "data"):
-        yield json.dumps(event | {"id": f"evt_{key()}"} | {name: evil.plant(f"{name} of {type}")}).encode()
+        yield json.dumps(event | {"id": f"evt_{key()}"} | {name: evil.plant(f"{name} of {of}")}).encode()
     for name in ("id", "object", "payment_intent", "status", "charge", "currency", "metadata"):
-        thing = event["data"]["object"] | {name: evil.plant(f"{name} of the object of {type}")}
+        thing = event["data"]["object"] | {name: evil.plant(f"{name} of the object of {of}")}
         yield json.dumps(event | {"id": f"evt_{key()}", "data": {"object": thing}}).encode()
 
 
