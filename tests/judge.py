@@ -60,7 +60,7 @@ async def _world(life: Life) -> World:
         books=books,
         payments=[payment],
         orders=[(await staff.ask(ORDER, id=life.order_id))["order"]],
-        operations=[await _operation(life, answer) for answer in life.answers],
+        operations=[found for answer in life.answers if (found := await _operation(life, answer)) is not None],
         webhooks=[{"stripeEventId": event.stripe_event_id, "state": event.state.value} for event in stored],
         answers=[_still_bound(answer, books.refunds) for answer in life.answers],
         chain=[Link(str(e.order_id), e.sequence, e.previous_hash, e.hash) for e in chain],

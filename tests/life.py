@@ -189,7 +189,7 @@ class Life:
 
     async def _confirm(self, step: Step) -> None:
         given = {"paymentId": self.payment_id, "paymentMethodId": CARDS[step.card]}
-        await self._call(self.shop.buyer, "confirmPayment", given | {"returnUrl": None})
+        await self._call(self.shop.buyer, "confirmPayment", given | {"returnUrl": "https://shop.example/back"})
 
     async def _cancel(self, _: Step) -> None:
         await self._call(self.shop.staff, "cancelPayment", {"input": {"paymentId": self.payment_id}})

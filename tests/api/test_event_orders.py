@@ -29,10 +29,20 @@ async def check(shop: Shop, plan: Plan) -> None:
 
     await life.live(plan)
 
-    if life.open_call is None or plan.ending is not Ending.SYNC:  # a payment that Stripe never told of cannot be synced
+    if life.open_call is None or _events_must_tell(plan):
         assert await differences(life) == []
     await life.settle()
     assert await wrongs(life) == []
+
+
+def _events_must_tell(plan: Plan) -> bool:
+    """Whether a payment with a lost answer is known all the same, before the janitor comes.
+
+    Not by a sync alone, which cannot find a payment that Stripe never told of. Nor when an event overtook the answer
+    that was lost: for all we know the request is still on its way, so the payment is unknown until it is looked for.
+    """
+    overtaken = any(step.lost and step.early for step in plan.steps)
+    return plan.ending is not Ending.SYNC and not overtaken
 
 
 @settings(
