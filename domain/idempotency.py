@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from domain.errors import ErrorCode, Path, Refused
-from domain.text import refuse_card_number
+from domain.sensitive import contains_email
+from domain.text import refuse_sensitive
 
 LONGEST: Final = 255
 _KEY = re.compile(r"[!-~]{1,255}")
@@ -24,14 +25,21 @@ class Fingerprint:
 
 
 def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
-    """The key as it came: 1 to 255 printable ASCII characters without spaces. Never trimmed, never echoed."""
+    """The key as it came: 1 to 255 printable ASCII characters without spaces. Never trimmed, never echoed.
+
+    Raises Refused, also for a card number, a secret or an e-mail address in it.
+    """
     if not _KEY.fullmatch(key):
         raise Refused(
             ErrorCode.VALIDATION_FAILED,
             f"`{path[-1]}` must have 1 to {LONGEST} printable ASCII characters and no spaces. A UUID is a good choice.",
             path,
         )
-    refuse_card_number(key, path=path)
+    refuse_sensitive(key, path=path)
+    if contains_email(key):
+        # A key outlives what it was made for. docs.stripe.com/api/idempotent_requests says the same of Stripe's.
+        message = f"`{path[-1]}` must not have an e-mail address in it. A UUID is a good choice."
+        raise Refused(ErrorCode.SENSITIVE_DATA_REFUSED, message, path)
     return key
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from domain.cards import contains_card_number
 from domain.errors import ErrorCode, Path, Refused
+from domain.sensitive import contains_email, contains_secret
 
 MAX_EXTERNAL_ID: Final = 255
 MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
@@ -22,7 +23,7 @@ _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
-    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number in it.
+    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number or secret in it.
 
     Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, heaps of
     accents, spaces around, and text that is too short or too long.
@@ -41,16 +42,22 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
         raise _refused("begins or ends with spaces", path)
     if not min_length <= len(text) <= max_length:
         raise _refused(f"must have {min_length} to {max_length} characters", path)
-    refuse_card_number(text, path=path)
+    refuse_sensitive(text, path=path)
     return text
 
 
-def refuse_card_number(text: str, *, path: Path) -> None:
-    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number stands in the text."""
+def refuse_sensitive(text: str, *, path: Path) -> None:
+    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number or a secret stands in the text."""
     if contains_card_number(text):
         raise Refused(
             ErrorCode.SENSITIVE_DATA_REFUSED,
             "This looks like a card number. Never send one here: send Stripe's token (pm_…).",
+            path,
+        )
+    if contains_secret(text):
+        raise Refused(
+            ErrorCode.SENSITIVE_DATA_REFUSED,
+            "This looks like a secret: a key, a token or a client secret. Never send one here.",
             path,
         )
 
@@ -70,7 +77,7 @@ def check_email(value: str, *, path: Path) -> str:
 
 def check_payment_method_id(value: str, *, path: Path) -> str:
     """Stripe's token for a payment method; nothing else can stand here, least of all a number."""
-    refuse_card_number(value, path=path)
+    refuse_sensitive(value, path=path)
     if not _METHOD.fullmatch(value):
         raise _refused("must be a payment method of Stripe's (pm_…)", path)
     return value
@@ -95,7 +102,10 @@ def check_return_url(value: str, *, path: Path) -> str:
 
 
 def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
-    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys."""
+    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys.
+
+    Nor an e-mail address in a key: keys are names, and stand wherever an input's paths do.
+    """
     if len(value) > MAX_METADATA_KEYS:
         raise _refused(f"may have at most {MAX_METADATA_KEYS} keys", path)
     cleaned: dict[str, str] = {}
@@ -103,6 +113,8 @@ def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
         key = clean_text(name, path=path, max_length=MAX_METADATA_KEY)
         if "[" in key or "]" in key:
             raise _refused("may not have square brackets in its keys", path)
+        if contains_email(key):
+            raise Refused(ErrorCode.SENSITIVE_DATA_REFUSED, "A person's address is no name for an entry.", path)
         cleaned[key] = clean_text(text, path=(*path, key), max_length=MAX_METADATA_VALUE, multiline=True, min_length=0)
     if len(cleaned) != len(value):
         raise _refused("has two keys that are the same once normalised", path)

@@ -16,7 +16,7 @@ from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
 from provider.failures import Outcome, ProviderFailure, classify
-from provider.translate import dispute_from, payment_from, refund_from
+from provider.translate import dispute_from, payment_from, refund_from, word
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
@@ -234,7 +234,7 @@ class Provider:
         else:
             self._breaker.answered()
             response = answer.last_response
-            return answer.to_dict(), response.request_id if response is not None else None
+            return answer.to_dict(), word(response.request_id) if response is not None else None
         if failure.is_no_answer:
             self._breaker.not_answered()
         else:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from domain.sensitive import without_secrets
 from provider.translate import moment, short_text
 
 TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a clock running ahead is noticed too
@@ -89,7 +90,9 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
 
 def event_from(data: dict[str, Any]) -> StripeEvent:
     """The event in this JSON object. Raises KeyError, TypeError or ValueError if it is not a snapshot event."""
-    data = _forget(data)
+    given, data = data, _forget(data)
+    if (data["id"], data["type"]) != (given["id"], given["type"]):
+        raise ValueError("not an event: a secret stands for its name")
     if data["object"] != "event" or not isinstance(data["livemode"], bool):
         raise ValueError("not an event")
     thing = data["data"]["object"]
@@ -131,10 +134,8 @@ def _parse_header(header: str | None) -> tuple[int, list[bytes]]:
 
 
 def _forget(value: Any) -> Any:
-    """The same JSON without the keys that must not be stored, and without what PostgreSQL cannot hold.
-
-    That is NUL, and half of a character.
-    """
+    """The same JSON without the keys that must not be stored, without secrets, addresses and card numbers in its texts,
+    and without what PostgreSQL cannot hold: NUL, and half of a character."""
     if isinstance(value, dict):
         return {
             name: _forget(v) for name, v in ((_forget(str(k)), v) for k, v in value.items()) if name not in FORGOTTEN
@@ -142,7 +143,7 @@ def _forget(value: Any) -> Any:
     if isinstance(value, list):
         return [_forget(item) for item in value]
     if isinstance(value, str):
-        return value.replace("\0", "").encode("utf-8", "replace").decode()
+        return without_secrets(value.replace("\0", "").encode("utf-8", "replace").decode())
     return value
 
 

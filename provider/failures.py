@@ -9,7 +9,7 @@ import stripe
 from domain.errors import CardDeclined
 from domain.states import ProviderEffect
 from provider.facts import ProviderPayment
-from provider.translate import decline_from, payment_from, short_text
+from provider.translate import decline_from, payment_from, word
 
 
 class Outcome(StrEnum):
@@ -32,9 +32,9 @@ DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
 class ProviderFailure(Exception):
     """A call to Stripe that did not give an answer we can use.
 
-    Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own, safe to log; `payment`
-    is the intent that came with the error, when one did. `retry_after_seconds` is how long Stripe, or our own limits,
-    want us to wait; `is_replayed` says that Stripe repeated an earlier answer to the same key.
+    Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own words, safe to log;
+    `payment` is the intent that came with the error, when one did. `retry_after_seconds` is how long Stripe, or our
+    own limits, want us to wait; `is_replayed` says that Stripe repeated an earlier answer to the same key.
     """
 
     outcome: Outcome
@@ -82,7 +82,7 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
     detail = body.get("error")
     if not isinstance(detail, dict):
         detail = {}
-    code, param = short_text(detail.get("code")), short_text(detail.get("param"))
+    code, param = word(detail.get("code")), word(detail.get("param"))
     decline: CardDeclined | None = None
     match status:
         case 402 if detail:
@@ -104,7 +104,7 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         http_status=status,
         code=code,
         param=param,
-        request_id=short_text(error.request_id),
+        request_id=word(error.request_id),
         decline=decline,
         payment=_payment(detail.get("payment_intent")),
         retry_after_seconds=_retry_after(error.headers),

@@ -1,13 +1,18 @@
 """Stripe's objects, as plain dicts, into our facts. An unknown status is `UNKNOWN`, never a crash."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 from domain.errors import CardDeclined, ErrorCode
+from domain.sensitive import is_sensitive
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus, RetryAdvice
 from provider.facts import Actionable, ProviderDispute, ProviderPayment, ProviderRefund
 
 Json = dict[str, Any]
+
+_WORD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,100}")
+_LAST_DIGITS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 PAYMENT_STATUS = {
     "requires_payment_method": PaymentStatus.REQUIRES_PAYMENT_METHOD,
@@ -87,7 +92,7 @@ def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefun
         payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
         reason=REFUND_REASON.get(refund.get("reason") or "", RefundReason.OTHER),
         created_at=moment(refund["created"]),
-        failure_reason=refund.get("failure_reason"),
+        failure_reason=word(refund.get("failure_reason")),
         metadata=_metadata(refund),
         request_id=request_id,
     )
@@ -107,15 +112,15 @@ def dispute_from(dispute: Json) -> ProviderDispute:
 
 def decline_from(error: Json) -> CardDeclined:
     """A card error as we tell it: Stripe's codes, and a sentence that a buyer may read."""
-    code, decline_code = short_text(error.get("code")), short_text(error.get("decline_code"))
-    advice_code = short_text(error.get("advice_code"))
+    code, decline_code = word(error.get("code")), word(error.get("decline_code"))
+    advice_code = word(error.get("advice_code"))
     reason = decline_code or code or "card_declined"
     if code in ("authentication_required", "payment_intent_authentication_failure"):
         reason = "authentication_required"
     return CardDeclined(
         decline_code=decline_code or code,
         advice_code=advice_code,
-        network_decline_code=short_text(error.get("network_decline_code")),
+        network_decline_code=word(error.get("network_decline_code")),
         customer_message=CUSTOMER_MESSAGES.get(reason, "The card was declined. Please use another payment method."),
         retry=_retry_advice(reason, advice_code),
         code=_decline_error_code(reason),
@@ -139,7 +144,7 @@ def _retry_advice(reason: str, advice: str | None) -> RetryAdvice:
 def _next_action(action: Json | None) -> Actionable | None:
     if not action:
         return None
-    kind = str(action.get("type", ""))
+    kind = word(action.get("type")) or "unknown"
     detail = action.get(kind)
     detail = detail if isinstance(detail, dict) else {}
     expires = detail.get("expires_at") or detail.get("expires_after")
@@ -157,20 +162,20 @@ def _method(charge: Json, method: object) -> dict[str, Any] | None:
         details = method if isinstance(method, dict) else None
     if details is None:
         return None
-    kind = str(details.get("type", "unknown"))
+    kind = word(details.get("type")) or "unknown"
     card = details.get("card")
     if kind != "card" or not isinstance(card, dict):
         return {"type": kind, "label": kind.replace("_", " ")}
-    wallet = card.get("wallet")
+    wallet, last4 = card.get("wallet"), str(card.get("last4") or "")
     return {
         "type": "card",
-        "brand": card.get("brand") or "unknown",
-        "last4": card.get("last4") or "",
+        "brand": word(card.get("brand")) or "unknown",
+        "last4": last4 if _LAST_DIGITS.fullmatch(last4) else "",
         "exp_month": int(card.get("exp_month") or 0),
         "exp_year": int(card.get("exp_year") or 0),
-        "funding": card.get("funding"),
-        "country": card.get("country"),
-        "wallet": wallet.get("type") if isinstance(wallet, dict) else None,
+        "funding": word(card.get("funding")),
+        "country": word(card.get("country")),
+        "wallet": word(wallet.get("type")) if isinstance(wallet, dict) else None,
     }
 
 
@@ -182,6 +187,14 @@ def _metadata(thing: Json) -> dict[str, str]:
 def short_text(value: object) -> str | None:
     """The value if it is text, never more of it than a column holds."""
     return value[:255] if isinstance(value, str) else None
+
+
+def word(value: object) -> str | None:
+    """One of Stripe's words: a code, a parameter's name, a request's id. None for anything else.
+
+    Where Stripe writes a word we keep, log and answer it; a text there could hold what must not be kept.
+    """
+    return value if isinstance(value, str) and _WORD.fullmatch(value) and not is_sensitive(value) else None
 
 
 def moment(seconds: int) -> datetime:

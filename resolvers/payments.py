@@ -193,6 +193,18 @@ async def client_secret(asking: Asking, payment: Payment, *, known: str | None) 
     raise problem
 
 
+async def next_page(asking: Asking, payment: Payment) -> str | None:
+    """The page that the payer is to visit, when its address is too secret to be stored.
+
+    For whom the next action is for. Raises ProviderProblem when Stripe cannot be asked.
+    """
+    try:
+        return await payments.reveal_page(payment, driver=asking.driver)
+    except ProviderFailure as failure:
+        problem = unavailable(failure)
+    raise problem
+
+
 async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:
     caller = require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)

@@ -23,7 +23,8 @@ def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod,
     page = f"{ledger.public_url}/_sandbox/3ds/{intent['id']}"
     back = params.get("return_url")
     if back and not params.get("use_stripe_sdk"):
-        action: Json = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": page}}
+        url = f"{page}?payment_intent={intent['id']}&payment_intent_client_secret={intent['client_secret']}"
+        action: Json = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": url}}
     else:
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
     intent |= {"status": "requires_action", "next_action": action, "last_payment_error": None}

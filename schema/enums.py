@@ -251,7 +251,7 @@ _say(
         "PROVIDER_UNAVAILABLE": "Stripe cannot be reached; nothing happened.",
         "PROVIDER_REJECTED": "Stripe refused the request; nothing happened.",
         "OUTCOME_UNKNOWN": "Stripe was asked and nobody knows yet what it did. It resolves itself.",
-        "SENSITIVE_DATA_REFUSED": "This looks like a card number, which must never come here.",
+        "SENSITIVE_DATA_REFUSED": "This looks like a card number or a secret, which must never come here.",
         "CURRENCY_NOT_ENABLED": "This currency is not taken here.",
     },
 )

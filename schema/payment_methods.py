@@ -39,15 +39,17 @@ class NextAction:
     """A page to visit, or a voucher to pay."""
 
     type: str = strawberry.field(description="Stripe's word for the action, such as redirect_to_url.")
-    redirect_url: str | None = strawberry.field(description="The page to send the payer to.")
+    redirect_url: str | None = strawberry.field(
+        description="The page to send the payer to; null in lists when its address holds a secret of the payer's."
+    )
     expires_at: datetime | None = strawberry.field(description="When it is too late.")
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "NextAction":
+    def of(cls, stored: Mapping[str, Any], page: str | None) -> "NextAction":
         expires = stored.get("expires_at")
         return cls(
             type=stored["type"],
-            redirect_url=stored.get("redirect_url"),
+            redirect_url=page,
             expires_at=datetime.fromisoformat(expires) if expires else None,
         )
 

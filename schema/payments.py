@@ -11,7 +11,7 @@ from domain.ids import Kind
 from resolvers.access import may_pay, visible_customer
 from resolvers.children import EVENTS_BELOW, timeline
 from resolvers.paging import Page, Paging
-from resolvers.payments import client_secret
+from resolvers.payments import client_secret, next_page
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
@@ -115,7 +115,10 @@ class Payment(Node):
         stored = self.row.next_action
         if stored is None or not await may_pay(info.context, self.row.customer_id):
             return None
-        return NextAction.of(stored)
+        page = stored["redirect_url"]
+        if stored.get("page_withheld") and self.reveals:
+            page = await next_page(info.context, self.row)
+        return NextAction.of(stored, page)
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]))
     async def client_secret(self, info: Info) -> str | None:

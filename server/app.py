@@ -98,7 +98,12 @@ def create_app(
                 await endpoint.drain(MUTATION_SECONDS)
 
     app = FastAPI(
-        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, exception_handlers={Exception: crashed}
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
+        exception_handlers={Exception: crashed},
     )
 
     def context(asking: graphql_http.Asking) -> Asking:

@@ -24,6 +24,7 @@ from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRul
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from domain.cards import contains_card_number
+from domain.sensitive import is_sensitive
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
 from server.limits import (
     LimitBroken,
@@ -109,7 +110,7 @@ class Documents:
             raise RequestRefused(
                 document_problems([error], Code.GRAPHQL_PARSE_FAILED), status=400, json_status=200
             ) from None
-        if _holds_card_number(document):
+        if _holds_sensitive(document):
             raise sensitive_data()
         operations = tuple(
             definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)
@@ -183,20 +184,20 @@ def _limit_refusal(broken: LimitBroken) -> RequestRefused:
     return RequestRefused([problem], status=400, json_status=200)
 
 
-def _holds_card_number(document: DocumentNode) -> bool:
-    """Whether a literal is a card number once it stands alone and its escapes are read."""
-    finder = _CardFinder()
+def _holds_sensitive(document: DocumentNode) -> bool:
+    """Whether a literal holds a card number or a secret once it stands alone and its escapes are read."""
+    finder = _Finder()
     visit(document, finder)
     return finder.found
 
 
-class _CardFinder(Visitor):
+class _Finder(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.found = False
 
     def enter_string_value(self, node: StringValueNode, *_: object) -> None:
-        self.found = self.found or contains_card_number(node.value)
+        self.found = self.found or is_sensitive(node.value)
 
     def enter_int_value(self, node: IntValueNode, *_: object) -> None:
         self.found = self.found or contains_card_number(node.value.lstrip("-"))

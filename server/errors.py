@@ -112,9 +112,10 @@ def unavailable() -> RequestRefused:
 
 
 def sensitive_data() -> RequestRefused:
-    """A card number stands in the request: refused before anything runs, without repeating it."""
+    """A card number or a secret stands in the request: refused before anything runs, without repeating it."""
     return refuse(
-        "The request contains what looks like a card number. Card data goes to Stripe directly, never here.",
+        "The request contains what looks like a card number or a secret (a key, a token, a client secret). Card data "
+        "goes to Stripe directly, and secrets nowhere.",
         reason=ErrorCode.SENSITIVE_DATA_REFUSED.value,
         code=Code.BAD_USER_INPUT,
     )

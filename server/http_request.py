@@ -10,7 +10,7 @@ import orjson
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope
 
-from domain.cards import contains_card_number
+from domain.sensitive import MARKS, is_sensitive
 from server.errors import refuse, sensitive_data
 from server.limits import Limits
 from server.negotiation import is_json
@@ -18,6 +18,7 @@ from server.negotiation import is_json
 SHORTEST_CARD: Final = 12
 MAX_PARAMETERS: Final = 16
 DIGITS: Final = tuple(str(digit).encode() for digit in range(10))
+SECRET_MARKS: Final = tuple(mark.encode() for mark in MARKS)
 
 
 class ClientGone(Exception):
@@ -92,9 +93,9 @@ def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
         raise refuse("Batches are not accepted; send one operation per request.", reason="BATCH_NOT_ALLOWED")
     if not isinstance(parsed, dict):
         raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
-    if not (body.isascii() and b"\\" not in body and sum(map(body.count, DIGITS)) < SHORTEST_CARD):
+    if not _is_harmless(body):
         outside = {name: value for name, value in parsed.items() if name != "query"}
-        refuse_card_numbers(outside, limits.value_depth)
+        refuse_sensitive(outside, limits.value_depth)
     elif nests_deeper(parsed, limits.value_depth):
         raise _too_deep()
     return _request(parsed)
@@ -127,7 +128,7 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
                 parameters[name] = orjson.loads(given)
             except ValueError:
                 raise refuse(f"'{name}' is not valid JSON.", reason="INVALID_JSON") from None
-    refuse_card_numbers({name: value for name, value in parameters.items() if name != "query"}, limits.value_depth)
+    refuse_sensitive({name: value for name, value in parameters.items() if name != "query"}, limits.value_depth)
     return _request(parameters)
 
 
@@ -148,8 +149,8 @@ def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
     return GraphQLRequest(query=query, operation_name=name or None, variables=variables or {}, extensions=extensions)
 
 
-def refuse_card_numbers(value: object, max_depth: int) -> None:
-    """Raise RequestRefused when a text, key or number inside is a card number, or it nests too deeply."""
+def refuse_sensitive(value: object, max_depth: int) -> None:
+    """Raise RequestRefused when a text, key or number inside is a card number or a secret, or it nests too deeply."""
     waiting: list[tuple[object, int]] = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
@@ -170,8 +171,15 @@ def refuse_card_numbers(value: object, max_depth: int) -> None:
             text = f"{item:.0f}" if isinstance(item, float) else str(item)
         else:
             continue
-        if contains_card_number(text):
+        if is_sensitive(text):
             raise sensitive_data()
+
+
+def _is_harmless(body: bytes) -> bool:
+    """Whether one look at the bytes shows that neither a card number nor a secret is in them."""
+    if not body.isascii() or b"\\" in body or sum(map(body.count, DIGITS)) >= SHORTEST_CARD:
+        return False
+    return not any(mark in body for mark in SECRET_MARKS)
 
 
 def nests_deeper(value: object, max_depth: int) -> bool:

@@ -12,6 +12,7 @@ from models.sql import rows
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, StripeEvent
 from services.audit import first_broken_link
 from services.reconcile_findings import (
+    OVERDUE,
     Finding,
     event_finding,
     payment_findings,
@@ -170,8 +171,9 @@ def _raise_unless_absent(failure: ProviderFailure) -> None:
 
 
 async def _worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
-    """The payments that an open operation will bring up to date."""
-    found = await Operation.filter(payment_id__in=list(payment_ids), due__isnull=False).only("id", "payment_id")
+    """The payments that an open operation will bring up to date. One that lies overdue is driven by nobody."""
+    at_work = Operation.filter(payment_id__in=list(payment_ids), due__gt=datetime.now(UTC) - OVERDUE)
+    found = await at_work.only("id", "payment_id")
     return {operation.payment_id for operation in found if operation.payment_id is not None}
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import structlog
 
 from domain.ids import new_id
+from domain.sensitive import without_secrets
 from domain.states import (
     REFUND_RELEASED,
     REFUND_RESERVES,
@@ -20,7 +21,7 @@ from domain.states import (
     refund_move,
 )
 from models import Order, Payment, PaymentEvent, Refund
-from provider import ProviderPayment, ProviderRefund
+from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 
 log = structlog.get_logger()
@@ -164,7 +165,6 @@ async def set_disputed(order: Order, payment: Payment, disputed_minor: int, caus
 
 def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
     """The fields of the row that this snapshot would change."""
-    action = seen.next_action
     told = {
         "status": seen.status,
         "stripe_payment_intent_id": seen.id,
@@ -172,16 +172,22 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         "captured_minor": seen.captured_minor,
         "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
         "method": seen.method or payment.method,
-        "next_action": {
-            "type": action.type,
-            "redirect_url": action.redirect_url,
-            "expires_at": action.expires_at.isoformat() if action.expires_at else None,
-        }
-        if action
-        else None,
+        "next_action": _kept_action(seen.next_action) if seen.next_action else None,
         "last_error": seen.last_error.to_record() if seen.last_error else None,
     }
     return {name: value for name, value in told.items() if getattr(payment, name) != value}
+
+
+def _kept_action(action: Actionable) -> dict[str, Any]:
+    """What is stored of the payer's next step. Stripe's 3DS pages carry the client secret in their address, and that
+    is never stored: such a page is asked for anew."""
+    withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url
+    kept = {
+        "type": action.type,
+        "redirect_url": None if withheld else action.redirect_url,
+        "expires_at": action.expires_at.isoformat() if action.expires_at else None,
+    }
+    return kept | {"page_withheld": True} if withheld else kept
 
 
 def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, Any]) -> str:

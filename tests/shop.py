@@ -4,7 +4,7 @@ Everything is real but the network: GraphQL over HTTP, PostgreSQL, the `stripe` 
 """
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -148,6 +148,7 @@ class Shop:
     app: ASGIApp
     parts: Parts
     sandbox: Sandbox
+    between: "Between"
     http: httpx.AsyncClient
     buyer: Client
     staff: Client
@@ -279,6 +280,29 @@ class Shop:
         return await self.http.post("/webhooks/stripe", content=raw, headers=given)
 
 
+class Between(httpx.AsyncBaseTransport):
+    """Stands between the application and Stripe: `answered` may change each answer, or do something before it arrives.
+
+    What it does itself at Stripe through the application is not seen by it again.
+    """
+
+    def __init__(self, stripe: httpx.AsyncBaseTransport) -> None:
+        self._stripe = stripe
+        self._busy = False
+        self.answered: Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await self._stripe.handle_async_request(request)
+        if self.answered is None or self._busy:
+            return response
+        await response.aread()
+        self._busy = True
+        try:
+            return await self.answered(request, response)
+        finally:
+            self._busy = False
+
+
 @asynccontextmanager
 async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> AsyncIterator[Shop]:
     """Open the application for one test, with its lifespan, and close it."""
@@ -294,7 +318,8 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
         webhook_transport=httpx.ASGITransport(front_door),
         faults_enabled=True,
     )
-    inner = create_app(settings, run_worker=False, sandbox=sandbox)
+    between = Between(sandbox.transport())
+    inner = create_app(settings, run_worker=False, sandbox=sandbox, transport=between)
     late["app"] = app = guarded(inner, settings)
     async with inner.router.lifespan_context(inner):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
@@ -303,6 +328,7 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
                 app=app,
                 parts=inner.state.parts,
                 sandbox=sandbox,
+                between=between,
                 http=http,
                 buyer=Client(http, token("buyer", "payments:pay")),
                 staff=Client(http, token("clerk", STAFF)),

@@ -1,0 +1,60 @@
+"""Finds secrets in free text by their shape: a secret in somebody else's words has no name to know it by.
+
+Two measures: what comes in is refused when it holds what can only be a secret; what goes into a log or a stored event
+loses all that may be one, because there a false alarm costs nothing.
+"""
+
+import re
+from typing import Final
+
+from domain.cards import contains_card_number
+
+REMOVED: Final = "[removed]"
+
+# Prefixes of Stripe's: docs.stripe.com/keys, docs.stripe.com/webhooks. A client secret is an id, `_secret_`, and as
+# much again. A JWT's header and claims are JSON objects in base64, so both begin with eyJ.
+_SECRET: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:"
+    r"(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9]{10}"
+    r"|whsec_[A-Za-z0-9+/]{16}"
+    r"|[a-z]{2,6}_(?:(?:live|test)_)?[A-Za-z0-9]{8,}_secret_[A-Za-z0-9]{8}"
+    r"|[a-z]{2,6}_client_secret_[A-Za-z0-9]{8}"
+    r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8}"
+    r")"
+)
+# One of these stands in every secret: a text without them needs no closer look.
+MARKS: Final = ("_live_", "_test_", "whsec_", "_secret_", ".eyJ")
+
+_EMAIL: Final = r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251})\.[A-Za-z]{2,24}"
+_AN_EMAIL: Final = re.compile(_EMAIL)
+_REMOVABLE: Final = re.compile(
+    r"(?<![A-Za-z0-9])(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9_]+"
+    r"|(?<![A-Za-z0-9])whsec_[A-Za-z0-9_+/=-]+"
+    r"|(?<![A-Za-z0-9])[a-z]{2,6}_[A-Za-z0-9_]+_secret_[A-Za-z0-9_-]+"
+    r"|\b(?:Bearer|Basic)\s+[A-Za-z0-9._~+/=-]+"
+    r"|(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"
+    r"|(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)"
+    rf"|{_EMAIL}",
+    re.IGNORECASE,
+)
+
+
+def contains_secret(text: str) -> bool:
+    """Whether a key of Stripe's, a webhook secret, a client secret or a JWT stands in this text."""
+    return any(mark in text for mark in MARKS) and _SECRET.search(text) is not None
+
+
+def contains_email(text: str) -> bool:
+    """Whether an e-mail address stands in this text."""
+    return "@" in text and _AN_EMAIL.search(text) is not None
+
+
+def is_sensitive(text: str) -> bool:
+    """Whether this text must not come in: a card number or a secret stands in it."""
+    return contains_card_number(text) or contains_secret(text)
+
+
+def without_secrets(text: str) -> str:
+    """The text without keys, tokens, client secrets, passwords in addresses, e-mail addresses and card numbers."""
+    text = _REMOVABLE.sub(REMOVED, text)
+    return REMOVED if contains_card_number(text) else text
