@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import datetime
-from functools import partial
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -12,9 +11,9 @@ import stripe
 import structlog
 
 from provider.events import StripeEvent, event_from
-from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
+from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify
-from provider.translate import dispute_from, payment_from, refund_from
+from provider.translate import booking_from, dispute_from, payment_from, refund_from
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
@@ -22,8 +21,11 @@ T = TypeVar("T")
 Params = Mapping[str, Any]
 
 EXPAND_PAYMENT = ["latest_charge", "payment_method"]
+EXPAND_SOURCES = ["data.source"]
 PAGE = 100  # Stripe's largest page
 LIST_TOO_LONG = "list_too_long"
+UNREADABLE_ANSWER = "unreadable_answer"
+NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
 LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
 
 
@@ -112,14 +114,14 @@ class Provider:
 
     async def payments(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
-    ) -> AsyncIterator[ProviderPayment]:
+    ) -> AsyncIterator[ProviderPayment | Unreadable]:
         """Every intent made in a span of time, newest first, page by page; `after` goes on behind an id.
 
         Their charges are not expanded.
         """
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(self._v1.payment_intents.list_async, params, most=None):
-            yield _translated(partial(payment_from, item), None)
+        async for payment in self._listed(self._v1.payment_intents.list_async, params, payment_from):
+            yield payment
 
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
@@ -139,17 +141,46 @@ class Provider:
 
     async def refunds(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
-    ) -> AsyncIterator[ProviderRefund]:
+    ) -> AsyncIterator[ProviderRefund | Unreadable]:
         """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(self._v1.refunds.list_async, params, most=None):
-            yield _translated(partial(refund_from, item), None)
+        async for refund in self._listed(self._v1.refunds.list_async, params, refund_from):
+            yield refund
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
         items = [item async for item in self._pages(self._v1.disputes.list_async, params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
+
+    async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
+        """The dispute as it stands now."""
+        answer, request_id = await _ask(self._v1.disputes.retrieve_async(dispute_id))
+        return _translated(lambda: dispute_from(answer), request_id)
+
+    async def disputes(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderDispute | Unreadable]:
+        """Every dispute opened in a span of time, newest first, page by page; `after` goes on behind an id."""
+        params = _made_between(created_from, created_before, after)
+        async for dispute in self._listed(self._v1.disputes.list_async, params, dispute_from):
+            yield dispute
+
+    # -- the balance -----------------------------------------------------------------------------------------------
+
+    async def bookings(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderBooking | Unreadable]:
+        """Every balance transaction of a span of time, newest first, page by page; `after` goes on behind an id."""
+        params = {**_made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
+        async for booking in self._listed(self._v1.balance_transactions.list_async, params, booking_from):
+            yield booking
+
+    async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
+        """One balance transaction."""
+        call = self._v1.balance_transactions.retrieve_async(transaction_id, cast(Any, {"expand": ["source"]}))
+        answer, request_id = await _ask(call)
+        return _translated(lambda: booking_from(answer), request_id)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -160,13 +191,17 @@ class Provider:
 
         One that cannot be read is logged and left out: it must not keep the others from being seen.
         """
+        listed = self.events_and_unreadable(created_since=created_since, created_before=created_before, after=after)
+        async for event in listed:
+            if not isinstance(event, Unreadable):
+                yield event
+
+    async def events_and_unreadable(
+        self, *, created_since: datetime, created_before: datetime | None = None, after: str | None = None
+    ) -> AsyncIterator[StripeEvent | Unreadable]:
+        """As `events`, with those that cannot be read in their places."""
         params = _made_between(created_since, created_before, after)
-        async for item in self._pages(self._v1.events.list_async, params, most=None):
-            try:
-                event = event_from(item)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                log.error("stripe.event_unreadable", stripe_event=str(item["id"])[:255])
-                continue
+        async for event in self._listed(self._v1.events.list_async, params, event_from):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
@@ -183,6 +218,18 @@ class Provider:
     async def _refund(self, call: Awaitable[stripe.StripeObject]) -> ProviderRefund:
         answer, request_id = await _ask(call)
         return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
+
+    async def _listed(
+        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], build: Callable[[dict[str, Any]], T]
+    ) -> AsyncIterator[T | Unreadable]:
+        """All things of a list. One that cannot be read must not keep the others from being seen."""
+        async for item in self._pages(list_page, params, most=None):
+            try:
+                thing: T | Unreadable = build(item)
+            except NOT_THE_OBJECT:
+                thing = Unreadable(str(item["id"]))
+                log.error("stripe.object_unreadable", object=str(item.get("object"))[:64], id=thing.id[:255])
+            yield thing
 
     async def _pages(
         self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
@@ -236,6 +283,6 @@ def _translated(build: Callable[[], T], request_id: str | None) -> T:
     """A 200 that is not the object we asked for says nothing about money: UNKNOWN."""
     try:
         return build()
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except NOT_THE_OBJECT:
         pass
-    raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code="unreadable_answer", request_id=request_id)
+    raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code=UNREADABLE_ANSWER, request_id=request_id)

@@ -81,7 +81,9 @@ async def test_what_agrees_again_by_itself_is_closed_and_not_called_repaired(sho
 
     assert await found() == []
     assert run.repaired == 0
-    assert (await Discrepancy.get()).resolution == "The two sides agree again without a repair."
+    row = await Discrepancy.get()
+    assert row.state is DiscrepancyState.REPAIRED
+    assert row.resolution == "Agreed by itself: a second look found no difference, and nothing was repaired."
 
 
 async def test_two_runs_at_once_are_one(shop: Shop) -> None:
@@ -108,7 +110,7 @@ async def test_a_killed_run_goes_on_from_its_last_page(shop: Shop, monkeypatch: 
     await unpay(payment)
     given = window()
     with monkeypatch.context() as broken:
-        broken.setattr(Provider, "events", _dies)
+        broken.setattr(Provider, "events_and_unreadable", _dies)
         with pytest.raises(ConnectionError):
             await reconciler(shop).run(given, repair=False)
     [left] = await ReconciliationRun.all()
