@@ -13,7 +13,7 @@ import structlog
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify
-from provider.translate import booking_from, dispute_from, payment_from, refund_from
+from provider.translate import booking_from, dispute_from, id_of, payment_from, refund_from
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
@@ -227,7 +227,7 @@ class Provider:
             try:
                 thing: T | Unreadable = build(item)
             except NOT_THE_OBJECT:
-                thing = Unreadable(str(item["id"]))
+                thing = Unreadable(str(item["id"]), id_of(item.get("payment_intent")))
                 log.error("stripe.object_unreadable", object=str(item.get("object"))[:64], id=thing.id[:255])
             yield thing
 

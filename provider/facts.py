@@ -101,6 +101,7 @@ class ProviderBooking:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """One of Stripe's objects that is not what it should be: nothing is known of it but its id."""
+    """One of Stripe's objects that is not what it should be: nothing is known of it but its id, and whose it may be."""
 
     id: str
+    payment_intent_id: str | None = None

@@ -91,7 +91,7 @@ def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefun
         status=REFUND_STATUS.get(refund["status"], RefundStatus.UNKNOWN),
         currency=refund["currency"].upper(),
         amount_minor=int(refund["amount"]),
-        payment_intent_id=_id(refund.get("payment_intent")),
+        payment_intent_id=id_of(refund.get("payment_intent")),
         reason=REFUND_REASON.get(refund.get("reason") or "", RefundReason.OTHER),
         created_at=moment(refund["created"]),
         failure_reason=refund.get("failure_reason"),
@@ -104,11 +104,11 @@ def dispute_from(dispute: Json) -> ProviderDispute:
     """A Dispute as we see it."""
     return ProviderDispute(
         id=dispute["id"],
-        payment_intent_id=_id(dispute.get("payment_intent")),
+        payment_intent_id=id_of(dispute.get("payment_intent")),
         amount_minor=int(dispute["amount"]),
         currency=dispute["currency"].upper(),
         is_open_or_lost=dispute["status"] not in NOT_CONTESTED,
-        charge_id=_id(dispute.get("charge")),
+        charge_id=id_of(dispute.get("charge")),
     )
 
 
@@ -122,8 +122,8 @@ def booking_from(transaction: Json) -> ProviderBooking:
         currency=transaction["currency"].upper(),
         amount_minor=int(transaction["amount"]),
         is_converted=transaction.get("exchange_rate") is not None,
-        source_id=_id(source),
-        payment_intent_id=_id(expanded.get("payment_intent")),
+        source_id=id_of(source),
+        payment_intent_id=id_of(expanded.get("payment_intent")),
     )
 
 
@@ -204,15 +204,15 @@ def _capture_before(charge: Json) -> datetime | None:
     return moment(until) if isinstance(until, int) else None
 
 
-def _id(thing: object) -> str | None:
-    """The id of an object that may be expanded."""
-    identity = thing.get("id") if isinstance(thing, dict) else thing
-    return identity if isinstance(identity, str) else None
-
-
 def _metadata(thing: Json) -> dict[str, str]:
     metadata = thing.get("metadata")
     return {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def id_of(thing: object) -> str | None:
+    """The id of an object that may be expanded."""
+    identity = thing.get("id") if isinstance(thing, dict) else thing
+    return identity if isinstance(identity, str) else None
 
 
 def short_text(value: object) -> str | None:

@@ -239,7 +239,7 @@ _say(
     DiscrepancyKind,
     "How Stripe and our rows may differ, or our rows among themselves.",
     {
-        "MISSING_LOCALLY": "Stripe has a payment of ours, or money, that we have no row of, or something that cannot be read.",
+        "MISSING_LOCALLY": "Stripe has a payment of ours, or money, or something unreadable, that we have no row of.",
         "MISSING_AT_PROVIDER": "We have a payment that Stripe does not have.",
         "STATUS_DRIFT": "A payment's status differs, or cannot be read at Stripe.",
         "AMOUNT_DRIFT": "A payment's amount, or how much of it is held or taken, differs.",

@@ -153,7 +153,7 @@ class SystemIntegrity:
     )
     open_discrepancies: int = strawberry.field(description="Discrepancies of any kind that are open.")
     audit_chain_verified_through: datetime | None = strawberry.field(
-        description="The end of the last window whose orders' audit chains were checked; null while a broken one is open."
+        description="The end of the last window whose orders' audit chains were checked; null while one is broken."
     )
     last_reconciled_at: datetime | None = strawberry.field(description="When the last run ended.")
 

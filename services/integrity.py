@@ -29,18 +29,17 @@ class Integrity:
 async def integrity() -> Integrity:
     """How things stand now, as far as the last run has looked."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
-    kinds = set(await still_open.distinct().values_list("kind", flat=True))
-    chains_hold = DiscrepancyKind.BROKEN_CHAIN not in kinds
+    chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
     unresolved = await Operation.filter(due__isnull=False, state=OperationState.UNRESOLVED).count()
     oldest = await WebhookEvent.filter(due__isnull=False).order_by("received_at").first()
     age = datetime.now(UTC) - oldest.received_at if oldest is not None else None
     last = await ReconciliationRun.filter(finished_at__isnull=False).order_by("-finished_at").first()
     return Integrity(
-        healthy=not unresolved and not kinds & MONEY_KINDS,
-        ledger_balanced=not kinds & UNBALANCED,
+        healthy=not unresolved and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
+        ledger_balanced=not await still_open.filter(kind__in=list(UNBALANCED)).exists(),
         unresolved_operations=unresolved,
         oldest_unprocessed_webhook_ms=min(int(age.total_seconds() * 1000), LARGEST_MS) if age is not None else 0,
         open_discrepancies=await still_open.count(),
-        audit_chain_verified_through=last.to_moment if last is not None and chains_hold else None,
+        audit_chain_verified_through=last.to_moment if last is not None and not chain_broken else None,
         last_reconciled_at=last.finished_at if last is not None else None,
     )

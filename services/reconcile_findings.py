@@ -96,8 +96,12 @@ def dispute_finding(intent_id: str, seen: Sequence[ProviderDispute] | Unreadable
     return Finding(Kind.DISPUTE_DRIFT, intent_id, local, told, row.id)
 
 
-def contested_minor(disputes: Sequence[ProviderDispute]) -> int:
-    return sum(dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost)
+def contested_minor(disputes: Sequence[ProviderDispute | Unreadable]) -> int | None:
+    """What these disputes come to; None when one of them cannot be read."""
+    read = [dispute for dispute in disputes if isinstance(dispute, ProviderDispute)]
+    if len(read) < len(disputes):
+        return None
+    return sum(dispute.amount_minor for dispute in read if dispute.is_open_or_lost)
 
 
 def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:

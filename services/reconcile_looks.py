@@ -95,13 +95,13 @@ async def look_at_disputes(
 
     A payment may have more disputes than these: where the sums differ, Stripe is asked for all of them.
     """
-    contested: dict[str | None, list[ProviderDispute]] = {}
+    by_intent: dict[str | None, list[ProviderDispute | Unreadable]] = {}
     for dispute in seen:
-        if isinstance(dispute, ProviderDispute):
-            contested.setdefault(dispute.payment_intent_id, []).append(dispute)
-    payments = await _payments_of(contested, livemode=livemode)
-    suspects = [row for intent, row in payments.items() if contested_minor(contested[intent]) != row.disputed_minor]
-    findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in seen if isinstance(thing, Unreadable)]
+        by_intent.setdefault(dispute.payment_intent_id, []).append(dispute)
+    payments = await _payments_of(by_intent, livemode=livemode)
+    suspects = [row for intent, row in payments.items() if contested_minor(by_intent[intent]) != row.disputed_minor]
+    nobodys = [thing for thing in by_intent.get(None, ()) if isinstance(thing, Unreadable)]
+    findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in nobodys]
     return findings + await look_at_disputed(suspects, provider=provider)
 
 
