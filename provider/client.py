@@ -58,6 +58,7 @@ class Provider:
             max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
             http_client=self._http,
         )
+        self._client = client
         self._v1 = client.v1
 
     @property
@@ -106,7 +107,7 @@ class Provider:
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
         params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        async for item in self._pages(self._v1.payment_intents.list_async, params):
+        async for item in self._pages("/v1/payment_intents", params):
             found = item.get("metadata") or {}
             if all(found.get(name) == value for name, value in metadata.items()):
                 return await self.retrieve_payment(str(item["id"]))
@@ -120,7 +121,7 @@ class Provider:
         Their charges are not expanded.
         """
         params = _made_between(created_from, created_before, after)
-        async for payment in self._listed(self._v1.payment_intents.list_async, params, payment_from):
+        async for payment in self._listed("/v1/payment_intents", params, payment_from):
             yield payment
 
     # -- refunds and disputes --------------------------------------------------------------------------------------
@@ -136,7 +137,7 @@ class Provider:
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(self._v1.refunds.list_async, params)]
+        items = [item async for item in self._pages("/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def refunds(
@@ -144,13 +145,13 @@ class Provider:
     ) -> AsyncIterator[ProviderRefund | Unreadable]:
         """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
         params = _made_between(created_from, created_before, after)
-        async for refund in self._listed(self._v1.refunds.list_async, params, refund_from):
+        async for refund in self._listed("/v1/refunds", params, refund_from):
             yield refund
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(self._v1.disputes.list_async, params)]
+        items = [item async for item in self._pages("/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
@@ -163,7 +164,7 @@ class Provider:
     ) -> AsyncIterator[ProviderDispute | Unreadable]:
         """Every dispute opened in a span of time, newest first, page by page; `after` goes on behind an id."""
         params = _made_between(created_from, created_before, after)
-        async for dispute in self._listed(self._v1.disputes.list_async, params, dispute_from):
+        async for dispute in self._listed("/v1/disputes", params, dispute_from):
             yield dispute
 
     # -- the balance -----------------------------------------------------------------------------------------------
@@ -173,7 +174,7 @@ class Provider:
     ) -> AsyncIterator[ProviderBooking | Unreadable]:
         """Every balance transaction of a span of time, newest first, page by page; `after` goes on behind an id."""
         params = {**_made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
-        async for booking in self._listed(self._v1.balance_transactions.list_async, params, booking_from):
+        async for booking in self._listed("/v1/balance_transactions", params, booking_from):
             yield booking
 
     async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
@@ -201,7 +202,7 @@ class Provider:
     ) -> AsyncIterator[StripeEvent | Unreadable]:
         """As `events`, with those that cannot be read in their places."""
         params = _made_between(created_since, created_before, after)
-        async for event in self._listed(self._v1.events.list_async, params, event_from):
+        async for event in self._listed("/v1/events", params, event_from):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
@@ -220,10 +221,10 @@ class Provider:
         return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
 
     async def _listed(
-        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], build: Callable[[dict[str, Any]], T]
+        self, path: str, params: dict[str, Any], build: Callable[[dict[str, Any]], T]
     ) -> AsyncIterator[T | Unreadable]:
         """All things of a list. One that cannot be read must not keep the others from being seen."""
-        async for item in self._pages(list_page, params, most=None):
+        async for item in self._pages(path, params, most=None):
             try:
                 thing: T | Unreadable = build(item)
             except NOT_THE_OBJECT:
@@ -232,11 +233,15 @@ class Provider:
             yield thing
 
     async def _pages(
-        self, list_page: Callable[[Any], Awaitable[Any]], params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
+        self, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
-        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
+        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven.
+
+        As plain data: the library takes longer to make its objects of a page than Stripe to send it.
+        """
         for _ in count() if most is None else range(most):
-            page, request_id = await _ask(list_page(params))
+            response = await _answered(self._client.raw_request_async("get", path, **params))
+            page, request_id = response.data, response.request_id
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
                 raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
@@ -268,14 +273,18 @@ def _ordered(params: Any) -> Any:
 
 
 async def _ask(call: Awaitable[Any]) -> tuple[dict[str, Any], str | None]:
-    """Await one call of the library and give plain data, or a classified failure without Stripe's body in its trace."""
+    """Await one call of the library and give plain data, with the request's id."""
+    answer = await _answered(call)
+    response = answer.last_response
+    return answer.to_dict(), response.request_id if response is not None else None
+
+
+async def _answered(call: Awaitable[T]) -> T:
+    """Await one call of the library; what it raises is classified, without Stripe's body in its trace."""
     try:
-        answer = await call
+        return await call
     except stripe.StripeError as error:
         failure = classify(error)
-    else:
-        response = answer.last_response
-        return answer.to_dict(), response.request_id if response is not None else None
     raise failure
 
 
