@@ -79,7 +79,7 @@ class Progress:
     def show(self, run: ReconciliationRun) -> None:
         """Say how far the run is. What an earlier process has compared does not count for the rate."""
         if self._first is None:
-            self._first = run.checked
+            self._first = run.checked if run.attempt > 1 else 0
         if self._on_terminal:
             print(f"\r\033[K{self._line(run)}", end="", file=sys.stderr, flush=True)
         elif run.stage != self._stage:

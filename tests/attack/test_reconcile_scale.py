@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sandbox.store import Store
 from server.offline import FILE
-from tests.reconcile.commands import Command, served_stripe
+from tests.reconcile.commands import Command, served_stripe, today
 from tests.reconcile.crowd import gather
 from tests.reconcile.plants import PLANTS, TWELVE, plant
 
@@ -23,14 +23,14 @@ async def test_faults_among_a_hundred_thousand_payments_are_found_and_nothing_el
     crowd = await gather(FEW, database_url, store)
     async with served_stripe(tmp_path) as port:
         started = time.monotonic()
-        few = await Command.start(database_url, port).ended()
+        few = await Command.start(database_url, port, since=today()).ended()
         _say(FEW, started, few.peak_kib)
         crowd += await gather(MANY - FEW, database_url, store, first=FEW)
         planted = await plant(crowd, database_url, store, *PLANTS)
         store.close()
 
         started = time.monotonic()
-        many = await Command.start(database_url, port).ended()
+        many = await Command.start(database_url, port, since=today()).ended()
         _say(MANY, started, many.peak_kib)
 
     assert (few.code, LINE.findall(few.out)) == (0, []), few.out

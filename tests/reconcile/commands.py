@@ -29,6 +29,11 @@ sys.exit(code)
 """
 
 
+def today() -> datetime:
+    """The beginning of a day that has not quite ended."""
+    return datetime.now(UTC) - timedelta(hours=23)
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """What a command said."""
@@ -40,14 +45,16 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A reconciliation in a process of its own, of everything since yesterday."""
+    """A reconciliation in a process of its own."""
 
     process: "subprocess.Popen[str]"
 
     @classmethod
-    def start(cls, database_url: str, stripe_port: int, *arguments: str, lease_seconds: float = 60.0) -> "Command":
-        now = datetime.now(UTC)
-        span = ["--from", (now - timedelta(days=1)).isoformat(), "--to", (now + timedelta(minutes=1)).isoformat()]
+    def start(
+        cls, database_url: str, stripe_port: int, *arguments: str, since: datetime, lease_seconds: float = 60.0
+    ) -> "Command":
+        """Compare a day, as `python -m cli reconcile` does."""
+        span = ["--from", since.isoformat(), "--to", (since + timedelta(days=1)).isoformat()]
         environment = {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": database_url,

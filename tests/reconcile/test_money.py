@@ -1,37 +1,16 @@
 """Disputes, the balance, metadata and held money: each fault is found as what it is, and said once."""
 
-import json
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from models import Discrepancy, Payment, PaymentEvent
-from provider.client import PAGE
-from tests.reconcile.faults import business, change, found, intent_of, reconcile, stripe_post
+from models import Discrepancy, PaymentEvent
+from tests.reconcile.faults import booked, business, change, disputed, found, intent_of, reconcile, rewrite, stripe_post
 from tests.rows import row_id
 from tests.shop import Json, Shop
 
 PAYMENT = "query P($id: ID!) { payment(id: $id) { status captureBefore } }"
 DAY = 86_400
-
-
-def rewrite(shop: Shop, kind: str, edit: Callable[[Json], Any], *, number: int = -1) -> str:
-    """Change one of Stripe's objects as nobody can, the newest of its kind unless told; its id."""
-    store = shop.sandbox._store
-    thing = store.every(kind)[number]
-    edit(thing)
-    store.save(thing)
-    return str(thing["id"])
-
-
-async def disputed(shop: Shop, amount: int = 4_000) -> Json:
-    """A payment that is contested in part, as our row knows."""
-    payment = await shop.paid()
-    await shop.stripe("disputes", {"payment_intent": await intent_of(payment), "amount": amount})
-    await shop.deliver()
-    return payment
 
 
 # -- disputes ------------------------------------------------------------------------------------------------------
@@ -98,12 +77,6 @@ async def test_two_disputes_of_one_payment_are_compared_together(shop: Shop) -> 
 
 
 # -- the balance ---------------------------------------------------------------------------------------------------
-
-
-async def booked(shop: Shop) -> None:
-    """Let the fees be known, and with them the balance transactions."""
-    shop.sandbox.settle()
-    await shop.deliver()
 
 
 async def test_what_was_captured_in_part_is_booked_in_part(shop: Shop) -> None:
@@ -300,96 +273,19 @@ async def age_stripe(shop: Shop, seconds: int) -> None:
     shop.sandbox._store.rows("UPDATE object SET created = created - ? WHERE kind = 'payment_intent'", seconds)
 
 
-# -- what cannot be read -------------------------------------------------------------------------------------------
+# -- what is mended together ---------------------------------------------------------------------------------------
 
 
-def broken(shop: Shop, kind: str) -> str:
-    """Take the currency from the newest object of a kind, so that nothing can be made of it."""
-    return rewrite(shop, kind, lambda seen: seen.pop("currency"))
-
-
-async def everything(shop: Shop) -> None:
-    """One of each of Stripe's lists, as our rows know them."""
+async def test_one_look_at_stripe_mends_all_findings_of_a_payment(shop: Shop) -> None:
     payment = await disputed(shop)
-    other = await shop.paid()
-    await shop.refund(other["id"], 1_000)
-    await booked(shop)
-    assert payment["id"] != other["id"]
-
-
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        ("payment_intent", "STATUS_DRIFT"),
-        ("refund", "REFUND_DRIFT"),
-        ("balance_transaction", "BALANCE_DRIFT"),
-    ],
-)
-async def test_one_that_cannot_be_read_is_a_finding_and_stops_nothing(shop: Shop, kind: str, said: str) -> None:
-    await everything(shop)
-    before = await reconcile(shop)
-    clean = await found()
-    identity = broken(shop, kind)
+    unpaid = "UPDATE payment SET status = 'PROCESSING', captured_minor = 0, disputed_minor = 0 WHERE id = $1"
+    await change(unpaid, row_id(payment["id"]))
+    await change("UPDATE orders SET paid_minor = 0 WHERE id = $1", row_id(payment["order"]["id"]))
 
     run = await reconcile(shop, repair=True)
 
-    assert clean == []
-    assert await found() == [(said, identity)]
-    assert (run.checked, run.repaired) == (before.checked, 0)
-
-
-async def test_a_dispute_that_cannot_be_read_is_a_finding_of_its_payment(shop: Shop) -> None:
-    payment = await disputed(shop)
-    identity = broken(shop, "dispute")
-
-    await reconcile(shop, repair=True)
-    known = await found()
-    rewrite(shop, "dispute", lambda seen: seen.pop("payment_intent"))
-    await reconcile(shop)
-
-    assert known == [("DISPUTE_DRIFT", await intent_of(payment))]
-    assert ("DISPUTE_DRIFT", identity) in await found()
-
-
-async def test_what_can_be_read_again_is_closed(shop: Shop) -> None:
-    await everything(shop)
-    whole = json.dumps(shop.sandbox._store.every("payment_intent")[-1])
-    identity = broken(shop, "payment_intent")
-    await reconcile(shop)
-    unread = await found()
-    shop.sandbox._store.save(json.loads(whole))
-
-    await reconcile(shop)
-
-    assert unread == [("STATUS_DRIFT", identity)]
-    assert await found() == []
-
-
-async def test_what_differed_and_cannot_be_read_any_more_stays_open(shop: Shop) -> None:
-    await everything(shop)
-    payment = await Payment.all().order_by("-created_at").first()
-    assert payment is not None
-    await change("UPDATE payment SET amount_minor = 10001 WHERE id = $1", payment.id)
-    await reconcile(shop)
-    identity = broken(shop, "payment_intent")
-
-    await reconcile(shop, repair=True)
-
-    assert await found() == [("AMOUNT_DRIFT", identity), ("STATUS_DRIFT", identity)]
-
-
-async def test_an_event_that_cannot_be_read_is_a_gap(shop: Shop) -> None:
-    await business(shop)
-    event = rewrite(shop, "event", lambda seen: seen.update(data=None))
-    await change("DELETE FROM webhook_event WHERE stripe_event_id = $1", event)
-
-    await reconcile(shop, repair=True)
-
-    assert await found() == [("WEBHOOK_GAP", event)]
-
-
-# -- cost ----------------------------------------------------------------------------------------------------------
-
-
-def test_a_page_is_what_stripe_lists_at_once() -> None:
-    assert PAGE == 100
+    assert (await found(), run.repaired) == ([], 2)
+    assert {(row.kind.value, row.resolution) for row in await Discrepancy.all()} == {
+        ("STATUS_DRIFT", "Repaired by the reconciler; the two sides agree."),
+        ("DISPUTE_DRIFT", "Repaired by the reconciler together with another finding of the same payment."),
+    }

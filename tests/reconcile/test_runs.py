@@ -199,7 +199,7 @@ async def test_the_command_ends_with_one_while_money_findings_are_open(
 
     assert (clean, found_code, repaired_code) == (0, 1, 0)
     said = capsys.readouterr()
-    assert f"STATUS_DRIFT         {await intent_of(payment)}" in said.out
+    assert f"STATUS_DRIFT           {await intent_of(payment)}" in said.out
     assert "1 repaired, 0 open." in said.out
     assert "payments:" in said.err
 
