@@ -193,8 +193,9 @@ class Move(StrEnum):
     CONFLICT = "CONFLICT"  # contradicts a final state: ask Stripe
 
 
-# A gap of webhooks is only news that came late; each of the others is about money.
-MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP}
+# By these, books differ or may differ. A gap of webhooks is news that came late; an authorisation that is about to
+# expire is work for somebody: both sides say the same of it.
+MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP, DiscrepancyKind.EXPIRING_AUTHORIZATION}
 
 OPERATION_OPEN = frozenset({OperationState.IN_PROGRESS, OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW})
 PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})

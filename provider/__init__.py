@@ -3,19 +3,31 @@
 from provider.budget import Budget
 from provider.client import Provider
 from provider.events import EventRefused, SignatureRefused, StripeEvent, verify_event
-from provider.facts import Actionable, ProviderPayment, ProviderRefund
+from provider.facts import (
+    Actionable,
+    Booked,
+    ProviderBooking,
+    ProviderDispute,
+    ProviderPayment,
+    ProviderRefund,
+    Unreadable,
+)
 from provider.failures import Outcome, ProviderFailure
 
 __all__ = [
     "Actionable",
+    "Booked",
     "Budget",
     "EventRefused",
     "Outcome",
     "Provider",
+    "ProviderBooking",
+    "ProviderDispute",
     "ProviderFailure",
     "ProviderPayment",
     "ProviderRefund",
     "SignatureRefused",
     "StripeEvent",
+    "Unreadable",
     "verify_event",
 ]

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime
-from functools import partial
 from itertools import count
 from typing import Any, TypeVar, cast
 
@@ -14,19 +13,22 @@ import structlog
 from provider.breaker import Breaker
 from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
-from provider.facts import ProviderDispute, ProviderPayment, ProviderRefund
+from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify
-from provider.translate import dispute_from, payment_from, refund_from, word
+from provider.translate import booking_from, dispute_from, id_of, payment_from, refund_from, word
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
 T = TypeVar("T")
 Params = Mapping[str, Any]
-Call = Coroutine[Any, Any, Any]
+Call = Coroutine[Any, Any, T]
 
 EXPAND_PAYMENT = ["latest_charge", "payment_method"]
+EXPAND_SOURCES = ["data.source"]
 PAGE = 100  # Stripe's largest page
 LIST_TOO_LONG = "list_too_long"
+UNREADABLE_ANSWER = "unreadable_answer"
+NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
 LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
 
 
@@ -60,6 +62,7 @@ class Provider:
             max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
             http_client=self._http,
         )
+        self._client = client
         self._v1 = client.v1
         self._breaker = Breaker()
         self._budget = budget or Budget()
@@ -125,7 +128,7 @@ class Provider:
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
         params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        async for item in self._pages(Rank.LOOK, "GET payment_intents", self._v1.payment_intents.list_async, params):
+        async for item in self._pages(Rank.LOOK, "/v1/payment_intents", params):
             found = item.get("metadata") or {}
             if all(found.get(name) == value for name, value in metadata.items()):
                 return await self.retrieve_payment(str(item["id"]))
@@ -133,16 +136,14 @@ class Provider:
 
     async def payments(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
-    ) -> AsyncIterator[ProviderPayment]:
+    ) -> AsyncIterator[ProviderPayment | Unreadable]:
         """Every intent made in a span of time, newest first, page by page; `after` goes on behind an id.
 
         Their charges are not expanded.
         """
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(
-            Rank.POLL, "GET payment_intents", self._v1.payment_intents.list_async, params, most=None
-        ):
-            yield _translated(partial(payment_from, item), None)
+        async for payment in self._listed("/v1/payment_intents", params, payment_from):
+            yield payment
 
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
@@ -161,22 +162,51 @@ class Provider:
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(Rank.LOOK, "GET refunds", self._v1.refunds.list_async, params)]
+        items = [item async for item in self._pages(Rank.LOOK, "/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def refunds(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
-    ) -> AsyncIterator[ProviderRefund]:
+    ) -> AsyncIterator[ProviderRefund | Unreadable]:
         """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
         params = _made_between(created_from, created_before, after)
-        async for item in self._pages(Rank.POLL, "GET refunds", self._v1.refunds.list_async, params, most=None):
-            yield _translated(partial(refund_from, item), None)
+        async for refund in self._listed("/v1/refunds", params, refund_from):
+            yield refund
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(Rank.LOOK, "GET disputes", self._v1.disputes.list_async, params)]
+        items = [item async for item in self._pages(Rank.LOOK, "/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
+
+    async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
+        """The dispute as it stands now."""
+        answer, request_id = await self._ask(Rank.LOOK, "GET disputes/id", self._v1.disputes.retrieve_async(dispute_id))
+        return _translated(lambda: dispute_from(answer), request_id)
+
+    async def disputes(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderDispute | Unreadable]:
+        """Every dispute opened in a span of time, newest first, page by page; `after` goes on behind an id."""
+        params = _made_between(created_from, created_before, after)
+        async for dispute in self._listed("/v1/disputes", params, dispute_from):
+            yield dispute
+
+    # -- the balance -----------------------------------------------------------------------------------------------
+
+    async def bookings(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderBooking | Unreadable]:
+        """Every balance transaction of a span of time, newest first, page by page; `after` goes on behind an id."""
+        params = {**_made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
+        async for booking in self._listed("/v1/balance_transactions", params, booking_from):
+            yield booking
+
+    async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
+        """One balance transaction."""
+        call = self._v1.balance_transactions.retrieve_async(transaction_id, cast(Any, {"expand": ["source"]}))
+        answer, request_id = await self._ask(Rank.LOOK, "GET balance_transactions/id", call)
+        return _translated(lambda: booking_from(answer), request_id)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -187,13 +217,17 @@ class Provider:
 
         One that cannot be read is logged and left out: it must not keep the others from being seen.
         """
+        listed = self.events_and_unreadable(created_since=created_since, created_before=created_before, after=after)
+        async for event in listed:
+            if not isinstance(event, Unreadable):
+                yield event
+
+    async def events_and_unreadable(
+        self, *, created_since: datetime, created_before: datetime | None = None, after: str | None = None
+    ) -> AsyncIterator[StripeEvent | Unreadable]:
+        """As `events`, with those that cannot be read in their places."""
         params = _made_between(created_since, created_before, after)
-        async for item in self._pages(Rank.POLL, "GET events", self._v1.events.list_async, params, most=None):
-            try:
-                event = event_from(item)
-            except (KeyError, TypeError, ValueError, AttributeError):
-                log.error("stripe.event_unreadable", stripe_event=str(item["id"])[:255])
-                continue
+        async for event in self._listed("/v1/events", params, event_from):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
@@ -203,16 +237,22 @@ class Provider:
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
-    async def _payment(self, rank: Rank, endpoint: str, call: Call) -> ProviderPayment:
+    async def _payment(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderPayment:
         answer, request_id = await self._ask(rank, endpoint, call)
         return _translated(lambda: payment_from(answer, request_id=request_id), request_id)
 
-    async def _refund(self, rank: Rank, endpoint: str, call: Call) -> ProviderRefund:
+    async def _refund(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderRefund:
         answer, request_id = await self._ask(rank, endpoint, call)
         return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
 
-    async def _ask(self, rank: Rank, endpoint: str, call: Call) -> tuple[dict[str, Any], str | None]:
-        """Make one call of the library, in its turn, and give plain data.
+    async def _ask(self, rank: Rank, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
+        """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""
+        answer = await self._send(rank, endpoint, call)
+        response = answer.last_response
+        return answer.to_dict(), word(response.request_id) if response is not None else None
+
+    async def _send(self, rank: Rank, endpoint: str, call: Call[T]) -> T:
+        """Make one call of the library, in its turn.
 
         Raises ProviderFailure, without Stripe's body in its trace; before anything is sent when the circuit is open
         or the turn does not come.
@@ -233,26 +273,35 @@ class Provider:
             raise
         else:
             self._breaker.answered()
-            response = answer.last_response
-            return answer.to_dict(), word(response.request_id) if response is not None else None
+            return answer
         if failure.is_no_answer:
             self._breaker.not_answered()
         else:
             self._breaker.answered()
         raise failure
 
+    async def _listed(
+        self, path: str, params: dict[str, Any], build: Callable[[dict[str, Any]], T]
+    ) -> AsyncIterator[T | Unreadable]:
+        """All things of a list. One that cannot be read must not keep the others from being seen."""
+        async for item in self._pages(Rank.POLL, path, params, most=None):
+            try:
+                thing: T | Unreadable = build(item)
+            except NOT_THE_OBJECT:
+                thing = Unreadable(str(item["id"]), id_of(item.get("payment_intent")))
+                log.error("stripe.object_unreadable", object=str(item.get("object"))[:64], id=thing.id[:255])
+            yield thing
+
     async def _pages(
-        self,
-        rank: Rank,
-        endpoint: str,
-        list_page: Callable[[Any], Call],
-        params: dict[str, Any],
-        *,
-        most: int | None = LOOKUP_PAGES,
+        self, rank: Rank, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
-        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
+        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven.
+
+        As plain data: the library takes longer to make its objects of a page than Stripe to send it.
+        """
         for _ in count() if most is None else range(most):
-            page, request_id = await self._ask(rank, endpoint, list_page(params))
+            response = await self._send(rank, f"GET {path}", self._client.raw_request_async("get", path, **params))
+            page, request_id = response.data, word(response.request_id)
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
                 raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
@@ -287,6 +336,6 @@ def _translated(build: Callable[[], T], request_id: str | None) -> T:
     """A 200 that is not the object we asked for says nothing about money: UNKNOWN."""
     try:
         return build()
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except NOT_THE_OBJECT:
         pass
-    raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code="unreadable_answer", request_id=request_id)
+    raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code=UNREADABLE_ANSWER, request_id=request_id)

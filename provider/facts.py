@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from domain.errors import CardDeclined
@@ -22,6 +23,7 @@ class ProviderPayment:
     """One PaymentIntent as it stood when Stripe answered. Amounts in minor units of `currency`.
 
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
+    `capture_before` is when held money is released by itself; only an expanded charge tells it.
     """
 
     id: str
@@ -38,6 +40,7 @@ class ProviderPayment:
     next_action: Actionable | None = None
     last_error: CardDeclined | None = None
     method: dict[str, Any] | None = None
+    capture_before: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     client_secret: str | None = field(default=None, repr=False)
     request_id: str | None = None
@@ -68,3 +71,37 @@ class ProviderDispute:
     amount_minor: int
     currency: str
     is_open_or_lost: bool
+    charge_id: str | None = None
+
+
+class Booked(StrEnum):
+    """What a balance transaction is about, as far as we compare it."""
+
+    CHARGE = "CHARGE"
+    REFUND = "REFUND"
+    OTHER = "OTHER"  # fees, disputes, payouts, refunds that came back
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderBooking:
+    """One balance transaction: what Stripe booked for a charge or a refund. A refund's amount is negative.
+
+    `is_converted` says that the account keeps its balance in another currency than the payer's; then `currency` and
+    `amount_minor` are the account's and cannot be compared with ours.
+    """
+
+    id: str
+    booked: Booked
+    currency: str
+    amount_minor: int
+    is_converted: bool
+    source_id: str | None
+    payment_intent_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """One of Stripe's objects that is not what it should be: nothing is known of it but its id, and whose it may be."""
+
+    id: str
+    payment_intent_id: str | None = None

@@ -7,7 +7,7 @@ from typing import Any
 from domain.errors import CardDeclined, ErrorCode
 from domain.sensitive import is_sensitive
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus, RetryAdvice
-from provider.facts import Actionable, ProviderDispute, ProviderPayment, ProviderRefund
+from provider.facts import Actionable, Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund
 
 Json = dict[str, Any]
 
@@ -34,6 +34,13 @@ REFUND_REASON = {
     "duplicate": RefundReason.DUPLICATE,
     "fraudulent": RefundReason.FRAUDULENT,
     "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
+}
+# docs.stripe.com/reports/balance-transaction-types: the second of each is of methods that are no cards.
+BOOKED = {
+    "charge": Booked.CHARGE,
+    "payment": Booked.CHARGE,
+    "refund": Booked.REFUND,
+    "payment_refund": Booked.REFUND,
 }
 # An inquiry (warning_…) takes no money, and Stripe still refunds the charge.
 NOT_CONTESTED = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
@@ -75,6 +82,7 @@ def payment_from(intent: Json, *, request_id: str | None = None) -> ProviderPaym
         next_action=_next_action(intent.get("next_action")),
         last_error=decline_from(error) if isinstance(error, dict) else None,
         method=_method(expanded, intent.get("payment_method")),
+        capture_before=_capture_before(expanded) if status is PaymentStatus.REQUIRES_CAPTURE else None,
         metadata=_metadata(intent),
         client_secret=intent.get("client_secret"),
         request_id=request_id,
@@ -83,13 +91,12 @@ def payment_from(intent: Json, *, request_id: str | None = None) -> ProviderPaym
 
 def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefund:
     """A Refund as we see it. Raises KeyError or TypeError if it is not one."""
-    intent = refund.get("payment_intent")
     return ProviderRefund(
         id=refund["id"],
         status=REFUND_STATUS.get(refund["status"], RefundStatus.UNKNOWN),
         currency=refund["currency"].upper(),
         amount_minor=int(refund["amount"]),
-        payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+        payment_intent_id=id_of(refund.get("payment_intent")),
         reason=REFUND_REASON.get(refund.get("reason") or "", RefundReason.OTHER),
         created_at=moment(refund["created"]),
         failure_reason=word(refund.get("failure_reason")),
@@ -100,13 +107,28 @@ def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefun
 
 def dispute_from(dispute: Json) -> ProviderDispute:
     """A Dispute as we see it."""
-    intent = dispute.get("payment_intent")
     return ProviderDispute(
         id=dispute["id"],
-        payment_intent_id=intent["id"] if isinstance(intent, dict) else intent,
+        payment_intent_id=id_of(dispute.get("payment_intent")),
         amount_minor=int(dispute["amount"]),
         currency=dispute["currency"].upper(),
         is_open_or_lost=dispute["status"] not in NOT_CONTESTED,
+        charge_id=id_of(dispute.get("charge")),
+    )
+
+
+def booking_from(transaction: Json) -> ProviderBooking:
+    """A BalanceTransaction as we see it; only an expanded source tells whose money it is."""
+    source = transaction.get("source")
+    expanded: Json = source if isinstance(source, dict) else {}
+    return ProviderBooking(
+        id=transaction["id"],
+        booked=BOOKED.get(transaction["type"], Booked.OTHER),
+        currency=transaction["currency"].upper(),
+        amount_minor=int(transaction["amount"]),
+        is_converted=transaction.get("exchange_rate") is not None,
+        source_id=id_of(source),
+        payment_intent_id=id_of(expanded.get("payment_intent")),
     )
 
 
@@ -179,9 +201,23 @@ def _method(charge: Json, method: object) -> dict[str, Any] | None:
     }
 
 
+def _capture_before(charge: Json) -> datetime | None:
+    """Until when a card's authorisation holds. Stripe: docs.stripe.com/payments/place-a-hold-on-a-payment-method."""
+    details = charge.get("payment_method_details")
+    card = details.get("card") if isinstance(details, dict) else None
+    until = card.get("capture_before") if isinstance(card, dict) else None
+    return moment(until) if isinstance(until, int) else None
+
+
 def _metadata(thing: Json) -> dict[str, str]:
     metadata = thing.get("metadata")
     return {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}
+
+
+def id_of(thing: object) -> str | None:
+    """The id of an object that may be expanded."""
+    identity = thing.get("id") if isinstance(thing, dict) else thing
+    return identity if isinstance(identity, str) else None
 
 
 def short_text(value: object) -> str | None:

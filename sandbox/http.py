@@ -301,7 +301,7 @@ def _error(kind: str, message: str, code: str | None = None) -> Json:
 
 
 def _json(body: Json) -> str:
-    return json.dumps(body, indent=2)
+    return json.dumps(body, indent=None if body.get("object") == "list" else 2)  # a long list is slow to indent
 
 
 async def _until_gone(request: Request) -> None:

@@ -80,6 +80,11 @@ class Payment(Node):
         return self._money(self.row.capturable_minor)
 
     @field
+    def capture_before(self) -> datetime | None:
+        """When held money is released by itself unless it is captured; null while nothing is held."""
+        return self.row.capture_before
+
+    @field
     def amount_captured(self) -> Money:
         """What was taken."""
         return self._money(self.row.captured_minor)

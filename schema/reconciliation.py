@@ -145,7 +145,7 @@ class SystemIntegrity:
 
     healthy: bool = strawberry.field(description="No operation is unresolved and no discrepancy about money is open.")
     ledger_balanced: bool = strawberry.field(
-        description="Orders' sums are their payments', none is paid twice, and no audit chain was found broken."
+        description="Orders' sums are their payments', and none took more than it owes."
     )
     unresolved_operations: int = strawberry.field(description="Operations whose outcome nobody knows yet.")
     oldest_unprocessed_webhook_ms: int = strawberry.field(
@@ -157,7 +157,7 @@ class SystemIntegrity:
     )
     open_discrepancies: int = strawberry.field(description="Discrepancies of any kind that are open.")
     audit_chain_verified_through: datetime | None = strawberry.field(
-        description="The end of the last window whose orders' audit chains were checked and held."
+        description="The end of the last window whose orders' audit chains were checked; null while one is broken."
     )
     last_reconciled_at: datetime | None = strawberry.field(description="When the last run ended.")
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from provider import ProviderFailure
 from server.offline import offline_stripe
 from server.parts import database_url, open_parts
 from services.reconcile import SPAN, Reconciler, Window
+from services.reconcile_stages import Stage
 from services.verify_audit import Head, check_chains, missing_heads
 from settings import Settings
 
@@ -58,29 +60,43 @@ async def reconcile_and_report(
     count = await still_open.count()
     print(f"{run.repaired} repaired, {count} open.")
     for row in await still_open.order_by("-detected_at", "-id").limit(SHOWN):
-        print(f"  {row.kind.value:<20} {row.subject}  here {_figures(row.local)}  Stripe {_figures(row.provider)}")
+        print(f"  {row.kind.value:<22} {row.subject}  here {_figures(row.local)}  Stripe {_figures(row.provider)}")
     return FOUND if await still_open.filter(kind__in=list(MONEY_KINDS)).exists() else FINE
 
 
 class Progress:
-    """One line that says how far a run is: rewritten on a terminal, a line for each stage elsewhere."""
+    """A bar of the stages, with how much was compared and how fast: how much there is, Stripe does not say.
+
+    Rewritten on a terminal; a line for each stage elsewhere.
+    """
 
     def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._first: int | None = None
         self._stage = ""
-        self._shown = False
+        self._on_terminal = sys.stderr.isatty()
 
     def show(self, run: ReconciliationRun) -> None:
-        line = f"{run.stage.lower().replace('_', ' ')}: {run.checked} compared, {run.repaired} repaired"
-        if sys.stderr.isatty():
-            print(f"\r\033[K{line}", end="", file=sys.stderr, flush=True)
-            self._shown = True
+        """Say how far the run is. What an earlier process has compared does not count for the rate."""
+        if self._first is None:
+            self._first = run.checked if run.attempt > 1 else 0
+        if self._on_terminal:
+            print(f"\r\033[K{self._line(run)}", end="", file=sys.stderr, flush=True)
         elif run.stage != self._stage:
-            print(line, file=sys.stderr, flush=True)
+            print(self._line(run), file=sys.stderr, flush=True)
         self._stage = run.stage
 
     def end(self) -> None:
-        if self._shown:
+        """Leave the line."""
+        if self._on_terminal and self._stage:
             print(file=sys.stderr)
+
+    def _line(self, run: ReconciliationRun) -> str:
+        place, stages = list(Stage).index(Stage(run.stage)) + 1, len(Stage)
+        rate = (run.checked - (self._first or 0)) / max(time.monotonic() - self._started, 0.001)
+        bar = "#" * place + "." * (stages - place)
+        counts = f"{run.checked:,} compared, {rate:,.0f}/s, {run.repaired:,} repaired"
+        return f"[{bar}] {place}/{stages} {run.stage.lower().replace('_', ' ')}: {counts}"
 
 
 async def verify_audit(settings: Settings, *, heads: Path | None) -> int:

@@ -7,13 +7,17 @@ from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, Operat
 from models import Discrepancy, Operation, ReconciliationRun, WebhookEvent
 from services.deliveries import missed_webhooks
 
+UNBALANCED = frozenset({DiscrepancyKind.LEDGER_IMBALANCE, DiscrepancyKind.DUPLICATE_CHARGE})
 LARGEST_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
 DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """`healthy` when no money finding and no unresolved operation is open. Moments are None before the first run."""
+    """`healthy` when no money finding and no unresolved operation is open. Moments are None before the first run.
+
+    The audit chains are verified through nothing while a broken one is open.
+    """
 
     healthy: bool
     ledger_balanced: bool
@@ -28,18 +32,18 @@ class Integrity:
 async def integrity() -> Integrity:
     """How things stand now, as far as the last run has looked."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
-    imbalance = await still_open.filter(kind=DiscrepancyKind.LEDGER_IMBALANCE).exists()
+    chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
     unresolved = await Operation.filter(due__isnull=False, state=OperationState.UNRESOLVED).count()
     oldest = await WebhookEvent.filter(due__isnull=False).order_by("received_at").first()
     age = datetime.now(UTC) - oldest.received_at if oldest is not None else None
     last = await ReconciliationRun.filter(finished_at__isnull=False).order_by("-finished_at").first()
     return Integrity(
         healthy=not unresolved and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
-        ledger_balanced=not imbalance,
+        ledger_balanced=not await still_open.filter(kind__in=list(UNBALANCED)).exists(),
         unresolved_operations=unresolved,
         oldest_unprocessed_webhook_ms=min(int(age.total_seconds() * 1000), LARGEST_MS) if age is not None else 0,
         missed_webhooks=await missed_webhooks(DAY),
         open_discrepancies=await still_open.count(),
-        audit_chain_verified_through=last.to_moment if last is not None and not imbalance else None,
+        audit_chain_verified_through=last.to_moment if last is not None and not chain_broken else None,
         last_reconciled_at=last.finished_at if last is not None else None,
     )

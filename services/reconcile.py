@@ -132,7 +132,7 @@ class Reconciler:
             row = await found.order_by("id").first()
             if row is None:
                 return
-            repaired = await settle(row, provider=self.provider, repair=run.repair)
+            repaired = await settle(row, provider=self.provider, run=run)
             yield Walked(cursor=str(row.id), repaired=int(repaired))
 
     async def _save(self, run: ReconciliationRun, stage: Stage, page: Walked) -> None:

@@ -1,6 +1,6 @@
 """What differs between one thing of Stripe's and our row of it. Pure comparisons: nothing is asked or written here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -8,10 +8,11 @@ from uuid import UUID
 
 from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, WebhookState
 from models import Operation, Payment, Refund, WebhookEvent
-from provider import ProviderPayment, ProviderRefund, StripeEvent
+from provider import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, StripeEvent, Unreadable
 
 OVERDUE = timedelta(minutes=10)  # the grace of a window: an event that is still due after it is not merely young
 STALE = timedelta(hours=1)  # an unknown outcome resolves in minutes; after an hour a person should look
+EXPIRES_WITHIN = timedelta(days=1)  # what a person still can capture today
 Kind = DiscrepancyKind
 
 
@@ -25,13 +26,28 @@ class Finding:
     provider: Mapping[str, Any] = field(default_factory=dict)
     payment_id: UUID | None = None
 
+    @property
+    def is_unreadable(self) -> bool:
+        """Whether Stripe's side could not be read: then nobody knows that the two sides agree."""
+        return self.provider.get("unreadable") is True
 
-def payment_findings(seen: ProviderPayment, row: Payment | None) -> list[Finding]:
+
+def unreadable(kind: DiscrepancyKind, thing: Unreadable, row: Payment | Refund | None = None) -> Finding:
+    """A thing of Stripe's that cannot be compared, because it cannot be read."""
+    if isinstance(row, Refund):
+        return Finding(kind, thing.id, refund_figures(row), {"unreadable": True}, row.payment_id)
+    local, payment_id = (payment_figures(row), row.id) if row is not None else ({}, None)
+    return Finding(kind, thing.id, local, {"unreadable": True}, payment_id)
+
+
+def payment_findings(seen: ProviderPayment | Unreadable, row: Payment | None) -> list[Finding]:
     """What differs between an intent and the payment that it belongs to.
 
-    Without a row it is a finding when it carries our metadata or holds or took money. A status that differs explains
-    the sums that differ with it.
+    Without a row it is a finding when it carries our metadata or holds or took money, or cannot be read. A status
+    that differs explains the sums that differ with it.
     """
+    if isinstance(seen, Unreadable):
+        return [unreadable(Kind.STATUS_DRIFT if row is not None else Kind.MISSING_LOCALLY, seen, row)]
     if row is None:
         has_money = seen.captured_minor > 0 or seen.capturable_minor > 0
         if "payment_id" in seen.metadata or has_money:
@@ -45,11 +61,18 @@ def payment_findings(seen: ProviderPayment, row: Payment | None) -> list[Finding
         kinds.append(Kind.AMOUNT_DRIFT)
     if seen.currency != row.currency:
         kinds.append(Kind.CURRENCY_DRIFT)
-    return [Finding(kind, seen.id, payment_figures(row), stripe_figures(seen), row.id) for kind in kinds]
+    findings = [Finding(kind, seen.id, payment_figures(row), stripe_figures(seen), row.id) for kind in kinds]
+    ours = {"payment_id": str(row.id), "order_id": str(row.order_id)}
+    theirs = {name: seen.metadata.get(name) for name in ours}
+    if theirs != ours:
+        findings.append(Finding(Kind.METADATA_DRIFT, seen.id, ours, theirs, row.id))
+    return findings
 
 
-def refund_findings(seen: ProviderRefund, row: Refund | None, payment: Payment | None) -> list[Finding]:
+def refund_findings(seen: ProviderRefund | Unreadable, row: Refund | None, payment: Payment | None) -> list[Finding]:
     """What differs between a refund at Stripe and ours. One of somebody else's payment is none of ours."""
+    if isinstance(seen, Unreadable):
+        return [unreadable(Kind.REFUND_DRIFT, seen, row)]
     if row is None:
         if payment is None and "refund_id" not in seen.metadata:
             return []
@@ -59,6 +82,50 @@ def refund_findings(seen: ProviderRefund, row: Refund | None, payment: Payment |
     if theirs == (row.status, row.amount_minor, row.currency) and row.stripe_refund_id == seen.id:
         return []
     return [Finding(Kind.REFUND_DRIFT, seen.id, refund_figures(row), stripe_refund_figures(seen), row.payment_id)]
+
+
+def dispute_finding(intent_id: str, seen: Sequence[ProviderDispute] | Unreadable, row: Payment) -> Finding | None:
+    """Whether what our row says is contested is not what all disputes of the intent come to, open or lost."""
+    if isinstance(seen, Unreadable):
+        return unreadable(Kind.DISPUTE_DRIFT, seen, row)
+    contested = contested_minor(seen)
+    if contested == row.disputed_minor:
+        return None
+    local = {"disputed_minor": row.disputed_minor, "currency": row.currency}
+    told = {"disputed_minor": contested, "disputes": sorted(dispute.id for dispute in seen)}
+    return Finding(Kind.DISPUTE_DRIFT, intent_id, local, told, row.id)
+
+
+def contested_minor(disputes: Sequence[ProviderDispute | Unreadable]) -> int | None:
+    """What these disputes come to; None when one of them cannot be read."""
+    read = [dispute for dispute in disputes if isinstance(dispute, ProviderDispute)]
+    if len(read) < len(disputes):
+        return None
+    return sum(dispute.amount_minor for dispute in read if dispute.is_open_or_lost)
+
+
+def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:
+    """Whether a balance transaction is not what our row of the charge or refund took or gave back.
+
+    An account that keeps its balance in another currency converts; then only that there is a row can be said.
+    """
+    if isinstance(seen, Unreadable):
+        return unreadable(Kind.BALANCE_DRIFT, seen)
+    if seen.booked is Booked.OTHER:
+        return None
+    told = {"currency": seen.currency, "amount_minor": seen.amount_minor, "source": seen.source_id}
+    if row is None:
+        return Finding(Kind.BALANCE_DRIFT, seen.id, {}, told)
+    if isinstance(row, Payment):
+        expected, figures, payment_id = row.captured_minor, payment_figures(row), row.id
+        is_other = row.stripe_charge_id not in (None, seen.source_id)
+    else:
+        expected, figures, payment_id = -row.amount_minor, refund_figures(row), row.payment_id
+        is_other = False
+    as_booked = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, row.currency)
+    if as_booked and not is_other:
+        return None
+    return Finding(Kind.BALANCE_DRIFT, seen.id, figures, told, payment_id)
 
 
 def unseen_payment(row: Payment, *, is_worked_on: bool) -> Finding | None:
@@ -91,14 +158,25 @@ def operation_finding(operation: Operation, *, now: datetime) -> Finding | None:
     return Finding(Kind.UNRESOLVED_OPERATION, str(operation.id), figures, {}, operation.payment_id)
 
 
-def event_finding(event: StripeEvent, row: WebhookEvent | None, *, now: datetime) -> Finding | None:
-    """An event that the inbox lacks, gave up, or leaves lying."""
+def expiring_finding(row: Payment, *, now: datetime) -> Finding | None:
+    """Held money that is released within a day, or was."""
+    held = row.status is PaymentStatus.REQUIRES_CAPTURE
+    if not held or row.capture_before is None or row.capture_before > now + EXPIRES_WITHIN:
+        return None
+    local = {**payment_figures(row), "capture_before": row.capture_before.isoformat()}
+    return Finding(Kind.EXPIRING_AUTHORIZATION, row.stripe_payment_intent_id or str(row.id), local, {}, row.id)
+
+
+def event_finding(event: StripeEvent | Unreadable, row: WebhookEvent | None, *, now: datetime) -> Finding | None:
+    """An event that the inbox lacks, gave up, or leaves lying. One that cannot be read may be of any type."""
     figures: dict[str, Any] = {}
     if row is not None:
         is_overdue = row.due is not None and now - row.due > OVERDUE
         if row.state is not WebhookState.DEAD and not is_overdue:
             return None
         figures = {"state": row.state.value, "overdue": is_overdue}
+    if isinstance(event, Unreadable):
+        return Finding(Kind.WEBHOOK_GAP, event.id, figures, {"unreadable": True})
     told = {"type": event.type, "subject": event.subject, "created_at": event.created_at.isoformat()}
     return Finding(Kind.WEBHOOK_GAP, event.id, figures, told)
 

@@ -1,41 +1,51 @@
 """Compare a page of Stripe's things with our rows of them, which are read in one statement each."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 from uuid import UUID
 
 from tortoise.expressions import Q
 
 from domain.states import DiscrepancyKind
-from models import Operation, Order, Payment, Refund, WebhookEvent
-from models.sql import rows
-from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, StripeEvent
-from services.audit import first_broken_link
+from models import Operation, Payment, Refund, WebhookEvent
+from provider import (
+    Booked,
+    Outcome,
+    Provider,
+    ProviderBooking,
+    ProviderDispute,
+    ProviderFailure,
+    ProviderPayment,
+    ProviderRefund,
+    StripeEvent,
+    Unreadable,
+)
+from provider.client import UNREADABLE_ANSWER
 from services.reconcile_findings import (
     OVERDUE,
     Finding,
+    booking_finding,
+    contested_minor,
+    dispute_finding,
     event_finding,
     payment_findings,
     refund_findings,
+    unreadable,
     unseen_payment,
     unseen_refund,
 )
 
 NOT_FOUND = 404
-CHAIN_READS = 5  # a chain that grows while it is read looks broken; one that always grows is in use, not broken
-
-SUMS = """
-SELECT o.id, o.total_minor, o.paid_minor, o.refunded_minor,
-  coalesce(sum(p.captured_minor), 0)::bigint AS captured, coalesce(sum(p.refunded_minor), 0)::bigint AS given_back,
-  coalesce(sum((SELECT sum(r.amount_minor) FROM refund r WHERE r.payment_id = p.id AND r.status = 'SUCCEEDED')), 0
-  )::bigint AS refunds, count(p.id) FILTER (WHERE p.captured_minor > p.refunded_minor) AS charges
-FROM orders o LEFT JOIN payment p ON p.order_id = o.id WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
-"""
+Thing = TypeVar("Thing")
 
 
-async def look_at_payments(seen: Sequence[ProviderPayment], *, livemode: bool) -> list[Finding]:
+# -- what Stripe lists ---------------------------------------------------------------------------------------------
+
+
+async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
     """What differs between these intents and our rows. A payment that is being worked on may lag behind."""
-    ours = _ids(thing.metadata.get("payment_id") for thing in seen)
+    ours = _ids(thing.metadata.get("payment_id") for thing in seen if isinstance(thing, ProviderPayment))
     found = await Payment.filter(
         Q(stripe_payment_intent_id__in=[thing.id for thing in seen])
         | Q(id__in=list(ours), stripe_payment_intent_id__isnull=True),
@@ -43,10 +53,11 @@ async def look_at_payments(seen: Sequence[ProviderPayment], *, livemode: bool) -
     )
     by_intent = {row.stripe_payment_intent_id: row for row in found if row.stripe_payment_intent_id is not None}
     unsent = {str(row.id): row for row in found if row.stripe_payment_intent_id is None}
-    busy = await _worked_on([row.id for row in found])
+    busy = await worked_on([row.id for row in found])
     findings = []
     for thing in seen:
-        row = by_intent.get(thing.id) or unsent.get(thing.metadata.get("payment_id", ""))
+        named = thing.metadata.get("payment_id", "") if isinstance(thing, ProviderPayment) else ""
+        row = by_intent.get(thing.id) or unsent.get(named)
         findings += [
             finding
             for finding in payment_findings(thing, row)
@@ -55,41 +66,89 @@ async def look_at_payments(seen: Sequence[ProviderPayment], *, livemode: bool) -
     return findings
 
 
-async def look_at_refunds(seen: Sequence[ProviderRefund], *, livemode: bool) -> list[Finding]:
+async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:
     """What differs between these refunds and our rows, but for those that are being worked on."""
-    ours = _ids(thing.metadata.get("refund_id") for thing in seen)
+    read = [thing for thing in seen if isinstance(thing, ProviderRefund)]
+    ours = _ids(thing.metadata.get("refund_id") for thing in read)
     found = await Refund.filter(
         Q(stripe_refund_id__in=[thing.id for thing in seen]) | Q(id__in=list(ours), stripe_refund_id__isnull=True),
         livemode=livemode,
     )
     by_refund = {row.stripe_refund_id: row for row in found if row.stripe_refund_id is not None}
     unsent = {str(row.id): row for row in found if row.stripe_refund_id is None}
-    intents = [thing.payment_intent_id for thing in seen if thing.payment_intent_id is not None]
-    payments = {
-        row.stripe_payment_intent_id: row
-        for row in await Payment.filter(stripe_payment_intent_id__in=intents, livemode=livemode)
-    }
-    busy = await _worked_on([row.payment_id for row in found])
+    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    busy = await worked_on([row.payment_id for row in found])
     findings = []
     for thing in seen:
-        row = by_refund.get(thing.id) or unsent.get(thing.metadata.get("refund_id", ""))
+        row, payment = by_refund.get(thing.id), None
+        if isinstance(thing, ProviderRefund):
+            row = row or unsent.get(thing.metadata.get("refund_id", ""))
+            payment = payments.get(thing.payment_intent_id)
         if row is None or row.payment_id not in busy:
-            findings += refund_findings(thing, row, payments.get(thing.payment_intent_id))
+            findings += refund_findings(thing, row, payment)
     return findings
 
 
-async def look_at_events(seen: Sequence[StripeEvent], *, livemode: bool) -> list[Finding]:
+async def look_at_disputes(
+    seen: Sequence[ProviderDispute | Unreadable], *, provider: Provider, livemode: bool
+) -> list[Finding]:
+    """Which payments of these disputes say another sum than what is contested. One of nobody's payment is no finding.
+
+    A payment may have more disputes than these: where the sums differ, Stripe is asked for all of them.
+    """
+    by_intent: dict[str | None, list[ProviderDispute | Unreadable]] = {}
+    for dispute in seen:
+        by_intent.setdefault(dispute.payment_intent_id, []).append(dispute)
+    payments = await _payments_of(by_intent, livemode=livemode)
+    suspects = [row for intent, row in payments.items() if contested_minor(by_intent[intent]) != row.disputed_minor]
+    nobodys = [thing for thing in by_intent.get(None, ()) if isinstance(thing, Unreadable)]
+    findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in nobodys]
+    return findings + await look_at_disputed(suspects, provider=provider)
+
+
+async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
+    """Of these payments, which say another sum than what all their disputes come to. Each is asked for."""
+    asked: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
+    for row in suspects:
+        if (intent := row.stripe_payment_intent_id) is not None:
+            asked[row.id] = intent, await find_disputes(intent, provider=provider)
+    busy = await worked_on(list(asked))
+    fresh = await Payment.filter(id__in=[identity for identity in asked if identity not in busy])
+    findings = (dispute_finding(*asked[row.id], row) for row in fresh)
+    return [finding for finding in findings if finding is not None]
+
+
+async def look_at_bookings(
+    seen: Sequence[ProviderBooking | Unreadable], *, provider: Provider, livemode: bool
+) -> list[Finding]:
+    """What Stripe booked that is not what our rows say.
+
+    A payment or refund that differs explains its balance transaction, and is told as what it is.
+    """
+    findings = []
+    for suspect in await _misbooked(seen, livemode=livemode):
+        explained = await _explained(suspect, provider=provider, livemode=livemode)
+        if explained is None:
+            explained = list((await _misbooked([suspect], livemode=livemode)).values())
+        findings += explained
+    return findings
+
+
+async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
     """Which of these events the inbox lacks, gave up, or leaves lying."""
-    found = await WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
-    by_id = {row.stripe_event_id: row for row in found}
+    found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
+    by_id = {row.stripe_event_id: row for row in await found.only("id", "stripe_event_id", "state", "due")}
     now = datetime.now(UTC)
     findings = (event_finding(event, by_id.get(event.id), now=now) for event in seen)
     return [finding for finding in findings if finding is not None]
 
 
+# -- what Stripe did not list --------------------------------------------------------------------------------------
+
+
 async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provider) -> list[Finding]:
     """What it means that Stripe did not list these payments: it is asked for each. Raises ProviderFailure."""
-    busy = await _worked_on([row.id for row in unseen])
+    busy = await worked_on([row.id for row in unseen])
     findings = []
     for row in unseen:
         intent = row.stripe_payment_intent_id
@@ -103,7 +162,7 @@ async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provid
 
 async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider) -> list[Finding]:
     """What it means that Stripe did not list these refunds: it is asked for each. Raises ProviderFailure."""
-    busy = await _worked_on([row.payment_id for row in unseen])
+    busy = await worked_on([row.payment_id for row in unseen])
     findings = []
     for row in unseen:
         seen = await find_refund(row.stripe_refund_id, provider=provider) if row.stripe_refund_id is not None else None
@@ -114,67 +173,102 @@ async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider
     return findings
 
 
-async def look_at_orders(order_ids: Sequence[UUID], *, chains: Iterable[UUID]) -> list[Finding]:
-    """Which orders' sums are not those of their payments, or are paid twice; and which of `chains` are broken."""
-    findings = []
-    with_chain = set(chains)
-    for row in await rows(SUMS, [list(order_ids)]):
-        problems = []
-        if row["paid_minor"] != row["captured"]:
-            problems.append("the order's paid sum is not its payments'")
-        if not row["refunded_minor"] == row["given_back"] == row["refunds"]:
-            problems.append("the order's refunded sum is not its refunds'")
-        if row["charges"] > 1 and row["captured"] - row["given_back"] > row["total_minor"]:
-            problems.append("paid more than once")
-        broken = await broken_link(row["id"]) if row["id"] in with_chain else None
-        if broken is not None:
-            problems.append(f"the audit chain is broken at {broken}")
-        if problems:
-            figures = {name: row[name] for name in ("total_minor", "paid_minor", "refunded_minor")}
-            sums = {name: row[name] for name in ("captured", "given_back", "refunds", "charges")}
-            local = {**figures, **sums, "problems": problems}
-            findings.append(Finding(DiscrepancyKind.LEDGER_IMBALANCE, str(row["id"]), local))
-    return findings
+# -- one thing, as it stands now -----------------------------------------------------------------------------------
 
 
-async def broken_link(order_id: UUID) -> int | None:
-    """As `audit.first_broken_link`, for a chain that may grow while it is read."""
-    for _ in range(CHAIN_READS):
-        before = (await Order.get(id=order_id)).last_sequence
-        broken = await first_broken_link(order_id)
-        if broken is None or (await Order.get(id=order_id)).last_sequence == before:
-            return broken
-    return None
+async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment | Unreadable | None:
+    """The intent, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_payment(intent_id), intent_id)
 
 
-async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment | None:
-    """The intent as it stands now, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
-    try:
-        return await provider.retrieve_payment(intent_id)
-    except ProviderFailure as failure:
-        _raise_unless_absent(failure)
-        return None
+async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | Unreadable | None:
+    """The refund, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_refund(refund_id), refund_id)
 
 
-async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | None:
-    """The refund as it stands now, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
-    try:
-        return await provider.retrieve_refund(refund_id)
-    except ProviderFailure as failure:
-        _raise_unless_absent(failure)
-        return None
+async def find_dispute(dispute_id: str, *, provider: Provider) -> ProviderDispute | Unreadable | None:
+    """The dispute, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_dispute(dispute_id), dispute_id)
 
 
-def _raise_unless_absent(failure: ProviderFailure) -> None:
-    if failure.outcome is not Outcome.REJECTED or failure.http_status != NOT_FOUND:
-        raise failure
+async def find_booking(transaction_id: str, *, provider: Provider) -> ProviderBooking | Unreadable | None:
+    """The balance transaction, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_booking(transaction_id), transaction_id)
 
 
-async def _worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
+async def find_disputes(intent_id: str, *, provider: Provider) -> list[ProviderDispute] | Unreadable:
+    """All disputes of an intent. Raises ProviderFailure when they cannot be known."""
+    found = await _found(provider.list_disputes(intent_id), intent_id)
+    return found if found is not None else []
+
+
+async def worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
     """The payments that an open operation will bring up to date. One that lies overdue is driven by nobody."""
     at_work = Operation.filter(payment_id__in=list(payment_ids), due__gt=datetime.now(UTC) - OVERDUE)
     found = await at_work.only("id", "payment_id")
     return {operation.payment_id for operation in found if operation.payment_id is not None}
+
+
+async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | None:
+    """A look that a bad answer does not stop: one object must not keep a run from its end for ever."""
+    try:
+        return await call
+    except ProviderFailure as failure:
+        if failure.code == UNREADABLE_ANSWER:
+            return Unreadable(identity)
+        if failure.outcome is Outcome.REJECTED and failure.http_status == NOT_FOUND:
+            return None
+        raise
+
+
+async def _misbooked(
+    seen: Iterable[ProviderBooking | Unreadable], *, livemode: bool
+) -> dict[ProviderBooking | Unreadable, Finding]:
+    """The balance transactions that are not what our rows say, each with its finding."""
+    compared = [thing for thing in seen if isinstance(thing, Unreadable) or thing.booked is not Booked.OTHER]
+    read = [thing for thing in compared if isinstance(thing, ProviderBooking)]
+    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    sources = [thing.source_id for thing in read if thing.booked is Booked.REFUND]
+    found = await Refund.filter(stripe_refund_id__in=[source for source in sources if source], livemode=livemode)
+    refunds = {row.stripe_refund_id: row for row in found}
+    busy = await worked_on([*(row.id for row in payments.values()), *(row.payment_id for row in found)])
+    misbooked: dict[ProviderBooking | Unreadable, Finding] = {}
+    for thing in compared:
+        row: Payment | Refund | None = None
+        if isinstance(thing, ProviderBooking):
+            is_charge = thing.booked is Booked.CHARGE
+            row = payments.get(thing.payment_intent_id) if is_charge else refunds.get(thing.source_id)
+        finding = booking_finding(thing, row)
+        if finding is not None and finding.payment_id not in busy:
+            misbooked[thing] = finding
+    return misbooked
+
+
+async def _explained(
+    suspect: ProviderBooking | Unreadable, *, provider: Provider, livemode: bool
+) -> list[Finding] | None:
+    """What differs of the payment or refund that a balance transaction is of; None when nothing of it explains it."""
+    if isinstance(suspect, Unreadable):
+        return None
+    if suspect.booked is Booked.CHARGE:
+        if suspect.payment_intent_id is None:
+            return None
+        payment = await find_payment(suspect.payment_intent_id, provider=provider)
+        found = await look_at_payments([payment], livemode=livemode) if payment is not None else []
+        return [finding for finding in found if finding.kind is not DiscrepancyKind.METADATA_DRIFT] or None
+    refund = await find_refund(suspect.source_id, provider=provider) if suspect.source_id is not None else None
+    if refund is None:
+        return None
+    found = await look_at_refunds([refund], livemode=livemode)
+    is_known = await Refund.filter(stripe_refund_id=refund.id, livemode=livemode).exists()
+    is_of_another = isinstance(refund, ProviderRefund) and refund.payment_intent_id is not None and not is_known
+    return found or ([] if is_of_another else None)  # of somebody else's payment: that one is told, if it took money
+
+
+async def _payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict[str | None, Payment]:
+    known = {intent for intent in intents if intent is not None}
+    found = await Payment.filter(stripe_payment_intent_id__in=list(known), livemode=livemode) if known else []
+    return {row.stripe_payment_intent_id: row for row in found}
 
 
 def _ids(texts: Iterable[str | None]) -> set[UUID]:

@@ -9,16 +9,20 @@ from tortoise.exceptions import IntegrityError
 from domain.caller import Actor
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, WebhookState
-from models import Discrepancy, Operation, Payment, Refund, WebhookEvent
+from models import Discrepancy, Operation, Payment, ReconciliationRun, Refund, WebhookEvent
 from models.atomic import atomic
-from provider import Provider, ProviderFailure
+from provider import Provider, ProviderFailure, Unreadable
 from services import inbox
 from services.audit import Cause
-from services.reconcile_findings import OVERDUE, Finding, operation_finding
+from services.reconcile_books import look_at_authorizations, look_at_orders
+from services.reconcile_findings import OVERDUE, Finding, operation_finding, unreadable
 from services.reconcile_looks import (
+    find_booking,
+    find_dispute,
     find_payment,
     find_refund,
-    look_at_orders,
+    look_at_bookings,
+    look_at_disputed,
     look_at_payments,
     look_at_refunds,
     look_at_unseen_payments,
@@ -30,29 +34,31 @@ from services.state import NotYet
 log = structlog.get_logger()
 Kind = DiscrepancyKind
 
-REFRESHED = frozenset({Kind.STATUS_DRIFT, Kind.AMOUNT_DRIFT, Kind.REFUND_DRIFT})
+REFRESHED = frozenset({Kind.STATUS_DRIFT, Kind.AMOUNT_DRIFT, Kind.REFUND_DRIFT, Kind.DISPUTE_DRIFT})
 REPAIRED_BY_RUN = "Repaired by the reconciler; the two sides agree."
-AGREES_AGAIN = "The two sides agree again without a repair."
+REPAIRED_WITH_ANOTHER = "Repaired by the reconciler together with another finding of the same payment."
+AGREED_BY_ITSELF = "Agreed by itself: a second look found no difference, and nothing was repaired."
 RECONCILER = "reconciler"
 
 
-async def settle(discrepancy: Discrepancy, *, provider: Provider, repair: bool) -> bool:
-    """Close a discrepancy that is none any more, after trying to repair it if asked; True if a repair closed it.
+async def settle(discrepancy: Discrepancy, *, provider: Provider, run: ReconciliationRun) -> bool:
+    """Close a discrepancy that is none any more, after trying to repair it if the run may; True if the run mended it.
 
     One that cannot be looked at now stays open. Raises DatabaseUnavailable.
     """
     try:
         if not await still_differs(discrepancy, provider=provider):
-            await _close(discrepancy, DiscrepancyState.REPAIRED, AGREES_AGAIN, _actor(discrepancy))
-            return False
-        if not repair or not await _repair(discrepancy, provider=provider):
+            mended = await _was_mended(discrepancy, run)
+            await _close_by_run(discrepancy, REPAIRED_WITH_ANOTHER if mended else AGREED_BY_ITSELF)
+            return mended
+        if not run.repair or not await _repair(discrepancy, provider=provider):
             return False
         if await still_differs(discrepancy, provider=provider):
             return False
     except (ProviderFailure, ProviderProblem) as failure:
         log.warning("reconcile.not_settled", discrepancy=str(discrepancy.id), reason=str(failure))
         return False
-    await _close(discrepancy, DiscrepancyState.REPAIRED, REPAIRED_BY_RUN, _actor(discrepancy))
+    await _close_by_run(discrepancy, REPAIRED_BY_RUN)
     return True
 
 
@@ -82,9 +88,12 @@ async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by
 
 
 async def still_differs(discrepancy: Discrepancy, *, provider: Provider) -> bool:
-    """Whether a fresh look finds the same again. Raises ProviderFailure when Stripe cannot be asked."""
+    """Whether a fresh look finds the same again, or cannot tell. Raises ProviderFailure when Stripe cannot be asked."""
     findings = await _look_again(discrepancy, provider=provider)
-    return any(found.kind is discrepancy.kind and found.subject == discrepancy.subject for found in findings)
+    return any(
+        found.is_unreadable or (found.kind is discrepancy.kind and found.subject == discrepancy.subject)
+        for found in findings
+    )
 
 
 async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[Finding]:
@@ -95,16 +104,27 @@ async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[F
             operation = await Operation.get(id=row_id)
             found = operation_finding(operation, now=datetime.now(UTC))
             return [found] if found is not None else []
-        case Kind.LEDGER_IMBALANCE:
+        case Kind.LEDGER_IMBALANCE | Kind.DUPLICATE_CHARGE | Kind.BROKEN_CHAIN:
             return await look_at_orders([UUID(subject)], chains=[UUID(subject)])
         case Kind.WEBHOOK_GAP:
             return [Finding(Kind.WEBHOOK_GAP, subject)] if await _is_gap(subject, livemode) else []
+        case Kind.EXPIRING_AUTHORIZATION:
+            held = await Payment.filter(id=discrepancy.payment_id)
+            return await look_at_authorizations(held, provider=provider, now=datetime.now(UTC))
+        case Kind.BALANCE_DRIFT:
+            booking = await find_booking(subject, provider=provider)
+            return await look_at_bookings([booking] if booking else [], provider=provider, livemode=livemode)
+        case Kind.DISPUTE_DRIFT if discrepancy.payment_id is None:
+            dispute = await find_dispute(subject, provider=provider)
+            return [unreadable(discrepancy.kind, dispute)] if isinstance(dispute, Unreadable) else []
+        case Kind.DISPUTE_DRIFT:
+            return await look_at_disputed(await Payment.filter(id=discrepancy.payment_id), provider=provider)
         case Kind.REFUND_DRIFT:
             refund = await find_refund(subject, provider=provider) if row_id is None else None
             if refund is not None:
                 return await look_at_refunds([refund], livemode=livemode)
-            rows = Refund.filter(id=row_id) if row_id else Refund.filter(stripe_refund_id=subject, livemode=livemode)
-            return await look_at_unseen_refunds(await rows, provider=provider)
+            refunds = Refund.filter(id=row_id) if row_id else Refund.filter(stripe_refund_id=subject, livemode=livemode)
+            return await look_at_unseen_refunds(await refunds, provider=provider)
         case _:
             payment = await find_payment(subject, provider=provider) if row_id is None else None
             if payment is not None:
@@ -113,6 +133,14 @@ async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[F
             return await look_at_unseen_payments(
                 await (Payment.filter(id=row_id) if row_id else paid), provider=provider
             )
+
+
+async def _was_mended(discrepancy: Discrepancy, run: ReconciliationRun) -> bool:
+    """Whether the run has repaired something else of the same payment, which brings all of it up to date."""
+    if discrepancy.kind not in REFRESHED or discrepancy.payment_id is None:
+        return False
+    others = Discrepancy.filter(payment_id=discrepancy.payment_id, resolution=REPAIRED_BY_RUN)
+    return await others.filter(resolved_at__gte=run.started_at).exists()
 
 
 async def _is_gap(event_id: str, livemode: bool) -> bool:
@@ -146,6 +174,10 @@ async def _receive_again(discrepancy: Discrepancy, *, provider: Provider) -> boo
     if row.state is not WebhookState.DEAD:
         return False  # it lies in the queue: a worker is missing, not the event
     return await inbox.replay(discrepancy.subject) > 0
+
+
+async def _close_by_run(discrepancy: Discrepancy, resolution: str) -> None:
+    await _close(discrepancy, DiscrepancyState.REPAIRED, resolution, _actor(discrepancy))
 
 
 async def _close(discrepancy: Discrepancy, state: DiscrepancyState, resolution: str, by: Actor) -> bool:

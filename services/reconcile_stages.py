@@ -8,16 +8,20 @@ from itertools import pairwise
 from typing import Final, TypeVar
 from uuid import UUID
 
+from domain.states import PaymentStatus
 from models import Operation, Order, Payment, ReconciliationRun, Refund
 from models.sql import rows
-from provider import Provider
+from provider import Provider, ProviderDispute, Unreadable
 from services.inbox import Endpoint
-from services.reconcile_findings import STALE, Finding, operation_finding
+from services.reconcile_books import look_at_authorizations, look_at_orders
+from services.reconcile_findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
 from services.reconcile_looks import (
     find_payment,
     find_refund,
+    look_at_bookings,
+    look_at_disputed,
+    look_at_disputes,
     look_at_events,
-    look_at_orders,
     look_at_payments,
     look_at_refunds,
     look_at_unseen_payments,
@@ -26,6 +30,7 @@ from services.reconcile_looks import (
 
 PAGE: Final = 100  # as many as Stripe lists at once: what a run holds in memory
 FIRST_ID: Final = UUID(int=0)
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 Thing = TypeVar("Thing")
 
 
@@ -34,10 +39,14 @@ class Stage(StrEnum):
 
     PAYMENTS = "PAYMENTS"
     REFUNDS = "REFUNDS"
+    DISPUTES = "DISPUTES"
+    BALANCE = "BALANCE"
     EVENTS = "EVENTS"
     OUR_PAYMENTS = "OUR_PAYMENTS"
     OUR_REFUNDS = "OUR_REFUNDS"
+    OUR_DISPUTES = "OUR_DISPUTES"
     OPERATIONS = "OPERATIONS"
+    AUTHORIZATIONS = "AUTHORIZATIONS"
     LEDGER = "LEDGER"
     SETTLE = "SETTLE"
 
@@ -59,14 +68,22 @@ class Walked:
 
 Walk = Callable[[ReconciliationRun, Provider, Endpoint], AsyncIterator[Walked]]
 
-# Our rows of the window that Stripe did not list. The first comparison of rows bounds the index.
+# Our rows of the window that Stripe did not list. The comparison of two columns bounds the index.
 UNSEEN = """
 SELECT t.id, t.created_at FROM {table} t
-WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND NOT EXISTS (
+WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND {where} AND NOT EXISTS (
   SELECT 1 FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id}
 )
 ORDER BY t.created_at, t.id LIMIT $6
 """
+
+# Held money that is soon released, in the order of the index of statuses.
+HELD = f"""
+SELECT id, created_at FROM payment
+WHERE status = '{PaymentStatus.REQUIRES_CAPTURE.value}' AND livemode = $1 AND (created_at, id) > ($2, $3::uuid)
+  AND capture_before <= $4
+ORDER BY created_at, id LIMIT $5
+"""  # noqa: S608 - the name of a state of ours
 
 
 async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
@@ -91,11 +108,35 @@ async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> As
         yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
 
 
+async def disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's disputes. Their charges are kept as seen: our rows know those, and no disputes."""
+    listed = provider.disputes(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        findings = await look_at_disputes(page, provider=provider, livemode=run.livemode)
+        charges = [dispute.charge_id for dispute in page if isinstance(dispute, ProviderDispute)]
+        seen = [charge for charge in charges if charge is not None]
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page), seen=seen)
+
+
+async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's balance transactions, against our charges and refunds, whenever those were made."""
+    listed = provider.bookings(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        findings = await look_at_bookings(page, provider=provider, livemode=run.livemode)
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
+
+
 async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
     """Stripe's events of the types that we handle, against the inbox."""
-    listed = provider.events(created_since=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    listed = provider.events_and_unreadable(
+        created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
+    )
     async for page in _in_pages(listed):
-        handled = [event for event in page if event.type in endpoint.types and event.livemode == run.livemode]
+        handled = [
+            event
+            for event in page
+            if isinstance(event, Unreadable) or (event.type in endpoint.types and event.livemode == run.livemode)
+        ]
         findings = await look_at_events(handled, livemode=run.livemode)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
@@ -116,6 +157,13 @@ async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -
         yield Walked(cursor=cursor, findings=findings, checked=len(ids))
 
 
+async def our_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that say they are contested, and of which Stripe listed no dispute."""
+    async for ids, cursor in _unseen(run, "payment", "stripe_charge_id", where="t.disputed_minor > 0"):
+        findings = await look_at_disputed(await Payment.filter(id__in=ids), provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
 async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
     """Operations that are open for longer than they should be, whenever they began."""
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
@@ -128,6 +176,20 @@ async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> Async
         after = found[-1].id
         findings = [finding for row in found if (finding := operation_finding(row, now=now)) is not None]
         yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
+async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that hold money which is released within a day, whenever they were made."""
+    moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
+    while True:
+        now = datetime.now(UTC)
+        found = await rows(HELD, [run.livemode, moment, after, now + EXPIRES_WITHIN, PAGE])
+        if not found:
+            return
+        moment, after = found[-1]["created_at"], found[-1]["id"]
+        held = await Payment.filter(id__in=[row["id"] for row in found])
+        findings = await look_at_authorizations(held, provider=provider, now=now)
+        yield Walked(cursor=_cursor(moment, after), findings=findings, checked=len(found))
 
 
 async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
@@ -146,27 +208,39 @@ async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIter
 WALKS: Final[dict[Stage, Walk]] = {
     Stage.PAYMENTS: payments,
     Stage.REFUNDS: refunds,
+    Stage.DISPUTES: disputes,
+    Stage.BALANCE: balance,
     Stage.EVENTS: events,
     Stage.OUR_PAYMENTS: our_payments,
     Stage.OUR_REFUNDS: our_refunds,
+    Stage.OUR_DISPUTES: our_disputes,
     Stage.OPERATIONS: operations,
+    Stage.AUTHORIZATIONS: authorizations,
     Stage.LEDGER: ledger,
 }
 
 
-async def _unseen(run: ReconciliationRun, table: str, stripe_id: str) -> AsyncIterator[tuple[list[UUID], str]]:
+async def _unseen(
+    run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
+) -> AsyncIterator[tuple[list[UUID], str]]:
     """Pages of ids of our rows in the window that were not sighted, each with its cursor."""
-    moment, after = run.from_moment, FIRST_ID
-    if run.cursor is not None:
-        text, _, identity = run.cursor.partition("|")
-        moment, after = datetime.fromisoformat(text), UUID(identity)
-    statement = UNSEEN.format(table=table, stripe_id=stripe_id)
+    moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
+    statement = UNSEEN.format(table=table, stripe_id=stripe_id, where=where)
     while True:
         found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, PAGE])
         if not found:
             return
         moment, after = found[-1]["created_at"], found[-1]["id"]
-        yield [row["id"] for row in found], f"{moment.isoformat()}|{after}"
+        yield [row["id"] for row in found], _cursor(moment, after)
+
+
+def _cursor(moment: datetime, identity: UUID) -> str:
+    return f"{moment.isoformat()}|{identity}"
+
+
+def _place(cursor: str) -> tuple[datetime, UUID]:
+    text, _, identity = cursor.partition("|")
+    return datetime.fromisoformat(text), UUID(identity)
 
 
 async def _in_pages(listed: AsyncIterator[Thing]) -> AsyncIterator[list[Thing]]:

@@ -172,6 +172,10 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         "captured_minor": seen.captured_minor,
         "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
         "method": seen.method or payment.method,
+        # A charge that was not expanded does not tell it: what is held is held until the moment that is known.
+        "capture_before": (seen.capture_before or payment.capture_before)
+        if seen.status is PaymentStatus.REQUIRES_CAPTURE
+        else None,
         "next_action": _kept_action(seen.next_action) if seen.next_action else None,
         "last_error": seen.last_error.to_record() if seen.last_error else None,
     }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models import Order, PaymentEvent
-from services.reconcile_looks import broken_link
+from services.audit import broken_links
 
 PAGE = 500
 
@@ -36,9 +36,10 @@ async def check_chains() -> AsyncIterator[Checked]:
     """Every order's chain, in the order of their ids, a page in memory at a time."""
     after = UUID(int=0)
     while page := await Order.filter(id__gt=after).order_by("id").limit(PAGE):
+        broken = await broken_links([order.id for order in page])
         for order in page:
             head = Head(order.id, order.last_sequence, order.last_hash)
-            yield Checked(head, order.external_id, await broken_link(order.id))
+            yield Checked(head, order.external_id, broken.get(order.id))
         after = page[-1].id
 
 

@@ -1,5 +1,6 @@
 """A shop with a day's business, and faults planted into it behind everybody's back."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -66,3 +67,26 @@ async def stripe_post(shop: Shop, path: str, given: Json) -> Json:
     assert response.status_code == 200, response.text
     answer: Json = response.json()
     return answer
+
+
+def rewrite(shop: Shop, kind: str, edit: Callable[[Json], Any], *, number: int = -1) -> str:
+    """Change one of Stripe's objects as nobody can, the newest of its kind unless told; its id."""
+    store = shop.sandbox._store
+    thing = store.every(kind)[number]
+    edit(thing)
+    store.save(thing)
+    return str(thing["id"])
+
+
+async def disputed(shop: Shop, amount: int = 4_000) -> Json:
+    """A payment that is contested in part, as our row knows."""
+    payment = await shop.paid()
+    await shop.stripe("disputes", {"payment_intent": await intent_of(payment), "amount": amount})
+    await shop.deliver()
+    return payment
+
+
+async def booked(shop: Shop) -> None:
+    """Let the fees be known, and with them the balance transactions."""
+    shop.sandbox.settle()
+    await shop.deliver()

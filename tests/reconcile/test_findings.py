@@ -166,8 +166,8 @@ async def test_a_broken_chain_is_found(shop: Shop) -> None:
 
     await reconcile(shop)
 
-    assert await found() == [("LEDGER_IMBALANCE", str(order))]
-    assert (await Discrepancy.get()).local["problems"] == ["the audit chain is broken at 2"]
+    assert await found() == [("BROKEN_CHAIN", str(order))]
+    assert (await Discrepancy.get()).local == {"broken_at": 2}
 
 
 async def test_an_order_that_was_paid_twice_is_found(shop: Shop) -> None:
@@ -178,11 +178,13 @@ async def test_an_order_that_was_paid_twice_is_found(shop: Shop) -> None:
     await change("UPDATE payment SET order_id = $1 WHERE id = $2", order, row_id(other["id"]))
     await change("UPDATE orders SET paid_minor = 12500 WHERE id = $1", order)
     await change("UPDATE orders SET paid_minor = 0 WHERE id = $1", row_id(other["order"]["id"]))
+    await stripe_post(shop, f"/v1/payment_intents/{await intent_of(other)}", {"metadata[order_id]": str(order)})
 
-    await reconcile(shop)
+    await reconcile(shop, repair=True)
 
-    assert await found() == [("LEDGER_IMBALANCE", str(order))]
-    assert (await Discrepancy.get()).local["problems"] == ["paid more than once"]
+    assert await found() == [("DUPLICATE_CHARGE", str(order))]
+    figures = (await Discrepancy.get()).local
+    assert (figures["total_minor"], figures["captured"], figures["charges"]) == (2_500, 12_500, 2)
 
 
 async def test_the_same_fault_is_one_finding_however_often_it_is_seen(shop: Shop) -> None:

@@ -81,7 +81,9 @@ async def test_what_agrees_again_by_itself_is_closed_and_not_called_repaired(sho
 
     assert await found() == []
     assert run.repaired == 0
-    assert (await Discrepancy.get()).resolution == "The two sides agree again without a repair."
+    row = await Discrepancy.get()
+    assert row.state is DiscrepancyState.REPAIRED
+    assert row.resolution == "Agreed by itself: a second look found no difference, and nothing was repaired."
 
 
 async def test_two_runs_at_once_are_one(shop: Shop) -> None:
@@ -108,7 +110,7 @@ async def test_a_killed_run_goes_on_from_its_last_page(shop: Shop, monkeypatch: 
     await unpay(payment)
     given = window()
     with monkeypatch.context() as broken:
-        broken.setattr(Provider, "events", _dies)
+        broken.setattr(Provider, "events_and_unreadable", _dies)
         with pytest.raises(ConnectionError):
             await reconciler(shop).run(given, repair=False)
     [left] = await ReconciliationRun.all()
@@ -197,7 +199,7 @@ async def test_the_command_ends_with_one_while_money_findings_are_open(
 
     assert (clean, found_code, repaired_code) == (0, 1, 0)
     said = capsys.readouterr()
-    assert f"STATUS_DRIFT         {await intent_of(payment)}" in said.out
+    assert f"STATUS_DRIFT           {await intent_of(payment)}" in said.out
     assert "1 repaired, 0 open." in said.out
     assert "payments:" in said.err
 
