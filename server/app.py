@@ -2,8 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 
 import httpx
@@ -97,14 +97,7 @@ def create_app(
                 yield
                 await endpoint.drain(MUTATION_SECONDS)
 
-    app = FastAPI(
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
-        exception_handlers={Exception: crashed},
-    )
+    app = _bare(lifespan)
 
     def context(asking: graphql_http.Asking) -> Asking:
         parts: Parts = app.state.parts
@@ -126,6 +119,18 @@ def create_app(
     app.router.routes.append(Route("/graphql", endpoint))
     _other_doors(app, settings, sandbox)
     return app
+
+
+def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """FastAPI with nothing of its own on the outside."""
+    return FastAPI(
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
+        exception_handlers={Exception: crashed},
+    )
 
 
 def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:

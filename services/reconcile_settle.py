@@ -8,7 +8,7 @@ from tortoise.exceptions import IntegrityError
 
 from domain.caller import Actor
 from domain.errors import ErrorCode, ProviderProblem, Refused
-from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, WebhookState
+from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, EventSource, WebhookState
 from models import Discrepancy, Operation, Payment, ReconciliationRun, Refund, WebhookEvent
 from models.atomic import atomic
 from provider import Provider, ProviderFailure, Unreadable
@@ -170,7 +170,9 @@ async def _receive_again(discrepancy: Discrepancy, *, provider: Provider) -> boo
     if row is None:
         event = await provider.retrieve_event(discrepancy.subject)
         handled = inbox.Endpoint(livemode=provider.livemode, account=provider.account, types=frozenset({event.type}))
-        return await inbox.receive(event, handled)  # only events of a type that is handled are ever found missing
+        return await inbox.receive(
+            event, handled, EventSource.SWEEP
+        )  # only events of a type that is handled are ever found missing
     if row.state is not WebhookState.DEAD:
         return False  # it lies in the queue: a worker is missing, not the event
     return await inbox.replay(discrepancy.subject) > 0

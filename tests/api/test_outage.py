@@ -77,6 +77,19 @@ async def test_the_janitor_leaves_stripe_alone_while_the_circuit_is_open(shop: S
     assert await _attempts() == attempts
 
 
+async def test_events_are_not_tried_while_the_circuit_is_open(shop: Shop) -> None:
+    """An outage of hours must not make them DEAD."""
+    await shop.prepared()
+    await _outage(shop)
+    await shop.sandbox.deliver_due()
+
+    await shop.parts.worker.drain()
+
+    tried = await rows("SELECT max(tries) AS most, count(*) AS n FROM webhook_event WHERE due IS NOT NULL", [])
+    assert tried[0]["n"] > 0
+    assert tried[0]["most"] == 0
+
+
 async def test_scenario_60_everything_is_decided_once_stripe_is_back(shop: Shop) -> None:
     orders = await _outage(shop)
     told = await shop.pay(await shop.order())
