@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import httpx
 from fastapi import FastAPI, Request, Response
@@ -38,6 +39,13 @@ VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt
 MUTATION_SECONDS = 3.0
 MAX_SKEW_SECONDS = 120.0  # beyond 300 s every webhook is refused as a replay; say so before that
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
+# No pages of the framework's, and no redirects: they repeat the query string, at whatever Host the client named.
+NO_ROUTES_OF_ITS_OWN: dict[str, Any] = {
+    "docs_url": None,
+    "redoc_url": None,
+    "openapi_url": None,
+    "redirect_slashes": False,
+}
 
 
 class MigrationsPending(RuntimeError):
@@ -97,14 +105,7 @@ def create_app(
                 yield
                 await endpoint.drain(MUTATION_SECONDS)
 
-    app = FastAPI(
-        lifespan=lifespan,
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,
-        redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
-        exception_handlers={Exception: crashed},
-    )
+    app = FastAPI(lifespan=lifespan, exception_handlers={Exception: crashed}, **NO_ROUTES_OF_ITS_OWN)
 
     def context(asking: graphql_http.Asking) -> Asking:
         parts: Parts = app.state.parts
