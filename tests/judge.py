@@ -6,12 +6,36 @@ from models import Order, PaymentEvent, WebhookEvent
 from services.audit import first_broken_link
 from tests.attack.invariants import Answer, Link, World, books_equal_stripes, violations
 from tests.attack.world import OPERATION, ORDER, PAYMENT
-from tests.life import Life
+from tests.life import Ending, Life, Plan
 from tests.rows import row_id
-from tests.shop import Json
+from tests.shop import Json, Shop
 
 CHANGES_NOTHING = ("payment.initiated", "payment.attempt_failed")  # in the trail, without a new version of the payment
+# Somebody at the Dashboard, or the payer's bank, may have been faster; Stripe says so, and nothing is given back twice.
+LAWFUL_HERE = "Stripe refused a refund with 400"
 NOT_CONTESTED = ("won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed")
+
+
+async def check(shop: Shop, plan: Plan) -> None:
+    """Live by the plan in a shop of its own, and find nothing wrong."""
+    life = Life(shop)
+
+    await life.live(plan)
+
+    if life.open_call is None or _events_must_tell(plan):
+        assert await differences(life) == []
+    await life.settle()
+    assert await wrongs(life) == []
+
+
+def _events_must_tell(plan: Plan) -> bool:
+    """Whether a payment with a lost answer is known all the same, before the janitor comes.
+
+    Not by a sync alone, which cannot find a payment that Stripe never told of. Nor when an event overtook the answer
+    that was lost: for all we know the request is still on its way, so the payment is unknown until it is looked for.
+    """
+    overtaken = any(step.lost and step.early for step in plan.steps)
+    return plan.ending is not Ending.SYNC and not overtaken
 
 
 async def differences(life: Life) -> list[str]:
@@ -32,7 +56,7 @@ async def wrongs(life: Life) -> list[str]:
     """Everything that should not be after a life that was settled."""
     world = await _world(life)
     [payment] = world.payments
-    found = await differences(life) + violations(world)
+    found = await differences(life) + [line for line in violations(world) if not line.endswith(LAWFUL_HERE)]
     if (broken := await first_broken_link(row_id(life.order_id))) is not None:
         found.append(f"the chain is broken at {broken}")
     if life.versions != sorted(life.versions):
