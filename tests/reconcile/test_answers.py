@@ -90,6 +90,22 @@ async def test_integrity_tells_a_healthy_shop_from_one_with_a_finding(shop: Shop
     assert after["auditChainVerifiedThrough"] is not None
 
 
+async def test_integrity_tells_a_broken_chain_from_sums_that_do_not_add_up(shop: Shop) -> None:
+    first, second, _ = await business(shop)
+    await change("ALTER TABLE payment_event DISABLE TRIGGER USER")
+    tampered = "UPDATE payment_event SET amount_minor = 1 WHERE order_id = $1 AND sequence = 2"
+    await change(tampered, row_id(first["order"]["id"]))
+    await reconcile(shop)
+    chain = (await shop.staff.ask(INTEGRITY))["integrity"]
+    await change("UPDATE orders SET paid_minor = paid_minor + 1 WHERE id = $1", row_id(second["order"]["id"]))
+    await reconcile(shop)
+
+    both = (await shop.staff.ask(INTEGRITY))["integrity"]
+
+    assert (chain["healthy"], chain["ledgerBalanced"], chain["auditChainVerifiedThrough"]) == (False, True, None)
+    assert (both["ledgerBalanced"], both["openDiscrepancies"]) == (False, 2)
+
+
 async def test_a_person_may_repair_one_and_it_is_the_reconciler_in_the_trail(shop: Shop) -> None:
     payment = await drifted(shop)
 

@@ -212,6 +212,14 @@ async def test_a_gap_of_webhooks_alone_is_no_money_finding(shop: Shop) -> None:
     assert {kind for kind, _ in await found()} == {"WEBHOOK_GAP"}
 
 
+async def test_an_authorisation_that_is_about_to_end_alone_is_no_money_finding(shop: Shop) -> None:
+    await business(shop)
+    await change("UPDATE payment SET capture_before = now() + interval '1 hour' WHERE status = 'REQUIRES_CAPTURE'")
+
+    assert await _command(shop, repair=False) == 0
+    assert {kind for kind, _ in await found()} == {"EXPIRING_AUTHORIZATION"}
+
+
 async def test_the_command_says_when_it_could_not_be_done(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     await reconciler(shop).begin(window(), repair=False)
     busy = await _command(shop, repair=False)

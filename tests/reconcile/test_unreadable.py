@@ -45,7 +45,11 @@ async def test_one_that_cannot_be_read_is_a_finding_and_stops_nothing(shop: Shop
 
 
 async def test_a_dispute_that_cannot_be_read_is_a_finding_of_its_payment(shop: Shop) -> None:
+    """Our row knows of the one that can be read, and nobody knows what the other comes to."""
     payment = await disputed(shop)
+    inquiry = {"payment_intent": await intent_of(payment), "status": "warning_needs_response"}
+    await shop.stripe("disputes", inquiry)
+    await shop.deliver()
     identity = broken(shop, "dispute")
 
     await reconcile(shop, repair=True)
