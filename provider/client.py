@@ -1,7 +1,7 @@
 """The provider: the calls that we make to Stripe, each with our own idempotency key, each failure classified."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
 from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -211,22 +211,27 @@ class Provider:
     # -- events ------------------------------------------------------------------------------------------------------
 
     async def events(
-        self, *, created_since: datetime, created_before: datetime | None = None, after: str | None = None
+        self, types: Collection[str], *, created_since: datetime, after: str | None = None
     ) -> AsyncIterator[StripeEvent]:
-        """Every event since a moment (Stripe keeps 30 days), newest first, page by page; `after` goes on behind an id.
+        """Every event of these types since a moment (Stripe keeps 30 days), newest first, page by page; `after` goes
+        on behind an id.
 
         One that cannot be read is logged and left out: it must not keep the others from being seen.
         """
-        listed = self.events_and_unreadable(created_since=created_since, created_before=created_before, after=after)
-        async for event in listed:
+        async for event in self.events_and_unreadable(types, created_since=created_since, after=after):
             if not isinstance(event, Unreadable):
                 yield event
 
     async def events_and_unreadable(
-        self, *, created_since: datetime, created_before: datetime | None = None, after: str | None = None
+        self,
+        types: Collection[str],
+        *,
+        created_since: datetime,
+        created_before: datetime | None = None,
+        after: str | None = None,
     ) -> AsyncIterator[StripeEvent | Unreadable]:
         """As `events`, with those that cannot be read in their places."""
-        params = _made_between(created_since, created_before, after)
+        params = {**_made_between(created_since, created_before, after), "types": sorted(types)}
         async for event in self._listed("/v1/events", params, event_from):
             yield event
 

@@ -96,7 +96,7 @@ class Reader:
         since = datetime.now(UTC) - KEPT
         if reading.source is EventSource.POLL:
             since = max(since, reading.read_through - OVERLAP)
-        listed = self.provider.events(created_since=since, after=reading.cursor)
+        listed = self.provider.events(self.endpoint.types, created_since=since, after=reading.cursor)
         page: list[StripeEvent] = []
         async with aclosing(cast(AsyncGenerator[StripeEvent], listed)) as events:
             async for event in events:
@@ -109,7 +109,7 @@ class Reader:
         """Store what is new of a page and how far the reading is, in one transaction."""
         started_at, has_more = reading.started_at, len(page) == self.page_size
         assert started_at is not None
-        fresh = await inbox.unknown([event for event in page if event.type in self.endpoint.types])
+        fresh = await inbox.unknown(page)
 
         async def body() -> datetime:
             if fresh:

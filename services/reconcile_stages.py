@@ -129,14 +129,10 @@ async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> As
 async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
     """Stripe's events of the types that we handle, against the inbox."""
     listed = provider.events_and_unreadable(
-        created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
+        endpoint.types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
     )
     async for page in _in_pages(listed):
-        handled = [
-            event
-            for event in page
-            if isinstance(event, Unreadable) or (event.type in endpoint.types and event.livemode == run.livemode)
-        ]
+        handled = [event for event in page if isinstance(event, Unreadable) or event.livemode == run.livemode]
         findings = await look_at_events(handled, livemode=run.livemode)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 

@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
 
+# Stripe lists events of at most 20 types at a time.
 HANDLED = frozenset(
     {
         "payment_intent.created",

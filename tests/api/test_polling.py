@@ -152,6 +152,12 @@ async def test_a_poll_asks_for_no_more_than_stripe_keeps(shop: Shop, watched: Wa
     assert later == pytest.approx(KEPT.total_seconds(), abs=30)
 
 
+def _listed(shop: Shop) -> list[str]:
+    """Stripe's events of the types that are asked for, newest first."""
+    events = reversed(shop.sandbox.snapshot().events)
+    return [event["id"] for event in events if event["type"] in shop.parts.endpoint.types]
+
+
 async def test_of_all_workers_one_polls_each_minute(shop: Shop) -> None:
     await shop.paid()
     workers = [another_worker(shop) for _ in range(6)]
@@ -169,7 +175,7 @@ async def test_a_reading_goes_on_from_its_last_page_whoever_reads_the_next(shop:
     for _ in range(3):
         await shop.paid()
     await nothing_is_delivered(shop)
-    listed = [event["id"] for event in reversed(shop.sandbox.snapshot().events)]
+    listed = _listed(shop)
 
     pages = 1
     while await reader(shop, page_size=4).read_page(POLL):
@@ -177,9 +183,8 @@ async def test_a_reading_goes_on_from_its_last_page_whoever_reads_the_next(shop:
         assert pages < 10
 
     read = [asked.get("starting_after") for asked in watched.asked]
-    handled = [event["id"] for event in shop.sandbox.snapshot().events if event["type"] in shop.parts.endpoint.types]
     assert read == [None, *listed[3::4]]
-    assert sorted(event["stripeEventId"] for event in await inbox_of(shop)) == sorted(handled)
+    assert sorted(event["stripeEventId"] for event in await inbox_of(shop)) == sorted(listed)
     assert (await EventReading.get()).cursor is None
 
 
@@ -253,7 +258,7 @@ async def test_a_sweep_finds_what_no_poll_looks_back_on(shop: Shop) -> None:
 async def test_a_restart_goes_on_with_the_sweep_and_begins_none(shop: Shop, watched: Watched) -> None:
     for _ in range(2):
         await shop.paid()
-    listed = [event["id"] for event in reversed(shop.sandbox.snapshot().events)]
+    listed = _listed(shop)
 
     await reader(shop, page_size=3).read_page(SWEEP)
     while await reader(shop, page_size=3).read_page(SWEEP):
