@@ -148,6 +148,7 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
         "worker": _WorkerProbe(),
         "webhooks": _webhooks_arrive,
         "clock": lambda: _clocks_agree(app.state.parts),
+        "stripe": lambda: _stripe_answers(app.state.parts),
     }
     app.add_route("/readyz", readyz(probes))
     app.add_route("/schema.graphql", _sdl)
@@ -219,6 +220,11 @@ async def _clocks_agree(parts: Parts) -> dict[str, float]:
     if abs(skew) > MAX_SKEW_SECONDS:
         raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
     return {"skewSeconds": round(skew, 1)}
+
+
+async def _stripe_answers(parts: Parts) -> dict[str, float]:
+    """How long Stripe is left alone. No reason to be not ready: reads work, and mutations are kept."""
+    return {"restSeconds": round(parts.driver.provider.rest_seconds, 1)}
 
 
 async def _sdl(_: Request) -> Response:

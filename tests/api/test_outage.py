@@ -66,6 +66,17 @@ async def test_scenario_60_reads_keep_working_during_an_outage(shop: Shop) -> No
     assert (await shop.payment(paid["id"]))["status"] == "SUCCEEDED"
 
 
+async def test_an_outage_is_seen_from_outside_and_is_no_reason_to_be_not_ready(shop: Shop) -> None:
+    before = await shop.http.get("/readyz")
+    await _outage(shop)
+
+    during = await shop.http.get("/readyz")
+
+    assert before.json()["checks"]["stripe"]["detail"]["restSeconds"] == 0
+    assert during.status_code == 200
+    assert during.json()["checks"]["stripe"]["detail"]["restSeconds"] > 0
+
+
 async def test_the_janitor_leaves_stripe_alone_while_the_circuit_is_open(shop: Shop) -> None:
     await _outage(shop)
     await _due_now()
