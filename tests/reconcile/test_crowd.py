@@ -74,7 +74,7 @@ async def test_every_row_is_looked_up_by_itself_though_the_database_believes_in_
     shop: Shop, database_url: str
 ) -> None:
     """What a run has seen is deleted at its end; statistics of that moment made the next night's join quadratic."""
-    await gather(CROWD, database_url, shop.sandbox._store)
+    await gather(5 * AT_ONCE, database_url, shop.sandbox._store)
     held = await reconciler(shop).begin(window(), repair=False)
     assert held is not None
     sighted = "INSERT INTO reconciliation_sighting SELECT $1, stripe_payment_intent_id FROM payment"
@@ -90,7 +90,7 @@ async def test_every_row_is_looked_up_by_itself_though_the_database_believes_in_
     [plan] = json.loads(row["QUERY PLAN"])
     touched = [node["Actual Rows"] * node["Actual Loops"] for node in nodes(plan["Plan"])]
     assert len(touched) > 2
-    assert max(touched) <= CROWD
+    assert max(touched) <= AT_ONCE
 
 
 def nodes(plan: Json) -> Iterator[Json]:
