@@ -11,6 +11,7 @@ from uuid import UUID
 
 from domain.states import MONEY_KINDS, DiscrepancyState
 from models import Discrepancy, ReconciliationRun, database
+from models.atomic import DatabaseUnavailable
 from provider import ProviderFailure
 from server.offline import offline_stripe
 from server.parts import database_url, open_parts
@@ -44,12 +45,11 @@ async def reconcile_and_report(
     progress = Progress()
     try:
         run = await replace(reconciler, on_page=progress.show).run(window, repair=repair)
-    except ProviderFailure as failure:
+    except (ProviderFailure, DatabaseUnavailable) as failure:
         progress.end()
-        print(
-            f"Stripe cannot be asked now ({failure}). Run it again in a minute: it goes on where it stopped.",
-            file=sys.stderr,
-        )
+        who = "Stripe" if isinstance(failure, ProviderFailure) else "The database"
+        again = "Run it again in a minute: it goes on where it stopped."
+        print(f"{who} cannot be asked now ({failure}). {again}", file=sys.stderr)
         return LOST
     progress.end()
     if run is None:

@@ -29,6 +29,7 @@ from services.reconcile_looks import (
 )
 
 PAGE: Final = 100  # as many as Stripe lists at once: what a run holds in memory
+AT_ONCE: Final = 1_000  # of our rows, of which most were listed
 FIRST_ID: Final = UUID(int=0)
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 Thing = TypeVar("Thing")
@@ -68,15 +69,17 @@ class Walked:
 
 Walk = Callable[[ReconciliationRun, Provider, Endpoint], AsyncIterator[Walked]]
 
-# Our rows of the window that Stripe did not list. The comparison of two columns bounds the index.
-UNSEEN = """
-SELECT t.id, t.created_at FROM {table} t
-WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND {where} AND NOT EXISTS (
-  SELECT 1 FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id}
-)
+# The next of our rows of the window, and whether Stripe listed each. The comparison of two columns bounds the index.
+# Each row is looked up by itself: a table that is filled and emptied every night is empty for the planner, which would
+# then join all with all.
+NEXT_ROWS = """
+SELECT t.id, t.created_at, coalesce(
+  (SELECT true FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id} LIMIT 1), false
+) AS seen
+FROM {table} t
+WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND {where}
 ORDER BY t.created_at, t.id LIMIT $6
 """
-
 # Held money that is soon released, in the order of the index of statuses.
 HELD = f"""
 SELECT id, created_at FROM payment
@@ -219,15 +222,19 @@ WALKS: Final[dict[Stage, Walk]] = {
 async def _unseen(
     run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
 ) -> AsyncIterator[tuple[list[UUID], str]]:
-    """Pages of ids of our rows in the window that were not sighted, each with its cursor."""
+    """Pages of ids of our rows in the window that were not sighted, each with its cursor. One may be empty."""
     moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
-    statement = UNSEEN.format(table=table, stripe_id=stripe_id, where=where)
+    statement = NEXT_ROWS.format(table=table, stripe_id=stripe_id, where=where)
     while True:
-        found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, PAGE])
+        found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, AT_ONCE])
         if not found:
             return
         moment, after = found[-1]["created_at"], found[-1]["id"]
-        yield [row["id"] for row in found], _cursor(moment, after)
+        unseen = [row for row in found if not row["seen"]]
+        for start in range(0, len(unseen), PAGE):
+            page = unseen[start : start + PAGE]
+            yield [row["id"] for row in page], _cursor(page[-1]["created_at"], page[-1]["id"])
+        yield [], _cursor(moment, after)
 
 
 def _cursor(moment: datetime, identity: UUID) -> str:

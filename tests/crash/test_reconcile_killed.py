@@ -91,6 +91,16 @@ async def test_two_processes_at_once_are_one_run(town: Town, database_url: str) 
     assert [tuple(row) for row in await look(database_url, FINDINGS)] == faults
 
 
+async def test_without_a_database_the_command_says_so(town: Town) -> None:
+    nowhere = "postgresql://nobody@127.0.0.1:1/nothing"
+
+    ended = await Command.start(nowhere, town.stripe_port, since=today()).ended()
+
+    assert (ended.code, ended.out) == (2, "")
+    assert "The database cannot be asked now" in ended.err
+    assert "Traceback" not in ended.err
+
+
 async def killed_at(town: Town, database_url: str, day: datetime, path: str, nth: int, *arguments: str) -> None:
     """Begin a run, kill its process while it waits for an answer of Stripe's, and let its lease end."""
     rule = town.sandbox.fault(kind="hold_before", method="GET", path=path, nth=nth)

@@ -40,6 +40,7 @@ class Ended:
 
     code: int
     out: str
+    err: str
     peak_kib: int
 
 
@@ -74,7 +75,7 @@ class Command:
         out, err = await asyncio.to_thread(self.process.communicate)
         peak = [line.split()[1] for line in err.splitlines() if line.startswith("peak ")]
         assert peak, err
-        return Ended(self.process.returncode, out, int(peak[0]))
+        return Ended(self.process.returncode, out, err, int(peak[0]))
 
     async def kill(self) -> None:
         """kill -9."""

@@ -1,14 +1,18 @@
 """A fault of each kind among a thousand payments: exactly those are found, at the same cost for each page."""
 
+import json
 import logging
+from collections.abc import Iterator
 
 import pytest
 
 from models import Discrepancy
+from models.sql import rows
+from services.reconcile_stages import AT_ONCE, FIRST_ID, NEXT_ROWS
 from tests.reconcile.crowd import gather
-from tests.reconcile.faults import found, reconcile
+from tests.reconcile.faults import change, found, reconcile, reconciler, window
 from tests.reconcile.plants import PLANTS, TWELVE, plant
-from tests.shop import Shop
+from tests.shop import Json, Shop
 
 CROWD = 1_000
 
@@ -64,3 +68,32 @@ async def test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten(
 
     assert run.checked == 80 + 8 + 88 + 80 + 80
     assert statements[0] == statements[1], statements
+
+
+async def test_every_row_is_looked_up_by_itself_though_the_database_believes_in_an_empty_table(
+    shop: Shop, database_url: str
+) -> None:
+    """What a run has seen is deleted at its end; statistics of that moment made the next night's join quadratic."""
+    await gather(5 * AT_ONCE, database_url, shop.sandbox._store)
+    held = await reconciler(shop).begin(window(), repair=False)
+    assert held is not None
+    sighted = "INSERT INTO reconciliation_sighting SELECT $1, stripe_payment_intent_id FROM payment"
+    await change(sighted, held.id)
+    await change("DELETE FROM reconciliation_sighting")
+    await change("ANALYZE reconciliation_sighting")
+    await change(sighted, held.id)
+    statement = NEXT_ROWS.format(table="payment", stripe_id="stripe_payment_intent_id", where="true")
+    given = [False, held.to_moment, held.from_moment, FIRST_ID, held.id, AT_ONCE]
+
+    [row] = await rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
+
+    [plan] = json.loads(row["QUERY PLAN"])
+    touched = [node["Actual Rows"] * node["Actual Loops"] for node in nodes(plan["Plan"])]
+    assert len(touched) > 2
+    assert max(touched) <= AT_ONCE
+
+
+def nodes(plan: Json) -> Iterator[Json]:
+    yield plan
+    for below in plan.get("Plans", ()):
+        yield from nodes(below)
