@@ -34,7 +34,7 @@ def _events_must_tell(plan: Plan) -> bool:
     Not by a sync alone, which cannot find a payment that Stripe never told of. Nor when an event overtook the answer
     that was lost: for all we know the request is still on its way, so the payment is unknown until it is looked for.
     """
-    overtaken = any(step.lost and step.early for step in plan.steps)
+    overtaken = any(step.lost and step.is_overtaken for step in plan.steps)
     return plan.ending is not Ending.SYNC and not overtaken
 
 
@@ -77,7 +77,7 @@ async def _world(life: Life) -> World:
     books = shop.sandbox.snapshot()
     payment = (await staff.ask(PAYMENT, id=life.payment_id))["payment"]
     payment["timeline"] = [edge["node"] for edge in payment["timeline"]["nodes"]]
-    stored = await WebhookEvent.filter(stripe_event_id__in=[event["id"] for event in books.events])
+    stored = await WebhookEvent.filter(subject__in=[intent["id"] for intent in books.payment_intents])
     order = await Order.get(id=row_id(life.order_id))
     chain = await PaymentEvent.filter(order_id=order.id)
     return World(

@@ -5,6 +5,7 @@ numbers are a life, and a shrunk plan is one too.
 """
 
 import contextlib
+import itertools
 import json
 import random
 from collections.abc import Awaitable, Callable
@@ -61,14 +62,20 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Step:
-    """One act, what arrives before its answer, whether the answer is lost, and what arrives afterwards."""
+    """One act, what happens at Stripe and what arrives before its answer, whether that is lost, what arrives later."""
 
     act: int
     card: int
     percent: int
+    meanwhile: bool
     early: tuple[int, ...]
     lost: bool
     late: tuple[Delivery, ...]
+
+    @property
+    def is_overtaken(self) -> bool:
+        """Whether our rows may know more than the answer says, when it arrives or is lost."""
+        return self.meanwhile or bool(self.early)
 
 
 @dataclass(frozen=True)
@@ -88,6 +95,7 @@ STEPS = st.builds(
     act=st.integers(0, 11),
     card=st.integers(0, len(CARDS) - 1),
     percent=st.integers(1, 100),
+    meanwhile=st.sampled_from((False, False, True)),
     early=st.lists(_few, max_size=3).map(tuple),
     lost=st.integers(0, 4).map(lambda number: number == 4),
     late=st.lists(st.builds(Delivery, event=_few, by=st.sampled_from(By)), max_size=4).map(tuple),
@@ -101,9 +109,10 @@ PLANS = st.builds(
     shuffled=st.integers(0, 2**32),
 )
 
-STILL = Step(0, 0, 1, (), False, ())  # nothing happens beside the act itself
+STILL = Step(0, 0, 1, False, (), False, ())  # nothing happens beside the act itself
 
 Act = Callable[[Step], Awaitable[object]]
+Answered = Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]]
 
 
 async def _let_time_pass() -> None:
@@ -138,7 +147,9 @@ class Life:
         await _sweep()
         self.order_id = await self.shop.order(AMOUNT)
         first, *others = plan.steps
-        await self._step(first, lambda step: self._begin(step, plan))
+        await self._step(
+            first, lambda step: self._begin(step, plan), post=1 + first.percent % 2 if plan.confirmed else 1
+        )
         for step in others:
             if acts := self._possible():
                 await self._step(step, acts[step.act % len(acts)])
@@ -263,8 +274,9 @@ class Life:
             pass
         self.open_call = None
 
-    async def _step(self, step: Step, act: Act) -> None:
-        self.shop.between.answered = self._before_the_answer(step)
+    async def _step(self, step: Step, act: Act, *, post: int = 1) -> None:
+        """Do it. The trouble comes with the answer to this POST of it, the first or the second."""
+        self.shop.between.answered = self._before_the_answer(step, post)
         try:
             await act(step)
         finally:
@@ -273,13 +285,17 @@ class Life:
             await self._deliver(delivery)
         await self._note_version()
 
-    def _before_the_answer(self, step: Step) -> Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]]:
-        """Events overtake the answer to the first POST, which then arrives, or does not."""
+    def _before_the_answer(self, step: Step, post: int) -> Answered:
+        """Stripe goes on and events overtake the answer, which then arrives, or does not."""
+        posts = itertools.count(1)
 
         async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-            if request.method != "POST":
+            if request.method != "POST" or next(posts) < post:
                 return response
             self.shop.between.answered = None
+            [intent] = self.shop.sandbox.snapshot().payment_intents
+            if step.meanwhile and (acts := self._at_stripe(intent["status"])):
+                await acts[step.act % len(acts)](step)
             for number in step.early:
                 await self._deliver(Delivery(number, By.WEBHOOK))
             if step.lost:

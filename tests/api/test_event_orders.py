@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.judge import check
 from tests.life import PLANS, Plan
@@ -29,6 +29,7 @@ async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
     derandomize=True,
     deadline=None,
     database=None,
+    phases=[Phase.generate],  # a failing life is told as it is; `make attack` makes it smaller
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=PLANS)
