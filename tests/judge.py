@@ -1,7 +1,5 @@
 """What is wrong after a payment's life: our rows against Stripe's books, and the trail of how they came to be."""
 
-from typing import Any
-
 from models import Order, PaymentEvent, WebhookEvent
 from services.audit import first_broken_link
 from tests.attack.invariants import Answer, Link, World, books_equal_stripes, violations
@@ -18,14 +16,15 @@ NOT_CONTESTED = ("won", "prevented", "warning_needs_response", "warning_under_re
 
 async def check(shop: Shop, plan: Plan) -> None:
     """Live by the plan in a shop of its own, and find nothing wrong."""
-    life = Life(shop)
+    life = Life(shop, plan, _as_at_stripe)
 
-    await life.live(plan)
+    await life.live()
 
     if life.open_call is None or _events_must_tell(plan):
-        assert await differences(life) == []
+        await _as_at_stripe(life)
     await life.settle()
-    assert await wrongs(life) == []
+    found = await wrongs(life)
+    assert found == [], f"{found} after {life.story}"
 
 
 def _events_must_tell(plan: Plan) -> bool:
@@ -38,12 +37,19 @@ def _events_must_tell(plan: Plan) -> bool:
     return plan.ending is not Ending.SYNC and not overtaken
 
 
+async def _as_at_stripe(life: Life) -> None:
+    found = await differences(life)
+    assert found == [], f"{found} after {life.story}"
+
+
 async def differences(life: Life) -> list[str]:
     """Where our rows are not what Stripe's books are."""
-    world = await _world(life)
-    [payment] = world.payments
+    return _differences(World(life.shop.sandbox.snapshot(), [await _payment(life)], [await _order(life)], [], [], []))
+
+
+def _differences(world: World) -> list[str]:
+    [payment], [intent] = world.payments, world.books.payment_intents
     found = list(books_equal_stripes(world))
-    [intent] = world.books.payment_intents
     if payment["status"] != intent["status"].upper():
         found.append(f"{payment['status']} here, {intent['status']} at Stripe")
     contested = sum(d["amount"] for d in world.books.disputes if d["status"] not in NOT_CONTESTED)
@@ -54,48 +60,64 @@ async def differences(life: Life) -> list[str]:
 
 async def wrongs(life: Life) -> list[str]:
     """Everything that should not be after a life that was settled."""
-    world = await _world(life)
-    [payment] = world.payments
-    found = await differences(life) + [line for line in violations(world) if not line.endswith(LAWFUL_HERE)]
+    trail = await PaymentEvent.filter(order_id=row_id(life.order_id)).order_by("sequence")
+    world = await _world(life, trail)
+    found = _differences(world) + [line for line in violations(world) if not line.endswith(LAWFUL_HERE)]
     if (broken := await first_broken_link(row_id(life.order_id))) is not None:
         found.append(f"the chain is broken at {broken}")
     if life.versions != sorted(life.versions):
         found.append(f"versions went back: {life.versions}")
-    changes = [event for event in payment["timeline"] if event["type"] not in CHANGES_NOTHING]
-    if payment["version"] != 1 + len(changes):
-        found.append(f"version {payment['version']} after {len(changes)} changes")
-    integrity = (await life.shop.staff.ask("{ integrity { unresolvedOperations oldestUnprocessedWebhookMs } }"))[
-        "integrity"
-    ]
-    if any(integrity.values()):
-        found.append(f"something is left to do: {integrity}")
+    changes = [event.type for event in trail if event.payment_id and event.type not in CHANGES_NOTHING]
+    if (version := world.payments[0]["version"]) != 1 + len(changes):
+        found.append(f"version {version} after {changes}")
+    failed = [charge for event in trail if (charge := _failed_attempt(event)) is not None]
+    if len(failed) != len(set(failed)):
+        found.append(f"an attempt failed twice: {[event.type for event in trail]}")
+    left = await life.shop.staff.ask("{ integrity { unresolvedOperations oldestUnprocessedWebhookMs } }")
+    if any(left["integrity"].values()):
+        found.append(f"something is left to do: {left}")
     return found
 
 
-async def _world(life: Life) -> World:
-    shop, staff = life.shop, life.shop.staff
-    books = shop.sandbox.snapshot()
-    payment = (await staff.ask(PAYMENT, id=life.payment_id))["payment"]
-    payment["timeline"] = [edge["node"] for edge in payment["timeline"]["nodes"]]
+def _failed_attempt(event: PaymentEvent) -> str | None:
+    """The charge whose failure this event tells of."""
+    if event.type == "payment.attempt_failed":
+        return str(event.after["attempt"]["stripe_charge_id"])
+    return event.after["stripe_charge_id"] if event.type == "payment.declined" else None
+
+
+async def _world(life: Life, trail: list[PaymentEvent]) -> World:
+    books = life.shop.sandbox.snapshot()
     stored = await WebhookEvent.filter(subject__in=[intent["id"] for intent in books.payment_intents])
     order = await Order.get(id=row_id(life.order_id))
-    chain = await PaymentEvent.filter(order_id=order.id)
     return World(
         books=books,
-        payments=[payment],
-        orders=[(await staff.ask(ORDER, id=life.order_id))["order"]],
+        payments=[await _payment(life)],
+        orders=[await _order(life)],
         operations=[found for answer in life.answers if (found := await _operation(life, answer)) is not None],
         webhooks=[{"stripeEventId": event.stripe_event_id, "state": event.state.value} for event in stored],
         answers=[_still_bound(answer, books.refunds) for answer in life.answers],
-        chain=[Link(str(e.order_id), e.sequence, e.previous_hash, e.hash) for e in chain],
+        chain=[Link(str(e.order_id), e.sequence, e.previous_hash, e.hash) for e in trail],
         heads={str(order.id): (order.last_sequence, order.last_hash)},
     )
 
 
-async def _operation(life: Life, answer: Answer) -> Any:
+async def _payment(life: Life) -> Json:
+    payment: Json = (await life.shop.staff.ask(PAYMENT, id=life.payment_id))["payment"]
+    payment["timeline"] = [edge["node"] for edge in payment["timeline"]["nodes"]]
+    return payment
+
+
+async def _order(life: Life) -> Json:
+    order: Json = (await life.shop.staff.ask(ORDER, id=life.order_id))["order"]
+    return order
+
+
+async def _operation(life: Life, answer: Answer) -> Json | None:
     kind = "".join(f"_{c}" if c.isupper() else c for c in answer.mutation).upper()
     client = life.shop.staff if answer.caller == life.shop.staff.token else life.shop.buyer
-    return (await client.ask(OPERATION, key=answer.key, kind=kind))["operation"]
+    operation: Json | None = (await client.ask(OPERATION, key=answer.key, kind=kind))["operation"]
+    return operation
 
 
 def _still_bound(answer: Answer, refunds: list[Json]) -> Answer:

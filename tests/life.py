@@ -15,7 +15,7 @@ from enum import StrEnum
 import httpx
 from hypothesis import strategies as st
 
-from models import WebhookEvent
+from models import Operation, WebhookEvent
 from models.sql import rows
 from sandbox.deliveries import sign
 from tests.attack.invariants import Answer
@@ -32,6 +32,7 @@ CARDS = (  # the first ones are drawn most often
     "pm_card_threeDSecure2Required",
     "pm_usBankAccount_success",
 )
+EVERYTHING = -1
 ROUNDS = 20  # of trying the inbox again: an event may wait for another to be applied first
 OPEN = ("requires_payment_method", "requires_confirmation")
 
@@ -54,7 +55,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One of the events that there are then, by number; any number is one."""
+    """One of the events that there are then, by number; any number is one, and EVERYTHING is all that have not come."""
 
     event: int
     by: By
@@ -90,21 +91,22 @@ class Plan:
 
 
 _few = st.integers(0, 30)
+_everything = st.just((EVERYTHING,))
 STEPS = st.builds(
     Step,
     act=st.integers(0, 11),
     card=st.integers(0, len(CARDS) - 1),
     percent=st.integers(1, 100),
     meanwhile=st.sampled_from((False, False, True)),
-    early=st.lists(_few, max_size=3).map(tuple),
+    early=st.lists(_few, max_size=3).map(tuple) | _everything,
     lost=st.integers(0, 4).map(lambda number: number == 4),
-    late=st.lists(st.builds(Delivery, event=_few, by=st.sampled_from(By)), max_size=4).map(tuple),
+    late=st.lists(st.builds(Delivery, event=_few | st.just(EVERYTHING), by=st.sampled_from(By)), max_size=4).map(tuple),
 )
 PLANS = st.builds(
     Plan,
     manual=st.booleans(),
     confirmed=st.sampled_from((True, True, False)),
-    steps=st.lists(STEPS, min_size=4, max_size=8).map(tuple),
+    steps=(st.lists(STEPS, min_size=1, max_size=3) | st.lists(STEPS, min_size=4, max_size=8)).map(tuple),
     ending=st.sampled_from(Ending),
     shuffled=st.integers(0, 2**32),
 )
@@ -123,6 +125,10 @@ async def _let_time_pass() -> None:
     )
 
 
+async def _something_waits() -> bool:
+    return await WebhookEvent.filter(due__isnull=False).exists()
+
+
 async def _sweep() -> None:
     """What an example that failed left undone must not be taken up by the next one."""
     await rows("UPDATE operation SET due = NULL, finished_at = now(), state = 'FAILED' WHERE due IS NOT NULL")
@@ -131,29 +137,33 @@ async def _sweep() -> None:
 
 @dataclass
 class Life:
-    """One order and its payment, in a shop whose Stripe holds nothing else."""
+    """One order and its payment, in a shop whose Stripe holds nothing else.
+
+    `at_rest` looks at it whenever every event so far was delivered and applied, and no answer is missing.
+    """
 
     shop: Shop
+    plan: Plan
+    at_rest: Callable[["Life"], Awaitable[None]]
     answers: list[Answer] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
     versions: list[int] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
     order_id: str = ""
     payment_id: str = ""
     open_call: tuple[Client, str, str, Json] | None = None
 
-    async def live(self, plan: Plan) -> None:
-        """Everything the plan says, to its ending."""
+    async def live(self) -> None:
+        """Everything that the plan says, to its ending."""
         self.shop.sandbox.forget()
         await _sweep()
         self.order_id = await self.shop.order(AMOUNT)
-        first, *others = plan.steps
-        await self._step(
-            first, lambda step: self._begin(step, plan), post=1 + first.percent % 2 if plan.confirmed else 1
-        )
+        first, *others = self.plan.steps
+        await self._step(first, self._begin, post=1 + first.percent % 2 if self.plan.confirmed else 1)
         for step in others:
             if acts := self._possible():
                 await self._step(step, acts[step.act % len(acts)])
-        await self._end(plan)
+        await self._end()
 
     # -- what can happen --------------------------------------------------------------------------------------------
 
@@ -180,7 +190,7 @@ class Life:
         if status in OPEN:
             acts.append(self._browser_confirms)
         if status == "requires_action":
-            acts += [lambda _: self.shop.finish_3ds("complete"), lambda _: self.shop.finish_3ds("fail")]
+            acts += [self._payer_authenticates, self._payer_fails]
         if status == "processing":
             acts += [self._bank_pays, self._bank_refuses]
         if status == "succeeded":
@@ -193,10 +203,10 @@ class Life:
             acts += [self._dispute_won, self._dispute_lost] * 2
         return acts
 
-    async def _begin(self, step: Step, plan: Plan) -> None:
+    async def _begin(self, step: Step) -> None:
         given: Json = {"orderId": self.order_id, "expectedAmount": {"amount": AMOUNT, "currency": "USD"}}
-        given |= {"captureMethod": "MANUAL"} if plan.manual else {}
-        if plan.confirmed:
+        given |= {"captureMethod": "MANUAL"} if self.plan.manual else {}
+        if self.plan.confirmed:
             given |= {"confirm": True, "paymentMethodId": CARDS[step.card]}
         payload = await self._call(self.shop.buyer, "createPayment", {"input": given})
         self.payment_id = payload["payment"]["id"]
@@ -219,6 +229,12 @@ class Life:
 
     async def _browser_confirms(self, step: Step) -> None:
         await self.shop.browser_confirms(CARDS[step.card])
+
+    async def _payer_authenticates(self, _: Step) -> None:
+        await self.shop.finish_3ds("complete")
+
+    async def _payer_fails(self, _: Step) -> None:
+        await self.shop.finish_3ds("fail")
 
     async def _bank_pays(self, _: Step) -> None:
         self.shop.sandbox.settle(outcome="succeeded")
@@ -272,10 +288,12 @@ class Life:
         await _let_time_pass()
         while await self.shop.parts.worker.drive_next():
             pass
-        self.open_call = None
+        if not await Operation.filter(due__isnull=False).exists():  # its own call may be the one whose answer is lost
+            self.open_call = None
 
     async def _step(self, step: Step, act: Act, *, post: int = 1) -> None:
         """Do it. The trouble comes with the answer to this POST of it, the first or the second."""
+        self.story.append(f"{act.__name__}{' lost' if step.lost else ''}")
         self.shop.between.answered = self._before_the_answer(step, post)
         try:
             await act(step)
@@ -284,6 +302,9 @@ class Life:
         for delivery in step.late:
             await self._deliver(delivery)
         await self._note_version()
+        events = {event["id"] for event in self.shop.sandbox.snapshot().events}
+        if self.open_call is None and events <= self.delivered and not await _something_waits():
+            await self.at_rest(self)
 
     def _before_the_answer(self, step: Step, post: int) -> Answered:
         """Stripe goes on and events overtake the answer, which then arrives, or does not."""
@@ -295,7 +316,10 @@ class Life:
             self.shop.between.answered = None
             [intent] = self.shop.sandbox.snapshot().payment_intents
             if step.meanwhile and (acts := self._at_stripe(intent["status"])):
-                await acts[step.act % len(acts)](step)
+                act = acts[step.act % len(acts)]
+                self.story.append(f"meanwhile {act.__name__}")
+                await act(step)
+            self.story.append(f"early {step.early}")
             for number in step.early:
                 await self._deliver(Delivery(number, By.WEBHOOK))
             if step.lost:
@@ -307,14 +331,19 @@ class Life:
     # -- events -----------------------------------------------------------------------------------------------------
 
     async def _deliver(self, delivery: Delivery) -> None:
+        self.story.append(f"{delivery.by} {delivery.event}")
         if delivery.by is By.POLLER:
             await poll(self.shop)
             return
         events = self.shop.sandbox.snapshot().events
-        if events:
-            await self._post(events[delivery.event % len(events)])
-        if delivery.by is By.WEBHOOK:
-            await self.shop.parts.worker.apply_next()
+        if delivery.event == EVERYTHING:
+            events = [event for event in events if event["id"] not in self.delivered]
+        elif events:
+            events = [events[delivery.event % len(events)]]
+        for event in events:
+            await self._post(event)
+            if delivery.by is By.WEBHOOK:
+                await self.shop.parts.worker.apply_next()
 
     async def _post(self, event: Json) -> None:
         raw = json.dumps(event).encode()
@@ -328,11 +357,11 @@ class Life:
 
     # -- the end ----------------------------------------------------------------------------------------------------
 
-    async def _end(self, plan: Plan) -> None:
-        match plan.ending:
+    async def _end(self) -> None:
+        match self.plan.ending:
             case Ending.ALL_DELIVERED:
                 events = [e for e in self.shop.sandbox.snapshot().events if e["id"] not in self.delivered]
-                for event in random.Random(plan.shuffled).sample(events, len(events)):  # noqa: S311 - a plan's number
+                for event in random.Random(self.plan.shuffled).sample(events, len(events)):  # noqa: S311 - a plan's number
                     await self._post(event)
             case Ending.SYNC:
                 await self.shop.staff.do("syncPayment", paymentId=self.payment_id)
@@ -346,7 +375,7 @@ class Life:
             await rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
             while await self.shop.parts.worker.apply_next():
                 pass
-            if not await WebhookEvent.filter(due__isnull=False).exists():
+            if not await _something_waits():
                 return
 
     async def settle(self) -> None:
