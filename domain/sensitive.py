@@ -18,7 +18,7 @@ _SECRET: Final = re.compile(
     r"(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9]{10}"
     r"|whsec_[A-Za-z0-9+/]{16}"
     r"|[a-z]{2,6}_(?:(?:live|test)_)?[A-Za-z0-9]{8,}_secret_[A-Za-z0-9]{8}"
-    r"|[a-z]{2,6}_client_secret_[A-Za-z0-9]{8}"
+    r"|src_client_secret_[A-Za-z0-9]{8}"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8}"
     r")"
 )

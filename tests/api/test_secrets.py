@@ -113,6 +113,33 @@ async def test_no_secret_is_stored_logged_or_answered(
     assert WEBHOOK_SECRET not in stored
 
 
+async def test_the_page_of_3ds_is_told_to_its_payer_and_kept_nowhere(shop: Shop, database_url: str) -> None:
+    """Stripe's address of it carries the client secret."""
+    page = "nextAction { type redirectUrl }"
+    payload = await shop.pay(
+        await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back"
+    )
+    await shop.deliver()
+    one = f"query P($id: ID!) {{ payment(id: $id) {{ {page} }} }}"
+    payment_id = payload["payment"]["id"]
+
+    mine = (await shop.buyer.ask(one, id=payment_id))["payment"]
+    listed = (await shop.buyer.ask(f"{{ payments {{ nodes {{ {page} }} }} }}"))["payments"]["nodes"]
+    foreign = (await shop.stranger.ask(one, id=payment_id))["payment"]
+    shop.sandbox.fault(kind="drop_before", method="GET")
+    unasked = (await shop.buyer.post(one, {"id": payment_id})).json()
+
+    [intent] = shop.sandbox.snapshot().payment_intents
+    assert intent["client_secret"] in intent["next_action"]["redirect_to_url"]["url"]
+    expected = {"type": "redirect_to_url", "redirectUrl": intent["next_action"]["redirect_to_url"]["url"]}
+    assert payload["payment"]["nextAction"] == mine["nextAction"] == expected
+    assert [payment["nextAction"] for payment in listed] == [{"type": "redirect_to_url", "redirectUrl": None}]
+    assert foreign is None
+    assert unasked["data"]["payment"] == {"nextAction": None}
+    assert unasked["errors"][0]["extensions"]["reason"] == "PROVIDER_UNAVAILABLE"
+    assert intent["client_secret"] not in await _everything_stored(database_url)
+
+
 async def test_the_schema_has_no_place_for_a_card_number(shop: Shop) -> None:
     response = await shop.http.get("/schema.graphql")
 
