@@ -70,20 +70,23 @@ async def wrongs(life: Life) -> list[str]:
     changes = [event.type for event in trail if event.payment_id and event.type not in CHANGES_NOTHING]
     if (version := world.payments[0]["version"]) != 1 + len(changes):
         found.append(f"version {version} after {changes}")
-    failed = [charge for event in trail if (charge := _failed_attempt(event)) is not None]
-    if len(failed) != len(set(failed)):
-        found.append(f"an attempt failed twice: {[event.type for event in trail]}")
+    if _tells_twice(trail):
+        found.append(f"an attempt is remembered although it was told: {[event.type for event in trail]}")
     left = await life.shop.staff.ask("{ integrity { unresolvedOperations oldestUnprocessedWebhookMs } }")
     if any(left["integrity"].values()):
         found.append(f"something is left to do: {left}")
     return found
 
 
-def _failed_attempt(event: PaymentEvent) -> str | None:
-    """The charge whose failure this event tells of."""
-    if event.type == "payment.attempt_failed":
-        return str(event.after["attempt"]["stripe_charge_id"])
-    return event.after["stripe_charge_id"] if event.type == "payment.declined" else None
+def _tells_twice(trail: list[PaymentEvent]) -> bool:
+    """Whether a failed attempt was remembered late although an event before it had told of its charge."""
+    told: set[str | None] = set()
+    for event in trail:
+        late = event.after["attempt"]["stripe_charge_id"] if event.type == "payment.attempt_failed" else None
+        if late is not None and late in told:
+            return True
+        told.add(late or event.after.get("stripe_charge_id"))
+    return False
 
 
 async def _world(life: Life, trail: list[PaymentEvent]) -> World:

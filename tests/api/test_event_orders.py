@@ -14,7 +14,7 @@ from tests.life import PLANS, Plan
 from tests.shop import Shop, open_shop, settings_for
 
 # Always the same ones; `make attack` draws others (tests/attack/test_event_orders.py).
-EXAMPLES = 70
+EXAMPLES = 50
 
 
 @pytest.fixture
