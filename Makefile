@@ -28,7 +28,7 @@ dev: $(READY)  ## serve and start again when a file changes
 test: $(READY)  ## run all tests
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
 
-attack: $(READY)  ## break everything at random, for a quarter of an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
+attack: $(READY)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
 	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 
 lint: $(READY)  ## check the style

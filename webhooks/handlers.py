@@ -64,7 +64,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             within=_settled(events),
         )
     except NotYet:
-        await _put_back(events, "a reservation of ours stands against it")
+        await _put_back(events, "a reservation of ours stands against it", waits=True)
     except ProviderFailure as failure:
         await _put_back(events, str(failure))
     except ProviderProblem as problem:
@@ -96,9 +96,9 @@ def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
     return within
 
 
-async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False) -> None:
+async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False, waits: bool = False) -> None:
     for event in events:
-        await inbox.retry(event, reason, parked=parked)
+        await inbox.retry(event, reason, parked=parked, waits=waits)
 
 
 async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:

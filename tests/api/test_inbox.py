@@ -185,6 +185,32 @@ async def test_an_event_that_cannot_be_applied_is_dead_and_says_why(
     assert dead["stripeEventId"] in next(line for line in out.splitlines() if "webhook.given_up" in line)
 
 
+async def test_an_event_waits_for_a_reservation_of_ours_as_long_as_it_stands(shop: Shop) -> None:
+    """Nobody knows of our refund yet, and the Dashboard has given back what it holds."""
+    payment = await shop.paid()
+    await shop.deliver()
+    shop.sandbox.fault(kind="hold_before", method="POST", path="/v1/refunds")
+    ours = asyncio.create_task(shop.refund(payment["id"], 6_000))
+    while (await shop.payment(payment["id"]))["amountRefundPending"] != {"amount": 6_000}:
+        await asyncio.sleep(0.01)
+    await shop.dashboard_refund(6_000)
+    await shop.sandbox.deliver_due()
+
+    for _ in range(inbox.MAX_ATTEMPTS + 2):
+        await all_is_due()
+        await apply_all(shop)
+    waiting = await seen(shop, "FAILED")
+    shop.sandbox.clear_faults()
+    payload = await ours
+    await all_is_due()
+    await apply_all(shop)
+
+    assert {event["lastError"] for event in waiting} == {"a reservation of ours stands against it"}
+    assert await seen(shop, "DEAD") == []
+    assert [e["code"] for e in payload["errors"]] == ["AMOUNT_EXCEEDS_REFUNDABLE"]
+    assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 6_000}
+
+
 async def test_a_dry_run_only_counts(shop: Shop) -> None:
     dead = await a_dead_event(shop)
 

@@ -1,4 +1,7 @@
-"""The same forge and towns as the crash tests have; everything here takes minutes and runs by `make attack`."""
+"""The same forge and towns as the crash tests have; all of it takes long and runs by `make attack`.
+
+What is marked `short` runs in `make test` too.
+"""
 
 from pathlib import Path
 
@@ -14,8 +17,9 @@ TORN_CLIENTS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExcept
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, so that `make test` leaves it out."""
+    """Mark what stands in this folder, so that `make test` leaves out all but the short."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.attack)
+            if item.get_closest_marker("short") is None:
+                item.add_marker(pytest.mark.attack)
             item.add_marker(TORN_CLIENTS)

@@ -100,6 +100,12 @@ BY_WAY = pytest.mark.parametrize("way", WAYS, ids=str)
 CALLS = [pytest.param(act, call, id=f"{act.name} {call[0]} {call[1]}") for act in ACTS for call in act.calls]
 
 
+@pytest.mark.short
+@BY_NAME
+async def test_killed_in_the_middle(town: Town, postgres: EmbeddedPostgres, act: Act) -> None:
+    assert await _killed_at(town, postgres, act, 8, Way(replicas=2, after=True, returns=True))
+
+
 @BY_NAME
 @BY_WAY
 @pytest.mark.parametrize("chunk", range(FORKS))

@@ -16,12 +16,12 @@ FIRST = int(os.environ.get("FIRST_SEED", "1"))
 SHORT, LONG = 6.0, 20.0  # seconds of storm
 
 
+@pytest.mark.short
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_a_short_storm(town: Town, database_url: str, seed: int) -> None:
     await _weather(town, database_url, seed, seconds=SHORT)
 
 
-@pytest.mark.attack
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + int(os.environ.get("SEEDS", "20"))))
 async def test_a_storm(town: Town, database_url: str, seed: int) -> None:
     await _weather(town, database_url, 1_000 + seed, seconds=LONG)

@@ -88,7 +88,7 @@ async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
             if not killed:
                 break
             tried += 1
-            async with town.application(worker=True) as second:
+            async with town.application(worker=True, lease_seconds=3) as second:
                 if client_returns or await _nothing_was_accepted(url):
                     payload = await settled(second.buyer, "createPayment", one_key, **variables)
                     assert payload["errors"] == []
@@ -115,7 +115,7 @@ async def test_killed_before_any_statement_of_refund_payment(
             if not killed:
                 break
             tried += 1
-            async with town.application(worker=True) as second:
+            async with town.application(worker=True, lease_seconds=3) as second:
                 payload = await settled(second.staff, "refundPayment", one_key, **variables)
                 assert payload["errors"] == []
                 assert payload["refund"]["status"] == "SUCCEEDED"
@@ -136,7 +136,7 @@ async def test_scenario_8_killed_around_each_call_of_stripe_in_create_payment(
         variables = {"input": {"orderId": await _order(first), **PAY}}
         await kill_in_call(town, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key))
 
-    async with town.application(worker=True) as second:
+    async with town.application(worker=True, lease_seconds=3) as second:
         if client_returns:
             payload = await settled(second.buyer, "createPayment", one_key, **variables)
             assert payload["replayed"] is True
@@ -156,7 +156,7 @@ async def test_killed_around_the_call_of_stripe_in_refund_payment(town: Town, da
             town, first, moment, "/v1/refunds", first.staff.do("refundPayment", **variables, key=one_key)
         )
 
-    async with town.application(worker=True) as second:
+    async with town.application(worker=True, lease_seconds=3) as second:
         payload = await settled(second.staff, "refundPayment", one_key, **variables)
         await _until_idle(database_url)
     assert payload["refund"]["status"] == "SUCCEEDED"

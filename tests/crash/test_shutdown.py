@@ -12,6 +12,7 @@ from tests.crash.test_kill import PAY, _books_agree, _order, _until_idle
 from tests.crash.town import Application, Town, settled
 from tests.shop import key
 
+LEASE_SECONDS = 8.0  # longer than a slow machine needs to come to the middle, shorter than a client waits afterwards
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 
 
@@ -27,7 +28,7 @@ async def _in_the_middle(town: Town, application: Application, one_key: str) -> 
 
 
 async def test_scenario_49_a_mutation_in_flight_is_finished_and_answered(town: Town, database_url: str) -> None:
-    async with town.application(worker=True) as application:
+    async with town.application(worker=True, lease_seconds=30) as application:
         calling = await _in_the_middle(town, application, key())
 
         os.kill(application.pid, signal.SIGTERM)
@@ -44,7 +45,7 @@ async def test_scenario_49_what_cannot_be_finished_in_time_is_taken_up_by_the_ne
     town: Town, database_url: str
 ) -> None:
     one_key = key()
-    async with town.application(worker=True, stripe_timeout_seconds=60) as application:
+    async with town.application(worker=True, stripe_timeout_seconds=60, lease_seconds=LEASE_SECONDS) as application:
         calling = await _in_the_middle(town, application, one_key)
 
         began = time.monotonic()
@@ -55,7 +56,7 @@ async def test_scenario_49_what_cannot_be_finished_in_time_is_taken_up_by_the_ne
             await calling
     town.sandbox.clear_faults()
 
-    async with town.application(worker=True) as successor:
+    async with town.application(worker=True, lease_seconds=3) as successor:
         order = await successor.staff.ask('{ order(externalId: "order-1") { id } }')
         payload = await settled(
             successor.buyer, "createPayment", one_key, input={"orderId": order["order"]["id"], **PAY}
