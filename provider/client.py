@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar, cast
@@ -14,7 +15,7 @@ from provider.breaker import Breaker
 from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
-from provider.failures import Outcome, ProviderFailure, classify
+from provider.failures import Outcome, ProviderFailure, classify, is_replayed
 from provider.translate import booking_from, dispute_from, id_of, payment_from, refund_from, word
 from provider.transport import HttpxTransport
 
@@ -243,18 +244,20 @@ class Provider:
     # -- below the fence -----------------------------------------------------------------------------------------------
 
     async def _payment(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderPayment:
-        answer, request_id = await self._ask(rank, endpoint, call)
-        return _translated(lambda: payment_from(answer, request_id=request_id), request_id)
+        answer = await self._send(rank, endpoint, call)
+        thing, request_id = _plain(answer)
+        seen = _translated(lambda: payment_from(thing, request_id=request_id), request_id)
+        return replace(seen, is_replayed=is_replayed(answer.last_response.headers))
 
     async def _refund(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderRefund:
-        answer, request_id = await self._ask(rank, endpoint, call)
-        return _translated(lambda: refund_from(answer, request_id=request_id), request_id)
+        answer = await self._send(rank, endpoint, call)
+        thing, request_id = _plain(answer)
+        seen = _translated(lambda: refund_from(thing, request_id=request_id), request_id)
+        return replace(seen, is_replayed=is_replayed(answer.last_response.headers))
 
     async def _ask(self, rank: Rank, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""
-        answer = await self._send(rank, endpoint, call)
-        response = answer.last_response
-        return answer.to_dict(), word(response.request_id) if response is not None else None
+        return _plain(await self._send(rank, endpoint, call))
 
     async def _send(self, rank: Rank, endpoint: str, call: Call[T]) -> T:
         """Make one call of the library, in its turn.
@@ -316,6 +319,12 @@ class Provider:
                 return
             params = {**params, "starting_after": items[-1]["id"]}
         raise ProviderFailure(Outcome.UNKNOWN, code=LIST_TOO_LONG)
+
+
+def _plain(answer: Any) -> tuple[dict[str, Any], str | None]:
+    """The library's object as plain data, and the id of the request that it answers."""
+    response = answer.last_response
+    return answer.to_dict(), word(response.request_id) if response is not None else None
 
 
 def _made_between(created_from: datetime, created_before: datetime | None, after: str | None) -> dict[str, Any]:

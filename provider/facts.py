@@ -23,6 +23,7 @@ class ProviderPayment:
     """One PaymentIntent as it stood when Stripe answered. Amounts in minor units of `currency`.
 
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
+    `is_replayed` says that Stripe repeated an earlier answer to the same key: so it stood then, and not now.
     `capture_before` is when held money is released by itself; only an expanded charge tells it.
     """
 
@@ -44,11 +45,12 @@ class ProviderPayment:
     metadata: dict[str, str] = field(default_factory=dict)
     client_secret: str | None = field(default=None, repr=False)
     request_id: str | None = None
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """One Refund as it stood when Stripe answered."""
+    """One Refund as it stood when Stripe answered; `is_replayed` as of a payment."""
 
     id: str
     status: RefundStatus
@@ -60,6 +62,7 @@ class ProviderRefund:
     failure_reason: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     request_id: str | None = None
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,8 +108,13 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         decline=decline,
         payment=_payment(detail.get("payment_intent")),
         retry_after_seconds=_retry_after(error.headers),
-        is_replayed=str((error.headers or {}).get("idempotent-replayed", "")).lower() == "true",
+        is_replayed=is_replayed(error.headers),
     )
+
+
+def is_replayed(headers: Mapping[str, str] | None) -> bool:
+    """Whether Stripe repeated an earlier answer to the same key instead of doing anything."""
+    return str((headers or {}).get("idempotent-replayed", "")).lower() == "true"
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:

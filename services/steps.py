@@ -5,7 +5,7 @@ has passed, Stripe is asked what it has, and a definite "no" is believed only af
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -22,6 +22,7 @@ log = structlog.get_logger()
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
 MARGIN = timedelta(minutes=10)  # clocks differ
+WAITING = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
 
 
 class Step(StrEnum):
@@ -119,7 +120,7 @@ async def _weigh(
         found = await look(operation, payment, provider)
         if found is not None:
             return found
-    snapshot, fetched = failure.payment, False
+    snapshot, fetched = (None if failure.is_replayed else failure.payment), False
     if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
         snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
     refunds: tuple[ProviderRefund, ...] = ()
@@ -138,15 +139,35 @@ async def _send(operation: Operation, payment: Payment, provider: Provider) -> V
     params = operation.params[step]
     version = payment.version
     if step is Step.CREATE:
-        return Verdict(Kind.DONE, version, payment=await provider.create_payment(params, key=key))
+        seen = await provider.create_payment(params, key=key)
+        return await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
     if step is Step.REFUND:
-        return Verdict(Kind.DONE, version, refund=await provider.create_refund(params, key=key))
+        refund = await provider.create_refund(params, key=key)
+        return await _since_then(Verdict(Kind.DONE, version, refund=refund), provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
-    return Verdict(Kind.DONE, version, payment=await calls[step](_intent(payment), params, key=key))
+    seen = await calls[step](_intent(payment), params, key=key)
+    verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
+    if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
+        return _failed_attempt(verdict.payment, version)
+    return verdict
+
+
+async def _since_then(verdict: Verdict, provider: Provider) -> Verdict:
+    """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
+    as old as the first answer, which was lost, and our rows may know better by now."""
+    payment, refund = verdict.payment, verdict.refund
+    try:
+        if payment is not None and payment.is_replayed:
+            return replace(verdict, payment=await provider.retrieve_payment(payment.id), fetched=True)
+        if refund is not None and refund.is_replayed:
+            return replace(verdict, refund=await provider.retrieve_refund(refund.id), fetched=True)
+    except ProviderFailure as failure:
+        raise replace(failure, outcome=Outcome.UNKNOWN) from None  # it was done; only how it stands is not known
+    return verdict
 
 
 def _intent(payment: Payment) -> str:
@@ -186,13 +207,17 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
 
 async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
     seen = await provider.retrieve_payment(_intent(payment))
-    waiting = seen.status in (PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD)
-    if waiting and seen.charge_id == operation.params.get("charge_before"):
+    if seen.status in WAITING and seen.charge_id == operation.params.get("charge_before"):
         return None
-    if waiting:  # an attempt was made, and it failed
-        failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
-        return Verdict(Kind.FAILED, payment.version, payment=seen, failure=failure, fetched=True)
+    if seen.status in WAITING:
+        return _failed_attempt(seen, payment.version)
     return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+
+
+def _failed_attempt(seen: ProviderPayment, since_version: int) -> Verdict:
+    """An attempt was made, and it failed: the payment waits for another one."""
+    failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
+    return Verdict(Kind.FAILED, since_version, payment=seen, failure=failure, fetched=True)
 
 
 async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:

@@ -7,7 +7,7 @@ import pytest
 
 from models import Operation
 from models.sql import rows
-from tests.shop import Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key, open_shop, settings_for
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000
@@ -82,6 +82,79 @@ async def test_scenario_10_a_webhook_alone_finds_out(shop: Shop) -> None:
         pass
 
     assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("method", ["pm_usBankAccount_success", "pm_card_threeDSecure2Required"])
+async def test_a_replayed_answer_to_create_is_as_old_as_the_first_one(shop: Shop, method: str) -> None:
+    """The payer went on while nobody knew of the payment, and its events told us so."""
+    given: Json = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}}
+    one_key = key()
+    shop.sandbox.fault(kind="timeout_after", method="POST", path="/v1/payment_intents")
+    lost = await shop.buyer.do("createPayment", input=given, key=one_key)
+    await shop.browser_confirms(method)
+    await shop.deliver()
+    known = await shop.payment(lost["payment"]["id"])
+    await _age(2)
+
+    again = await shop.buyer.do("createPayment", input=given, key=one_key)
+
+    assert [e["code"] for e in lost["errors"]] == ["OUTCOME_UNKNOWN"]
+    assert known["status"] in ("PROCESSING", "REQUIRES_ACTION")
+    assert again["errors"] == []
+    assert again["payment"]["status"] == known["status"]
+    assert (await shop.timeline(known["id"])).count("payment.requires_payment_method") == 0
+
+
+async def test_a_replayed_answer_to_confirm_is_as_old_as_the_first_one(shop: Shop) -> None:
+    order_id, one_key = await shop.order(), key()
+    given: Json = {"method": "pm_card_threeDSecure2Required", "returnUrl": "https://shop.example/back"}
+    shop.sandbox.fault(kind="timeout_after", method="POST", path=CONFIRM)
+    lost = await shop.pay(order_id, with_key=one_key, **given)
+    await shop.finish_3ds("fail")
+    await shop.deliver()
+    known = await shop.payment(lost["payment"]["id"])
+    await _age(2)
+
+    again = await shop.pay(order_id, with_key=one_key, **given)
+
+    assert [e["code"] for e in lost["errors"]] == ["OUTCOME_UNKNOWN"]
+    assert known["status"] == "REQUIRES_PAYMENT_METHOD"
+    assert [e["code"] for e in again["errors"]] == ["AUTHENTICATION_REQUIRED"]
+    assert again["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
+    assert "payment.requires_action" not in await shop.timeline(known["id"])
+
+
+async def test_a_replayed_answer_to_a_refund_is_as_old_as_the_first_one(shop: Shop) -> None:
+    """Stripe took the refund, and it failed before anybody asked again; no event has come."""
+    payment, one_key = await shop.paid(), key()
+    shop.sandbox.fault(kind="timeout_after", method="POST", path="/v1/refunds")
+    await shop.refund(payment["id"], 2_000, with_key=one_key)
+    [refund] = shop.sandbox.snapshot().refunds
+    await shop.stripe(f"refunds/{refund['id']}", {"status": "failed"})
+    await _age(2)
+
+    again = await shop.refund(payment["id"], 2_000, with_key=one_key)
+
+    assert again["refund"]["status"] == "FAILED"
+    assert [e["code"] for e in again["errors"]] == ["PROVIDER_REJECTED"]
+    assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 0}
+    assert len(shop.sandbox.snapshot().refunds) == 1
+
+
+async def test_a_replay_after_which_stripe_cannot_be_asked_stays_unknown(shop: Shop) -> None:
+    order_id, one_key = await shop.order(), key()
+    shop.sandbox.fault(kind="timeout_after", method="POST", path=CONFIRM)
+    await shop.pay(order_id, with_key=one_key)
+    await _age(2)
+    shop.sandbox.fault(kind="refuse_connection", method="GET")
+
+    again = await shop.pay(order_id, with_key=one_key)
+    await _age(61)
+    await shop.parts.worker.drain()
+
+    assert [(e["code"], e["effect"]) for e in again["errors"]] == [("OUTCOME_UNKNOWN", "UNKNOWN")]
+    assert (await shop.payment(again["payment"]["id"]))["status"] == "SUCCEEDED"
+    assert _charges(shop) == 1
 
 
 async def test_no_new_money_moves_on_a_payment_that_nobody_knows_of(shop: Shop) -> None:
