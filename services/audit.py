@@ -128,11 +128,6 @@ async def broken_links(order_ids: Sequence[UUID]) -> dict[UUID, int]:
     return broken
 
 
-async def first_broken_link(order_id: UUID) -> int | None:
-    """The sequence of the first event of this order's chain that does not hold, or None when the chain is whole."""
-    return (await broken_links([order_id])).get(order_id)
-
-
 def _first_broken(links: Sequence[Mapping[str, Any]]) -> int | None:
     """`links` are an order's head beside each of its events, in order; of an order without events, its head alone."""
     previous, expected = "", 1

@@ -1,7 +1,7 @@
 """What is wrong after a payment's life: our rows against Stripe's books, and the trail of how they came to be."""
 
 from models import Order, PaymentEvent, WebhookEvent
-from services.audit import first_broken_link
+from services.audit import broken_links
 from tests.attack.invariants import Answer, Link, World, books_equal_stripes, violations
 from tests.attack.world import OPERATION, ORDER, PAYMENT
 from tests.life import Ending, Life, Plan
@@ -60,10 +60,11 @@ def _differences(world: World) -> list[str]:
 
 async def wrongs(life: Life) -> list[str]:
     """Everything that should not be after a life that was settled."""
-    trail = await PaymentEvent.filter(order_id=row_id(life.order_id)).order_by("sequence")
+    order_id = row_id(life.order_id)
+    trail = await PaymentEvent.filter(order_id=order_id).order_by("sequence")
     world = await _world(life, trail)
     found = _differences(world) + [line for line in violations(world) if not line.endswith(LAWFUL_HERE)]
-    if (broken := await first_broken_link(row_id(life.order_id))) is not None:
+    if (broken := (await broken_links([order_id])).get(order_id)) is not None:
         found.append(f"the chain is broken at {broken}")
     if life.versions != sorted(life.versions):
         found.append(f"versions went back: {life.versions}")
