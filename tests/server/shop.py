@@ -17,8 +17,9 @@ from strawberry.schema.config import StrawberryConfig
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
 from models.atomic import DatabaseUnavailable
+from server.asking import Asking
 from server.callers import Callers, sign_token
-from server.graphql_http import Asking, GraphQLEndpoint
+from server.graphql_http import GraphQLEndpoint
 from server.guards import guard
 from server.limits import Limits
 
