@@ -67,8 +67,9 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.logger = logging.getLogger("uvicorn.websocket")  # held at WARNING: addresses may hold a query string
-        self.conn.debug = False  # it would log every frame, the one with the token too
+        # Held at WARNING: below, lines tell the address with its query string, and every frame with its token.
+        self.logger = self.conn.logger = logging.getLogger("uvicorn.websocket")
+        self.conn.debug = False
 
     def handle_ping(self) -> None:
         pong = self.conn.data_to_send()
