@@ -1,11 +1,8 @@
 """The inbox at work: one look for many events, each applied once; what is given up says why, and can be replayed."""
 
 import asyncio
-import json
-import time
 
 import pytest
-import stripe
 
 import cli
 from domain.states import WebhookState
@@ -14,21 +11,12 @@ from models.atomic import atomic
 from models.sql import rows
 from server.replays import replay_and_report
 from services import inbox
-from tests.inbox import all_is_due, looks
-from tests.shop import WEBHOOK_SECRET, Json, Shop
+from tests.inbox import INTENTS, all_is_due, apply_all, looks, one_event_is_due, seen
+from tests.shop import Json, Shop
 from webhooks import handlers
 
-INTENTS = "/v1/payment_intents/"
 MANY = 1_000
-SEEN = "query W($state: [WebhookState!]) { webhookEvents(state: $state) { edges { node { "
-SEEN += "id stripeEventId state source attempts lastError deliveredAt } } } }"
 REPLAY = "mutation R($ids: [ID!]!, $dry: Boolean) { replayWebhookEvents(ids: $ids, dryRun: $dry) { ok affected } }"
-
-
-async def seen(shop: Shop, *states: str) -> list[Json]:
-    """The inbox as operators see it."""
-    edges = (await shop.staff.ask(SEEN, state=list(states) or None))["webhookEvents"]["edges"]
-    return [edge["node"] for edge in edges]
 
 
 async def replay(shop: Shop, *events: Json, dry: bool = False) -> int:
@@ -36,17 +24,6 @@ async def replay(shop: Shop, *events: Json, dry: bool = False) -> int:
     assert answer["replayWebhookEvents"]["ok"] is True
     affected: int = answer["replayWebhookEvents"]["affected"]
     return affected
-
-
-async def send(shop: Shop, event: Json) -> None:
-    raw = json.dumps(event)
-    header = stripe.WebhookSignature.generate_signature_header(raw, WEBHOOK_SECRET, timestamp=int(time.time()))
-    assert (await shop.webhook(raw.encode(), header)).status_code == 200
-
-
-async def apply_all(shop: Shop) -> None:
-    while await shop.parts.worker.apply_next():
-        pass
 
 
 async def a_life(shop: Shop) -> Json:
@@ -74,7 +51,8 @@ async def test_the_events_of_a_payments_whole_life_cost_one_look_at_stripe(shop:
     assert len({event.subject for event in due}) == 1
     assert looks(shop, INTENTS) - before == 1
     assert await WebhookEvent.filter(due__isnull=False).count() == 0
-    assert {(event["state"], event["attempts"]) for event in await seen(shop, "PROCESSED")} == {("PROCESSED", 1)}
+    applied = await WebhookEvent.filter(id__in=[event.id for event in due])
+    assert {(event.state, event.attempt) for event in applied} == {(WebhookState.PROCESSED, 1)}
     after = await shop.payment(payment["id"])
     assert (after["status"], after["amountRefunded"]) == ("SUCCEEDED", {"amount": 1_000})
 
@@ -96,9 +74,7 @@ async def test_the_trail_names_the_newest_event_and_each_failed_attempt_its_own(
 
 
 async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that_look(shop: Shop) -> None:
-    payment = await shop.prepared()
-    await apply_all(shop)
-    await shop.sandbox.deliver_due()
+    payment = await one_event_is_due(shop)
     before = looks(shop, INTENTS)
     number = shop.sandbox.fault(kind="hold_after", method="GET", path=f"{INTENTS}.*")
     asking = asyncio.create_task(shop.parts.worker.apply_next())
@@ -121,7 +97,7 @@ async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that
 
 
 async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -> None:
-    payment = await shop.prepared()
+    payment = await one_event_is_due(shop)
     await shop.browser_confirms("pm_card_visa")
     await shop.sandbox.deliver_due()
     trail = await shop.timeline(payment["id"])
@@ -163,8 +139,7 @@ async def test_a_bug_in_one_event_does_not_keep_its_neighbours_waiting(
 
 
 async def a_dead_event(shop: Shop) -> Json:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     shop.sandbox.fault(kind="broken_json", method="GET", times=MANY)  # an answer: no outage that it would wait for
     for _ in range(inbox.MAX_ATTEMPTS):
         await all_is_due()
@@ -239,8 +214,7 @@ async def test_a_replayed_event_is_tried_anew_and_keeps_its_number(shop: Shop) -
 
 
 async def test_an_event_that_is_being_applied_is_not_replayed(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     [held] = await inbox.take(lease_seconds=60)
 
     replayed = [await replay(shop, *await seen(shop, "PROCESSING"), dry=dry) for dry in (True, False)]
@@ -252,8 +226,7 @@ async def test_an_event_that_is_being_applied_is_not_replayed(shop: Shop) -> Non
 
 
 async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     slow = await inbox.take(lease_seconds=60)
     await all_is_due()
     replayed = await replay(shop, *await seen(shop, "PROCESSING"))
@@ -270,10 +243,12 @@ async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None
 
 
 async def test_an_event_that_ends_every_process_is_given_up_in_the_end(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     before = looks(shop, INTENTS)
-    await rows("UPDATE webhook_event SET state = 'PROCESSING', attempt = $1, tries = $1", [inbox.MOST_TAKES])
+    await rows(
+        "UPDATE webhook_event SET state = 'PROCESSING', attempt = $1, tries = $1 WHERE due IS NOT NULL",
+        [inbox.MOST_TAKES],
+    )
 
     await apply_all(shop)
 
@@ -334,13 +309,12 @@ def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> No
 
 
 async def test_work_that_nobody_does_is_an_alarm_once_a_minute(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     capsys.readouterr()
-    await rows("UPDATE webhook_event SET due = now() - interval '119 seconds'")
+    await rows("UPDATE webhook_event SET due = now() - interval '119 seconds' WHERE due IS NOT NULL")
     await shop.parts.worker.watch_lag()
     patient = (await shop.http.get("/readyz")).status_code, capsys.readouterr().out.count("worker.lag")
-    await rows("UPDATE webhook_event SET due = now() - interval '121 seconds'")
+    await rows("UPDATE webhook_event SET due = now() - interval '121 seconds' WHERE due IS NOT NULL")
 
     for _ in range(3):
         await shop.parts.worker.watch_lag()
