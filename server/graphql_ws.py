@@ -24,7 +24,7 @@ from server.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.graphql_http import GraphQLEndpoint
 from server.guards import new_request_id
 from server.http_request import request_of
-from server.subscriptions import seconds_left, until_one_ends
+from server.subscriptions import until_expired, until_one_ends
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -164,7 +164,7 @@ class _Connection:
             raise Closed(1013, "Try again later") from None
 
     async def _expire(self) -> NoReturn:
-        await asyncio.sleep(seconds_left(self._caller))
+        await until_expired(self._caller)
         raise Closed(4403, "Token expired")
 
     async def _listen(self) -> NoReturn:
