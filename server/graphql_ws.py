@@ -101,10 +101,7 @@ class _Connection:
     async def serve(self, *, is_understood: bool) -> int | None:
         """Speak until somebody closes; the code we closed with, None when it was not we."""
         try:
-            try:
-                await self._converse(is_understood)
-            finally:
-                await self._stop()
+            await self._converse(is_understood)
         except Gone:
             return None
         except Closed as closed:
@@ -129,7 +126,10 @@ class _Connection:
             places.close()
             self._take_place(places)
             await self._say({"type": "connection_ack"})
-            await until_one_ends(self._listen(), self._expire())
+            try:
+                await until_one_ends(self._listen(), self._expire())
+            finally:
+                await self._stop()
 
     def _take_place(self, places: ExitStack) -> None:
         try:
