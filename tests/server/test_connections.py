@@ -124,7 +124,7 @@ async def test_a_client_that_does_not_read_for_long_is_cut_off(
         await subscribe_and_not_read(door, slow, over=over)
         async with asyncio.timeout(PATIENCE):
             await door.shop.world.left.wait()
-            while door.server.server_state.connections or door.shop.endpoint.places.taken:
+            while door.server.server_state.connections or door.shop.endpoint.connections.taken:
                 await asyncio.sleep(0.01)
 
 
