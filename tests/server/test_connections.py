@@ -225,7 +225,7 @@ async def open_door() -> AsyncIterator[Served]:
     await shop.client.aclose()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begun=st.booleans(), frames=st.lists(FRAMES, max_size=6))
 async def test_no_frame_harms_the_server_or_another_socket(
     open_door: Served, logs: Logs, begun: bool, frames: list[str | bytes]
@@ -245,7 +245,7 @@ async def test_no_frame_harms_the_server_or_another_socket(
     assert [entry for entry in logs.events if entry["logger"].startswith("uvicorn") and entry["level"] == "error"] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(garbage=st.binary(min_size=1, max_size=200), begun=st.booleans())
 async def test_no_bytes_harm_the_server_or_another_socket(open_door: Served, garbage: bytes, begun: bool) -> None:
     async with open_door.socket() as other, wire(open_door, upgraded=begun) as broken:
