@@ -152,6 +152,16 @@ async def test_a_client_that_is_silent_is_asked_and_then_cut_off(shop: Shop) -> 
         assert await awake.is_alive()
 
 
+async def test_a_client_that_neither_answers_nor_reads_is_cut_off_though_something_waits_for_it(shop: Shop) -> None:
+    async with served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as door, wire(door, upgraded=True) as asleep:
+        await subscribe_and_not_read(door, asleep, over="websocket")
+
+        async with asyncio.timeout(PATIENCE):
+            await shop.world.left.wait()
+            while door.server.server_state.connections:
+                await asyncio.sleep(0.01)
+
+
 async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(door: Served) -> None:
     async with wire(door, upgraded=True) as flooder, door.socket() as other:
         await subscribe_and_not_read(door, flooder, over="websocket")
