@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from domain.caller import Caller
 from server.asking import Asking
+from server.callers import KeysUnavailable
 from server.limits import Limits
 from server.subscriptions import StreamLimits
 from tests.server.conftest import Logs
@@ -95,6 +97,36 @@ async def test_a_stream_that_breaks_ends_with_a_masked_error(
     assert CLIENT_SECRET not in str(broken)
     assert "hunter2" not in str(broken)
     assert len(logs.named("graphql.field_failed")) == (how != "database")
+
+
+async def test_a_bug_of_ours_ends_its_operation_and_is_reported(logs: Logs) -> None:
+    def broken(caller: Caller | None) -> bool:
+        raise RuntimeError(f"lost {CLIENT_SECRET}")
+
+    async with served(open_shop(may_introspect=broken)) as door, door.socket() as socket:
+        assert failure(await socket.answer("{ hello }")) == ("INTERNAL_SERVER_ERROR", None)
+        assert await socket.is_alive()
+    assert len(logs.named("graphql.crashed")) == 1
+    assert CLIENT_SECRET not in logs.text
+
+
+async def test_a_bug_of_ours_at_the_door_closes_that_socket_with_1011(logs: Logs) -> None:
+    async def broken(authorization: str | None) -> Caller | None:
+        raise RuntimeError(f"lost {CLIENT_SECRET}")
+
+    async with served(open_shop(authenticate=broken)) as door, door.socket(init=False) as socket:
+        await socket.say(type="connection_init")
+        assert await socket.closing() == (1011, "Internal error")
+    assert len(logs.named("socket.crashed")) == 1
+
+
+async def test_a_door_that_cannot_tell_callers_asks_to_come_again() -> None:
+    async def away(authorization: str | None) -> Caller | None:
+        raise KeysUnavailable
+
+    async with served(open_shop(authenticate=away)) as door, door.socket(init=False) as socket:
+        await socket.say(type="connection_init")
+        assert await socket.closing() == (1013, "Try again later")
 
 
 async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(door: Served) -> None:
