@@ -293,13 +293,13 @@ def open_shop(
     stream_limits: StreamLimits | None = None,
     may_introspect: Callable[[Caller | None], bool] = lambda caller: caller is not None,
     context: Callable[[Asking], object] | None = None,
-    authenticate: Authenticate = Callers(secret=SECRET).authenticate,
+    authenticate: Authenticate | None = None,
 ) -> Shop:
     """A shop with nobody in it yet."""
     world = World()
     endpoint = GraphQLEndpoint(
         SCHEMA,
-        authenticate=authenticate,
+        authenticate=authenticate or Callers(secret=SECRET).authenticate,
         context_factory=context or (lambda asking: Context(asking, world)),
         may_introspect=may_introspect,
         limits=limits,
