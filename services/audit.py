@@ -14,6 +14,7 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
+from models.doorbell import ring
 from models.sql import rows
 
 JSON: Final = ("actor", "before", "after")
@@ -107,6 +108,7 @@ async def record(order: Order, change: Change, cause: Cause) -> PaymentEvent:
     await event.save(force_create=True)
     order.last_sequence, order.last_hash = event.sequence, event.hash
     await order.save(update_fields=["last_sequence", "last_hash"])
+    ring(order.id)
     return event
 
 
