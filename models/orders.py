@@ -1,7 +1,7 @@
 """An order says what is owed. Only a service may register one; a buyer's client never states an amount."""
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tortoise import fields
@@ -13,13 +13,19 @@ from domain.money import Money
 from domain.states import OrderPaymentStatus
 from models.customers import Customer
 
+if TYPE_CHECKING:
+    from models.payments import Payment
+
 
 class Order(Model):
     """What a shop wants to be paid, and how much of it has been.
 
     `paid_minor`, `refunded_minor` and `payment_status` are sums over the order's payments, written in the same
     transaction as the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
+    `locked_payments` is no column: whoever locks an order (`services.rows`) puts its payments there, oldest first.
     """
+
+    locked_payments: "list[Payment]"
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     external_id = fields.CharField(max_length=255, unique=True)

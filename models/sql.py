@@ -1,12 +1,89 @@
 """The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 from tortoise import connections
+from tortoise.models import Model
+
+T = TypeVar("T", bound=Model)
+M = TypeVar("M", bound=Model, covariant=True)
 
 
 async def rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Run one SQL statement and give its rows, `RETURNING` included."""
-    found: Sequence[dict[str, Any]] = await connections.get("default").execute_query_dict(statement, list(values))
-    return list(found)
+    answer: Sequence[dict[str, Any]] = await connections.get("default").execute_query_dict(statement, list(values))
+    return list(answer)
+
+
+async def found(model: type[T], statement: str, values: Sequence[Any] = ()) -> list[T]:
+    """Run one SQL statement whose rows are whole rows of `model`."""
+    return [model._init_from_db(**row) for row in await rows(statement, values)]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert(Generic[M]):
+    """A row to be added, with all that it holds."""
+
+    row: M
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return tuple(self.row._meta.fields_db_projection)
+
+
+@dataclass(frozen=True, slots=True)
+class Update(Generic[M]):
+    """A row of which some fields are to be written. Moments that the model keeps by itself are added."""
+
+    row: M
+    changed: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        fields_map = self.row._meta.fields_map
+        kept = (name for name in fields_map if getattr(fields_map[name], "auto_now", False))
+        return tuple(dict.fromkeys((*self.changed, *kept)))
+
+
+Write = Insert[Model] | Update[Model]
+
+
+async def write(*writes: Write) -> None:
+    """Write several rows by one statement, in one round trip. Runs inside a transaction that holds their locks.
+
+    Each row is written once: of two changes of one row in a statement PostgreSQL keeps only one.
+    """
+    assert len({(type(one.row), one.row.pk) for one in writes}) == len(writes), "a row is written twice"
+    values: list[Any] = []
+    parts = [f"w{number} AS ({_said(one, values)})" for number, one in enumerate(writes)]
+    await rows(f"WITH {', '.join(parts)} SELECT 1", values)
+    for one in writes:
+        one.row._saved_in_db = True
+
+
+async def insert_if_new(row: Model) -> bool:
+    """Add a row unless a unique constraint stands against it; True if it was added.
+
+    It waits for another transaction that is adding the same one.
+    """
+    values: list[Any] = []
+    statement = f"{_said(Insert(row), values)} ON CONFLICT DO NOTHING RETURNING 1"
+    row._saved_in_db = bool(await rows(statement, values))
+    return row._saved_in_db
+
+
+def _said(one: Write, values: list[Any]) -> str:
+    """The SQL of one write; what it refers to is appended to `values`."""
+    meta = one.row._meta
+    marks = []
+    for name in one.fields:
+        values.append(meta.fields_map[name].to_db_value(getattr(one.row, name), one.row))
+        marks.append((f'"{meta.fields_db_projection[name]}"', f"${len(values)}"))
+    if isinstance(one, Insert):
+        columns, places = (", ".join(side) for side in zip(*marks, strict=True))
+        return f'INSERT INTO "{meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608 - as above
+    values.append(one.row.pk)
+    changes = ", ".join(f"{column} = {place}" for column, place in marks)
+    return f'UPDATE "{meta.db_table}" SET {changes} WHERE "{meta.db_pk_column}" = ${len(values)}'  # noqa: S608 - as above

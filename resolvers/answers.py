@@ -30,7 +30,7 @@ class Result:
 async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Result:
     """Run one act and answer it; every DomainError becomes data, except that nobody asked.
 
-    Rows are read again after the act, so that a replay shows the payment as it is now. Raises SignIn and
+    An act that was carried out shows the payment as it left it, a replay as it is now. Raises SignIn and
     DatabaseUnavailable.
     """
     try:
@@ -43,18 +43,22 @@ async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Resul
         return Result(error=refusal, operation=await _own_operation(asking, refusal.operation_id))
     except DomainError as refusal:
         return Result(error=refusal)
-    return await _result(outcome)
+    return await _result(asking, outcome)
 
 
-async def _result(outcome: Outcome) -> Result:
-    operation = outcome.operation
+async def _result(asking: Asking, outcome: Outcome) -> Result:
+    operation, payment = outcome.operation, outcome.payment
+    if payment is not None:
+        asking.loaders.order.prime(payment.order_id, payment.order)
+    elif operation.payment_id is not None:
+        payment = await Payment.get_or_none(id=operation.payment_id)
     concerns_order = operation.payment_id is None and operation.order_id is not None
     return Result(
         error=outcome.error,
         operation=operation,
         replayed=outcome.replayed,
         order=await Order.get_or_none(id=operation.order_id) if concerns_order else None,
-        payment=await Payment.get_or_none(id=operation.payment_id) if operation.payment_id else None,
+        payment=payment,
         refund=await Refund.get_or_none(id=operation.refund_id) if operation.refund_id else None,
         client_secret=outcome.client_secret,
     )

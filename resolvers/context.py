@@ -16,8 +16,8 @@ class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
     `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
-    that may be charged here. `sign_view_token` gives a short-lived token that shows one order, or None where none can be
-    signed. `loaders` batch the rows of this request and end with it.
+    that may be charged here. `sign_view_token` gives a short-lived token that shows one order, or None where none can
+    be signed. `loaders` batch the rows of this request and end with it.
     """
 
     caller: Caller | None

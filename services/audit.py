@@ -14,8 +14,8 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
-from models.doorbell import ring
-from models.sql import rows
+    await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
+    ring(order.id)
 
 JSON: Final = ("actor", "before", "after")
 SAID: Final = (
@@ -76,11 +76,14 @@ class Change:
     to_status: PaymentStatus | None = None
 
 
-async def record(order: Order, change: Change, cause: Cause) -> PaymentEvent:
+async def record(
+    order: Order, change: Change, cause: Cause, *beside: Write, order_changed: Sequence[str] = ()
+) -> PaymentEvent:
     """Append one event to the order's chain. The caller holds the order's row lock, in a transaction.
 
     `sequence` is the next number of the order, without gaps; `hash` is SHA-256 over the previous hash and the
-    event's canonical JSON. Writes the new head to the order's row.
+    event's canonical JSON. Writes event, the order's new head, what else has changed of the order, and the other rows
+    that the event tells of (`beside`), by one statement.
     """
     event = PaymentEvent(
         id=new_id(),
@@ -105,10 +108,13 @@ async def record(order: Order, change: Change, cause: Cause) -> PaymentEvent:
         hash="",
     )
     event.hash = chain_hash(event)
-    await event.save(force_create=True)
     order.last_sequence, order.last_hash = event.sequence, event.hash
+<<<<<<< HEAD
     await order.save(update_fields=["last_sequence", "last_hash"])
     ring(order.id)
+=======
+    await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
+>>>>>>> main
     return event
 
 

@@ -17,7 +17,7 @@ from domain.caller import Actor
 from domain.states import OperationState
 from models import Operation, Payment
 from models.atomic import atomic
-from models.sql import rows
+from models.sql import found
 from provider import Provider, ProviderFailure
 from services.audit import Cause
 from services.idempotency import Driven
@@ -38,15 +38,15 @@ UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt +
 TAKE = f"""{LEASE}
 WHERE id = $2 AND due IS NOT NULL
   AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
-RETURNING id, attempt
+RETURNING *
 """
 TAKE_NEXT = f"""{LEASE}
 WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING id, attempt
+RETURNING *
 """  # noqa: S608 - built from our own words
 TAKE_FOR_REVIEW = f"""{LEASE}
 WHERE id = $2 AND state = 'NEEDS_REVIEW'
-RETURNING id, attempt
+RETURNING *
 """
 
 
@@ -86,39 +86,36 @@ class Driver:
 
     async def _leased(self, statement: str, *given: object) -> Operation | None:
         """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
-        taken = await rows(statement, [self.pace.lease_seconds, *given])
-        if not taken:
-            return None
-        operation = await Operation.get(id=taken[0]["id"])
-        operation.attempt = taken[0]["attempt"]
-        return operation
+        taken = await found(Operation, statement, [self.pace.lease_seconds, *given])
+        return taken[0] if taken else None
 
-    async def drive(self, operation: Operation, *, in_request: bool) -> Driven:
-        """Carry the operation as far as it will go now. The caller holds its lease.
+    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven:
+        """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
 
         In a request, short waits are spent here, within the request's budget; in the worker the row waits.
         """
         deadline = time.monotonic() + self.pace.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
-            payment = await Payment.get(id=operation.payment_id)
+            payment = payment or await Payment.get(id=operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             try:
-                operation, verdict = await self.settle(operation, verdict)
+                settled = await self.settle(operation, verdict)
             except Fenced:
-                operation = await Operation.get(id=operation.id)
+                operation, payment = await Operation.get(id=operation.id), None
                 break
-            if verdict.payment is not None:
-                secret = verdict.payment.client_secret or secret
+            operation, payment = settled.operation, settled.payment
+            secret = settled.client_secret or secret
             if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
                 continue
             is_soon = in_request and operation.state is OperationState.UNRESOLVED
             taken = await self._wait_and_take(operation, deadline) if is_soon else None
+            payment = None  # while nobody had the lease, somebody else may have been at it
             if taken is None:
                 operation = await Operation.get(id=operation.id)
                 break
             operation = taken
-        return Driven(operation, secret)
+        return Driven(operation, payment, secret)
 
     async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
         wait = ((operation.due or datetime.now(UTC)) - datetime.now(UTC)).total_seconds()
@@ -129,7 +126,7 @@ class Driver:
 
     async def settle(
         self, operation: Operation, verdict: Verdict, *, by: Actor | None = None, within: Within = nothing_else
-    ) -> tuple[Operation, Verdict]:
+    ) -> Driven:
         """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
 
         `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
@@ -137,24 +134,23 @@ class Driver:
         """
         for _ in range(REFETCHES):
             try:
-                settled = await atomic(
+                return await atomic(
                     lambda v=verdict: self._settle_once(operation, v, by, within),  # type: ignore[misc]
                     patient=True,
                 )
             except Outrun:
                 verdict = await self._fetch_again(operation, verdict)
-            else:
-                return settled, verdict
         unknown = replace(verdict, kind=Kind.UNKNOWN, payment=None)
-        return await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True), verdict
+        settled = await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True)
+        return replace(settled, client_secret=_secret(verdict))
 
-    async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Operation:
+    async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Driven:
         operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
         now, wait = datetime.now(UTC), self._wait(operation, verdict)
         cause = Cause(actor=by or Actor.from_record(operation.actor), operation_id=operation.id)
-        await settle(operation, verdict, cause=cause, wait=wait)
+        payment = await settle(operation, verdict, cause=cause, wait=wait)
         if verdict.kind is Kind.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = now, None
@@ -177,7 +173,7 @@ class Driver:
             state=operation.state.value,
             failure=str(verdict.failure) if verdict.failure else None,
         )
-        return operation
+        return Driven(operation, payment, _secret(verdict))
 
     def _wait(self, operation: Operation, verdict: Verdict) -> timedelta:
         """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
@@ -197,6 +193,9 @@ class Driver:
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
             return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure)
-        secret = verdict.payment.client_secret if verdict.payment else None
-        seen = replace(seen, client_secret=seen.client_secret or secret)
+        seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
+
+
+def _secret(verdict: Verdict) -> str | None:
+    return verdict.payment.client_secret if verdict.payment else None

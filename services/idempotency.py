@@ -17,8 +17,9 @@ from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, Operatio
 from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import new_id
 from domain.states import OperationKind, OperationState
-from models import Operation
+from models import Operation, Payment
 from models.atomic import atomic, finish
+from models.sql import insert_if_new
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
@@ -39,19 +40,22 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an operation. `client_secret` is only known to the call that made the payment."""
+    """What became of an operation. `client_secret` is only known to the call that made the payment, and `payment`, as
+    this call left it, only to one that carried something out."""
 
     operation: Operation
     replayed: bool
     error: DomainError | None = None
+    payment: Payment | None = None
     client_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Driven:
-    """An operation after somebody drove it as far as it would go."""
+    """An operation after somebody drove it as far as it would go, and the payment as that left it, if it is known."""
 
     operation: Operation
+    payment: Payment | None = None
     client_secret: str | None = field(default=None, repr=False)
 
 
@@ -69,37 +73,38 @@ class Runner(Protocol):
     @property
     def lease_seconds(self) -> float: ...
 
-    async def drive(self, operation: Operation, *, in_request: bool) -> Driven: ...
+    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven: ...
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
 
 
-Accept = Callable[[Operation], Awaitable[None]]
+Accept = Callable[[Operation], Awaitable[Payment | None]]
 
 
 async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     """Run what is asked at most once for this key, and answer the same way every time.
 
-    `accept` runs inside phase 1's transaction with the fresh operation: it checks the rules and writes the rows, and
-    a `DomainError` from it undoes the claim as well. Raises IdempotencyKeyReused, OperationInProgress,
-    Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
+    `accept` runs inside phase 1's transaction with the fresh operation: it checks the rules, writes the rows and gives
+    the payment that is to be driven; a `DomainError` from it undoes the claim as well. Raises IdempotencyKeyReused,
+    OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
     """
 
     identity = new_id()
 
-    async def phase_1() -> tuple[Operation, bool]:
+    async def phase_1() -> Driven:
         operation = await _claim(ask, identity, runner.lease_seconds)
-        is_new = operation.id == identity
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
-        if is_new and operation.is_open and not operation.step:
-            await accept(operation)
-        return operation, is_new
+        if operation.id == identity and operation.is_open and not operation.step:
+            return Driven(operation, await accept(operation))
+        return Driven(operation)
 
-    operation, is_new = await _when_free(phase_1)
-    if not is_new:
+    claimed = await _when_free(phase_1)
+    operation = claimed.operation
+    if operation.id != identity:
         return await _answer_again(ask, operation, runner)
-    driven = await finish(runner.drive(operation, in_request=True)) if operation.is_open else Driven(operation)
-    return _outcome(driven, replayed=False)
+    if operation.is_open:
+        return _outcome(await finish(runner.drive(operation, in_request=True, payment=claimed.payment)), replayed=False)
+    return _outcome(claimed, replayed=False)
 
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
@@ -113,10 +118,10 @@ def _outcome(driven: Driven, *, replayed: bool) -> Outcome:
     if operation.state is OperationState.IN_PROGRESS:
         raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
     error = DomainError.from_record(operation.error) if operation.error else None
-    return Outcome(operation, replayed, error, driven.client_secret)
+    return Outcome(operation, replayed, error, driven.payment, driven.client_secret)
 
 
-async def _when_free(phase_1: Callable[[], Awaitable[tuple[Operation, bool]]]) -> tuple[Operation, bool]:
+async def _when_free(phase_1: Callable[[], Awaitable[Driven]]) -> Driven:
     """Run phase 1, waiting a little for another operation on the payment to end: one of two sees the other's result."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
@@ -145,7 +150,8 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
         due=now + timedelta(seconds=lease_seconds),
         expires_at=now + KEY_LIFE,
     )
-    await Operation.bulk_create([fresh], ignore_conflicts=True)
+    if await insert_if_new(fresh):
+        return fresh
     return await Operation.get(principal=ask.caller.principal, kind=ask.kind, key=ask.key)
 
 

@@ -13,8 +13,9 @@ from domain.ids import new_id
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from models.atomic import atomic
-from models.sql import rows
+from models.sql import found, insert_if_new, rows
 from provider import StripeEvent
+from services.news import is_old_news
 
 log = structlog.get_logger()
 
@@ -44,7 +45,7 @@ WITH next AS (
 UPDATE webhook_event SET
   state = 'PROCESSING', attempt = attempt + 1, tries = tries + 1, due = now() + $1 * interval '1 second'
 WHERE id IN (SELECT id FROM mine)
-RETURNING id
+RETURNING webhook_event.*
 """
 SETTLE = """
 UPDATE webhook_event e SET state = $3, due = NULL, processed_at = now(), last_error = $4
@@ -71,13 +72,15 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
     """Store an event, once; True if it is new. When this returns, the event is on disk and Stripe may be told so.
 
     Events that we do not handle, or that are not for this endpoint, are stored as IGNORED with the reason. A webhook
-    that comes after the event itself was fetched is noted on it: it was late, not missing.
+    that comes after the event itself was fetched is noted on it: it was late, not missing. What our row holds already
+    is stored as PROCESSED.
     """
     row = _row(event, endpoint, source)
 
     async def body() -> bool:
-        await WebhookEvent.bulk_create([row], ignore_conflicts=True)
-        if await WebhookEvent.filter(id=row.id).exists():
+        if row.state is WebhookState.RECEIVED and await is_old_news(event):
+            row.state, row.due, row.processed_at = WebhookState.PROCESSED, None, datetime.now(UTC)
+        if await insert_if_new(row):
             return True
         if source is EventSource.WEBHOOK:
             fetched = WebhookEvent.filter(stripe_event_id=event.id, livemode=event.livemode, delivered_at__isnull=True)
@@ -105,10 +108,8 @@ async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: Event
 
 async def take(*, lease_seconds: float) -> list[WebhookEvent]:
     """Lease the events of one payment that are due, oldest first; none when nothing is due."""
-    taken = await rows(TAKE, [lease_seconds, MOST_AT_ONCE])
-    if not taken:
-        return []
-    events = await WebhookEvent.filter(id__in=[row["id"] for row in taken]).order_by("stripe_created_at", "received_at")
+    taken = await found(WebhookEvent, TAKE, [lease_seconds, MOST_AT_ONCE])
+    events = sorted(taken, key=lambda event: (event.stripe_created_at, event.received_at))
     for event in events:
         if event.tries > MOST_TAKES:
             await _give_up(event, WebhookState.DEAD, "every process that took it ended before it was applied")

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from domain.errors import ErrorCode, Refused
 from domain.money import Money
 from domain.states import PAYMENT_FINAL, OperationState
 from models import Customer, Operation, Order, Payment
+from models.sql import Update, insert_if_new, write
 from services.audit import Cause, Change, record
 from services.idempotency import Ask, Outcome, Runner, run_once
+
+STATED: Final = ("total_minor", "currency", "customer_id", "description", "metadata", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
         operation.state = OperationState.SUCCEEDED
         operation.due = None
         operation.finished_at = cause.occurred_at
-        await operation.save(update_fields=["order_id", "state", "due", "finished_at", "updated_at"])
+        await write(Update(operation, ("order_id", "state", "due", "finished_at")))
 
     return await run_once(ask, accept, runner)
 
@@ -51,11 +55,10 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
         description=new.description,
         metadata=dict(new.metadata),
     )
-    await Order.bulk_create([fresh], ignore_conflicts=True)
+    if await insert_if_new(fresh):
+        await record(fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
+        return fresh
     order = await Order.select_for_update(no_key=True).get(external_id=new.external_id)
-    if order.id == fresh.id:
-        await record(order, Change("order.registered", before={}, after=order.facts(), amount=order.total), cause)
-        return order
     before = order.facts()
     changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
     changes_owner = order.customer_id != (customer.id if customer else None)
@@ -69,8 +72,8 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
     order.customer_id = customer.id if customer else None
     order.description, order.metadata = new.description, dict(new.metadata)
     order.version += 1
-    await order.save()
-    await record(order, Change("order.updated", before=before, after=order.facts(), amount=order.total), cause)
+    change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
+    await record(order, change, cause, order_changed=STATED)
     return order
 
 
@@ -84,7 +87,8 @@ async def _customer(new: NewOrder) -> Customer | None:
     if new.customer_external_id is None:
         return None
     fresh = Customer(external_id=new.customer_external_id, email=new.customer_email)
-    await Customer.bulk_create([fresh], ignore_conflicts=True)
+    if await insert_if_new(fresh):
+        return fresh
     customer = await Customer.get(external_id=new.customer_external_id)
     if new.customer_email and customer.email != new.customer_email:
         customer.email = new.customer_email

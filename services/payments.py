@@ -17,6 +17,7 @@ from domain.states import (
     SetupFutureUsage,
 )
 from models import Operation, Order, Payment
+from models.sql import Insert, Update, write
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver
@@ -46,15 +47,15 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
     ActivePaymentExists, and what `run_once` raises. A decline is in the outcome's `error`, with the payment still open.
     """
 
-    async def accept(operation: Operation) -> None:
+    async def accept(operation: Operation) -> Payment:
         order = await rows.lock_order(new.order_id)
         _check_payable(order, new.expected, currencies)
-        earlier = await Payment.filter(order_id=order.id).order_by("-created_at", "-id").first()
+        earlier = order.locked_payments[-1] if order.locked_payments else None
         if earlier is not None and not earlier.is_final:
             raise ActivePaymentExists(payment_id=earlier.id)
         payment = Payment(
             id=new_id(),
-            order_id=order.id,
+            order=order,
             customer_id=order.customer_id,
             supersedes_id=earlier.id if earlier is not None else None,
             livemode=driver.provider.livemode,
@@ -64,7 +65,6 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
             amount_minor=order.due.amount_minor,
             metadata=dict(new.metadata),
         )
-        await payment.save(force_create=True)
         cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
         change = Change(
             "payment.initiated",
@@ -74,8 +74,9 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
             payment_id=payment.id,
             to_status=payment.status,
         )
-        await record(order, change, cause)
-        await _begin(operation, payment, Step.CREATE, _create_params(new, order, payment, operation))
+        begun = _begun(operation, payment, Step.CREATE, _create_params(new, order, payment, operation))
+        await record(order, change, cause, Insert(payment), begun)
+        return payment
 
     return await run_once(ask, accept, driver)
 
@@ -88,14 +89,14 @@ async def confirm_payment(
     Raises InvalidState unless the payment waits for a method or a confirmation.
     """
 
-    async def accept(operation: Operation) -> None:
+    async def accept(operation: Operation) -> Payment:
         _, payment = await rows.lock_payment(payment_id)
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": payment_method_id}
         if return_url is not None:
             params["return_url"] = return_url
-        await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
+        return await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
     return await run_once(ask, accept, driver)
 
@@ -106,7 +107,7 @@ async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, d
     Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
     """
 
-    async def accept(operation: Operation) -> None:
+    async def accept(operation: Operation) -> Payment:
         _, payment = await rows.lock_payment(payment_id)
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CAPTURE)
@@ -121,7 +122,7 @@ async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, d
                 path=("input", "amount", "amount"),
             )
         params = {"amount_to_capture": wanted.amount_minor}
-        await _begin(operation, payment, Step.CAPTURE, {Step.CAPTURE: params})
+        return await _begin(operation, payment, Step.CAPTURE, {Step.CAPTURE: params})
 
     return await run_once(ask, accept, driver)
 
@@ -129,12 +130,12 @@ async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, d
 async def cancel_payment(ask: Ask, payment_id: UUID, *, reason: CancelReason | None, driver: Driver) -> Outcome:
     """Give an open payment up and release what it holds. Raises InvalidState when it is too late."""
 
-    async def accept(operation: Operation) -> None:
+    async def accept(operation: Operation) -> Payment:
         _, payment = await rows.lock_payment(payment_id)
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CANCEL)
         params = {"cancellation_reason": reason.value.lower()} if reason else {}
-        await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
+        return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
 
@@ -185,12 +186,18 @@ def _check_allowed(payment: Payment, action: PaymentAction) -> None:
         raise invalid_state(payment)
 
 
-async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> None:
-    """Write the accepted work on its operation: the exact parameters, before the first call."""
+async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Payment:
+    """Write the accepted work on its operation; the payment that it is about."""
+    await write(_begun(operation, payment, step, params))
+    return payment
+
+
+def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Update[Operation]:
+    """The accepted work on its operation: the exact parameters, before the first call."""
     operation.order_id, operation.payment_id = payment.order_id, payment.id
     operation.step = step.value
     operation.params = {**{str(name): sent for name, sent in params.items()}, "charge_before": payment.stripe_charge_id}
-    await operation.save()
+    return Update(operation, ("order_id", "payment_id", "step", "params"))
 
 
 def _create_params(new: NewPayment, order: Order, payment: Payment, operation: Operation) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Payment, Refund
+from models.sql import Update, write
 from services import rows
 from services.audit import Cause
 from services.drive import Driver
@@ -37,7 +38,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
     Stripe is called, and what `run_once` raises. Source: docs.stripe.com/refunds.
     """
 
-    async def accept(operation: Operation) -> None:
+    async def accept(operation: Operation) -> Payment:
         order, payment = await rows.lock_payment(new.payment_id)
         await _check_refundable(payment)
         amount = payment.refundable if new.amount is None else new.amount
@@ -64,7 +65,8 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id
         operation.step = Step.REFUND.value
         operation.params = {Step.REFUND.value: _params(refund, payment, operation)}
-        await operation.save()
+        await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", "params")))
+        return payment
 
     return await run_once(ask, accept, driver)
 

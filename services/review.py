@@ -49,7 +49,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, dr
         await _write_down(settled, ruling, by)
 
     try:
-        settled, _ = await driver.settle(operation, verdict, by=by, within=within)
+        settled = (await driver.settle(operation, verdict, by=by, within=within)).operation
     except Fenced:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)

@@ -66,11 +66,11 @@ WRONG_METHOD = frozenset(
 )
 
 
-async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE) -> None:
+async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE) -> Payment:
     """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
 
     `wait` is how long until it is tried again, if it is not decided. The caller holds the operation's lock and saves
-    it. Raises `Outrun` when the snapshot's place in time is unknown.
+    it; the payment as it stands then is given back. Raises `Outrun` when the snapshot's place in time is unknown.
     """
     assert operation.payment_id is not None
     order, payment = await rows.lock_payment(operation.payment_id)
@@ -95,6 +95,7 @@ async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: 
             _advance(operation, payment)
         case Kind.FAILED:
             await _failed(operation, order, payment, refund, verdict, cause)
+    return payment
 
 
 async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:

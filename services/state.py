@@ -21,6 +21,7 @@ from domain.states import (
     refund_move,
 )
 from models import Order, Payment, PaymentEvent, Refund
+from models.sql import Insert, Update
 from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 
@@ -74,15 +75,24 @@ async def apply_provider_state(
 
 
 async def change_payment(
-    order: Order, payment: Payment, changes: Mapping[str, Any], *, type: str, cause: Cause, refund: Refund | None = None
+    order: Order,
+    payment: Payment,
+    changes: Mapping[str, Any],
+    *,
+    type: str,
+    cause: Cause,
+    of_refund: Insert[Refund] | Update[Refund] | None = None,
 ) -> None:
-    """Write fields of a payment with its event, and recompute the order. The caller holds both locks."""
+    """Write fields of a payment with its event, and recompute the order. The caller holds both locks.
+
+    `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, if any.
+    """
+    refund = of_refund.row if of_refund is not None else None
     before, old_status = payment.facts(), payment.status
     payment.update_from_dict(dict(changes))
     payment.version += 1
     payment.last_synced_at = datetime.now(UTC)
-    await payment.save(update_fields=[*changes, "version", "last_synced_at", "updated_at"])
-    await _recompute_order(order)
+    changed = _recompute(order)
     about_refund = refund.facts() if refund is not None else {}
     await record(
         order,
@@ -97,6 +107,9 @@ async def change_payment(
             to_status=payment.status,
         ),
         cause,
+        Update(payment, (*changes, "version", "last_synced_at")),
+        *([of_refund] if of_refund is not None else []),
+        order_changed=changed,
     )
 
 
@@ -137,9 +150,9 @@ async def apply_provider_refund(order: Order, payment: Payment, seen: ProviderRe
 async def change_refund(order: Order, payment: Payment, refund: Refund, status: RefundStatus, *, cause: Cause) -> None:
     """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
     refund.status = status
-    await refund.save(update_fields=["status", "stripe_refund_id", "failure_reason", "updated_at"])
-    totals = await _refund_totals(payment)
-    await change_payment(order, payment, totals, type=f"refund.{status.value.lower()}", cause=cause, refund=refund)
+    written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
+    totals = await _refund_totals(payment, refund)
+    await change_payment(order, payment, totals, type=f"refund.{status.value.lower()}", cause=cause, of_refund=written)
 
 
 async def add_refund(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
@@ -150,10 +163,9 @@ async def add_refund(order: Order, payment: Payment, refund: Refund, cause: Caus
     already = refund.status in REFUND_RELEASED
     if not already and refund.amount > payment.refundable:
         raise NotYet
-    await refund.save(force_create=True)
-    totals = await _refund_totals(payment)
+    totals = await _refund_totals(payment, refund)
     kind = f"refund.{refund.status.value.lower()}"
-    await change_payment(order, payment, totals, type=kind, cause=cause, refund=refund)
+    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
 
 
 async def set_disputed(order: Order, payment: Payment, disputed_minor: int, cause: Cause) -> None:
@@ -253,20 +265,22 @@ async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, ca
     return refund
 
 
-async def _refund_totals(payment: Payment) -> dict[str, Any]:
-    """Given back and reserved, from the refunds themselves: no running sum that could drift."""
-    refunds = await Refund.filter(payment_id=payment.id).only("id", "status", "amount_minor")
+async def _refund_totals(payment: Payment, changed: Refund) -> dict[str, Any]:
+    """Given back and reserved, from the refunds themselves, of which one has changed: no sum that could drift."""
+    others = Refund.filter(payment_id=payment.id).exclude(id=changed.id).only("id", "status", "amount_minor")
+    refunds = [*await others, changed]
     return {
         "refunded_minor": sum(r.amount_minor for r in refunds if r.status is RefundStatus.SUCCEEDED),
         "refund_pending_minor": sum(r.amount_minor for r in refunds if r.status in REFUND_RESERVES),
     }
 
 
-async def _recompute_order(order: Order) -> None:
-    """The order's sums and status, from its payments. The version grows with every change of any of them."""
-    payments = [payment.as_facts() for payment in await Payment.filter(order_id=order.id)]
+def _recompute(order: Order) -> tuple[str, ...]:
+    """Set the order's sums and status from its payments; the fields that are to be written. The version grows with
+    every change of any of them."""
+    payments = [payment.as_facts() for payment in order.locked_payments]
     order.paid_minor = sum(facts.captured_minor for facts in payments)
     order.refunded_minor = sum(facts.refunded_minor for facts in payments)
     order.payment_status = order_payment_status(order.total_minor, payments)
     order.version += 1
-    await order.save(update_fields=["paid_minor", "refunded_minor", "payment_status", "version", "updated_at"])
+    return "paid_minor", "refunded_minor", "payment_status", "version"

@@ -41,6 +41,15 @@ async def nothing_is_delivered(shop: Shop) -> None:
     shop.sandbox.clear_faults(number)
 
 
+async def one_event_is_due(shop: Shop) -> Json:
+    """A payment of which Stripe has told by one event what our rows do not hold: an attempt that was declined."""
+    payment = await shop.prepared()
+    await nothing_is_delivered(shop)
+    await shop.browser_confirms("pm_card_visa_chargeDeclined")
+    await shop.sandbox.deliver_due()
+    return payment
+
+
 def looks(shop: Shop, path: str) -> int:
     """How many GETs of paths that begin so Stripe has answered."""
     log = shop.sandbox.snapshot().requests

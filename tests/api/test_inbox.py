@@ -14,7 +14,7 @@ from models.atomic import atomic
 from models.sql import rows
 from server.replays import replay_and_report
 from services import inbox
-from tests.inbox import all_is_due, looks
+from tests.inbox import all_is_due, looks, one_event_is_due
 from tests.shop import WEBHOOK_SECRET, Json, Shop
 from webhooks import handlers
 
@@ -74,7 +74,8 @@ async def test_the_events_of_a_payments_whole_life_cost_one_look_at_stripe(shop:
     assert len({event.subject for event in due}) == 1
     assert looks(shop, INTENTS) - before == 1
     assert await WebhookEvent.filter(due__isnull=False).count() == 0
-    assert {(event["state"], event["attempts"]) for event in await seen(shop, "PROCESSED")} == {("PROCESSED", 1)}
+    applied = await WebhookEvent.filter(id__in=[event.id for event in due])
+    assert {(event.state, event.attempt) for event in applied} == {(WebhookState.PROCESSED, 1)}
     after = await shop.payment(payment["id"])
     assert (after["status"], after["amountRefunded"]) == ("SUCCEEDED", {"amount": 1_000})
 
@@ -96,9 +97,7 @@ async def test_the_trail_names_the_newest_event_and_each_failed_attempt_its_own(
 
 
 async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that_look(shop: Shop) -> None:
-    payment = await shop.prepared()
-    await apply_all(shop)
-    await shop.sandbox.deliver_due()
+    payment = await one_event_is_due(shop)
     before = looks(shop, INTENTS)
     number = shop.sandbox.fault(kind="hold_after", method="GET", path=f"{INTENTS}.*")
     asking = asyncio.create_task(shop.parts.worker.apply_next())
@@ -121,7 +120,7 @@ async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that
 
 
 async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -> None:
-    payment = await shop.prepared()
+    payment = await one_event_is_due(shop)
     await shop.browser_confirms("pm_card_visa")
     await shop.sandbox.deliver_due()
     trail = await shop.timeline(payment["id"])
@@ -136,6 +135,60 @@ async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -
     await all_is_due()
     await apply_all(shop)
     assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
+
+
+async def test_what_stripe_has_answered_before_is_stored_as_applied_and_costs_no_look(shop: Shop) -> None:
+    payment = await shop.paid()
+    trail, before = await shop.timeline(payment["id"]), looks(shop, INTENTS)
+
+    await shop.sandbox.deliver_due()
+
+    assert [event["attempts"] for event in await seen(shop, "PROCESSED")] == [0, 0]
+    assert await seen(shop, "RECEIVED") == []
+    assert await shop.parts.worker.apply_next() is False
+    assert (looks(shop, INTENTS), await shop.timeline(payment["id"])) == (before, trail)
+
+
+async def test_an_end_that_comes_before_stripes_own_answer_is_looked_at(shop: Shop) -> None:
+    number = shop.sandbox.fault(kind="hold_after", method="POST", path=".*/confirm")
+    paying = asyncio.create_task(shop.paid())
+    async with asyncio.timeout(10):
+        while not any(rule["fired"] for rule in shop.sandbox.faults()):
+            await asyncio.sleep(0.005)
+
+    await shop.sandbox.deliver_due()
+    due = [event.type for event in await WebhookEvent.filter(due__isnull=False)]
+    await apply_all(shop)
+    [trail] = await rows("SELECT stripe_event_id FROM payment_event WHERE type = 'payment.succeeded'")
+    shop.sandbox.clear_faults(number)
+
+    assert due == ["payment_intent.succeeded"]
+    assert trail["stripe_event_id"] is not None
+    assert (await paying)["status"] == "SUCCEEDED"
+
+
+async def test_an_event_of_a_payment_whose_fate_nobody_knows_is_looked_at(shop: Shop) -> None:
+    shop.sandbox.fault(kind="drop_after", method="POST", path=".*/confirm", times=MANY)
+    payload = await shop.pay(await shop.order())
+
+    await shop.sandbox.deliver_due()
+    due = {event.type for event in await WebhookEvent.filter(due__isnull=False)}
+    await apply_all(shop)
+
+    assert payload["payment"]["status"] == "UNKNOWN"
+    assert due == {"payment_intent.created", "payment_intent.succeeded"}
+    assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
+
+
+@pytest.mark.parametrize("changed", [{"amount_received": 9_999}, {"latest_charge": "ch_another"}])
+async def test_an_end_that_differs_from_ours_is_looked_at(shop: Shop, changed: Json) -> None:
+    await shop.paid()
+    [event] = [e for e in shop.sandbox.snapshot().events if e["type"] == "payment_intent.succeeded"]
+    event["data"]["object"].update(changed)
+
+    await send(shop, event)
+
+    assert await WebhookEvent.filter(due__isnull=False).count() == 1
 
 
 async def test_a_bug_in_one_event_does_not_keep_its_neighbours_waiting(
@@ -163,8 +216,7 @@ async def test_a_bug_in_one_event_does_not_keep_its_neighbours_waiting(
 
 
 async def a_dead_event(shop: Shop) -> Json:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     shop.sandbox.fault(kind="broken_json", method="GET", times=MANY)  # an answer: no outage that it would wait for
     for _ in range(inbox.MAX_ATTEMPTS):
         await all_is_due()
@@ -239,8 +291,7 @@ async def test_a_replayed_event_is_tried_anew_and_keeps_its_number(shop: Shop) -
 
 
 async def test_an_event_that_is_being_applied_is_not_replayed(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     [held] = await inbox.take(lease_seconds=60)
 
     replayed = [await replay(shop, *await seen(shop, "PROCESSING"), dry=dry) for dry in (True, False)]
@@ -252,8 +303,7 @@ async def test_an_event_that_is_being_applied_is_not_replayed(shop: Shop) -> Non
 
 
 async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     slow = await inbox.take(lease_seconds=60)
     await all_is_due()
     replayed = await replay(shop, *await seen(shop, "PROCESSING"))
@@ -270,10 +320,12 @@ async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None
 
 
 async def test_an_event_that_ends_every_process_is_given_up_in_the_end(shop: Shop) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     before = looks(shop, INTENTS)
-    await rows("UPDATE webhook_event SET state = 'PROCESSING', attempt = $1, tries = $1", [inbox.MOST_TAKES])
+    await rows(
+        "UPDATE webhook_event SET state = 'PROCESSING', attempt = $1, tries = $1 WHERE due IS NOT NULL",
+        [inbox.MOST_TAKES],
+    )
 
     await apply_all(shop)
 
@@ -334,13 +386,12 @@ def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> No
 
 
 async def test_work_that_nobody_does_is_an_alarm_once_a_minute(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    await shop.prepared()
-    await shop.sandbox.deliver_due()
+    await one_event_is_due(shop)
     capsys.readouterr()
-    await rows("UPDATE webhook_event SET due = now() - interval '119 seconds'")
+    await rows("UPDATE webhook_event SET due = now() - interval '119 seconds' WHERE due IS NOT NULL")
     await shop.parts.worker.watch_lag()
     patient = (await shop.http.get("/readyz")).status_code, capsys.readouterr().out.count("worker.lag")
-    await rows("UPDATE webhook_event SET due = now() - interval '121 seconds'")
+    await rows("UPDATE webhook_event SET due = now() - interval '121 seconds' WHERE due IS NOT NULL")
 
     for _ in range(3):
         await shop.parts.worker.watch_lag()

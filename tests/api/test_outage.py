@@ -91,6 +91,7 @@ async def test_the_janitor_leaves_stripe_alone_while_the_circuit_is_open(shop: S
 async def test_events_are_not_tried_while_the_circuit_is_open(shop: Shop) -> None:
     """An outage of hours must not make them DEAD."""
     await shop.prepared()
+    await shop.browser_confirms("pm_card_visa_chargeDeclined")
     await _outage(shop)
     await shop.sandbox.deliver_due()
 

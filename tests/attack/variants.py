@@ -127,8 +127,8 @@ def stale_event_wins() -> None:
             for event in sorted(events, key=lambda event: event.received_at):
                 thing = event.payload["data"]["object"]
                 if payment is not None and thing["object"] == "payment_intent":
-                    _, locked = await rows.lock_payment(payment.id)
-                    await _write_as_told(locked, payment_from(thing), event.stripe_event_id)
+                    order, locked = await rows.lock_payment(payment.id)
+                    await _write_as_told(order, locked, payment_from(thing), event.stripe_event_id)
             await inbox.settle(events, WebhookState.PROCESSED)
 
         await atomic(body)
@@ -136,8 +136,7 @@ def stale_event_wins() -> None:
     _put(webhooks.handlers, "handle", handle)
 
 
-async def _write_as_told(payment: Payment, seen: ProviderPayment, event_id: str) -> None:
-    order = await Order.get(id=payment.order_id)
+async def _write_as_told(order: Order, payment: Payment, seen: ProviderPayment, event_id: str) -> None:
     changes = {"status": seen.status, "captured_minor": seen.captured_minor, "capturable_minor": seen.capturable_minor}
     cause = Cause(actor=webhooks.handlers.STRIPE, stripe_event_id=event_id)
     await state.change_payment(order, payment, changes, type="payment.updated", cause=cause)
@@ -163,7 +162,7 @@ def fence_ignored() -> None:
     """A driver that was overtaken writes all the same."""
     right = drive.Driver._settle_once
 
-    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict, *others: Any) -> Operation:
+    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict, *others: Any) -> idempotency.Driven:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:

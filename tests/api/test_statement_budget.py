@@ -1,0 +1,87 @@
+"""What a payment costs the database: at most 20 statements and 5 commits, what happens in the background included."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import stripe
+from asyncpg.connection import Connection
+
+from tests.shop import WEBHOOK_SECRET, Shop, open_shop, settings_for
+from webhooks.handlers import HANDLED
+
+STATEMENTS, COMMITS = 20, 5
+WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
+
+
+@dataclass
+class Spy:
+    """Stands beside the driver and writes down what is sent to PostgreSQL."""
+
+    sent: list[str] = field(default_factory=list)
+
+    @property
+    def statements(self) -> list[str]:
+        return [text for text in self.sent if text not in ("BEGIN;", "COMMIT;", "ROLLBACK;")]
+
+    @property
+    def commits(self) -> int:
+        """Transactions, and writes outside of them: each of those is a commit of its own."""
+        inside, found = False, 0
+        for text in self.sent:
+            inside = text == "BEGIN;" or (inside and text != "COMMIT;")
+            found += text == "COMMIT;" or (not inside and text.startswith(WRITES))
+        return found
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with open_shop(settings_for(database_url, tmp_path / "state")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
+    watching = Spy()
+
+    def watched(right: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(self: Connection, query: str, *given: Any, **named: Any) -> Any:
+            watching.sent.append(query.strip())
+            return await right(self, query, *given, **named)
+
+        return call
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute", "executemany"):
+        monkeypatch.setattr(Connection, name, watched(getattr(Connection, name)))
+    return watching
+
+
+async def deliver_what_we_listen_to(shop: Shop, seen: set[str]) -> int:
+    """Post the webhooks of an endpoint that is set up as the README says, and apply them; how many there were."""
+    events = [event for event in shop.sandbox.snapshot().events if event["type"] in HANDLED and event["id"] not in seen]
+    for event in events:
+        raw, now = json.dumps(event), int(time.time())
+        header = stripe.WebhookSignature.generate_signature_header(raw, WEBHOOK_SECRET, timestamp=now)
+        assert (await shop.webhook(raw.encode(), header)).status_code == 200
+    while await shop.parts.worker.apply_next():
+        pass
+    return len(events)
+
+
+async def test_a_payment_costs_20_statements_and_5_commits_with_its_webhooks(shop: Shop, spy: Spy) -> None:
+    await shop.paid()
+    await shop.deliver()
+    order_id, seen = await shop.order(), {event["id"] for event in shop.sandbox.snapshot().events}
+    spy.sent.clear()
+
+    paid = await shop.pay(order_id)
+    webhooks = await deliver_what_we_listen_to(shop, seen)
+
+    assert (paid["payment"]["status"], webhooks) == ("SUCCEEDED", 2)
+    looking_for_work = 1  # the inbox is empty: nothing of this payment is left to do
+    assert len(spy.statements) - looking_for_work <= STATEMENTS, "\n".join(text[:150] for text in spy.sent)
+    assert spy.commits - looking_for_work <= COMMITS, "\n".join(text[:150] for text in spy.sent)
