@@ -14,8 +14,8 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
-    await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
-    ring(order.id)
+from models.doorbell import ring
+from models.sql import Insert, Update, Write, rows, write
 
 JSON: Final = ("actor", "before", "after")
 SAID: Final = (
@@ -109,12 +109,8 @@ async def record(
     )
     event.hash = chain_hash(event)
     order.last_sequence, order.last_hash = event.sequence, event.hash
-<<<<<<< HEAD
-    await order.save(update_fields=["last_sequence", "last_hash"])
-    ring(order.id)
-=======
     await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
->>>>>>> main
+    ring(order.id)
     return event
 
 
