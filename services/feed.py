@@ -115,6 +115,11 @@ class Feed:
         self._progress: dict[UUID, Read] = {}  # of each order with an event since the horizon
         self._looking = asyncio.Lock()
 
+    @property
+    def readers(self) -> int:
+        """How many there are that have read what came before."""
+        return sum(reader.place is not None for reader in self._readers)
+
     async def follow(self, *, since: datetime | None, wanted: Wanted | None) -> AsyncGenerator[Entry, None]:
         """Every change of a payment from now on, or from `since` on. Raises FellBehind, and Closed."""
         judge = self._judge(wanted)

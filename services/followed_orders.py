@@ -48,11 +48,6 @@ class Orders:
         self.rounds = Rounds(self._look, seconds=poll_seconds)
         self._watches: dict[UUID, Watch] = {}
 
-    @property
-    def followers(self) -> int:
-        """How many there are."""
-        return sum(watch.followers for watch in self._watches.values())
-
     async def follow(self, order: Order, *, after: int) -> AsyncGenerator[Change, None]:
         """Every change of the order whose sequence is above `after`: in order, each once, without end.
 

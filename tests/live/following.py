@@ -22,9 +22,17 @@ from tests.shop import Json, token
 PATIENCE: Final = 15.0  # of every wait; longer than a slow machine needs
 STREAMS_EACH: Final = 50
 EVENT: Final = "sequence type toStatus payment { id status version } order { id paymentStatus }"
-PAYMENT: Final = f"subscription P($id: ID!, $after: Int) {{ on: paymentUpdated(paymentId: $id, afterSequence: $after) {{ {EVENT} }} }}"
-ORDER: Final = f"subscription O($id: ID!, $after: Int) {{ on: orderPaymentUpdated(orderId: $id, afterSequence: $after) {{ {EVENT} }} }}"
-FEED: Final = f"subscription F($filter: PaymentFilter, $after: String) {{ on: paymentsFeed(filter: $filter, after: $after) {{ cursor {EVENT} }} }}"
+PAYMENT: Final = f"""
+subscription P($id: ID!, $after: Int) {{ on: paymentUpdated(paymentId: $id, afterSequence: $after) {{ {EVENT} }} }}
+"""
+ORDER: Final = f"""
+subscription O($id: ID!, $after: Int) {{ on: orderPaymentUpdated(orderId: $id, afterSequence: $after) {{ {EVENT} }} }}
+"""
+FEED: Final = f"""
+subscription F($filter: PaymentFilter, $after: String) {{
+  on: paymentsFeed(filter: $filter, after: $after) {{ cursor {EVENT} }}
+}}
+"""
 
 
 class Ended(Exception):
