@@ -1,9 +1,17 @@
 """What tests of the inbox share: time that passes, webhooks that do not come, workers that start and poll."""
 
+import json
+import time
+
+import stripe
+
 from models.sql import rows
-from tests.shop import Json, Shop
+from tests.shop import WEBHOOK_SECRET, Json, Shop
 from worker import Layers, Worker
 
+INTENTS = "/v1/payment_intents/"
+SEEN = "query W($state: [WebhookState!]) { webhookEvents(state: $state) { edges { node { "
+SEEN += "id stripeEventId state source attempts lastError deliveredAt } } } }"
 SHIFTED = {
     "webhook_event": ("received_at", "stripe_created_at", "delivered_at", "processed_at", "due"),
     "event_reading": ("read_through", "started_at", "finished_at", "due", "created_at"),
@@ -72,3 +80,20 @@ async def poll(shop: Shop) -> None:
 async def inbox_of(shop: Shop) -> list[Json]:
     query = "{ webhookEvents(first: 100) { edges { node { stripeEventId type source deliveredAt deliveryLagMs } } } }"
     return [edge["node"] for edge in (await shop.staff.ask(query))["webhookEvents"]["edges"]]
+
+
+async def seen(shop: Shop, *states: str) -> list[Json]:
+    """The inbox as operators see it."""
+    edges = (await shop.staff.ask(SEEN, state=list(states) or None))["webhookEvents"]["edges"]
+    return [edge["node"] for edge in edges]
+
+
+async def send(shop: Shop, event: Json) -> None:
+    raw = json.dumps(event)
+    header = stripe.WebhookSignature.generate_signature_header(raw, WEBHOOK_SECRET, timestamp=int(time.time()))
+    assert (await shop.webhook(raw.encode(), header)).status_code == 200
+
+
+async def apply_all(shop: Shop) -> None:
+    while await shop.parts.worker.apply_next():
+        pass

@@ -1,11 +1,8 @@
 """The inbox at work: one look for many events, each applied once; what is given up says why, and can be replayed."""
 
 import asyncio
-import json
-import time
 
 import pytest
-import stripe
 
 import cli
 from domain.states import WebhookState
@@ -14,21 +11,12 @@ from models.atomic import atomic
 from models.sql import rows
 from server.replays import replay_and_report
 from services import inbox
-from tests.inbox import all_is_due, looks, one_event_is_due
-from tests.shop import WEBHOOK_SECRET, Json, Shop
+from tests.inbox import INTENTS, all_is_due, apply_all, looks, one_event_is_due, seen
+from tests.shop import Json, Shop
 from webhooks import handlers
 
-INTENTS = "/v1/payment_intents/"
 MANY = 1_000
-SEEN = "query W($state: [WebhookState!]) { webhookEvents(state: $state) { edges { node { "
-SEEN += "id stripeEventId state source attempts lastError deliveredAt } } } }"
 REPLAY = "mutation R($ids: [ID!]!, $dry: Boolean) { replayWebhookEvents(ids: $ids, dryRun: $dry) { ok affected } }"
-
-
-async def seen(shop: Shop, *states: str) -> list[Json]:
-    """The inbox as operators see it."""
-    edges = (await shop.staff.ask(SEEN, state=list(states) or None))["webhookEvents"]["edges"]
-    return [edge["node"] for edge in edges]
 
 
 async def replay(shop: Shop, *events: Json, dry: bool = False) -> int:
@@ -36,17 +24,6 @@ async def replay(shop: Shop, *events: Json, dry: bool = False) -> int:
     assert answer["replayWebhookEvents"]["ok"] is True
     affected: int = answer["replayWebhookEvents"]["affected"]
     return affected
-
-
-async def send(shop: Shop, event: Json) -> None:
-    raw = json.dumps(event)
-    header = stripe.WebhookSignature.generate_signature_header(raw, WEBHOOK_SECRET, timestamp=int(time.time()))
-    assert (await shop.webhook(raw.encode(), header)).status_code == 200
-
-
-async def apply_all(shop: Shop) -> None:
-    while await shop.parts.worker.apply_next():
-        pass
 
 
 async def a_life(shop: Shop) -> Json:
@@ -135,60 +112,6 @@ async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -
     await all_is_due()
     await apply_all(shop)
     assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
-
-
-async def test_what_stripe_has_answered_before_is_stored_as_applied_and_costs_no_look(shop: Shop) -> None:
-    payment = await shop.paid()
-    trail, before = await shop.timeline(payment["id"]), looks(shop, INTENTS)
-
-    await shop.sandbox.deliver_due()
-
-    assert [event["attempts"] for event in await seen(shop, "PROCESSED")] == [0, 0]
-    assert await seen(shop, "RECEIVED") == []
-    assert await shop.parts.worker.apply_next() is False
-    assert (looks(shop, INTENTS), await shop.timeline(payment["id"])) == (before, trail)
-
-
-async def test_an_end_that_comes_before_stripes_own_answer_is_looked_at(shop: Shop) -> None:
-    number = shop.sandbox.fault(kind="hold_after", method="POST", path=".*/confirm")
-    paying = asyncio.create_task(shop.paid())
-    async with asyncio.timeout(10):
-        while not any(rule["fired"] for rule in shop.sandbox.faults()):
-            await asyncio.sleep(0.005)
-
-    await shop.sandbox.deliver_due()
-    due = [event.type for event in await WebhookEvent.filter(due__isnull=False)]
-    await apply_all(shop)
-    [trail] = await rows("SELECT stripe_event_id FROM payment_event WHERE type = 'payment.succeeded'")
-    shop.sandbox.clear_faults(number)
-
-    assert due == ["payment_intent.succeeded"]
-    assert trail["stripe_event_id"] is not None
-    assert (await paying)["status"] == "SUCCEEDED"
-
-
-async def test_an_event_of_a_payment_whose_fate_nobody_knows_is_looked_at(shop: Shop) -> None:
-    shop.sandbox.fault(kind="drop_after", method="POST", path=".*/confirm", times=MANY)
-    payload = await shop.pay(await shop.order())
-
-    await shop.sandbox.deliver_due()
-    due = {event.type for event in await WebhookEvent.filter(due__isnull=False)}
-    await apply_all(shop)
-
-    assert payload["payment"]["status"] == "UNKNOWN"
-    assert due == {"payment_intent.created", "payment_intent.succeeded"}
-    assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
-
-
-@pytest.mark.parametrize("changed", [{"amount_received": 9_999}, {"latest_charge": "ch_another"}])
-async def test_an_end_that_differs_from_ours_is_looked_at(shop: Shop, changed: Json) -> None:
-    await shop.paid()
-    [event] = [e for e in shop.sandbox.snapshot().events if e["type"] == "payment_intent.succeeded"]
-    event["data"]["object"].update(changed)
-
-    await send(shop, event)
-
-    assert await WebhookEvent.filter(due__isnull=False).count() == 1
 
 
 async def test_a_bug_in_one_event_does_not_keep_its_neighbours_waiting(
