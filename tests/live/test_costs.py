@@ -1,15 +1,18 @@
-"""What a change costs: three statements, however many follow it."""
+"""What a change costs: three statements, however many follow it, and no memory."""
 
+import gc
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asyncpg.connection import Connection
 
+from services.followed_orders import KEPT
 from tests.live.following import ORDER, PAYMENT, crowd, note
 from tests.shop import Shop
 
 FOLLOWERS = 40
+EVENTS = 60
 
 
 @pytest.fixture
@@ -50,3 +53,23 @@ async def test_a_change_is_read_once_for_all_who_follow_it(
 
     assert len(together) == len(alone)
     assert sum('FROM "payment_event"' in text for text in together) == 1
+
+
+async def test_an_event_that_was_told_leaves_nothing_in_memory(shop: Shop, address: str) -> None:
+    payment = await shop.paid()
+    async with crowd(10, address, ORDER, id=payment["order"]["id"]) as subscribers:
+
+        async def objects_after(events: int) -> int:
+            for _ in range(events):
+                await note(payment)
+                for subscriber in subscribers:
+                    await subscriber.next()
+                    subscriber.seen.clear()
+            gc.collect()
+            return len(gc.get_objects())
+
+        await objects_after(KEPT)
+        before = await objects_after(1)
+        after = await objects_after(EVENTS)
+
+    assert after - before < 5 * EVENTS * len(subscribers)  # a leak was 46 for each; what is on its way is never none
