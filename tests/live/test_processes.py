@@ -20,7 +20,7 @@ __all__ = ["forge", "town"]
 ONLY_THE_DOORBELL: Final[Json] = {"live_doorbell": True, "live_poll_seconds": 300, "lease_seconds": 30.0}
 REFUNDS: Final = 10
 MOST_MEMORY_EACH: Final = 300 * 1024  # bytes for one subscriber, its socket included
-MOST_MEMORY_OF_CHANGES: Final = 64 * 1024 * 1024
+MOST_MEMORY_OF_CHANGES: Final = 32 * 1024 * 1024
 
 
 async def test_a_change_in_one_process_is_seen_by_subscribers_of_another(town: Town, database_url: str) -> None:
