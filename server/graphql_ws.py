@@ -24,7 +24,7 @@ from server.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.graphql_http import GraphQLEndpoint
 from server.guards import new_request_id
 from server.http_request import request_of
-from server.subscriptions import seconds_left, until_one_ends
+from server.subscriptions import until_expired, until_one_ends
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -101,10 +101,7 @@ class _Connection:
     async def serve(self, *, is_understood: bool) -> int | None:
         """Speak until somebody closes; the code we closed with, None when it was not we."""
         try:
-            try:
-                await self._converse(is_understood)
-            finally:
-                await self._stop()
+            await self._converse(is_understood)
         except Gone:
             return None
         except Closed as closed:
@@ -129,7 +126,10 @@ class _Connection:
             places.close()
             self._take_place(places)
             await self._say({"type": "connection_ack"})
-            await until_one_ends(self._listen(), self._expire())
+            try:
+                await until_one_ends(self._listen(), self._expire())
+            finally:
+                await self._stop()
 
     def _take_place(self, places: ExitStack) -> None:
         try:
@@ -164,7 +164,7 @@ class _Connection:
             raise Closed(1013, "Try again later") from None
 
     async def _expire(self) -> NoReturn:
-        await asyncio.sleep(seconds_left(self._caller))
+        await until_expired(self._caller)
         raise Closed(4403, "Token expired")
 
     async def _listen(self) -> NoReturn:

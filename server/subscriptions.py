@@ -5,11 +5,12 @@ client: the next event is asked for when the last answer has been taken.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -47,7 +48,7 @@ from server.limits import Limits, fragments_of
 
 Ended = TypeVar("Ended")
 
-NO_END_SECONDS: Final = 86_400.0  # No stream is older: its client opens another.
+LONGEST_SLEEP_SECONDS: Final = 86_400.0  # Timers take no infinity.
 TOKEN_EXPIRED: Final = Problem(
     message="The token has expired. Subscribe again with a new one.",
     code=Code.UNAUTHENTICATED,
@@ -171,12 +172,13 @@ class Subscriptions:
             raise _end(error, document, executor.operation, asking) from None
 
 
-def seconds_left(caller: Caller | None) -> float:
-    """How long the caller's token is still accepted."""
-    if caller is None or caller.expires_at is None:
-        return NO_END_SECONDS
-    end = caller.expires_at + timedelta(seconds=LEEWAY_SECONDS)
-    return min(max(0.0, (end - datetime.now(UTC)).total_seconds()), NO_END_SECONDS)
+async def until_expired(caller: Caller | None) -> None:
+    """Return when the caller's token is accepted no more; for nobody, never."""
+    while True:
+        left = _seconds_left(caller)
+        if left <= 0:
+            return
+        await asyncio.sleep(min(left, LONGEST_SLEEP_SECONDS))
 
 
 async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
@@ -190,6 +192,12 @@ async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return first.result()
+
+
+def _seconds_left(caller: Caller | None) -> float:
+    if caller is None or caller.expires_at is None:
+        return math.inf
+    return (caller.expires_at - datetime.now(UTC)).total_seconds() + LEEWAY_SECONDS
 
 
 def _response(result: ExecutionResult, asking: Asking) -> bytes:

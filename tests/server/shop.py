@@ -223,7 +223,7 @@ class Subscription:
             yield Event(number=2)
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.05)  # as giving a connection back does
             world.left.set()
 
     @strawberry.subscription

@@ -265,16 +265,17 @@ async def test_a_stream_ends_with_its_token(door: Served, accept: str) -> None:
 
 
 @STREAMS
-async def test_a_client_that_leaves_is_left(door: Served, accept: str) -> None:
+async def test_a_client_that_leaves_is_left_before_its_place_is_free(door: Served, logs: Logs, accept: str) -> None:
     async with door.stream(EVENTS, accept) as response:
         await read(response, b'{"number":1}}')
         assert door.shop.endpoint.places.taken == 1
         assert not door.shop.world.left.is_set()
 
     async with asyncio.timeout(PATIENCE):
-        await door.shop.world.left.wait()
         while door.shop.endpoint.places.taken:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.001)
+    assert door.shop.world.left.is_set()
+    assert [entry for entry in logs.events if entry["level"] == "error"] == []
 
 
 @STREAMS
