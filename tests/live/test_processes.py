@@ -39,6 +39,22 @@ async def test_a_change_in_one_process_is_seen_by_subscribers_of_another(town: T
     assert _told(subscriber) == trail
 
 
+async def test_a_database_that_was_away_is_heard_again(town: Town, database_url: str) -> None:
+    async with town.application(worker=False, **ONLY_THE_DOORBELL) as one:
+        order_id = await _order(one)
+        async with following(_address(one), one.buyer.token, ORDER, id=order_id) as subscriber:
+            await subscriber.next()
+            payment_id = await _pay(one, order_id, confirm=True, paymentMethodId="pm_card_visa")
+            for amount in (100, 200):
+                await town.proxy.down()
+                await town.proxy.up()
+                await _refund(one, payment_id, amount)
+                trail = await chain(database_url, order_id)
+                await subscriber.until(trail[-1][0])
+
+    assert _told(subscriber) == trail
+
+
 @pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.attack)])
 async def test_all_subscribers_of_two_replicas_see_each_change_once_while_a_worker_applies_webhooks(
     town: Town, database_url: str, count: int
