@@ -120,21 +120,26 @@ async def test_what_does_not_exist_cannot_be_followed(shop: Shop, address: str, 
     assert ended.value.reasons == [("BAD_USER_INPUT", "NOT_FOUND")]
 
 
-async def test_what_is_somebody_elses_does_not_exist(shop: Shop, address: str) -> None:
+@pytest.mark.parametrize("after", [None, 0, 99])
+async def test_what_is_somebody_elses_does_not_exist(shop: Shop, address: str, after: int | None) -> None:
+    """Not even as a place to resume from that is wrong."""
     payment = await shop.paid()
+    for query, identity in ((PAYMENT, payment["id"]), (ORDER, payment["order"]["id"])):
+        refusals = [
+            await _refusal(address, bearer, query, identity, after)
+            for bearer in (shop.stranger.token, None, token("clerk", Scope.EXPLORER))
+        ]
+        assert refusals == [
+            ("BAD_USER_INPUT", "NOT_FOUND"),
+            ("UNAUTHENTICATED", "FORBIDDEN"),
+            ("FORBIDDEN", "FORBIDDEN"),
+        ]
 
-    assert await _refusal(address, shop.stranger.token, PAYMENT, payment["id"]) == ("BAD_USER_INPUT", "NOT_FOUND")
-    assert await _refusal(address, shop.stranger.token, ORDER, payment["order"]["id"]) == (
-        "BAD_USER_INPUT",
-        "NOT_FOUND",
-    )
-    assert await _refusal(address, None, PAYMENT, payment["id"]) == ("UNAUTHENTICATED", "FORBIDDEN")
-    nothing = token("clerk", Scope.EXPLORER)
-    assert await _refusal(address, nothing, PAYMENT, payment["id"]) == ("FORBIDDEN", "FORBIDDEN")
 
-
-async def _refusal(address: str, bearer: str | None, query: str, identity: str) -> tuple[str, str]:
-    async with following(address, bearer, query, id=identity) as subscriber:
+async def _refusal(
+    address: str, bearer: str | None, query: str, identity: str, after: int | None = None
+) -> tuple[str, str]:
+    async with following(address, bearer, query, id=identity, after=after) as subscriber:
         with pytest.raises(Ended) as ended:
             await subscriber.next()
     [reason] = ended.value.reasons
