@@ -68,8 +68,12 @@ class GraphQLEndpoint:
         self.limits = limits or Limits()
         self.stream_limits = stream_limits or StreamLimits()
         self._documents = Documents(schema._schema, self.limits)
-        self.subscriptions = Subscriptions(schema, context_factory, self.limits)
-        self.places = Places(self.stream_limits)
+        self.subscriptions = Subscriptions(schema, context_factory, self.limits, self.stream_limits)
+        self.connections = Places(
+            self.stream_limits.connections,
+            each=self.stream_limits.connections_per_caller,
+            anonymous=self.stream_limits.anonymous_connections,
+        )
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -142,7 +146,7 @@ class GraphQLEndpoint:
         beat = self.stream_limits.heartbeat_seconds
         if operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
-            with self.places.take(caller):
+            with self.connections.take(caller):
                 stream = await self.subscriptions.open(document, operation, request, asking)
                 await send_stream(scope, receive, send, stream, accepted.stream, asking, beat)
             return None

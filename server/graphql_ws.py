@@ -133,7 +133,7 @@ class _Connection:
 
     def _take_place(self, places: ExitStack) -> None:
         try:
-            places.enter_context(self._endpoint.places.take(self._caller))
+            places.enter_context(self._endpoint.connections.take(self._caller))
         except RequestRefused:
             raise Closed(1013, "Too many sockets") from None
 

@@ -124,7 +124,7 @@ async def test_a_client_that_does_not_read_for_long_is_cut_off(
         await subscribe_and_not_read(door, slow, over=over)
         async with asyncio.timeout(PATIENCE):
             await door.shop.world.left.wait()
-            while door.server.server_state.connections or door.shop.endpoint.places.taken:
+            while door.server.server_state.connections or door.shop.endpoint.connections.taken:
                 await asyncio.sleep(0.01)
 
 
@@ -150,6 +150,16 @@ async def test_a_client_that_is_silent_is_asked_and_then_cut_off(shop: Shop) -> 
         assert (await asleep.rest()).endswith(b"\x03\xf3keepalive ping timeout")  # 1011
 
         assert await awake.is_alive()
+
+
+async def test_a_client_that_neither_answers_nor_reads_is_cut_off_though_something_waits_for_it(shop: Shop) -> None:
+    async with served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as door, wire(door, upgraded=True) as asleep:
+        await subscribe_and_not_read(door, asleep, over="websocket")
+
+        async with asyncio.timeout(PATIENCE):
+            await shop.world.left.wait()
+            while door.server.server_state.connections:
+                await asyncio.sleep(0.01)
 
 
 async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(door: Served) -> None:
@@ -225,7 +235,7 @@ async def open_door() -> AsyncIterator[Served]:
     await shop.client.aclose()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begun=st.booleans(), frames=st.lists(FRAMES, max_size=6))
 async def test_no_frame_harms_the_server_or_another_socket(
     open_door: Served, logs: Logs, begun: bool, frames: list[str | bytes]
@@ -245,7 +255,7 @@ async def test_no_frame_harms_the_server_or_another_socket(
     assert [entry for entry in logs.events if entry["logger"].startswith("uvicorn") and entry["level"] == "error"] == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(garbage=st.binary(min_size=1, max_size=200), begun=st.booleans())
 async def test_no_bytes_harm_the_server_or_another_socket(open_door: Served, garbage: bytes, begun: bool) -> None:
     async with open_door.socket() as other, wire(open_door, upgraded=begun) as broken:

@@ -268,11 +268,11 @@ async def test_a_stream_ends_with_its_token(door: Served, accept: str) -> None:
 async def test_a_client_that_leaves_is_left_before_its_place_is_free(door: Served, logs: Logs, accept: str) -> None:
     async with door.stream(EVENTS, accept) as response:
         await read(response, b'{"number":1}}')
-        assert door.shop.endpoint.places.taken == 1
+        assert door.shop.endpoint.connections.taken == 1
         assert not door.shop.world.left.is_set()
 
     async with asyncio.timeout(PATIENCE):
-        while door.shop.endpoint.places.taken:
+        while door.shop.endpoint.connections.taken:
             await asyncio.sleep(0.001)
     assert door.shop.world.left.is_set()
     assert [entry for entry in logs.events if entry["level"] == "error"] == []
@@ -297,7 +297,7 @@ async def test_a_leaving_server_ends_its_streams_at_once_so_that_clients_come_ba
 
 
 async def test_a_caller_has_so_many_streams_and_no_more() -> None:
-    shop = open_shop(stream_limits=StreamLimits(streams_per_caller=1))
+    shop = open_shop(stream_limits=StreamLimits(connections_per_caller=1))
     token = token_for("ada")
     async with served(shop) as door, door.stream(EVENTS, SSE, token=token) as response:
         await read(response, b"1}}")

@@ -157,7 +157,7 @@ async def test_a_client_that_leaves_is_left(door: Served) -> None:
         socket.connection.transport.abort()
 
     async with asyncio.timeout(PATIENCE):
-        while door.shop.endpoint.places.taken:
+        while door.shop.endpoint.connections.taken:
             await asyncio.sleep(0.001)
     assert door.shop.world.left.is_set()  # before the place was free
     assert door.shop.world.cancelled == ["slow"]

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.callers import LEEWAY_SECONDS
 from server.subscriptions import StreamLimits
-from tests.server.loopback import PATIENCE, Json, Served, next_of, served
+from tests.server.loopback import PATIENCE, Json, Served, failure, next_of, served
 from tests.server.shop import FRONTEND, Shop, open_shop, token_for
 
 EVENTS = "subscription { events { number } }"
@@ -83,14 +83,14 @@ async def test_a_page_from_elsewhere_gets_no_socket(door: Served, origin: str) -
 
 
 async def test_each_caller_and_the_process_have_so_many_sockets_and_no_more() -> None:
-    shop = open_shop(stream_limits=StreamLimits(streams=4, streams_per_caller=2, anonymous_streams=2))
+    shop = open_shop(stream_limits=StreamLimits(connections=4, connections_per_caller=2, anonymous_connections=2))
     async with served(shop) as door, door.socket(token=token_for("ada")), door.socket(token=token_for("ada")):
         assert await _begin(door, "ada") == (1013, "Too many sockets")
         async with door.socket(token=token_for("bob")), door.socket(token=token_for("cleo")):
-            assert shop.endpoint.places.taken == 4
+            assert shop.endpoint.connections.taken == 4
             assert await _begin(door, "dora") == (1013, "Too many sockets")
         async with asyncio.timeout(PATIENCE):
-            while shop.endpoint.places.taken > 2:
+            while shop.endpoint.connections.taken > 2:
                 await asyncio.sleep(0.01)
         async with door.socket(), door.socket():
             assert await _begin(door, "bob") == (1013, "Too many sockets")
@@ -101,3 +101,26 @@ async def _begin(door: Served, subject: str) -> tuple[int, str]:
         with contextlib.suppress(ConnectionClosed):  # without a place in the process it is closed at once
             await socket.say(type="connection_init", payload={"Authorization": f"Bearer {token_for(subject)}"})
         return await socket.closing()
+
+
+async def test_each_caller_and_the_process_have_so_many_subscriptions_and_no_more() -> None:
+    shop = open_shop(stream_limits=StreamLimits(subscriptions=3, subscriptions_per_caller=2))
+    async with (
+        served(shop) as door,
+        door.socket(token=token_for("ada")) as first,
+        door.socket(token=token_for("ada")) as second,
+        door.socket(token=token_for("bob")) as other,
+    ):
+        assert (await first.answer(EVENTS))["type"] == "next"
+        assert (await second.answer(EVENTS))["type"] == "next"
+        assert failure(await second.answer(EVENTS, id="2")) == ("BAD_REQUEST", "TOO_MANY_STREAMS")
+        assert (await other.answer(EVENTS))["type"] == "next"
+        assert failure(await other.answer(EVENTS, id="2")) == ("BAD_REQUEST", "TOO_MANY_STREAMS")
+        assert (await second.answer("{ hello }", id="3"))["type"] == "next"
+
+        await first.say(id="1", type="complete")
+        async with asyncio.timeout(PATIENCE):
+            while shop.endpoint.subscriptions.places.taken == 3:
+                await asyncio.sleep(0.01)
+        assert await second.hear() == {"id": "3", "type": "complete"}
+        assert (await second.answer(EVENTS, id="2"))["type"] == "next"
