@@ -2,13 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
+from domain.caller import Caller, Scope
 from domain.ids import RANDOM_BITS, new_id
+from resolvers.live import feed_changes
 from services import audit, feed
+from tests.asked import asking
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
 from tests.shop import Shop, open_shop, settings_for
 
@@ -154,6 +159,28 @@ async def test_resuming_reads_what_came_before_and_goes_on(shop: Shop, address: 
         sequences = [sequence for told, sequence in _told(resumed) if told == order_id]
         assert sequences == list(range(sequences[0], head + 1))
         assert len(sequences) >= 100
+
+
+async def test_what_came_as_the_past_does_not_come_again_as_the_present(shop: Shop, address: str) -> None:
+    """It is recorded after the reader has begun, and before they have read so far."""
+    payment = await shop.paid()
+    staff = Caller("clerk", frozenset({Scope.PAYMENTS_READ}))
+    async with following(address, shop.staff.token, FEED) as present:
+        await _begun(shop)
+        await note(payment, 250)
+        first = await present.next()
+        await present.until(first["sequence"] + 249)
+        here = replace(asking(staff), live=shop.parts.live)
+        async with aclosing(await feed_changes(here, filter=None, after=first["cursor"])) as entries:
+            sequences = [(await anext(entries)).change.event.sequence]
+            await note(payment, 5)
+            await present.until(first["sequence"] + 254)
+            while sequences[-1] < first["sequence"] + 254:
+                sequences.append((await anext(entries)).change.event.sequence)
+            await note(payment)
+            sequences.append((await anext(entries)).change.event.sequence)
+
+    assert sequences == list(range(sequences[0], first["sequence"] + 256))
 
 
 @pytest.mark.parametrize("resumes", [False, True])
