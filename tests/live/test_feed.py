@@ -177,8 +177,10 @@ async def test_what_came_as_the_past_does_not_come_again_as_the_present(shop: Sh
             await present.until(first["sequence"] + 254)
             while sequences[-1] < first["sequence"] + 254:
                 sequences.append((await anext(entries)).change.event.sequence)
+            following_on = asyncio.ensure_future(anext(entries))
+            await _begun(shop, 2)
             await note(payment)
-            sequences.append((await anext(entries)).change.event.sequence)
+            sequences.append((await following_on).change.event.sequence)
 
     assert sequences == list(range(sequences[0], first["sequence"] + 256))
 
