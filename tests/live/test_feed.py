@@ -13,6 +13,7 @@ from domain.caller import Caller, Scope
 from domain.ids import RANDOM_BITS, new_id
 from resolvers.live import feed_changes
 from services import audit, feed
+from services.tail import FellBehind
 from tests.asked import asking
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
 from tests.shop import Shop, open_shop, settings_for
@@ -217,6 +218,25 @@ async def test_a_burst_costs_nobody_their_place(shop: Shop, address: str) -> Non
         await _take(subscriber, 2_000)
 
     assert len(set(_told(subscriber))) == 2_000
+
+
+async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop: Shop, address: str) -> None:
+    payment = await shop.paid()
+    here = replace(asking(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.parts.live)
+    async with (
+        following(address, shop.staff.token, FEED) as quick,
+        aclosing(await feed_changes(here, filter=None, after=None)) as slow,
+    ):
+        beginning = asyncio.ensure_future(anext(slow))
+        await _begun(shop, 2)
+        await note(payment)
+        await beginning
+        await quick.next()
+        for _ in range(1 + feed.KEPT // 100):
+            await note(payment, 100)
+            await _take(quick, 100)
+        with pytest.raises(FellBehind):
+            await anext(slow)
 
 
 async def test_the_feed_is_for_the_staff(shop: Shop, address: str) -> None:
