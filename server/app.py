@@ -107,6 +107,7 @@ def create_app(
             request_id=asked.request_id,
             driver=parts.driver,
             repairs=parts.repairs,
+            live=parts.live,
             currencies=settings.currencies,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )
