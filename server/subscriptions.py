@@ -165,6 +165,7 @@ class Subscriptions:
             async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
                 async for result in results:
                     yield _response(result, asking)
+                    await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
             raise _end(error, document, executor.operation, asking) from None
 
