@@ -65,7 +65,7 @@ class GraphQLSocket:
             return
         spoken = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": spoken})
-        connection = _Connection(self._endpoint, Headers(scope=scope).getlist("authorization"), receive, send)
+        connection = _Connection(self._endpoint, scope, receive, send)
         started = time.perf_counter()
         code = await connection.serve(is_understood=spoken is not None)
         log.info(
@@ -87,11 +87,11 @@ class GraphQLSocket:
 class _Connection:
     """One socket, from its acceptance to its end."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, authorization: list[str], receive: Receive, send: Send) -> None:
+    def __init__(self, endpoint: GraphQLEndpoint, scope: Scope, receive: Receive, send: Send) -> None:
         self.served = 0
         self._endpoint = endpoint
         self._limits = endpoint.stream_limits
-        self._authorization = authorization
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._caller: Caller | None = None
@@ -157,7 +157,7 @@ class _Connection:
         if len(words) < len(given):
             raise Closed(4403, "Forbidden")
         try:
-            return await self._endpoint.authenticate([*self._authorization, *words])
+            return await self._endpoint.authenticate([*Headers(scope=self._scope).getlist("authorization"), *words])
         except RequestRefused as refused:
             if refused.status == 401:
                 raise Closed(4403, "Forbidden") from None
@@ -216,7 +216,7 @@ class _Connection:
         request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._carry_out(identity, payload, Asking(caller=self._caller, request_id=request_id))
+                await self._carry_out(identity, payload, self._endpoint.asking(self._scope, self._caller, request_id))
                 self._forget(identity)
                 await self._say({"id": identity, "type": "complete"})
             except Gone:
@@ -233,15 +233,15 @@ class _Connection:
 
     async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
         request = request_of(payload, self._endpoint.limits)
-        document, operation = self._endpoint.prepare(request, asking.caller)
-        if operation.operation is OperationType.MUTATION:
+        ready = self._endpoint.prepare(request, asking.caller)
+        if ready.operation.operation is OperationType.MUTATION:
             raise refuse("Send mutations by POST.", reason="METHOD_NOT_ALLOWED")
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
-        if operation.operation is OperationType.QUERY:
-            answer = await self._endpoint.run(document, operation, request, asking)
+        if ready.operation.operation is OperationType.QUERY:
+            answer = await self._endpoint.run(ready, request, asking)
             await self._put(start + encoded(answer, asking.request_id)[1] + b"}")
             return
-        async with aclosing(await self._endpoint.subscriptions.open(document, operation, request, asking)) as answers:
+        async with aclosing(await self._endpoint.subscribe(ready, request, asking)) as answers:
             async for response in answers:
                 await self._put(start + response + b"}")
 

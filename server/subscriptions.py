@@ -165,6 +165,7 @@ class Subscriptions:
         async def resolve(event: Executor[Any]) -> ExecutionResult:
             # A context of its own: loaders remember rows, and the next event is about newer ones.
             event.context_value = await context_for(self._context_factory, asking)
+            event._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
             async with asyncio.timeout(self._limits.query_seconds):
                 result = execute_subscription_event(event)
                 return result if isinstance(result, ExecutionResult) else await result
