@@ -1,0 +1,32 @@
+"""A small client that pays once, whatever the network does."""
+
+from paygraph_client.client import Paygraph
+from paygraph_client.results import (
+    Canceled,
+    Declined,
+    Held,
+    NeedsAction,
+    Paid,
+    PaygraphError,
+    Refused,
+    Result,
+    Undecided,
+)
+from paygraph_client.stores import FileStore, MemoryStore, Record, Store
+
+__all__ = [
+    "Canceled",
+    "Declined",
+    "FileStore",
+    "Held",
+    "MemoryStore",
+    "NeedsAction",
+    "Paid",
+    "Paygraph",
+    "PaygraphError",
+    "Record",
+    "Refused",
+    "Result",
+    "Store",
+    "Undecided",
+]

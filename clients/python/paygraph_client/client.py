@@ -1,0 +1,242 @@
+"""Pay, survive the network and a crash, and find out how it ended."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+
+from paygraph_client import texts
+from paygraph_client.results import (
+    Canceled,
+    Declined,
+    Held,
+    NeedsAction,
+    Paid,
+    PaygraphError,
+    Refused,
+    Result,
+    Undecided,
+)
+from paygraph_client.stores import Record, Store
+
+Json = dict[str, Any]
+
+FIRST_WAIT_SECONDS: Final = 0.2
+LONGEST_WAIT_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 2.0  # how often a payment is looked at where it cannot be followed
+UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
+
+
+class _TryLater(Exception):
+    """Nothing is known about this attempt: the same request again, after this many seconds if that was said."""
+
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__("try the same again")
+        self.seconds = seconds
+
+
+class Paygraph:
+    """Pays orders of one buyer or service.
+
+    Every key is in `store` before it is sent, with the input that it stands for, and stays there until `forget`. So
+    whatever happens between the first byte and the receipt on the screen, `resume` goes on with the same key. Each
+    method waits at most `patience_seconds` and then answers `Undecided`. Raises PaygraphError for what no repetition
+    mends.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, *, store: Store, patience_seconds: float = 60.0) -> None:
+        self._http = http  # with base_url, and the token in its headers
+        self._store = store
+        self._patience_seconds = patience_seconds
+
+    async def pay(
+        self,
+        order_id: str,
+        *,
+        amount: int,
+        currency: str,
+        payment_method_id: str,
+        return_url: str | None = None,
+    ) -> Result:
+        """Pay what an order owes. `amount` is in minor units, and what the buyer was shown.
+
+        A second call for the same order goes on with the first one's key, as `resume` does.
+        """
+        if self._store.get(order_id) is not None:
+            return await self.resume(order_id)
+        given: Json = {
+            "orderId": order_id,
+            "expectedAmount": {"amount": amount, "currency": currency},
+            "paymentMethodId": payment_method_id,
+            "confirm": True,
+        }
+        if return_url is not None:
+            given["returnUrl"] = return_url
+        return await self._begin(order_id, "CREATE_PAYMENT", {"input": given})
+
+    async def try_again(self, order_id: str, *, payment_method_id: str, return_url: str | None = None) -> Result:
+        """Pay with another method after a decline: a new attempt on the same payment, under a new key."""
+        payment_id = (self._store.get(order_id) or {}).get("payment_id")
+        if payment_id is None:
+            raise LookupError("this order has no declined payment here: call pay")
+        given = {"paymentId": payment_id, "paymentMethodId": payment_method_id, "returnUrl": return_url}
+        return await self._begin(order_id, "CONFIRM_PAYMENT", given)
+
+    async def resume(self, order_id: str) -> Result:
+        """How the payment that was begun for this order stands; goes on with it if it must. Raises LookupError."""
+        record = self._store.get(order_id)
+        if record is None:
+            raise LookupError("nothing was begun for this order")
+        deadline = time.monotonic() + self._patience_seconds
+        try:
+            found = await self._patiently(self._what_became_of, record, deadline=deadline)
+        except _TryLater:
+            return Undecided(record.get("payment_id"))
+        return await self._finish(order_id, record, found, deadline)
+
+    def forget(self, order_id: str) -> None:
+        """The outcome has reached the buyer: the key is not needed any more."""
+        self._store.remove(order_id)
+
+    async def _begin(self, order_id: str, kind: str, variables: Json) -> Result:
+        before = self._store.get(order_id) or {}
+        record = {"kind": kind, "key": str(uuid4()), "variables": variables, "payment_id": before.get("payment_id")}
+        self._store.put(order_id, record)
+        return await self._finish(order_id, record, None, time.monotonic() + self._patience_seconds)
+
+    async def _finish(self, order_id: str, record: Record, found: Json | None, deadline: float) -> Result:
+        """Send, unless it is known how it ended, then follow the payment until it is settled."""
+        try:
+            payload = found or await self._patiently(self._send, record, deadline=deadline)
+            payment = payload["payment"]
+            if payment is not None and payment["id"] != record["payment_id"]:
+                record["payment_id"] = payment["id"]
+                self._store.put(order_id, record)
+            if payment is not None and payment["status"] in UNSETTLED:
+                async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
+                    payment = await self._settled(payment["id"], deadline)
+                payload = {"payment": payment, "errors": []}
+        except (_TryLater, TimeoutError):
+            return Undecided(record["payment_id"])
+        return _result(payload)
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, record: Record) -> Json:
+        """The payload of the mutation; the same key and the same input each time."""
+        data = await self._ask(texts.MUTATIONS[record["kind"]], {**record["variables"], "key": record["key"]})
+        payload: Json = data["done"]
+        for error in payload["errors"]:
+            if error["retryable"]:
+                raise _TryLater((error.get("retryAfterMs") or 0) / 1000 or None)
+        return payload
+
+    async def _what_became_of(self, record: Record) -> Json | None:
+        """The payload as the operation has it, None when it is not known or not over: then it is to be sent again."""
+        operation = (await self._ask(texts.OPERATION, {"key": record["key"], "kind": record["kind"]}))["operation"]
+        if operation is None or operation["state"] not in ("SUCCEEDED", "FAILED"):
+            return None
+        errors = [operation["error"]] if operation["error"] is not None else []
+        payment = operation["result"]
+        if payment is None and record["payment_id"] is not None:
+            payment = (await self._ask(texts.LOOK, {"id": record["payment_id"]}))["payment"]
+        return {"payment": payment, "errors": errors}
+
+    async def _settled(self, payment_id: str, deadline: float) -> Json:
+        """The payment once it is settled: followed where that is possible, looked at from time to time as well."""
+        while True:
+            try:
+                async for status in self._statuses(payment_id):
+                    if status not in UNSETTLED:
+                        break
+            except (_TryLater, PaygraphError):
+                await asyncio.sleep(LOOK_SECONDS)
+            found = (await self._patiently(self._ask, texts.LOOK, {"id": payment_id}, deadline=deadline))["payment"]
+            payment: Json = found
+            if payment["status"] not in UNSETTLED:
+                return payment
+
+    async def _statuses(self, payment_id: str) -> AsyncIterator[str]:
+        """The statuses of a payment as they change, for as long as the stream lasts."""
+        asked = {"query": texts.FOLLOW, "variables": {"id": payment_id, "after": None}}
+        headers = {"Accept": "text/event-stream"}
+        try:
+            async with self._http.stream("POST", "/graphql", json=asked, headers=headers) as response:
+                if response.status_code != 200:
+                    raise _TryLater
+                async for line in response.aiter_lines():
+                    if line.startswith("data: {"):
+                        told = json.loads(line.removeprefix("data: ")).get("data") or {}
+                        if told.get("paymentUpdated") is not None:
+                            yield told["paymentUpdated"]["payment"]["status"]
+        except httpx.TransportError:
+            raise _TryLater from None
+
+    async def _ask(self, query: str, variables: Mapping[str, object]) -> Json:
+        """The data of one request. Raises _TryLater, or PaygraphError."""
+        asked = {"query": query, "variables": variables}
+        try:
+            response = await self._http.post("/graphql", json=asked, headers={"Accept": "application/json"})
+        except httpx.TransportError:
+            raise _TryLater from None
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = {}
+        errors = answer.get("errors") or []
+        if response.status_code in (408, 429) or response.status_code >= 500 or not answer:
+            raise _TryLater(_seconds(response.headers.get("Retry-After")))
+        if errors and any(error.get("extensions", {}).get("retryable") for error in errors):
+            raise _TryLater
+        if errors:
+            raise PaygraphError(response.status_code, errors)
+        data: Json = answer["data"]
+        return data
+
+    async def _patiently(self, ask: Any, *given: Any, deadline: float) -> Any:
+        """Ask again, with longer and longer pauses, until there is an answer. Raises _TryLater at the deadline."""
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return await ask(*given)
+            except _TryLater as later:
+                pause = max(random.uniform(wait / 2, wait), later.seconds or 0.0)  # noqa: S311 - jitter, not a secret
+                if time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+
+def _result(payload: Json) -> Result:
+    payment, errors = payload["payment"], payload["errors"]
+    error = errors[0] if errors else None
+    identity = payment["id"] if payment is not None else None
+    status = payment["status"] if payment is not None else None
+    declined = error if error is not None and error["code"] == "CARD_DECLINED" else None
+    if error is not None and declined is None:
+        return Refused(error["code"], error["message"], identity)
+    if payment is None:
+        return Undecided(None)
+    if status == "REQUIRES_PAYMENT_METHOD":
+        said = declined or payment["lastError"] or {}
+        return Declined(payment["id"], said.get("customerMessage") or "The payment was declined.", said.get("retry"))
+    if status in ("REQUIRES_ACTION", "REQUIRES_CONFIRMATION"):
+        return NeedsAction(payment["id"], (payment["nextAction"] or {}).get("redirectUrl"))
+    match status:
+        case "SUCCEEDED":
+            return Paid(payment["id"])
+        case "REQUIRES_CAPTURE":
+            return Held(payment["id"])
+        case "CANCELED":
+            return Canceled(payment["id"])
+    return Undecided(payment["id"])
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After in seconds, as Paygraph sends it."""
+    return float(header) if header is not None and header.isdigit() else None

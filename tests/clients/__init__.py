@@ -1,0 +1,1 @@
+"""Clients of other people's, and our own, against the running application."""

@@ -1,0 +1,195 @@
+"""Our Python client pays once and says how it ended, wherever the connection is cut and whenever it is killed."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from paygraph_client import (
+    Declined,
+    FileStore,
+    MemoryStore,
+    NeedsAction,
+    Paid,
+    Paygraph,
+    PaygraphError,
+    Refused,
+    Store,
+    Undecided,
+)
+
+from tests.clients.cutter import Cutter, Direction
+from tests.crash.town import Application, Town
+from tests.shop import key, token
+
+BUYER = token("buyer", "payments:pay")
+# One byte of the request, its middle, all but its end; the same of the answer, whose first bytes are its headers.
+CUTS: list[tuple[Direction, int]] = [("request", n) for n in (0, 1, 300, 1_000)] + [
+    ("answer", n) for n in (0, 1, 100, 400)
+]
+
+
+@asynccontextmanager
+async def client_at(
+    port: int, store: Store | None = None, bearer: str = BUYER, patience: float = 20.0
+) -> AsyncIterator[Paygraph]:
+    headers = {"Authorization": f"Bearer {bearer}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as http:
+        yield Paygraph(http, store=store or MemoryStore(), patience_seconds=patience)
+
+
+@pytest.fixture
+async def running(town: Town) -> AsyncIterator[Application]:
+    async with town.application(worker=True, worker_webhooks=True) as application:
+        yield application
+
+
+async def an_order(running: Application) -> str:
+    given = {
+        "externalId": f"order-{key()}",
+        "total": {"amount": 10_000, "currency": "USD"},
+        "customerExternalId": "buyer",
+    }
+    payload = await running.staff.do("registerOrder", input=given, key=key())
+    return str(payload["order"]["id"])
+
+
+def port_of(running: Application) -> int:
+    port = running.http.base_url.port
+    assert port is not None
+    return port
+
+
+def charged(town: Town) -> list[int]:
+    """What Stripe holds of each payment."""
+    return [intent["amount_received"] for intent in town.sandbox.snapshot().payment_intents]
+
+
+def paying(method: str = "pm_card_visa") -> dict[str, Any]:
+    return {"amount": 10_000, "currency": "USD", "payment_method_id": method}
+
+
+@pytest.mark.parametrize(("direction", "after_bytes"), CUTS)
+async def test_wherever_the_connection_is_cut_the_order_is_paid_once(
+    town: Town, running: Application, direction: Direction, after_bytes: int
+) -> None:
+    order_id = await an_order(running)
+    async with Cutter(port_of(running), direction, after_bytes) as network, client_at(network.port) as client:
+        result = await client.pay(order_id, **paying())
+
+    assert network.was_cut.is_set()
+    assert isinstance(result, Paid)
+    assert charged(town) == [10_000]
+    assert (await running.staff.ask("query P($i: ID!) { payment(id: $i) { status } }", i=result.payment_id)) == {
+        "payment": {"status": "SUCCEEDED"}
+    }
+
+
+SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+import httpx
+from paygraph_client import FileStore, Paygraph
+
+async def main(port, order_id, folder, bearer):
+    headers = {"Authorization": f"Bearer {bearer}"}
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers) as http:
+        await Paygraph(http, store=FileStore(Path(folder))).pay(
+            order_id, amount=10_000, currency="USD", payment_method_id="pm_card_visa"
+        )
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("direction", "after_bytes"), [("request", 1), ("answer", 0), ("answer", 400)])
+async def test_a_client_that_is_killed_goes_on_where_it_was(
+    town: Town, running: Application, tmp_path: Path, direction: Direction, after_bytes: int
+) -> None:
+    order_id = await an_order(running)
+    async with Cutter(port_of(running), direction, after_bytes) as network:
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "clients" / "python")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", SCRIPT, str(network.port), order_id, str(tmp_path), BUYER, env=environment
+        )
+        network.on_cut = process.kill
+        async with asyncio.timeout(20):
+            code = await process.wait()
+        async with client_at(port_of(running), FileStore(tmp_path)) as client:
+            result = await client.resume(order_id)
+            again = await client.pay(order_id, **paying())
+            client.forget(order_id)
+
+    assert code == -9
+    assert isinstance(result, Paid)
+    assert again == result
+    assert charged(town) == [10_000]
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_decline_is_told_and_another_card_pays_the_same_payment(town: Town, running: Application) -> None:
+    order_id = await an_order(running)
+    async with client_at(port_of(running)) as client:
+        declined = await client.pay(order_id, **paying("pm_card_visa_chargeDeclined"))
+        resumed = await client.resume(order_id)
+        paid = await client.try_again(order_id, payment_method_id="pm_card_visa")
+
+    assert isinstance(declined, Declined)
+    assert resumed == declined
+    assert declined.message
+    assert paid == Paid(declined.payment_id)
+    assert charged(town) == [10_000]
+
+
+async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:
+    async with client_at(port_of(running)) as client:
+        method = paying("pm_card_threeDSecure2Required")
+        action = await client.pay(await an_order(running), return_url="https://shop.example/paid", **method)
+
+    assert isinstance(action, NeedsAction)
+    assert action.redirect_url
+
+
+async def test_a_refusal_is_not_repeated(town: Town, running: Application) -> None:
+    order_id = await an_order(running)
+    async with client_at(port_of(running)) as client:
+        result = await client.pay(order_id, amount=1, currency="USD", payment_method_id="pm_card_visa")
+        nobody = client_at(port_of(running), bearer="nobody")
+        async with nobody as stranger:
+            with pytest.raises(PaygraphError) as refused:
+                await stranger.pay(order_id, **paying())
+
+    assert isinstance(result, Refused)
+    assert result.code == "AMOUNT_MISMATCH"
+    assert (refused.value.status, refused.value.code) == (401, "UNAUTHENTICATED")
+    assert charged(town) == []
+
+
+async def test_an_answer_that_stripe_does_not_give_is_waited_for(town: Town, running: Application) -> None:
+    """The charge is there, its answer is lost: our side finds out, and the client hears of it."""
+    order_id = await an_order(running)
+    town.sandbox.fault(kind="drop_after", method="POST", path=".*/confirm", times=1)
+    async with client_at(port_of(running)) as client:
+        result = await client.pay(order_id, **paying())
+
+    assert isinstance(result, Paid)
+    assert charged(town) == [10_000]
+
+
+async def test_patience_ends_and_the_key_is_kept(town: Town, running: Application) -> None:
+    order_id, store = await an_order(running), MemoryStore()
+    async with Cutter(port_of(running)) as network:
+        closed = network.port
+    async with client_at(closed, store, patience=1.0) as client:
+        undecided = await client.pay(order_id, **paying())
+    async with client_at(port_of(running), store) as client:
+        paid = await client.resume(order_id)
+
+    assert undecided == Undecided(None)
+    assert isinstance(paid, Paid)
+    assert charged(town) == [10_000]
