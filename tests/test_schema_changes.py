@@ -78,7 +78,7 @@ def _log(*lines: str) -> str:
     entries = "\n".join(lines) or "None."
     return (
         f"## Unreleased\n\n### Schema changes that may break clients\n\n{entries}\n\n### Fixed\n\n- a bug\n\n"
-        "## 0.1.0\n\n### Schema changes that may break clients\n\n- `FIELD_REMOVED`: Field Old.news was removed. — Old.\n"
+        "## 0.1.0\n\n### Schema changes that may break clients\n\n- `FIELD_REMOVED`: Field Old.x was removed. — Old.\n"
     )
 
 
