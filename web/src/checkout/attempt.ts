@@ -1,0 +1,63 @@
+/**
+ * An attempt to pay, written down before it is sent.
+ *
+ * While it is undecided there is no other one: a second click, a reload, a lost answer or another tab sends the same
+ * call with the same idempotency key, and the server carries it out once.
+ */
+
+export interface Attempt {
+  readonly key: string;
+  /** The open payment that is tried again; null makes the order's payment. */
+  readonly paymentId: string | null;
+  /** Stripe's id of the method; null lets Stripe's Payment Element ask for one. */
+  readonly paymentMethodId: string | null;
+  /** What the buyer saw, in minor units. The server charges what the order owes and refuses a difference. */
+  readonly expected: { readonly amount: number; readonly currency: string };
+}
+
+export type Wanted = Omit<Attempt, "key">;
+
+export interface Attempts {
+  /** The undecided attempt of this order, if any. */
+  current(orderId: string): Attempt | null;
+  /** The undecided attempt, or else a new one with a new key, kept before this returns. */
+  begin(orderId: string, wanted: Wanted): Attempt;
+  /** Its outcome is known: the next one gets a new key. */
+  end(orderId: string, key: string): void;
+}
+
+const PREFIX = "paygraph.attempt.";
+
+export function attemptsIn(storage: Storage, newKey: () => string = newIdempotencyKey): Attempts {
+  const current = (orderId: string): Attempt | null => read(storage.getItem(PREFIX + orderId));
+  return {
+    current,
+    begin(orderId, wanted) {
+      const undecided = current(orderId);
+      if (undecided !== null) return undecided;
+      const attempt: Attempt = { ...wanted, key: newKey() };
+      storage.setItem(PREFIX + orderId, JSON.stringify(attempt));
+      return attempt;
+    },
+    end(orderId, key) {
+      if (current(orderId)?.key === key) storage.removeItem(PREFIX + orderId);
+    },
+  };
+}
+
+/** A UUID; `crypto.randomUUID` is there on https and on loopback only. */
+export function newIdempotencyKey(): string {
+  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function read(text: string | null): Attempt | null {
+  if (text === null) return null;
+  try {
+    const kept = JSON.parse(text) as Partial<Attempt> | null;
+    const isWhole = typeof kept?.key === "string" && typeof kept.expected?.amount === "number";
+    return isWhole ? (kept as Attempt) : null;
+  } catch {
+    return null;
+  }
+}
