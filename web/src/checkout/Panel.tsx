@@ -59,14 +59,8 @@ function Body(props: Props) {
           >
             Continue to your bank
           </button>
-          {props.settings.testCards && (
-            <details>
-              <summary>Pay with another card instead</summary>
-              <Method {...props} />
-            </details>
-          )}
-          <button type="button" className="quiet" onClick={() => void checkout.load(0)}>
-            I have confirmed already
+          <button type="button" className="quiet" onClick={() => void checkout.giveUp()}>
+            Pay with another card instead
           </button>
         </Headline>
       );

@@ -1,7 +1,7 @@
 import type { Client } from "@urql/core";
 import { onEnd, pipe, subscribe } from "wonka";
 import type { CheckoutPaymentQuery, OrderFieldsFragment, PaymentFieldsFragment } from "../gql/graphql";
-import type { Attempt, Attempts } from "./attempt";
+import type { Act, Attempt, Attempts } from "./attempt";
 import { CHECKOUT, FOLLOW, PAYMENT } from "./operations";
 import { carryOut } from "./pay";
 import type { Visit } from "./shop";
@@ -25,7 +25,6 @@ export type View = "loading" | "missing" | "pay" | "declined" | "sending" | "lat
 
 const PAID = new Set(["PAID", "OVERPAID", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED", "AUTHORIZED"]);
 const CHECKING = new Set(["INITIATED", "PROCESSING", "UNKNOWN"]);
-const CONFIRMABLE = new Set(["REQUIRES_PAYMENT_METHOD", "REQUIRES_CONFIRMATION", "REQUIRES_ACTION"]);
 const LONGEST_REST_MS = 10_000;
 
 /** What the buyer sees. Paid wins over everything: whatever is still on its way cannot take more. */
@@ -74,10 +73,19 @@ export class Checkout {
   async pay(paymentMethodId: string | null): Promise<void> {
     const { order, payment } = this.state;
     if (this.#carrying !== null || order === null || viewOf(this.state) === "paid") return this.#carrying ?? undefined;
-    const open = payment !== null && CONFIRMABLE.has(payment.status) ? payment.id : null;
     const { amount, currency } = order.amountDue;
-    const wanted = { paymentId: open, paymentMethodId, expected: { amount, currency } };
-    await this.#carry(this.attempts.begin(this.visit.orderId, wanted), true);
+    const act: Act =
+      payment?.allowedActions.includes("CONFIRM") && paymentMethodId !== null
+        ? { act: "try-again", paymentId: payment.id, paymentMethodId }
+        : { act: "pay", paymentMethodId, expected: { amount, currency } };
+    await this.#carry(this.attempts.begin(this.visit.orderId, act), true);
+  }
+
+  /** Give the open payment up, so that another one can be made. */
+  async giveUp(): Promise<void> {
+    const { payment } = this.state;
+    if (this.#carrying !== null || payment === null) return this.#carrying ?? undefined;
+    await this.#carry(this.attempts.begin(this.visit.orderId, { act: "give-up", paymentId: payment.id }), true);
   }
 
   /** Ask how things stand; `maxStalenessMs` lets Stripe be asked when our knowledge is older. */

@@ -66,6 +66,16 @@ export const TRY_AGAIN = graphql(`
   }
 `);
 
+export const GIVE_UP = graphql(`
+  mutation CheckoutGiveUp($paymentId: ID!, $key: IdempotencyKey!, $locale: String!) {
+    cancelPayment(input: { paymentId: $paymentId, reason: ABANDONED }, idempotencyKey: $key) {
+      replayed
+      errors { ...ErrorFields }
+      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+    }
+  }
+`);
+
 export const ERROR_FIELDS = graphql(`
   fragment ErrorFields on UserError {
     __typename

@@ -2,7 +2,7 @@ import type { Client } from "@urql/core";
 import type { CheckoutPayMutation, ErrorFieldsFragment } from "../gql/graphql";
 import type { Attempt } from "./attempt";
 import { isRefused } from "./client";
-import { PAY, TRY_AGAIN } from "./operations";
+import { GIVE_UP, PAY, TRY_AGAIN } from "./operations";
 
 export type Paid = NonNullable<CheckoutPayMutation["createPayment"]>;
 
@@ -37,16 +37,21 @@ export async function carryOut(
 }
 
 async function send(client: Client, orderId: string, attempt: Attempt) {
-  const { key, expected, paymentId, paymentMethodId } = attempt;
+  const { key } = attempt;
   const locale = navigator.language;
   const returnUrl = `${location.origin}/checkout?order=${encodeURIComponent(orderId)}`;
-  if (paymentId !== null && paymentMethodId !== null) {
-    const { data, error } = await client
-      .mutation(TRY_AGAIN, { paymentId, paymentMethodId, returnUrl, key, locale })
-      .toPromise();
+  if (attempt.act === "give-up") {
+    const { data, error } = await client.mutation(GIVE_UP, { paymentId: attempt.paymentId, key, locale }).toPromise();
+    return { payload: data?.cancelPayment, error };
+  }
+  const { paymentMethodId } = attempt;
+  if (attempt.act === "try-again") {
+    const wanted = { paymentId: attempt.paymentId, paymentMethodId: attempt.paymentMethodId, returnUrl };
+    const { data, error } = await client.mutation(TRY_AGAIN, { ...wanted, key, locale }).toPromise();
     return { payload: data?.confirmPayment, error };
   }
-  const input = { orderId, expectedAmount: expected, paymentMethodId, confirm: paymentMethodId !== null, returnUrl };
+  const confirm = paymentMethodId !== null;
+  const input = { orderId, expectedAmount: attempt.expected, paymentMethodId, confirm, returnUrl };
   const { data, error } = await client.mutation(PAY, { input, key, locale }).toPromise();
   return { payload: data?.createPayment, error };
 }
