@@ -139,7 +139,7 @@ async def _introduce(settings: Settings, base: str) -> Offered:
     return Offered(
         tokens=tokens.offered,
         orders=[
-            OfferedOrder(identity, name, amount, "USD")
+            OfferedOrder(identity, name, amount, "USD", payment_id if name == ORDERS[0][0] else None)
             for (name, amount), identity in zip(ORDERS, order_ids, strict=True)
         ],
     )

@@ -63,6 +63,7 @@ class OfferedOrder:
     externalId: str  # noqa: N815 - the page's own word
     amount: int
     currency: str
+    paymentId: str | None = None  # noqa: N815 - the payment that paid it
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
  * While it is undecided there is no other one: a second click, a reload, a lost answer or another tab sends the same
  * call with the same idempotency key, and the server carries it out once.
  */
+import { newIdempotencyKey } from "../idempotency";
 
 /** What the buyer wants done. */
 export type Act =
@@ -46,12 +47,6 @@ export function attemptsIn(storage: Storage, newKey: () => string = newIdempoten
       if (current(orderId)?.key === key) storage.removeItem(PREFIX + orderId);
     },
   };
-}
-
-/** A UUID; `crypto.randomUUID` is there on https and on loopback only. */
-export function newIdempotencyKey(): string {
-  if (typeof crypto.randomUUID === "function") return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function read(text: string | null): Attempt | null {
