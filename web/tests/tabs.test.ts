@@ -23,8 +23,8 @@ describe("the explorer's tabs", async () => {
         const operations = document.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
 
         assert.deepEqual(validate(schema, document), []);
-        assert.equal(operations[0]?.name?.value, role, "the first operation names the tab");
         for (const operation of operations) {
+          assert.match(operation.name?.value ?? "", new RegExp(`^${role}[A-Z]`));
           const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], variables);
           assert.equal(errors, undefined, `${operation.name?.value}: ${errors}`);
         }

@@ -40,6 +40,7 @@ async function open(): Promise<void> {
       fetcher={session.fetcher}
       schema={buildSchema(sdl)}
       defaultTabs={tabs}
+      initialVariables={tabs[0]?.variables ?? ""}
       storage={forgetful()}
       shouldPersistHeaders={false}
       plugins={[DOC_EXPLORER_PLUGIN]}

@@ -46,12 +46,12 @@ export class Session {
 
   read = (): State => this.state;
 
-  /** A tab is shown: it sends with the token chosen in it, or else with the one of its name. */
+  /** A tab is shown: it sends with the token chosen in it, or else with the one that its title begins with. */
   open(tab: string, title: string): void {
     this.#tab = tab;
     const { tokens, chosen } = this.state;
-    const ofItsName = tokens.find(({ name }) => name === title)?.name;
-    this.#set({ chosen: this.#byTab.get(tab) ?? ofItsName ?? chosen });
+    const own = this.#byTab.has(tab) ? this.#byTab.get(tab) : tokens.find(({ name }) => title.startsWith(name))?.name;
+    this.#set({ chosen: own === undefined ? chosen : own });
   }
 
   choose(name: string | null): void {

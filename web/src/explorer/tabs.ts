@@ -10,7 +10,7 @@ export interface OfferedOrder {
 }
 
 export interface RoleTab {
-  /** The token that the tab begins with; also the name of its first operation, which is the tab's title. */
+  /** The token that the tab begins with. Its operations' names begin with it: they are what a tab shows as its title. */
   readonly role: string;
   readonly query: string;
   readonly variables: Readonly<Record<string, unknown>>;
@@ -58,22 +58,26 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
   ];
 }
 
-const BUYER = `# The buyer's page: see what is owed, pay it, follow it live.
-# Each send of a mutation takes a fresh idempotency key. Choose "Replay" above
-# and send once more: the same answer comes back, marked replayed.
+const BUYER = `# The buyer: see what is owed, pay it, follow it.
+# Each mutation is sent with a fresh idempotency
+# key. Choose "Replay" above and send once more:
+# the same answer comes back, marked replayed.
 
-query Buyer($orderId: ID!) {
+query BuyerSees($orderId: ID!) {
   order(id: $orderId) {
     externalId
     paymentStatus
     amountDue { formatted }
     payments(first: 5) {
-      nodes { id status amount { formatted } lastError { code message } }
+      nodes { id status lastError { code message } }
     }
   }
 }
 
-mutation Pay($pay: CreatePaymentInput!, $key: IdempotencyKey!) {
+mutation BuyerPays(
+  $pay: CreatePaymentInput!
+  $key: IdempotencyKey!
+) {
   createPayment(input: $pay, idempotencyKey: $key) {
     replayed
     errors { code message retryable }
@@ -87,7 +91,7 @@ mutation Pay($pay: CreatePaymentInput!, $key: IdempotencyKey!) {
   }
 }
 
-subscription Follow($orderId: ID!) {
+subscription BuyerFollows($orderId: ID!) {
   orderPaymentUpdated(orderId: $orderId) {
     sequence
     type
@@ -97,9 +101,10 @@ subscription Follow($orderId: ID!) {
 }
 `;
 
-const SUPPORT = `# Support: find a payment, read its story, give money back.
+const SUPPORT = `# Support: find a payment, read what happened to
+# it, give money back.
 
-query Support($order: String!) {
+query SupportFinds($order: String!) {
   order(externalId: $order) {
     paymentStatus
     amountPaid { formatted }
@@ -112,14 +117,19 @@ query Support($order: String!) {
         amountRefundable { formatted }
         refunds { id status amount { formatted } reason note }
         timeline(first: 20) {
-          edges { node { occurredAt type amount { formatted } actor { kind id } } }
+          edges {
+            node { occurredAt type actor { kind id } }
+          }
         }
       }
     }
   }
 }
 
-mutation Refund($refund: RefundPaymentInput!, $key: IdempotencyKey!) {
+mutation SupportRefunds(
+  $refund: RefundPaymentInput!
+  $key: IdempotencyKey!
+) {
   refundPayment(input: $refund, idempotencyKey: $key) {
     replayed
     errors {
@@ -132,16 +142,19 @@ mutation Refund($refund: RefundPaymentInput!, $key: IdempotencyKey!) {
   }
 }
 
-query Payments {
+query SupportLists {
   payments(first: 10) {
-    edges { node { id status amount { formatted } createdAt order { externalId } } }
+    edges {
+      node { id status amount { formatted } createdAt }
+    }
   }
 }
 `;
 
-const FINANCE = `# Finance: is everything in order, and if not, what is not?
+const FINANCE = `# Finance: is everything in order? If not, what is
+# not?
 
-query Finance {
+query FinanceChecks {
   integrity {
     healthy
     ledgerBalanced
@@ -152,35 +165,47 @@ query Finance {
   }
 }
 
-query Differences {
+query FinanceCompares {
   discrepancies(first: 20) {
-    edges { node { id kind state local provider payment { id } detectedAt } }
+    edges {
+      node { id kind state local provider detectedAt }
+    }
   }
-  reconciliationRuns(first: 3) { id window checked repaired startedAt finishedAt }
+  reconciliationRuns(first: 3) {
+    id
+    window
+    checked
+    repaired
+  }
 }
 `;
 
-const OPERATIONS = `# Operations: what hangs, what came from Stripe, and what happens now.
+const OPERATIONS = `# Operations: what hangs, what came from Stripe,
+# what happens now.
 
-query Operations {
+query OperationsLooks {
   openOperations(first: 20) {
-    edges { node { id kind state effect attempts createdAt } }
+    edges {
+      node { id kind state effect attempts createdAt }
+    }
   }
   webhookEvents(first: 10) {
-    edges { node { id type state attempts source receivedAt deliveryLagMs } }
+    edges {
+      node { id type state source deliveryLagMs }
+    }
   }
 }
 
-# It only says how many it would be, until dryRun is false.
-mutation ReplayEvents($events: [ID!]!) {
+# Says how many it would be, until dryRun is false.
+mutation OperationsReplays($events: [ID!]!) {
   replayWebhookEvents(ids: $events, dryRun: true) {
     affected
     errors { code message }
   }
 }
 
-# Runs until you stop it. Pay something in the Buyer's tab meanwhile.
-subscription Feed {
+# Goes on until you stop it.
+subscription OperationsFollows {
   paymentsFeed {
     cursor
     type
