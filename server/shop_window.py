@@ -54,7 +54,7 @@ class ShopWindow:
         if refusal := _refusal(request):
             return refusal
         visitor = _visitor(request) or secrets.token_urlsafe(24)
-        name = f"window-{secrets.token_hex(8)}"
+        name = f"window-{secrets.token_hex(6)}"
         order = {
             "externalId": name,
             "total": {"amount": sum(count * price for _, count, price in BASKET), "currency": CURRENCY},

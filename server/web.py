@@ -88,7 +88,7 @@ def add_web(app: FastAPI, settings: Settings, *, has_shop: bool, dist: Path = DI
         app.add_route("/checkout", web.checkout)
         app.add_route("/checkout/settings.json", web.checkout_settings)
     if settings.shows_explorer or settings.shows_checkout:
-        app.mount("/assets", _Assets(directory=dist / "assets", check_dir=False))
+        app.mount("/assets", _Assets(dist / "assets"))
 
 
 class _Web:
@@ -141,7 +141,9 @@ class _Web:
 class _Assets(StaticFiles):
     """Files under web/dist/assets, by their exact names: nothing above them, no lists, no links followed."""
 
-    config_checked = True  # the folder may come later, by `make web`
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory=directory, check_dir=False)
+        self.config_checked = True  # the folder may come later, by `make web`
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

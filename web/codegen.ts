@@ -4,6 +4,7 @@ const config: CodegenConfig = {
   schema: "../schema/schema.graphql",
   documents: ["src/checkout/*.{ts,tsx}"],
   ignoreNoDocuments: false,
+  silent: true,
   generates: {
     "src/gql/": {
       preset: "client",

@@ -48,7 +48,7 @@ describe("checkout", () => {
     const sent = mutations(page);
 
     await pay(page, DECLINED);
-    await page.getByRole("alert").getByText("Your card was declined").waitFor();
+    await page.getByRole("alert").getByText("Nothing was charged").waitFor();
     await pay(page, VISA);
     await isPaid(page);
 

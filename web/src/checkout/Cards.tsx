@@ -52,7 +52,7 @@ export function Cards({ due, isSending, onPay }: Props) {
         <svg viewBox="0 0 24 24" aria-hidden="true">
           <path d="M7 11V8a5 5 0 0 1 10 0v3 M5 11h14v9H5z" />
         </svg>
-        You are charged once, even if you click twice or reload.
+        You are charged once, whatever happens.
       </p>
     </form>
   );

@@ -50,8 +50,8 @@ function Body(props: Props) {
       );
     case "action":
       return (
-        <Headline title="Your bank wants to confirm it is you" tone="ask">
-          <p>You come back here afterwards. Nothing is charged before you confirm.</p>
+        <Headline title="Your bank asks you to confirm" tone="ask">
+          <p>Nothing is charged before you do. Afterwards you come back here.</p>
           <button
             type="button"
             disabled={!state.payment?.nextAction?.redirectUrl}
@@ -102,9 +102,8 @@ function Problem({ state, view }: Pick<Props, "state" | "view">) {
   if (!text || view === "sending") return null;
   return (
     <div className="problem" role="alert" tabIndex={-1} ref={place}>
-      <strong>{state.refusal ? "Please look again" : "Your card was declined"}</strong>
+      <strong>{state.refusal ? "Please look again" : "Declined. Nothing was charged."}</strong>
       <span>{text}</span>
-      {!state.refusal && <span>Nothing was charged. You can try again or choose another card.</span>}
     </div>
   );
 }
@@ -200,7 +199,7 @@ const SPOKEN: Readonly<Record<View, string>> = {
   declined: "The payment was declined.",
   sending: "Sending your payment.",
   late: "Still checking with the bank.",
-  action: "Your bank wants to confirm it is you.",
+  action: "Your bank asks you to confirm.",
   checking: "Checking with the bank.",
   paid: "Payment complete.",
 };

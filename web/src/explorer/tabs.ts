@@ -35,7 +35,13 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
       query: BUYER,
       variables: {
         orderId: unpaid.id,
-        pay: { orderId: unpaid.id, expectedAmount: money, paymentMethodId: "pm_card_visa", confirm: true },
+        pay: {
+          orderId: unpaid.id,
+          expectedAmount: money,
+          paymentMethodId: "pm_card_visa",
+          captureMethod: "AUTOMATIC",
+          confirm: true,
+        },
         key: "is-replaced-when-you-send",
       },
     },
@@ -115,11 +121,9 @@ query SupportFinds($order: String!) {
         status
         allowedActions
         amountRefundable { formatted }
-        refunds { id status amount { formatted } reason note }
+        refunds { id status amount { formatted } }
         timeline(first: 20) {
-          edges {
-            node { occurredAt type actor { kind id } }
-          }
+          edges { node { type actor { kind } } }
         }
       }
     }
