@@ -128,6 +128,7 @@ class _Web:
                 "publishableKey": settings.stripe_publishable_key,
                 "testCards": settings.offline,
                 "hasShop": self._has_shop,
+                "byHash": settings.trusted_documents_mode != "off",
             }
         )
 

@@ -1,8 +1,18 @@
+import { readFileSync } from "node:fs";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+
+/** Beside the pages lies what they ask, by its hash: the manifest for TRUSTED_DOCUMENTS. */
+const manifest: Plugin = {
+  name: "manifest",
+  generateBundle() {
+    const source = readFileSync("src/gql/persisted-documents.json");
+    this.emitFile({ type: "asset", fileName: "trusted-documents.json", source });
+  },
+};
 
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), manifest],
   worker: { format: "es" },
   build: {
     rollupOptions: { input: { explorer: "explorer.html", checkout: "checkout.html" } },

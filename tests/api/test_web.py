@@ -84,7 +84,13 @@ async def test_the_checkout_lets_stripe_in_only_when_there_is_a_publishable_key(
     assert policy(offline) == STRICT
     assert policy(online) == STRIPE_JS
     assert "https://js.stripe.com" in policy(online)["script-src"]
-    assert said.json() == {"livemode": False, "publishableKey": "pk_test_1", "testCards": False, "hasShop": False}
+    assert said.json() == {
+        "livemode": False,
+        "publishableKey": "pk_test_1",
+        "testCards": False,
+        "hasShop": False,
+        "byHash": False,
+    }
 
 
 @pytest.mark.parametrize("page", ["/explorer", "/checkout"])

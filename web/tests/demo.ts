@@ -15,12 +15,12 @@ export interface Demo {
   stop(): Promise<void>;
 }
 
-export async function startDemo(): Promise<Demo> {
+export async function startDemo(settings: Readonly<Record<string, string>> = {}): Promise<Demo> {
   const state = await mkdtemp(join(tmpdir(), "paygraph-web-"));
   const port = await freePort();
   const process = spawn(join(PROJECT, ".venv", "bin", "python"), ["-m", "cli", "demo", "--port", String(port)], {
     cwd: PROJECT,
-    env: { PATH: globalThis.process.env["PATH"], PAYGRAPH_DIR: state, SANDBOX_FAULTS: "true" },
+    env: { PATH: globalThis.process.env["PATH"], PAYGRAPH_DIR: state, ...settings },
     stdio: ["ignore", "pipe", "pipe"],
   });
   try {

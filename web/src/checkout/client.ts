@@ -1,9 +1,17 @@
-import { Client, type CombinedError, fetchExchange, subscriptionExchange } from "@urql/core";
-import { createClient } from "graphql-ws";
+import {
+  Client,
+  type CombinedError,
+  fetchExchange,
+  makeOperation,
+  mapExchange,
+  type Operation,
+  subscriptionExchange,
+} from "@urql/core";
+import { createClient, type SubscribePayload } from "graphql-ws";
 import type { Visit } from "./shop";
 
 /** An urql client that asks as the visit's buyer. There is no cache: what is shown is what the server said last. */
-export function clientFor(visit: Visit): Client {
+export function clientFor(visit: Visit, byHash: boolean): Client {
   const socket = createClient({
     url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/graphql`,
     connectionParams: async () => ({ Authorization: `Bearer ${await visit.token()}` }),
@@ -13,11 +21,12 @@ export function clientFor(visit: Visit): Client {
     url: "/graphql",
     preferGetMethod: false,
     exchanges: [
+      mapExchange({ onOperation: (operation) => (byHash ? asHash(operation) : operation) }),
       subscriptionExchange({
         forwardSubscription: (request) => ({
           subscribe: (sink) => ({
             unsubscribe: socket.subscribe(
-              { query: request.query ?? "", variables: request.variables },
+              { ...request, query: request.query ?? "" } as SubscribePayload, // the protocol wants a text, even beside a hash
               { ...sink, next: ({ data = null, errors }) => sink.next(errors ? { data, errors } : { data }) },
             ),
           }),
@@ -36,6 +45,13 @@ export function clientFor(visit: Visit): Client {
       return answer.status === 401 ? send(true) : answer;
     },
   });
+}
+
+/** The same operation, sent by the hash that graphql-codegen wrote into it and into the manifest. */
+function asHash(operation: Operation): Operation {
+  const hash = (operation.query as { __meta__?: { hash?: string } }).__meta__?.hash;
+  if (hash === undefined) return operation;
+  return makeOperation(operation.kind, { ...operation, query: { ...operation.query, definitions: [], documentId: hash } });
 }
 
 /** Whether the request was refused as it stands: sending it again would not help. Otherwise nothing is known. */

@@ -14,7 +14,7 @@ async function open(): Promise<void> {
   const returning = isBack();
   const kind = await settings();
   const visiting = await visit(kind.hasShop);
-  const client = clientFor(visiting);
+  const client = clientFor(visiting, kind.byHash);
   const checkout = new Checkout(client, visiting, attemptsIn(localStorage), (url) => location.assign(url));
   root.render(
     <StrictMode>

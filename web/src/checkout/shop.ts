@@ -5,6 +5,8 @@ export interface Settings {
   readonly publishableKey: string | null;
   readonly testCards: boolean;
   readonly hasShop: boolean;
+  /** Documents are sent by their hash, not by their text. */
+  readonly byHash: boolean;
 }
 
 export interface Line {
