@@ -28,14 +28,19 @@ export function openBrowser(): Promise<Browser> {
 
 type Options = Parameters<Browser["newContext"]>[0];
 
-/** A page in a context of its own: its cookies and storage are nobody else's. */
-export async function openPage(browser: Browser, base: string, options: Options = {}): Promise<Watched> {
+/** A page in a context of its own: its cookies and storage are nobody else's. `others` are origins it may ask too. */
+export async function openPage(
+  browser: Browser,
+  base: string,
+  options: Options = {},
+  others: readonly string[] = [],
+): Promise<Watched> {
   const context = await browser.newContext({ baseURL: base, locale: "en-US", ...options });
   const page = await context.newPage();
   const wrong: string[] = [];
   page.on("request", (request) => {
     const { protocol, origin } = new URL(request.url());
-    if (!["data:", "blob:"].includes(protocol) && origin !== base) wrong.push(`asked ${request.url()}`);
+    if (!["data:", "blob:"].includes(protocol) && ![base, ...others].includes(origin)) wrong.push(`asked ${request.url()}`);
   });
   page.on("websocket", (socket) => {
     if (new URL(socket.url()).host !== new URL(base).host) wrong.push(`connected to ${socket.url()}`);

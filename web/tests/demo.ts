@@ -8,72 +8,89 @@ import { join } from "node:path";
 const PROJECT = join(import.meta.dirname, "..", "..");
 const START_MS = 90_000;
 
+type Settings = Readonly<Record<string, string>>;
+
+export interface Session {
+  readonly tokens: readonly { readonly name: string; readonly token: string }[];
+  readonly orders: readonly { readonly id: string; readonly externalId: string }[];
+}
+
 export interface Demo {
   readonly base: string;
+  /** What it offers the explorer. */
+  readonly session: Session;
   /** Ask the API as one of the demo's callers: Buyer, Support, Finance, Operations or Administrator. */
   ask<Data>(name: string, query: string, variables?: object): Promise<Data>;
   stop(): Promise<void>;
 }
 
-export async function startDemo(settings: Readonly<Record<string, string>> = {}): Promise<Demo> {
-  const state = await mkdtemp(join(tmpdir(), "paygraph-web-"));
+export async function startDemo(settings: Settings = {}): Promise<Demo> {
   const port = await freePort();
-  const process = spawn(join(PROJECT, ".venv", "bin", "python"), ["-m", "cli", "demo", "--port", String(port)], {
-    cwd: PROJECT,
-    env: { PATH: globalThis.process.env["PATH"], PAYGRAPH_DIR: state, ...settings },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  try {
-    await introduced(process);
-  } catch (error) {
-    await end(process, state);
-    throw error;
-  }
+  const { stop } = await start(["demo", "--port", String(port)], "Operations to copy", settings);
   const base = `http://127.0.0.1:${port}`;
-  const tokens = await offered(base);
+  const session = (await (await fetch(`${base}/explorer/session.json`)).json()) as Session;
   return {
     base,
+    session,
     async ask<Data>(name: string, query: string, variables: object = {}): Promise<Data> {
+      const token = session.tokens.find((one) => one.name === name)?.token;
       const answer = await fetch(`${base}/graphql`, {
         method: "POST",
-        headers: { "Content-Type": "application/json", Authorization: `Bearer ${tokens.get(name)}` },
+        headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
         body: JSON.stringify({ query, variables }),
       });
       const { data, errors } = (await answer.json()) as { data: Data; errors?: unknown };
       if (errors) throw new Error(JSON.stringify(errors));
       return data;
     },
-    stop: () => end(process, state),
+    stop,
   };
 }
 
-async function offered(base: string): Promise<Map<string, string>> {
-  const session = (await (await fetch(`${base}/explorer/session.json`)).json()) as {
-    tokens: { name: string; token: string }[];
-  };
-  return new Map(session.tokens.map(({ name, token }) => [name, token]));
+/** The offline Stripe in a process of its own, as Stripe is to a shop with a key. Its webhooks go nowhere. */
+export async function startStripe(): Promise<{ readonly base: string; stop(): Promise<void> }> {
+  const port = await freePort();
+  const { stop } = await start(["sandbox", "--port", String(port)], "The offline Stripe answers", {});
+  return { base: `http://127.0.0.1:${port}`, stop };
 }
 
-/** Resolves when the demo has printed its last example. */
-function introduced(demo: ChildProcess): Promise<void> {
+async function start(command: readonly string[], lastWords: string, settings: Settings) {
+  const state = await mkdtemp(join(tmpdir(), "paygraph-web-"));
+  const started = spawn(join(PROJECT, ".venv", "bin", "python"), ["-m", "cli", ...command], {
+    cwd: PROJECT,
+    env: { PATH: process.env["PATH"], PAYGRAPH_DIR: state, ...settings },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const stop = () => end(started, state);
+  try {
+    await said(started, lastWords);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+/** Resolves when the process has said these words. */
+function said(started: ChildProcess, words: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    let said = "";
-    const late = setTimeout(() => reject(new Error(`The demo did not start:\n${said}`)), START_MS);
-    demo.stderr?.on("data", (text: Buffer) => (said += text.toString()));
-    demo.stdout?.on("data", (text: Buffer) => {
-      said += text.toString();
-      if (!said.includes("Operations to copy")) return;
+    let all = "";
+    const late = setTimeout(() => reject(new Error(`It did not start:\n${all}`)), START_MS);
+    started.stderr?.on("data", (text: Buffer) => (all += text.toString()));
+    started.stdout?.on("data", (text: Buffer) => {
+      all += text.toString();
+      if (!all.includes(words)) return;
       clearTimeout(late);
       resolve();
     });
-    demo.once("exit", () => reject(new Error(`The demo ended:\n${said}`)));
+    started.once("exit", () => reject(new Error(`It ended:\n${all}`)));
   });
 }
 
-async function end(demo: ChildProcess, state: string): Promise<void> {
-  if (demo.exitCode === null) {
-    const ended = new Promise((resolve) => demo.once("exit", resolve));
-    demo.kill("SIGTERM");
+async function end(started: ChildProcess, state: string): Promise<void> {
+  if (started.exitCode === null) {
+    const ended = new Promise((resolve) => started.once("exit", resolve));
+    started.kill("SIGTERM");
     await ended;
   }
   await rm(state, { recursive: true, force: true });

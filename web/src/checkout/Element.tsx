@@ -1,6 +1,7 @@
 import { Elements, PaymentElement, useElements, useStripe } from "@stripe/react-stripe-js";
+import type { Stripe } from "@stripe/stripe-js";
 import { loadStripe } from "@stripe/stripe-js/pure";
-import { useEffect, useMemo, useState } from "react";
+import { useEffect, useState } from "react";
 import type { Checkout, State } from "./checkout";
 
 interface Props {
@@ -12,14 +13,25 @@ interface Props {
 
 /** Stripe's Payment Element. The card goes from the buyer's browser to Stripe; the shop never sees it. */
 export default function Element({ checkout, state, due, publishableKey }: Props) {
-  const stripe = useMemo(() => loadStripe(publishableKey), [publishableKey]);
+  const [stripe, load] = useState<Stripe | "unreachable" | null>(null);
   const clientSecret = state.payment?.clientSecret;
   const isOpen = state.payment !== null && state.payment.status !== "CANCELED";
+  useEffect(() => {
+    loadStripe(publishableKey).then(load, () => load("unreachable"));
+  }, [publishableKey]);
   useEffect(() => {
     if (!isOpen) void checkout.pay(null);
     else if (clientSecret === undefined) void checkout.load();
   }, [checkout, isOpen, clientSecret]);
-  if (!clientSecret) return <span className="spinner" role="img" aria-label="Loading the card form" />;
+  if (stripe === "unreachable") {
+    return (
+      <div className="problem" role="alert">
+        <strong>The card form could not be loaded</strong>
+        <span>Nothing was charged. Please check your connection and load this page again.</span>
+      </div>
+    );
+  }
+  if (!clientSecret || stripe === null) return <span className="spinner" role="img" aria-label="Loading the card form" />;
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   return (
     <Elements stripe={stripe} options={{ clientSecret, appearance: { theme: isDark ? "night" : "stripe" } }}>
