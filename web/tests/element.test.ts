@@ -29,7 +29,7 @@ test("with a publishable key the buyer pays in Stripe's own form, after a declin
   assert.equal(new URL(page.url()).hash, "", "the token does not stay in the address");
   await page.evaluate(() => Object.assign(window, { method: "pm_card_visa_chargeDeclined" }));
   await page.getByRole("button", { name: "Pay $49.50" }).click();
-  await page.getByRole("alert").waitFor();
+  await page.getByRole("alert").getByText("Nothing was charged").waitFor();
   await page.reload();
   await page.getByText("Stripe's form").waitFor();
   await page.evaluate(() => Object.assign(window, { method: "pm_card_visa" }));

@@ -22,11 +22,11 @@
       confirmCardPayment: nothing,
       registerAppInfo: nothing,
       _registerWrapper: nothing,
-      confirmPayment: async () => {
+      confirmPayment: async ({ confirmParams }) => {
         const [intent] = secret.split("_secret_");
         const answer = await fetch(`https://api.stripe.com/v1/payment_intents/${intent}/confirm`, {
           method: "POST",
-          body: new URLSearchParams({ key, client_secret: secret, payment_method: window.method }),
+          body: new URLSearchParams({ ...confirmParams, key, client_secret: secret, payment_method: window.method }),
         });
         const { error } = await answer.json();
         return error ? { error } : {};

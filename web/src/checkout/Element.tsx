@@ -55,8 +55,8 @@ function Confirm({ checkout, due }: Pick<Props, "checkout" | "due">) {
         tell(null);
         const confirmParams = { return_url: location.href };
         const { error } = await stripe.confirmPayment({ elements, confirmParams, redirect: "if_required" });
-        tell(error?.message ?? null);
         await checkout.load(0);
+        tell(error && error.type !== "card_error" ? (error.message ?? FAILED) : null); // the page tells of a decline
         send(false);
       }}
     >
@@ -72,3 +72,5 @@ function Confirm({ checkout, due }: Pick<Props, "checkout" | "due">) {
     </form>
   );
 }
+
+const FAILED = "This did not work. Please try again.";
