@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Browser, Page, Request } from "playwright-core";
+import type { Browser, Page, Request, WebSocketRoute } from "playwright-core";
 import { openBrowser, openPage } from "./browser";
 import { type Demo, startDemo } from "./demo";
 
@@ -195,6 +195,34 @@ describe("checkout", () => {
     await pay(other, VISA);
     await isPaid(page);
 
+    await chargedOnce(page);
+  });
+
+  test("after a broken connection the order is followed on from the last event that was seen", async () => {
+    const { page } = await openPage(browser, demo.base);
+    const sockets: WebSocketRoute[] = [];
+    const asked: unknown[] = [];
+    await page.routeWebSocket("**/graphql", (socket) => {
+      const server = socket.connectToServer();
+      sockets.push(socket);
+      socket.onMessage((text) => {
+        const message = JSON.parse(String(text)) as { type: string; payload: { variables: { afterSequence: unknown } } };
+        if (message.type === "subscribe") asked.push(message.payload.variables.afterSequence);
+        server.send(text);
+      });
+    });
+    await page.goto("/checkout");
+    await page.getByText("Status is live").waitFor();
+
+    await sockets[0]?.close({ code: 1012 });
+    await page.getByText("Connecting for live status").waitFor();
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await pay(other, VISA);
+    await isPaid(page);
+
+    assert.equal(asked[0], null);
+    assert.equal(typeof asked[1], "number");
     await chargedOnce(page);
   });
 
