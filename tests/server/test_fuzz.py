@@ -287,9 +287,7 @@ def crowded(draw: st.DrawFn) -> str:
 
 @fuzzed
 @given(document=MANGLED.map(lambda raw: raw.decode("utf-8", "replace")) | chained() | crowded() | st.text(max_size=60))
-@example(
-    document="{ ...A } " + " ".join(f"fragment {a} on Query {{ ...{b} ...{b} }}" for a, b in ["AB", "BC", "CD", "DA"])
-)
+@example(document="{ ...A } " + " ".join(f"fragment {a} on Query {{ ...{b} ...{b} }}" for a, b in pairwise("ABCDA")))
 @example(document="{" * 20_000)
 @example(document="#" + "x" * 50_000)
 @example(document='{ order(externalId: "' + "\\u0041" * 10_000 + '") { id } }')
