@@ -21,7 +21,6 @@ from server.log import configure_logging
 from settings import Settings, SettingsError
 
 START_SECONDS = 60  # a process that is still importing on a busy machine is not dead
-GRACEFUL_SECONDS = 4  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -126,6 +125,8 @@ def run_demo(settings: Settings, options: argparse.Namespace) -> int:
 
 def run_serve(settings: Settings, options: argparse.Namespace) -> int:
     """Serve the API with as many processes as asked."""
+    from server.connections import OPTIONS
+
     os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     with _database(settings):
         uvicorn.run(
@@ -134,10 +135,8 @@ def run_serve(settings: Settings, options: argparse.Namespace) -> int:
             host=options.host,
             port=options.port,
             workers=options.workers,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=GRACEFUL_SECONDS,
             timeout_worker_healthcheck=START_SECONDS,
+            **OPTIONS,
         )
     return 0
 

@@ -57,6 +57,8 @@ class Settings(BaseSettings):
     unknown_grace_seconds: Seconds = 60.0
     stripe_key_life_seconds: Annotated[float, Field(gt=0, le=82_800)] = 72_000.0
     request_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
+    live_poll_seconds: Annotated[float, Field(gt=0, le=300)] = 3.0
+    live_doorbell: bool = True
 
     repair_on_read: bool = True
     worker_webhooks: bool = True

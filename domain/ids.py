@@ -1,6 +1,8 @@
 """Ids as the outside sees them: TypeIDs such as `payment_01h455vb4pex5vsknk084sn02q`, with a UUIDv7 inside."""
 
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 from uuid import UUID
 
 import uuid_utils
@@ -24,11 +26,23 @@ class Kind(StrEnum):
 
 
 LONGEST = 64
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+RANDOM_BITS: Final = 80  # of a UUIDv7, after its 48 bits of milliseconds; RFC 9562, 5.7
 
 
 def new_id() -> UUID:
     """A fresh UUIDv7: sorts by the time it was made."""
     return UUID(int=uuid_utils.uuid7().int)
+
+
+def first_id_at(moment: datetime) -> UUID:
+    """What every id that `new_id` made at this moment or later sorts after."""
+    return UUID(int=(moment - EPOCH) // timedelta(milliseconds=1) << RANDOM_BITS)
+
+
+def made_at(value: UUID) -> datetime:
+    """When `new_id` made this id, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=value.int >> RANDOM_BITS)
 
 
 def encode(kind: Kind, value: UUID) -> str:

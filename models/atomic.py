@@ -12,7 +12,7 @@ from tortoise.transactions import in_transaction
 
 from models.engine import BUSY, LOST, DatabaseUnavailable, unavailable
 
-__all__ = ["DatabaseUnavailable", "atomic", "drain", "finish", "in_atomic"]
+__all__ = ["DatabaseUnavailable", "after_commit", "atomic", "drain", "finish", "in_atomic"]
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -21,6 +21,7 @@ TRIES: Final = 5
 CONFLICTS: Final = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
 
 _in_atomic: contextvars.ContextVar[bool] = contextvars.ContextVar("in_atomic", default=False)
+_after_commit: contextvars.ContextVar[list[Callable[[], None]]] = contextvars.ContextVar("after_commit")
 _running: set[asyncio.Task[Any]] = set()
 
 
@@ -51,6 +52,14 @@ def in_atomic() -> bool:
     return _in_atomic.get()
 
 
+def after_commit(call: Callable[[], None]) -> None:
+    """Call this when the running transaction of `atomic` has committed; not at all when it does not commit.
+
+    `call` must not raise: what it would undo is done. A commit whose answer is lost is not told.
+    """
+    _after_commit.get().append(call)
+
+
 async def drain(seconds: float) -> int:
     """Wait for work whose callers are gone; the number of pieces still running when the time is over."""
     clock = asyncio.get_running_loop().time
@@ -70,13 +79,19 @@ async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T
     _in_atomic.set(True)  # in this task's own context: the caller's is untouched
     attempt = 1
     while True:
+        calls: list[Callable[[], None]] = []
+        _after_commit.set(calls)  # each try has its own: what an aborted one wanted is forgotten
         try:
             async with in_transaction():
-                return await body()
+                result = await body()
         except (DatabaseUnavailable, *CONFLICTS, *LOST, *BUSY) as error:
             trouble = error if isinstance(error, DatabaseUnavailable) else unavailable(error)
             if attempt == TRIES or not (patient or trouble.lost or isinstance(error, CONFLICTS)):
                 raise trouble from error
             log.warning("database.retry", reason=type(error).__name__, attempt=attempt)
+        else:
+            for call in calls:
+                call()
+            return result
         await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311 - jitter, not a secret
         attempt += 1

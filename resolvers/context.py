@@ -7,6 +7,7 @@ from uuid import UUID
 from domain.caller import Caller
 from resolvers.loaders import Loaders
 from services.drive import Driver
+from services.live import Live
 from services.repair import Repairs
 
 
@@ -14,15 +15,16 @@ from services.repair import Repairs
 class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
-    `repairs` is told what is read, and looks after it. `currencies` are the ones that may be charged here.
-    `sign_view_token` gives a short-lived token that shows one order, or None where none can be signed. `loaders` batch
-    the rows of this request and end with it.
+    `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
+    that may be charged here. `sign_view_token` gives a short-lived token that shows one order, or None where none can
+    be signed. `loaders` batch the rows of this request and end with it.
     """
 
     caller: Caller | None
     request_id: str
     driver: Driver
     repairs: Repairs
+    live: Live
     currencies: frozenset[str]
     sign_view_token: Callable[[UUID], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
@@ -35,6 +37,7 @@ class Asking:
         request_id: str,
         driver: Driver,
         repairs: Repairs,
+        live: Live,
         currencies: frozenset[str],
         sign_view_token: Callable[[UUID], str | None],
     ) -> "Asking":
@@ -44,6 +47,7 @@ class Asking:
             request_id=request_id,
             driver=driver,
             repairs=repairs,
+            live=live,
             currencies=currencies,
             sign_view_token=sign_view_token,
             loaders=Loaders(),

@@ -22,12 +22,13 @@ class SortKey(StrEnum):
     UPDATED_AT = "updated_at"
     RECEIVED_AT = "received_at"
     DETECTED_AT = "detected_at"
+    RECORDED_AT = "recorded_at"
     AMOUNT = "amount_minor"
     SEQUENCE = "sequence"
 
     @property
     def is_time(self) -> bool:
-        return self in (SortKey.CREATED_AT, SortKey.UPDATED_AT, SortKey.RECEIVED_AT, SortKey.DETECTED_AT)
+        return self not in (SortKey.AMOUNT, SortKey.SEQUENCE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from schema.payment_methods import CardSnapshot, OtherMethodSnapshot
 from schema.query import Query
 from schema.reconciliation import Discrepancy, ReconciliationRun
 from schema.scalars import SCALARS
+from schema.subscription import Subscription
 from schema.webhook_events import WebhookEvent
 
 __all__ = ["print_sdl", "schema"]
@@ -28,6 +29,7 @@ class QuietSchema(Schema):
 schema = QuietSchema(
     query=Query,
     mutation=Mutation,
+    subscription=Subscription,
     types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent, ReconciliationRun, Discrepancy],
     config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import strawberry
+from graphql import OperationType
 
 from resolvers.context import Asking
 
@@ -36,6 +37,25 @@ def field_with(*directives: object) -> Callable[[Method], Any]:
         return strawberry.field(description=_said(method), directives=directives)(method)
 
     return wrap
+
+
+def subscription(method: Method) -> Any:
+    """A subscription with its method's docstring as description."""
+    return strawberry.subscription(description=_said(method))(method)
+
+
+def subscription_with(*directives: object) -> Callable[[Method], Any]:
+    """A subscription that also carries schema directives."""
+
+    def wrap(method: Method) -> Any:
+        return strawberry.subscription(description=_said(method), directives=directives)(method)
+
+    return wrap
+
+
+def is_live(info: Info) -> bool:
+    """Whether this is an event of a subscription: it may be kept and forwarded, so it shows nothing to act with."""
+    return info.operation.operation is OperationType.SUBSCRIPTION
 
 
 def _said(method: Method) -> str:

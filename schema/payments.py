@@ -16,7 +16,7 @@ from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
 from schema.events import PaymentEventConnection
-from schema.fields import After, First, Info, field, field_with
+from schema.fields import After, First, Info, field, field_with, is_live
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Customer, Order
@@ -116,9 +116,9 @@ class Payment(Node):
 
     @field
     async def next_action(self, info: Info) -> NextAction | None:
-        """3DS, redirect or voucher. Only for the payer and for services that take payments."""
+        """3DS, redirect or voucher. Only for the payer and for services that take payments; null in subscriptions."""
         stored = self.row.next_action
-        if stored is None or not await may_pay(info.context, self.row.customer_id):
+        if stored is None or is_live(info) or not await may_pay(info.context, self.row.customer_id):
             return None
         page = stored["redirect_url"]
         if stored.get("page_withheld") and self.reveals:

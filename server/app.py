@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.caller import Caller
@@ -18,9 +18,10 @@ from models.sql import rows
 from resolvers.context import Asking
 from sandbox import Sandbox
 from schema import print_sdl, schema
-from server import graphql_http
+from server import asking
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint
+from server.graphql_ws import GraphQLSocket
 from server.guards import crashed, guard
 from server.health import Probe, healthz, readyz
 from server.log import configure_logging
@@ -99,13 +100,14 @@ def create_app(
 
     app = _bare(lifespan)
 
-    def context(asking: graphql_http.Asking) -> Asking:
+    def context(asked: asking.Asking) -> Asking:
         parts: Parts = app.state.parts
         return Asking.for_request(
-            caller=asking.caller,
-            request_id=asking.request_id,
+            caller=asked.caller,
+            request_id=asked.request_id,
             driver=parts.driver,
             repairs=parts.repairs,
+            live=parts.live,
             currencies=settings.currencies,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )
@@ -117,6 +119,8 @@ def create_app(
         may_introspect=lambda caller: settings.environment != "production" or _explores(caller),
     )
     app.router.routes.append(Route("/graphql", endpoint))
+    socket = GraphQLSocket(endpoint, allowed_origins=settings.allowed_origins)
+    app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)
     return app
 

@@ -13,11 +13,11 @@ import uvicorn
 from domain.caller import Scope
 from server.app import create_app, guarded
 from server.callers import sign_token
+from server.connections import OPTIONS
 from server.parts import jwt_secret
 from settings import Settings
 
 DAY = timedelta(days=1)
-GRACEFUL_SECONDS = 4
 ORDERS = (("demo-1001", 2599), ("demo-1002", 4950), ("demo-1003", 120000))
 
 CREATE_PAYMENT = (
@@ -58,14 +58,7 @@ class Tokens:
 async def serve_demo(settings: Settings, *, port: int) -> int:
     """Serve until Ctrl-C. The examples are carried out once; a second start shows the same answers, replayed."""
     app = guarded(create_app(settings, run_worker=True, own_port=port), settings)
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=port,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=GRACEFUL_SECONDS,
-    )
+    config = uvicorn.Config(app, host="127.0.0.1", port=port, **OPTIONS)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:

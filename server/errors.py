@@ -16,7 +16,9 @@ from graphql import GraphQLError
 
 from domain.errors import DomainError, ErrorCode
 from models.atomic import DatabaseUnavailable
+from resolvers.live import TokenExpired
 from server.redaction import redact_text
+from services.tail import Closed, FellBehind, StreamEnded
 
 log = structlog.stdlib.get_logger("server.errors")
 
@@ -197,8 +199,20 @@ def _cause(error: GraphQLError) -> Exception | None:
     return cause
 
 
+# How a subscription ends that cannot go on: the client subscribes again, with the last sequence or cursor that it saw.
+_ENDINGS: Mapping[type[StreamEnded], tuple[str, str]] = {
+    FellBehind: ("FELL_BEHIND", "You take events more slowly than they come. Subscribe again after the last one seen."),
+    Closed: ("SERVER_RESTARTING", "The server is restarting. Subscribe again after the last event seen."),
+}
+
+
 def _known_failure(error: GraphQLError, *, anonymous: bool) -> Problem | None:
     cause = _cause(error)
+    if isinstance(cause, StreamEnded):
+        reason, message = _ENDINGS[type(cause)]
+        return _located(error, message, Code.INTERNAL_SERVER_ERROR, reason=reason, retryable=True)
+    if isinstance(cause, TokenExpired):
+        return _located(error, cause.message, Code.UNAUTHENTICATED, reason="TOKEN_EXPIRED")
     if isinstance(cause, DomainError):
         code = domain_code(cause.code, anonymous=anonymous)
         return _located(error, cause.message, code, reason=cause.code.value, retryable=cause.retryable)

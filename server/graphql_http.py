@@ -6,12 +6,9 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import asyncio
-import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-import orjson
 import strawberry
 import structlog
 from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, OperationType, execute
@@ -21,6 +18,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from domain.caller import Caller
 from models.atomic import DatabaseUnavailable
+from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
 from server.callers import KeysUnavailable, Unauthenticated
 from server.documents import Documents
 from server.errors import (
@@ -33,36 +31,16 @@ from server.errors import (
     report_bug,
     unavailable,
 )
+from server.event_stream import only, send_stream
 from server.guards import REQUEST_ID_HEADER, request_id_of
 from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
-from server.negotiation import Media, choose_media
+from server.negotiation import Acceptable, Media, StreamMedia, not_acceptable, read_accept
+from server.subscriptions import Places, StreamLimits, Subscriptions
 
 log = structlog.stdlib.get_logger("server.graphql")
 
 DRAIN_SECONDS: Final = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
-    """Who asks and under which request id: all that a context is made from."""
-
-    caller: Caller | None
-    request_id: str
-
-
-Authenticate = Callable[[str | None], Awaitable[Caller | None]]
-ContextFactory = Callable[[Asking], object]
-MayIntrospect = Callable[[Caller | None], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What goes back: the status and the members of the JSON object."""
-
-    status: int
-    body: Mapping[str, object]
-    headers: Mapping[str, str]
 
 
 class GraphQLEndpoint:
@@ -81,29 +59,34 @@ class GraphQLEndpoint:
         context_factory: ContextFactory,
         may_introspect: MayIntrospect,
         limits: Limits | None = None,
+        stream_limits: StreamLimits | None = None,
     ) -> None:
         self._schema = schema
         self._authenticate = authenticate
         self._context_factory = context_factory
         self._may_introspect = may_introspect
-        self._limits = limits or Limits()
-        self._documents = Documents(schema._schema, self._limits)
+        self.limits = limits or Limits()
+        self.stream_limits = stream_limits or StreamLimits()
+        self._documents = Documents(schema._schema, self.limits)
+        self.subscriptions = Subscriptions(schema, context_factory, self.limits)
+        self.places = Places(self.stream_limits)
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = request_id_of(scope)
-        media = Media.JSON
+        accepted = Acceptable(Media.JSON)
         try:
-            media = choose_media(Headers(scope=scope).getlist("accept"))
-            answer = await self._answer(scope, receive, request_id)
+            accepted = read_accept(Headers(scope=scope).getlist("accept"))
+            answer = await self._answer(scope, receive, send, request_id, accepted)
         except ClientGone:
             return
         except RequestRefused as refused:
-            answer = _refusal(refused, media, request_id)
+            answer = _refusal(refused, accepted, request_id)
         except Exception as error:  # noqa: BLE001 - the door of this route: a bug becomes a masked 500
             report_bug("graphql.crashed", error)
             answer = Answer(status=500, body={"errors": [masked().to_json(request_id)]}, headers={})
-        await _send(send, answer, media, request_id)
+        if answer is not None:
+            await _send(send, answer, accepted.single or Media.JSON, request_id)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> int:
         """Wait for mutations whose clients are gone; returns how many still run when the time is over.
@@ -114,28 +97,8 @@ class GraphQLEndpoint:
             await asyncio.wait(set(self._running), timeout=seconds)
         return len(self._running)
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
-        if scope["method"] not in ("GET", "POST"):
-            raise refuse(
-                "Use POST, or GET for queries.",
-                reason="METHOD_NOT_ALLOWED",
-                status=405,
-                headers={"Allow": "GET, POST"},
-            )
-        caller = await self._who(scope)
-        request = await read_request(scope, receive, self._limits)
-        document, operation = self._documents.prepare(
-            request.query,
-            request.operation_name,
-            request.variables,
-            may_introspect=self._may_introspect(caller),
-        )
-        _check_method(scope["method"], operation.operation)
-        asking = Asking(caller=caller, request_id=request_id)
-        return await self._run(document, operation, request, asking)
-
-    async def _who(self, scope: Scope) -> Caller | None:
-        given = Headers(scope=scope).getlist("authorization")
+    async def authenticate(self, given: Sequence[str]) -> Caller | None:
+        """The caller whom these Authorization values name, None for none. Raises RequestRefused."""
         try:
             if len(given) > 1:
                 raise Unauthenticated
@@ -151,23 +114,63 @@ class GraphQLEndpoint:
         except (KeysUnavailable, DatabaseUnavailable):
             raise unavailable() from None
 
-    async def _run(
+    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> tuple[DocumentNode, OperationDefinitionNode]:
+        """The document and the operation that this caller may run. Raises RequestRefused."""
+        return self._documents.prepare(
+            request.query,
+            request.operation_name,
+            request.variables,
+            may_introspect=self._may_introspect(caller),
+        )
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, send: Send, request_id: str, accepted: Acceptable
+    ) -> Answer | None:
+        """The one answer, or None when a stream was sent instead."""
+        if scope["method"] not in ("GET", "POST"):
+            raise refuse(
+                "Use POST, or GET for queries.",
+                reason="METHOD_NOT_ALLOWED",
+                status=405,
+                headers={"Allow": "GET, POST"},
+            )
+        caller = await self.authenticate(Headers(scope=scope).getlist("authorization"))
+        request = await read_request(scope, receive, self.limits)
+        document, operation = self.prepare(request, caller)
+        _check_method(scope["method"], operation.operation, accepted)
+        asking = Asking(caller=caller, request_id=request_id)
+        beat = self.stream_limits.heartbeat_seconds
+        if operation.operation is OperationType.SUBSCRIPTION:
+            assert accepted.stream is not None
+            with self.places.take(caller):
+                stream = await self.subscriptions.open(document, operation, request, asking)
+                await send_stream(scope, receive, send, stream, accepted.stream, asking, beat)
+            return None
+        answer = await self.run(document, operation, request, asking)
+        if not accepted.events_first:
+            return answer
+        _, payload = encoded(answer, request_id)
+        await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, asking, beat)
+        return None
+
+    async def run(
         self,
         document: DocumentNode,
         operation: OperationDefinitionNode,
         request: GraphQLRequest,
         asking: Asking,
     ) -> Answer:
+        """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
         running = asyncio.create_task(self._execute(document, operation, request, asking))
         if operation.operation is OperationType.MUTATION:
             self._running.add(running)
             running.add_done_callback(self._finished)
             return await asyncio.shield(running)
         try:
-            async with asyncio.timeout(self._limits.query_seconds):
+            async with asyncio.timeout(self.limits.query_seconds):
                 return await running
         except TimeoutError:
-            log.warning("graphql.query_timed_out", seconds=self._limits.query_seconds)
+            log.warning("graphql.query_timed_out", seconds=self.limits.query_seconds)
             raise refuse(
                 "The query took too long. Ask for less, or again later.",
                 reason="TIMED_OUT",
@@ -185,16 +188,14 @@ class GraphQLEndpoint:
     ) -> Answer:
         """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
         try:
-            context = self._context_factory(asking)
-            if inspect.isawaitable(context):
-                context = await context
+            context = await context_for(self._context_factory, asking)
             outcome = execute(
                 self._schema._schema,
                 document,
                 context_value=context,
                 variable_values=dict(request.variables),
                 operation_name=operation.name.value if operation.name else None,
-                max_coercion_errors=self._limits.coercion_errors,
+                max_coercion_errors=self.limits.coercion_errors,
                 executor_class=self._schema.execution_context_class,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
                 hide_suggestions=True,
@@ -231,13 +232,18 @@ def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: 
     return Answer(status=200, body=body, headers={})
 
 
-def _check_method(method: str, operation: OperationType) -> None:
+def _check_method(method: str, operation: OperationType, accepted: Acceptable) -> None:
     if operation is OperationType.SUBSCRIPTION:
-        raise refuse(
-            "Subscriptions are not answered by plain GET or POST.",
-            reason="SUBSCRIPTION_NOT_SUPPORTED",
-            status=400,
-        )
+        if accepted.stream is None:
+            raise refuse(
+                "A subscription needs a stream: graphql-transport-ws over WebSocket, or an Accept header with "
+                "text/event-stream or multipart/mixed;subscriptionSpec=1.0.",
+                reason="SUBSCRIPTION_NOT_SUPPORTED",
+                status=400,
+            )
+        return
+    if accepted.single is None and not accepted.events_first:
+        raise not_acceptable()
     if method == "GET" and operation is not OperationType.QUERY:
         raise refuse(
             "Only queries may be sent by GET; send a mutation by POST.",
@@ -251,8 +257,9 @@ def _nothing_answered(data: Mapping[str, object] | None) -> bool:
     return data is None or all(value is None for value in data.values())
 
 
-def _refusal(refused: RequestRefused, media: Media, request_id: str) -> Answer:
-    status = refused.json_status if media is Media.JSON else refused.status
+def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> Answer:
+    legacy = accepted.single is Media.JSON and not accepted.events_first
+    status = refused.json_status if legacy else refused.status
     reasons: Sequence[str] = [problem.reason or problem.code.value for problem in refused.problems]
     log.info("graphql.refused", status=status, reasons=sorted(set(reasons)))
     return Answer(
@@ -263,13 +270,7 @@ def _refusal(refused: RequestRefused, media: Media, request_id: str) -> Answer:
 
 
 async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> None:
-    try:
-        body = orjson.dumps(answer.body)
-    except (TypeError, ValueError) as error:
-        # A resolver or scalar produced something that is no JSON: our bug, not an excuse for a broken body.
-        report_bug("graphql.answer_not_json", error)
-        answer = Answer(status=500, body={"errors": [masked().to_json(request_id)]}, headers={})
-        body = orjson.dumps(answer.body)
+    status, body = encoded(answer, request_id)
     headers = {
         "Content-Type": f"{media.value}; charset=utf-8",
         "Content-Length": str(len(body)),
@@ -280,5 +281,5 @@ async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> No
         **answer.headers,
     }
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -128,6 +128,11 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
                 parameters[name] = orjson.loads(given)
             except ValueError:
                 raise refuse(f"'{name}' is not valid JSON.", reason="INVALID_JSON") from None
+    return request_of(parameters, limits)
+
+
+def request_of(parameters: Mapping[str, object], limits: Limits) -> GraphQLRequest:
+    """The GraphQL request that these members are; raises RequestRefused."""
     refuse_sensitive({name: value for name, value in parameters.items() if name != "query"}, limits.value_depth)
     return _request(parameters)
 

@@ -22,6 +22,7 @@ QUIET: Final = (
     "httpx",
     "httpcore",
     "uvicorn.access",
+    "uvicorn.websocket",
     "strawberry",
     "asyncio",
     "tortoise",

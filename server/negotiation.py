@@ -1,10 +1,11 @@
 """Which answer the client can read, and whether its body is JSON (RFC 9110)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from server.errors import refuse
+from server.errors import RequestRefused, refuse
 
 
 class Media(StrEnum):
@@ -14,6 +15,26 @@ class Media(StrEnum):
     JSON = "application/json"
 
 
+class StreamMedia(StrEnum):
+    """The media types of a stream of answers."""
+
+    EVENTS = "text/event-stream"
+    MULTIPART = "multipart/mixed"
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptable:
+    """What the client can read: one answer as `single`, a subscription as `stream`; at least one of them is there.
+
+    `events_first`: it wants even a single answer as server-sent events.
+    """
+
+    single: Media | None
+    stream: StreamMedia | None = None
+    events_first: bool = False
+
+
+SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multipart answers are built differently.
 MAX_HEADER: Final = 4_096
 MAX_RANGES: Final = 50
 
@@ -28,7 +49,7 @@ def choose_media(accept: Sequence[str]) -> Media:
     if not header.strip():
         return Media.JSON
     if len(header) > MAX_HEADER:
-        raise _not_acceptable()
+        raise not_acceptable()
     ranges = [_media_range(part) for part in header.split(",")[:MAX_RANGES]]
     response, named = _weight(Media.RESPONSE, ranges)
     plain, _ = _weight(Media.JSON, ranges)
@@ -36,7 +57,26 @@ def choose_media(accept: Sequence[str]) -> Media:
         return Media.RESPONSE
     if plain > 0:
         return Media.JSON
-    raise _not_acceptable()
+    raise not_acceptable()
+
+
+def read_accept(accept: Sequence[str]) -> Acceptable:
+    """What these Accept headers allow; raises RequestRefused (406) when nothing will do.
+
+    A stream must be named, wildcards do not mean it. It comes first when it weighs more than every single answer,
+    or as much and is named before them: urql names it last for queries, and wants JSON.
+    """
+    stream, weight, place = _best_stream(accept)
+    if stream is None:
+        return Acceptable(choose_media(accept))
+    events = stream is StreamMedia.EVENTS
+    ranges = [_media_range(part) for part in ",".join(accept).split(",")[:MAX_RANGES]]
+    single = max(_weight(media, ranges)[0] for media in Media)
+    if single == 0:
+        return Acceptable(None, stream, events)
+    named = next((at for at, (kind, _) in enumerate(ranges) if kind in tuple(Media)), MAX_RANGES)
+    first = weight > single or (weight == single and place < named)
+    return Acceptable(choose_media(accept), stream, events and first)
 
 
 def is_json(content_types: Sequence[str]) -> bool:
@@ -68,6 +108,23 @@ def _media_range(part: str) -> tuple[str, float]:
     return kind, weight
 
 
+def _best_stream(accept: Sequence[str]) -> tuple[StreamMedia | None, float, int]:
+    """The stream with the most weight, the first of equals, with its weight and its place."""
+    header = ",".join(accept)
+    best: tuple[StreamMedia | None, float, int] = (None, 0.0, MAX_RANGES)
+    for place, part in enumerate(header.split(",")[:MAX_RANGES] if len(header) <= MAX_HEADER else ()):
+        kind, weight = _media_range(part)
+        if weight > best[1] and (kind == StreamMedia.EVENTS or _is_subscription_multipart(kind, part)):
+            best = (StreamMedia(kind), weight, place)
+    return best
+
+
+def _is_subscription_multipart(kind: str, part: str) -> bool:
+    parameters = (parameter.partition("=") for parameter in part.split(";")[1:])
+    given = {name.strip().lower(): value.strip().strip('"') for name, _, value in parameters}
+    return kind == StreamMedia.MULTIPART and given.get("subscriptionspec") == SUBSCRIPTION_SPEC
+
+
 def _quality(text: str) -> float:
     """The weight of RFC 9110, 12.4.2; anything malformed weighs nothing."""
     whole, _, decimals = text.partition(".")
@@ -87,9 +144,11 @@ def _weight(media: Media, ranges: Sequence[tuple[str, float]]) -> tuple[float, b
     return 0.0, False
 
 
-def _not_acceptable() -> Exception:
+def not_acceptable() -> RequestRefused:
+    """406: the client can read nothing that it could be answered with."""
     return refuse(
-        f"Answers come as {Media.RESPONSE} or {Media.JSON}; the Accept header allows neither.",
+        f"Answers come as {Media.RESPONSE} or {Media.JSON}, subscriptions as {StreamMedia.EVENTS} or "
+        f"{StreamMedia.MULTIPART};subscriptionSpec={SUBSCRIPTION_SPEC}; the Accept header allows none.",
         reason="NOT_ACCEPTABLE",
         status=406,
     )

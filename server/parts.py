@@ -11,10 +11,12 @@ import structlog
 
 from models import database
 from models.atomic import drain, in_atomic
+from models.doorbell import doorbell
 from provider import Budget, Provider
 from sandbox import Sandbox
 from services.drive import Driver
 from services.inbox import Endpoint
+from services.live import Live
 from services.pace import Pace
 from services.repair import Repairs
 from settings import Settings
@@ -33,6 +35,7 @@ class Parts:
 
     driver: Driver
     repairs: Repairs
+    live: Live
     endpoint: Endpoint
     worker: Worker
     sandbox: Sandbox | None
@@ -85,8 +88,12 @@ async def open_parts(
         reconcile_interval_seconds=settings.reconcile_interval_seconds,
         reconciler=settings.worker_reconciler,
     )
+    worker = Worker(driver=driver, endpoint=endpoint, layers=layers)
+    live = Live(poll_seconds=settings.live_poll_seconds)
+    url = database_url(settings)
     try:
-        yield Parts(driver, repairs, endpoint, Worker(driver=driver, endpoint=endpoint, layers=layers), sandbox)
+        async with doorbell(url, rings=settings.live_doorbell), live.running(url if settings.live_doorbell else None):
+            yield Parts(driver, repairs, live, endpoint, worker, sandbox)
     finally:
         await drain(DRAIN_SECONDS)
         await provider.close()

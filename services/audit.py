@@ -14,6 +14,7 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
+from models.doorbell import ring
 from models.sql import Insert, Update, Write, rows, write
 
 JSON: Final = ("actor", "before", "after")
@@ -109,6 +110,7 @@ async def record(
     event.hash = chain_hash(event)
     order.last_sequence, order.last_hash = event.sequence, event.hash
     await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
+    ring(order.id)
     return event
 
 

@@ -11,6 +11,7 @@ from provider import Provider
 from resolvers.context import Asking
 from schema import schema
 from services.drive import Driver
+from services.live import Live
 from services.repair import Repairs
 
 
@@ -29,6 +30,7 @@ def asking(caller: Caller | None = None) -> Asking:
         request_id="req_test",
         driver=driver,
         repairs=Repairs(driver, enabled=False),
+        live=Live(),
         currencies=frozenset({"USD"}),
         sign_view_token=lambda _: None,
     )

@@ -13,6 +13,7 @@ from typing import Any
 import uvicorn
 
 from server.app import create_app, guarded
+from server.connections import OPTIONS
 from server.log import configure_logging
 from settings import Settings
 from tests.attack import variants
@@ -40,7 +41,7 @@ def _serve(given: dict[str, Any]) -> None:
     variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, port=given["port"], log_config=None, access_log=False, timeout_graceful_shutdown=4)
+    config = uvicorn.Config(app, port=given["port"], **OPTIONS)
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

@@ -120,6 +120,7 @@ class Town:
             "stripe_requests_per_endpoint": 10_000.0,
             "lease_seconds": 0.4,
             "worker_tick_seconds": 0.03,
+            "live_doorbell": False,  # the steps of a kill are counted, and a ring comes when it comes
             "worker_webhooks": False,
             "worker_poller": False,
             "worker_sweeper": False,

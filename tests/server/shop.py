@@ -10,19 +10,23 @@ import httpx
 import strawberry
 from graphql import GraphQLError
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from strawberry.schema.config import StrawberryConfig
 
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
 from models.atomic import DatabaseUnavailable
+from server.asking import Asking
 from server.callers import Callers, sign_token
-from server.graphql_http import Asking, GraphQLEndpoint
+from server.graphql_http import GraphQLEndpoint
+from server.graphql_ws import GraphQLSocket
 from server.guards import guard
 from server.limits import Limits
+from server.subscriptions import StreamLimits
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
+FRONTEND = "https://shop.example"
 CARD = "4242424242424242"
 CLIENT_SECRET = "pi_3Nabc_secret_9xYzQ"
 MINUTE = timedelta(minutes=1)
@@ -37,6 +41,8 @@ class World:
     paid: list[str] = field(default_factory=list)
     seen: list[object] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+    flooded: int = 0
 
 
 @dataclass(frozen=True)
@@ -182,10 +188,71 @@ class Mutation:
 
 
 @strawberry.type
+class Event:
+    number: int
+
+    @strawberry.field
+    def context(self, info: Info) -> str:
+        return str(id(info.context))
+
+    @strawberry.field
+    def broken(self) -> str | None:
+        raise RuntimeError(f"row 7 of {CLIENT_SECRET}")
+
+    @strawberry.field
+    async def slow(self, info: Info) -> str:
+        await info.context.world.gate.wait()
+        return "done"
+
+
+@strawberry.type
 class Subscription:
     @strawberry.subscription
-    async def ticks(self) -> AsyncGenerator[int, None]:
+    async def ticks(self, up_to: int = 1) -> AsyncGenerator[int, None]:
+        for number in range(1, up_to + 1):
+            yield number
+
+    @strawberry.subscription
+    async def events(self, info: Info) -> AsyncGenerator[Event, None]:
+        """One event at once, one when the gate opens, then silence; notes who leaves."""
+        world = info.context.world
+        try:
+            yield Event(number=1)
+            world.started.set()
+            await world.gate.wait()
+            yield Event(number=2)
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            world.left.set()
+
+    @strawberry.subscription
+    async def flood(self, info: Info) -> AsyncGenerator[str, None]:
+        """As much as the client takes, 16 KiB at a time."""
+        try:
+            while True:
+                info.context.world.flooded += 1
+                yield "x" * 16 * 1024
+        finally:
+            info.context.world.left.set()
+
+    @strawberry.subscription
+    async def failing(self, how: str) -> AsyncGenerator[int, None]:
         yield 1
+        raise {
+            "bug": RuntimeError(f"lost {CLIENT_SECRET}"),
+            "leak": GraphQLError(f"the token is {CLIENT_SECRET}"),
+            "database": DatabaseUnavailable("postgresql://user:hunter2@db is away", lost=True),
+        }[how]
+
+    @strawberry.subscription
+    async def hidden(self) -> AsyncGenerator[int, None]:
+        raise Refused(ErrorCode("FORBIDDEN"), "You may not see this.")
+        yield 1
+
+    @strawberry.subscription
+    async def keyed(self, key: Key) -> AsyncGenerator[str, None]:
+        yield "ok"
 
 
 SCHEMA = strawberry.Schema(
@@ -223,6 +290,7 @@ class Shop:
 def open_shop(
     *,
     limits: Limits | None = None,
+    stream_limits: StreamLimits | None = None,
     may_introspect: Callable[[Caller | None], bool] = lambda caller: caller is not None,
     context: Callable[[Asking], object] | None = None,
 ) -> Shop:
@@ -235,11 +303,13 @@ def open_shop(
         context_factory=context or (lambda asking: Context(asking, world)),
         may_introspect=may_introspect,
         limits=limits,
+        stream_limits=stream_limits,
     )
-    routes = [Route("/graphql", endpoint)]
+    socket = GraphQLSocket(endpoint, allowed_origins=(FRONTEND,))
+    routes = [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
     app = guard(
         Starlette(routes=routes),
-        allowed_origins=("https://shop.example",),
+        allowed_origins=(FRONTEND,),
         https_only=False,
         max_body_bytes=1_000_000,
     )
@@ -247,9 +317,9 @@ def open_shop(
     return Shop(app, endpoint, httpx.AsyncClient(transport=transport, base_url="http://shop"), world)
 
 
-def token_for(subject: str = "ada", scopes: Iterable[str] = ()) -> str:
-    """A valid access token."""
-    return sign_token(SECRET, subject, [Scope(scope) for scope in scopes], MINUTE)
+def token_for(subject: str = "ada", scopes: Iterable[str] = (), ttl: timedelta = MINUTE) -> str:
+    """An access token, valid unless `ttl` is over."""
+    return sign_token(SECRET, subject, [Scope(scope) for scope in scopes], ttl)
 
 
 def problem(response: httpx.Response) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def test_the_answer_comes_in_the_media_type_that_ranks_first(accept: list[str], 
 
 @pytest.mark.parametrize(
     "accept",
-    ["text/html", "text/event-stream", "multipart/mixed", f"{JSON};q=0", f"{RESPONSE};charset=latin-1",
+    ["text/html", "text/event-stream;q=0", "multipart/mixed", f"{JSON};q=0", f"{RESPONSE};charset=latin-1",
      f"{JSON};q=x", f"{JSON};q=-1", f"{JSON};q=1e3", "x" * 5000, f"{JSON};q=²"],
 )  # fmt: skip
 async def test_an_answer_nobody_can_read_is_406(shop: Shop, accept: str) -> None:

@@ -1,0 +1,171 @@
+"""The doorbell: whoever follows an order is told that it changed, across processes, by PostgreSQL's NOTIFY.
+
+It carries ids and nothing else. A ring that is lost, doubled or late changes only how soon a follower looks.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+import asyncpg
+import structlog
+
+from models.atomic import after_commit
+from models.database import SESSION, parse_url
+from models.engine import BUSY, LOST
+
+log = structlog.get_logger()
+
+CHANNEL: Final = "paygraph_order"
+RING: Final = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"
+GATHER_SECONDS: Final = 0.02  # one payment rings several times within a few milliseconds
+IDS_IN_ONE: Final = 200  # a NOTIFY carries less than 8,000 bytes, an id and its comma are 33
+MOST_UNSENT: Final = 10_000  # orders; followers look by themselves every few seconds
+ANSWER_SECONDS: Final = 5.0
+LAST_RING_SECONDS: Final = 1.0
+ALIVE_SECONDS: Final = 10.0  # how often a silent connection is asked whether it still is one
+FIRST_WAIT_SECONDS: Final = 0.05
+LONGEST_WAIT_SECONDS: Final = 10.0
+TROUBLE: Final = (asyncpg.PostgresError, *LOST, *BUSY, OSError)
+
+_open: "Doorbell | None" = None
+
+
+def ring(order_id: UUID) -> None:
+    """Tell whoever follows this order that it changed, once the running transaction has committed."""
+    after_commit(partial(_press, order_id))
+
+
+def _press(order_id: UUID) -> None:
+    if _open is not None:
+        _open.press(order_id)
+
+
+class Doorbell:
+    """Sends what was rung, on a connection of its own: NOTIFY inside a transaction holds up its commit.
+
+    Rings of 20 ms are gathered into one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._address = _address(url, "paygraph-bell")
+        self._rung: set[UUID] = set()
+        self._pressed = asyncio.Event()
+        self._connection: asyncpg.Connection | None = None
+
+    def press(self, order_id: UUID) -> None:
+        """Ring for this order within 20 ms."""
+        if len(self._rung) < MOST_UNSENT:
+            self._rung.add(order_id)
+            self._pressed.set()
+
+    async def run(self) -> None:
+        """Send what is rung, until cancelled."""
+        while True:
+            await self._pressed.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            await self._send()
+
+    async def close(self) -> None:
+        """Ring a last time and hang up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LAST_RING_SECONDS):
+                await self._send()
+        self._hang_up()
+
+    async def _send(self) -> None:
+        """Ring for all of them; a connection that has been lost meanwhile is replaced once."""
+        self._pressed.clear()
+        ids = [order_id.hex for order_id in self._rung]
+        self._rung.clear()
+        texts = [",".join(ids[n : n + IDS_IN_ONE]) for n in range(0, len(ids), IDS_IN_ONE)]
+        if not texts:
+            return
+        for is_last in (self._connection is None, True):
+            try:
+                if self._connection is None:
+                    self._connection = await asyncpg.connect(**self._address, timeout=ANSWER_SECONDS)
+                await self._connection.execute(RING, CHANNEL, texts, timeout=ANSWER_SECONDS)
+                return
+            except TROUBLE as error:
+                self._hang_up()
+                if is_last:
+                    log.warning("doorbell.not_rung", orders=len(ids), reason=type(error).__name__)
+                    return
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
+@asynccontextmanager
+async def doorbell(url: str, *, rings: bool) -> AsyncIterator[None]:
+    """The doorbell of this process, for as long as it is open. Without `rings` nobody is told, and followers look."""
+    global _open
+    if not rings:
+        yield
+        return
+    bell = Doorbell(url)
+    ringing = asyncio.create_task(bell.run())
+    _open = bell
+    try:
+        yield
+    finally:
+        _open = None
+        ringing.cancel()
+        await asyncio.gather(ringing, return_exceptions=True)
+        await bell.close()
+
+
+async def listen(url: str, *, heard: Callable[[frozenset[UUID]], None], connected: Callable[[], None]) -> None:
+    """Hear the doorbell until cancelled, on one connection that comes back by itself, with longer and longer waits.
+
+    `connected` is called whenever it begins to hear: what was rung before that is not heard any more.
+    """
+    address, wait = _address(url, "paygraph-listener"), FIRST_WAIT_SECONDS
+    while True:
+        try:
+            connection = await asyncpg.connect(**address, timeout=ANSWER_SECONDS)
+            try:
+                lost = asyncio.Event()
+                connection.add_termination_listener(lambda _, lost=lost: lost.set())
+                await connection.add_listener(CHANNEL, lambda *said: heard(_ids(said[-1])))
+                connected()
+                wait = FIRST_WAIT_SECONDS
+                await _while_alive(connection, lost)
+            finally:
+                connection.terminate()
+        except TROUBLE as error:
+            log.warning("doorbell.not_heard", reason=type(error).__name__)
+        await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, not a secret
+        wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+
+async def _while_alive(connection: asyncpg.Connection, lost: asyncio.Event) -> None:
+    """Return when the connection is lost. A network that swallows everything is noticed by asking."""
+    while not lost.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ALIVE_SECONDS):
+                await lost.wait()
+                return
+        await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
+
+
+def _ids(said: object) -> frozenset[UUID]:
+    """The ids of a ring; anybody may ring, so what is none is left out."""
+    found = set()
+    for text in str(said).split(","):
+        with suppress(ValueError):
+            found.add(UUID(hex=text))
+    return frozenset(found)
+
+
+def _address(url: str, name: str) -> dict[str, Any]:
+    address = parse_url(url)
+    given = {**SESSION, "application_name": name, **address.get("server_settings", {})}
+    return {**address, "server_settings": given}

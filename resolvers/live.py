@@ -1,0 +1,130 @@
+"""Subscriptions: who may follow what, asked again before each event."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from tortoise.expressions import Q
+
+from domain.caller import Caller, Scope
+from domain.errors import ErrorCode, Forbidden, NotFound, Refused
+from domain.ids import Kind
+from models import Order, Payment
+from resolvers.access import reach, require, signed_in
+from resolvers.context import Asking
+from resolvers.cursors import Cursor, SortKey
+from resolvers.filters import GivenFilter, condition
+from resolvers.ids import row_id
+from services.feed import Entry, Wanted
+from services.followed_orders import Change, newest_sequence
+
+LEEWAY: Final = timedelta(seconds=30)  # as at the door: clocks of two hosts differ by this much
+
+
+class TokenExpired(Forbidden):
+    """The caller's token has ended while they were subscribed."""
+
+    def __init__(self) -> None:
+        super().__init__("The token has expired. Subscribe again with a new one.")
+
+
+async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | None) -> AsyncGenerator[Change, None]:
+    """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
+
+    Who sees only their own payments of it is not told of others. Raises SignIn, Forbidden, NotFound, Refused.
+    """
+    covered = await reach(asking)
+    identity = row_id(order_id, Kind.ORDER)
+    order = await Order.get_or_none(id=identity) if identity is not None else None
+    if order is None or not covered.covers_order(order):
+        raise NotFound(("orderId",))
+    wanted = Q(order_id=order.id)
+    if covered.customer_id is not None:
+        own = await Payment.filter(order_id=order.id, customer_id=covered.customer_id).values_list("id", flat=True)
+        wanted &= Q(payment_id__isnull=True) | Q(payment_id__in=list(own))
+    after = await _place(order, after_sequence, wanted)
+    asking.live.wanted()
+
+    def shows(change: Change) -> bool:
+        if not covered.covers_order(change.order):
+            raise NotFound(("orderId",))
+        return change.payment is None or covered.covers_payment(change.payment)
+
+    return _shown(asking, order, after, shows)
+
+
+async def payment_changes(
+    asking: Asking, *, payment_id: str, after_sequence: int | None
+) -> AsyncGenerator[Change, None]:
+    """What happens to a payment: the newest event first, or all after `after_sequence`.
+
+    Raises SignIn, Forbidden, NotFound, Refused.
+    """
+    covered = await reach(asking)
+    identity = row_id(payment_id, Kind.PAYMENT)
+    payment = await Payment.get_or_none(id=identity) if identity is not None else None
+    if payment is None or not covered.covers_payment(payment):
+        raise NotFound(("paymentId",))
+    order = await Order.get(id=payment.order_id)
+    after = await _place(order, after_sequence, Q(payment_id=payment.id))
+    asking.live.wanted()
+
+    def shows(change: Change) -> bool:
+        if change.payment is None or change.payment.id != identity:
+            return False
+        if not covered.covers_payment(change.payment):
+            raise NotFound(("paymentId",))
+        return True
+
+    return _shown(asking, order, after, shows)
+
+
+async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str | None) -> AsyncGenerator[Entry, None]:
+    """What happens to all payments that match, from now on or from a cursor on, for the staff.
+
+    Raises SignIn, Forbidden, Refused.
+    """
+    caller = require(asking, Scope.PAYMENTS_READ)
+    since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
+    assert since is None or isinstance(since, datetime)
+    wanted = Wanted(repr(filter), condition(filter)) if filter is not None else None
+    asking.live.wanted()
+
+    async def permitted() -> AsyncGenerator[Entry, None]:
+        async with aclosing(asking.live.feed.follow(since=since, wanted=wanted)) as entries:
+            async for entry in entries:
+                _still_signed_in(caller)
+                yield entry
+
+    return permitted()
+
+
+async def _shown(
+    asking: Asking, order: Order, after: int, shows: Callable[[Change], bool]
+) -> AsyncGenerator[Change, None]:
+    """The order's changes that `shows` shows, for as long as the token lasts."""
+    caller = signed_in(asking)
+    async with aclosing(asking.live.orders.follow(order, after=after)) as changes:
+        async for change in changes:
+            _still_signed_in(caller)
+            if shows(change):
+                yield change
+
+
+async def _place(order: Order, after_sequence: int | None, wanted: Q) -> int:
+    """The sequence after which to begin: right before the newest of these events, unless it is given."""
+    if after_sequence is None:
+        return max(await newest_sequence(wanted) - 1, 0)
+    if not 0 <= after_sequence <= order.last_sequence:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`afterSequence` must be the sequence of an event that you saw, or 0 for all.",
+            ("afterSequence",),
+        )
+    return after_sequence
+
+
+def _still_signed_in(caller: Caller) -> None:
+    if caller.expires_at is not None and caller.expires_at + LEEWAY <= datetime.now(UTC):
+        raise TokenExpired

@@ -1,0 +1,151 @@
+"""Streams of answers over HTTP: server-sent events as graphql-sse speaks them, and Apollo's multipart subscriptions.
+
+Protocols: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md (distinct connections mode) and
+https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Final, Protocol
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from server.asking import Asking
+from server.errors import Problem, RequestRefused
+from server.guards import REQUEST_ID_HEADER
+from server.negotiation import SUBSCRIPTION_SPEC, StreamMedia
+from server.subscriptions import RESTARTING, TOKEN_EXPIRED, seconds_left, until_one_ends
+
+Errors = Sequence[Mapping[str, object]]
+
+LEAVING: Final = "leaving"  # In the scope's state: an asyncio.Event that is set when the server begins to leave.
+
+
+class Framing(Protocol):
+    """How one protocol writes a stream."""
+
+    content_type: str
+    opening: bytes
+    heartbeat: bytes
+    complete: bytes
+
+    def next(self, payload: bytes) -> bytes:
+        """One answer, given as JSON."""
+
+    def failed(self, errors: Errors) -> bytes:
+        """The end of a stream that cannot go on."""
+
+    def cut(self, errors: Errors) -> bytes:
+        """The end of a stream that the client should open again."""
+
+
+class ServerSentEvents:
+    """graphql-sse: events `next` and `complete`; comments keep the connection alive. Lines end in LF alone."""
+
+    content_type = f"{StreamMedia.EVENTS}; charset=utf-8"
+    opening = b":\n\n"
+    heartbeat = b":\n\n"
+    complete = b"event: complete\ndata: \n\n"
+
+    def next(self, payload: bytes) -> bytes:
+        return b"event: next\ndata: " + payload + b"\n\n"
+
+    def failed(self, errors: Errors) -> bytes:
+        return self.next(orjson.dumps({"errors": errors})) + self.complete
+
+    def cut(self, errors: Errors) -> bytes:
+        return b""  # A stream that ends without `complete` was interrupted: clients connect again.
+
+
+class MultipartSubscription:
+    """Apollo's protocol: each part ends with the next boundary, so that a client need not wait to read it."""
+
+    content_type = f'{StreamMedia.MULTIPART};boundary="graphql";subscriptionSpec={SUBSCRIPTION_SPEC}'
+    opening = b"\r\n--graphql"
+    heartbeat = b"\r\nContent-Type: application/json\r\n\r\n{}\r\n--graphql"
+    complete = b"--\r\n"
+
+    def next(self, payload: bytes) -> bytes:
+        return self.heartbeat.replace(b"{}", b'{"payload":' + payload + b"}")
+
+    def failed(self, errors: Errors) -> bytes:
+        return self.heartbeat.replace(b"{}", orjson.dumps({"payload": None, "errors": errors})) + self.complete
+
+    def cut(self, errors: Errors) -> bytes:
+        return self.failed(errors)
+
+
+FRAMINGS: Final[Mapping[StreamMedia, Framing]] = {
+    StreamMedia.EVENTS: ServerSentEvents(),
+    StreamMedia.MULTIPART: MultipartSubscription(),
+}
+
+
+async def send_stream(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    answers: AsyncGenerator[bytes, None],
+    media: StreamMedia,
+    asking: Asking,
+    heartbeat_seconds: float,
+) -> None:
+    """Send the answers as they come, until they end, the client or the server leaves, or the token expires."""
+    framing = FRAMINGS[media]
+
+    async def put(body: bytes, *, more: bool = True) -> None:
+        await send({"type": "http.response.body", "body": body, "more_body": more})
+
+    def told(*problems: Problem) -> Errors:
+        return [problem.to_json(asking.request_id) for problem in problems]
+
+    async def forward() -> bytes:
+        try:
+            async for payload in answers:
+                await put(framing.next(payload))
+        except RequestRefused as refused:
+            return framing.failed(told(*refused.problems))
+        return framing.complete
+
+    async def beat() -> bytes:
+        while True:
+            await asyncio.sleep(heartbeat_seconds)
+            await put(framing.heartbeat)
+
+    async def until_gone() -> bytes:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        return b""
+
+    async def until_expired() -> bytes:
+        await asyncio.sleep(seconds_left(asking.caller))
+        return framing.failed(told(TOKEN_EXPIRED))
+
+    async def until_leaving() -> bytes:
+        await scope["state"].get(LEAVING, asyncio.Event()).wait()
+        return framing.cut(told(RESTARTING))
+
+    async with aclosing(answers):
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(framing, asking)})
+        await put(framing.opening)
+        last = await until_one_ends(forward(), until_gone(), until_expired(), until_leaving(), beat())
+        await put(last, more=False)
+
+
+async def only(payload: bytes) -> AsyncGenerator[bytes, None]:
+    """The stream of a query or mutation: its one answer."""
+    yield payload
+
+
+def _headers(framing: Framing, asking: Asking) -> list[tuple[bytes, bytes]]:
+    headers = {
+        "Content-Type": framing.content_type,
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "X-Accel-Buffering": "no",  # nginx would hold events back to fill its buffers
+        "Vary": "Accept",
+        REQUEST_ID_HEADER: asking.request_id,
+    }
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,0 +1,325 @@
+"""GraphQL over WebSocket: the subprotocol graphql-transport-ws, for subscriptions and queries.
+
+Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Mutations stay with POST: a socket that
+breaks leaves its client in doubt. Plain ASGI; pings of the connection and the size of frames are the server's (see
+server/connections.py).
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, aclosing
+from typing import Final, NoReturn
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from graphql import OperationType
+from starlette.datastructures import Headers
+from starlette.types import Message, Receive, Scope, Send
+
+from domain.caller import Caller
+from server.asking import Asking, encoded
+from server.errors import Problem, RequestRefused, masked, refuse, report_bug
+from server.graphql_http import GraphQLEndpoint
+from server.guards import new_request_id
+from server.http_request import request_of
+from server.subscriptions import seconds_left, until_one_ends
+
+log = structlog.stdlib.get_logger("server.sockets")
+
+SUBPROTOCOL: Final = "graphql-transport-ws"
+LONGEST_ID: Final = 255
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Closed(Exception):
+    """The socket must close, with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.reason = reason
+
+
+class Gone(Exception):
+    """The client closed the socket, or is no more."""
+
+
+class GraphQLSocket:
+    """The ASGI application behind WebSockets at `/graphql`: the same operations as `endpoint` answers over HTTP.
+
+    A browser says from which page a socket comes; only the API's own origin and `allowed_origins` get one.
+    """
+
+    def __init__(self, endpoint: GraphQLEndpoint, *, allowed_origins: Iterable[str]) -> None:
+        self._endpoint = endpoint
+        self._allowed_origins = frozenset(allowed_origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (await receive())["type"] != "websocket.connect":
+            return
+        if not self._is_welcome(Headers(scope=scope)):
+            log.info("socket.refused", reason="ORIGIN_NOT_ALLOWED")
+            await send({"type": "websocket.close"})  # before the handshake: HTTP 403
+            return
+        spoken = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": spoken})
+        connection = _Connection(self._endpoint, Headers(scope=scope).getlist("authorization"), receive, send)
+        started = time.perf_counter()
+        code = await connection.serve(is_understood=spoken is not None)
+        log.info(
+            "socket.closed",
+            code=code,
+            operations=connection.served,
+            seconds=round(time.perf_counter() - started, 1),
+        )
+
+    def _is_welcome(self, headers: Headers) -> bool:
+        origins = headers.getlist("origin")
+        if not origins:
+            return True
+        if len(origins) > 1:
+            return False
+        return origins[0] in self._allowed_origins or _is_of_host(origins[0], headers.get("host", ""))
+
+
+class _Connection:
+    """One socket, from its acceptance to its end."""
+
+    def __init__(self, endpoint: GraphQLEndpoint, authorization: list[str], receive: Receive, send: Send) -> None:
+        self.served = 0
+        self._endpoint = endpoint
+        self._limits = endpoint.stream_limits
+        self._authorization = authorization
+        self._receive = receive
+        self._send = send
+        self._caller: Caller | None = None
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._running: set[asyncio.Task[None]] = set()  # Those too that the client has completed and that still end.
+
+    async def serve(self, *, is_understood: bool) -> int | None:
+        """Speak until somebody closes; the code we closed with, None when it was not we."""
+        try:
+            try:
+                await self._converse(is_understood)
+            finally:
+                await self._stop()
+        except Gone:
+            return None
+        except Closed as closed:
+            await self._close(closed)
+            return closed.code
+        except Exception as error:  # noqa: BLE001 - the door of this route: a bug closes this socket only
+            report_bug("socket.crashed", error)
+            await self._close(Closed(1011, "Internal error"))
+            return 1011
+
+    async def _converse(self, is_understood: bool) -> NoReturn:
+        if not is_understood:
+            raise Closed(4406, "Subprotocol not acceptable")
+        with ExitStack() as places:
+            self._take_place(places)
+            try:
+                async with asyncio.timeout(self._limits.init_seconds):
+                    message = await self._first_of_substance()
+            except TimeoutError:
+                raise Closed(4408, "Connection initialisation timeout") from None
+            self._caller = await self._who(message)
+            places.close()
+            self._take_place(places)
+            await self._say({"type": "connection_ack"})
+            await until_one_ends(self._listen(), self._expire())
+
+    def _take_place(self, places: ExitStack) -> None:
+        try:
+            places.enter_context(self._endpoint.places.take(self._caller))
+        except RequestRefused:
+            raise Closed(1013, "Too many sockets") from None
+
+    async def _first_of_substance(self) -> Mapping[str, object]:
+        """The `connection_init` that must come before anything but pings and pongs."""
+        while True:
+            message = await self._hear()
+            match message["type"]:
+                case "connection_init":
+                    return message
+                case "subscribe":
+                    raise Closed(4401, "Unauthorized")
+                case _:
+                    await self._small_talk(message)
+
+    async def _who(self, message: Mapping[str, object]) -> Caller | None:
+        """The caller: `Authorization` (or `authorization`) in the payload holds what the header would hold."""
+        payload = _object(message, "payload")
+        given = [payload[name] for name in ("Authorization", "authorization") if payload.get(name) is not None]
+        words = [word for word in given if isinstance(word, str)]
+        if len(words) < len(given):
+            raise Closed(4403, "Forbidden")
+        try:
+            return await self._endpoint.authenticate([*self._authorization, *words])
+        except RequestRefused as refused:
+            if refused.status == 401:
+                raise Closed(4403, "Forbidden") from None
+            raise Closed(1013, "Try again later") from None
+
+    async def _expire(self) -> NoReturn:
+        await asyncio.sleep(seconds_left(self._caller))
+        raise Closed(4403, "Token expired")
+
+    async def _listen(self) -> NoReturn:
+        while True:
+            message = await self._hear()
+            match message["type"]:
+                case "connection_init":
+                    raise Closed(4429, "Too many initialisation requests")
+                case "subscribe":
+                    await self._subscribe(message)
+                case _:
+                    await self._small_talk(message)
+
+    async def _small_talk(self, message: Mapping[str, object]) -> None:
+        match message["type"]:
+            case "ping":
+                _object(message, "payload")
+                await self._say({"type": "pong"})
+            case "pong":
+                _object(message, "payload")
+            case "complete":
+                running = self._operations.pop(_identity(message), None)
+                if running is not None:
+                    running.cancel()
+            case _:
+                raise Closed(4400, "Invalid message")
+
+    async def _subscribe(self, message: Mapping[str, object]) -> None:
+        identity = _identity(message)
+        payload = message.get("payload")
+        if not isinstance(payload, dict):
+            raise Closed(4400, "Invalid message")
+        if identity in self._operations:
+            raise Closed(4409, "Subscriber for this id already exists")
+        if len(self._running) >= self._limits.operations:
+            refused = refuse(
+                "Too many operations run on this socket. Complete one first.", reason="TOO_MANY_OPERATIONS"
+            )
+            await self._fail(identity, refused.problems, new_request_id())
+            return
+        self.served += 1
+        running = asyncio.create_task(self._operate(identity, payload))
+        self._operations[identity] = running
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+
+    async def _operate(self, identity: str, payload: dict[str, object]) -> None:
+        """Carry one operation out; whatever happens ends it, and not the socket."""
+        request_id = new_request_id()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._carry_out(identity, payload, Asking(caller=self._caller, request_id=request_id))
+                self._forget(identity)
+                await self._say({"id": identity, "type": "complete"})
+            except Gone:
+                return
+            except RequestRefused as refused:
+                self._forget(identity)
+                reasons = sorted({problem.reason or problem.code.value for problem in refused.problems})
+                log.info("graphql.refused", reasons=reasons)
+                await self._fail(identity, refused.problems, request_id)
+            except Exception as error:  # noqa: BLE001 - a bug ends this operation only
+                self._forget(identity)
+                report_bug("graphql.crashed", error)
+                await self._fail(identity, [masked()], request_id)
+
+    async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
+        request = request_of(payload, self._endpoint.limits)
+        document, operation = self._endpoint.prepare(request, asking.caller)
+        if operation.operation is OperationType.MUTATION:
+            raise refuse("Send mutations by POST.", reason="METHOD_NOT_ALLOWED")
+        start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
+        if operation.operation is OperationType.QUERY:
+            answer = await self._endpoint.run(document, operation, request, asking)
+            await self._put(start + encoded(answer, asking.request_id)[1] + b"}")
+            return
+        async with aclosing(await self._endpoint.subscriptions.open(document, operation, request, asking)) as answers:
+            async for response in answers:
+                await self._put(start + response + b"}")
+
+    def _forget(self, identity: str) -> None:
+        """Free the id before the client hears that it is free."""
+        if self._operations.get(identity) is asyncio.current_task():
+            del self._operations[identity]
+
+    async def _fail(self, identity: str, problems: Iterable[Problem], request_id: str) -> None:
+        errors = [problem.to_json(request_id) for problem in problems]
+        await self._say({"id": identity, "type": "error", "payload": errors})
+
+    async def _hear(self) -> Mapping[str, object]:
+        """The next message: an object with a type. Raises Gone, or Closed for anything else."""
+        frame = await self._receive()
+        if frame["type"] == "websocket.disconnect":
+            raise Gone
+        text = frame.get("text")
+        try:
+            message: object = None if text is None else orjson.loads(text)
+        except ValueError:
+            message = None
+        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+            raise Closed(4400, "Invalid message")
+        return message
+
+    async def _say(self, message: Mapping[str, object]) -> None:
+        await self._put(orjson.dumps(message))
+
+    async def _put(self, message: bytes) -> None:
+        """Send; waits while the client is slow. Raises Gone."""
+        try:
+            await self._send({"type": "websocket.send", "text": message.decode()})
+        except (OSError, RuntimeError):  # ASGI's word for a client that left, and uvicorn's for a socket closed here
+            raise Gone from None
+
+    async def _close(self, closed: Closed) -> None:
+        message: Message = {"type": "websocket.close", "code": closed.code, "reason": closed.reason}
+        try:
+            await self._send(message)
+        except (OSError, RuntimeError):
+            return
+
+    async def _stop(self) -> None:
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def _object(message: Mapping[str, object], member: str) -> Mapping[str, object]:
+    """A member that is an object, or absent, or null."""
+    value = message.get(member)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Closed(4400, "Invalid message")
+    return value
+
+
+def _identity(message: Mapping[str, object]) -> str:
+    value = message.get("id")
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
+        raise Closed(4400, "Invalid message")
+    return value
+
+
+def _is_of_host(origin: str, host: str) -> bool:
+    """Whether a page of this origin was served under this host; a proxy may have spoken TLS for us."""
+    try:
+        page = urlsplit(origin)
+        here = urlsplit(f"{page.scheme}://{host}")
+        default = DEFAULT_PORTS.get(page.scheme)
+        return (
+            default is not None
+            and bool(page.hostname)
+            and page.hostname == here.hostname
+            and (page.port or default) == (here.port or default)
+        )
+    except ValueError:
+        return False

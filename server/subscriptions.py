@@ -1,0 +1,238 @@
+"""Subscriptions, whatever carries them: a stream of answers, one for each event, each resolved afresh.
+
+A transport takes a place, opens a stream, sends what comes and closes it. The stream goes no faster than its
+client: the next event is asked for when the last answer has been taken.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import strawberry
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    FieldNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    create_source_event_stream,
+    execute_subscription_event,
+    located_error,
+    map_source_to_response_event,
+)
+from strawberry.execution import optimized_is_awaitable
+
+from domain.caller import Caller
+from models.atomic import DatabaseUnavailable
+from server.asking import Answer, Asking, ContextFactory, context_for, encoded
+from server.callers import LEEWAY_SECONDS
+from server.errors import (
+    Code,
+    Problem,
+    RequestRefused,
+    execution_problems,
+    is_unavailable,
+    refuse,
+    unavailable,
+)
+from server.http_request import GraphQLRequest
+from server.limits import Limits, fragments_of
+
+Ended = TypeVar("Ended")
+
+NO_END_SECONDS: Final = 86_400.0  # No stream is older: its client opens another.
+TOKEN_EXPIRED: Final = Problem(
+    message="The token has expired. Subscribe again with a new one.",
+    code=Code.UNAUTHENTICATED,
+    reason="TOKEN_EXPIRED",
+)
+RESTARTING: Final = Problem(
+    message="The server is restarting. Subscribe again.",
+    code=Code.INTERNAL_SERVER_ERROR,
+    reason="SERVER_RESTARTING",
+    retryable=True,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamLimits:
+    """How many streams there may be at once, and how long they wait. A WebSocket counts as one stream."""
+
+    streams: int = 1_000  # Of this process.
+    streams_per_caller: int = 100  # A service that subscribes for its own users is one caller.
+    anonymous_streams: int = 250  # Of all that have shown no token, or none yet.
+    operations: int = 50  # On one WebSocket.
+    init_seconds: float = 10.0
+    heartbeat_seconds: float = 12.0  # Proxies close what is silent for 15 s or more.
+
+
+class Places:
+    """The places that streams take; one for each, given back when it ends."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self._limits = limits
+        self._taken: Counter[str | None] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """How many streams there are."""
+        return self._taken.total()
+
+    @contextmanager
+    def take(self, caller: Caller | None) -> Iterator[None]:
+        """A place for this caller's stream, None for nobody. Raises RequestRefused (429) when there is none."""
+        whose = None if caller is None else caller.principal
+        allowed = self._limits.anonymous_streams if whose is None else self._limits.streams_per_caller
+        if self._taken[whose] >= allowed or self.taken >= self._limits.streams:
+            raise refuse(
+                "Too many streams are open. Close one, or try again later.",
+                reason="TOO_MANY_STREAMS",
+                status=429,
+                headers={"Retry-After": "10"},
+                retryable=True,
+            )
+        self._taken[whose] += 1
+        try:
+            yield
+        finally:
+            self._taken[whose] -= 1
+            if not self._taken[whose]:
+                del self._taken[whose]
+
+
+class Subscriptions:
+    """Opens streams of one Strawberry schema."""
+
+    def __init__(self, schema: strawberry.Schema, context_factory: ContextFactory, limits: Limits) -> None:
+        self._schema = schema
+        self._context_factory = context_factory
+        self._limits = limits
+
+    async def open(
+        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
+    ) -> AsyncGenerator[bytes, None]:
+        """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
+
+        Raises RequestRefused when it cannot begin; the stream raises it when it cannot go on.
+        """
+        try:
+            async with asyncio.timeout(self._limits.query_seconds):
+                executor = await self._executor(document, operation, request, asking)
+                source = create_source_event_stream(executor)
+                stream = source if isinstance(source, AsyncIterable | ExecutionResult) else await source
+        except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
+            raise _end(error, document, operation, asking) from None
+        if isinstance(stream, ExecutionResult):
+            raise _refusal(execution_problems(stream.errors or (), **_told(asking)))
+        return self._answers(executor, stream, document, asking)
+
+    async def _executor(
+        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
+    ) -> Executor[Any]:
+        executor = self._schema.execution_context_class.build(
+            self._schema._schema,
+            document,
+            context_value=await context_for(self._context_factory, asking),
+            raw_variable_values=dict(request.variables),
+            operation_name=operation.name.value if operation.name else None,
+            max_coercion_errors=self._limits.coercion_errors,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
+            hide_suggestions=True,
+            operation_extensions=dict(request.extensions or {}),
+        )
+        if isinstance(executor, list):
+            raise RequestRefused(execution_problems(executor, **_told(asking)), status=400, json_status=200)
+        return executor
+
+    async def _answers(
+        self, executor: Executor[Any], source: AsyncIterable[Any], document: DocumentNode, asking: Asking
+    ) -> AsyncGenerator[bytes, None]:
+        async def resolve(event: Executor[Any]) -> ExecutionResult:
+            # A context of its own: loaders remember rows, and the next event is about newer ones.
+            event.context_value = await context_for(self._context_factory, asking)
+            async with asyncio.timeout(self._limits.query_seconds):
+                result = execute_subscription_event(event)
+                return result if isinstance(result, ExecutionResult) else await result
+
+        try:
+            async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
+                async for result in results:
+                    yield _response(result, asking)
+        except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
+            raise _end(error, document, executor.operation, asking) from None
+
+
+def seconds_left(caller: Caller | None) -> float:
+    """How long the caller's token is still accepted."""
+    if caller is None or caller.expires_at is None:
+        return NO_END_SECONDS
+    end = caller.expires_at + timedelta(seconds=LEEWAY_SECONDS)
+    return min(max(0.0, (end - datetime.now(UTC)).total_seconds()), NO_END_SECONDS)
+
+
+async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
+    """Run all until one ends, cancel the others, wait for them; what the first returned or raised."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        first = next(task for task in tasks if task.done())
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return first.result()
+
+
+def _response(result: ExecutionResult, asking: Asking) -> bytes:
+    body: dict[str, object] = {"data": result.data}
+    if result.errors:
+        problems = execution_problems(result.errors, **_told(asking))
+        body = {"errors": [problem.to_json(asking.request_id) for problem in problems], "data": result.data}
+    return encoded(Answer(status=200, body=body, headers={}), asking.request_id)[1]
+
+
+def _end(
+    error: Exception, document: DocumentNode, operation: OperationDefinitionNode, asking: Asking
+) -> RequestRefused:
+    """Why a stream ends, in words for the client; what was nobody's intention is logged."""
+    if isinstance(error, RequestRefused):
+        return error
+    if isinstance(error, TimeoutError):
+        return refuse(
+            "An event took too long to resolve.",
+            reason="TIMED_OUT",
+            code=Code.INTERNAL_SERVER_ERROR,
+            status=503,
+            retryable=True,
+        )
+    if isinstance(error, DatabaseUnavailable):
+        return unavailable()
+    field = _root_field(operation.selection_set, document)
+    place = located_error(error, [field], [field.alias.value if field.alias else field.name.value])
+    return _refusal(execution_problems([place], **_told(asking)))
+
+
+def _refusal(problems: list[Problem]) -> RequestRefused:
+    return unavailable() if is_unavailable(problems) else RequestRefused(problems)
+
+
+def _told(asking: Asking) -> dict[str, Any]:
+    return {"anonymous": asking.caller is None, "operation": "subscription"}
+
+
+def _root_field(selected: SelectionSetNode, document: DocumentNode) -> FieldNode:
+    """The one field of a valid subscription, which may stand in a fragment."""
+    selection = selected.selections[0]
+    if isinstance(selection, FieldNode):
+        return selection
+    if isinstance(selection, InlineFragmentNode):
+        return _root_field(selection.selection_set, document)
+    assert isinstance(selection, FragmentSpreadNode)
+    return _root_field(fragments_of(document)[selection.name.value].selection_set, document)

@@ -1,0 +1,61 @@
+"""When to look: as soon as the doorbell rings, and every few seconds anyway."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from models.atomic import DatabaseUnavailable
+
+log = structlog.get_logger()
+
+AFTER_TROUBLE_SECONDS: Final = 0.5
+
+Look = Callable[[Sequence[UUID], bool], Awaitable[None]]
+
+
+class Rounds:
+    """Calls `look` with the orders that rang, and with True when it is time to look at all of them.
+
+    Rings that come while it looks are gathered for the next time. What could not be looked at is kept.
+    """
+
+    def __init__(self, look: Look, *, seconds: float) -> None:
+        self._look = look
+        self._seconds = seconds
+        self._rung: dict[UUID, None] = {}  # in the order in which they rang
+        self._all = False
+        self._awake = asyncio.Event()
+
+    def ring(self, order_ids: Iterable[UUID]) -> None:
+        """Look at these orders at once."""
+        self._rung.update(dict.fromkeys(order_ids))
+        self._awake.set()
+
+    def ring_all(self) -> None:
+        """Look at everything at once."""
+        self._all = True
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._seconds):
+                    await self._awake.wait()
+            if not self._awake.is_set():
+                self._all = True
+            self._awake.clear()
+            rung, everything = self._rung, self._all
+            self._rung, self._all = {}, False
+            try:
+                await self._look(list(rung), everything)
+            except DatabaseUnavailable as error:
+                log.warning("live.not_looked", reason=str(error))
+                self._rung = {**rung, **self._rung}
+                self._all = self._all or everything
+                self._awake.set()
+                await asyncio.sleep(AFTER_TROUBLE_SECONDS)

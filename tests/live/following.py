@@ -1,0 +1,141 @@
+"""Subscribers over WebSocket, and a shop that is served to them."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import asyncpg
+import uvicorn
+from starlette.types import ASGIApp
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from domain.ids import Kind, decode
+from models.database import parse_url
+from server.connections import OPTIONS
+from tests.shop import Json, token
+
+PATIENCE: Final = 15.0  # of every wait; longer than a slow machine needs
+STREAMS_EACH: Final = 50
+EVENT: Final = "sequence type toStatus payment { id status version } order { id paymentStatus }"
+PAYMENT: Final = f"""
+subscription P($id: ID!, $after: Int) {{ on: paymentUpdated(paymentId: $id, afterSequence: $after) {{ {EVENT} }} }}
+"""
+ORDER: Final = f"""
+subscription O($id: ID!, $after: Int) {{ on: orderPaymentUpdated(orderId: $id, afterSequence: $after) {{ {EVENT} }} }}
+"""
+FEED: Final = f"""
+subscription F($filter: PaymentFilter, $after: String) {{
+  on: paymentsFeed(filter: $filter, after: $after) {{ cursor {EVENT} }}
+}}
+"""
+
+
+class Ended(Exception):
+    """The server ended the subscription; `errors` says why."""
+
+    def __init__(self, errors: Sequence[Json]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+        self.reasons = [(error["extensions"]["code"], error["extensions"].get("reason")) for error in errors]
+
+
+@dataclass
+class Subscriber:
+    """One subscription on a socket of its own. `seen` is every event that it was given."""
+
+    connection: ClientConnection
+    seen: list[Json] = field(default_factory=list)
+
+    async def next(self) -> Json:
+        """The next event. Raises Ended."""
+        async with asyncio.timeout(PATIENCE):
+            while (message := json.loads(await self.connection.recv()))["type"] in ("ping", "connection_ack"):
+                if message["type"] == "ping":
+                    await self.connection.send('{"type": "pong"}')
+        if message["type"] == "error":
+            raise Ended(message["payload"])
+        assert message["type"] == "next", message
+        if "errors" in message["payload"]:
+            raise Ended(message["payload"]["errors"])
+        event: Json = message["payload"]["data"]["on"]
+        self.seen.append(event)
+        return event
+
+    async def until(self, sequence: int) -> list[Json]:
+        """All that comes up to the event with this sequence."""
+        while (await self.next())["sequence"] < sequence:
+            pass
+        return self.seen
+
+    @property
+    def sequences(self) -> list[int]:
+        return [event["sequence"] for event in self.seen]
+
+
+@asynccontextmanager
+async def following(address: str, bearer: str | None, query: str, **variables: Any) -> AsyncIterator[Subscriber]:
+    """A subscription; its first message is not read yet."""
+    async with connect(
+        f"{address}/graphql",
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        compression=None,
+        proxy=None,
+        close_timeout=1,
+        open_timeout=PATIENCE,
+    ) as connection:
+        given = {"Authorization": f"Bearer {bearer}"} if bearer else {}
+        await connection.send(json.dumps({"type": "connection_init", "payload": given}))
+        payload = {"query": query, "variables": variables}
+        acknowledged = json.loads(await connection.recv())
+        assert acknowledged["type"] == "connection_ack", acknowledged
+        await connection.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+        yield Subscriber(connection)
+
+
+@asynccontextmanager
+async def crowd(count: int, address: str, query: str, **variables: Any) -> AsyncIterator[list[Subscriber]]:
+    """So many of the staff who all follow the same; each of them has at most so many streams, so they are several."""
+    async with AsyncExitStack() as stack:
+        tokens = [token(f"clerk-{n}", "payments:read") for n in range(count // STREAMS_EACH + 1)]
+        yield [
+            await stack.enter_async_context(following(address, tokens[n // STREAMS_EACH], query, **variables))
+            for n in range(count)
+        ]
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """Serve an application whose lifespan runs elsewhere, on loopback; its address for WebSockets."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **OPTIONS))
+    serving = asyncio.create_task(server._serve(sockets=[listener]))
+    try:
+        yield f"ws://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        async with asyncio.timeout(PATIENCE):
+            await serving
+
+
+async def chain(database_url: str, order_id: str) -> list[tuple[int, str]]:
+    """The order's audit trail as the database has it: sequence and type of each event."""
+    decoded = decode(order_id, Kind.ORDER)
+    assert decoded is not None
+    found = await fetch(
+        database_url, "SELECT sequence, type FROM payment_event WHERE order_id = $1 ORDER BY sequence", decoded[1]
+    )
+    return [(row["sequence"], row["type"]) for row in found]
+
+
+async def fetch(database_url: str, statement: str, *values: Any) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(**parse_url(database_url))
+    try:
+        return list(await connection.fetch(statement, *values))
+    finally:
+        await connection.close()

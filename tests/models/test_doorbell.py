@@ -1,0 +1,152 @@
+"""The doorbell rings after the commit, for what was committed, gathered, and on a connection of its own."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from domain.ids import new_id
+from models import Customer
+from models.atomic import atomic
+from models.database import parse_url
+from models.doorbell import CHANNEL, IDS_IN_ONE, doorbell, ring
+from models.sql import rows
+
+PATIENCE = 10.0
+
+
+class Ear:
+    """Everything that rang."""
+
+    def __init__(self) -> None:
+        self.heard: list[list[UUID]] = []
+        self._more = asyncio.Event()
+
+    def hear(self, *said: object) -> None:
+        self.heard.append([UUID(hex=text) for text in str(said[-1]).split(",")])
+        self._more.set()
+
+    async def until(self, order_id: UUID) -> list[list[UUID]]:
+        """All that was heard up to the ring with this order."""
+        async with asyncio.timeout(PATIENCE):
+            while not any(order_id in ring for ring in self.heard):
+                self._more.clear()
+                await self._more.wait()
+        return self.heard
+
+
+@pytest.fixture
+async def ear(opened: str) -> AsyncIterator[Ear]:
+    listening = Ear()
+    connection = await asyncpg.connect(**parse_url(opened))
+    await connection.add_listener(CHANNEL, listening.hear)
+    async with doorbell(opened, rings=True):
+        yield listening
+    connection.terminate()
+
+
+async def _rung(*order_ids: UUID) -> None:
+    async def body() -> None:
+        for order_id in order_ids:
+            ring(order_id)
+
+    await atomic(body)
+
+
+async def test_it_rings_once_for_what_changes_often(ear: Ear) -> None:
+    order_id, last = new_id(), new_id()
+
+    await asyncio.gather(*(_rung(order_id) for _ in range(20)))
+    await _rung(last)
+
+    assert sum(ring.count(order_id) for ring in await ear.until(last)) == 1
+
+
+async def test_it_does_not_ring_before_the_commit_nor_for_what_was_not_committed(ear: Ear) -> None:
+    committed, refused, meanwhile = new_id(), new_id(), new_id()
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> None:
+        ring(committed)
+        begun.set()
+        await go_on.wait()
+
+    async def failing() -> None:
+        ring(refused)
+        raise LookupError
+
+    running = asyncio.create_task(atomic(slow))
+    await begun.wait()
+    with pytest.raises(LookupError):
+        await atomic(failing)
+    await _rung(meanwhile)
+    assert not any(committed in ring for ring in await ear.until(meanwhile))
+    go_on.set()
+    await running
+
+    assert not any(refused in ring for ring in await ear.until(committed))
+
+
+async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Connection) -> None:
+    """The first try loses its connection, the second one commits."""
+    tries: list[UUID] = []
+
+    async def body() -> None:
+        tries.append(new_id())
+        ring(tries[-1])
+        [own] = await rows("SELECT pg_backend_pid() AS pid")
+        if len(tries) == 1:
+            await admin.execute("SELECT pg_terminate_backend($1)", own["pid"])
+        await Customer.create(external_id="ada")
+
+    await atomic(body)
+
+    assert len(tries) == 2
+    assert await ear.until(tries[1]) == [[tries[1]]]
+
+
+async def test_more_than_one_ring_can_carry_are_several(ear: Ear) -> None:
+    order_ids = [new_id() for _ in range(3 * IDS_IN_ONE)]
+
+    await _rung(*order_ids)
+    for order_id in order_ids:
+        await ear.until(order_id)
+
+    assert sorted(order_id for ring in ear.heard for order_id in ring) == order_ids
+    assert max(len(ring) for ring in ear.heard) == IDS_IN_ONE
+
+
+async def test_it_goes_on_ringing_when_its_connection_was_lost(ear: Ear, admin: asyncpg.Connection) -> None:
+    first, second = new_id(), new_id()
+    await _rung(first)
+    await ear.until(first)
+
+    cut_off = await admin.fetch(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = 'paygraph-bell'"
+    )
+    await _rung(second)
+
+    assert second in [order_id for ring in await ear.until(second) for order_id in ring]
+    assert cut_off
+
+
+async def test_the_last_ring_is_heard_after_it_was_closed(opened: str) -> None:
+    listening = Ear()
+    connection = await asyncpg.connect(**parse_url(opened))
+    await connection.add_listener(CHANNEL, listening.hear)
+    order_id = new_id()
+
+    async with doorbell(opened, rings=True):
+        await _rung(order_id)
+
+    assert await listening.until(order_id) == [[order_id]]
+    connection.terminate()
+
+
+async def test_without_a_doorbell_nothing_rings_and_everything_commits(opened: str) -> None:
+    async with doorbell(opened, rings=False):
+        await _rung(new_id())
+    await _rung(new_id())

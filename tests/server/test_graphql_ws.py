@@ -1,0 +1,404 @@
+"""graphql-transport-ws, with a real client against a real server on loopback."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from server.asking import Asking
+from server.callers import LEEWAY_SECONDS
+from server.limits import Limits
+from server.subscriptions import StreamLimits
+from tests.server.conftest import Logs
+from tests.server.loopback import PATIENCE, TRANSPORT_WS, Json, Served, served
+from tests.server.shop import CARD, CLIENT_SECRET, FRONTEND, Context, Shop, open_shop, token_for
+
+EVENTS = "subscription { events { number } }"
+ALMOST_EXPIRED = timedelta(seconds=2 - LEEWAY_SECONDS)  # a token's end is in whole seconds
+
+
+@pytest.fixture
+async def door(shop: Shop) -> AsyncIterator[Served]:
+    async with served(shop) as opened:
+        yield opened
+
+
+def next_of(data: object, id: str = "1") -> Json:
+    return {"id": id, "type": "next", "payload": {"data": data}}
+
+
+def failure(message: Json) -> tuple[str, str | None]:
+    """Code and reason of an `error` message about one problem."""
+    assert message["type"] == "error", message
+    (entry,) = message["payload"]
+    assert entry["extensions"]["requestId"].startswith("req_")
+    return entry["extensions"]["code"], entry["extensions"].get("reason")
+
+
+async def test_a_subscription_is_answered_event_by_event_and_completed(door: Served) -> None:
+    async with door.socket() as socket:
+        first = await socket.answer("subscription Count($to: Int!) { ticks(upTo: $to) }", variables={"to": 2})
+
+        assert socket.connection.subprotocol == TRANSPORT_WS
+        assert first == next_of({"ticks": 1})
+        assert await socket.hear() == next_of({"ticks": 2})
+        assert await socket.hear() == {"id": "1", "type": "complete"}
+
+
+async def test_a_query_is_answered_once_with_the_caller_of_the_socket(door: Served) -> None:
+    async with door.socket(token=token_for("ada")) as socket:
+        assert await socket.answer("{ whoami }") == next_of({"whoami": "ada"})
+        assert await socket.hear() == {"id": "1", "type": "complete"}
+        assert (await socket.answer("{ hello missing }"))["payload"]["data"] == {"hello": "Hello you", "missing": None}
+
+
+async def test_operations_run_beside_each_other(door: Served) -> None:
+    async with door.socket() as socket:
+        assert await socket.answer(EVENTS, id="a") == next_of({"events": {"number": 1}}, "a")
+        assert await socket.answer(EVENTS, id="b") == next_of({"events": {"number": 1}}, "b")
+        door.shop.world.gate.set()
+
+        later = [await socket.hear(), await socket.hear()]
+
+    assert sorted(message["id"] for message in later) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("subscription {", ("GRAPHQL_PARSE_FAILED", None)),
+        ("subscription { nothing }", ("GRAPHQL_VALIDATION_FAILED", None)),
+        ("subscription { ticks more: ticks }", ("GRAPHQL_VALIDATION_FAILED", None)),
+        ("subscription ($k: Key!) { keyed(key: $k) }", ("BAD_USER_INPUT", None)),
+        ("{ __schema { queryType { name } } }", ("GRAPHQL_VALIDATION_FAILED", "INTROSPECTION_DISABLED")),
+        (f'{{ hello(name: "{CARD}") }}', ("BAD_USER_INPUT", "SENSITIVE_DATA_REFUSED")),
+        ("{" + "item{parent" * 20 + "{name}" + "}" * 20 + "}", ("GRAPHQL_VALIDATION_FAILED", "DEPTH_LIMIT")),
+        ("subscription { hidden }", ("UNAUTHENTICATED", "FORBIDDEN")),
+        ('mutation { pay(key: "k") }', ("BAD_REQUEST", "METHOD_NOT_ALLOWED")),
+    ],
+)
+async def test_what_may_not_run_ends_that_operation_and_not_the_socket(
+    door: Served, query: str, problem: tuple[str, str | None]
+) -> None:
+    async with door.socket() as socket:
+        assert failure(await socket.answer(query)) == problem
+        assert await socket.is_alive()
+        assert (await socket.answer("{ hello }"))["type"] == "next"  # the same id again
+
+    assert door.shop.world.paid == []
+    assert not door.shop.world.started.is_set()
+
+
+@pytest.mark.parametrize(
+    ("how", "problem"),
+    [
+        ("bug", ("INTERNAL_SERVER_ERROR", None)),
+        ("leak", ("INTERNAL_SERVER_ERROR", None)),
+        ("database", ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE")),
+    ],
+)
+async def test_a_stream_that_breaks_ends_with_a_masked_error(
+    door: Served, logs: Logs, how: str, problem: tuple[str, str | None]
+) -> None:
+    async with door.socket() as socket:
+        assert await socket.answer(f'subscription {{ failing(how: "{how}") }}') == next_of({"failing": 1})
+        broken = await socket.hear()
+
+        assert failure(broken) == problem
+        assert await socket.is_alive()
+    assert CLIENT_SECRET not in str(broken)
+    assert "hunter2" not in str(broken)
+    assert len(logs.named("graphql.field_failed")) == (how != "database")
+
+
+async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(door: Served) -> None:
+    async with door.socket() as socket:
+        first = await socket.answer("subscription { events { number broken } }")
+        door.shop.world.gate.set()
+        second = await socket.hear()
+
+    assert first["payload"]["data"] == {"events": {"number": 1, "broken": None}}
+    assert first["payload"]["errors"][0]["path"] == ["events", "broken"]
+    assert first["payload"]["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
+    assert CLIENT_SECRET not in str(first)
+    assert second["payload"]["data"]["events"]["number"] == 2
+
+
+async def test_each_event_is_resolved_in_a_context_of_its_own() -> None:
+    made: list[Context] = []
+
+    def context(asking: Asking) -> Context:
+        made.append(Context(asking, shop.world))
+        return made[-1]
+
+    shop = open_shop(context=context)
+    async with served(shop) as door, door.socket() as socket:
+        first = await socket.answer("subscription { events { context } }")
+        shop.world.gate.set()
+        second = await socket.hear()
+
+    assert first["payload"]["data"] != second["payload"]["data"]
+
+
+async def test_an_event_that_takes_too_long_ends_its_stream() -> None:
+    async with served(open_shop(limits=Limits(query_seconds=0.1))) as door, door.socket() as socket:
+        assert failure(await socket.answer("subscription { events { slow } }")) == (
+            "INTERNAL_SERVER_ERROR",
+            "TIMED_OUT",
+        )
+        assert failure(await socket.answer("{ slow }")) == ("INTERNAL_SERVER_ERROR", "TIMED_OUT")
+        assert await socket.is_alive()
+
+
+async def test_a_completed_operation_is_left_and_its_id_is_free_at_once(door: Served) -> None:
+    async with door.socket() as socket:
+        await socket.answer(EVENTS)
+        await socket.say(id="1", type="complete")
+        await socket.say(id="unknown", type="complete")
+
+        assert await socket.answer("{ hello }") == next_of({"hello": "Hello you"})
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.left.wait()
+
+
+async def test_a_client_that_leaves_is_left(door: Served) -> None:
+    before = asyncio.all_tasks()
+    async with door.socket() as socket:
+        await socket.answer(EVENTS)
+        await socket.subscribe("{ slow }", id="2")
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.started.wait()
+        socket.connection.transport.abort()
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.left.wait()
+
+    async with asyncio.timeout(PATIENCE):
+        while asyncio.all_tasks() - before or door.shop.endpoint.places.taken:
+            await asyncio.sleep(0.01)
+    assert door.shop.world.cancelled == ["slow"]
+
+
+async def test_pings_are_answered_before_and_after_the_acknowledgement(door: Served) -> None:
+    async with door.socket(init=False) as socket:
+        assert await socket.is_alive()
+        await socket.say(type="pong")
+        await socket.say(type="ping", payload={"any": [1]})
+        assert await socket.hear() == {"type": "pong"}
+        await socket.say(type="connection_init")
+        assert await socket.hear() == {"type": "connection_ack"}
+        assert await socket.is_alive()
+
+
+@pytest.mark.parametrize("protocol", [None, "graphql-ws", "mqtt"])
+async def test_another_subprotocol_is_4406(door: Served, protocol: str | None) -> None:
+    async with door.socket(init=False, protocol=protocol) as socket:
+        assert await socket.closing() == (4406, "Subprotocol not acceptable")
+
+
+async def test_a_socket_that_does_not_begin_is_4408() -> None:
+    async with (
+        served(open_shop(stream_limits=StreamLimits(init_seconds=0.1))) as door,
+        door.socket(init=False) as socket,
+    ):
+        assert await socket.is_alive()
+        assert await socket.closing() == (4408, "Connection initialisation timeout")
+
+
+async def test_an_operation_before_the_acknowledgement_is_4401(door: Served) -> None:
+    async with door.socket(init=False) as socket:
+        await socket.subscribe("{ hello }")
+
+        assert await socket.closing() == (4401, "Unauthorized")
+    assert door.shop.world.seen == []
+
+
+async def test_a_second_beginning_is_4429(door: Served) -> None:
+    async with door.socket() as socket:
+        await socket.say(type="connection_init")
+
+        assert await socket.closing() == (4429, "Too many initialisation requests")
+
+
+async def test_an_id_in_use_is_4409_and_ends_everything(door: Served) -> None:
+    async with door.socket() as socket:
+        await socket.answer(EVENTS)
+        await socket.subscribe("{ hello }")
+
+        assert await socket.closing() == (4409, "Subscriber for this id already exists")
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.left.wait()
+    assert door.shop.world.seen == []
+
+
+BAD_FRAMES = {
+    "null": "null",
+    "number": "1",
+    "list": '[{"type": "ping"}]',
+    "no JSON": "ping",
+    "nothing": "",
+    "binary": b'{"type": "ping"}',
+    "no type": "{}",
+    "a type that is none": '{"type": null}',
+    "an unknown type": '{"type": "start"}',
+    "a lone surrogate": '{"type": "ping", "payload": {"a": "\\ud800"}}',
+    "deep nesting": '{"type": "ping", "payload": ' + "[" * 30_000,
+    "a huge number": '{"type": "ping", "payload": {"a": ' + "9" * 5_000 + "}}",
+    "a payload that is none": '{"type": "ping", "payload": 1}',
+    "no id": '{"type": "subscribe", "payload": {"query": "{hello}"}}',
+    "an id that is none": '{"type": "subscribe", "id": 1, "payload": {"query": "{hello}"}}',
+    "an empty id": '{"type": "subscribe", "id": "", "payload": {"query": "{hello}"}}',
+    "an endless id": '{"type": "subscribe", "id": "' + "i" * 300 + '", "payload": {"query": "{hello}"}}',
+    "no operation": '{"type": "subscribe", "id": "1"}',
+    "an operation that is none": '{"type": "subscribe", "id": "1", "payload": []}',
+    "complete without id": '{"type": "complete"}',
+}
+
+
+@pytest.mark.parametrize("frame", BAD_FRAMES.values(), ids=BAD_FRAMES)
+async def test_a_bad_frame_is_4400_and_closes_that_socket_alone(door: Served, logs: Logs, frame: str | bytes) -> None:
+    async with door.socket() as other, door.socket() as socket:
+        await socket.send(frame)
+
+        assert await socket.closing() == (4400, "Invalid message")
+        assert await other.is_alive()
+    assert [entry for entry in logs.events if entry["level"] == "error"] == []
+
+
+@pytest.mark.parametrize("payload", ["1", "[]", '"Bearer x"'])
+async def test_a_beginning_with_a_strange_payload_is_4400(door: Served, payload: str) -> None:
+    async with door.socket(init=False) as socket:
+        await socket.send('{"type": "connection_init", "payload": ' + payload + "}")
+
+        assert await socket.closing() == (4400, "Invalid message")
+
+
+async def test_a_frame_above_the_limit_is_1009(door: Served) -> None:
+    async with door.socket() as other, door.socket() as socket:
+        await socket.send('{"type": "ping"}' + " " * (64 * 1024 - 16))
+        assert await socket.hear() == {"type": "pong"}
+        await socket.send('{"type": "ping"}' + " " * (64 * 1024 - 15))
+
+        assert (await socket.closing())[0] == 1009
+        assert await other.is_alive()
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"Authorization": "Bearer nonsense"},
+        {"authorization": "Basic YTpi"},
+        {"Authorization": 7},
+        {"Authorization": f"Bearer {token_for(ttl=timedelta(hours=-1))}"},
+        {"Authorization": f"Bearer {token_for('ada')}", "authorization": f"Bearer {token_for('bob')}"},
+    ],
+)
+async def test_a_bad_token_is_4403(door: Served, payload: Json) -> None:
+    async with door.socket(init=False) as socket:
+        await socket.say(type="connection_init", payload=payload)
+
+        assert await socket.closing() == (4403, "Forbidden")
+
+
+async def test_the_token_may_come_in_lower_case_or_as_a_header_but_not_twice(door: Served) -> None:
+    header = {"Authorization": f"Bearer {token_for('ada')}"}
+    async with door.socket(init=False) as socket:
+        await socket.say(type="connection_init", payload={"authorization": header["Authorization"]})
+        assert await socket.hear() == {"type": "connection_ack"}
+        assert await socket.answer("{ whoami }") == next_of({"whoami": "ada"})
+    async with door.socket(additional_headers=header) as socket:
+        assert await socket.answer("{ whoami }") == next_of({"whoami": "ada"})
+    async with door.socket(init=False, additional_headers=header) as socket:
+        await socket.say(type="connection_init", payload=header)
+        assert await socket.closing() == (4403, "Forbidden")
+
+
+async def test_the_socket_ends_with_its_token(door: Served) -> None:
+    async with door.socket(token=token_for(ttl=ALMOST_EXPIRED)) as socket:
+        await socket.answer(EVENTS)
+
+        assert await socket.closing() == (4403, "Token expired")
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.left.wait()
+
+
+@pytest.mark.parametrize("origin", [None, FRONTEND, "http://127.0.0.1:{port}", "https://127.0.0.1:{port}"])
+async def test_our_own_pages_and_the_allowed_ones_get_a_socket(door: Served, origin: str | None) -> None:
+    page = origin and origin.format(port=door.port)
+    async with door.socket(origin=page) as socket:
+        assert await socket.is_alive()
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["https://evil.example", "null", "http://127.0.0.1", "http://127.0.0.1:99999", "https://shop.example.evil.example",
+     "file://127.0.0.1", "http://[", "127.0.0.1:{port}", ""],
+)  # fmt: skip
+async def test_a_page_from_elsewhere_gets_no_socket(door: Served, origin: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with door.socket(origin=origin.format(port=door.port)):
+            raise AssertionError("it was let in")
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_one_socket_carries_so_many_operations_and_no_more() -> None:
+    async with (
+        served(open_shop(stream_limits=StreamLimits(operations=2))) as door,
+        door.socket() as socket,
+    ):
+        await socket.answer(EVENTS, id="1")
+        await socket.answer(EVENTS, id="2")
+
+        assert failure(await socket.answer("{ hello }", id="3")) == ("BAD_REQUEST", "TOO_MANY_OPERATIONS")
+        await socket.say(id="1", type="complete")
+        async with asyncio.timeout(PATIENCE):
+            await door.shop.world.left.wait()
+        assert await socket.answer("{ hello }", id="3") == next_of({"hello": "Hello you"}, "3")
+
+
+async def test_each_caller_and_the_process_have_so_many_sockets_and_no_more() -> None:
+    shop = open_shop(stream_limits=StreamLimits(streams=4, streams_per_caller=2, anonymous_streams=2))
+    async with served(shop) as door, door.socket(token=token_for("ada")), door.socket(token=token_for("ada")):
+        assert await _begin(door, "ada") == (1013, "Too many sockets")
+        async with door.socket(token=token_for("bob")), door.socket(token=token_for("cleo")):
+            assert shop.endpoint.places.taken == 4
+            assert await _begin(door, "dora") == (1013, "Too many sockets")
+        async with asyncio.timeout(PATIENCE):
+            while shop.endpoint.places.taken > 2:
+                await asyncio.sleep(0.01)
+        async with door.socket(), door.socket():
+            assert await _begin(door, "bob") == (1013, "Too many sockets")
+
+
+async def _begin(door: Served, subject: str) -> tuple[int, str]:
+    async with door.socket(init=False) as socket:
+        with contextlib.suppress(ConnectionClosed):  # without a place in the process it is closed at once
+            await socket.say(type="connection_init", payload={"Authorization": f"Bearer {token_for(subject)}"})
+        return await socket.closing()
+
+
+async def test_a_leaving_server_closes_its_sockets_with_1012_at_once(door: Served) -> None:
+    async with door.socket() as socket, door.socket(init=False) as silent:
+        await socket.answer(EVENTS)
+        async with asyncio.timeout(2):  # half of what it gives requests
+            await door.leave()
+
+        assert (await socket.closing())[0] == 1012
+        assert (await silent.closing())[0] == 1012
+    assert door.shop.world.left.is_set()
+
+
+async def test_neither_the_address_nor_a_frame_of_a_socket_is_logged(door: Served, logs: Logs) -> None:
+    token = token_for("ada")
+    async with door.socket(token=token, query=f"?token={token}") as socket:
+        await socket.answer('{ hello(name: "Lovelace") }')
+
+    async with asyncio.timeout(PATIENCE):
+        while not logs.named("socket.closed"):
+            await asyncio.sleep(0.01)
+    ours = [entry for entry in logs.events if not entry["logger"].startswith(("websockets.client", "httpcore"))]
+    assert logs.named("socket.closed")[0]["operations"] == 1
+    assert not any(word in str(entry) for entry in ours for word in ("/graphql", token, "Lovelace", "connection_init"))
