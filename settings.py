@@ -14,6 +14,7 @@ LIVE: Final = ("sk_live_", "rk_live_")
 TEST: Final = ("sk_test_", "rk_test_")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
+Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 class SettingsError(Exception):
@@ -44,6 +45,22 @@ class Settings(BaseSettings):
 
     currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+
+    rate_limits: Literal["process", "database", "off"] = "process"
+    buyer_cost_limit: Positive = 500
+    staff_cost_limit: Positive = 10_000
+    buyer_points: Positive = 1_000
+    buyer_points_per_second: Positive = 50
+    address_points: Positive = 10_000
+    address_points_per_second: Positive = 500
+    staff_points: Positive = 50_000
+    staff_points_per_second: Positive = 2_000
+    buyer_payments_per_minute: Positive = 10
+    address_payments_per_minute: Positive = 100
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+
+    trusted_documents: Path | None = None
+    trusted_documents_mode: Literal["off", "allowed", "enforced"] = "off"
 
     stripe_timeout_seconds: Seconds = 20.0
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 100.0
@@ -153,7 +170,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
-        problems = [*_stripe_problems(self), *_production_problems(self)]
+        problems = [*_stripe_problems(self), *_production_problems(self), *_limit_problems(self)]
         if self.auth_jwt_secret is not None and self.auth_jwks_url is not None:
             problems.append("AUTH_JWT_SECRET and AUTH_JWKS_URL: set only one of them")
         if self.lease_seconds <= self.stripe_timeout_seconds and self.environment == "production":
@@ -169,6 +186,21 @@ def _stripe_problems(settings: Settings) -> list[str]:
         problems.append("STRIPE_SECRET_KEY is a live key, and ENVIRONMENT is not production: use a test key")
     if not settings.offline and not settings.stripe_webhook_secrets:
         problems.append("STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified")
+    return problems
+
+
+def _limit_problems(settings: Settings) -> list[str]:
+    """A bucket that holds less than one document may cost would never let it through."""
+    problems = []
+    for points, cost in (
+        ("buyer_points", "buyer_cost_limit"),
+        ("address_points", "buyer_cost_limit"),
+        ("staff_points", "staff_cost_limit"),
+    ):
+        if getattr(settings, points) < getattr(settings, cost):
+            problems.append(f"{points.upper()} must be at least {cost.upper()}")
+    if settings.trusted_documents is None and settings.trusted_documents_mode != "off":
+        problems.append("TRUSTED_DOCUMENTS must name a manifest unless TRUSTED_DOCUMENTS_MODE is off")
     return problems
 
 

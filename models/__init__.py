@@ -9,6 +9,7 @@ from models.events import PaymentEvent
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
+from models.rate_buckets import RateBucket
 from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
 from models.webhook_events import EventReading, WebhookEvent
@@ -22,6 +23,7 @@ TABLES = (
     "models.events",
     "models.webhook_events",
     "models.reconciliation",
+    "models.rate_buckets",
 )
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "Order",
     "Payment",
     "PaymentEvent",
+    "RateBucket",
     "ReconciliationRun",
     "Refund",
     "WebhookEvent",

@@ -6,9 +6,9 @@ import strawberry
 
 from domain.caller import Scope
 from resolvers import operations, orders, payments, reconciliation, refunds, webhook_events
-from schema.directives import Auth
+from schema.directives import Auth, Cost
 from schema.enums import ReviewOutcome
-from schema.fields import Info, field, field_with
+from schema.fields import Info, field_with
 from schema.inputs import (
     CancelPaymentInput,
     CapturePaymentInput,
@@ -30,12 +30,14 @@ Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to 
 Give = Annotated[RefundPaymentInput, strawberry.argument(description="What to give back.")]
 PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The payment.")]
 
+ACT = Cost(weight=10)  # it writes, and most of it calls Stripe
+
 
 @strawberry.type(description="Everything that can be done. What moves money takes a key, and happens once.")
 class Mutation:
     """Acts."""
 
-    @field_with(Auth(scopes=[Scope.ORDERS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.ORDERS_WRITE.value]), ACT)
     async def register_order(self, info: Info, input: Register, idempotency_key: Key) -> OrderPayload | None:
         """Server to server: states what an order owes before anyone can pay it. Registering the same external id again
         changes the order while nothing has been paid.
@@ -43,7 +45,7 @@ class Mutation:
         result = await orders.register_order(info.context, input=input.given(), key=idempotency_key)
         return OrderPayload.of(result)
 
-    @field
+    @field_with(ACT)
     async def create_payment(self, info: Info, input: Create, idempotency_key: Key) -> PaymentPayload | None:
         """Pays what an order owes, or prepares a payment for the payer's browser to confirm. For the order's buyer
         (payments:pay) and for services (payments:write).
@@ -51,7 +53,7 @@ class Mutation:
         result = await payments.create_payment(info.context, input=input.given(), key=idempotency_key)
         return PaymentPayload.of(result, with_view_token=True)
 
-    @field
+    @field_with(ACT)
     async def confirm_payment(
         self,
         info: Info,
@@ -76,7 +78,7 @@ class Mutation:
         )
         return PaymentPayload.of(result)
 
-    @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]), ACT)
     async def capture_payment(self, info: Info, input: Capture, idempotency_key: Key) -> PaymentPayload | None:
         """Takes money that is held, all of it or a part; the rest is released."""
         result = await payments.capture_payment(
@@ -88,7 +90,7 @@ class Mutation:
         )
         return PaymentPayload.of(result)
 
-    @field
+    @field_with(ACT)
     async def cancel_payment(self, info: Info, input: Cancel, idempotency_key: Key) -> PaymentPayload | None:
         """Gives an open payment up and releases what it holds. For the payer and for services."""
         result = await payments.cancel_payment(
@@ -96,17 +98,17 @@ class Mutation:
         )
         return PaymentPayload.of(result)
 
-    @field_with(Auth(scopes=[Scope.REFUNDS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.REFUNDS_WRITE.value]), ACT)
     async def refund_payment(self, info: Info, input: Give, idempotency_key: Key) -> RefundPayload | None:
         """Gives money back, never more than was taken and is left."""
         return RefundPayload.of(await refunds.refund_payment(info.context, input=input.given(), key=idempotency_key))
 
-    @field
+    @field_with(ACT)
     async def sync_payment(self, info: Info, payment_id: PaymentId) -> PaymentPayload | None:
         """Pulls the truth from Stripe now. Never moves money. For the payer, payments:read and payments:write."""
         return PaymentPayload.of(await payments.sync_payment(info.context, payment_id=payment_id))
 
-    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]), ACT)
     async def replay_webhook_events(
         self,
         info: Info,
@@ -119,7 +121,7 @@ class Mutation:
         result = await webhook_events.replay_webhook_events(info.context, ids=ids, dry_run=dry_run)
         return OpsPayload(affected=result.affected, error=result.error)
 
-    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]), ACT)
     async def resolve_discrepancy(
         self,
         info: Info,
@@ -138,7 +140,7 @@ class Mutation:
         error = await reconciliation.resolve_discrepancy(info.context, id=id, resolution=resolution, repair=repair)
         return OpsPayload(affected=int(error is None), error=error)
 
-    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]))
+    @field_with(Auth(scopes=[Scope.OPS_WRITE.value]), ACT)
     async def resolve_operation(
         self,
         info: Info,

@@ -11,14 +11,12 @@ from fastapi import FastAPI, Request, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domain.caller import Caller
-from domain.caller import Scope as Permission
 from models import database
 from models.sql import rows
 from resolvers.context import Asking
 from sandbox import Sandbox
 from schema import print_sdl, schema
-from server import asking
+from server import asking, policy
 from server.callers import Callers
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
@@ -27,6 +25,7 @@ from server.health import Probe, healthz, readyz
 from server.log import configure_logging
 from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
+from server.trusted import explores
 from services import deliveries
 from services.inbox import Endpoint
 from services.lag import LagWatch
@@ -112,17 +111,26 @@ def create_app(
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )
 
-    endpoint = GraphQLEndpoint(
-        schema,
-        authenticate=callers.authenticate,
-        context_factory=context,
-        may_introspect=lambda caller: settings.environment != "production" or _explores(caller),
-    )
+    endpoint = _graphql(settings, callers, context)
     app.router.routes.append(Route("/graphql", endpoint))
     socket = GraphQLSocket(endpoint, allowed_origins=settings.allowed_origins)
     app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)
     return app
+
+
+def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactory) -> GraphQLEndpoint:
+    """The GraphQL API within the limits of the settings."""
+    return GraphQLEndpoint(
+        schema,
+        authenticate=callers.authenticate,
+        context_factory=context,
+        may_introspect=lambda caller: settings.environment != "production" or explores(caller),
+        limits=policy.limits(settings),
+        trusted=policy.trusted_documents(settings),
+        rates=policy.rates(settings),
+        proxies=settings.trusted_proxies,
+    )
 
 
 def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
@@ -179,10 +187,6 @@ async def background(parts: Parts, *, run_worker: bool, deliver: bool) -> AsyncI
             await asyncio.gather(delivering, return_exceptions=True)
         if parts.sandbox is not None:
             await parts.sandbox.close()
-
-
-def _explores(caller: Caller | None) -> bool:
-    return caller is not None and caller.can(Permission("explorer"))
 
 
 async def _database_answers() -> None:

@@ -12,10 +12,11 @@ from server.errors import masked, report_bug
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """Who asks and under which request id: all that a context is made from."""
+    """Who asks, under which request id and from where: all that a context is made from."""
 
     caller: Caller | None
     request_id: str
+    address: str = ""
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller | None]]

@@ -69,7 +69,6 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
         super().__init__(*given, **named)
         # Held at WARNING: below, lines tell the address with its query string, and every frame with its token.
         self.logger = self.conn.logger = logging.getLogger("uvicorn.websocket")
-        self.conn.debug = False
 
     def handle_ping(self) -> None:
         pong = self.conn.data_to_send()

@@ -55,6 +55,20 @@ class Prepared:
     sized_by: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An operation that may run: `cost` is what it may cost at most, `surcharge` what it costs beside its objects.
+
+    `act` is the field of a mutation.
+    """
+
+    document: DocumentNode
+    operation: OperationDefinitionNode
+    cost: int
+    surcharge: int
+    act: str | None
+
+
 class Documents:
     """The documents of one schema, within limits; a bounded cache of those that proved valid."""
 
@@ -63,19 +77,32 @@ class Documents:
         self._limits = limits
         self._cache: OrderedDict[str, Prepared] = OrderedDict()
         self._cached_characters = 0
+        self._pinned: dict[str, Prepared] = {}
+
+    def pin(self, query: str) -> None:
+        """Parse and validate a document that is trusted, and keep it. Raises RequestRefused for one that cannot run."""
+        prepared = self._parse(query)
+        self._validate(prepared.document)
+        self._pinned[query] = prepared
 
     def prepare(
-        self, query: str, operation_name: str | None, variables: Mapping[str, object], *, may_introspect: bool
-    ) -> tuple[DocumentNode, OperationDefinitionNode]:
-        """The document and the one operation to run.
+        self,
+        query: str,
+        operation_name: str | None,
+        variables: Mapping[str, object],
+        *,
+        may_introspect: bool,
+        is_buyer: bool = False,
+    ) -> Ready:
+        """The one operation to run.
 
         Raises RequestRefused for everything that must not run.
         """
-        prepared = self._cache.get(query)
+        prepared = self._pinned.get(query) or self._cache.get(query)
         fresh = prepared is None
         if prepared is None:
             prepared = self._parse(query)
-        else:
+        elif query in self._cache:
             self._cache.move_to_end(query)
         operation = _choose(prepared.operations, operation_name)
         try:
@@ -88,12 +115,12 @@ class Documents:
                 self._keep(prepared)
             if measure.introspects and not may_introspect:
                 raise LimitBroken("INTROSPECTION_DISABLED", "Introspection is not allowed for this caller.")
-            if operation.operation is OperationType.MUTATION:
-                check_one_mutation(operation, prepared.document)
-            check_cost(measure, self._limits)
+            is_mutation = operation.operation is OperationType.MUTATION
+            act = check_one_mutation(operation, prepared.document) if is_mutation else None
+            cost = check_cost(measure, self._limits, is_buyer=is_buyer)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
-        return prepared.document, operation
+        return Ready(prepared.document, operation, cost, measure.surcharge, act)
 
     def _parse(self, query: str) -> Prepared:
         if contains_card_number(query):

@@ -16,7 +16,7 @@ from server.asking import Asking
 from server.errors import Problem, RequestRefused
 from server.guards import REQUEST_ID_HEADER
 from server.negotiation import SUBSCRIPTION_SPEC, StreamMedia
-from server.subscriptions import RESTARTING, TOKEN_EXPIRED, seconds_left, until_one_ends
+from server.subscriptions import RESTARTING, TOKEN_EXPIRED, until_expired, until_one_ends
 
 Errors = Sequence[Mapping[str, object]]
 
@@ -119,8 +119,8 @@ async def send_stream(
             pass
         return b""
 
-    async def until_expired() -> bytes:
-        await asyncio.sleep(seconds_left(asking.caller))
+    async def expire() -> bytes:
+        await until_expired(asking.caller)
         return framing.failed(told(TOKEN_EXPIRED))
 
     async def until_leaving() -> bytes:
@@ -130,7 +130,7 @@ async def send_stream(
     async with aclosing(answers):
         await send({"type": "http.response.start", "status": 200, "headers": _headers(framing, asking)})
         await put(framing.opening)
-        last = await until_one_ends(forward(), until_gone(), until_expired(), until_leaving(), beat())
+        last = await until_one_ends(forward(), until_gone(), expire(), until_leaving(), beat())
         await put(last, more=False)
 
 

@@ -6,7 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Final
 
 import strawberry
@@ -20,7 +20,7 @@ from domain.caller import Caller
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
 from server.callers import KeysUnavailable, Unauthenticated
-from server.documents import Documents
+from server.documents import Documents, Ready
 from server.errors import (
     Code,
     RequestRefused,
@@ -36,7 +36,9 @@ from server.guards import REQUEST_ID_HEADER, request_id_of
 from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
 from server.negotiation import Acceptable, Media, StreamMedia, not_acceptable, read_accept
+from server.rates import Rates, address_of, is_buyer
 from server.subscriptions import Places, StreamLimits, Subscriptions
+from server.trusted import ManifestRefused, TrustedDocuments
 
 log = structlog.stdlib.get_logger("server.graphql")
 
@@ -47,8 +49,9 @@ class GraphQLEndpoint:
     """The ASGI application behind `/graphql` for one Strawberry schema.
 
     `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect`
-    decides who reads the schema. Strawberry's own HTTP view, its extensions and its error handling are not
-    used.
+    decides who reads the schema. `rates` None limits nobody; `proxies` is how many trusted ones stand in front.
+    Strawberry's own HTTP view, its extensions and its error handling are not used. Raises ManifestRefused when
+    one of the trusted documents could not run.
     """
 
     def __init__(
@@ -60,6 +63,9 @@ class GraphQLEndpoint:
         may_introspect: MayIntrospect,
         limits: Limits | None = None,
         stream_limits: StreamLimits | None = None,
+        trusted: TrustedDocuments | None = None,
+        rates: Rates | None = None,
+        proxies: int = 0,
     ) -> None:
         self._schema = schema
         self._authenticate = authenticate
@@ -68,8 +74,17 @@ class GraphQLEndpoint:
         self.limits = limits or Limits()
         self.stream_limits = stream_limits or StreamLimits()
         self._documents = Documents(schema._schema, self.limits)
-        self.subscriptions = Subscriptions(schema, context_factory, self.limits)
-        self.places = Places(self.stream_limits)
+        self._trusted = trusted or TrustedDocuments()
+        for name, text in self._trusted.texts.items():
+            self._trust(name, text)
+        self._rates = rates
+        self._proxies = proxies
+        self.subscriptions = Subscriptions(schema, context_factory, self.limits, self.stream_limits)
+        self.connections = Places(
+            self.stream_limits.connections,
+            each=self.stream_limits.connections_per_caller,
+            anonymous=self.stream_limits.anonymous_connections,
+        )
         self._running: set[asyncio.Task[Answer]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -114,14 +129,25 @@ class GraphQLEndpoint:
         except (KeysUnavailable, DatabaseUnavailable):
             raise unavailable() from None
 
-    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> tuple[DocumentNode, OperationDefinitionNode]:
-        """The document and the operation that this caller may run. Raises RequestRefused."""
+    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Ready:
+        """The operation that this caller may run. Raises RequestRefused."""
         return self._documents.prepare(
-            request.query,
+            self._trusted.query_of(request, caller),
             request.operation_name,
             request.variables,
             may_introspect=self._may_introspect(caller),
+            is_buyer=is_buyer(caller),
         )
+
+    def _trust(self, name: str, text: str) -> None:
+        try:
+            self._documents.pin(text)
+        except RequestRefused as refused:
+            raise ManifestRefused(f"{name}: {refused.problems[0].message}") from None
+
+    def asking(self, scope: Scope, caller: Caller | None, request_id: str) -> Asking:
+        """Who asks, and from where."""
+        return Asking(caller=caller, request_id=request_id, address=address_of(scope, proxies=self._proxies))
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, request_id: str, accepted: Acceptable
@@ -136,33 +162,45 @@ class GraphQLEndpoint:
             )
         caller = await self.authenticate(Headers(scope=scope).getlist("authorization"))
         request = await read_request(scope, receive, self.limits)
-        document, operation = self.prepare(request, caller)
-        _check_method(scope["method"], operation.operation, accepted)
-        asking = Asking(caller=caller, request_id=request_id)
+        ready = self.prepare(request, caller)
+        _check_method(scope["method"], ready.operation.operation, accepted)
+        asking = self.asking(scope, caller, request_id)
         beat = self.stream_limits.heartbeat_seconds
-        if operation.operation is OperationType.SUBSCRIPTION:
+        if ready.operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
-            with self.places.take(caller):
-                stream = await self.subscriptions.open(document, operation, request, asking)
+            with self.connections.take(caller):
+                stream = await self.subscribe(ready, request, asking)
                 await send_stream(scope, receive, send, stream, accepted.stream, asking, beat)
             return None
-        answer = await self.run(document, operation, request, asking)
+        answer = await self.run(ready, request, asking)
         if not accepted.events_first:
             return answer
         _, payload = encoded(answer, request_id)
         await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, asking, beat)
         return None
 
-    async def run(
-        self,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        request: GraphQLRequest,
-        asking: Asking,
-    ) -> Answer:
+    async def run(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
         """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
-        running = asyncio.create_task(self._execute(document, operation, request, asking))
-        if operation.operation is OperationType.MUTATION:
+        if self._rates is None:
+            return await self._finish(ready, request, asking)
+        try:
+            admission = await self._rates.admit(ready, asking)
+            return await self._rates.told(admission, await self._finish(ready, request, asking))
+        except DatabaseUnavailable:
+            raise unavailable() from None
+
+    async def subscribe(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> AsyncGenerator[bytes, None]:
+        """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
+        if self._rates is not None:
+            try:
+                await self._rates.admit(ready, asking)
+            except DatabaseUnavailable:
+                raise unavailable() from None
+        return await self.subscriptions.open(ready.document, ready.operation, request, asking)
+
+    async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
+        running = asyncio.create_task(self._execute(ready.document, ready.operation, request, asking))
+        if ready.operation.operation is OperationType.MUTATION:
             self._running.add(running)
             running.add_done_callback(self._finished)
             return await asyncio.shield(running)

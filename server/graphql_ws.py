@@ -24,7 +24,7 @@ from server.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.graphql_http import GraphQLEndpoint
 from server.guards import new_request_id
 from server.http_request import request_of
-from server.subscriptions import seconds_left, until_one_ends
+from server.subscriptions import until_expired, until_one_ends
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -65,7 +65,7 @@ class GraphQLSocket:
             return
         spoken = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
         await send({"type": "websocket.accept", "subprotocol": spoken})
-        connection = _Connection(self._endpoint, Headers(scope=scope).getlist("authorization"), receive, send)
+        connection = _Connection(self._endpoint, scope, receive, send)
         started = time.perf_counter()
         code = await connection.serve(is_understood=spoken is not None)
         log.info(
@@ -87,11 +87,11 @@ class GraphQLSocket:
 class _Connection:
     """One socket, from its acceptance to its end."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, authorization: list[str], receive: Receive, send: Send) -> None:
+    def __init__(self, endpoint: GraphQLEndpoint, scope: Scope, receive: Receive, send: Send) -> None:
         self.served = 0
         self._endpoint = endpoint
         self._limits = endpoint.stream_limits
-        self._authorization = authorization
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._caller: Caller | None = None
@@ -101,10 +101,7 @@ class _Connection:
     async def serve(self, *, is_understood: bool) -> int | None:
         """Speak until somebody closes; the code we closed with, None when it was not we."""
         try:
-            try:
-                await self._converse(is_understood)
-            finally:
-                await self._stop()
+            await self._converse(is_understood)
         except Gone:
             return None
         except Closed as closed:
@@ -129,11 +126,14 @@ class _Connection:
             places.close()
             self._take_place(places)
             await self._say({"type": "connection_ack"})
-            await until_one_ends(self._listen(), self._expire())
+            try:
+                await until_one_ends(self._listen(), self._expire())
+            finally:
+                await self._stop()
 
     def _take_place(self, places: ExitStack) -> None:
         try:
-            places.enter_context(self._endpoint.places.take(self._caller))
+            places.enter_context(self._endpoint.connections.take(self._caller))
         except RequestRefused:
             raise Closed(1013, "Too many sockets") from None
 
@@ -157,14 +157,14 @@ class _Connection:
         if len(words) < len(given):
             raise Closed(4403, "Forbidden")
         try:
-            return await self._endpoint.authenticate([*self._authorization, *words])
+            return await self._endpoint.authenticate([*Headers(scope=self._scope).getlist("authorization"), *words])
         except RequestRefused as refused:
             if refused.status == 401:
                 raise Closed(4403, "Forbidden") from None
             raise Closed(1013, "Try again later") from None
 
     async def _expire(self) -> NoReturn:
-        await asyncio.sleep(seconds_left(self._caller))
+        await until_expired(self._caller)
         raise Closed(4403, "Token expired")
 
     async def _listen(self) -> NoReturn:
@@ -216,7 +216,7 @@ class _Connection:
         request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._carry_out(identity, payload, Asking(caller=self._caller, request_id=request_id))
+                await self._carry_out(identity, payload, self._endpoint.asking(self._scope, self._caller, request_id))
                 self._forget(identity)
                 await self._say({"id": identity, "type": "complete"})
             except Gone:
@@ -233,15 +233,15 @@ class _Connection:
 
     async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
         request = request_of(payload, self._endpoint.limits)
-        document, operation = self._endpoint.prepare(request, asking.caller)
-        if operation.operation is OperationType.MUTATION:
+        ready = self._endpoint.prepare(request, asking.caller)
+        if ready.operation.operation is OperationType.MUTATION:
             raise refuse("Send mutations by POST.", reason="METHOD_NOT_ALLOWED")
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
-        if operation.operation is OperationType.QUERY:
-            answer = await self._endpoint.run(document, operation, request, asking)
+        if ready.operation.operation is OperationType.QUERY:
+            answer = await self._endpoint.run(ready, request, asking)
             await self._put(start + encoded(answer, asking.request_id)[1] + b"}")
             return
-        async with aclosing(await self._endpoint.subscriptions.open(document, operation, request, asking)) as answers:
+        async with aclosing(await self._endpoint.subscribe(ready, request, asking)) as answers:
             async for response in answers:
                 await self._put(start + response + b"}")
 

@@ -1,6 +1,7 @@
 """An HTTP request becomes one GraphQL request or is refused: never a crash, never more than the cap."""
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from server.negotiation import is_json
 
 SHORTEST_CARD: Final = 12
 MAX_PARAMETERS: Final = 16
+DOCUMENT_ID: Final = re.compile(r"(?:sha256:)?(?P<hash>[0-9a-f]{64})")
 DIGITS: Final = tuple(str(digit).encode() for digit in range(10))
 SECRET_MARKS: Final = tuple(mark.encode() for mark in MARKS)
 
@@ -27,9 +29,13 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphQLRequest:
-    """One operation as the client asked for it; shapes checked, meaning not yet."""
+    """One operation as the client asked for it; shapes checked, meaning not yet.
 
-    query: str
+    The document is given by its text, by its SHA-256 in hexadecimal, or by both.
+    """
+
+    query: str | None
+    document_hash: str | None = None
     operation_name: str | None
     variables: Mapping[str, object]
     extensions: Mapping[str, object] | None
@@ -94,8 +100,7 @@ def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
     if not isinstance(parsed, dict):
         raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
     if not _is_harmless(body):
-        outside = {name: value for name, value in parsed.items() if name != "query"}
-        refuse_sensitive(outside, limits.value_depth)
+        refuse_sensitive(_beside_document(parsed), limits.value_depth)
     elif nests_deeper(parsed, limits.value_depth):
         raise _too_deep()
     return _request(parsed)
@@ -133,14 +138,17 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
 
 def request_of(parameters: Mapping[str, object], limits: Limits) -> GraphQLRequest:
     """The GraphQL request that these members are; raises RequestRefused."""
-    refuse_sensitive({name: value for name, value in parameters.items() if name != "query"}, limits.value_depth)
+    refuse_sensitive(_beside_document(parameters), limits.value_depth)
     return _request(parameters)
 
 
 def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
     """The four known members, by type; unknown ones are ignored, as GraphQL over HTTP wants."""
+    document_hash = _document_hash(parameters)
     query = parameters.get("query")
-    if not isinstance(query, str) or not query.strip():
+    if (query is None or query == "") and document_hash is not None:
+        query = None
+    elif not isinstance(query, str) or not query.strip():
         raise refuse("'query' must be a text with a GraphQL document.", reason="INVALID_REQUEST")
     name = parameters.get("operationName")
     if name is not None and not isinstance(name, str):
@@ -151,7 +159,49 @@ def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
     extensions = parameters.get("extensions")
     if extensions is not None and not isinstance(extensions, dict):
         raise refuse("'extensions' must be an object or null.", reason="INVALID_REQUEST")
-    return GraphQLRequest(query=query, operation_name=name or None, variables=variables or {}, extensions=extensions)
+    return GraphQLRequest(
+        query=query,
+        document_hash=document_hash,
+        operation_name=name or None,
+        variables=variables or {},
+        extensions=extensions,
+    )
+
+
+def _document_hash(parameters: Mapping[str, object]) -> str | None:
+    """The hash of the document, from `documentId` or as Apollo's clients send it; None without one."""
+    document_id, persisted = parameters.get("documentId"), _persisted(parameters)
+    if document_id is None and persisted is None:
+        return None
+    if document_id is not None and persisted is not None:
+        raise refuse("Send either 'documentId' or 'extensions.persistedQuery'.", reason="INVALID_REQUEST")
+    given = document_id if persisted is None else persisted
+    if isinstance(given, str) and (found := DOCUMENT_ID.fullmatch(given)):
+        return found["hash"]
+    where = "'documentId'" if persisted is None else "'extensions.persistedQuery.sha256Hash'"
+    raise refuse(f"{where} must be the SHA-256 of a document: 64 hexadecimal digits.", reason="INVALID_REQUEST")
+
+
+def _persisted(parameters: Mapping[str, object]) -> object:
+    extensions = parameters.get("extensions")
+    persisted = extensions.get("persistedQuery") if isinstance(extensions, dict) else None
+    return persisted.get("sha256Hash", "") if isinstance(persisted, dict) else persisted
+
+
+def _beside_document(parameters: Mapping[str, object]) -> dict[str, object]:
+    """All but the document, which is looked at when it is parsed, and its hash, which may look like anything."""
+    beside = {name: value for name, value in parameters.items() if name != "query"}
+    if _is_hash(beside.get("documentId")):
+        del beside["documentId"]
+    extensions = beside.get("extensions")
+    if isinstance(extensions, dict) and _is_hash(_persisted(parameters)):
+        persisted = {name: value for name, value in extensions["persistedQuery"].items() if name != "sha256Hash"}
+        beside["extensions"] = {**extensions, "persistedQuery": persisted}
+    return beside
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and DOCUMENT_ID.fullmatch(value) is not None
 
 
 def refuse_sensitive(value: object, max_depth: int) -> None:

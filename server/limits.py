@@ -3,11 +3,14 @@
 Everything is measured in one pass that visits each fragment once, so a fragment bomb costs what its text
 costs. The pass reads the schema only for types; it runs before validation (whose comparison of fields is
 quadratic) and tolerates what validation will refuse.
+
+The cost is counted as Shopify and GitHub count it: an object costs 1, a leaf nothing, a list what its size
+says, and a field with `@cost` its weight. `values` is the other bound: all that the executor has to fill in.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from graphql import (
     DocumentNode,
@@ -30,6 +33,8 @@ from graphql import (
     is_list_type,
 )
 
+from schema.directives import Cost
+
 SIZE_ARGUMENTS: Final = ("first", "last")
 META_FIELDS: Final = ("__schema", "__type")
 
@@ -47,7 +52,9 @@ class Limits:
     aliases: int = 30
     written_fields: int = 500  # In the text. Validation compares fields in pairs.
     expanded_fields: int = 1_000  # With every fragment written out.
-    cost: int = 10_000  # Field values to be answered; the executor manages about 100,000 a second.
+    values: int = 10_000  # Field values to be answered; the executor manages about 100,000 a second.
+    cost: int = 10_000  # Objects to be answered, for the staff and for services.
+    buyer_cost: int = 500  # The same for everybody else.
     list_size: int = 10  # What a list without a size of its own is taken to hold.
     value_depth: int = 32
     coercion_errors: int = 5
@@ -62,19 +69,41 @@ class LimitBroken(Exception):
         self.message = message
 
 
+class Line(NamedTuple):
+    """How much there is of something, as a line and not a number: lists directly inside multiply with the size
+    that the field above asked for (`payments(first: 50) { nodes { … } }`)."""
+
+    fixed: int = 0
+    per_item: int = 0
+
+    def beside(self, other: "Line") -> "Line":
+        return Line(self.fixed + other.fixed, self.per_item + other.per_item)
+
+    def at(self, size: int) -> int:
+        """How much it is when the lists directly inside have this size."""
+        return self.fixed + self.per_item * size
+
+    def of_field(self, own: int, *, size: int | None, is_list: bool, list_size: int, of_list: int) -> "Line":
+        """The field around this selection, which counts `own` itself, once or for each item of a list."""
+        if not is_list:
+            return Line(own + self.at(list_size if size is None else size))
+        each = own + self.at(list_size)
+        return Line(of_list, each) if size is None else Line(of_list + each * size)
+
+
+NOTHING: Final = Line()
+
+
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a selection asks for, its fragments included.
-
-    `cost` is a line, not a number: lists directly inside multiply with the size that the field above asked
-    for (`payments(first: 50) { nodes { … } }`), so a selection costs `fixed + per_item * size`.
-    """
+    """What a selection asks for, its fragments included. `surcharge` is what fields cost beside their objects."""
 
     depth: int = 0
     fields: int = 0
     aliases: int = 0
-    fixed: int = 0
-    per_item: int = 0
+    values: Line = NOTHING
+    cost: Line = NOTHING
+    surcharge: int = 0
     introspects: bool = False
 
     def beside(self, other: "Measure") -> "Measure":
@@ -83,8 +112,9 @@ class Measure:
             max(self.depth, other.depth),
             self.fields + other.fields,
             self.aliases + other.aliases,
-            self.fixed + other.fixed,
-            self.per_item + other.per_item,
+            self.values.beside(other.values),
+            self.cost.beside(other.cost),
+            self.surcharge + other.surcharge,
             self.introspects or other.introspects,
         )
 
@@ -149,17 +179,23 @@ class Meter:
         aliases = inner.aliases + (node.alias is not None)
         if node.name.value in META_FIELDS:
             # Deep by nature; bounded by its number of fields and graphql-core's rule for introspection.
-            return Measure(1, 1 + inner.fields, aliases, 1 + inner.fields, 0, True)
+            size_of_it = 1 + inner.fields
+            return Measure(1, size_of_it, aliases, Line(size_of_it), Line(size_of_it), 0, True)
         is_list = definition is not None and is_list_type(get_nullable_type(definition.type))
         size = self._size(node, definition, is_list)
-        fixed, per_item = 1, 0
-        if not is_list:
-            fixed += inner.fixed + inner.per_item * (self.limits.list_size if size is None else size)
-        else:
-            each = 1 + inner.fixed + inner.per_item * self.limits.list_size
-            fixed += 0 if size is None else each * size
-            per_item = each if size is None else 0
-        return Measure(1 + inner.depth, 1 + inner.fields, aliases, fixed, per_item, inner.introspects)
+        list_size = self.limits.list_size
+        is_object = int(node.selection_set is not None)
+        surcharge = 0 if definition is None else max(_weight(definition) - is_object, 0)
+        cost = inner.cost.of_field(is_object, size=size, is_list=is_list, list_size=list_size, of_list=0)
+        return Measure(
+            1 + inner.depth,
+            1 + inner.fields,
+            aliases,
+            inner.values.of_field(1, size=size, is_list=is_list, list_size=list_size, of_list=1),
+            cost.beside(Line(surcharge)),
+            inner.surcharge + surcharge,
+            inner.introspects,
+        )
 
     def _size(self, node: FieldNode, definition: GraphQLField | None, is_list: bool) -> int | None:
         """How many items the arguments ask for, or None when they do not say."""
@@ -199,15 +235,24 @@ def check_shape(measure: Measure, limits: Limits) -> None:
         raise LimitBroken("FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed.")
 
 
-def check_cost(measure: Measure, limits: Limits) -> None:
-    """Raise LimitBroken when the answer could be too large. Smaller pages cost less."""
-    cost = measure.fixed + measure.per_item * limits.list_size
-    if cost > limits.cost:
-        shown = str(cost) if cost < 10**9 else "more than 1000000000"
-        raise LimitBroken(
-            "COST_LIMIT",
-            f"The document costs {shown}, {limits.cost} is allowed. Ask for fewer fields or smaller pages.",
-        )
+def check_cost(measure: Measure, limits: Limits, *, is_buyer: bool) -> int:
+    """What the answer may cost at most, and 1 at least.
+
+    Raise LimitBroken when it could be too large. Smaller pages cost less.
+    """
+    cost, values = measure.cost.at(limits.list_size), measure.values.at(limits.list_size)
+    allowed = limits.buyer_cost if is_buyer else limits.cost
+    if cost > allowed:
+        said = f"The document costs {_shown(cost)}, {allowed} is allowed"
+    elif values > limits.values:
+        said = f"The answer may hold {_shown(values)} values, {limits.values} are allowed"
+    else:
+        return max(cost, 1)
+    raise LimitBroken("COST_LIMIT", f"{said}. Ask for fewer fields or smaller pages.")
+
+
+def _shown(number: int) -> str:
+    return str(number) if number < 10**9 else "more than 1000000000"
 
 
 def check_written(document: DocumentNode, limits: Limits) -> None:
@@ -229,17 +274,20 @@ def check_written(document: DocumentNode, limits: Limits) -> None:
         )
 
 
-def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> None:
-    """Raise LimitBroken when a mutation has more than one root field: one document is one act with money."""
+def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> str | None:
+    """The name of the mutation's one root field, None when it asks only for its type.
+
+    Raise LimitBroken when it has more than one: one document is one act with money.
+    """
     fragments = fragments_of(document)
-    keys: set[str] = set()
+    fields: dict[str, str] = {}
     seen: set[str] = set()
     waiting: list[SelectionSetNode] = [operation.selection_set]
     while waiting:
         for selection in waiting.pop().selections:
             if isinstance(selection, FieldNode):
                 if selection.name.value != "__typename":
-                    keys.add((selection.alias or selection.name).value)
+                    fields[(selection.alias or selection.name).value] = selection.name.value
             elif isinstance(selection, InlineFragmentNode):
                 waiting.append(selection.selection_set)
             elif isinstance(selection, FragmentSpreadNode):
@@ -247,8 +295,9 @@ def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNod
                 if name in fragments and name not in seen:
                     seen.add(name)
                     waiting.append(fragments[name].selection_set)
-    if len(keys) > 1:
+    if len(fields) > 1:
         raise LimitBroken("ONE_MUTATION", "A document may hold one mutation; send the others in requests of their own.")
+    return next(iter(fields.values()), None)
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
@@ -292,6 +341,13 @@ def _spreads(selection_set: SelectionSetNode) -> list[str]:
             elif isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
                 waiting.append(selection.selection_set)
     return names
+
+
+def _weight(definition: GraphQLField) -> int:
+    """What the field's `@cost` says, 0 without one."""
+    described = definition.extensions.get("strawberry-definition")
+    directives = getattr(described, "directives", None) or ()
+    return next((directive.weight for directive in directives if isinstance(directive, Cost)), 0)
 
 
 def _definition(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -5,11 +5,12 @@ client: the next event is asked for when the last answer has been taken.
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 import strawberry
@@ -47,7 +48,7 @@ from server.limits import Limits, fragments_of
 
 Ended = TypeVar("Ended")
 
-NO_END_SECONDS: Final = 86_400.0  # No stream is older: its client opens another.
+LONGEST_SLEEP_SECONDS: Final = 86_400.0  # Timers take no infinity.
 TOKEN_EXPIRED: Final = Problem(
     message="The token has expired. Subscribe again with a new one.",
     code=Code.UNAUTHENTICATED,
@@ -63,34 +64,37 @@ RESTARTING: Final = Problem(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """How many streams there may be at once, and how long they wait. A WebSocket counts as one stream."""
+    """How many streams there may be at once, and how long they wait."""
 
-    streams: int = 1_000  # Of this process.
-    streams_per_caller: int = 100  # A service that subscribes for its own users is one caller.
-    anonymous_streams: int = 250  # Of all that have shown no token, or none yet.
+    connections: int = 1_000  # Of this process that carry streams: WebSockets, and HTTP requests that stream.
+    connections_per_caller: int = 100  # A service that subscribes for its own users is one caller.
+    anonymous_connections: int = 250  # Of all that have shown no token, or none yet.
+    subscriptions: int = 5_000  # Of this process, on whatever connection.
+    subscriptions_per_caller: int = 500
     operations: int = 50  # On one WebSocket.
     init_seconds: float = 10.0
     heartbeat_seconds: float = 12.0  # Proxies close what is silent for 15 s or more.
 
 
 class Places:
-    """The places that streams take; one for each, given back when it ends."""
+    """So many places, of which each caller, and all anonymous ones together, may take so many."""
 
-    def __init__(self, limits: StreamLimits) -> None:
-        self._limits = limits
+    def __init__(self, total: int, *, each: int, anonymous: int) -> None:
+        self._total = total
+        self._each = each
+        self._anonymous = anonymous
         self._taken: Counter[str | None] = Counter()
 
     @property
     def taken(self) -> int:
-        """How many streams there are."""
+        """How many are taken."""
         return self._taken.total()
 
     @contextmanager
     def take(self, caller: Caller | None) -> Iterator[None]:
-        """A place for this caller's stream, None for nobody. Raises RequestRefused (429) when there is none."""
+        """A place for this caller, None for an anonymous one. Raises RequestRefused (429) when there is none."""
         whose = None if caller is None else caller.principal
-        allowed = self._limits.anonymous_streams if whose is None else self._limits.streams_per_caller
-        if self._taken[whose] >= allowed or self.taken >= self._limits.streams:
+        if self._taken[whose] >= (self._anonymous if whose is None else self._each) or self.taken >= self._total:
             raise refuse(
                 "Too many streams are open. Close one, or try again later.",
                 reason="TOO_MANY_STREAMS",
@@ -110,7 +114,11 @@ class Places:
 class Subscriptions:
     """Opens streams of one Strawberry schema."""
 
-    def __init__(self, schema: strawberry.Schema, context_factory: ContextFactory, limits: Limits) -> None:
+    def __init__(
+        self, schema: strawberry.Schema, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
+    ) -> None:
+        each = stream_limits.subscriptions_per_caller
+        self.places = Places(stream_limits.subscriptions, each=each, anonymous=each)
         self._schema = schema
         self._context_factory = context_factory
         self._limits = limits
@@ -157,24 +165,28 @@ class Subscriptions:
         async def resolve(event: Executor[Any]) -> ExecutionResult:
             # A context of its own: loaders remember rows, and the next event is about newer ones.
             event.context_value = await context_for(self._context_factory, asking)
+            event._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
             async with asyncio.timeout(self._limits.query_seconds):
                 result = execute_subscription_event(event)
                 return result if isinstance(result, ExecutionResult) else await result
 
         try:
-            async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
-                async for result in results:
-                    yield _response(result, asking)
+            with self.places.take(asking.caller):
+                async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
+                    async for result in results:
+                        yield _response(result, asking)
+                        await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
             raise _end(error, document, executor.operation, asking) from None
 
 
-def seconds_left(caller: Caller | None) -> float:
-    """How long the caller's token is still accepted."""
-    if caller is None or caller.expires_at is None:
-        return NO_END_SECONDS
-    end = caller.expires_at + timedelta(seconds=LEEWAY_SECONDS)
-    return min(max(0.0, (end - datetime.now(UTC)).total_seconds()), NO_END_SECONDS)
+async def until_expired(caller: Caller | None) -> None:
+    """Return when the caller's token is accepted no more; for nobody, never."""
+    while True:
+        left = _seconds_left(caller)
+        if left <= 0:
+            return
+        await asyncio.sleep(min(left, LONGEST_SLEEP_SECONDS))
 
 
 async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
@@ -188,6 +200,12 @@ async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return first.result()
+
+
+def _seconds_left(caller: Caller | None) -> float:
+    if caller is None or caller.expires_at is None:
+        return math.inf
+    return (caller.expires_at - datetime.now(UTC)).total_seconds() + LEEWAY_SECONDS
 
 
 def _response(result: ExecutionResult, asking: Asking) -> bytes:

@@ -53,8 +53,9 @@ class Rounds:
             self._rung, self._all = {}, False
             try:
                 await self._look(list(rung), everything)
-            except DatabaseUnavailable as error:
-                log.warning("live.not_looked", reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it was, everybody else goes on following
+                report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
+                report("live.not_looked", reason=type(error).__name__)
                 self._rung = {**rung, **self._rung}
                 self._all = self._all or everything
                 self._awake.set()

@@ -103,6 +103,7 @@ def settings_for(database_url: str, state_dir: Path, **changes: Any) -> Settings
         "paygraph_dir": state_dir,
         "worker_tick_seconds": 0.05,
         "sandbox_faults": True,
+        "rate_limits": "off",
         **changes,
     }
     return Settings(_env_file=None, **given)  # type: ignore[call-arg]  # pydantic-settings' own argument

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from graphql import (
+    ExecutionResult,
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInterfaceType,
@@ -17,12 +18,14 @@ from graphql import (
     is_introspection_type,
     is_specified_directive,
     is_specified_scalar_type,
+    parse,
+    subscribe,
 )
 
 from domain import errors
-from domain.caller import Scope
-from schema import print_sdl
-from tests.asked import caller, cause, run
+from domain.caller import Caller, Scope
+from schema import print_sdl, schema
+from tests.asked import asking, caller, cause, run
 
 ROOT = Path(__file__).parent.parent
 SDL = print_sdl()
@@ -147,7 +150,16 @@ MUTATIONS = {
 }
 
 
+SUBSCRIPTIONS = {
+    "paymentUpdated": 'paymentUpdated(paymentId: "x") { sequence }',
+    "orderPaymentUpdated": 'orderPaymentUpdated(orderId: "x") { sequence }',
+    "paymentsFeed": "paymentsFeed { sequence }",
+}
+
+
 def test_the_tables_of_this_file_name_every_root_field() -> None:
+    assert BUILT.subscription_type is not None
+    assert set(SUBSCRIPTIONS) == set(BUILT.subscription_type.fields)
     assert BUILT.query_type is not None
     assert BUILT.mutation_type is not None
     assert set(QUERIES) == set(BUILT.query_type.fields)
@@ -168,6 +180,19 @@ async def test_a_token_without_scopes_reads_nothing(name: str) -> None:
     result = await run("{ " + QUERIES[name] + " }", caller(Scope.EXPLORER))
 
     assert isinstance(cause(result), errors.Forbidden)
+
+
+@pytest.mark.parametrize("name", SUBSCRIPTIONS)
+@pytest.mark.parametrize("who", [None, caller(Scope.EXPLORER)], ids=["nobody", "no scopes"])
+async def test_nobody_may_follow_anything(name: str, who: Caller | None) -> None:
+    """Refused before the stream begins, so that a transport can answer with a status."""
+    document = parse("subscription { " + SUBSCRIPTIONS[name] + " }")
+
+    result = await subscribe(schema._schema, document, context_value=asking(who))  # type: ignore[misc]  # is a coroutine
+
+    assert isinstance(result, ExecutionResult)
+    [error] = result.errors or []
+    assert isinstance(error.original_error, errors.Forbidden)
 
 
 @pytest.mark.parametrize("name", MUTATIONS)

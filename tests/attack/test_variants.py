@@ -77,10 +77,12 @@ async def events_doubled(town: Town, url: str, wrong: Sequence[str]) -> list[str
 
 
 async def events_backwards(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """All events arrive in the opposite order."""
+    """The buyer's first card is declined, the second one pays, and all events arrive in the opposite order."""
     memory = Memory()
     async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
-        await memory.pay(running)
+        await memory.pay(running, confirm=False, paymentMethodId=None)
+        assert await _in_the_browser(town, "pm_card_visa_chargeDeclined") == 402
+        assert await _in_the_browser(town, "pm_card_visa") == 200
         for event in reversed(town.sandbox.snapshot().events):
             await _send(running, event)
             await until_idle(url, seconds=3)
@@ -92,10 +94,7 @@ async def browser_pays(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
     memory = Memory()
     async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
         await memory.pay(running, confirm=False, paymentMethodId=None)
-        [intent] = town.sandbox.snapshot().payment_intents
-        given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
-        path = f"/v1/payment_intents/{intent['id']}/confirm"
-        assert (await _at_stripe(town, path, {**given, "return_url": "https://shop.example/"})).status_code == 200
+        assert await _in_the_browser(town, "pm_card_visa") == 200
         for event in town.sandbox.snapshot().events:
             await _send(running, event)
         return await _judged(town, running, memory, url)
@@ -206,6 +205,13 @@ async def test_each_wrong_variant_is_caught(town: Town, database_url: str, wrong
     found = await scenario(town, database_url, [wrong.__name__])
 
     assert any(words.startswith(rule) for words in found), f"{rule} did not notice {wrong.__name__}: {found}"
+
+
+async def _in_the_browser(town: Town, method: str) -> int:
+    """The buyer's browser confirms at Stripe with this card; Stripe's status."""
+    [intent] = town.sandbox.snapshot().payment_intents
+    given = {"payment_method": method, "client_secret": intent["client_secret"], "return_url": "https://shop.example/"}
+    return (await _at_stripe(town, f"/v1/payment_intents/{intent['id']}/confirm", given)).status_code
 
 
 async def _fired(town: Town, number: int) -> None:

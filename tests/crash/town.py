@@ -114,6 +114,7 @@ class Town:
             "stripe_webhook_secrets": WEBHOOK_SECRET,
             "auth_jwt_secret": JWT_SECRET,
             "environment": "test",
+            "rate_limits": "off",
             "paygraph_dir": str(self.folder / "state"),
             "stripe_timeout_seconds": 5.0,
             "stripe_requests_per_second": 10_000.0,

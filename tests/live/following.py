@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import asyncpg
 import uvicorn
@@ -14,9 +15,12 @@ from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from domain.ids import Kind, decode
+from domain.ids import decode
+from models import Order, Payment
+from models.atomic import atomic
 from models.database import parse_url
 from server.connections import OPTIONS
+from services.audit import SYSTEM, Cause, Change, record
 from tests.shop import Json, token
 
 PATIENCE: Final = 15.0  # of every wait; longer than a slow machine needs
@@ -68,8 +72,8 @@ class Subscriber:
 
     async def until(self, sequence: int) -> list[Json]:
         """All that comes up to the event with this sequence."""
-        while (await self.next())["sequence"] < sequence:
-            pass
+        while not self.seen or self.seen[-1]["sequence"] < sequence:
+            await self.next()
         return self.seen
 
     @property
@@ -123,14 +127,32 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
             await serving
 
 
+async def note(payment: Json, times: int = 1, *, held: asyncio.Event | None = None) -> None:
+    """Append events to the payment's order, in one transaction, which stays open until it is let go."""
+
+    async def body() -> None:
+        order = await Order.select_for_update(no_key=True).get(id=row_id(payment["order"]["id"]))
+        row = await Payment.get(id=row_id(payment["id"]))
+        for _ in range(times):
+            facts = row.facts()
+            await record(order, Change("payment.noted", facts, facts, payment_id=row.id), Cause(actor=SYSTEM))
+        if held is not None:
+            await held.wait()
+
+    await atomic(body)
+
+
 async def chain(database_url: str, order_id: str) -> list[tuple[int, str]]:
     """The order's audit trail as the database has it: sequence and type of each event."""
-    decoded = decode(order_id, Kind.ORDER)
+    statement = "SELECT sequence, type FROM payment_event WHERE order_id = $1 ORDER BY sequence"
+    return [(row["sequence"], row["type"]) for row in await fetch(database_url, statement, row_id(order_id))]
+
+
+def row_id(text: str) -> UUID:
+    """The row's id in a public one."""
+    decoded = decode(text)
     assert decoded is not None
-    found = await fetch(
-        database_url, "SELECT sequence, type FROM payment_event WHERE order_id = $1 ORDER BY sequence", decoded[1]
-    )
-    return [(row["sequence"], row["type"]) for row in found]
+    return decoded[1]
 
 
 async def fetch(database_url: str, statement: str, *values: Any) -> list[asyncpg.Record]:

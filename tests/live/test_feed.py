@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from domain.ids import RANDOM_BITS, decode, new_id
-from models import Order, Payment
-from models.atomic import atomic
+from domain.caller import Caller, Scope
+from domain.ids import RANDOM_BITS, new_id
+from resolvers.live import feed_changes
 from services import audit, feed
-from services.audit import SYSTEM, Cause, Change, record
-from tests.live.following import FEED, Ended, Subscriber, chain, following, served
-from tests.shop import Json, Shop, open_shop, settings_for
+from services.tail import FellBehind
+from tests.asked import asking
+from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
+from tests.shop import Shop, open_shop, settings_for
 
 
 @pytest.fixture
@@ -30,32 +33,11 @@ async def looking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Shop
         yield shop, address
 
 
-def _row_id(text: str) -> UUID:
-    decoded = decode(text)
-    assert decoded is not None
-    return decoded[1]
-
-
 async def _begun(shop: Shop, readers: int = 1) -> None:
     """Wait until the feed is read: what happens from now on is in it."""
     async with asyncio.timeout(10):
         while shop.parts.live.feed.readers < readers:
             await asyncio.sleep(0.005)
-
-
-async def _note(payment: Json, times: int = 1, *, held: asyncio.Event | None = None) -> None:
-    """Append events to the payment's order, in one transaction, which stays open until it is let go."""
-
-    async def body() -> None:
-        order = await Order.select_for_update(no_key=True).get(id=_row_id(payment["order"]["id"]))
-        row = await Payment.get(id=_row_id(payment["id"]))
-        for _ in range(times):
-            facts = row.facts()
-            await record(order, Change("payment.noted", facts, facts, payment_id=row.id), Cause(actor=SYSTEM))
-        if held is not None:
-            await held.wait()
-
-    await atomic(body)
 
 
 def _told(subscriber: Subscriber) -> list[tuple[str, int]]:
@@ -94,7 +76,7 @@ async def test_a_filter_lets_through_what_it_wants(shop: Shop, address: str) -> 
     ):
         await _begun(shop, 3)
         for payment in (other, one, other, one):
-            await _note(payment)
+            await note(payment)
         await _take(subscriber, 2)
         await _take(same, 2)
         await _take(small, 2)
@@ -112,9 +94,9 @@ async def test_what_commits_late_is_not_left_out(looking: tuple[Shop, str]) -> N
     held = asyncio.Event()
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
-        waiting = asyncio.create_task(_note(late, held=held))
+        waiting = asyncio.create_task(note(late, held=held))
         for _ in range(10):
-            await _note(early)
+            await note(early)
             await subscriber.next()
         held.set()
         await waiting
@@ -130,15 +112,15 @@ async def test_who_resumes_where_they_were_misses_nothing(looking: tuple[Shop, s
     held = asyncio.Event()
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
-        late = asyncio.create_task(_note(payments[0], held=held))
+        late = asyncio.create_task(note(payments[0], held=held))
         for n in range(12):
-            await _note(payments[1 + n % 2])
+            await note(payments[1 + n % 2])
             await subscriber.next()
         held.set()
         await late
         await subscriber.next()
         for n in range(12):
-            await _note(payments[n % 3])
+            await note(payments[n % 3])
             await subscriber.next()
     everything = _told(subscriber)
 
@@ -159,14 +141,14 @@ async def test_resuming_reads_what_came_before_and_goes_on(shop: Shop, address: 
     payments = [await shop.paid() for _ in range(3)]
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
-        await _note(payments[0])
+        await note(payments[0])
         cursor = (await subscriber.next())["cursor"]
     for _ in range(20):
         for payment in payments:
-            await _note(payment, 5)
+            await note(payment, 5)
 
     async with following(address, shop.staff.token, FEED, after=cursor) as resumed:
-        going_on = asyncio.create_task(_note(payments[1], 50))
+        going_on = asyncio.create_task(note(payments[1], 50))
         await _take(resumed, 100)
         await going_on
         trails = {p["order"]["id"]: len(await chain(database_url, p["order"]["id"])) for p in payments}
@@ -180,6 +162,30 @@ async def test_resuming_reads_what_came_before_and_goes_on(shop: Shop, address: 
         assert len(sequences) >= 100
 
 
+async def test_what_came_as_the_past_does_not_come_again_as_the_present(shop: Shop, address: str) -> None:
+    """It is recorded after the reader has begun, and before they have read so far."""
+    payment = await shop.paid()
+    staff = Caller("clerk", frozenset({Scope.PAYMENTS_READ}))
+    async with following(address, shop.staff.token, FEED) as present:
+        await _begun(shop)
+        await note(payment, 250)
+        first = await present.next()
+        await present.until(first["sequence"] + 249)
+        here = replace(asking(staff), live=shop.parts.live)
+        async with aclosing(await feed_changes(here, filter=None, after=first["cursor"])) as entries:
+            sequences = [(await anext(entries)).change.event.sequence]
+            await note(payment, 5)
+            await present.until(first["sequence"] + 254)
+            while sequences[-1] < first["sequence"] + 254:
+                sequences.append((await anext(entries)).change.event.sequence)
+            following_on = asyncio.ensure_future(anext(entries))
+            await _begun(shop, 2)
+            await note(payment)
+            sequences.append((await following_on).change.event.sequence)
+
+    assert sequences == list(range(sequences[0], first["sequence"] + 256))
+
+
 @pytest.mark.parametrize("resumes", [False, True])
 async def test_an_order_is_told_in_its_sequence_though_one_clock_is_behind(
     shop: Shop, address: str, monkeypatch: pytest.MonkeyPatch, resumes: bool
@@ -188,12 +194,12 @@ async def test_an_order_is_told_in_its_sequence_though_one_clock_is_behind(
     payment = await shop.paid()
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
-        await _note(payment)
+        await note(payment)
         first = await subscriber.next()
         for n in range(250):
             behind = 20_000 * (n % 2)
             monkeypatch.setattr(audit, "new_id", lambda behind=behind: UUID(int=new_id().int - (behind << RANDOM_BITS)))
-            await _note(payment)
+            await note(payment)
         if not resumes:
             await subscriber.until(first["sequence"] + 250)
             assert subscriber.sequences == list(range(first["sequence"], first["sequence"] + 251))
@@ -208,10 +214,29 @@ async def test_a_burst_costs_nobody_their_place(shop: Shop, address: str) -> Non
     payments = [await shop.paid() for _ in range(10)]
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
-        await asyncio.gather(*(_note(payment, 200) for payment in payments))
+        await asyncio.gather(*(note(payment, 200) for payment in payments))
         await _take(subscriber, 2_000)
 
     assert len(set(_told(subscriber))) == 2_000
+
+
+async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop: Shop, address: str) -> None:
+    payment = await shop.paid()
+    here = replace(asking(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.parts.live)
+    async with (
+        following(address, shop.staff.token, FEED) as quick,
+        aclosing(await feed_changes(here, filter=None, after=None)) as slow,
+    ):
+        beginning = asyncio.ensure_future(anext(slow))
+        await _begun(shop, 2)
+        await note(payment)
+        await beginning
+        await quick.next()
+        for _ in range(1 + feed.KEPT // 100):
+            await note(payment, 100)
+            await _take(quick, 100)
+        with pytest.raises(FellBehind):
+            await anext(slow)
 
 
 async def test_the_feed_is_for_the_staff(shop: Shop, address: str) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.caller import Scope
-from tests.live.following import ORDER, PAYMENT, Ended, Subscriber, chain, following
+from tests.live.following import ORDER, PAYMENT, Ended, Subscriber, chain, following, note
 from tests.shop import Json, Shop, key, token
 
 UNKNOWN = {
@@ -120,21 +120,26 @@ async def test_what_does_not_exist_cannot_be_followed(shop: Shop, address: str, 
     assert ended.value.reasons == [("BAD_USER_INPUT", "NOT_FOUND")]
 
 
-async def test_what_is_somebody_elses_does_not_exist(shop: Shop, address: str) -> None:
+@pytest.mark.parametrize("after", [None, 0, 99])
+async def test_what_is_somebody_elses_does_not_exist(shop: Shop, address: str, after: int | None) -> None:
+    """Not even as a place to resume from that is wrong."""
     payment = await shop.paid()
+    for query, identity in ((PAYMENT, payment["id"]), (ORDER, payment["order"]["id"])):
+        refusals = [
+            await _refusal(address, bearer, query, identity, after)
+            for bearer in (shop.stranger.token, None, token("clerk", Scope.EXPLORER))
+        ]
+        assert refusals == [
+            ("BAD_USER_INPUT", "NOT_FOUND"),
+            ("UNAUTHENTICATED", "FORBIDDEN"),
+            ("FORBIDDEN", "FORBIDDEN"),
+        ]
 
-    assert await _refusal(address, shop.stranger.token, PAYMENT, payment["id"]) == ("BAD_USER_INPUT", "NOT_FOUND")
-    assert await _refusal(address, shop.stranger.token, ORDER, payment["order"]["id"]) == (
-        "BAD_USER_INPUT",
-        "NOT_FOUND",
-    )
-    assert await _refusal(address, None, PAYMENT, payment["id"]) == ("UNAUTHENTICATED", "FORBIDDEN")
-    nothing = token("clerk", Scope.EXPLORER)
-    assert await _refusal(address, nothing, PAYMENT, payment["id"]) == ("FORBIDDEN", "FORBIDDEN")
 
-
-async def _refusal(address: str, bearer: str | None, query: str, identity: str) -> tuple[str, str]:
-    async with following(address, bearer, query, id=identity) as subscriber:
+async def _refusal(
+    address: str, bearer: str | None, query: str, identity: str, after: int | None = None
+) -> tuple[str, str]:
+    async with following(address, bearer, query, id=identity, after=after) as subscriber:
         with pytest.raises(Ended) as ended:
             await subscriber.next()
     [reason] = ended.value.reasons
@@ -179,6 +184,29 @@ async def test_an_order_that_becomes_somebody_elses_is_followed_no_more(shop: Sh
             await subscriber.next()
     assert ended.value.reasons == [("BAD_USER_INPUT", "NOT_FOUND")]
     assert len(subscriber.seen) == 1
+
+
+async def test_an_earlier_owners_payments_are_not_told(shop: Shop, address: str) -> None:
+    """The buyer gave up, and the order is somebody else's now."""
+    registered = await shop.staff.do("registerOrder", input=_order("order-1", 1_000, "buyer"), key=key())
+    order_id = registered["order"]["id"]
+    given: Json = {"orderId": order_id, "expectedAmount": {"amount": 1_000, "currency": "USD"}}
+    payment = (await shop.buyer.do("createPayment", input=given, key=key()))["payment"]
+    await shop.buyer.do("cancelPayment", input={"paymentId": payment["id"]}, key=key())
+    await shop.staff.do("registerOrder", input=_order("order-1", 1_000, "stranger"), key=key())
+    await note(payment)
+
+    async with (
+        following(address, shop.stranger.token, ORDER, id=order_id) as now,
+        following(address, shop.stranger.token, ORDER, id=order_id, after=0) as all_of_it,
+    ):
+        assert (await now.next())["type"] == "order.updated"
+        await shop.staff.do("registerOrder", input=_order("order-1", 1_000, "stranger"), key=key())
+        await now.next()
+        await all_of_it.until(now.sequences[-1])
+
+    assert [event["type"] for event in now.seen] == ["order.updated"] * 2
+    assert [event["type"] for event in all_of_it.seen] == ["order.registered", "order.updated", "order.updated"]
 
 
 def _order(external_id: str, amount: int, customer: str = "buyer") -> Json:

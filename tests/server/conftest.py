@@ -29,6 +29,11 @@ class Logs:
     def __init__(self, stream: io.StringIO) -> None:
         self._stream = stream
 
+    def forget(self) -> None:
+        """Begin anew, for the next example of a test."""
+        self._stream.seek(0)
+        self._stream.truncate()
+
     @property
     def text(self) -> str:
         return self._stream.getvalue()

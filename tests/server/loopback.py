@@ -126,6 +126,18 @@ class Socket:
                 return (closed.rcvd.code, closed.rcvd.reason) if closed.rcvd else (1006, "")
 
 
+def next_of(data: object, id: str = "1") -> Json:
+    return {"id": id, "type": "next", "payload": {"data": data}}
+
+
+def failure(message: Json) -> tuple[str, str | None]:
+    """Code and reason of an `error` message about one problem."""
+    assert message["type"] == "error", message
+    (entry,) = message["payload"]
+    assert entry["extensions"]["requestId"].startswith("req_")
+    return entry["extensions"]["code"], entry["extensions"].get("reason")
+
+
 @asynccontextmanager
 async def served(shop: Shop, **options: Any) -> AsyncIterator[Served]:
     """Serve the shop as `cli serve` would, in this process, until the block ends."""
@@ -138,6 +150,5 @@ async def served(shop: Shop, **options: Any) -> AsyncIterator[Served]:
             yield Served(shop, port, server, serving, http)
     finally:
         server.should_exit = True
-        server.force_exit = True
         async with asyncio.timeout(PATIENCE):
             await serving

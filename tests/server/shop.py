@@ -17,7 +17,7 @@ from strawberry.schema.config import StrawberryConfig
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
 from models.atomic import DatabaseUnavailable
-from server.asking import Asking
+from server.asking import Asking, Authenticate
 from server.callers import Callers, sign_token
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
@@ -223,7 +223,7 @@ class Subscription:
             yield Event(number=2)
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.05)  # as giving a connection back does
             world.left.set()
 
     @strawberry.subscription
@@ -293,13 +293,13 @@ def open_shop(
     stream_limits: StreamLimits | None = None,
     may_introspect: Callable[[Caller | None], bool] = lambda caller: caller is not None,
     context: Callable[[Asking], object] | None = None,
+    authenticate: Authenticate | None = None,
 ) -> Shop:
     """A shop with nobody in it yet."""
     world = World()
-    callers = Callers(secret=SECRET)
     endpoint = GraphQLEndpoint(
         SCHEMA,
-        authenticate=callers.authenticate,
+        authenticate=authenticate or Callers(secret=SECRET).authenticate,
         context_factory=context or (lambda asking: Context(asking, world)),
         may_introspect=may_introspect,
         limits=limits,

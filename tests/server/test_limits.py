@@ -33,9 +33,12 @@ def measure(query: str, **variables: object) -> Measure:
     return Meter(SCHEMA, document, operation, Limits(), variables).measure()
 
 
+def values(query: str, **variables: object) -> int:
+    return measure(query, **variables).values.at(Limits().list_size)
+
+
 def cost(query: str, **variables: object) -> int:
-    measured = measure(query, **variables)
-    return measured.fixed + measured.per_item * Limits().list_size
+    return measure(query, **variables).cost.at(Limits().list_size)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +68,8 @@ def cost(query: str, **variables: object) -> int:
         ("{ things(first: -5) { nodes { name } } }", 1 + 1 + 2),
     ],
 )
-def test_cost_counts_the_values_of_the_answer(query: str, expected: int) -> None:
-    assert cost(query) == expected
+def test_the_values_of_the_answer_are_counted(query: str, expected: int) -> None:
+    assert values(query) == expected
 
 
 def test_sizes_come_from_variables_and_their_defaults_too() -> None:
@@ -74,13 +77,29 @@ def test_sizes_come_from_variables_and_their_defaults_too() -> None:
     ids = "query Q($ids: [ID!]!) { byIds(ids: $ids) { name } }"
     in_fragment = "query Q($n: Int = 30) { ...F } fragment F on Query { few(first: $n) { name } }"
 
-    assert cost(query, n=50) == 2 + 50 * 2
-    assert cost(query, n=50.0) == 2 + 50 * 2
-    assert cost(query) == 2 + 30 * 2
-    assert cost(query, n=10**30) > 10**30
-    assert cost(ids, ids=["1"] * 400) == 1 + 400 * 2
-    assert cost(in_fragment) == 1 + 30 * 2
-    assert cost("{ few(first: " + "9" * 5000 + ") { name } }") > 10**17
+    assert values(query, n=50) == 2 + 50 * 2
+    assert values(query, n=50.0) == 2 + 50 * 2
+    assert values(query) == 2 + 30 * 2
+    assert values(query, n=10**30) > 10**30
+    assert values(ids, ids=["1"] * 400) == 1 + 400 * 2
+    assert values(in_fragment) == 1 + 30 * 2
+    assert values("{ few(first: " + "9" * 5000 + ") { name } }") > 10**17
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("{ thing { name tags { text } } }", 1 + 10),
+        ("{ words }", 0),
+        ("{ things(first: 50) { nodes { name } total } }", 1 + 50),
+        ("{ things(first: 50) { edges { node { name } } } }", 1 + 50 * 2),
+        ("{ things(first: 9) { ...P } } fragment P on Page { nodes { tags { text } } }", 1 + 9 * 11),
+        ("{ few(first: 4) { name } }", 4),
+        ("{ byIds(ids: [1, 2, 3]) { name } }", 3),
+    ],
+)
+def test_cost_counts_the_objects_of_the_answer(query: str, expected: int) -> None:
+    assert cost(query) == expected
 
 
 def test_depth_fields_and_aliases_are_counted_through_fragments() -> None:

@@ -1,0 +1,44 @@
+"""What callers may ask for, from the settings: costs, rates and documents."""
+
+from typing import Final
+
+from server.buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
+from server.limits import Limits
+from server.rates import RateLimits, Rates
+from server.trusted import Mode, TrustedDocuments
+from settings import Settings
+
+MINUTE: Final = 60
+
+
+def limits(settings: Settings) -> Limits:
+    """How much one document may ask for."""
+    return Limits(cost=settings.staff_cost_limit, buyer_cost=settings.buyer_cost_limit)
+
+
+def rates(settings: Settings) -> Rates | None:
+    """How much a caller may ask for over time; None for without end."""
+    if settings.rate_limits == "off":
+        return None
+    buckets: Buckets = DatabaseBuckets() if settings.rate_limits == "database" else ProcessBuckets()
+    return Rates(
+        buckets,
+        RateLimits(
+            buyer=Rate(settings.buyer_points, settings.buyer_points_per_second),
+            address=Rate(settings.address_points, settings.address_points_per_second),
+            staff=Rate(settings.staff_points, settings.staff_points_per_second),
+            payments=_in_a_minute(settings.buyer_payments_per_minute),
+            address_payments=_in_a_minute(settings.address_payments_per_minute),
+        ),
+    )
+
+
+def trusted_documents(settings: Settings) -> TrustedDocuments:
+    """The documents of the manifest. Raises ManifestRefused."""
+    if settings.trusted_documents is None:
+        return TrustedDocuments()
+    return TrustedDocuments.load(settings.trusted_documents, Mode(settings.trusted_documents_mode))
+
+
+def _in_a_minute(count: int) -> Rate:
+    return Rate(count, count / MINUTE)

@@ -1,0 +1,150 @@
+"""How much a caller may ask for over time: cost points for everybody, and few attempts to pay for buyers.
+
+Buyers and strangers draw from a bucket of their own and from one of the address that they come from; who tests stolen
+cards has many of the one or of the other. The staff and services have one, and it is wide.
+"""
+
+import ipaddress
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from domain.caller import Caller
+from domain.caller import Scope as Permission
+from server.asking import Answer, Asking
+from server.buckets import Buckets, Level, Rate, Take
+from server.documents import Ready
+from server.errors import RequestRefused, refuse
+
+log = structlog.stdlib.get_logger("server.rates")
+
+PAYING: Final = frozenset({"createPayment", "confirmPayment"})  # what somebody with stolen cards would call
+NETWORK_BITS: Final = 64  # of an IPv6 address: the rest is the customer's to choose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """The rates: cost points, and attempts to pay."""
+
+    buyer: Rate
+    address: Rate  # wider: an office, a school or a mobile network stands behind one
+    staff: Rate
+    payments: Rate
+    address_payments: Rate
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What an operation has drawn before it ran; `level` is the narrowest bucket that pays for its cost."""
+
+    ready: Ready
+    drawn: tuple[Take, ...]
+    rate: Rate
+    level: Level
+
+
+class Rates:
+    """Admits operations while there are points for them."""
+
+    def __init__(self, buckets: Buckets, limits: RateLimits, *, paying: frozenset[str] = PAYING) -> None:
+        self._buckets = buckets
+        self._limits = limits
+        self._paying = paying
+
+    async def admit(self, ready: Ready, asking: Asking) -> Admission:
+        """Draw what the operation may cost at most. Raises RequestRefused (429); then nothing is drawn."""
+        costs = self._costs(ready, asking)
+        takes = costs + (self._attempts(asking) if ready.act in self._paying else ())
+        levels = await self._buckets.take(takes)
+        short = [(take, level) for take, level in zip(takes, levels, strict=True) if not level.taken]
+        if short:
+            await self._buckets.give([take for take, level in zip(takes, levels, strict=True) if level.taken])
+            raise _refused(short)
+        return Admission(ready, costs, costs[0].rate, levels[0])
+
+    async def told(self, admission: Admission, answer: Answer) -> Answer:
+        """The answer with what it cost in `extensions`; what was drawn beyond that goes back."""
+        asked_for = admission.ready.cost
+        actual = min(asked_for, max(1, objects_in(answer.body.get("data")) + admission.ready.surcharge))
+        unused = asked_for - actual
+        if unused:
+            await self._buckets.give([Take(take.key, unused, take.rate) for take in admission.drawn])
+        cost = {
+            "requestedQueryCost": asked_for,
+            "actualQueryCost": actual,
+            "throttleStatus": {
+                "maximumAvailable": admission.rate.capacity,
+                "currentlyAvailable": math.floor(min(admission.rate.capacity, admission.level.left + unused)),
+                "restoreRate": admission.rate.per_second,
+            },
+        }
+        extensions = {"extensions": {"cost": cost}}
+        return Answer(status=answer.status, body={**answer.body, **extensions}, headers=answer.headers)
+
+    def _costs(self, ready: Ready, asking: Asking) -> tuple[Take, ...]:
+        limits, cost = self._limits, float(ready.cost)
+        if not is_buyer(asking.caller):
+            assert asking.caller is not None
+            return (Take(f"staff {asking.caller.principal}", cost, limits.staff),)
+        who = f"address {asking.address}" if asking.caller is None else f"buyer {asking.caller.principal}"
+        return (Take(who, cost, limits.buyer), Take(f"network {asking.address}", cost, limits.address))
+
+    def _attempts(self, asking: Asking) -> tuple[Take, ...]:
+        if asking.caller is None or not is_buyer(asking.caller):
+            return ()  # nobody pays without a token; services may pay as often as they ask
+        return (
+            Take(f"payments {asking.caller.principal}", 1, self._limits.payments),
+            Take(f"payments from {asking.address}", 1, self._limits.address_payments),
+        )
+
+
+def is_buyer(caller: Caller | None) -> bool:
+    """Whether this is a stranger, a buyer or somebody who only looks at one order, and not the staff or a service."""
+    return caller is None or caller.scopes <= {Permission.PAYMENTS_PAY, Permission.EXPLORER}
+
+
+def address_of(scope: Scope, *, proxies: int) -> str:
+    """The address that the client comes from, as the outermost of `proxies` trusted proxies saw it.
+
+    What stands further left in X-Forwarded-For is what the client says. Of IPv6 the network is taken.
+    """
+    peer = (scope.get("client") or ("", 0))[0]
+    seen = [part.strip() for value in Headers(scope=scope).getlist("x-forwarded-for") for part in value.split(",")]
+    text = seen[-proxies] if 0 < proxies <= len(seen) else peer
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return peer[:100]
+    if address.version == 6:
+        return str(ipaddress.ip_network((address, NETWORK_BITS), strict=False))
+    return str(address)
+
+
+def objects_in(data: object) -> int:
+    """How many objects an answer holds, without the outermost one."""
+    count, waiting = -1 if isinstance(data, Mapping) else 0, [data]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Mapping):
+            count += 1
+            waiting.extend(value for value in item.values() if isinstance(value, (Mapping, list)))
+        elif isinstance(item, list):
+            waiting.extend(value for value in item if isinstance(value, (Mapping, list)))
+    return count
+
+
+def _refused(short: list[tuple[Take, Level]]) -> RequestRefused:
+    seconds = max(math.ceil((take.amount - level.left) / take.rate.per_second) for take, level in short)
+    log.warning("rate.limited", buckets=sorted(take.key.partition(" ")[0] for take, _ in short), seconds=seconds)
+    return refuse(
+        f"Too much was asked for lately. Nothing was done, and the key is still free. Try again in {seconds} s.",
+        reason="RATE_LIMITED",
+        status=429,
+        headers={"Retry-After": str(max(seconds, 1))},
+        retryable=True,
+    )
