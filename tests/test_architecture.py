@@ -30,6 +30,7 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "worker": BELOW_TOP,
     "server": BELOW_TOP | {"worker"},
     "cli": BELOW_TOP | {"worker", "server"},
+    "clients": frozenset(),  # what callers install; they know the API and nothing else
 }
 # Whoever stands outside the house may look into every room, and no room may look at them.
 OUTSIDE: Final = frozenset({"tests", "benchmarks"})
@@ -46,7 +47,7 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "orjson": frozenset({"server"}),
     "jwt": frozenset({"server"}),
     "stripe": frozenset({"provider"}),
-    "httpx": frozenset({"provider", "sandbox", "server", "cli"}),
+    "httpx": frozenset({"provider", "sandbox", "server", "cli", "clients"}),
     "tortoise": frozenset({"models", "services", "resolvers", "migrations"}),
     "asyncpg": frozenset({"models"}),
     "aerich": frozenset({"models"}),
