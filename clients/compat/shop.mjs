@@ -14,7 +14,8 @@ export function token(subject, scope) {
   return `${body}.${createHmac('sha256', process.env.PAYGRAPH_JWT_SECRET).update(body).digest('base64url')}`
 }
 
-export const buyer = { Authorization: `Bearer ${token('buyer', 'payments:pay')}` }
+const customer = `buyer-${randomUUID()}` // each file of tests has its own: how often one may pay is limited
+export const buyer = { Authorization: `Bearer ${token(customer, 'payments:pay')}` }
 export const staff = {
   Authorization: `Bearer ${token('clerk', 'payments:read payments:write orders:write refunds:write')}`,
 }
@@ -36,7 +37,7 @@ export async function newOrder(amount = 10_000) {
       registerOrder(input: $input, idempotencyKey: $key) { errors { message } order { id } }
     }`,
     {
-      input: { externalId: randomUUID(), total: { amount, currency: 'USD' }, customerExternalId: 'buyer' },
+      input: { externalId: randomUUID(), total: { amount, currency: 'USD' }, customerExternalId: customer },
       key: randomUUID(),
     },
   )

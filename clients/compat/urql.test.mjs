@@ -17,7 +17,7 @@ function client(...exchanges) {
     keys: { Money: () => null, PageInfo: () => null },
     resolvers: { Query: { payments: relayPagination() } },
   })
-  const given = { url: graphql, preferGetMethod: false, fetchOptions: { headers: buyer }, fetchSubscriptions: true }
+  const given = { url: graphql, fetchOptions: { headers: buyer }, fetchSubscriptions: true }
   return new Client({ ...given, exchanges: [cache, ...exchanges, fetchExchange] })
 }
 
