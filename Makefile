@@ -7,6 +7,12 @@ FIRST_SEED ?= 1
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+# The web pages: built where Node 20.19 or newer and npm are.
+NODE_VERSION = process.versions.node.split(".").map(Number)
+HAS_NODE = $(shell node -e 'const [a, b] = $(NODE_VERSION); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
+	2>/dev/null && npm --version >/dev/null 2>&1 && echo yes)
+PAGES := web/dist/.built
+PAGE_SOURCES := $(shell find web -type f -not -path '*/node_modules/*' -not -path 'web/dist/*' -not -path 'web/src/gql/*')
 
 .DEFAULT_GOAL := help
 
@@ -20,10 +26,24 @@ $(READY): pyproject.toml uv.lock
 	@touch $@
 
 demo: $(READY)  ## serve everything on 127.0.0.1:8000 (PORT=… changes it), with orders, tokens and examples
+	@$(if $(HAS_NODE),$(MAKE) --no-print-directory web || echo "The pages were not built. The API is whole without.",:)
 	@PORT=$(PORT) $(RUN) -m cli demo
 
 dev: $(READY)  ## serve and start again when a file changes
 	@PORT=$(PORT) $(RUN) -m watchfiles --filter python '$(RUN) -m cli demo' .
+
+web/node_modules/.ready: web/package.json web/package-lock.json
+	@cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(PAGES): web/node_modules/.ready $(PAGE_SOURCES) schema/schema.graphql
+	@cd web && npm run --silent build
+	@touch $@
+
+web: $(PAGES)  ## build the explorer and the example checkout (needs Node 20.19 or newer and npm)
+
+test-web: $(READY) $(PAGES)  ## test both pages in a real Chromium (CHROMIUM=/usr/bin/chromium), against a demo of their own
+	@cd web && npm run --silent test
 
 test: $(READY)  ## run all tests
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
@@ -54,6 +74,6 @@ reset: $(READY)  ## forget the demo's data
 	@$(RUN) -m cli reset
 
 clean:  ## delete the virtual environment and the caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev test test-clients attack lint types ci schema migrate reset clean
+.PHONY: help demo dev web test-web test test-clients attack lint types ci schema migrate reset clean

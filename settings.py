@@ -12,6 +12,7 @@ from domain.currencies import CURRENCIES, DEFAULT_CURRENCIES
 SHORTEST_JWT_SECRET: Final = 32  # bytes; RFC 7518, 3.2
 LIVE: Final = ("sk_live_", "rk_live_")
 TEST: Final = ("sk_test_", "rk_test_")
+PUBLISHABLE: Final = ("pk_live_", "pk_test_")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     stripe_api_base: str | None = None
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     stripe_account: str | None = None
+    stripe_publishable_key: str | None = None
 
     auth_jwt_secret: SecretStr | None = None
     auth_jwks_url: str | None = None
@@ -84,6 +86,7 @@ class Settings(BaseSettings):
     worker_sweeper: bool = True
     worker_reconciler: bool = True
 
+    explorer: bool | None = None
     paygraph_dir: Path = Path(".paygraph")
     sandbox_faults: bool = False
     log_format: Literal["console", "json"] = "console"
@@ -97,6 +100,16 @@ class Settings(BaseSettings):
     def offline(self) -> bool:
         """Whether the offline Stripe stands in."""
         return self.stripe_secret_key is None
+
+    @property
+    def shows_explorer(self) -> bool:
+        """Whether the explorer is served: outside production, unless EXPLORER says otherwise."""
+        return self.environment != "production" if self.explorer is None else self.explorer
+
+    @property
+    def shows_checkout(self) -> bool:
+        """Whether the example checkout is served; production has a checkout of its own."""
+        return self.environment != "production"
 
     @property
     def state_dir(self) -> Path:
@@ -133,6 +146,13 @@ class Settings(BaseSettings):
     def _is_a_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and not value.get_secret_value().startswith((*LIVE, *TEST)):
             raise ValueError("must begin with sk_test_, rk_test_, sk_live_ or rk_live_")
+        return value
+
+    @field_validator("stripe_publishable_key")
+    @classmethod
+    def _is_a_publishable_key(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(PUBLISHABLE):
+            raise ValueError("must begin with pk_test_ or pk_live_; it is shown to every browser")
         return value
 
     @field_validator("stripe_webhook_secrets")
@@ -186,6 +206,11 @@ def _stripe_problems(settings: Settings) -> list[str]:
         problems.append("STRIPE_SECRET_KEY is a live key, and ENVIRONMENT is not production: use a test key")
     if not settings.offline and not settings.stripe_webhook_secrets:
         problems.append("STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified")
+    published = settings.stripe_publishable_key
+    if published is not None and settings.offline:
+        problems.append("STRIPE_PUBLISHABLE_KEY needs STRIPE_SECRET_KEY: the offline Stripe has no Payment Element")
+    elif published is not None and published.startswith("pk_live_") != settings.livemode:
+        problems.append("STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY: one is a live key, the other a test key")
     return problems
 
 

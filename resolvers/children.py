@@ -28,7 +28,8 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   SELECT p.id FROM payment p
   WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR p.customer_id = $2)
     AND ($3::timestamptz IS NULL OR (p.created_at, p.id) < ($3, $4::uuid))
-  ORDER BY p.created_at DESC, p.id DESC LIMIT $5
+    AND ($5::timestamptz IS NULL OR (p.created_at, p.id) > ($5, $6::uuid))
+  ORDER BY p.created_at {direction}, p.id {direction} LIMIT $7
 ) AS child
 """
 PAYMENTS_COUNT = """
@@ -41,8 +42,9 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
 EVENTS = """
 SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   SELECT e.id FROM payment_event e
-  WHERE e.payment_id = parent.id AND e.sequence > $2::bigint
-  ORDER BY e.sequence LIMIT $3
+  WHERE e.payment_id = parent.id AND ($2::bigint IS NULL OR e.sequence > $2)
+    AND ($3::bigint IS NULL OR e.sequence < $3)
+  ORDER BY e.sequence {direction} LIMIT $4
 ) AS child
 """
 
@@ -57,9 +59,12 @@ async def payments_below(asking: Asking, parent: Parent, parent_id: UUID, paging
             return Page.empty()
 
     async def load(parent_ids: list[UUID]) -> list[list[Payment]]:
-        place = window.after
-        values = [parent_ids, owner, place and place.value, place and place.id, window.size + 1]
-        found = await rows(PAYMENTS.format(parent=parent), values)
+        places = [
+            part for place in (window.after, window.before) for part in (place and place.value, place and place.id)
+        ]
+        direction = "ASC" if window.backward else "DESC"
+        statement = PAYMENTS.format(parent=parent, direction=direction)
+        found = await rows(statement, [parent_ids, owner, *places, window.size + 1])
         payments = await Payment.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(payments, parent_ids, parent)
 
@@ -82,9 +87,10 @@ async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[Pay
     window = paging.window(CHRONICLE)
 
     async def load(payment_ids: list[UUID]) -> list[list[PaymentEvent]]:
-        seen = window.after.value if window.after is not None else 0
-        found = await rows(EVENTS, [payment_ids, seen, window.size + 1])
-        events = await PaymentEvent.filter(id__in=_ids(found)).order_by("sequence")
+        places = [place and place.value for place in (window.after, window.before)]
+        statement = EVENTS.format(direction="DESC" if window.backward else "ASC")
+        found = await rows(statement, [payment_ids, *places, window.size + 1])
+        events = await PaymentEvent.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(events, payment_ids, "payment_id")
 
     found = await _loader(asking, ("timeline", window), load).load(payment_id)

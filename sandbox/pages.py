@@ -15,17 +15,45 @@ from sandbox.store import Store
 Json = dict[str, Any]
 
 STYLE = (
-    "body{font:16px system-ui;max-width:26rem;margin:4rem auto;text-align:center}"
-    "button{font:inherit;padding:.6rem 1.2rem;margin:.5rem}"
+    ":root{color-scheme:light dark;--ink:#1b2430;--soft:#5d6877;--paper:#eef0f3;--card:#fff;--line:#dfe3e8;"
+    "--accent:#1f4e8c;--on:#fff}"
+    "@media(prefers-color-scheme:dark){:root{--ink:#e9edf3;--soft:#a2adbb;--paper:#11161d;--card:#1a212b;"
+    "--line:#303a47;--accent:#8fbaf3;--on:#0c1a2b}}"
+    "*{box-sizing:border-box}"
+    "body{margin:0;min-height:100vh;display:grid;place-items:center;padding:1.25rem;background:var(--paper);"
+    "color:var(--ink);font:16px/1.5 system-ui,sans-serif}"
+    "main{width:100%;max-width:25rem;padding:2rem;background:var(--card);border:1px solid var(--line);"
+    "border-radius:1rem;text-align:center}"
+    "h1{font-size:1.375rem;letter-spacing:-.02em;margin:0 0 1rem}"
+    "strong{display:block;font-size:2rem;letter-spacing:-.03em;margin-bottom:1rem}"
+    "p{color:var(--soft);margin:0 0 1.5rem}strong+p{font-size:.875rem}main>p:last-child{margin:0}"
+    "button{font:inherit;font-weight:600;width:100%;min-height:3rem;margin-top:.625rem;border-radius:.75rem;"
+    "border:1px solid var(--line);background:none;color:inherit;cursor:pointer}"
+    "button:first-child{background:var(--accent);border-color:transparent;color:var(--on)}"
+    "button:focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
 )
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test bank</title><style>{style}</style>
-<h1>Confirm this payment</h1><p><strong>{amount}</strong></p>
-<p>This page stands in for the payer's bank. No money moves.</p>
-<form method="post"><button name="result" value="complete">Complete</button>
-<button name="result" value="fail">Fail</button></form></html>"""
-NOTE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test bank</title><style>{style}</style>
-<p>{note}</p></html>"""
-HEADERS = {"cache-control": "no-store", "referrer-policy": "no-referrer"}
+TOP = (
+    (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><title>Test bank</title>'
+        f"<style>{STYLE}</style><main>"
+    )
+    .replace("{", "{{")
+    .replace("}", "}}")
+)
+PAGE = (
+    TOP + "<h1>Confirm this payment</h1><strong>{amount}</strong>"
+    "<p>This page stands in for the payer's bank. No money moves.</p>"
+    '<form method="post"><button name="result" value="complete">Complete</button>'
+    '<button name="result" value="fail">Fail</button></form></main></html>'
+)
+NOTE = TOP + "<p>{note}</p></main></html>"
+HEADERS = {
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    # No form-action: the answer to the form leads on to wherever the payer came from.
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+}
 
 
 async def three_d_secure(request: Request, store: Store, identity: str, *, webhooks: bool) -> Response:
@@ -35,7 +63,7 @@ async def three_d_secure(request: Request, store: Store, identity: str, *, webho
     if intent is None or intent["status"] != "requires_action":
         return _note("There is nothing to confirm here.", status=404)
     if request.method == "GET":
-        page = PAGE.format(style=STYLE, amount=escape(_shown(intent)))
+        page = PAGE.format(amount=escape(_shown(intent)))
         return HTMLResponse(page, headers=HEADERS)
     result = ending or await _result(request)
     if request.method != "POST" or result not in ("complete", "fail"):
@@ -80,4 +108,4 @@ def _shown(intent: Json) -> str:
 
 
 def _note(note: str, *, status: int = 200) -> Response:
-    return HTMLResponse(NOTE.format(style=STYLE, note=escape(note)), status_code=status, headers=HEADERS)
+    return HTMLResponse(NOTE.format(note=escape(note)), status_code=status, headers=HEADERS)

@@ -12,7 +12,7 @@ from resolvers.children import PAYMENTS_BELOW, payments_below
 from resolvers.paging import Paging
 from schema.directives import PII
 from schema.enums import OrderPaymentStatus
-from schema.fields import After, First, Info, field, field_with
+from schema.fields import After, Before, First, Info, Last, field, field_with
 from schema.money import Money
 from schema.node import Node
 
@@ -44,11 +44,18 @@ class Customer(Node):
         return self.row.email
 
     @field
-    async def payments(self, info: Info, first: First = PAYMENTS_BELOW, after: After = None) -> LazyPaymentConnection:
+    async def payments(
+        self,
+        info: Info,
+        first: First = PAYMENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> LazyPaymentConnection:
         """Their payments, newest first."""
         from schema.payments import PaymentConnection
 
-        paging = Paging(first=first, after=after, default=PAYMENTS_BELOW)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return PaymentConnection.of(await payments_below(info.context, "customer_id", self.row.id, paging))
 
 
@@ -100,11 +107,18 @@ class Order(Node):
         return Customer.of(row) if row is not None else None
 
     @field
-    async def payments(self, info: Info, first: First = PAYMENTS_BELOW, after: After = None) -> LazyPaymentConnection:
+    async def payments(
+        self,
+        info: Info,
+        first: First = PAYMENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> LazyPaymentConnection:
         """The attempts to pay this order, newest first."""
         from schema.payments import PaymentConnection
 
-        paging = Paging(first=first, after=after, default=PAYMENTS_BELOW)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return PaymentConnection.of(await payments_below(info.context, "order_id", self.row.id, paging))
 
     @field

@@ -16,7 +16,7 @@ from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
 from schema.events import PaymentEventConnection
-from schema.fields import After, First, Info, field, field_with, is_live
+from schema.fields import After, Before, First, Info, Last, field, field_with, is_live
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Customer, Order
@@ -153,9 +153,16 @@ class Payment(Node):
         return [Refund.of(row) for row in await info.context.loaders.refunds_of_payment.load(self.row.id)]
 
     @field
-    async def timeline(self, info: Info, first: First = EVENTS_BELOW, after: After = None) -> PaymentEventConnection:
+    async def timeline(
+        self,
+        info: Info,
+        first: First = EVENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> PaymentEventConnection:
         """What happened to the payment, oldest first."""
-        paging = Paging(first=first, after=after, default=EVENTS_BELOW)
+        paging = Paging(first=first, after=after, last=last, before=before, default=EVENTS_BELOW)
         return PaymentEventConnection.of(await timeline(info.context, self.row.id, paging))
 
     @field

@@ -117,9 +117,11 @@ class Query:
         status: Annotated[list[RefundStatus] | None, strawberry.argument(description="In one of these states.")] = None,
         first: First = PAGE,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> RefundConnection:
         """Refunds, newest first: all of them for the staff, their own for buyers."""
-        paging = Paging(first=first, after=after, default=PAGE)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return RefundConnection.of(await refunds.refund_page(info.context, status=status, paging=paging))
 
     @field
@@ -148,9 +150,11 @@ class Query:
         ] = UNDECIDED,
         first: First = PAGE,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> OperationConnection:
         """Operations of everybody that are not decided yet, newest first."""
-        paging = Paging(first=first, after=after, default=PAGE)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return OperationConnection.of(await operations.open_operation_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.OPS_READ.value]))
@@ -161,9 +165,11 @@ class Query:
         type: Annotated[list[str] | None, strawberry.argument(description="Of one of these types of Stripe's.")] = None,
         first: First = PAGE,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> WebhookEventConnection:
         """The inbox of Stripe's events, last received first."""
-        paging = Paging(first=first, after=after, default=PAGE)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return WebhookEventConnection.of(
             await webhook_events.webhook_event_page(info.context, state=state, type=type, paging=paging)
         )
@@ -183,9 +189,11 @@ class Query:
         ] = OPEN,
         first: First = PAGE,
         after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> DiscrepancyConnection:
         """What differs between Stripe and our rows, newest first."""
-        paging = Paging(first=first, after=after, default=PAGE)
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return DiscrepancyConnection.of(await reconciliation.discrepancy_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))

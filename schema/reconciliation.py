@@ -9,7 +9,7 @@ from domain.ids import Kind
 from resolvers.paging import Page, Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
 from schema.enums import DiscrepancyKind, DiscrepancyState
-from schema.fields import After, First, Info, field
+from schema.fields import After, Before, First, Info, Last, field
 from schema.node import Node, PageInfo
 from schema.payments import Payment
 from schema.scalars import Json
@@ -133,9 +133,16 @@ class ReconciliationRun(Node):
         return self.row.repaired
 
     @field
-    async def discrepancies(self, info: Info, first: First = FOUND, after: After = None) -> DiscrepancyConnection:
+    async def discrepancies(
+        self,
+        info: Info,
+        first: First = FOUND,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> DiscrepancyConnection:
         """What it was the first to find, newest first."""
-        paging = Paging(first=first, after=after, default=FOUND)
+        paging = Paging(first=first, after=after, last=last, before=before, default=FOUND)
         return DiscrepancyConnection.of(await discrepancies_of(info.context, self.row.id, paging))
 
 

@@ -124,7 +124,7 @@ def _scalar(
     parse: Callable[[Any], object],
     serialize: Callable[[Any], object],
     parse_literal: Callable[..., object],
-    specified_by: str | None = None,
+    specified_by: str,
 ) -> ScalarDefinition:
     return strawberry.scalar(
         name=name,
@@ -144,6 +144,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse=parse_minor_units,
         serialize=_print_minor_units,
         parse_literal=_literal(IntValueNode, _integer, parse_minor_units),
+        specified_by="https://docs.stripe.com/currencies#minor-units",
     ),
     CurrencyCode: _scalar(
         "CurrencyCode",
@@ -168,6 +169,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse=parse_idempotency_key,
         serialize=str,
         parse_literal=_literal(StringValueNode, _text, parse_idempotency_key),
+        specified_by="https://docs.stripe.com/api/idempotent_requests",
     ),
     Metadata: _scalar(
         "Metadata",
@@ -175,6 +177,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         parse=parse_metadata,
         serialize=dict,
         parse_literal=_metadata_literal,
+        specified_by="https://docs.stripe.com/metadata",
     ),
     Json: _scalar(
         "JSON",

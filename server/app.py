@@ -17,7 +17,7 @@ from resolvers.context import Asking
 from sandbox import Sandbox
 from schema import print_sdl, schema
 from server import asking, policy
-from server.callers import Callers
+from server.callers import Callers, sign_token
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
 from server.guards import crashed, guard
@@ -25,7 +25,9 @@ from server.health import Probe, healthz, readyz
 from server.log import configure_logging
 from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
+from server.shop_window import ShopWindow, Sign
 from server.trusted import explores
+from server.web import add_web
 from services import deliveries
 from services.inbox import Endpoint
 from services.lag import LagWatch
@@ -164,8 +166,21 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
     }
     app.add_route("/readyz", readyz(probes))
     app.add_route("/schema.graphql", _sdl)
+    has_shop = sandbox is not None and settings.environment != "production" and jwt_secret(settings) is not None
+    add_web(app, settings, has_shop=has_shop)
+    if has_shop:
+        app.router.routes.extend(ShopWindow(app, _signing(settings)).routes)
     if sandbox is not None:
         app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
+
+
+def _signing(settings: Settings) -> Sign:
+    """Signs access tokens with this installation's secret."""
+    secret = jwt_secret(settings)
+    assert secret is not None, "tokens are signed elsewhere"
+    return lambda subject, scopes, life: sign_token(
+        secret, subject, scopes, life, issuer=settings.auth_issuer, audience=settings.auth_audience
+    )
 
 
 @asynccontextmanager

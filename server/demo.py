@@ -15,6 +15,7 @@ from server.app import create_app, guarded
 from server.callers import sign_token
 from server.connections import OPTIONS
 from server.parts import jwt_secret
+from server.web import Offered, OfferedOrder, OfferedToken
 from settings import Settings
 
 DAY = timedelta(days=1)
@@ -40,7 +41,8 @@ REGISTER = (
     " { registerOrder(input: $input, idempotencyKey: $key) { errors { message } order { id } } }"
 )
 STAFF = {Scope("payments:read"), Scope("payments:write"), Scope("refunds:write")}
-
+FINANCE = {Scope("payments:read"), Scope("finance:read")}
+OPERATIONS = {Scope("payments:read"), Scope("ops:read"), Scope("ops:write"), Scope("finance:read")}
 
 Json = dict[str, Any]
 Example = tuple[str, str, str, Json, Json]  # title, token, operation, variables, answer
@@ -48,16 +50,30 @@ Example = tuple[str, str, str, Json, Json]  # title, token, operation, variables
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Three callers to try things with."""
+    """Callers to try things with."""
 
     buyer: str
     support: str
+    finance: str
+    operations: str
     administrator: str
+
+    @property
+    def offered(self) -> list[OfferedToken]:
+        """What the explorer lets its user choose from."""
+        return [
+            OfferedToken("Buyer", self.buyer),
+            OfferedToken("Support", self.support),
+            OfferedToken("Finance", self.finance),
+            OfferedToken("Operations", self.operations),
+            OfferedToken("Administrator", self.administrator),
+        ]
 
 
 async def serve_demo(settings: Settings, *, port: int) -> int:
     """Serve until Ctrl-C. The examples are carried out once; a second start shows the same answers, replayed."""
-    app = guarded(create_app(settings, run_worker=True, own_port=port), settings)
+    inner = create_app(settings, run_worker=True, own_port=port)
+    app = guarded(inner, settings)
     config = uvicorn.Config(app, host="127.0.0.1", port=port, **OPTIONS)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
@@ -66,12 +82,13 @@ async def serve_demo(settings: Settings, *, port: int) -> int:
             print(f"Port {port} cannot be used. Choose another one: PORT=8001 make demo")
             return 1
         await asyncio.sleep(0.05)
-    await _introduce(settings, f"http://127.0.0.1:{port}")
+    inner.state.offered = await _introduce(settings, f"http://127.0.0.1:{port}")
     await serving
     return 0
 
 
-async def _introduce(settings: Settings, base: str) -> None:
+async def _introduce(settings: Settings, base: str) -> Offered:
+    """Register the orders, carry the examples out, print all of it, and return what the explorer offers."""
     tokens = _tokens(settings)
     async with httpx.AsyncClient(base_url=base, timeout=30, trust_env=False) as http:
         order_ids = [await _register(http, tokens, name, amount) for name, amount in ORDERS]
@@ -119,6 +136,13 @@ async def _introduce(settings: Settings, base: str) -> None:
             ),
         ]
     _print(base, tokens, order_ids, examples)
+    return Offered(
+        tokens=tokens.offered,
+        orders=[
+            OfferedOrder(identity, name, amount, "USD", payment_id if name == ORDERS[0][0] else None)
+            for (name, amount), identity in zip(ORDERS, order_ids, strict=True)
+        ],
+    )
 
 
 def _tokens(settings: Settings) -> Tokens:
@@ -135,6 +159,8 @@ def _tokens(settings: Settings) -> Tokens:
     return Tokens(
         buyer=sign("demo-buyer", {Scope("payments:pay")}),
         support=sign("demo-support", STAFF),
+        finance=sign("demo-finance", FINANCE),
+        operations=sign("demo-operations", OPERATIONS),
         administrator=sign("demo-admin", everything),
     )
 
@@ -174,6 +200,7 @@ def _print(
         "",
         "Paygraph is running, with PostgreSQL and the offline Stripe inside. Ctrl-C stops it, the data stays.",
         "",
+        f"  Pages      {base}/     {base}/explorer     {base}/checkout",
         f"  GraphQL    {base}/graphql     (schema: {base}/schema.graphql)",
         f"  Webhooks   {base}/webhooks/stripe",
         f"  Health     {base}/healthz   {base}/readyz",

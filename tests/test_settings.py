@@ -144,6 +144,16 @@ def test_a_key_without_webhook_secrets_is_refused_everywhere(environment: Enviro
     assert problems == ["STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified"]
 
 
+def test_a_publishable_key_belongs_to_the_secret_key(environment: Environment) -> None:
+    webhooks = {"STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET}
+
+    alone = environment.refusal({"STRIPE_PUBLISHABLE_KEY": "pk_test_1"})
+    mixed = environment.refusal({"STRIPE_SECRET_KEY": TEST_KEY, **webhooks, "STRIPE_PUBLISHABLE_KEY": "pk_live_1"})
+
+    assert alone == ["STRIPE_PUBLISHABLE_KEY needs STRIPE_SECRET_KEY: the offline Stripe has no Payment Element"]
+    assert mixed == ["STRIPE_PUBLISHABLE_KEY and STRIPE_SECRET_KEY: one is a live key, the other a test key"]
+
+
 def test_production_does_not_misbehave_on_command(environment: Environment) -> None:
     problems = environment.refusal({**LIVE, "SANDBOX_FAULTS": "true"})
 
@@ -167,6 +177,11 @@ def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str)
     ("name", "value", "reason"),
     [
         ("STRIPE_SECRET_KEY", "pk_test_9f8e7d6c", "must begin with sk_test_, rk_test_, sk_live_ or rk_live_"),
+        (
+            "STRIPE_PUBLISHABLE_KEY",
+            "sk_test_9f8e7d6c",
+            "must begin with pk_test_ or pk_live_; it is shown to every browser",
+        ),
         (
             "STRIPE_WEBHOOK_SECRETS",
             f"{WEBHOOK_SECRET},9f8e7d6c",

@@ -1,1 +1,1 @@
-"""Clients against a real server: a process, its sockets, and whatever a network does between them."""
+"""Clients of other people's, and our own, against the running application."""

@@ -1,4 +1,4 @@
-"""A town for each test: the offline Stripe here, the application in a process of its own."""
+"""The town of the crash tests serves the clients too."""
 
 from tests.crash.conftest import forge, town
 

@@ -1,31 +1,32 @@
-"""Pays an order through Paygraph once, whatever the network does.
+"""A small client that pays once, whatever the network does."""
 
-async with Paygraph("https://pay.example", token, FileStorage(Path("attempts"))) as paygraph:
-    outcome = await paygraph.pay(order_id, 1_099, "USD", payment_method_id)
-    match outcome:
-        case Paid(): ...
-        case Declined(customer_message=text): ...  # then: paygraph.try_again(outcome, another_method)
-        case NeedsAction(redirect_url=url): ...  # afterwards: paygraph.pay(…) again, with the same arguments
-        case Failed(code=code): ...
-        case Unknown(): ...  # later: paygraph.pay(…) again, with the same arguments
-    await paygraph.delivered(outcome)  # once the outcome is shown or kept
-"""
-
-from .client import NotAnswered, OtherAttempt, Paygraph
-from .outcome import Declined, Failed, NeedsAction, Outcome, Paid, Unknown
-from .storage import FileStorage, MemoryStorage, Storage
+from paygraph_client.client import Paygraph
+from paygraph_client.results import (
+    Canceled,
+    Declined,
+    Held,
+    NeedsAction,
+    Paid,
+    PaygraphError,
+    Refused,
+    Result,
+    Undecided,
+)
+from paygraph_client.stores import FileStore, MemoryStore, Record, Store
 
 __all__ = [
+    "Canceled",
     "Declined",
-    "Failed",
-    "FileStorage",
-    "MemoryStorage",
+    "FileStore",
+    "Held",
+    "MemoryStore",
     "NeedsAction",
-    "NotAnswered",
-    "OtherAttempt",
-    "Outcome",
     "Paid",
     "Paygraph",
-    "Storage",
-    "Unknown",
+    "PaygraphError",
+    "Record",
+    "Refused",
+    "Result",
+    "Store",
+    "Undecided",
 ]

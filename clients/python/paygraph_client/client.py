@@ -1,264 +1,242 @@
-"""One order, one attempt, one key: kept before it is sent, sent until it is answered, followed until it is decided."""
+"""Pay, survive the network and a crash, and find out how it ended."""
 
 import asyncio
 import json
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
-from typing import Any, Self, TypeVar
+import time
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
 from uuid import uuid4
 
 import httpx
 
-from .outcome import Declined, Failed, Json, NeedsAction, Outcome, Unknown, judge
-from .storage import Storage
+from paygraph_client import texts
+from paygraph_client.results import (
+    Canceled,
+    Declined,
+    Held,
+    NeedsAction,
+    Paid,
+    PaygraphError,
+    Refused,
+    Result,
+    Undecided,
+)
+from paygraph_client.stores import Record, Store
 
-T = TypeVar("T")
+Json = dict[str, Any]
 
-AGAIN = frozenset({429, 502, 503, 504})
-LONGEST_PAUSE = 8.0  # seconds between two tries
-LONGEST_ANSWER = 30.0  # seconds; the server answers within ten, and a live stream has a heartbeat every twelve
-FRESH_MS = 2_000  # how old may be what the server knows from Stripe, when we poll
-
-ERROR = """
-  code message retryable requestId
-  ... on OperationInProgressError { retryAfterMs } ... on ProviderError { retryAfterMs }
-  ... on CardDeclinedError { declineCode customerMessage retry }
-"""
-PAYMENT = f"""
-  id status version amount {{ amount currency decimal }} clientSecret nextAction {{ type redirectUrl }}
-  lastError {{ {ERROR} }}
-"""
-ANSWER = f"errors {{ {ERROR} }} payment {{ {PAYMENT} }}"
-SEND = {
-    "CREATE_PAYMENT": (
-        "mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!)"
-        f" {{ answer: createPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }} }}"
-    ),
-    "CONFIRM_PAYMENT": (
-        "mutation TryAgain($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!)"
-        " { answer: confirmPayment(paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl,"
-        f" idempotencyKey: $key) {{ {ANSWER} }} }}"
-    ),
-}
-WHAT_BECAME = f"""
-query WhatBecame($key: IdempotencyKey!, $kind: OperationKind!) {{
-  operation(key: $key, kind: $kind) {{ state error {{ {ERROR} }} result {{ ... on Payment {{ id }} }} }}
-}}
-"""
-LOOK = f"query Look($id: ID!, $age: Int) {{ payment(id: $id, maxStalenessMs: $age) {{ {PAYMENT} }} }}"
-FOLLOW = "subscription Follow($id: ID!) { paymentUpdated(paymentId: $id) { sequence } }"
+FIRST_WAIT_SECONDS: Final = 0.2
+LONGEST_WAIT_SECONDS: Final = 10.0
+LOOK_SECONDS: Final = 2.0  # how often a payment is looked at where it cannot be followed
+UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
 
 
-class NotAnswered(Exception):
-    """The server refused the request as such (a token that is not valid, say). The attempt is kept."""
+class _TryLater(Exception):
+    """Nothing is known about this attempt: the same request again, after this many seconds if that was said."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class OtherAttempt(Exception):
-    """The order has another attempt that was not `delivered`: `resume` it; after a decline, `try_again`."""
-
-
-class _Again(Exception):
-    """Nobody answered, or only that it is worth another try, after so many seconds."""
-
-    def __init__(self, after: float = 0.0) -> None:
-        super().__init__()
-        self.after = after
+    def __init__(self, seconds: float | None = None) -> None:
+        super().__init__("try the same again")
+        self.seconds = seconds
 
 
 class Paygraph:
-    """A caller of one Paygraph. `patience` is how many seconds a call tries before the outcome is Unknown."""
+    """Pays orders of one buyer or service.
 
-    def __init__(
+    Every key is in `store` before it is sent, with the input that it stands for, and stays there until `forget`. So
+    whatever happens between the first byte and the receipt on the screen, `resume` goes on with the same key. Each
+    method waits at most `patience_seconds` and then answers `Undecided`. Raises PaygraphError for what no repetition
+    mends.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, *, store: Store, patience_seconds: float = 60.0) -> None:
+        self._http = http  # with base_url, and the token in its headers
+        self._store = store
+        self._patience_seconds = patience_seconds
+
+    async def pay(
         self,
-        url: str,
-        token: str,
-        storage: Storage,
+        order_id: str,
         *,
-        patience: float = 60.0,
-        first_pause: float = 0.25,
-        http: httpx.AsyncClient | None = None,
-    ) -> None:
-        self._url = f"{url.rstrip('/')}/graphql"
-        self._headers = {"Authorization": f"Bearer {token}"}
-        self._storage = storage
-        self._patience = patience
-        self._first_pause = first_pause
-        self._http = http or httpx.AsyncClient(timeout=LONGEST_ANSWER)
+        amount: int,
+        currency: str,
+        payment_method_id: str,
+        return_url: str | None = None,
+    ) -> Result:
+        """Pay what an order owes. `amount` is in minor units, and what the buyer was shown.
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
-
-    async def pay(self, order_id: str, amount: int, currency: str, payment_method_id: str, **more: Any) -> Outcome:
-        """Pay what the order owes, or go on with the attempt that an earlier call, or life, began.
-
-        `amount` is in minor units; `more` are the other fields of CreatePaymentInput. Raises NotAnswered, OtherAttempt.
+        A second call for the same order goes on with the first one's key, as `resume` does.
         """
-        given = {
+        if self._store.get(order_id) is not None:
+            return await self.resume(order_id)
+        given: Json = {
             "orderId": order_id,
             "expectedAmount": {"amount": amount, "currency": currency},
             "paymentMethodId": payment_method_id,
             "confirm": True,
-            **more,
         }
-        kept = self._storage.get(order_id)
-        if kept is None:
-            return await self._settle(self._keep(order_id, "CREATE_PAYMENT", {"input": given}, given), is_new=True)
-        attempt: Json = json.loads(kept)
-        if attempt["asked"] not in (given, None):
-            raise OtherAttempt(f"order {order_id} has an attempt with another input")
-        return await self._settle(attempt, is_new=False)
+        if return_url is not None:
+            given["returnUrl"] = return_url
+        return await self._begin(order_id, "CREATE_PAYMENT", {"input": given})
 
-    async def try_again(
-        self, declined: Declined | Failed, payment_method_id: str, *, return_url: str | None = None
-    ) -> Outcome:
-        """A new attempt after a decline: the same payment with another method, under a new key.
+    async def try_again(self, order_id: str, *, payment_method_id: str, return_url: str | None = None) -> Result:
+        """Pay with another method after a decline: a new attempt on the same payment, under a new key."""
+        payment_id = (self._store.get(order_id) or {}).get("payment_id")
+        if payment_id is None:
+            raise LookupError("this order has no declined payment here: call pay")
+        given = {"paymentId": payment_id, "paymentMethodId": payment_method_id, "returnUrl": return_url}
+        return await self._begin(order_id, "CONFIRM_PAYMENT", given)
 
-        Also after Failed with ACTIVE_PAYMENT_EXISTS, which shows the open payment. Raises NotAnswered, OtherAttempt.
-        """
-        if declined.payment is None:
-            raise ValueError("there is no open payment to try again")
-        kept = self._storage.get(declined.order_id)
-        attempt: Json | None = json.loads(kept) if kept else None
-        if attempt is not None and attempt["variables"]["key"] != declined.key:
-            raise OtherAttempt(f"order {declined.order_id} has a later attempt than the one that was declined")
-        variables = {
-            "paymentId": declined.payment["id"],
-            "paymentMethodId": payment_method_id,
-            "returnUrl": return_url,
-        }
-        asked = attempt["asked"] if attempt else None
-        return await self._settle(self._keep(declined.order_id, "CONFIRM_PAYMENT", variables, asked), is_new=True)
-
-    async def resume(self, order_id: str) -> Outcome | None:
-        """After a restart: go on with the attempt that is kept for the order, None if there is none."""
-        kept = self._storage.get(order_id)
-        return await self._settle(json.loads(kept), is_new=False) if kept else None
-
-    async def delivered(self, outcome: Outcome) -> None:
-        """The outcome has reached whoever waited for it: forget its key. An Unknown or NeedsAction keeps its own."""
-        kept = self._storage.get(outcome.order_id)
-        is_open = isinstance(outcome, Unknown | NeedsAction)
-        if kept and not is_open and json.loads(kept)["variables"]["key"] == outcome.key:
-            self._storage.remove(outcome.order_id)
-
-    def _keep(self, order_id: str, kind: str, variables: Json, asked: Json | None) -> Json:
-        """A new attempt, safe in the storage before anything is sent. `asked` is the input that `pay` got."""
-        attempt = {"orderId": order_id, "kind": kind, "variables": {**variables, "key": str(uuid4())}, "asked": asked}
-        self._storage.set(order_id, json.dumps(attempt))
-        return attempt
-
-    async def _settle(self, attempt: Json, *, is_new: bool) -> Outcome:
-        order_id, key = attempt["orderId"], attempt["variables"]["key"]
-        payment: Json | None = None
+    async def resume(self, order_id: str) -> Result:
+        """How the payment that was begun for this order stands; goes on with it if it must. Raises LookupError."""
+        record = self._store.get(order_id)
+        if record is None:
+            raise LookupError("nothing was begun for this order")
+        deadline = time.monotonic() + self._patience_seconds
         try:
-            async with asyncio.timeout(self._patience):
-                known = None if is_new else await self._until_answered(lambda: self._what_became(attempt))
-                if known is None:
-                    known = await self._until_answered(lambda: self._send(attempt))
-                payment, error = known
-                outcome = judge(order_id, key, payment, error)
-                if outcome is None and payment is not None:
-                    outcome = await self._follow(order_id, key, payment["id"])
-        except TimeoutError:
-            outcome = None
-        return outcome or Unknown(order_id=order_id, key=key, payment=payment)
+            found = await self._patiently(self._what_became_of, record, deadline=deadline)
+        except _TryLater:
+            return Undecided(record.get("payment_id"))
+        return await self._finish(order_id, record, found, deadline)
 
-    async def _what_became(self, attempt: Json) -> tuple[Json | None, Json | None] | None:
-        """The payment and the error of a decided operation; None when the key must be sent (again) to decide it."""
-        asked = {"key": attempt["variables"]["key"], "kind": attempt["kind"]}
-        operation = (await self._post(WHAT_BECAME, asked))["operation"]
+    def forget(self, order_id: str) -> None:
+        """The outcome has reached the buyer: the key is not needed any more."""
+        self._store.remove(order_id)
+
+    async def _begin(self, order_id: str, kind: str, variables: Json) -> Result:
+        before = self._store.get(order_id) or {}
+        record = {"kind": kind, "key": str(uuid4()), "variables": variables, "payment_id": before.get("payment_id")}
+        self._store.put(order_id, record)
+        return await self._finish(order_id, record, None, time.monotonic() + self._patience_seconds)
+
+    async def _finish(self, order_id: str, record: Record, found: Json | None, deadline: float) -> Result:
+        """Send, unless it is known how it ended, then follow the payment until it is settled."""
+        try:
+            payload = found or await self._patiently(self._send, record, deadline=deadline)
+            payment = payload["payment"]
+            if payment is not None and payment["id"] != record["payment_id"]:
+                record["payment_id"] = payment["id"]
+                self._store.put(order_id, record)
+            if payment is not None and payment["status"] in UNSETTLED:
+                async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
+                    payment = await self._settled(payment["id"], deadline)
+                payload = {"payment": payment, "errors": []}
+        except (_TryLater, TimeoutError):
+            return Undecided(record["payment_id"])
+        return _result(payload)
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    async def _send(self, record: Record) -> Json:
+        """The payload of the mutation; the same key and the same input each time."""
+        data = await self._ask(texts.MUTATIONS[record["kind"]], {**record["variables"], "key": record["key"]})
+        payload: Json = data["done"]
+        for error in payload["errors"]:
+            if error["retryable"]:
+                raise _TryLater((error.get("retryAfterMs") or 0) / 1000 or None)
+        return payload
+
+    async def _what_became_of(self, record: Record) -> Json | None:
+        """The payload as the operation has it, None when it is not known or not over: then it is to be sent again."""
+        operation = (await self._ask(texts.OPERATION, {"key": record["key"], "kind": record["kind"]}))["operation"]
         if operation is None or operation["state"] not in ("SUCCEEDED", "FAILED"):
             return None
-        payment = await self._look(operation["result"]["id"]) if operation["result"] else None
-        return payment, operation["error"]
+        errors = [operation["error"]] if operation["error"] is not None else []
+        payment = operation["result"]
+        if payment is None and record["payment_id"] is not None:
+            payment = (await self._ask(texts.LOOK, {"id": record["payment_id"]}))["payment"]
+        return {"payment": payment, "errors": errors}
 
-    async def _send(self, attempt: Json) -> tuple[Json | None, Json | None]:
-        answer = (await self._post(SEND[attempt["kind"]], attempt["variables"]))["answer"]
-        error: Json | None = answer["errors"][0] if answer["errors"] else None
-        if error is not None and error["retryable"]:
-            raise _Again((error.get("retryAfterMs") or 0) / 1000)
-        return answer["payment"], error
-
-    async def _follow(self, order_id: str, key: str, payment_id: str) -> Outcome | None:
-        """Look at the payment at every event of it until it is decided."""
-        async with aclosing(self._events(payment_id)) as events:
-            async for _ in events:
-                payment = await self._until_answered(lambda: self._look(payment_id))
-                if outcome := judge(order_id, key, payment, None):
-                    return outcome
-        return None
-
-    async def _look(self, payment_id: str) -> Json:
-        payment: Json | None = (await self._post(LOOK, {"id": payment_id, "age": FRESH_MS}))["payment"]
-        if payment is None:
-            raise NotAnswered("NOT_FOUND", "The payment is not this caller's.")
-        return payment
-
-    async def _events(self, payment_id: str) -> AsyncGenerator[None]:
-        """Yields when there may be news: at the events of a stream, and after a pause where there is no stream."""
-        headers = self._headers | {"Accept": "text/event-stream"}
-        body = {"query": FOLLOW, "variables": {"id": payment_id}}
-        tries = 0
+    async def _settled(self, payment_id: str, deadline: float) -> Json:
+        """The payment once it is settled: followed where that is possible, looked at from time to time as well."""
         while True:
             try:
-                async with self._http.stream("POST", self._url, json=body, headers=headers) as stream:
-                    if stream.headers.get("content-type", "").startswith("text/event-stream"):
-                        async for line in stream.aiter_lines():
-                            if line == "event: next":
-                                tries = 0
-                                yield
-            except httpx.TransportError:
-                pass
-            await self._pause(tries)
-            tries += 1
-            yield
+                async for status in self._statuses(payment_id):
+                    if status not in UNSETTLED:
+                        break
+            except (_TryLater, PaygraphError):
+                await asyncio.sleep(LOOK_SECONDS)
+            found = (await self._patiently(self._ask, texts.LOOK, {"id": payment_id}, deadline=deadline))["payment"]
+            payment: Json = found
+            if payment["status"] not in UNSETTLED:
+                return payment
 
-    async def _until_answered(self, act: Callable[[], Awaitable[T]]) -> T:
-        """What `act` gives, as soon as it gives anything. The caller's patience ends it."""
-        tries = 0
-        while True:
-            try:
-                return await act()
-            except _Again as again:
-                await self._pause(tries, again.after)
-                tries += 1
-
-    async def _pause(self, tries: int, at_least: float = 0.0) -> None:
-        """Jittered, so that clients that failed together do not come back together."""
-        longest = min(LONGEST_PAUSE, self._first_pause * 2 ** min(tries, 10))
-        await asyncio.sleep(at_least + random.uniform(0, longest))  # noqa: S311 - no secret
-
-    async def _post(self, query: str, variables: Json) -> Json:
-        """The data of one operation, sent once. Raises _Again where another try may help, else NotAnswered."""
+    async def _statuses(self, payment_id: str) -> AsyncIterator[str]:
+        """The statuses of a payment as they change, for as long as the stream lasts."""
+        asked = {"query": texts.FOLLOW, "variables": {"id": payment_id, "after": None}}
+        headers = {"Accept": "text/event-stream"}
         try:
-            response = await self._http.post(
-                self._url, json={"query": query, "variables": variables}, headers=self._headers
-            )
-            body: Json = response.json()
+            async with self._http.stream("POST", "/graphql", json=asked, headers=headers) as response:
+                if response.status_code != 200:
+                    raise _TryLater
+                async for line in response.aiter_lines():
+                    if line.startswith("data: {"):
+                        told = json.loads(line.removeprefix("data: ")).get("data") or {}
+                        if told.get("paymentUpdated") is not None:
+                            yield told["paymentUpdated"]["payment"]["status"]
         except httpx.TransportError:
-            raise _Again from None
-        except ValueError:  # a proxy's page, or half an answer
-            if response.is_client_error and response.status_code != 429:
-                raise NotAnswered(f"HTTP_{response.status_code}", "The answer is not Paygraph's.") from None
-            raise _Again(_seconds(response)) from None
-        if errors := body.get("errors"):
-            said = errors[0].get("extensions", {})
-            if response.status_code in AGAIN or said.get("retryable"):
-                raise _Again(_seconds(response))
-            raise NotAnswered(said.get("reason") or said.get("code") or "UNKNOWN", errors[0]["message"])
-        data: Json = body["data"]
+            raise _TryLater from None
+
+    async def _ask(self, query: str, variables: Mapping[str, object]) -> Json:
+        """The data of one request. Raises _TryLater, or PaygraphError."""
+        asked = {"query": query, "variables": variables}
+        try:
+            response = await self._http.post("/graphql", json=asked, headers={"Accept": "application/json"})
+        except httpx.TransportError:
+            raise _TryLater from None
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = {}
+        errors = answer.get("errors") or []
+        if response.status_code in (408, 429) or response.status_code >= 500 or not answer:
+            raise _TryLater(_seconds(response.headers.get("Retry-After")))
+        if errors and any(error.get("extensions", {}).get("retryable") for error in errors):
+            raise _TryLater
+        if errors:
+            raise PaygraphError(response.status_code, errors)
+        data: Json = answer["data"]
         return data
 
+    async def _patiently(self, ask: Any, *given: Any, deadline: float) -> Any:
+        """Ask again, with longer and longer pauses, until there is an answer. Raises _TryLater at the deadline."""
+        wait = FIRST_WAIT_SECONDS
+        while True:
+            try:
+                return await ask(*given)
+            except _TryLater as later:
+                pause = max(random.uniform(wait / 2, wait), later.seconds or 0.0)  # noqa: S311 - jitter, not a secret
+                if time.monotonic() + pause > deadline:
+                    raise
+            await asyncio.sleep(pause)
+            wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
-def _seconds(response: httpx.Response) -> float:
-    """What Retry-After asks for, in seconds; a date is left to the pause."""
-    given = response.headers.get("retry-after", "")
-    return float(given) if given.isdecimal() else 0.0
+
+def _result(payload: Json) -> Result:
+    payment, errors = payload["payment"], payload["errors"]
+    error = errors[0] if errors else None
+    identity = payment["id"] if payment is not None else None
+    status = payment["status"] if payment is not None else None
+    declined = error if error is not None and error["code"] == "CARD_DECLINED" else None
+    if error is not None and declined is None:
+        return Refused(error["code"], error["message"], identity)
+    if payment is None:
+        return Undecided(None)
+    if status == "REQUIRES_PAYMENT_METHOD":
+        said = declined or payment["lastError"] or {}
+        return Declined(payment["id"], said.get("customerMessage") or "The payment was declined.", said.get("retry"))
+    if status in ("REQUIRES_ACTION", "REQUIRES_CONFIRMATION"):
+        return NeedsAction(payment["id"], (payment["nextAction"] or {}).get("redirectUrl"))
+    match status:
+        case "SUCCEEDED":
+            return Paid(payment["id"])
+        case "REQUIRES_CAPTURE":
+            return Held(payment["id"])
+        case "CANCELED":
+            return Canceled(payment["id"])
+    return Undecided(payment["id"])
+
+
+def _seconds(header: str | None) -> float | None:
+    """Retry-After in seconds, as Paygraph sends it."""
+    return float(header) if header is not None and header.isdigit() else None

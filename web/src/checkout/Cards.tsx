@@ -1,0 +1,59 @@
+import { useState } from "react";
+
+interface Props {
+  readonly due: string;
+  readonly isSending: boolean;
+  readonly onPay: (paymentMethodId: string) => void;
+}
+
+/** Stripe's test cards by their names. docs.stripe.com/testing */
+const CARDS = [
+  { id: "pm_card_visa", name: "Visa", last4: "4242", what: "Is accepted" },
+  { id: "pm_card_visa_chargeDeclined", name: "Visa", last4: "0002", what: "Is declined" },
+  { id: "pm_card_threeDSecure2Required", name: "Visa", last4: "3220", what: "The bank asks first (3D Secure)" },
+] as const;
+
+/** A choice of test cards; no card number is ever typed here. */
+export function Cards({ due, isSending, onPay }: Props) {
+  const [chosen, choose] = useState<string>(CARDS[0].id);
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        onPay(chosen);
+      }}
+    >
+      <fieldset disabled={isSending}>
+        <legend>Choose a test card</legend>
+        {CARDS.map((card) => (
+          <label key={card.id} className="card">
+            <input
+              type="radio"
+              name="card"
+              value={card.id}
+              checked={chosen === card.id}
+              onChange={() => choose(card.id)}
+            />
+            <span className="plastic" aria-hidden="true">
+              VISA
+            </span>
+            <span className="card-name">
+              {card.name} ending in {card.last4}
+              <small>{card.what}</small>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <button type="submit" aria-disabled={isSending} aria-busy={isSending}>
+        {isSending && <span className="spinner small" aria-hidden="true" />}
+        {isSending ? "Paying…" : `Pay ${due}`}
+      </button>
+      <p className="promise">
+        <svg viewBox="0 0 24 24" aria-hidden="true">
+          <path d="M7 11V8a5 5 0 0 1 10 0v3 M5 11h14v9H5z" />
+        </svg>
+        You are charged once, whatever happens.
+      </p>
+    </form>
+  );
+}

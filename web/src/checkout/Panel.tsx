@@ -1,0 +1,205 @@
+import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { Cards } from "./Cards";
+import type { Checkout, State, View } from "./checkout";
+import { type Settings, startAgain } from "./shop";
+
+const Element = lazy(() => import("./Element"));
+
+interface Props {
+  readonly checkout: Checkout;
+  readonly state: State;
+  readonly view: View;
+  readonly settings: Settings;
+}
+
+/** The payment: what the buyer may do now, or what is happening. */
+export function Panel({ checkout, state, view, settings }: Props) {
+  return (
+    <section className="panel" aria-label="Payment">
+      <div role="status" aria-live="polite" className="unseen">
+        {SPOKEN[view]}
+      </div>
+      <Body {...{ checkout, state, view, settings }} />
+    </section>
+  );
+}
+
+function Body(props: Props) {
+  const { checkout, state, view } = props;
+  switch (view) {
+    case "loading":
+      return <Progress title="Loading your order" />;
+    case "missing":
+      return (
+        <Headline title="This order is not yours, or not there" tone="bad">
+          <p>Nothing was charged.</p>
+          <button type="button" onClick={startAgain}>
+            Begin a new order
+          </button>
+        </Headline>
+      );
+    case "paid":
+      return <Receipt state={state} />;
+    case "checking":
+    case "late":
+      return (
+        <Progress title="We are checking with the bank">
+          This takes longer than usual. You can stay here or come back later: your card is charged once at most, and
+          this page shows the result as soon as it is known.
+        </Progress>
+      );
+    case "action":
+      return (
+        <Headline title="Your bank asks you to confirm" tone="ask">
+          <p>Nothing is charged before you do. Afterwards you come back here.</p>
+          <button
+            type="button"
+            disabled={!state.payment?.nextAction?.redirectUrl}
+            onClick={() => location.assign(state.payment?.nextAction?.redirectUrl ?? "")}
+          >
+            Continue to your bank
+          </button>
+          <button type="button" className="quiet" onClick={() => void checkout.giveUp()}>
+            Pay with another card instead
+          </button>
+        </Headline>
+      );
+    default:
+      return (
+        <>
+          <h1>Pay</h1>
+          <Problem state={state} view={view} />
+          <Method {...props} />
+        </>
+      );
+  }
+}
+
+function Method({ checkout, state, view, settings }: Props) {
+  const due = state.order?.amountDue.formatted ?? "";
+  if (settings.publishableKey !== null) {
+    return (
+      <Suspense fallback={<Progress title="Loading the card form" />}>
+        <Element checkout={checkout} state={state} due={due} publishableKey={settings.publishableKey} />
+      </Suspense>
+    );
+  }
+  if (!settings.testCards) {
+    return <p>Set STRIPE_PUBLISHABLE_KEY, and Stripe's card form stands here.</p>;
+  }
+  return <Cards due={due} isSending={view === "sending"} onPay={(card) => void checkout.pay(card)} />;
+}
+
+/** Why the last attempt failed, in words for the buyer; it takes the focus, since it changes what they do next. */
+function Problem({ state, view }: Pick<Props, "state" | "view">) {
+  const place = useRef<HTMLDivElement>(null);
+  const error = view === "declined" ? state.payment?.lastError : null;
+  const declined = error?.__typename === "CardDeclinedError" ? error.customerMessage : error && DECLINED;
+  const text = state.refusal ?? declined;
+  useEffect(() => {
+    if (text) place.current?.focus();
+  }, [text]);
+  if (!text || view === "sending") return null;
+  return (
+    <div className="problem" role="alert" tabIndex={-1} ref={place}>
+      <strong>{state.refusal ? "Please look again" : "Declined. Nothing was charged."}</strong>
+      <span>{text}</span>
+    </div>
+  );
+}
+
+function Receipt({ state: { order, payment } }: Pick<Props, "state">) {
+  const status = order?.paymentStatus ?? "PAID";
+  const method = payment?.paymentMethod;
+  const title = TITLES[status] ?? "Paid. Thank you!";
+  return (
+    <Headline title={title} tone="good">
+      <dl className="receipt" data-testid="receipt">
+        <div>
+          <dt>{status === "AUTHORIZED" ? "Reserved" : "Amount paid"}</dt>
+          <dd>{status === "AUTHORIZED" ? order?.total.formatted : order?.amountPaid.formatted}</dd>
+        </div>
+        {order && order.amountRefunded.amount > 0 && (
+          <div>
+            <dt>Given back</dt>
+            <dd>{order.amountRefunded.formatted}</dd>
+          </div>
+        )}
+        {method?.__typename === "CardSnapshot" && (
+          <div>
+            <dt>Card</dt>
+            <dd>
+              <span className="brand">{method.brand}</span> ending in {method.last4}
+            </dd>
+          </div>
+        )}
+        <div>
+          <dt>Order</dt>
+          <dd>{order?.externalId ?? order?.id}</dd>
+        </div>
+      </dl>
+      <button type="button" className="quiet" onClick={startAgain}>
+        Another order
+      </button>
+    </Headline>
+  );
+}
+
+function Progress({ title, children }: { readonly title: string; readonly children?: ReactNode }) {
+  return (
+    <div className="state">
+      <span className="spinner" aria-hidden="true" />
+      <h1>{title}</h1>
+      {children && <p>{children}</p>}
+    </div>
+  );
+}
+
+interface HeadlineProps {
+  readonly title: string;
+  readonly tone: "good" | "bad" | "ask";
+  readonly children: ReactNode;
+}
+
+function Headline({ title, tone, children }: HeadlineProps) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => heading.current?.focus(), []);
+  return (
+    <div className={`state ${tone}`}>
+      <svg className="sign" viewBox="0 0 24 24" aria-hidden="true">
+        <path d={SIGNS[tone]} />
+      </svg>
+      <h1 tabIndex={-1} ref={heading}>
+        {title}
+      </h1>
+      {children}
+    </div>
+  );
+}
+
+const SIGNS = {
+  good: "M5 12.5l4.5 4.5L19 7.5",
+  bad: "M12 6v7 M12 17v.5",
+  ask: "M12 3l7 3v5c0 4.5-3 8-7 10-4-2-7-5.5-7-10V6z",
+} as const;
+
+const DECLINED = "Your bank did not accept this payment.";
+
+const TITLES: Readonly<Record<string, string>> = {
+  AUTHORIZED: "Your payment is reserved",
+  REFUNDED: "This order was refunded",
+  DISPUTED: "The charge of this order is contested",
+};
+
+/** What a screen reader says when the view changes. */
+const SPOKEN: Readonly<Record<View, string>> = {
+  loading: "Loading your order.",
+  missing: "The order was not found.",
+  pay: "Ready to pay.",
+  declined: "The payment was declined.",
+  sending: "Sending your payment.",
+  late: "Still checking with the bank.",
+  action: "Your bank asks you to confirm.",
+  checking: "Checking with the bank.",
+  paid: "Payment complete.",
+};

@@ -1,0 +1,44 @@
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { Provider } from "urql";
+import { App, Notice } from "./App";
+import { attemptsIn } from "./attempt";
+import { Checkout } from "./checkout";
+import { clientFor } from "./client";
+import { isBack, settings, ShopError, startAgain, visit } from "./shop";
+import "./style.css";
+
+const root = createRoot(document.getElementById("root") as HTMLElement);
+
+async function open(): Promise<void> {
+  const returning = isBack();
+  const kind = await settings();
+  const visiting = await visit(kind.hasShop);
+  const client = clientFor(visiting, kind.byHash);
+  const checkout = new Checkout(client, visiting, attemptsIn(localStorage), (url) => location.assign(url));
+  root.render(
+    <StrictMode>
+      <Provider value={client}>
+        <App checkout={checkout} basket={visiting.basket} settings={kind} />
+      </Provider>
+    </StrictMode>,
+  );
+  await checkout.start(returning);
+}
+
+open().catch((error: unknown) => {
+  if (error instanceof ShopError && error.message === "no-shop") {
+    root.render(
+      <Notice title="This page needs a shop">
+        The shop's own server registers the order and hands its customer a token. Open this page as{" "}
+        <code>/checkout?order=ORDER_ID#token=BUYER_TOKEN</code>.
+      </Notice>,
+    );
+    return;
+  }
+  root.render(
+    <Notice title="The checkout could not be opened" action={{ label: "Begin a new order", run: startAgain }}>
+      Nothing was charged. The shop does not know this order, or cannot be reached at the moment.
+    </Notice>,
+  );
+});

@@ -1,0 +1,101 @@
+import { graphql } from "../gql";
+
+export const ORDER_FIELDS = graphql(`
+  fragment OrderFields on Order {
+    id
+    externalId
+    version
+    paymentStatus
+    total { amount currency exponent formatted(locale: $locale) }
+    amountDue { amount currency formatted(locale: $locale) }
+    amountPaid { amount formatted(locale: $locale) }
+    amountRefunded { amount formatted(locale: $locale) }
+  }
+`);
+
+export const PAYMENT_FIELDS = graphql(`
+  fragment PaymentFields on Payment {
+    id
+    version
+    status
+    allowedActions
+    paymentMethod { __typename type ... on CardSnapshot { brand last4 } }
+    lastError { __typename code message ... on CardDeclinedError { customerMessage retry } }
+  }
+`);
+
+export const CHECKOUT = graphql(`
+  query Checkout($orderId: ID!, $locale: String!) {
+    order(id: $orderId) { ...OrderFields payments(first: 1) { nodes { ...PaymentFields } } }
+  }
+`);
+
+/** One payment with what only its payer may see; Stripe is asked first when it may have gone on without us. */
+export const PAYMENT = graphql(`
+  query CheckoutPayment($id: ID!, $maxStalenessMs: Int, $locale: String!) {
+    payment(id: $id, maxStalenessMs: $maxStalenessMs) {
+      ...PaymentFields
+      nextAction { type redirectUrl }
+      clientSecret
+      order { ...OrderFields }
+    }
+  }
+`);
+
+export const PAY = graphql(`
+  mutation CheckoutPay($input: CreatePaymentInput!, $key: IdempotencyKey!, $locale: String!) {
+    createPayment(input: $input, idempotencyKey: $key) {
+      replayed
+      errors { ...ErrorFields }
+      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+    }
+  }
+`);
+
+export const TRY_AGAIN = graphql(`
+  mutation CheckoutTryAgain(
+    $paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!, $locale: String!
+  ) {
+    confirmPayment(
+      paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
+    ) {
+      replayed
+      errors { ...ErrorFields }
+      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+    }
+  }
+`);
+
+export const GIVE_UP = graphql(`
+  mutation CheckoutGiveUp($paymentId: ID!, $key: IdempotencyKey!, $locale: String!) {
+    cancelPayment(input: { paymentId: $paymentId, reason: ABANDONED }, idempotencyKey: $key) {
+      replayed
+      errors { ...ErrorFields }
+      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+    }
+  }
+`);
+
+export const ERROR_FIELDS = graphql(`
+  fragment ErrorFields on UserError {
+    __typename
+    code
+    message
+    retryable
+    requestId
+    ... on OperationInProgressError { retryAfterMs }
+    ... on ProviderError { inMs: retryAfterMs }
+    ... on CardDeclinedError { customerMessage retry }
+  }
+`);
+
+export const FOLLOW = graphql(`
+  subscription CheckoutFollow($orderId: ID!, $afterSequence: Int, $locale: String!) {
+    orderPaymentUpdated(orderId: $orderId, afterSequence: $afterSequence) {
+      sequence
+      type
+      order { ...OrderFields }
+      payment { ...PaymentFields }
+    }
+  }
+`);

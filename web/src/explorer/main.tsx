@@ -1,0 +1,61 @@
+import "graphiql/setup-workers/vite";
+import { DOC_EXPLORER_PLUGIN, DocExplorerStore } from "@graphiql/plugin-doc-explorer";
+import { GraphiQLProvider } from "@graphiql/react";
+import type { Storage } from "@graphiql/toolkit";
+import { GraphiQLInterface } from "graphiql";
+import { buildSchema } from "graphql";
+import { createRoot } from "react-dom/client";
+import "graphiql/style.css";
+import { Bar } from "./Bar";
+import { Session, type Welcome } from "./session";
+import "./style.css";
+import { roleTabs } from "./tabs";
+
+/** Nothing of the explorer stays behind in the browser: variables hold customers' data and idempotency keys. */
+function forgetful(): Storage {
+  const kept = new Map<string, string>();
+  return {
+    get length() {
+      return kept.size;
+    },
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, value) => void kept.set(name, value),
+    removeItem: (name) => void kept.delete(name),
+    clear: () => kept.clear(),
+  };
+}
+
+async function open(): Promise<void> {
+  const [sdl, welcome] = await Promise.all([
+    fetch("/schema.graphql").then((answer) => answer.text()),
+    fetch("/explorer/session.json").then((answer) => answer.json() as Promise<Welcome>),
+  ]);
+  const session = new Session(welcome);
+  const tabs = roleTabs(welcome.orders).map(({ query, variables }) => ({
+    query,
+    variables: JSON.stringify(variables, null, 2),
+  }));
+  createRoot(document.getElementById("root") as HTMLElement).render(
+    <GraphiQLProvider
+      fetcher={session.fetcher}
+      schema={buildSchema(sdl)}
+      defaultTabs={tabs}
+      initialVariables={tabs[0]?.variables ?? ""}
+      storage={forgetful()}
+      shouldPersistHeaders={false}
+      plugins={[DOC_EXPLORER_PLUGIN]}
+      referencePlugin={DOC_EXPLORER_PLUGIN}
+    >
+      <DocExplorerStore>
+        <Bar session={session} livemode={welcome.livemode} />
+        <GraphiQLInterface
+          isHeadersEditorEnabled={false}
+          showPersistHeadersSettings={false}
+          defaultEditorToolsVisibility="variables"
+        />
+      </DocExplorerStore>
+    </GraphiQLProvider>,
+  );
+}
+
+void open();

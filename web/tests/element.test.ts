@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import type { Page } from "playwright-core";
+import { openBrowser, openPage } from "./browser";
+import { startDemo, startStripe } from "./demo";
+
+const ORDER = "query($id: ID!) { order(id: $id) { paymentStatus payments { nodes { status amountCaptured { amount } } } } }";
+
+interface Order {
+  readonly paymentStatus: string;
+  readonly payments: { readonly nodes: readonly { readonly status: string; readonly amountCaptured: { amount: number } }[] };
+}
+
+test("with a publishable key the buyer pays in Stripe's own form, after a decline too, and is charged once", async (context) => {
+  const stripe = await startStripe();
+  context.after(() => stripe.stop());
+  const demo = await startDemo(withKey(stripe.base));
+  context.after(() => demo.stop());
+  const browser = await openBrowser();
+  context.after(() => browser.close());
+  const { page, isClean } = await openPage(browser, demo.base, {}, ["https://js.stripe.com", "https://api.stripe.com"]);
+  await playStripe(page, stripe.base);
+  const order = demo.session.orders.find(({ externalId }) => externalId === "demo-1002")?.id ?? "";
+  const token = demo.session.tokens.find(({ name }) => name === "Buyer")?.token;
+
+  await page.goto(`/checkout?order=${order}#token=${token}`);
+  await page.getByText("Stripe's form").waitFor();
+  assert.equal(new URL(page.url()).hash, "", "the token does not stay in the address");
+  await page.evaluate(() => Object.assign(window, { method: "pm_card_visa_chargeDeclined" }));
+  await page.getByRole("button", { name: "Pay $49.50" }).click();
+  await page.getByRole("alert").getByText("Nothing was charged").waitFor();
+  await page.reload();
+  await page.getByText("Stripe's form").waitFor();
+  await page.evaluate(() => Object.assign(window, { method: "pm_card_visa" }));
+  await page.getByRole("button", { name: "Pay $49.50" }).click();
+  await page.getByRole("heading", { name: "Paid. Thank you!" }).waitFor();
+
+  const seen = await demo.ask<{ order: Order }>("Support", ORDER, { id: order });
+  assert.equal(seen.order.paymentStatus, "PAID");
+  assert.deepEqual(seen.order.payments.nodes, [{ status: "SUCCEEDED", amountCaptured: { amount: 4950 } }]);
+  isClean();
+});
+
+test("when Stripe cannot be reached, the page says so", async (context) => {
+  const stripe = await startStripe();
+  context.after(() => stripe.stop());
+  const demo = await startDemo(withKey(stripe.base));
+  context.after(() => demo.stop());
+  const browser = await openBrowser();
+  context.after(() => browser.close());
+  const { page } = await openPage(browser, demo.base);
+  await page.route("https://js.stripe.com/**", (route) => route.abort());
+
+  await page.goto(`/checkout?order=${demo.session.orders[1]?.id}#token=${demo.session.tokens[0]?.token}`);
+
+  await page.getByRole("alert").getByText("The card form could not be loaded").waitFor();
+});
+
+function withKey(base: string) {
+  return {
+    STRIPE_SECRET_KEY: "sk_test_of_the_tests",
+    STRIPE_API_BASE: base,
+    STRIPE_WEBHOOK_SECRETS: "whsec_of_the_tests",
+    STRIPE_PUBLISHABLE_KEY: "pk_test_of_the_tests",
+  };
+}
+
+/** Stripe.js with a form that says what it is, and Stripe's API for browsers, played by the offline Stripe. */
+async function playStripe(page: Page, base: string): Promise<void> {
+  await page.route("https://js.stripe.com/**", (route) =>
+    route.fulfill({ contentType: "text/javascript", path: join(import.meta.dirname, "stripe.js") }),
+  );
+  await page.route("https://api.stripe.com/**", async (route) => {
+    const { pathname } = new URL(route.request().url());
+    const response = await route.fetch({ url: base + pathname });
+    await route.fulfill({ response, headers: { ...response.headers(), "access-control-allow-origin": "*" } });
+  });
+}
