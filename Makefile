@@ -48,6 +48,10 @@ test-web: $(READY) $(PAGES)  ## test both pages in a real Chromium (CHROMIUM=/us
 test: $(READY)  ## run all tests
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
 
+test-clients: $(READY)  ## test real GraphQL clients of Node against a running server; needs Node 20 or newer and npm
+	@cd clients/compat && npm ci --silent --no-audit --no-fund && npm test --silent
+	@cd clients/typescript && npm ci --silent --no-audit --no-fund && npm run build --silent && npm test --silent
+
 attack: $(READY)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
 	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 
@@ -72,4 +76,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev web test-web test attack lint types ci schema migrate reset clean
+.PHONY: help demo dev web test-web test test-clients attack lint types ci schema migrate reset clean

@@ -1,0 +1,265 @@
+import { judge, type Outcome, type Payment, type Refusal } from './outcome.js'
+import type { Storage } from './storage.js'
+
+const AGAIN = new Set([429, 502, 503, 504])
+const LONGEST_PAUSE_MS = 8_000
+const LONGEST_ANSWER_MS = 30_000 // the server answers within ten seconds, and a live stream beats every twelve
+const FRESH_MS = 2_000 // how old may be what the server knows from Stripe, when we ask
+
+const ERROR = `
+  code message retryable requestId
+  ... on OperationInProgressError { retryAfterMs } ... on ProviderError { retryAfterMs }
+  ... on CardDeclinedError { declineCode customerMessage retry }
+`
+const PAYMENT = `
+  id status version amount { amount currency decimal } clientSecret nextAction { type redirectUrl }
+  lastError { ${ERROR} }
+`
+const ANSWER = `errors { ${ERROR} } payment { ${PAYMENT} }`
+const SEND = {
+  CREATE_PAYMENT: `mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {
+    answer: createPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
+  }`,
+  CONFIRM_PAYMENT: `mutation TryAgain(
+    $paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!
+  ) {
+    answer: confirmPayment(
+      paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
+    ) { ${ANSWER} }
+  }`,
+}
+const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKind!) {
+  operation(key: $key, kind: $kind) { state error { ${ERROR} } result { ... on Payment { id } } }
+}`
+const LOOK = `query Look($id: ID!, $age: Int) { payment(id: $id, maxStalenessMs: $age) { ${PAYMENT} } }`
+const FOLLOW = 'subscription Follow($id: ID!) { paymentUpdated(paymentId: $id) { sequence } }'
+
+export interface PayInput {
+  orderId: string
+  expectedAmount: { amount: number; currency: string }
+  paymentMethodId: string
+  captureMethod?: 'AUTOMATIC' | 'MANUAL'
+  setupFutureUsage?: 'ON_SESSION' | 'OFF_SESSION'
+  returnUrl?: string
+  metadata?: Record<string, string>
+}
+
+export interface Options {
+  url: string
+  token: () => string | Promise<string>
+  storage: Storage
+  /** How long a call tries before the outcome is unknown. */
+  patienceMs?: number
+  firstPauseMs?: number
+}
+
+interface Attempt {
+  orderId: string
+  kind: keyof typeof SEND
+  variables: { key: string; [name: string]: unknown }
+  asked: string | null
+}
+
+type Known = [Payment | null, Refusal | null]
+
+/** The server refused the request as such (a token that is not valid, say). The attempt is kept. */
+export class NotAnswered extends Error {
+  constructor(readonly code: string, message: string) {
+    super(message)
+  }
+}
+
+/** The order has another attempt that was not `delivered`: `resume` it; after a decline, `tryAgain`. */
+export class OtherAttempt extends Error {}
+
+/** Nobody answered, or only that it is worth another try, after so many milliseconds. */
+class Again extends Error {
+  constructor(readonly afterMs = 0) {
+    super()
+  }
+}
+
+/** One order, one attempt, one key: kept before it is sent, sent until it is answered, followed until it is decided. */
+export class Paygraph {
+  readonly #url: string
+  readonly #options: Required<Options>
+
+  constructor(options: Options) {
+    this.#url = `${options.url.replace(/\/$/, '')}/graphql`
+    this.#options = { patienceMs: 60_000, firstPauseMs: 250, ...options }
+  }
+
+  /** Pay what the order owes, or go on with the attempt that an earlier call, or life, began. */
+  async pay(given: PayInput): Promise<Outcome> {
+    const asked = JSON.stringify(given)
+    const kept = await this.#kept(given.orderId)
+    if (kept === null) {
+      const input = { ...given, confirm: true }
+      return this.#settle(await this.#keep(given.orderId, 'CREATE_PAYMENT', { input }, asked), true)
+    }
+    if (kept.asked !== asked && kept.asked !== null) throw new OtherAttempt(`order ${given.orderId} has another attempt`)
+    return this.#settle(kept, false)
+  }
+
+  /** A new attempt after a decline: the same payment with another method, under a new key. */
+  async tryAgain(declined: Outcome, paymentMethodId: string, returnUrl?: string): Promise<Outcome> {
+    const { orderId, key, payment } = declined
+    if (payment === null) throw new TypeError('there is no open payment to try again')
+    const kept = await this.#kept(orderId)
+    if (kept !== null && kept.variables.key !== key) throw new OtherAttempt(`order ${orderId} has a later attempt`)
+    const variables = { paymentId: payment.id, paymentMethodId, returnUrl: returnUrl ?? null }
+    return this.#settle(await this.#keep(orderId, 'CONFIRM_PAYMENT', variables, kept?.asked ?? null), true)
+  }
+
+  /** After a restart: go on with the attempt that is kept for the order, null if there is none. */
+  async resume(orderId: string): Promise<Outcome | null> {
+    const kept = await this.#kept(orderId)
+    return kept && this.#settle(kept, false)
+  }
+
+  /** The outcome has reached whoever waited for it: forget its key, unless it is still open. */
+  async delivered(outcome: Outcome): Promise<void> {
+    if (outcome.kind === 'unknown' || outcome.kind === 'needs-action') return
+    const kept = await this.#kept(outcome.orderId)
+    if (kept?.variables.key === outcome.key) await this.#options.storage.remove(outcome.orderId)
+  }
+
+  async #kept(orderId: string): Promise<Attempt | null> {
+    const text = await this.#options.storage.get(orderId)
+    return text === null ? null : (JSON.parse(text) as Attempt)
+  }
+
+  /** A new attempt, safe in the storage before anything is sent. */
+  async #keep(orderId: string, kind: Attempt['kind'], variables: object, asked: string | null): Promise<Attempt> {
+    const attempt: Attempt = { orderId, kind, variables: { ...variables, key: crypto.randomUUID() }, asked }
+    await this.#options.storage.set(orderId, JSON.stringify(attempt))
+    return attempt
+  }
+
+  async #settle(attempt: Attempt, isNew: boolean): Promise<Outcome> {
+    const { orderId, variables: { key } } = attempt
+    const signal = AbortSignal.timeout(this.#options.patienceMs)
+    let payment: Payment | null = null
+    try {
+      let known = isNew ? null : await this.#untilAnswered(signal, () => this.#whatBecame(attempt, signal))
+      known ??= await this.#untilAnswered(signal, () => this.#send(attempt, signal))
+      payment = known[0]
+      let outcome = judge(orderId, key, ...known)
+      if (outcome === null && payment !== null) {
+        const { id } = payment
+        for await (const _ of this.#events(id, signal)) {
+          payment = await this.#untilAnswered(signal, () => this.#look(id, signal))
+          outcome = judge(orderId, key, payment, null)
+          if (outcome !== null) break
+        }
+      }
+      if (outcome !== null) return outcome
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+    return { orderId, key, payment, kind: 'unknown' }
+  }
+
+  /** What a decided operation ended with; null when the key must be sent (again) to decide it. */
+  async #whatBecame(attempt: Attempt, signal: AbortSignal): Promise<Known | null> {
+    type Operation = { state: string; error: Refusal | null; result: { id: string } | null }
+    const asked = { key: attempt.variables.key, kind: attempt.kind }
+    const { operation } = await this.#post<{ operation: Operation | null }>(WHAT_BECAME, asked, signal)
+    if (operation === null || !['SUCCEEDED', 'FAILED'].includes(operation.state)) return null
+    return [operation.result && (await this.#look(operation.result.id, signal)), operation.error]
+  }
+
+  async #send(attempt: Attempt, signal: AbortSignal): Promise<Known> {
+    type Answer = { errors: Refusal[]; payment: Payment | null }
+    const { answer } = await this.#post<{ answer: Answer }>(SEND[attempt.kind], attempt.variables, signal)
+    const error = answer.errors[0] ?? null
+    if (error?.retryable) throw new Again(error.retryAfterMs ?? 0)
+    return [answer.payment, error]
+  }
+
+  async #look(id: string, signal: AbortSignal): Promise<Payment> {
+    const { payment } = await this.#post<{ payment: Payment | null }>(LOOK, { id, age: FRESH_MS }, signal)
+    if (payment === null) throw new NotAnswered('NOT_FOUND', "The payment is not this caller's.")
+    return payment
+  }
+
+  /** Yields when there may be news: at the events of a stream, and after a pause where there is no stream. */
+  async *#events(id: string, signal: AbortSignal): AsyncGenerator<void> {
+    for (let tries = 0; ; tries++) {
+      const token = await this.#options.token()
+      try {
+        const response = await this.#fetch(FOLLOW, { id }, token, signal, 'text/event-stream')
+        if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body !== null) {
+          let rest = ''
+          for await (const chunk of response.body.pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
+            const lines = (rest + chunk).split('\n')
+            rest = lines.pop() ?? ''
+            for (const line of lines) if (line === 'event: next') yield
+          }
+        }
+      } catch {
+        signal.throwIfAborted()
+      }
+      await this.#pause(tries, 0, signal)
+      yield
+    }
+  }
+
+  async #untilAnswered<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await act()
+      } catch (error) {
+        if (!(error instanceof Again)) throw error
+        await this.#pause(tries, error.afterMs, signal)
+      }
+    }
+  }
+
+  /** Jittered, so that clients that failed together do not come back together. */
+  #pause(tries: number, atLeastMs: number, signal: AbortSignal): Promise<void> {
+    const longest = Math.min(LONGEST_PAUSE_MS, this.#options.firstPauseMs * 2 ** Math.min(tries, 10))
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(signal.reason as Error)
+      if (signal.aborted) return stop()
+      signal.addEventListener('abort', stop, { once: true })
+      setTimeout(() => {
+        signal.removeEventListener('abort', stop)
+        resolve()
+      }, atLeastMs + Math.random() * longest)
+    })
+  }
+
+  #fetch(query: string, variables: object, token: string, signal: AbortSignal, accept: string): Promise<Response> {
+    const headers = { 'Content-Type': 'application/json', Accept: accept, Authorization: `Bearer ${token}` }
+    return fetch(this.#url, { method: 'POST', headers, body: JSON.stringify({ query, variables }), signal })
+  }
+
+  /** The data of one operation, sent once. Throws Again where another try may help, else NotAnswered. */
+  async #post<T>(query: string, variables: object, patience: AbortSignal): Promise<T> {
+    type Body = { data: T; errors?: { message: string; extensions?: { code?: string; reason?: string; retryable?: boolean } }[] }
+    const token = await this.#options.token()
+    let response: Response | undefined
+    let body: Body
+    try {
+      const signal = AbortSignal.any([patience, AbortSignal.timeout(LONGEST_ANSWER_MS)])
+      response = await this.#fetch(query, variables, token, signal, 'application/json')
+      body = (await response.json()) as Body
+    } catch {
+      patience.throwIfAborted()
+      const status = response?.status ?? 0
+      if (status >= 400 && status < 500 && status !== 429) throw new NotAnswered(`HTTP_${status}`, "The answer is not Paygraph's.")
+      throw new Again(response ? retryAfterMs(response) : 0) // no answer, half of one, or a proxy's page
+    }
+    const [error] = body.errors ?? []
+    if (error === undefined) return body.data
+    const { code, reason, retryable } = error.extensions ?? {}
+    if (AGAIN.has(response.status) || retryable) throw new Again(retryAfterMs(response))
+    throw new NotAnswered(reason ?? code ?? 'UNKNOWN', error.message)
+  }
+}
+
+function retryAfterMs(response: Response): number {
+  const given = response.headers.get('retry-after') ?? ''
+  return /^\d+$/.test(given) ? Number(given) * 1_000 : 0 // a date is left to the pause
+}

@@ -1,0 +1,80 @@
+export interface Refusal {
+  code: string
+  message: string
+  retryable: boolean
+  requestId: string
+  retryAfterMs?: number | null
+  declineCode?: string | null
+  customerMessage?: string
+  retry?: string
+}
+
+export interface Payment {
+  id: string
+  status: string
+  version: number
+  amount: { amount: number; currency: string; decimal: string }
+  clientSecret: string | null
+  nextAction: { type: string; redirectUrl: string | null } | null
+  lastError: Refusal | null
+}
+
+interface Whose {
+  orderId: string
+  key: string
+  payment: Payment | null
+}
+
+/** What became of a payment, in the words that a program acts on.
+ *
+ * - paid: the money was taken, or with `held` is held and waits to be captured. Final.
+ * - declined: the bank said no. The payment is still open: `tryAgain` with what `retry` advises.
+ * - needs-action: the payer visits `redirectUrl`, or confirms with `clientSecret` in Stripe.js; then `pay` again.
+ * - failed: it was refused or given up, and this key took no money. Final.
+ * - unknown: nobody knows yet. Do not pay in another way; `pay` again later goes on with the same key.
+ */
+export type Outcome = Whose &
+  (
+    | { kind: 'paid'; held: boolean }
+    | { kind: 'declined'; customerMessage: string; retry: string; declineCode: string | null }
+    | { kind: 'needs-action'; redirectUrl: string | null; clientSecret: string | null }
+    | { kind: 'failed'; code: string; message: string; requestId: string | null }
+    | { kind: 'unknown' }
+  )
+
+const BANK_SAYS = new Set(['CARD_DECLINED', 'AUTHENTICATION_REQUIRED']) // the payment is still open, and may be paid since
+const UNDECIDED = new Set(['OUTCOME_UNKNOWN', 'OPERATION_IN_PROGRESS', 'IDEMPOTENCY_KEY_EXPIRED'])
+
+/** The outcome that an answer of the server shows, null while it is not decided. */
+export function judge(orderId: string, key: string, payment: Payment | null, error: Refusal | null): Outcome | null {
+  const whose = { orderId, key, payment }
+  if (error !== null && UNDECIDED.has(error.code)) return null
+  if (error !== null && !BANK_SAYS.has(error.code)) {
+    return { ...whose, kind: 'failed', code: error.code, message: error.message, requestId: error.requestId }
+  }
+  switch (payment?.status) {
+    case 'SUCCEEDED':
+    case 'REQUIRES_CAPTURE':
+      return { ...whose, kind: 'paid', held: payment.status === 'REQUIRES_CAPTURE' }
+    case 'CANCELED':
+      return { ...whose, kind: 'failed', code: 'CANCELED', message: 'The payment was given up.', requestId: null }
+    case 'REQUIRES_PAYMENT_METHOD':
+    case 'REQUIRES_CONFIRMATION':
+    case 'REQUIRES_ACTION': {
+      const said = error ?? payment.lastError
+      if (said === null || payment.status === 'REQUIRES_ACTION') {
+        const redirectUrl = payment.nextAction?.redirectUrl ?? null
+        return { ...whose, kind: 'needs-action', redirectUrl, clientSecret: payment.clientSecret }
+      }
+      return {
+        ...whose,
+        kind: 'declined',
+        customerMessage: said.customerMessage ?? said.message,
+        retry: said.retry ?? 'USE_ANOTHER_METHOD',
+        declineCode: said.declineCode ?? null,
+      }
+    }
+    default:
+      return null
+  }
+}
