@@ -44,15 +44,18 @@ class DatabaseProxy:
         """Break every connection and take no more, as a database that is gone."""
         if self._server is None:
             return
-        self._server.close()
+        server, self._server = self._server, None
+        server.close()
         self._path.unlink(missing_ok=True)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        await server.wait_closed()
 
     async def _connected(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        if self._server is None:  # it was waiting to be let in when the database went
+            answer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
@@ -64,11 +67,11 @@ class DatabaseProxy:
             finally:
                 back.cancel()
                 send.close()
-                answer.close()
                 await asyncio.gather(back, return_exceptions=True)
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
+            answer.close()  # PostgreSQL may never have answered: it may be away
             self._tasks.discard(task)
 
     async def _forward(
