@@ -135,7 +135,8 @@ def _parse_header(header: str | None) -> tuple[int, list[bytes]]:
 
 def _forget(value: Any) -> Any:
     """The same JSON without the keys that must not be stored, without secrets, addresses and card numbers in its texts,
-    and without what PostgreSQL cannot hold: NUL, and half of a character."""
+    and without what PostgreSQL cannot hold: NUL, and half of a character. Raises ValueError for an integer beyond 64
+    bits, which cannot be written back."""
     if isinstance(value, dict):
         return {
             name: _forget(v) for name, v in ((_forget(str(k)), v) for k, v in value.items()) if name not in FORGOTTEN
@@ -144,6 +145,8 @@ def _forget(value: Any) -> Any:
         return [_forget(item) for item in value]
     if isinstance(value, str):
         return without_secrets(value.replace("\0", "").encode("utf-8", "replace").decode())
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise ValueError("not an event: an integer beyond 64 bits")
     return value
 
 

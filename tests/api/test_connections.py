@@ -160,6 +160,7 @@ async def _walked(listed: Listed, shop: Shop, ids: dict[str, str], size: str, pl
         page = connection["pageInfo"]
         assert page[behind] is bool(edges), listed
         edges = edges + connection["edges"] if size == "first" else connection["edges"] + edges
+        assert len(edges) <= ROWS, listed
     return edges
 
 
