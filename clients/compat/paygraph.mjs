@@ -50,6 +50,8 @@ export async function startPaygraph(command, more) {
   const stop = async () => {
     server.kill('SIGTERM')
     await stopped
+    // PostgreSQL of root keeps its data outside the state folder; `reset` knows where.
+    await once(spawn(python, ['-m', 'cli', 'reset'], { cwd: root, env: environment, stdio: 'ignore' }), 'exit')
     await rm(state, { recursive: true, force: true })
   }
   const url = `http://127.0.0.1:${port}`

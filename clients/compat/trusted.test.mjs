@@ -1,7 +1,7 @@
 // The manifests that graphql-codegen and relay-compiler write are taken by a server that runs nothing else.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
@@ -20,6 +20,7 @@ async function codegenManifest() {
 
 async function relayManifest() {
   const file = join(relay, '__trusted__/documents.json')
+  await rm(join(relay, '__trusted__'), { recursive: true, force: true }) // or what has not changed is not written again
   await mkdir(join(relay, '__trusted__'), { recursive: true })
   await writeFile(file, '{}') // relay-compiler adds to a manifest; it does not begin one
   await run(tool('relay-compiler'), ['trusted.config.json'], { cwd: relay })
