@@ -5,7 +5,7 @@ export default {
   generates: {
     'typed/generated/': {
       preset: 'client',
-      presetConfig: { persistedDocuments: true },
+      presetConfig: { persistedDocuments: { hashAlgorithm: 'sha256' } },
       config: {
         strictScalars: true,
         useTypeImports: true,

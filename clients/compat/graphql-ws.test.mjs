@@ -44,6 +44,26 @@ for (const [name, open] of [
   })
 }
 
+test('graphql-ws: after its socket was cut a client goes on behind the last event it saw', async () => {
+  const order = await newOrder()
+  let socket
+  const cut = socketClient({ on: { opened: (opened) => (socket = opened) } })
+  const living = cut.iterate({ query: FOLLOW, variables: { order, after: 0 } })
+  const seen = [(await living.next()).value.data.orderPaymentUpdated]
+  socket.terminate() // no closing handshake, as when a network is lost
+  await assert.rejects(living.next(), (event) => event.code === 1006)
+  await pay(order)
+
+  const again = socketClient()
+  const rest = await until(
+    again.iterate({ query: FOLLOW, variables: { order, after: seen[0].sequence } }),
+    'payment.succeeded',
+  )
+  await again.dispose()
+
+  assert.deepEqual(sequences([...seen, ...rest]), from(1, [...seen, ...rest]))
+})
+
 test('graphql-ws: a syntax error ends its operation and not the socket', async () => {
   const closed = []
   const client = socketClient({ lazy: false, onNonLazyError: assert.fail, on: { closed: (event) => closed.push(event) } })
