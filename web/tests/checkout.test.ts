@@ -129,17 +129,18 @@ describe("checkout", () => {
   test("a reload before the charge was even sent carries it out, with the key that was kept", async () => {
     const { page } = await checkout();
     const sent = mutations(page);
+    let isHeld = false;
     const held = new Promise<void>((resolve) => {
       void page.route("**/graphql", (route) => {
-        if (!isMutation(route.request())) return route.continue();
-        resolve(); // and never goes on
+        if (isHeld || !isMutation(route.request())) return route.continue();
+        isHeld = true;
+        resolve(); // and never goes on: the reload ends it
         return undefined;
       });
     });
 
     await pay(page, VISA);
     await held;
-    await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.reload();
     await isPaid(page);
 
