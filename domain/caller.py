@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from domain.states import ActorKind
@@ -24,6 +24,10 @@ class Scope(StrEnum):
     OPS_READ = "ops:read"
     OPS_WRITE = "ops:write"
     EXPLORER = "explorer"
+
+
+OF_BUYERS: Final = frozenset({Scope.PAYMENTS_PAY, Scope.EXPLORER})  # what a token may carry without being the staff's
+LEEWAY: Final = timedelta(seconds=30)  # clocks of two hosts differ by this much without anyone noticing
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,17 @@ class Caller:
     @property
     def is_buyer(self) -> bool:
         """Whether this is somebody who pays, and not somebody who works here."""
-        return self.can(Scope.PAYMENTS_PAY) and self.scopes <= {Scope.PAYMENTS_PAY, Scope.EXPLORER}
+        return self.can(Scope.PAYMENTS_PAY) and not self.is_staff
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether this is one of the staff or a service. Who only looks at one order is neither that nor a buyer."""
+        return not self.scopes <= OF_BUYERS
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """Until when the token is accepted; None for one without an end."""
+        return self.expires_at + LEEWAY if self.expires_at is not None else None
 
     @property
     def principal(self) -> str:

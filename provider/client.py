@@ -16,7 +16,7 @@ from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify, is_replayed
-from provider.translate import booking_from, dispute_from, id_of, payment_from, refund_from, word
+from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, id_of, payment_from, refund_from, word
 from provider.transport import HttpxTransport
 
 log = structlog.get_logger()
@@ -29,7 +29,6 @@ EXPAND_SOURCES = ["data.source"]
 PAGE = 100  # Stripe's largest page
 LIST_TOO_LONG = "list_too_long"
 UNREADABLE_ANSWER = "unreadable_answer"
-NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
 LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
 
 

@@ -9,7 +9,7 @@ import stripe
 from domain.errors import CardDeclined
 from domain.states import ProviderEffect
 from provider.facts import ProviderPayment
-from provider.translate import decline_from, payment_from, word
+from provider.translate import decline_from, payment_if_readable, word
 
 
 class Outcome(StrEnum):
@@ -127,7 +127,4 @@ def _payment(intent: object) -> ProviderPayment | None:
     """The intent that came with an error, if it is one that can be read: the error stands without it."""
     if not isinstance(intent, dict) or intent.get("object") != "payment_intent":
         return None
-    try:
-        return payment_from(intent)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return None
+    return payment_if_readable(intent)

@@ -11,6 +11,7 @@ from provider.facts import Actionable, Booked, ProviderBooking, ProviderDispute,
 
 Json = dict[str, Any]
 
+NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
 _WORD = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,100}")
 _LAST_DIGITS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
@@ -207,6 +208,14 @@ def _capture_before(charge: Json) -> datetime | None:
     card = details.get("card") if isinstance(details, dict) else None
     until = card.get("capture_before") if isinstance(card, dict) else None
     return moment(until) if isinstance(until, int) else None
+
+
+def payment_if_readable(intent: Json) -> ProviderPayment | None:
+    """The payment that an object of Stripe's is, where it is a hint and no answer: None for one that cannot be read."""
+    try:
+        return payment_from(intent)
+    except NOT_THE_OBJECT:
+        return None
 
 
 def _metadata(thing: Json) -> dict[str, str]:

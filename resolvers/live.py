@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from datetime import UTC, datetime
 
 from tortoise.expressions import Q
 
@@ -18,8 +17,6 @@ from resolvers.filters import GivenFilter, condition
 from resolvers.ids import row_id
 from services.feed import Entry, Wanted
 from services.followed_orders import Change, newest_sequence
-
-LEEWAY: Final = timedelta(seconds=30)  # as at the door: clocks of two hosts differ by this much
 
 
 class TokenExpired(Forbidden):
@@ -126,5 +123,5 @@ async def _place(order: Order, after_sequence: int | None, wanted: Q) -> int:
 
 
 def _still_signed_in(caller: Caller) -> None:
-    if caller.expires_at is not None and caller.expires_at + LEEWAY <= datetime.now(UTC):
+    if caller.ends_at is not None and caller.ends_at <= datetime.now(UTC):
         raise TokenExpired

@@ -17,7 +17,7 @@ from uuid import UUID
 import jwt
 import structlog
 
-from domain.caller import Caller, Scope
+from domain.caller import LEEWAY, Caller, Scope
 from domain.errors import DomainError
 from domain.text import clean_text
 
@@ -29,7 +29,6 @@ PUBLISHED_ALGORITHMS: Final = (
     "ES256",
     "EdDSA",
 )  # Pinned: never what the token's own header asks for.
-LEEWAY_SECONDS: Final = 30  # Clocks of two hosts differ by this much without anyone noticing.
 MAX_TOKEN: Final = 8_192
 MAX_SUBJECT: Final = 255
 SHORTEST_SECRET: Final = 32  # Bytes; RFC 7518, 3.2: an HS256 key is at least as long as its hash.
@@ -115,7 +114,7 @@ class Callers:
             token,
             self._view_key,
             algorithms=[SHARED_ALGORITHM],
-            leeway=LEEWAY_SECONDS,
+            leeway=LEEWAY,
             options={"require": ["exp", "view_order"]},
         )
         order = claims["view_order"]
@@ -143,7 +142,7 @@ class Callers:
             algorithms=algorithms,
             audience=self._audience,
             issuer=self._issuer,
-            leeway=LEEWAY_SECONDS,
+            leeway=LEEWAY,
             options={
                 "require": ["exp", "sub"],
                 "verify_aud": self._audience is not None,

@@ -183,19 +183,13 @@ class GraphQLEndpoint:
         """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
         if self._rates is None:
             return await self._finish(ready, request, asking)
-        try:
-            admission = await self._rates.admit(ready, asking)
-            return await self._rates.told(admission, await self._finish(ready, request, asking))
-        except DatabaseUnavailable:
-            raise unavailable() from None
+        admission = await self._rates.admit(ready, asking)
+        return await self._rates.told(admission, await self._finish(ready, request, asking))
 
     async def subscribe(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> AsyncGenerator[bytes, None]:
         """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
         if self._rates is not None:
-            try:
-                await self._rates.admit(ready, asking)
-            except DatabaseUnavailable:
-                raise unavailable() from None
+            await self._rates.admit(ready, asking)
         return await self.subscriptions.open(ready.document, ready.operation, request, asking)
 
     async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:

@@ -6,7 +6,7 @@ cards has many of the one or of the other. The staff and services have one, and 
 
 import ipaddress
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,11 +15,11 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from domain.caller import Caller
-from domain.caller import Scope as Permission
+from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking
 from server.buckets import Buckets, Level, Rate, Take
 from server.documents import Ready
-from server.errors import RequestRefused, refuse
+from server.errors import RequestRefused, refuse, unavailable
 
 log = structlog.stdlib.get_logger("server.rates")
 
@@ -57,13 +57,16 @@ class Rates:
         self._paying = paying
 
     async def admit(self, ready: Ready, asking: Asking) -> Admission:
-        """Draw what the operation may cost at most. Raises RequestRefused (429); then nothing is drawn."""
+        """Draw what the operation may cost at most. Raises RequestRefused (429, 503); then nothing is drawn."""
         costs = self._costs(ready, asking)
         takes = costs + (self._attempts(asking) if ready.act in self._paying else ())
-        levels = await self._buckets.take(takes)
+        try:
+            levels = await self._buckets.take(takes)
+        except DatabaseUnavailable:
+            raise unavailable() from None
         short = [(take, level) for take, level in zip(takes, levels, strict=True) if not level.taken]
         if short:
-            await self._buckets.give([take for take, level in zip(takes, levels, strict=True) if level.taken])
+            await self._give([take for take, level in zip(takes, levels, strict=True) if level.taken])
             raise _refused(short)
         return Admission(ready, costs, costs[0].rate, levels[0])
 
@@ -73,7 +76,7 @@ class Rates:
         actual = min(asked_for, max(1, objects_in(answer.body.get("data")) + admission.ready.surcharge))
         unused = asked_for - actual
         if unused:
-            await self._buckets.give([Take(take.key, unused, take.rate) for take in admission.drawn])
+            await self._give([Take(take.key, unused, take.rate) for take in admission.drawn])
         cost = {
             "requestedQueryCost": asked_for,
             "actualQueryCost": actual,
@@ -85,6 +88,13 @@ class Rates:
         }
         extensions = {"extensions": {"cost": cost}}
         return Answer(status=answer.status, body={**answer.body, **extensions}, headers=answer.headers)
+
+    async def _give(self, takes: Sequence[Take]) -> None:
+        """Put back; what cannot be put back now comes back with time, and the answer does not suffer for it."""
+        try:
+            await self._buckets.give(takes)
+        except DatabaseUnavailable as error:
+            log.warning("rate.not_given_back", reason=str(error))
 
     def _costs(self, ready: Ready, asking: Asking) -> tuple[Take, ...]:
         limits, cost = self._limits, float(ready.cost)
@@ -105,7 +115,7 @@ class Rates:
 
 def is_buyer(caller: Caller | None) -> bool:
     """Whether this is a stranger, a buyer or somebody who only looks at one order, and not the staff or a service."""
-    return caller is None or caller.scopes <= {Permission.PAYMENTS_PAY, Permission.EXPLORER}
+    return caller is None or not caller.is_staff
 
 
 def address_of(scope: Scope, *, proxies: int) -> str:

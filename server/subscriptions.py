@@ -33,7 +33,6 @@ from strawberry.execution import optimized_is_awaitable
 from domain.caller import Caller
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, ContextFactory, context_for, encoded
-from server.callers import LEEWAY_SECONDS
 from server.errors import (
     Code,
     Problem,
@@ -203,9 +202,8 @@ async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
 
 
 def _seconds_left(caller: Caller | None) -> float:
-    if caller is None or caller.expires_at is None:
-        return math.inf
-    return (caller.expires_at - datetime.now(UTC)).total_seconds() + LEEWAY_SECONDS
+    end = caller.ends_at if caller is not None else None
+    return (end - datetime.now(UTC)).total_seconds() if end is not None else math.inf
 
 
 def _response(result: ExecutionResult, asking: Asking) -> bytes:

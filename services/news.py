@@ -3,7 +3,7 @@
 from domain.states import PaymentStatus
 from models import Payment
 from provider import StripeEvent
-from provider.translate import payment_from
+from provider.translate import payment_if_readable
 
 CREATED = "payment_intent.created"
 ENDED = frozenset({"payment_intent.succeeded", "payment_intent.canceled"})
@@ -19,10 +19,9 @@ async def is_old_news(event: StripeEvent) -> bool:
         return await known.exclude(status=PaymentStatus.UNKNOWN).exists()
     if event.type not in ENDED:
         return False
-    try:
-        seen = payment_from(event.object)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return False  # whoever looks at Stripe will say what is wrong with it
+    seen = payment_if_readable(event.object)
+    if seen is None:  # whoever looks at Stripe will say what is wrong with it
+        return False
     return await known.filter(
         status=seen.status, captured_minor=seen.captured_minor, stripe_charge_id=seen.charge_id
     ).exists()

@@ -12,7 +12,7 @@ from domain.states import ActorKind, WebhookState
 from models import Payment, WebhookEvent
 from models.atomic import atomic
 from provider import Provider, ProviderFailure, ProviderPayment
-from provider.translate import payment_from
+from provider.translate import payment_if_readable
 from services import inbox
 from services.audit import Cause
 from services.refresh import Earlier, refresh_payment
@@ -140,8 +140,7 @@ def _snapshot(event: WebhookEvent) -> ProviderPayment | None:
     """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
     if event.type != "payment_intent.payment_failed":
         return None
-    try:
-        return payment_from(event.payload["data"]["object"])
-    except (KeyError, TypeError, ValueError, AttributeError):
+    seen = payment_if_readable(event.payload["data"]["object"])
+    if seen is None:
         log.warning("webhook.snapshot_unreadable", stripe_event=event.stripe_event_id)
-        return None
+    return seen

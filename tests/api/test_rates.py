@@ -6,8 +6,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 
+from models.database import parse_url
 from models.sql import rows
 from server.buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
 from tests.shop import Client, Json, Shop, key, open_shop, settings_for
@@ -208,6 +210,30 @@ async def test_twenty_at_once_get_no_more_attempts_than_one_after_another(opened
         answers = await asyncio.gather(*(shop.buyer.post(*_paying(order_id, key())) for order_id in orders))
 
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [429] * 17
+
+
+async def test_an_answer_does_not_suffer_when_its_unused_points_cannot_be_put_back(
+    opened: Opened, database_url: str
+) -> None:
+    async with opened(rate_limits="database") as shop:
+        order_id = await shop.order()
+        number = shop.sandbox.fault(kind="hold_after", method="POST", path=".*/confirm")
+        mutation, variables = _paying(order_id, key())
+        wide = mutation.replace("payment { status }", "payment { status refunds { amount { amount } } }")
+        paying = asyncio.create_task(shop.buyer.post(wide, variables))
+        async with asyncio.timeout(10):
+            while not any(rule["fired"] for rule in shop.sandbox.faults()):
+                await asyncio.sleep(0.005)
+
+        connection = await asyncpg.connect(**parse_url(database_url))
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE rate_bucket IN EXCLUSIVE MODE")
+            shop.sandbox.clear_faults(number)
+            answer = await paying
+        await connection.close()
+
+    assert answer.status_code == 200
+    assert answer.json()["data"]["createPayment"]["payment"]["status"] == "SUCCEEDED"
 
 
 # -- memory ----------------------------------------------------------------------------------------------------------

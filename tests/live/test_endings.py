@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from domain.caller import Caller, Scope
-from resolvers.live import LEEWAY, TokenExpired, order_changes
-from server.callers import LEEWAY_SECONDS, sign_token
+from domain.caller import LEEWAY, Caller, Scope
+from resolvers.live import TokenExpired, order_changes
+from server.callers import sign_token
 from tests.asked import asking
 from tests.live.following import ORDER, Ended, fetch, following, served
 from tests.shop import JWT_SECRET, Json, Shop, key, open_shop, settings_for
@@ -63,7 +63,7 @@ async def test_who_does_not_read_is_dropped_and_can_resume(shop: Shop, address: 
 
 async def test_a_stream_ends_with_its_token(shop: Shop, address: str) -> None:
     order_id = await _change(shop, 1_000)
-    almost = timedelta(seconds=3 - LEEWAY_SECONDS)
+    almost = timedelta(seconds=3) - LEEWAY
     bearer = sign_token(JWT_SECRET, "buyer", [Scope.PAYMENTS_PAY], almost, issuer=None, audience=None)
 
     async with following(address, bearer, ORDER, id=order_id) as subscriber:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from server.callers import LEEWAY_SECONDS
+from domain.caller import LEEWAY
 from server.errors import RequestRefused
 from server.limits import Limits
 from server.negotiation import Acceptable, Media, StreamMedia, read_accept
@@ -25,7 +25,7 @@ URQL_QUERY = (
 URQL_SUBSCRIPTION = "text/event-stream, multipart/mixed"
 EVENTS = "subscription { events { number } }"
 STREAMS = pytest.mark.parametrize("accept", [SSE, APOLLO], ids=["events", "multipart"])
-ALMOST_EXPIRED = timedelta(seconds=2 - LEEWAY_SECONDS)  # a token's end is in whole seconds
+ALMOST_EXPIRED = timedelta(seconds=2) - LEEWAY  # a token's end is in whole seconds
 
 
 @pytest.fixture

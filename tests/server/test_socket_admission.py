@@ -8,13 +8,13 @@ from datetime import timedelta
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from server.callers import LEEWAY_SECONDS
+from domain.caller import LEEWAY
 from server.subscriptions import StreamLimits
 from tests.server.loopback import PATIENCE, Json, Served, failure, next_of, served
 from tests.server.shop import FRONTEND, Shop, open_shop, token_for
 
 EVENTS = "subscription { events { number } }"
-ALMOST_EXPIRED = timedelta(seconds=2 - LEEWAY_SECONDS)  # a token's end is in whole seconds
+ALMOST_EXPIRED = timedelta(seconds=2) - LEEWAY  # a token's end is in whole seconds
 
 
 @pytest.fixture
