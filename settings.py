@@ -64,6 +64,8 @@ class Settings(BaseSettings):
     trusted_documents: Path | None = None
     trusted_documents_mode: Literal["off", "allowed", "enforced"] = "off"
 
+    execution: Literal["planned", "graphql-core"] = "planned"
+
     stripe_timeout_seconds: Seconds = 20.0
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 100.0
     stripe_requests_per_endpoint: Annotated[float, Field(gt=0, le=10_000)] = 25.0

@@ -17,6 +17,10 @@ async def rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any
     return list(answer)
 
 
+async def fetch(statement: str, *values: Any) -> Sequence[Sequence[Any]]:
+    return [tuple(row.values()) for row in await rows(statement, values)]
+
+
 async def found(model: type[T], statement: str, values: Sequence[Any] = ()) -> list[T]:
     """Run one SQL statement whose rows are whole rows of `model`."""
     return [model._init_from_db(**row) for row in await rows(statement, values)]

@@ -63,6 +63,12 @@ class Reach:
     def covers_customer(self, customer_id: UUID) -> bool:
         return self.everything or customer_id == self.customer_id
 
+    def column(self) -> tuple[str | None, UUID | None]:
+        """The column of payments that bounds what may be read, and its value; no column for everything."""
+        if self.everything:
+            return None, None
+        return ("customer_id", self.customer_id) if self.customer_id is not None else ("order_id", self.order_id)
+
     def condition(self, prefix: str = "") -> Q | None:
         """The condition on payments, or on what hangs below them with `prefix`; None when nothing can match."""
         if self.everything:
@@ -92,6 +98,16 @@ async def own_customer_id(asking: Asking) -> UUID | None:
         return None
     customer = await asking.loaders.customer_by_external_id.load(caller.subject)
     return customer.id if customer is not None else None
+
+
+def sees_all_payments(caller: Caller | None) -> bool:
+    """Whether the caller sees all payments below what they may see, and not their own alone."""
+    return caller is None or caller.order_id is not None or works_here(caller)
+
+
+async def owner_shown(asking: Asking) -> UUID | None:
+    """The customer whose payments alone the caller sees below what they may see; None when they see all of them."""
+    return None if sees_all_payments(asking.caller) else await own_customer_id(asking)
 
 
 async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:

@@ -8,19 +8,20 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from tortoise.models import Model
 
-from models import Payment, PaymentEvent
+from models import Customer, Order, Payment, PaymentEvent, Refund
+from models.partial import rows_below
 from models.sql import rows
-from resolvers.access import own_customer_id, works_here
+from resolvers.access import owner_shown, sees_all_payments
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
+from resolvers.wanted import ORDER, REFUNDS, Below, Relation
 
 Row = TypeVar("Row", bound=Model)
 Found = TypeVar("Found")
 Parent = Literal["order_id", "customer_id"]
 
 CHRONICLE = Sort(SortKey.SEQUENCE, descending=False)
-PAYMENTS_BELOW = 20  # what a page of payments below an order or a customer holds unless more is asked for
 EVENTS_BELOW = 50
 
 PAYMENTS = """
@@ -49,14 +50,12 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
 """
 
 
-async def payments_below(asking: Asking, parent: Parent, parent_id: UUID, paging: Paging) -> Page[Payment]:
+async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, paging: Paging) -> Page[Payment]:
     """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
     window = paging.window(NEWEST)
-    owner: UUID | None = None
-    if asking.caller is not None and asking.caller.order_id is None and not works_here(asking.caller):
-        owner = await own_customer_id(asking)
-        if owner is None:
-            return Page.empty()
+    parent_id, owner = row.id, await owner_shown(asking)
+    if owner is None and not sees_all_payments(asking.caller):
+        return Page.empty()
 
     async def load(parent_ids: list[UUID]) -> list[list[Payment]]:
         places = [
@@ -76,10 +75,27 @@ async def payments_below(asking: Asking, parent: Parent, parent_id: UUID, paging
     async def count() -> int | None:
         return await _loader(asking, (f"count by {parent}", None), load_counts).load(parent_id)
 
+    read: list[Payment] | None = rows_below(row, Below(Relation.PAYMENTS_OF_ORDER, window))
+    if read is not None:
+        return Page.of(read, window, count=count)
     found = await _loader(asking, (parent, window), load).load(parent_id)
     for payment in found:
         asking.loaders.payment.prime(payment.id, payment)
     return Page.of(found, window, count=count)
+
+
+async def order_of(asking: Asking, payment: Payment) -> Order:
+    """The order that is paid."""
+    read: Order | None = rows_below(payment, ORDER)
+    row = read if read is not None else await asking.loaders.order.load(payment.order_id)
+    assert row is not None, "a payment without its order"
+    return row
+
+
+async def refunds_of(asking: Asking, payment: Payment) -> list[Refund]:
+    """The payment's refunds, oldest first."""
+    read: list[Refund] | None = rows_below(payment, REFUNDS)
+    return read if read is not None else await asking.loaders.refunds_of_payment.load(payment.id)
 
 
 async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:

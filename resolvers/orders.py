@@ -12,11 +12,14 @@ from domain.states import OperationKind
 from domain.text import check_email, check_external_id, clean_text
 from models import Customer, Order
 from resolvers import given
-from resolvers.access import reach, require
+from resolvers.access import owner_shown, reach, require
 from resolvers.answers import Result, answer
+from resolvers.conditions import matching
 from resolvers.context import Asking
 from resolvers.given import GivenMoney
 from resolvers.ids import row_id
+from resolvers.reads import order_row
+from resolvers.wanted import Wanted
 from services import orders
 from services.idempotency import Outcome
 
@@ -35,16 +38,25 @@ class GivenOrder:
     metadata: Mapping[str, str] | None
 
 
-async def order(asking: Asking, *, id: str | None, external_id: str | None) -> Order | None:
+async def order(
+    asking: Asking, *, id: str | None, external_id: str | None, wanted: Wanted | None = None
+) -> Order | None:
     """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
     covered = await reach(asking)
     if (id is None) == (external_id is None):
         raise Refused(ErrorCode.VALIDATION_FAILED, "Give either `id` or `externalId`.", ("id",))
+    column: str
+    value: object
     if external_id is not None:
-        row = await Order.get_or_none(external_id=check_external_id(external_id, path=("externalId",)))
+        column, value = "external_id", check_external_id(external_id, path=("externalId",))
     else:
-        order_id = row_id(id or "", Kind.ORDER)
-        row = await Order.get_or_none(id=order_id) if order_id is not None else None
+        column, value = "id", row_id(id or "", Kind.ORDER)
+    if value is None:
+        return None
+    if wanted is not None:
+        row = await order_row(column, value, wanted, owner=await owner_shown(asking))
+    else:
+        row = await Order.get_or_none(matching(**{column: value}))
     if row is None or not covered.covers_order(row):
         return None
     asking.repairs.order_was_read(row)

@@ -2,19 +2,23 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from typing import Any
+from uuid import UUID
 
 import structlog
 
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind
 from models import Payment
-from resolvers.access import reach
+from resolvers.access import Reach, owner_shown, reach
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.filters import GivenFilter, condition
 from resolvers.ids import row_id
-from resolvers.paging import Page, Paging, Sort, page_of
+from resolvers.paging import Page, Paging, Sort, capped_count, page_of
 from resolvers.payments import refreshed
+from resolvers.reads import payment_row, payment_rows
+from resolvers.wanted import Wanted
 
 log = structlog.get_logger()
 
@@ -29,7 +33,9 @@ class PaymentSort(Enum):
     AMOUNT_ASC = Sort(SortKey.AMOUNT, descending=False)
 
 
-async def payment(asking: Asking, *, id: str, max_staleness_ms: int | None) -> Payment | None:
+async def payment(
+    asking: Asking, *, id: str, max_staleness_ms: int | None, wanted: Wanted | None = None
+) -> Payment | None:
     """One payment, if it is the caller's to see.
 
     With `max_staleness_ms`, an unfinished payment that was not compared with Stripe for that long is compared first;
@@ -39,33 +45,60 @@ async def payment(asking: Asking, *, id: str, max_staleness_ms: int | None) -> P
     if max_staleness_ms is not None and max_staleness_ms < 0:
         raise Refused(ErrorCode.VALIDATION_FAILED, "`maxStalenessMs` must not be negative.", ("maxStalenessMs",))
     payment_id = row_id(id, Kind.PAYMENT)
-    row = await asking.loaders.payment.load(payment_id) if payment_id is not None else None
+    if payment_id is None:
+        return None
+    if max_staleness_ms is not None and covered.order_id is None:
+        await _look_at_stripe(asking, covered, payment_id, max_staleness_ms)
+    row: Payment | None
+    if wanted is not None:
+        row = await payment_row(payment_id, wanted, owner=await owner_shown(asking))
+    else:
+        row = await asking.loaders.payment.load(payment_id)
     if row is None or not covered.covers_payment(row):
         return None
     asking.repairs.payment_was_read(row)
-    if max_staleness_ms is None or covered.order_id is not None or not _is_stale(row, max_staleness_ms):
-        return row
+    return row
+
+
+async def _look_at_stripe(asking: Asking, covered: Reach, payment_id: UUID, max_staleness_ms: int) -> None:
+    """Bring a payment up to date that is the caller's, and was compared with Stripe too long ago, if Stripe answers."""
+    row = await asking.loaders.payment.load(payment_id)
+    if row is None or not covered.covers_payment(row) or not _is_stale(row, max_staleness_ms):
+        return
     try:
-        fresh = await refreshed(asking, row)
+        await refreshed(asking, row)
     except ProviderProblem as problem:
         log.info("payment.read_through_failed", payment=str(row.id), code=problem.code.value)
-        return row
     asking.loaders.payment.clear(row.id)
     asking.loaders.order.clear(row.order_id)
-    return fresh
 
 
 async def payment_page(
-    asking: Asking, *, filter: GivenFilter | None, sort: PaymentSort, paging: Paging
+    asking: Asking,
+    *,
+    filter: GivenFilter | None,
+    sort: PaymentSort,
+    paging: Paging,
+    wanted: Wanted | None = None,
 ) -> Page[Payment]:
     """The caller's payments that match, in this order."""
-    covered = (await reach(asking)).condition()
+    reached = await reach(asking)
+    covered = reached.condition()
     window = paging.window(sort.value)
-    wanted = condition(filter) if filter is not None else None
+    matching = condition(filter) if filter is not None else None
     if covered is None:
         return Page.empty()
     rows = Payment.filter(covered)
-    page = await page_of(rows.filter(wanted) if wanted is not None else rows, window)
+    if matching is not None:
+        rows = rows.filter(matching)
+    if wanted is not None:
+        of: tuple[str | None, Any] = reached.column()
+        if matching is not None:
+            ids = rows.filter(window.condition()).order_by(*window.order()).limit(window.size + 1)
+            of = "id", await ids.values_list("id", flat=True)
+        found = await payment_rows(*of, window, wanted, owner=await owner_shown(asking))
+        return Page.of(found, window, count=lambda: capped_count(rows))
+    page = await page_of(rows, window)
     for row in page.rows:
         asking.loaders.payment.prime(row.id, row)
     return page

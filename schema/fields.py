@@ -1,16 +1,23 @@
 """How a field is said: its method's docstring is its description, and the request's `Asking` is its context."""
 
 import inspect
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
 
 import strawberry
 from graphql import OperationType
+from tortoise.models import Model
 
 from resolvers.context import Asking
+from resolvers.wanted import Relation, Wanted
 
 Info = strawberry.Info[Asking, None]
 Method = Callable[..., Any]
+
+# What a plan (`execution`) has to know of a field to read all rows of a request by one statement.
+LOOKS_AHEAD: Final = "looks ahead"  # at the root: the table of the rows that it reads by what will be asked of them
+READ_WITH: Final = "read with"  # the relation that gives the field's rows
+THROUGH: Final = "through"  # the same rows, one level further down
 
 After = Annotated[
     str | None, strawberry.argument(description="Begin after this cursor, as `endCursor` or an edge gave it.")
@@ -35,6 +42,33 @@ def field_with(*directives: object) -> Callable[[Method], Any]:
 
     def wrap(method: Method) -> Any:
         return strawberry.field(description=_said(method), directives=directives)(method)
+
+    return wrap
+
+
+def looking_ahead(table: type[Model], *directives: object) -> Callable[[Method], Any]:
+    """A field of the root that reads rows of a table with what the request asks of them; see `wanted`."""
+    return _noted({LOOKS_AHEAD: table}, directives)
+
+
+def read_with(relation: Relation) -> Callable[[Method], Any]:
+    """A field whose rows may have been read together with the row that it stands on."""
+    return _noted({READ_WITH: relation})
+
+
+def wanted(info: Info) -> Wanted | None:
+    """What the request asks of the rows of this field; None when nobody looked, and whole rows are to be read."""
+    return getattr(info, "wanted", None)
+
+
+def through(method: Method) -> Any:
+    """A field that leads to the same rows as the object that it stands on."""
+    return _noted({THROUGH: True})(method)
+
+
+def _noted(metadata: dict[str, Any], directives: Sequence[object] = ()) -> Callable[[Method], Any]:
+    def wrap(method: Method) -> Any:
+        return strawberry.field(description=_said(method), directives=directives, metadata=metadata)(method)
 
     return wrap
 

@@ -8,11 +8,12 @@ import strawberry
 import models
 from domain.ids import Kind
 from resolvers.access import visible_customer
-from resolvers.children import PAYMENTS_BELOW, payments_below
+from resolvers.children import payments_below
 from resolvers.paging import Paging
+from resolvers.wanted import PAYMENTS_BELOW, Relation
 from schema.directives import PII
 from schema.enums import OrderPaymentStatus
-from schema.fields import After, Before, First, Info, Last, field, field_with
+from schema.fields import After, Before, First, Info, Last, field, field_with, read_with
 from schema.money import Money
 from schema.node import Node
 
@@ -56,7 +57,7 @@ class Customer(Node):
         from schema.payments import PaymentConnection
 
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return PaymentConnection.of(await payments_below(info.context, "customer_id", self.row.id, paging))
+        return PaymentConnection.of(await payments_below(info.context, "customer_id", self.row, paging))
 
 
 @strawberry.type(description="What a shop wants to be paid, and how much of it has been.")
@@ -106,7 +107,7 @@ class Order(Node):
         row = await visible_customer(info.context, self.row.customer_id)
         return Customer.of(row) if row is not None else None
 
-    @field
+    @read_with(Relation.PAYMENTS_OF_ORDER)
     async def payments(
         self,
         info: Info,
@@ -119,7 +120,7 @@ class Order(Node):
         from schema.payments import PaymentConnection
 
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return PaymentConnection.of(await payments_below(info.context, "order_id", self.row.id, paging))
+        return PaymentConnection.of(await payments_below(info.context, "order_id", self.row, paging))
 
     @field
     def version(self) -> int:

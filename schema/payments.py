@@ -9,14 +9,15 @@ from domain.caller import Scope
 from domain.errors import DomainError
 from domain.ids import Kind
 from resolvers.access import may_pay, visible_customer
-from resolvers.children import EVENTS_BELOW, timeline
+from resolvers.children import EVENTS_BELOW, order_of, refunds_of, timeline
 from resolvers.paging import Page, Paging
 from resolvers.payments import client_secret, next_page
+from resolvers.wanted import Relation
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
 from schema.events import PaymentEventConnection
-from schema.fields import After, Before, First, Info, Last, field, field_with, is_live
+from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, is_live, read_with, through
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Customer, Order
@@ -46,12 +47,10 @@ class Payment(Node):
     def _money(self, minor: int) -> Money:
         return Money.of(self.row.money(minor))
 
-    @field
+    @read_with(Relation.ORDER_OF_PAYMENT)
     async def order(self, info: Info) -> Order:
         """The order that is paid."""
-        row = await info.context.loaders.order.load(self.row.order_id)
-        assert row is not None, "a payment without its order"
-        return Order.of(row)
+        return Order.of(await order_of(info.context, self.row))
 
     @field
     async def customer(self, info: Info) -> Customer | None:
@@ -147,10 +146,10 @@ class Payment(Node):
         """The method as it was when it was used; null before there is one."""
         return snapshot(self.row.method) if self.row.method is not None else None
 
-    @field
+    @read_with(Relation.REFUNDS_OF_PAYMENT)
     async def refunds(self, info: Info) -> list[Refund]:
         """The payment's refunds, oldest first."""
-        return [Refund.of(row) for row in await info.context.loaders.refunds_of_payment.load(self.row.id)]
+        return [Refund.of(row) for row in await refunds_of(info.context, self.row)]
 
     @field
     async def timeline(
@@ -227,7 +226,7 @@ class PaymentEdge:
     """One row of a page."""
 
     cursor: str = strawberry.field(description="The place of the payment in this list.")
-    node: Payment = strawberry.field(description="The payment.")
+    node: Payment = strawberry.field(description="The payment.", metadata={THROUGH: True})
 
 
 @strawberry.type(description="A page of payments.")
@@ -240,12 +239,12 @@ class PaymentConnection:
     def of(cls, page: Page[models.Payment]) -> "PaymentConnection":
         return cls(page=page)
 
-    @field
+    @through
     def edges(self) -> list[PaymentEdge]:
         """The payments with their cursors."""
         return [PaymentEdge(cursor=self.page.cursor(row), node=Payment.of(row)) for row in self.page.rows]
 
-    @field
+    @through
     def nodes(self) -> list[Payment]:
         """The payments alone."""
         return [Payment.of(row) for row in self.page.rows]

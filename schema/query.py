@@ -13,7 +13,7 @@ from schema.actors import Actor
 from schema.directives import Auth, Cost
 from schema.enums import DiscrepancyState, OperationKind, OperationState, PaymentSort, RefundStatus, WebhookState
 from schema.events import PaymentEvent
-from schema.fields import After, Before, First, Info, Last, field, field_with
+from schema.fields import After, Before, First, Info, Last, field, field_with, looking_ahead, wanted
 from schema.inputs import PaymentFilter
 from schema.node import Node
 from schema.operations import Operation, OperationConnection
@@ -55,7 +55,7 @@ class Query:
         """Who you are here."""
         return Actor.of(await nodes.viewer(info.context))
 
-    @field
+    @looking_ahead(models.Order)
     async def order(
         self,
         info: Info,
@@ -65,10 +65,10 @@ class Query:
         ] = None,
     ) -> Order | None:
         """One order, by our id or by the shop's."""
-        row = await orders.order(info.context, id=id, external_id=external_id)
+        row = await orders.order(info.context, id=id, external_id=external_id, wanted=wanted(info))
         return Order.of(row) if row is not None else None
 
-    @field
+    @looking_ahead(models.Payment)
     async def payment(
         self,
         info: Info,
@@ -81,10 +81,10 @@ class Query:
         ] = None,
     ) -> Payment | None:
         """One payment."""
-        row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms)
+        row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
         return Payment.of(row, reveals=True) if row is not None else None
 
-    @field_with(Cost(weight=1, multiplier="first"))
+    @looking_ahead(models.Payment, Cost(weight=1, multiplier="first"))
     async def payments(
         self,
         info: Info,
@@ -101,7 +101,7 @@ class Query:
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         given = filter.given() if filter is not None else None
         return PaymentConnection.of(
-            await payment_reads.payment_page(info.context, filter=given, sort=sort, paging=paging)
+            await payment_reads.payment_page(info.context, filter=given, sort=sort, paging=paging, wanted=wanted(info))
         )
 
     @field

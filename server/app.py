@@ -132,6 +132,7 @@ def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactor
         trusted=policy.trusted_documents(settings),
         rates=policy.rates(settings),
         proxies=settings.trusted_proxies,
+        planned=settings.execution == "planned",
     )
 
 

@@ -25,6 +25,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from domain.cards import contains_card_number
 from domain.sensitive import is_sensitive
+from execution import Execution, PlannedOperation
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
 from server.limits import (
     LimitBroken,
@@ -50,7 +51,7 @@ class Prepared:
 
     query: str
     document: DocumentNode
-    operations: tuple[OperationDefinitionNode, ...]
+    operations: tuple[PlannedOperation, ...]
     measures: dict[tuple[object, ...], Measure] = field(default_factory=dict)
     sized_by: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
 
@@ -62,18 +63,22 @@ class Ready:
     `act` is the field of a mutation.
     """
 
-    document: DocumentNode
-    operation: OperationDefinitionNode
+    planned: PlannedOperation
     cost: int
     surcharge: int
     act: str | None
+
+    @property
+    def operation(self) -> OperationDefinitionNode:
+        return self.planned.operation
 
 
 class Documents:
     """The documents of one schema, within limits; a bounded cache of those that proved valid."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, execution: Execution) -> None:
         self._schema = schema
+        self._execution = execution
         self._limits = limits
         self._cache: OrderedDict[str, Prepared] = OrderedDict()
         self._cached_characters = 0
@@ -83,6 +88,8 @@ class Documents:
         """Parse and validate a document that is trusted, and keep it. Raises RequestRefused for one that cannot run."""
         prepared = self._parse(query)
         self._validate(prepared.document)
+        for operation in prepared.operations:
+            self._execution.warm(operation)
         self._pinned[query] = prepared
 
     def prepare(
@@ -104,7 +111,8 @@ class Documents:
             prepared = self._parse(query)
         elif query in self._cache:
             self._cache.move_to_end(query)
-        operation = _choose(prepared.operations, operation_name)
+        planned = _choose(prepared.operations, operation_name)
+        operation = planned.operation
         try:
             if fresh:
                 check_written(prepared.document, self._limits)
@@ -120,7 +128,7 @@ class Documents:
             cost = check_cost(measure, self._limits, is_buyer=is_buyer)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
-        return Ready(prepared.document, operation, cost, measure.surcharge, act)
+        return Ready(planned, cost, measure.surcharge, act)
 
     def _parse(self, query: str) -> Prepared:
         if contains_card_number(query):
@@ -140,7 +148,9 @@ class Documents:
         if _holds_sensitive(document):
             raise sensitive_data()
         operations = tuple(
-            definition for definition in document.definitions if isinstance(definition, OperationDefinitionNode)
+            self._execution.prepare(document, definition)
+            for definition in document.definitions
+            if isinstance(definition, OperationDefinitionNode)
         )
         return Prepared(query, document, operations)
 
@@ -176,7 +186,7 @@ class Documents:
             self._cached_characters -= len(dropped)
 
 
-def _choose(operations: tuple[OperationDefinitionNode, ...], name: str | None) -> OperationDefinitionNode:
+def _choose(operations: tuple[PlannedOperation, ...], name: str | None) -> PlannedOperation:
     if name is None:
         if len(operations) == 1:
             return operations[0]
@@ -186,9 +196,9 @@ def _choose(operations: tuple[OperationDefinitionNode, ...], name: str | None) -
             else "The document holds no operation."
         )
         raise refuse(message, reason="OPERATION_NOT_CHOSEN", json_status=200)
-    for operation in operations:
-        if operation.name is not None and operation.name.value == name:
-            return operation
+    for planned in operations:
+        if planned.operation.name is not None and planned.operation.name.value == name:
+            return planned
     raise refuse("The document holds no operation of that name.", reason="OPERATION_NOT_FOUND", json_status=200)
 
 

@@ -11,12 +11,12 @@ from typing import Final
 
 import strawberry
 import structlog
-from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, OperationType, execute
+from graphql import ExecutionResult, OperationDefinitionNode, OperationType
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
-from strawberry.execution import optimized_is_awaitable
 
 from domain.caller import Caller
+from execution import Execution, PlannedOperation
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
 from server.callers import KeysUnavailable, Unauthenticated
@@ -50,6 +50,7 @@ class GraphQLEndpoint:
 
     `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect`
     decides who reads the schema. `rates` None limits nobody; `proxies` is how many trusted ones stand in front.
+    `planned` False leaves all executing to graphql-core.
     Strawberry's own HTTP view, its extensions and its error handling are not used. Raises ManifestRefused when
     one of the trusted documents could not run.
     """
@@ -66,6 +67,7 @@ class GraphQLEndpoint:
         trusted: TrustedDocuments | None = None,
         rates: Rates | None = None,
         proxies: int = 0,
+        planned: bool = True,
     ) -> None:
         self._schema = schema
         self._authenticate = authenticate
@@ -73,7 +75,8 @@ class GraphQLEndpoint:
         self._may_introspect = may_introspect
         self.limits = limits or Limits()
         self.stream_limits = stream_limits or StreamLimits()
-        self._documents = Documents(schema._schema, self.limits)
+        self.execution = Execution(schema, planned=planned, coercion_errors=self.limits.coercion_errors)
+        self._documents = Documents(schema._schema, self.limits, self.execution)
         self._trusted = trusted or TrustedDocuments()
         for name, text in self._trusted.texts.items():
             self._trust(name, text)
@@ -190,10 +193,10 @@ class GraphQLEndpoint:
         """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
         if self._rates is not None:
             await self._rates.admit(ready, asking)
-        return await self.subscriptions.open(ready.document, ready.operation, request, asking)
+        return await self.subscriptions.open(ready.planned.document, ready.operation, request, asking)
 
     async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
-        running = asyncio.create_task(self._execute(ready.document, ready.operation, request, asking))
+        running = asyncio.create_task(self._execute(ready.planned, request, asking))
         if ready.operation.operation is OperationType.MUTATION:
             self._running.add(running)
             running.add_done_callback(self._finished)
@@ -211,29 +214,12 @@ class GraphQLEndpoint:
                 retryable=True,
             ) from None
 
-    async def _execute(
-        self,
-        document: DocumentNode,
-        operation: OperationDefinitionNode,
-        request: GraphQLRequest,
-        asking: Asking,
-    ) -> Answer:
+    async def _execute(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Answer:
         """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
+        operation = planned.operation
         try:
             context = await context_for(self._context_factory, asking)
-            outcome = execute(
-                self._schema._schema,
-                document,
-                context_value=context,
-                variable_values=dict(request.variables),
-                operation_name=operation.name.value if operation.name else None,
-                max_coercion_errors=self.limits.coercion_errors,
-                executor_class=self._schema.execution_context_class,
-                is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
-                hide_suggestions=True,
-                operation_extensions=dict(request.extensions or {}),
-            )
-            result = outcome if isinstance(outcome, ExecutionResult) else await outcome
+            result = await self.execution.run(planned, request.variables, context, request.extensions or {})
             return _judge(result, operation, asking)
         except RequestRefused:
             raise

@@ -1,0 +1,179 @@
+"""How Strawberry's fields are called, and what of a row they use."""
+
+import dis
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from inspect import iscoroutinefunction
+from itertools import pairwise
+from types import CodeType, FunctionType
+from typing import Any, Final
+
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLObjectType,
+    VariableNode,
+    get_nullable_type,
+    is_leaf_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from strawberry.schema import Schema
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.types.field import StrawberryField
+from tortoise.models import Model
+
+DEFINITION: Final = "strawberry-definition"
+Arguments = Callable[[VariableValues], dict[str, Any]]
+
+
+class NotPlanned(Exception):
+    """This document, or this field of it, is left to graphql-core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How a field gets its value from the object that it stands on.
+
+    `function` None reads the attribute `name`. `self_given` and `info_given` say what the function takes beside its
+    arguments.
+    """
+
+    name: str
+    function: FunctionType | None
+    self_given: bool
+    info_given: bool
+
+    @property
+    def is_async(self) -> bool:
+        return self.function is not None and iscoroutinefunction(self.function)
+
+
+def class_of(named: GraphQLObjectType) -> type[Any]:
+    """The Python class behind an object type."""
+    definition: StrawberryObjectDefinition = named.extensions[DEFINITION]
+    return definition.origin
+
+
+def field_of(definition: GraphQLField) -> StrawberryField:
+    """Strawberry's side of a field. Raises NotPlanned for one that Strawberry does not know."""
+    field = definition.extensions.get(DEFINITION)
+    if not isinstance(field, StrawberryField):
+        raise NotPlanned
+    return field
+
+
+def notes_of(field: StrawberryField) -> Mapping[Any, Any]:
+    """What `schema.fields` noted on a field for plans."""
+    return field.metadata or {}
+
+
+def call_of(field: StrawberryField) -> Call:
+    """How to call a field. Raises NotPlanned for one with permissions or extensions, which only Strawberry runs."""
+    if field.extensions or field.permission_classes:
+        raise NotPlanned
+    resolver = field.base_resolver
+    if resolver is None:
+        return Call(field.python_name, None, self_given=False, info_given=False)
+    function = resolver.wrapped_func
+    if not isinstance(function, FunctionType) or resolver.parent_parameter is not None:
+        raise NotPlanned
+    has_info = resolver.info_parameter is not None and resolver.info_parameter.name == "info"
+    if resolver.info_parameter is not None and not has_info:
+        raise NotPlanned
+    return Call(field.python_name, function, resolver.self_parameter is not None, has_info)
+
+
+def arguments_of(schema: Schema, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | Arguments:
+    """The arguments of a field by their Python names: the values themselves where no variable and nothing mutable is
+    among them, or else a function of the coerced variables, which raises what is wrong with them."""
+    field = field_of(definition)
+
+    def converted(variables: VariableValues) -> dict[str, Any]:
+        given = get_argument_values(definition, node, variables, hide_suggestions=True)
+        return convert_arguments(given, field.arguments, schema.schema_converter.scalar_registry, schema.config)
+
+    if not definition.args:
+        return {}
+    given = {argument.name.value: argument.value for argument in node.arguments or ()}
+    if all(is_leaf_type(get_nullable_type(argument.type)) for argument in definition.args.values()):
+        if not any(isinstance(value, VariableNode) for value in given.values()):
+            return converted(VariableValues({}, {}))
+        return _leaves(schema, definition, field, given, converted)
+    return converted
+
+
+def _leaves(
+    schema: Schema,
+    definition: GraphQLField,
+    field: StrawberryField,
+    given: Mapping[str, Any],
+    converted: Callable[[VariableValues], dict[str, Any]],
+) -> Arguments:
+    """Arguments that are all leaves, some of them variables: a variable's coerced value is the argument's."""
+    names = dict(_names(schema, field))
+    by_variable = [
+        (names[name], value.name.value, get_nullable_type(definition.args[name].type) is not definition.args[name].type)
+        for name, value in given.items()
+        if isinstance(value, VariableNode)
+    ]
+    constant: dict[str, Any] | None = None
+
+    def arguments(variables: VariableValues) -> dict[str, Any]:
+        nonlocal constant
+        coerced = variables.coerced
+        if constant is None:
+            varying = {name for name, _, _ in by_variable}
+            constant = {name: value for name, value in converted(variables).items() if name not in varying}
+        given = dict(constant)
+        for name, variable, may_be_null in by_variable:
+            value = coerced.get(variable)
+            if value is None and not (may_be_null and variable in coerced):
+                return converted(variables)  # a default, or an error
+            given[name] = value
+        return given
+
+    return arguments
+
+
+def _names(schema: Schema, field: StrawberryField) -> Iterator[tuple[str, str]]:
+    """The arguments' names in GraphQL and in Python."""
+    for argument in field.arguments:
+        yield schema.config.name_converter.from_argument(argument), argument.python_name
+
+
+def columns_of(function: FunctionType, owner: type[Any], table: type[Model]) -> frozenset[str]:
+    """The columns of `self.row` that a method of `owner` may use: those whose names it, or what it calls of the two
+    classes, mentions. All of them when it hands the row on."""
+    known = frozenset(table._meta.fields_db_projection)
+    found: set[str] = set()
+    seen: set[str] = set()
+    waiting: list[CodeType] = [function.__code__]
+    while waiting:
+        code = waiting.pop()
+        waiting.extend(constant for constant in code.co_consts if isinstance(constant, CodeType))
+        if _hands_on_the_row(code):
+            return known
+        for name in set(code.co_names) - seen:
+            seen.add(name)
+            if name in known:
+                found.add(name)
+                continue
+            for holder in (table, owner):
+                method = getattr(holder, name, None) if name in vars(holder) else None
+                method = method.fget if isinstance(method, property) else method
+                if isinstance(method, FunctionType):
+                    waiting.append(method.__code__)
+    return frozenset(found)
+
+
+def _hands_on_the_row(code: CodeType) -> bool:
+    """Whether `.row` is used other than to reach one of its attributes."""
+    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "NOP", "PRECALL")]
+    return any(
+        step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval == "row" and after.opname not in _REACHES
+        for step, after in pairwise(steps)
+    )
+
+
+_REACHES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})

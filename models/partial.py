@@ -1,0 +1,67 @@
+"""Rows that were read in part: the columns that are wanted, and the rows that hang on them, by one statement.
+
+Such a row is an instance of its model with its properties, and has no attribute for what was not read. It is made
+without Tortoise's conversion of every column, which costs more than the statement itself.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from tortoise import fields
+from tortoise.fields.data import CharEnumFieldInstance
+from tortoise.models import Model
+
+Make = Callable[[Sequence[Any]], Model]
+
+READ_BELOW: Final = "read_below"  # the attribute with the rows that hang on a row
+
+
+def maker(
+    table: type[Model], columns: Sequence[str], below: Mapping[Any, tuple[Make, bool]], *, from_json: bool
+) -> Make:
+    """What makes an instance from a row's values: the columns, then for each of `below` its rows or its row in JSON.
+
+    `below` says for each how its instances are made, and whether there are many. `from_json` tells that the values
+    come out of JSON themselves.
+    """
+    names: dict[str, Any] = {"new": table.__new__, "table": table, "loads": orjson.loads}
+    parts = []
+    for place, column in enumerate(columns):
+        convert = _conversion(table._meta.fields_map[column], from_json=from_json)
+        names[f"c{place}"] = convert
+        value = f"v[{place}]"
+        parts.append(f"{column!r}: {value if convert is None else f'None if {value} is None else c{place}({value})'}")
+    children = []
+    for place, (key, (make, many)) in enumerate(below.items(), start=len(columns)):
+        names |= {f"k{place}": key, f"m{place}": make}
+        value = f"v[{place}]" if from_json else f"(v[{place}] and loads(v[{place}]))"
+        found = f"[m{place}(one) for one in {value} or ()]" if many else f"m{place}({value})"
+        children.append(f"k{place}: {found}")
+    parts += ["'_saved_in_db': True", "'_partial': True", f"{READ_BELOW!r}: {{{', '.join(children)}}}"]
+    lines = ["def make(v):", "    row = new(table)", f"    row.__dict__ = {{{', '.join(parts)}}}", "    return row"]
+    exec("\n".join(lines), names)  # noqa: S102 - the names are columns of our tables
+    made: Make = names["make"]
+    return made
+
+
+def rows_below(row: Model, key: object) -> Any:
+    """The rows that were read with this one under a key; None when they were not."""
+    below: Mapping[object, Any] | None = row.__dict__.get(READ_BELOW)
+    return below.get(key) if below is not None else None
+
+
+def _conversion(field: fields.Field[Any], *, from_json: bool) -> Callable[[Any], Any] | None:
+    """From what the driver or JSON gives to what Tortoise would have made of it; None where that is the same."""
+    if isinstance(field, CharEnumFieldInstance):
+        members: dict[Any, Any] = {member.value: member for member in field.enum_type}
+        return members.__getitem__
+    if isinstance(field, fields.JSONField):
+        return None if from_json else orjson.loads
+    if isinstance(field, fields.UUIDField):
+        return UUID if from_json else None
+    if isinstance(field, fields.DatetimeField):
+        return datetime.fromisoformat if from_json else None
+    return None

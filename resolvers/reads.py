@@ -1,0 +1,125 @@
+"""The hot reads: an order or payments with what hangs on them, exactly what is wanted, by one statement."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+from uuid import UUID
+
+from tortoise.models import Model
+
+from models import Order, Payment, Refund
+from models.partial import Make, maker
+from models.sql import fetch
+from resolvers.paging import Window
+from resolvers.wanted import Below, Relation, Wanted
+
+# What we ourselves need of a row, whatever is asked: whose it is, whether it needs looking after, its place in lists.
+NEEDED: Final[dict[type[Model], frozenset[str]]] = {
+    Order: frozenset({"id", "customer_id", "payment_status"}),
+    Payment: frozenset({"id", "order_id", "customer_id", "status", "refund_pending_minor", "created_at"}),
+    Refund: frozenset({"id"}),
+}
+OWNER: Final = "<owner>"
+# What each relation's rows are, in their order; {of} is the row that they hang on.
+FROM: Final = {
+    Relation.PAYMENTS_OF_ORDER: "SELECT * FROM payment WHERE order_id = {of}.id AND ({owner}::uuid IS NULL "
+    "OR customer_id = {owner}) ORDER BY created_at {direction}, id {direction} LIMIT {size}",
+    Relation.REFUNDS_OF_PAYMENT: "SELECT * FROM refund WHERE payment_id = {of}.id ORDER BY created_at, id",
+    Relation.ORDER_OF_PAYMENT: "SELECT * FROM orders WHERE id = {of}.order_id",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What to select from a table under the name `t`, and what makes rows of it.
+
+    `by_owner` tells that it has a parameter: the customer whose payments alone are shown below, or null for all.
+    """
+
+    selected: str
+    make: Make
+    by_owner: bool
+
+    def select(self, *, owner: str) -> str:
+        return self.selected.replace(OWNER, owner)
+
+    def given(self, owner: UUID | None) -> tuple[UUID | None, ...]:
+        return (owner,) if self.by_owner else ()
+
+
+async def order_row(column: str, value: object, wanted: Wanted, *, owner: UUID | None) -> Order | None:
+    """The order that has this value in a column. `owner` is the customer whose payments alone are shown, or None."""
+    reading = _reading(wanted)
+    statement = f"SELECT {reading.select(owner='$2')} FROM orders t WHERE t.{column} = $1"  # noqa: S608 - our own words
+    row: Order | None = _only(await fetch(statement, value, *reading.given(owner)), reading)
+    return row
+
+
+async def payment_row(payment_id: UUID, wanted: Wanted, *, owner: UUID | None) -> Payment | None:
+    """One payment."""
+    reading = _reading(wanted)
+    statement = f"SELECT {reading.select(owner='$2')} FROM payment t WHERE t.id = $1"  # noqa: S608 - our own words
+    row: Payment | None = _only(await fetch(statement, payment_id, *reading.given(owner)), reading)
+    return row
+
+
+async def payment_rows(
+    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Wanted, *, owner: UUID | None
+) -> list[Payment]:
+    """A page of all payments, or of those that have this value or one of these in a column, in the window's order and
+    one more."""
+    key, descending = window.sort.key.value, window.sort.descending
+    reading = _reading(wanted, key)
+    values: list[Any] = [window.size + 1]
+    conditions = []
+    if column is not None:
+        values.append(value)
+        place = f"ANY(${len(values)}::uuid[])" if isinstance(value, list) else f"${len(values)}"
+        conditions.append(f"{column} = {place}")
+    for cursor, side in ((window.after, "<" if descending else ">"), (window.before, ">" if descending else "<")):
+        if cursor is not None:
+            values += [cursor.value, cursor.id]
+            conditions.append(f"({key}, id) {side} (${len(values) - 1}, ${len(values)})")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
+    direction = "DESC" if descending != window.backward else "ASC"
+    order = f"ORDER BY {key} {direction}, id {direction}"
+    select = reading.select(owner=f"${len(values) + 1}")
+    page = f"SELECT * FROM payment {where} {order} LIMIT $1"  # noqa: S608 - our own words
+    found = await fetch(f"SELECT {select} FROM ({page}) t {order}", *values, *reading.given(owner))  # noqa: S608
+    return [reading.make(row) for row in found]  # type: ignore[misc]  # the reading is of payments
+
+
+def _only(found: Sequence[Sequence[Any]], reading: Reading) -> Any:
+    """The one row, if it is there, as what the reading's table makes of it."""
+    return reading.make(found[0]) if found else None
+
+
+@lru_cache(maxsize=1_000)
+def _reading(wanted: Wanted, *beside: str) -> Reading:
+    """How to read the rows that a request wants, and these columns in any case."""
+    columns = sorted(wanted.columns.union(NEEDED[wanted.table], beside))
+    below = {one: _nested(one, inner, "t", 1) for one, inner in wanted.below}
+    selected = [f't."{column}"' for column in columns] + [sql for sql, _ in below.values()]
+    make = maker(wanted.table, columns, {one: made for one, (_, made) in below.items()}, from_json=False)
+    text = ", ".join(selected)
+    return Reading(text, make, OWNER in text)
+
+
+def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tuple[Make, bool]]:
+    """The expression for the rows below a row, as JSON, and how they are made."""
+    columns = sorted(wanted.columns | NEEDED[wanted.table])
+    name = f"t{depth}"
+    inner = {one: _nested(one, asked, name, depth + 1) for one, asked in wanted.below}
+    selected = [f'{name}."{column}"' for column in columns] + [sql for sql, _ in inner.values()]
+    make = maker(wanted.table, columns, {one: made for one, (_, made) in inner.items()}, from_json=True)
+    window = below.window
+    rows = FROM[below.relation].format(
+        of=of,
+        owner=OWNER,
+        direction="ASC" if window is not None and window.backward else "DESC",
+        size=window.size + 1 if window is not None else "",
+    )
+    many = below.relation is not Relation.ORDER_OF_PAYMENT
+    one = f"json_build_array({', '.join(selected)})"
+    return f"(SELECT {f'json_agg({one})' if many else one} FROM ({rows}) {name})", (make, many)  # noqa: S608

@@ -1,0 +1,71 @@
+"""What a request is going to ask of the rows that it reads, so that they are read with it, and only it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from tortoise.models import Model
+
+from domain.errors import DomainError
+from models import Order, Payment, Refund
+from resolvers.paging import NEWEST, Paging, Window
+
+PAYMENTS_BELOW = 20  # what a page of payments below an order or a customer holds unless more is asked for
+
+
+class Relation(Enum):
+    """Rows that can be read together with the row that they belong to: whose they are, and of which table."""
+
+    PAYMENTS_OF_ORDER = (Order, Payment)
+    REFUNDS_OF_PAYMENT = (Payment, Refund)
+    ORDER_OF_PAYMENT = (Payment, Order)
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """Rows of a relation; the part of them that a page shows."""
+
+    relation: Relation
+    window: Window | None = None
+
+    @property
+    def table(self) -> type[Model]:
+        table: type[Model] = self.relation.value[1]
+        return table
+
+
+REFUNDS: Final = Below(Relation.REFUNDS_OF_PAYMENT)
+ORDER: Final = Below(Relation.ORDER_OF_PAYMENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Columns of a table's rows, and the rows that hang on them."""
+
+    table: type[Model]
+    columns: frozenset[str]
+    below: "tuple[tuple[Below, Wanted], ...]" = ()
+
+    @classmethod
+    def nothing(cls, table: type[Model]) -> "Wanted":
+        return cls(table, frozenset())
+
+    def beside(self, other: "Wanted") -> "Wanted":
+        """What the two want together."""
+        assert self.table is other.table, "rows of two tables"
+        together = dict(self.below)
+        for below, wanted in other.below:
+            together[below] = together[below].beside(wanted) if below in together else wanted
+        return Wanted(self.table, self.columns | other.columns, tuple(together.items()))
+
+
+def below_of(relation: Relation, arguments: Mapping[str, Any]) -> Below | None:
+    """The rows that a field with these arguments shows; None when they are not read together with their row."""
+    if relation is not Relation.PAYMENTS_OF_ORDER:
+        return Below(relation)
+    try:
+        window = Paging(**arguments, default=PAYMENTS_BELOW).window(NEWEST)
+    except DomainError:
+        return None  # whoever asks is told by the field itself
+    return Below(relation, window) if window.after is None and window.before is None else None
