@@ -114,10 +114,7 @@ class Execution:
             path = tuple(info.path.as_list())
             if path not in outcomes:
                 return next_(source, info, **arguments)
-            outcome = outcomes[path]
-            if isinstance(outcome, Exception):
-                raise outcome
-            return outcome
+            return _again(outcomes[path])
 
         operation = prepared.operation
         result = execute(
@@ -158,8 +155,11 @@ class Filling:
             while later:
                 waiting, later = later, []
                 values = await _all([one.value for one in waiting])
-                for one, value in zip(waiting, values, strict=True):
-                    self._waited_for.append((one.into, one.key, value))
+                self._waited_for += [
+                    (one.into, one.key, value)
+                    for one, value in zip(waiting, values, strict=True)
+                    if iscoroutine(one.value)
+                ]
                 for one, value in zip(waiting, values, strict=True):
                     if isinstance(value, Exception):
                         raise value
@@ -183,6 +183,14 @@ def _paths(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[int, tuple[
     parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, part in parts:
         yield from _paths(part, (*path, key))
+
+
+async def _again(outcome: Any) -> Any:
+    """What was waited for, as something to wait for: graphql-core keeps the errors that come first."""
+    await asyncio.sleep(0)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def _all(values: list[Any]) -> list[Any]:

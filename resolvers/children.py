@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
-from aiodataloader import DataLoader
 from tortoise.models import Model
 
 from models import Customer, Order, Payment, PaymentEvent, Refund
@@ -14,6 +13,7 @@ from models.sql import rows
 from resolvers.access import owner_shown, sees_all_payments
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
+from resolvers.loaders import Loader
 from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
 from resolvers.wanted import ORDER, REFUNDS, Below, Relation
 
@@ -115,7 +115,7 @@ async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[Pay
 
 def _loader(
     asking: Asking, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
-) -> DataLoader[UUID, Found]:
+) -> Loader[UUID, Found]:
     """The request's loader for these arguments, made when they are first asked for."""
     known = asking.loaders.children
     if name not in known:
@@ -123,7 +123,7 @@ def _loader(
         async def batch(keys: list[UUID]) -> list[Found]:
             return await load(keys)
 
-        known[name] = DataLoader(batch)
+        known[name] = Loader(batch)
     return known[name]
 
 

@@ -1,5 +1,6 @@
 """Loaders of one request: rows that many fields ask for one by one are read in one statement."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from functools import cached_property
@@ -28,65 +29,73 @@ Found = TypeVar("Found")
 LARGEST_BATCH = 1000  # ids in one statement
 
 
+class Loader(DataLoader[Key, Found]):
+    """A loader whose value several fields wait for: graphql-core cancels the fields beside one that failed, which must
+    not take the value from those that still want it."""
+
+    def load(self, key: Key) -> "asyncio.Future[Found]":
+        return asyncio.shield(super().load(key))
+
+
 class Loaders:
     """One loader for each way of asking. They keep what they read until the request ends, so a mutation asks them
     only after its service has written."""
 
     @cached_property
-    def order(self) -> DataLoader[UUID, Order | None]:
+    def order(self) -> Loader[UUID, Order | None]:
         return _loader(_by_id(Order))
 
     @cached_property
-    def payment(self) -> DataLoader[UUID, Payment | None]:
+    def payment(self) -> Loader[UUID, Payment | None]:
         return _loader(_by_id(Payment))
 
     @cached_property
-    def refund(self) -> DataLoader[UUID, Refund | None]:
+    def refund(self) -> Loader[UUID, Refund | None]:
         return _loader(_by_id(Refund))
 
     @cached_property
-    def customer(self) -> DataLoader[UUID, Customer | None]:
+    def customer(self) -> Loader[UUID, Customer | None]:
         return _loader(_by_id(Customer))
 
     @cached_property
-    def operation(self) -> DataLoader[UUID, Operation | None]:
+    def operation(self) -> Loader[UUID, Operation | None]:
         return _loader(_by_id(Operation))
 
     @cached_property
-    def event(self) -> DataLoader[UUID, PaymentEvent | None]:
+    def event(self) -> Loader[UUID, PaymentEvent | None]:
         return _loader(_by_id(PaymentEvent))
 
     @cached_property
-    def webhook_event(self) -> DataLoader[UUID, WebhookEvent | None]:
+    def webhook_event(self) -> Loader[UUID, WebhookEvent | None]:
         return _loader(_by_id(WebhookEvent))
 
     @cached_property
-    def reconciliation_run(self) -> DataLoader[UUID, ReconciliationRun | None]:
+    def reconciliation_run(self) -> Loader[UUID, ReconciliationRun | None]:
         return _loader(_by_id(ReconciliationRun))
 
     @cached_property
-    def discrepancy(self) -> DataLoader[UUID, Discrepancy | None]:
+    def discrepancy(self) -> Loader[UUID, Discrepancy | None]:
         return _loader(_by_id(Discrepancy))
 
     @cached_property
-    def customer_by_external_id(self) -> DataLoader[str, Customer | None]:
+    def customer_by_external_id(self) -> Loader[str, Customer | None]:
         return _loader(_customers_by_external_id)
 
     @cached_property
-    def refunds_of_payment(self) -> DataLoader[UUID, list[Refund]]:
+    def refunds_of_payment(self) -> Loader[UUID, list[Refund]]:
         return _loader(_refunds_of_payments)
 
     @cached_property
-    def children(self) -> dict[Any, DataLoader[UUID, Any]]:
+    def children(self) -> dict[Any, Loader[UUID, Any]]:
         """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.children`."""
         return {}
 
 
-def _loader(load: Callable[[list[Key]], Awaitable[list[Found]]]) -> DataLoader[Key, Found]:
+def _loader(load: Callable[[list[Key]], Awaitable[list[Found]]]) -> Loader[Key, Found]:
     async def batch(keys: list[Key]) -> list[Found]:
         return await load(keys)
 
-    return DataLoader(batch, max_batch_size=LARGEST_BATCH)
+    return Loader(batch, max_batch_size=LARGEST_BATCH)
 
 
 def _by_id(table: type[Row]) -> Callable[[list[UUID]], Awaitable[list[Row | None]]]:

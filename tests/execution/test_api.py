@@ -1,0 +1,217 @@
+"""Plans against graphql-core over the API itself: made-up queries through the front door, answered twice."""
+
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from starlette.routing import Route
+
+from execution import Execution
+from schema import schema
+from server.graphql_http import GraphQLEndpoint
+from tests.execution.documents import Document, Writer
+from tests.shop import MUTATIONS, Client, Json, Shop, key
+
+PARTS = 4
+EACH = 150  # queries in a part
+REQUEST_ID = re.compile(rb"req_[0-9a-f]{32}")
+LEFT_OUT = {"integrity"}  # looks at the clock
+ORDER_STATUS = """
+query OrderStatus($id: ID!) {
+  order(id: $id) {
+    id externalId paymentStatus total { amount currency } amountPaid { amount currency } amountDue { amount currency }
+    payments {
+      nodes {
+        id status createdAt amount { amount currency } amountCaptured { amount currency }
+        amountRefunded { amount currency } refunds { id status amount { amount currency } }
+      }
+    }
+  }
+}
+"""
+PAGE = """
+query Page($after: String) {
+  payments(first: 50, after: $after) {
+    edges {
+      cursor
+      node {
+        id status createdAt amount { amount currency } order { id externalId paymentStatus }
+        refunds { id status amount { amount currency } }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+
+def endpoint_of(shop: Shop) -> GraphQLEndpoint:
+    """What answers at /graphql."""
+    app: Any = shop.app
+    while not hasattr(app, "router"):
+        app = app.app
+    [endpoint] = [one.app for one in app.router.routes if isinstance(one, Route) and one.path == "/graphql"]
+    assert isinstance(endpoint, GraphQLEndpoint)
+    return endpoint
+
+
+@contextmanager
+def by_graphql_core(shop: Shop) -> Iterator[None]:
+    """Without plans."""
+    endpoint = endpoint_of(shop)
+    kept = endpoint.execution
+    endpoint.execution = Execution(schema, planned=False)
+    yield
+    endpoint.execution = kept
+
+
+async def _stock(shop: Shop) -> dict[str, list[str]]:
+    """Rows of every kind, and what their ids are."""
+    paid = await shop.paid()
+    refund = await shop.refund(paid["id"], 100)
+    await shop.refund(paid["id"], 200)
+    held = await shop.pay(await shop.order(), captureMethod="MANUAL", metadata={"note": "held"})
+    declined = await shop.pay(await shop.order(), method="pm_card_chargeDeclined")
+    waiting = await shop.pay(
+        await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example"
+    )
+    await shop.deliver()
+    payments = [paid["id"], *(one["payment"]["id"] for one in (held, declined, waiting))]
+    listed = await shop.staff.ask("{ payments { edges { cursor } } webhookEvents { edges { node { id } } } }")
+    orders = [await shop.order(), *[(await shop.payment(one))["order"]["id"] for one in payments]]
+    return {
+        "ids": [*payments, *orders, refund["refund"]["id"], refund["operation"]["id"]]
+        + [edge["node"]["id"] for edge in listed["webhookEvents"]["edges"]],
+        "orders": orders,
+        "payments": payments,
+        "refunds": [refund["refund"]["id"]],
+        "cursors": [edge["cursor"] for edge in listed["payments"]["edges"]],
+    }
+
+
+def _leaf(stock: dict[str, list[str]]) -> Any:
+    kinds = {"order": "orders", "payment": "payments", "refund": "refunds"}
+
+    def leaf(drawn: random.Random, scalar: str, place: str) -> Any:
+        if scalar == "ID":
+            wanted = next((kind for word, kind in kinds.items() if place.startswith(word)), "ids")
+            return drawn.choice([*stock[wanted] * 3, *stock["ids"], "nothing"])
+        if place in ("after", "before"):
+            return drawn.choice([*stock["cursors"], "nothing"])
+        values: dict[str, list[Any]] = {
+            "Int": [1, 2, 3, 20, 100, 0, 101],
+            "String": ["en-US", "de-CH", "order", "held", "x"],
+            "Boolean": [True, False],
+            "MinorUnits": [1, 100, 10_000],
+            "CurrencyCode": ["USD", "EUR"],
+            "DateTime": ["2020-01-01T00:00:00Z", "2100-01-01T00:00:00+01:00"],
+            "IdempotencyKey": ["a-key", "another-key"],
+            "Metadata": [{"note": "held"}],
+        }
+        return drawn.choice(values[scalar])
+
+    return leaf
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+async def test_queries_are_answered_as_graphql_core_answers_them(shop: Shop, part: int) -> None:
+    root = schema._schema.query_type
+    assert root is not None
+    stock = await _stock(shop)
+    writer = Writer(schema._schema, part, _leaf(stock))
+    hot = [name for name in root.fields if name in ("order", "payment", "payments")]
+    names = [name for name in root.fields if name not in LEFT_OUT] + hot * 5
+    answered = 0
+
+    for number in range(EACH):
+        document = writer.document("query", names, fields=1)  # of two that fail, either may be told first
+        client = (shop.staff, shop.staff, shop.buyer, shop.stranger, shop.anonymous)[number % 5]
+        for variables in document.variables:
+            answered += await _is_answered_alike(shop, client, document, variables)
+
+    assert answered > EACH  # of twice as many; the others cost too much or are no operations
+    assert endpoint_of(shop).execution.fallbacks < answered
+
+
+async def _is_answered_alike(shop: Shop, client: Client, document: Document, variables: Json) -> bool:
+    """Ask twice and compare; whether there was data in the answer."""
+    ours = await client.post(document.text, variables)
+    with by_graphql_core(shop):
+        theirs = await client.post(document.text, variables)
+
+    assert ours.status_code == theirs.status_code, (document.text, variables)
+    data, errors = _canonical(ours)
+    data_of_core, errors_of_core = _canonical(theirs)
+    assert data == data_of_core, (document.text, variables)
+    # Where two errors take the same place from the answer, graphql-core tells of those that came before it ended.
+    assert errors == errors_of_core or set(errors) & set(errors_of_core), (document.text, variables)
+    return ours.json().get("data") is not None
+
+
+def _canonical(response: httpx.Response) -> tuple[bytes, list[bytes]]:
+    """The data and the errors, without the id of the request."""
+    answer = orjson.loads(REQUEST_ID.sub(b"req", response.content))
+    return orjson.dumps(answer.get("data")), sorted(orjson.dumps(error) for error in answer.get("errors", ()))
+
+
+async def test_the_hottest_queries_go_as_planned(shop: Shop) -> None:
+    stock = await _stock(shop)
+    execution = endpoint_of(shop).execution
+
+    for order_id in stock["orders"]:
+        await shop.buyer.ask(ORDER_STATUS, id=order_id)
+    await shop.staff.ask(PAGE)
+    await shop.staff.ask(PAGE, after=stock["cursors"][0])
+
+    assert execution.fallbacks == 0
+
+
+async def test_a_payment_is_made_once_and_repeated_alike_by_both(shop: Shop) -> None:
+    order_id, with_key = await shop.order(), key()
+    execution = endpoint_of(shop).execution
+
+    first = await shop.pay(order_id, with_key=with_key)
+    again = await shop.pay(order_id, with_key=with_key)
+    with by_graphql_core(shop):
+        by_core = await shop.pay(order_id, with_key=with_key)
+
+    assert again == by_core
+    assert again == {**first, "replayed": True}
+    assert len(shop.sandbox.snapshot().payment_intents) == 1
+    assert execution.fallbacks == 0
+
+
+async def test_a_mutation_whose_answer_goes_astray_is_not_done_again(shop: Shop) -> None:
+    """The payer's secret cannot be had from Stripe: graphql-core says so, with the payment that was made."""
+    payload = await shop.pay(
+        await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example"
+    )
+    parameters, arguments, _ = MUTATIONS["createPayment"]
+    shop.sandbox.fault(kind="drop_before", method="GET", times=100)
+    fields = "payment { id status nextAction { redirectUrl } supersedes { id order { id } } }"
+    order_id = await shop.order()
+
+    response = await shop.buyer.post(
+        f"mutation M{parameters} {{ createPayment{arguments} {{ {fields} payment {{ timeline(first: 0) "
+        "{ pageInfo { hasNextPage } } } } }",
+        {
+            "input": {
+                "orderId": order_id,
+                "expectedAmount": {"amount": 10_000, "currency": "USD"},
+                "paymentMethodId": "pm_card_visa",
+                "confirm": True,
+            },
+            "key": key(),
+        },
+    )
+
+    answer = response.json()
+    assert payload["payment"]["status"] == "REQUIRES_ACTION"
+    assert [error["extensions"]["reason"] for error in answer["errors"]] == ["VALIDATION_FAILED"]
+    assert endpoint_of(shop).execution.fallbacks == 1
+    assert len(shop.sandbox.snapshot().payment_intents) == 2
