@@ -1,0 +1,199 @@
+"""`make bench`: build the data, start the servers, drive them in turn, compare, write the result down."""
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import servers
+from benchmarks.data import prepared
+from benchmarks.load import Load, Outcome
+from benchmarks.report import Figures, written
+from benchmarks.servers import Server
+from benchmarks.workloads import Requests
+from models.embedded import EmbeddedPostgres
+
+FOLDER = Path(".paygraph/bench")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5")
+OTHERS = ("plain", "two", "limit", "apollo", "yoga", "mercurius")  # plain: no plans; two: processes
+WARM = 1.0  # seconds before anything counts
+COMPARED = 20  # requests whose answers are compared with the limit's
+PAYMENTS_PER_SECOND = 3_000  # more orders than anybody here can pay
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to run."""
+
+    rows: Sequence[int]
+    seconds: float
+    rounds: int
+    only: Sequence[str]
+    against: Sequence[str]
+
+
+def main() -> None:
+    """Read the options and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("--rows", default="10000,1000000", help="payments in the database, for each run")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="in which everything is measured in turn")
+    parser.add_argument("--only", default=",".join(WORKLOADS))
+    parser.add_argument("--against", default=",".join(OTHERS), help="what else is measured")
+    given = parser.parse_args()
+    options = Options(
+        rows=[int(rows) for rows in given.rows.split(",")],
+        seconds=given.seconds,
+        rounds=given.rounds,
+        only=given.only.split(","),
+        against=[name for name in given.against.split(",") if name],
+    )
+    results = []
+    with EmbeddedPostgres(FOLDER) as _:
+        postgres = EmbeddedPostgres(FOLDER)
+        postgres.start()
+        for rows in options.rows:
+            started = time.monotonic()
+            url = asyncio.run(prepared(postgres, rows))
+            print(f"{rows} payments, ready after {time.monotonic() - started:.0f} s", flush=True)
+            results.append((rows, Bench(options, url, postgres.folder).run()))
+        postgres.stop()
+    path = written(results, Path(__file__).parent / "results", asdict(options))
+    print(path.read_text())
+
+
+class Bench:
+    """One database, all servers over it."""
+
+    def __init__(self, options: Options, url: str, folder: Path) -> None:
+        self._options = options
+        self._url = url
+        self._folder = folder
+        self._requests = Requests(url, FOLDER / "requests")
+        self._found: dict[tuple[str, str], list[Figures]] = defaultdict(list)
+
+    def run(self) -> dict[tuple[str, str], Figures]:
+        """Everything in turn, several times: the median of each."""
+        with ExitStack() as stack:
+            stripe = stack.enter_context(servers.offline_stripe(self._url))
+            running = [stack.enter_context(start()) for start in self._servers(stripe)]
+            if "W1" in self._options.only and any(server.name == "limit" for server in running):
+                asyncio.run(self._compare(running))
+            for turn in range(self._options.rounds):
+                order = running if turn % 2 == 0 else running[::-1]
+                for workload in self._options.only:
+                    for server in order:
+                        self._measure(workload, server)
+            self._at_half(running[0])
+        return {key: _median(found) for key, found in self._found.items()}
+
+    def _servers(self, stripe: str) -> list[Callable[[], AbstractContextManager[Server]]]:
+        url, against = self._url, self._options.against
+        wanted: list[Callable[[], AbstractContextManager[Server]]] = [lambda: servers.paygraph(url, stripe)]
+        if "plain" in against:
+            wanted.append(lambda: servers.paygraph(url, stripe, planned=False))
+        if "two" in against:
+            wanted.append(lambda: servers.paygraph(url, stripe, processes=2))
+        if "limit" in against:
+            wanted.append(lambda: servers.limit(url))
+        kinds = [kind for kind in ("apollo", "yoga", "mercurius") if kind in against]
+        if kinds and not servers.has_node():
+            print("SKIPPED: the servers of Node. They need Node 20 and npm.")
+            kinds = []
+        wanted += [lambda kind=kind: servers.node(kind, url, stripe) for kind in kinds]  # type: ignore[misc]
+        return wanted
+
+    def _measure(self, workload: str, server: Server) -> None:
+        file = self._file(workload, server)
+        if workload not in ("W4",):
+            _drive(Load(server.port, str(file), WARM if workload in ("W1", "W2") else 0.3))
+        cpu, database = server.cpu_seconds(), servers.postgres_cpu(self._folder)
+        outcome = _drive(Load(server.port, str(file), self._options.seconds))
+        if outcome.failed:
+            raise SystemExit(f"{workload} by {server.name}: {outcome.failed} failed: {outcome.first_failure}")
+        found = Figures(
+            per_second=outcome.answers / outcome.seconds,
+            p50=outcome.p50,
+            p99=outcome.p99,
+            cpu=(server.cpu_seconds() - cpu) / outcome.answers * 1e6,
+            database=(servers.postgres_cpu(self._folder) - database) / outcome.answers * 1e6,
+            memory=server.memory_mib(),
+        )
+        self._found[workload, server.name].append(found)
+        print(f"{workload} {server.name:28} {found.line()}", flush=True)
+
+    def _file(self, workload: str, server: Server) -> Path:
+        if workload == "W1":
+            return asyncio.run(self._requests.order_status())
+        if workload == "W2":
+            return asyncio.run(self._requests.page())
+        if workload == "W5":
+            return asyncio.run(self._requests.webhooks(int(self._options.seconds * 8_000)))
+        if workload == "W3":
+            return asyncio.run(self._requests.pay(int(self._options.seconds * PAYMENTS_PER_SECOND)))
+        file = asyncio.run(self._requests.pay(200))
+        _drive(Load(server.port, str(file), 60, once=True))  # they are paid; from now on they are repeated
+        return file
+
+    def _at_half(self, server: Server) -> None:
+        """Paygraph's latencies at half of what it can do."""
+        for workload in self._options.only:
+            capacity = _median(self._found[workload, server.name]).per_second
+            load = Load(server.port, str(self._file(workload, server)), self._options.seconds, rate=capacity / 2)
+            outcome = _drive(load)
+            self._found[workload, "at half"].append(Figures(capacity / 2, outcome.p50, outcome.p99, 0, 0, 0))
+
+    async def _compare(self, running: Sequence[Server]) -> None:
+        """The answers are the same, byte for byte after ordering."""
+        for file in (await self._requests.order_status(), await self._requests.page()):
+            for request in _first(file, COMPARED):
+                answers = {server.name: _answer(server, request) for server in running}
+                assert len(set(answers.values())) == 1, answers
+
+
+def _drive(load: Load) -> Outcome:
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.load"],
+        input=json.dumps(asdict(load)) + "\n",
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return Outcome(**json.loads(process.stdout))
+
+
+def _first(file: Path, count: int) -> list[bytes]:
+    raw, requests = file.read_bytes(), []
+    while raw and len(requests) < count:
+        length = int.from_bytes(raw[:4], "big")
+        requests.append(raw[4 : 4 + length])
+        raw = raw[4 + length :]
+    return requests
+
+
+def _answer(server: Server, request: bytes) -> str:
+    head, body = request.split(b"\r\n\r\n", 1)
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    asked = urllib.request.Request(f"http://127.0.0.1:{server.port}/graphql", body, headers)
+    with urllib.request.urlopen(asked, timeout=10) as answered:  # noqa: S310 - loopback
+        data: Any = json.load(answered)["data"]
+    return json.dumps(data, sort_keys=True)
+
+
+def _median(found: Sequence[Figures]) -> Figures:
+    columns = zip(*(one.values() for one in found), strict=True)
+    return Figures(*(median(column) for column in columns))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What Paygraph is measured against."""
