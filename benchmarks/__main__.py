@@ -173,7 +173,8 @@ def _drive(load: Load) -> Outcome:
 
 
 def _first(file: Path, count: int) -> list[bytes]:
-    raw, requests = file.read_bytes(), []
+    raw = file.read_bytes()
+    requests: list[bytes] = []
     while raw and len(requests) < count:
         length = int.from_bytes(raw[:4], "big")
         requests.append(raw[4 : 4 + length])

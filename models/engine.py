@@ -4,7 +4,7 @@ The stock engine loses a connection for good when a task is cancelled between ta
 and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final
@@ -32,6 +32,9 @@ LOST: Final = (
 )
 # It is there, and too busy: no connection free, a lock held too long, a statement that took too long.
 BUSY: Final = (asyncpg.exceptions.LockNotAvailableError, asyncpg.exceptions.QueryCanceledError, TimeoutError)
+
+
+MOST_STATEMENTS: Final = 50_000  # of one connection, which is then made anew
 
 
 class DatabaseUnavailable(Exception):
@@ -72,6 +75,28 @@ class PatientPool(asyncpg.Pool):
 
     def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
         return super().acquire(timeout=self.patience_seconds if timeout is None else timeout)
+
+    async def _acquire(self, timeout: float | None) -> Any:
+        """A timer only where there is something to wait for: no connection free, or one to be made."""
+        free = self._queue._queue  # type: ignore[attr-defined]  # asyncpg's stubs leave out what is private
+        is_ready = free and free[-1].is_connected()
+        return await super()._acquire(None if is_ready else timeout)  # type: ignore[misc]  # as above
+
+    async def release(self, connection: Any, *, timeout: float | None = None) -> None:
+        """A task, which a cancelled caller cannot stop, only where there is something to wait for."""
+        held = connection._con
+        if held is None or not _is_at_rest(held):
+            await super().release(connection, timeout=timeout)
+            return
+        held._on_release()
+        await connection._holder.release(None)
+
+
+def _is_at_rest(connection: asyncpg.Connection) -> bool:
+    """Whether nothing has to be ended before somebody else takes the connection."""
+    protocol = connection._protocol  # type: ignore[attr-defined]  # as above
+    is_spent = protocol.queries_count >= MOST_STATEMENTS
+    return not (connection.is_closed() or connection.is_in_transaction() or protocol._is_cancelling() or is_spent)
 
 
 class SafeTransaction(TransactionContextPooled):
@@ -114,6 +139,13 @@ class SafeTransaction(TransactionContextPooled):
 class SafeTransactionClient(TransactionWrapper):
     """A connection inside a transaction, whose failures speak our words."""
 
+    async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+        """The rows of a statement, their values by place."""
+        try:
+            return await self._connection.fetch(statement, *values)
+        except (*LOST, *BUSY, OSError) as error:
+            raise unavailable(error) from error
+
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
 
@@ -124,7 +156,7 @@ class SafeClient(AsyncpgDBClient):
     async def create_pool(self, **settings: Any) -> asyncpg.Pool:
         patience = float(settings.pop("acquire_timeout", PatientPool.patience_seconds))
         pool = PatientPool(
-            max_queries=50_000,
+            max_queries=MOST_STATEMENTS,
             max_inactive_connection_lifetime=300.0,
             record_class=asyncpg.Record,
             **{**settings, "connection_class": PlainConnection},
@@ -133,6 +165,15 @@ class SafeClient(AsyncpgDBClient):
         opened = await pool
         assert opened is not None
         return opened
+
+    async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+        """The rows of a statement on a connection of the pool, their values by place."""
+        try:
+            async with self.acquire_connection() as connection:
+                found: list[asyncpg.Record] = await connection.fetch(statement, *values)
+                return found
+        except (*LOST, *BUSY, OSError) as error:
+            raise unavailable(error) from error
 
     def _in_transaction(self) -> TransactionContext:
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)

@@ -96,8 +96,14 @@ async def own_customer_id(asking: Asking) -> UUID | None:
     caller = asking.caller
     if caller is None or not caller.can(Scope.PAYMENTS_PAY):
         return None
+    known = asking.own_customers.find(caller.subject)
+    if known is not None:
+        return known
     customer = await asking.loaders.customer_by_external_id.load(caller.subject)
-    return customer.id if customer is not None else None
+    if customer is None:
+        return None
+    asking.own_customers.keep(caller.subject, customer.id)
+    return customer.id
 
 
 def sees_all_payments(caller: Caller | None) -> bool:

@@ -15,7 +15,7 @@ from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.loaders import Loader
 from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
-from resolvers.wanted import ORDER, REFUNDS, Below, Relation
+from resolvers.wanted import ORDER, REFUNDS, payments_key
 
 Row = TypeVar("Row", bound=Model)
 Found = TypeVar("Found")
@@ -75,8 +75,8 @@ async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, 
     async def count() -> int | None:
         return await _loader(asking, (f"count by {parent}", None), load_counts).load(parent_id)
 
-    read: list[Payment] | None = rows_below(row, Below(Relation.PAYMENTS_OF_ORDER, window))
-    if read is not None:
+    read: list[Payment] | None = rows_below(row, payments_key(window))
+    if read is not None and window.after is None and window.before is None:
         return Page.of(read, window, count=count)
     found = await _loader(asking, (parent, window), load).load(parent_id)
     for payment in found:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.caller import Caller
 from resolvers.loaders import Loaders
+from resolvers.own_customers import OwnCustomers
 from services.drive import Driver
 from services.live import Live
 from services.repair import Repairs
@@ -17,7 +18,7 @@ class Asking:
 
     `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
     that may be charged here. `sign_view_token` gives a short-lived token that shows one order, or None where none can
-    be signed. `loaders` batch the rows of this request and end with it.
+    be signed. `loaders` batch the rows of this request and end with it; `own_customers` outlive it.
     """
 
     caller: Caller | None
@@ -28,6 +29,7 @@ class Asking:
     currencies: frozenset[str]
     sign_view_token: Callable[[UUID], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
+    own_customers: OwnCustomers = field(repr=False)
 
     @classmethod
     def for_request(
@@ -40,6 +42,7 @@ class Asking:
         live: Live,
         currencies: frozenset[str],
         sign_view_token: Callable[[UUID], str | None],
+        own_customers: OwnCustomers,
     ) -> "Asking":
         """The context of one request, with loaders of its own."""
         return cls(
@@ -51,4 +54,5 @@ class Asking:
             currencies=currencies,
             sign_view_token=sign_view_token,
             loaders=Loaders(),
+            own_customers=own_customers,
         )

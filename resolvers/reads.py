@@ -101,7 +101,7 @@ def _reading(wanted: Wanted, *beside: str) -> Reading:
     columns = sorted(wanted.columns.union(NEEDED[wanted.table], beside))
     below = {one: _nested(one, inner, "t", 1) for one, inner in wanted.below}
     selected = [f't."{column}"' for column in columns] + [sql for sql, _ in below.values()]
-    make = maker(wanted.table, columns, {one: made for one, (_, made) in below.items()}, from_json=False)
+    make = maker(wanted.table, columns, {one.key: made for one, (_, made) in below.items()}, from_json=False)
     text = ", ".join(selected)
     return Reading(text, make, OWNER in text)
 
@@ -112,7 +112,7 @@ def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tup
     name = f"t{depth}"
     inner = {one: _nested(one, asked, name, depth + 1) for one, asked in wanted.below}
     selected = [f'{name}."{column}"' for column in columns] + [sql for sql, _ in inner.values()]
-    make = maker(wanted.table, columns, {one: made for one, (_, made) in inner.items()}, from_json=True)
+    make = maker(wanted.table, columns, {one.key: made for one, (_, made) in inner.items()}, from_json=True)
     window = below.window
     rows = FROM[below.relation].format(
         of=of,

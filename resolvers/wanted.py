@@ -30,13 +30,23 @@ class Below:
     window: Window | None = None
 
     @property
+    def key(self) -> str:
+        """Its name among all that hangs on a row."""
+        return self.relation.name if self.window is None else payments_key(self.window)
+
+    @property
     def table(self) -> type[Model]:
         table: type[Model] = self.relation.value[1]
         return table
 
 
-REFUNDS: Final = Below(Relation.REFUNDS_OF_PAYMENT)
-ORDER: Final = Below(Relation.ORDER_OF_PAYMENT)
+REFUNDS: Final = Relation.REFUNDS_OF_PAYMENT.name
+ORDER: Final = Relation.ORDER_OF_PAYMENT.name
+
+
+def payments_key(window: Window) -> str:
+    """The name of a page of payments among all that hangs on an order."""
+    return f"{'last' if window.backward else 'first'} {window.size} payments"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import database
 from models.sql import rows
 from resolvers.context import Asking
+from resolvers.own_customers import OwnCustomers
 from sandbox import Sandbox
 from schema import print_sdl, schema
 from server import asking, policy
@@ -23,6 +24,7 @@ from server.graphql_ws import GraphQLSocket
 from server.guards import crashed, guard
 from server.health import Probe, healthz, readyz
 from server.log import configure_logging
+from server.memory import settle_memory
 from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
 from server.shop_window import ShopWindow, Sign
@@ -51,13 +53,15 @@ def from_environment() -> ASGIApp:
     settings = Settings.load()
     configure_logging(json=settings.log_format == "json")
     port = int(os.environ.get("PORT", "8000"))  # set by `serve`; the offline Stripe's 3DS page stands there
-    return guarded(create_app(settings, run_worker=False, own_port=port, deliver=False), settings)
+    app = guarded(create_app(settings, run_worker=False, own_port=port, deliver=False), settings)
+    settle_memory()
+    return app
 
 
 def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
     return guard(
-        app,
+        _GraphQLFirst(app),
         allowed_origins=settings.allowed_origins,
         https_only=settings.environment == "production",
         max_body_bytes=MAX_BODY_BYTES,
@@ -101,6 +105,8 @@ def create_app(
 
     app = _bare(lifespan)
 
+    own_customers = OwnCustomers()
+
     def context(asked: asking.Asking) -> Asking:
         parts: Parts = app.state.parts
         return Asking.for_request(
@@ -110,11 +116,11 @@ def create_app(
             repairs=parts.repairs,
             live=parts.live,
             currencies=settings.currencies,
+            own_customers=own_customers,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )
 
-    endpoint = _graphql(settings, callers, context)
-    app.router.routes.append(Route("/graphql", endpoint))
+    app.state.graphql = endpoint = _graphql(settings, callers, context)
     socket = GraphQLSocket(endpoint, allowed_origins=settings.allowed_origins)
     app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)
@@ -253,6 +259,18 @@ async def _stripe_answers(parts: Parts) -> dict[str, float]:
 
 async def _sdl(_: Request) -> Response:
     return Response(print_sdl(), media_type="text/plain")
+
+
+class _GraphQLFirst:
+    """Nearly every request is for /graphql: it goes there at once, past what FastAPI does for its routes."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._graphql: GraphQLEndpoint = app.state.graphql
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_graphql = scope["type"] == "http" and scope["path"] == "/graphql"
+        await (self._graphql if is_graphql else self._app)(scope, receive, send)
 
 
 class _Sandboxed:

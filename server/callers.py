@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -35,6 +36,8 @@ SHORTEST_SECRET: Final = 32  # Bytes; RFC 7518, 3.2: an HS256 key is at least as
 KEYS_FRESH_SECONDS: Final = 300.0
 KEYS_STALE_SECONDS: Final = 3_600.0
 KEYS_RETRY_SECONDS: Final = 5.0  # After a failed fetch, so that an outage is not multiplied by every request.
+VERIFIED_SECONDS: Final = 60.0
+VERIFIED_TOKENS: Final = 10_000
 VIEW_TYPE: Final = "view+jwt"
 VIEW_PREFIX: Final = "view:"
 
@@ -78,6 +81,7 @@ class Callers:
         self._audience = audience
         basis = view_secret or secret
         self._view_key = None if basis is None else _view_key(basis)
+        self._verified = VerifiedTokens()
 
     async def authenticate(self, authorization: str | None) -> Caller | None:
         """The caller of this Authorization header; None for no header, which means anonymous.
@@ -88,11 +92,17 @@ class Callers:
         if authorization is None:
             return None
         token = _bearer(authorization)
+        name = hashlib.sha256(token.encode()).digest()
+        if known := self._verified.find(name):
+            return known
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") == VIEW_TYPE:
-                return self._view_caller(token)
-            return _caller(await self._access_claims(token, header))
+                caller = self._view_caller(token)
+            else:
+                caller = _caller(await self._access_claims(token, header))
+            self._verified.keep(name, caller)
+            return caller
         except (jwt.PyJWTError, DomainError, ValueError, TypeError, OverflowError, RecursionError):
             # PyJWT answers most malformed tokens with its own errors, but not all (surrogates, huge numbers).
             raise Unauthenticated from None
@@ -149,6 +159,32 @@ class Callers:
                 "verify_iss": self._issuer is not None,
             },
         )
+
+
+class VerifiedTokens:
+    """Callers whose tokens were verified lately, by the tokens' hashes: verifying costs more than most queries.
+
+    A token is verified again after a minute, and never taken beyond its end.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[bytes, tuple[Caller, float, float]] = OrderedDict()
+
+    def find(self, name: bytes) -> Caller | None:
+        known = self._known.get(name)
+        if known is None:
+            return None
+        caller, ends, verify_at = known
+        if ends <= time.time() or verify_at <= time.monotonic():
+            del self._known[name]
+            return None
+        return caller
+
+    def keep(self, name: bytes, caller: Caller) -> None:
+        assert caller.ends_at is not None, "every token has an end"
+        self._known[name] = (caller, caller.ends_at.timestamp(), time.monotonic() + VERIFIED_SECONDS)
+        if len(self._known) > VERIFIED_TOKENS:
+            self._known.popitem(last=False)
 
 
 class PublishedKeys:

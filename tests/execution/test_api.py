@@ -9,7 +9,6 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from starlette.routing import Route
 
 from execution import Execution
 from schema import schema
@@ -53,10 +52,9 @@ query Page($after: String) {
 def endpoint_of(shop: Shop) -> GraphQLEndpoint:
     """What answers at /graphql."""
     app: Any = shop.app
-    while not hasattr(app, "router"):
+    while not hasattr(app, "_graphql"):
         app = app.app
-    [endpoint] = [one.app for one in app.router.routes if isinstance(one, Route) and one.path == "/graphql"]
-    assert isinstance(endpoint, GraphQLEndpoint)
+    endpoint: GraphQLEndpoint = app._graphql
     return endpoint
 
 
