@@ -143,9 +143,9 @@ def objects_in(data: object) -> int:
         item = waiting.pop()
         if item.__class__ is dict:
             count += 1
-            waiting += [value for value in item.values() if value.__class__ in CONTAINERS]  # type: ignore[attr-defined]
+            waiting += [value for value in item.values() if value.__class__ in CONTAINERS]
         elif item.__class__ is list:
-            waiting += [value for value in item if value.__class__ in CONTAINERS]  # type: ignore[attr-defined]
+            waiting += [value for value in item if value.__class__ in CONTAINERS]
     return count
 
 

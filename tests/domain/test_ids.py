@@ -3,8 +3,10 @@
 from uuid import UUID
 
 import pytest
+import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
+from typeid import TypeID
 
 from domain.ids import Kind, decode, encode, new_id
 
@@ -88,3 +90,12 @@ def test_no_text_makes_it_raise_and_each_row_has_one_spelling(text: str, kind: K
     found = decode(text, kind)
 
     assert found is None or encode(*found) == text
+
+
+@given(value=st.uuids(), kind=st.sampled_from(Kind))
+def test_ids_are_written_as_the_reference_library_writes_them(value: UUID, kind: Kind) -> None:
+    written = str(TypeID.from_uuid(prefix=kind.value, suffix=uuid_utils.UUID(int=value.int)))
+
+    assert encode(kind, value) == written
+    assert decode(written) == (kind, value)
+    assert TypeID.from_string(written).uuid.int == value.int
