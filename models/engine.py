@@ -14,7 +14,7 @@ from asyncpg.pool import PoolAcquireContext
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError, TransactionManagementError
+from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError, TransactionManagementError
 
 # The server went away, or the connection did.
 LOST: Final = (
@@ -141,10 +141,7 @@ class SafeTransactionClient(TransactionWrapper):
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
         """The rows of a statement, their values by place."""
-        try:
-            return await self._connection.fetch(statement, *values)
-        except (*LOST, *BUSY, OSError) as error:
-            raise unavailable(error) from error
+        return await _fetched(self, statement, values)
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
@@ -168,18 +165,29 @@ class SafeClient(AsyncpgDBClient):
 
     async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
         """The rows of a statement on a connection of the pool, their values by place."""
-        try:
-            async with self.acquire_connection() as connection:
-                found: list[asyncpg.Record] = await connection.fetch(statement, *values)
-                return found
-        except (*LOST, *BUSY, OSError) as error:
-            raise unavailable(error) from error
+        return await _fetched(self, statement, values)
 
     def _in_transaction(self) -> TransactionContext:
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
+
+
+async def _fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    """Without Tortoise's layers, and with its errors."""
+    try:
+        async with client.acquire_connection() as connection:
+            found: list[asyncpg.Record] = await connection.fetch(statement, *values)
+            return found
+    except (*LOST, *BUSY, OSError) as error:
+        raise unavailable(error) from error
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise IntegrityError(error) from error
+    except (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.DataError) as error:
+        raise OperationalError(error) from error
+    except asyncpg.InvalidTransactionStateError as error:
+        raise TransactionManagementError(error) from error
 
 
 async def _translated(translate: Callable[..., Any], func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

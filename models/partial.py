@@ -6,6 +6,7 @@ without Tortoise's conversion of every column, which costs more than the stateme
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -20,11 +21,16 @@ READ_BELOW: Final = "read_below"  # the attribute with the rows that hang on a r
 
 
 def maker(
-    table: type[Model], columns: Sequence[str], below: Mapping[str, tuple[Make, bool]], *, from_json: bool
+    table: type[Model],
+    columns: Sequence[str],
+    below: Mapping[str, tuple[Make, bool]],
+    *,
+    from_json: bool,
+    is_whole: bool = False,
 ) -> Make:
     """What makes an instance from a row's values: the columns, then for each of `below` its rows or its row in JSON.
 
-    `below` says for each how its instances are made, and whether there are many. `from_json` tells that the values
+    `is_whole` makes instances that can be changed and saved. `below` says for each how its instances are made, and whether there are many. `from_json` tells that the values
     come out of JSON themselves.
     """
     names: dict[str, Any] = {"new": table.__new__, "put": object.__setattr__, "table": table, "loads": orjson.loads}
@@ -40,12 +46,24 @@ def maker(
         value = f"v[{place}]" if from_json else f"(v[{place}] and loads(v[{place}]))"
         found = f"[m{place}(one) for one in {value} or ()]" if many else f"m{place}({value})"
         children.append(f"{key!r}: {found}")
-    parts += ["'_saved_in_db': True", "'_partial': True", f"{READ_BELOW!r}: {{{', '.join(children)}}}"]
+    parts += ["'_saved_in_db': True", f"'_partial': {not is_whole}"]
+    if is_whole:
+        parts += ["'_custom_generated_pk': generated", "'_await_when_save': {}"]
+        names["generated"] = table._meta.db_pk_column not in table._meta.generated_db_fields
+    else:
+        parts.append(f"{READ_BELOW!r}: {{{', '.join(children)}}}")
     filled = f"    put(row, '__dict__', {{{', '.join(parts)}}})"
     lines = ["def make(v):", "    row = new(table)", filled, "    return row"]
     exec("\n".join(lines), names)  # noqa: S102 - the names are columns of our tables
     made: Make = names["make"]
     return made
+
+
+@lru_cache(maxsize=100)
+def whole(table: type[Model], columns: tuple[str, ...]) -> Make:
+    """What makes instances from whole rows, as Tortoise would: they can be changed and saved."""
+    assert set(columns) == set(table._meta.fields_db_projection.values()), "not all columns of the table"
+    return maker(table, columns, {}, from_json=False, is_whole=True)
 
 
 def rows_below(row: Model, key: str) -> Any:

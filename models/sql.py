@@ -7,26 +7,31 @@ from typing import Any, Generic, TypeVar
 from tortoise import connections
 from tortoise.models import Model
 
+from models.partial import whole
+
 T = TypeVar("T", bound=Model)
 M = TypeVar("M", bound=Model, covariant=True)
 
 
 async def rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Run one SQL statement and give its rows, `RETURNING` included."""
-    answer: Sequence[dict[str, Any]] = await connections.get("default").execute_query_dict(statement, list(values))
-    return list(answer)
+    return [dict(row) for row in await fetch(statement, *values)]
 
 
-async def fetch(statement: str, *values: Any) -> Sequence[Sequence[Any]]:
-    """Run one SQL statement and give its rows, their values by place: a third of what `rows` costs."""
+async def fetch(statement: str, *values: Any) -> list[Any]:
+    """Run one SQL statement and give its rows as asyncpg does, their values by place or by name."""
     client: Any = connections.get("default")
-    found: Sequence[Sequence[Any]] = await client.fetch(statement, values)
+    found: list[Any] = await client.fetch(statement, values)
     return found
 
 
 async def found(model: type[T], statement: str, values: Sequence[Any] = ()) -> list[T]:
     """Run one SQL statement whose rows are whole rows of `model`."""
-    return [model._init_from_db(**row) for row in await rows(statement, values)]
+    read = await fetch(statement, *values)
+    if not read:
+        return []
+    make: Any = whole(model, tuple(read[0].keys()))
+    return [make(row) for row in read]
 
 
 @dataclass(frozen=True, slots=True)
