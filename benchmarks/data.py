@@ -92,14 +92,15 @@ async def prepared(postgres: EmbeddedPostgres, payments: int) -> str:
         await admin.execute(f"DROP DATABASE IF EXISTS {name}_made WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {name}_made")
         await database.migrate(postgres.url(f"{name}_made"))
-        await _fill(postgres.url(f"{name}_made"), payments)
+        await fill(postgres.url(f"{name}_made"), payments)
         await admin.execute(f"ALTER DATABASE {name}_made RENAME TO {name}")
     finally:
         await admin.close()
     return postgres.url(name)
 
 
-async def _fill(url: str, payments: int) -> None:
+async def fill(url: str, payments: int) -> None:
+    """Put this many payments, and what belongs to them, into an empty database."""
     sizes = {"payments": payments, "orders": payments - payments // 6, "customers": max(payments // 10, 1)}
     connection = await asyncpg.connect(**parse_url(url))
     try:

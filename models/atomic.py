@@ -64,6 +64,7 @@ async def drain(seconds: float) -> int:
     """Wait for work whose callers are gone; the number of pieces still running when the time is over."""
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
+    await asyncio.sleep(0)  # what was begun just now is counted from its first step on
     while _running and (left := end - clock()) > 0:  # a piece that ends may be followed by its caller's next one
         await asyncio.wait(set(_running), timeout=left)
     return len(_running)

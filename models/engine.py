@@ -139,10 +139,6 @@ class SafeTransaction(TransactionContextPooled):
 class SafeTransactionClient(TransactionWrapper):
     """A connection inside a transaction, whose failures speak our words."""
 
-    async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-        """The rows of a statement, their values by place."""
-        return await _fetched(self, statement, values)
-
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
 
@@ -163,10 +159,6 @@ class SafeClient(AsyncpgDBClient):
         assert opened is not None
         return opened
 
-    async def fetch(self, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-        """The rows of a statement on a connection of the pool, their values by place."""
-        return await _fetched(self, statement, values)
-
     def _in_transaction(self) -> TransactionContext:
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)
 
@@ -174,8 +166,8 @@ class SafeClient(AsyncpgDBClient):
         return await _translated(super()._translate_exceptions, func, *args, **kwargs)
 
 
-async def _fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-    """Without Tortoise's layers, and with its errors."""
+async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    """The rows of a statement, without Tortoise's layers and with its errors."""
     try:
         async with client.acquire_connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values)

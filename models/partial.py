@@ -30,8 +30,8 @@ def maker(
 ) -> Make:
     """What makes an instance from a row's values: the columns, then for each of `below` its rows or its row in JSON.
 
-    `is_whole` makes instances that can be changed and saved. `below` says for each how its instances are made, and whether there are many. `from_json` tells that the values
-    come out of JSON themselves.
+    `is_whole` makes instances that can be changed and saved. `below` says for each how its instances are made, and
+    whether there are many. `from_json` tells that the values come out of JSON themselves.
     """
     names: dict[str, Any] = {"new": table.__new__, "put": object.__setattr__, "table": table, "loads": orjson.loads}
     parts = []

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from tortoise import connections
 from tortoise.models import Model
 
+from models.engine import fetched
 from models.partial import whole
 
 T = TypeVar("T", bound=Model)
@@ -21,8 +22,7 @@ async def rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any
 async def fetch(statement: str, *values: Any) -> list[Any]:
     """Run one SQL statement and give its rows as asyncpg does, their values by place or by name."""
     client: Any = connections.get("default")
-    found: list[Any] = await client.fetch(statement, values)
-    return found
+    return await fetched(client, statement, values)
 
 
 async def found(model: type[T], statement: str, values: Sequence[Any] = ()) -> list[T]:

@@ -21,6 +21,7 @@ DEEPEST = 4  # filters inside filters
 MOST_PARTS = 30  # filters in one filter, all levels together
 MOST_CHOICES = 50
 LONGEST_SEARCH = 255
+INTENT = "pi_"  # how Stripe's ids begin: one index or the other is asked, both together would be neither
 NOTHING = Q(id__in=[])
 
 
@@ -128,8 +129,9 @@ def _search(text: str, path: Path) -> Q:
     payment_id = row_id(wanted, Kind.PAYMENT)
     if payment_id is not None:
         return Q(id=payment_id)
-    by_intent = _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=wanted))
-    return by_intent | Q(order__external_id__startswith=wanted)
+    if wanted.startswith(INTENT):
+        return _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=wanted))
+    return Q(order__external_id__startswith=wanted)
 
 
 def _known(column: str, wanted: Q) -> Q:

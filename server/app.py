@@ -121,6 +121,7 @@ def create_app(
         )
 
     app.state.graphql = endpoint = _graphql(settings, callers, context)
+    app.router.routes.append(Route("/graphql", endpoint))
     socket = GraphQLSocket(endpoint, allowed_origins=settings.allowed_origins)
     app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)

@@ -1,0 +1,184 @@
+"""What a large database makes of every statement that the API sends: indexes, and nothing that grows with the table."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from asyncpg.connection import Connection
+
+from benchmarks.data import fill
+from domain.ids import Kind, encode
+from models.database import parse_url
+from resolvers.cursors import Cursor, SortKey
+from tests.shop import Client, Json, Shop, open_shop, settings_for, token
+
+ROWS = [60_000, pytest.param(1_000_000, marks=pytest.mark.attack)]
+LARGE = {"orders", "payment", "refund", "payment_event", "operation", "customer"}
+MOST_SORTED = 1_000  # rows of a sort: a page, or what hangs on one row
+SORTS = {
+    "CREATED_AT_DESC": SortKey.CREATED_AT,
+    "CREATED_AT_ASC": SortKey.CREATED_AT,
+    "UPDATED_AT_DESC": SortKey.UPDATED_AT,
+    "AMOUNT_DESC": SortKey.AMOUNT,
+    "AMOUNT_ASC": SortKey.AMOUNT,
+}
+PAYMENT = "id status amount { amount } order { id externalId } refunds { id status } customer { id }"
+ORDER = f"id externalId paymentStatus payments {{ nodes {{ {PAYMENT} }} totalCount }} customer {{ id }}"
+
+
+@dataclass
+class Sent:
+    """A statement with its values."""
+
+    text: str
+    values: tuple[Any, ...]
+
+
+@dataclass
+class Rows:
+    """Some rows of the large database."""
+
+    order_id: str
+    external_id: str
+    payment_id: str
+    customer_id: str
+    refund_id: str
+    intent: str
+    cursors: dict[SortKey, str] = field(default_factory=dict)
+
+
+@pytest.fixture(params=ROWS)
+async def large(request: pytest.FixtureRequest, database_url: str) -> str:
+    await fill(database_url, request.param)
+    return database_url
+
+
+@pytest.fixture
+async def shop(large: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    async with open_shop(settings_for(large, tmp_path / "state", live_doorbell=False)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
+    """All that goes to PostgreSQL, as it goes."""
+    seen: list[Sent] = []
+
+    def watched(right: Callable[..., Any]) -> Callable[..., Any]:
+        async def call(self: Connection, query: str, *given: Any, **named: Any) -> Any:
+            seen.append(Sent(query, given))
+            return await right(self, query, *given, **named)
+
+        return call
+
+    for name in ("fetch", "fetchrow", "fetchval", "execute"):
+        monkeypatch.setattr(Connection, name, watched(getattr(Connection, name)))
+    return seen
+
+
+async def _rows(connection: asyncpg.Connection) -> Rows:
+    found = await connection.fetchrow(
+        "SELECT p.*, o.external_id, r.id AS refund FROM payment p JOIN orders o ON o.id = p.order_id "
+        "JOIN refund r ON r.payment_id = p.id ORDER BY p.created_at OFFSET 5000 LIMIT 1"
+    )
+    assert found is not None
+    return Rows(
+        order_id=encode(Kind.ORDER, found["order_id"]),
+        external_id=found["external_id"],
+        payment_id=encode(Kind.PAYMENT, found["id"]),
+        customer_id=encode(Kind.CUSTOMER, found["customer_id"]),
+        refund_id=encode(Kind.REFUND, found["refund"]),
+        intent=found["stripe_payment_intent_id"],
+        cursors={key: Cursor(key, found[key.value], found["id"]).encode() for key in set(SORTS.values())},
+    )
+
+
+def _queries(rows: Rows) -> Iterator[str]:
+    """Every way to ask for what there is much of."""
+    yield f'{{ order(id: "{rows.order_id}") {{ {ORDER} }} }}'
+    yield f'{{ order(externalId: "{rows.external_id}") {{ {ORDER} }} }}'
+    yield f'{{ payment(id: "{rows.payment_id}") {{ {PAYMENT} timeline {{ edges {{ node {{ type }} }} }} }} }}'
+    yield f'{{ refund(id: "{rows.refund_id}") {{ id payment {{ id }} }} refunds(first: 5) {{ edges {{ cursor }} }} }}'
+    yield "{ refunds(last: 5, status: [SUCCEEDED]) { edges { node { id payment { id } } } totalCount } }"
+    yield f'{{ node(id: "{rows.payment_id}") {{ id }} }}'
+    yield f'{{ customer(id: "{rows.customer_id}") {{ id payments {{ totalCount }} }} }}'
+    yield '{ operation(key: "nothing", kind: CREATE_PAYMENT) { id } openOperations(first: 5) { edges { cursor } } }'
+    yield "{ webhookEvents(first: 5) { edges { cursor } } discrepancies { edges { cursor } } }"
+    for sort, key in SORTS.items():
+        for place in ("first: 10", "last: 10"):
+            for between in ("", f', after: "{rows.cursors[key]}"', f', before: "{rows.cursors[key]}"'):
+                page = f"nodes {{ {PAYMENT} }} pageInfo {{ endCursor }}"
+                yield f"{{ payments(sort: {sort}, {place}{between}) {{ {page} }} }}"
+        for wanted in _filters(rows):
+            yield f"{{ payments(sort: {sort}, filter: {{ {wanted} }}, first: 10) {{ nodes {{ id }} totalCount }} }}"
+
+
+def _filters(rows: Rows) -> Iterator[str]:
+    yield "status: [SUCCEEDED]"
+    yield f'orderId: "{rows.order_id}"'
+    yield f'customerId: "{rows.customer_id}"'
+    yield f'customerId: "{rows.customer_id}", status: [SUCCEEDED]'
+    yield "amount: { gte: 9000, lte: 9100 }"
+    yield 'createdAt: { gte: "2026-01-01T00:00:00Z", lt: "2026-01-01T01:00:00Z" }'
+    yield f'search: "{rows.payment_id}"'
+    yield f'search: "{rows.intent}"'
+    yield f'search: "{rows.external_id}"'
+
+
+@pytest.mark.parametrize("who", ["staff", "buyer"])
+async def test_every_query_goes_by_indexes(shop: Shop, large: str, sent: list[Sent], who: str) -> None:
+    connection = await asyncpg.connect(**parse_url(large))
+    try:
+        rows = await _rows(connection)
+        external = await connection.fetchval("SELECT external_id FROM customer LIMIT 1 OFFSET 3")
+        client = shop.staff if who == "staff" else Client(shop.http, token(external, "payments:pay"))
+        faults = []
+        for query in _queries(rows):
+            sent.clear()
+            await client.post(query)
+            for one in list(sent):
+                if one.text.lstrip().upper().startswith(("SELECT", "WITH")):
+                    faults += [f"{fault}: {query}\n{one.text}" for fault in await _faults(connection, one)]
+        assert faults == [], f"{len(faults)} faults, the first: {faults[0]}"
+    finally:
+        await connection.close()
+
+
+async def test_the_work_in_the_background_goes_by_indexes(shop: Shop, large: str, sent: list[Sent]) -> None:
+    connection = await asyncpg.connect(**parse_url(large))
+    try:
+        await shop.pay(await shop.order())
+        sent.clear()
+        await shop.deliver()
+
+        looked_at = [one for one in sent if one.text.lstrip().upper().startswith(("SELECT", "WITH", "UPDATE"))]
+        faults = [f"{fault}\n{one.text}" for one in looked_at for fault in await _faults(connection, one)]
+
+        assert len(looked_at) > 5
+        assert faults == []
+    finally:
+        await connection.close()
+
+
+async def _faults(connection: asyncpg.Connection, one: Sent) -> list[str]:
+    found = await connection.fetchval(f"EXPLAIN (FORMAT JSON) {one.text}", *one.values)
+    plan: Json = json.loads(found)[0]["Plan"]
+    return list(_faults_in(plan, limit=None))
+
+
+def _faults_in(node: Json, *, limit: float | None) -> Iterator[str]:
+    """Scans of a whole table that nothing ends early, and sorts of more than a page."""
+    kind = node["Node Type"]
+    if kind == "Limit":
+        limit = node["Plan Rows"]
+    if kind == "Seq Scan" and node["Relation Name"] in LARGE and limit is None:
+        yield f"a scan of {node['Relation Name']}"
+    if "Sort" in kind and node["Plan Rows"] > MOST_SORTED:
+        yield f"a sort of {node['Plan Rows']} rows"
+    blocks = kind in ("Sort", "Hash", "Aggregate")  # these read all that is below them before they give anything
+    for child in node.get("Plans", ()):
+        yield from _faults_in(child, limit=None if blocks else limit)
