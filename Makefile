@@ -52,6 +52,9 @@ test-clients: $(READY)  ## test real GraphQL clients of Node against a running s
 	@cd clients/compat && npm ci --silent --no-audit --no-fund && npm test --silent
 	@cd clients/typescript && npm ci --silent --no-audit --no-fund && npm run build --silent && npm test --silent
 
+bench: $(READY)  ## measure Paygraph beside a hand-written limit and Node's servers, for about 25 minutes (BENCH="--rows 10000 --only W1")
+	@$(RUN) -m benchmarks $(BENCH)
+
 attack: $(READY)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
 	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 

@@ -88,6 +88,7 @@ async def prepared(postgres: EmbeddedPostgres, payments: int) -> str:
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
         if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
+            await database.migrate(postgres.url(name))  # what was added since it was made
             return postgres.url(name)
         await admin.execute(f"DROP DATABASE IF EXISTS {name}_made WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {name}_made")

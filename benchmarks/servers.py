@@ -68,7 +68,9 @@ def offline_stripe(url: str) -> Iterator[str]:
     """The offline Stripe's address."""
     port = _free_port()
     command = [sys.executable, "-m", "cli", "sandbox", "--port", str(port)]
-    variables = {"DATABASE_URL": url, "PAYGRAPH_DIR": str(Path(".paygraph/bench/stripe").resolve())}
+    folder = Path(".paygraph/bench/stripe").resolve()
+    shutil.rmtree(folder, ignore_errors=True)  # it keeps everything, and grows slower with it
+    variables = {"DATABASE_URL": url, "PAYGRAPH_DIR": str(folder)}
     with _started("offline Stripe", command, port, variables, ready="/"):
         yield f"http://127.0.0.1:{port}"
 

@@ -267,7 +267,7 @@ class _GraphQLFirst:
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
-        self._graphql: GraphQLEndpoint = app.state.graphql
+        self._graphql: ASGIApp = getattr(app.state, "graphql", app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_graphql = scope["type"] == "http" and scope["path"] == "/graphql"

@@ -15,7 +15,7 @@ SELECT p.id, p.status, to_json(p.created_at) #>> '{}' AS created_at, (extract(ep
   p.amount_minor::float8 AS amount, p.currency, o.id AS order_id, o.external_id, o.payment_status, (
   SELECT json_agg(json_build_array(r.id, r.status, r.amount_minor, r.currency) ORDER BY r.created_at)
   FROM refund r WHERE r.payment_id = p.id) AS refunds
-FROM (SELECT * FROM payment WHERE (created_at, id) < (to_timestamp($1::float8 / 1000000), $2::uuid)
+FROM (SELECT * FROM payment WHERE (created_at, id) < (timestamptz 'epoch' + $1::bigint * interval '1 microsecond', $2::uuid)
   ORDER BY created_at DESC, id DESC LIMIT 51) p
 JOIN orders o ON o.id = p.order_id ORDER BY p.created_at DESC, p.id DESC`;
 const SCRATCH = `
@@ -64,7 +64,8 @@ function decode(id) {
 }
 
 const money = (amount, currency) => ({ amount, currency });
-const moment = (text) => text.replace("+00:00", "Z");
+// PostgreSQL leaves zeros at the end of a fraction out.
+const moment = (text) => text.replace(/(\.\d+)?\+00:00$/, (_, part) => (part ? part.padEnd(7, "0") : "") + "Z");
 const refunds = (found) =>
   (found ?? []).map(([id, status, amount, currency]) => ({
     id: encode("refund", id),
@@ -98,7 +99,7 @@ async function order(id) {
 
 async function payments(after) {
   const [, , micros, last] = Buffer.from(after, "base64url").toString().split(":");
-  const { rows } = await query("payments", PAYMENTS, [Number(micros), last]);
+  const { rows } = await query("payments", PAYMENTS, [micros, last]);
   const edges = rows.slice(0, 50).map((row) => ({
     cursor: Buffer.from(`1:created_at:${row.micros}:${row.id.replaceAll("-", "")}`).toString("base64url"),
     node: {
