@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass
-from os.path import commonprefix
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -162,7 +161,8 @@ class Bench:
                 for server in running[1:]:
                     theirs = _answer(server, request)
                     if theirs != ours:
-                        place = len(commonprefix([ours, theirs]))
+                        pairs = enumerate(zip(ours, theirs, strict=False))
+                        place = next((at for at, (one, other) in pairs if one != other), 0)
                         raise SystemExit(
                             f"{server.name} differs: {ours[place - 60 : place + 60]} {theirs[place:][:60]}"
                         )
