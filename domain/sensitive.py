@@ -39,6 +39,10 @@ _REMOVABLE: Final = re.compile(
 )
 
 
+# One of these stands in everything that is removed: most texts hold none, and looking for them costs a fifth.
+_SUSPICIOUS: Final = re.compile(r"_(?:live|test|secret)_|whsec_|Bearer|Basic|eyJ|://|@", re.IGNORECASE)
+
+
 def contains_secret(text: str) -> bool:
     """Whether a key of Stripe's, a webhook secret, a client secret or a JWT stands in this text."""
     return any(mark in text for mark in MARKS) and _SECRET.search(text) is not None
@@ -56,5 +60,6 @@ def is_sensitive(text: str) -> bool:
 
 def without_secrets(text: str) -> str:
     """The text without keys, tokens, client secrets, passwords in addresses, e-mail addresses and card numbers."""
-    text = _REMOVABLE.sub(REMOVED, text)
+    if _SUSPICIOUS.search(text):
+        text = _REMOVABLE.sub(REMOVED, text)
     return REMOVED if contains_card_number(text) else text

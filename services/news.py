@@ -1,11 +1,16 @@
 """Whether an event tells of anything that our row does not hold. One that does not needs no look at Stripe."""
 
 from domain.states import PaymentStatus
-from models import Payment
+from models.sql import rows
 from provider import StripeEvent
 from provider.translate import payment_if_readable
 
 CREATED = "payment_intent.created"
+MADE = "SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2 AND status <> $3"
+ENDED_SO = """
+SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2
+  AND status = $3 AND captured_minor = $4 AND stripe_charge_id IS NOT DISTINCT FROM $5
+"""
 ENDED = frozenset({"payment_intent.succeeded", "payment_intent.canceled"})
 
 
@@ -14,14 +19,12 @@ async def is_old_news(event: StripeEvent) -> bool:
 
     Only what can never change again is taken for told: an id that is stored, an end with the same charge and amount.
     """
-    known = Payment.filter(stripe_payment_intent_id=event.subject, livemode=event.livemode)
     if event.type == CREATED:
-        return await known.exclude(status=PaymentStatus.UNKNOWN).exists()
+        return bool(await rows(MADE, [event.subject, event.livemode, PaymentStatus.UNKNOWN.value]))
     if event.type not in ENDED:
         return False
     seen = payment_if_readable(event.object)
     if seen is None:  # whoever looks at Stripe will say what is wrong with it
         return False
-    return await known.filter(
-        status=seen.status, captured_minor=seen.captured_minor, stripe_charge_id=seen.charge_id
-    ).exists()
+    end = [seen.status.value, seen.captured_minor, seen.charge_id]
+    return bool(await rows(ENDED_SO, [event.subject, event.livemode, *end]))
