@@ -63,20 +63,6 @@ def test_not_every_at_is_an_address(text: str) -> None:
 
 
 PIECES = ["sk", "RK", "_live_", "_TEST_", "whsec_", "pi_12345678", "_Secret_", "Bearer ", "basic ", "eyJ", "EYJab", "."]
-    "sk",
-    "RK",
-    "_live_",
-    "_TEST_",
-    "whsec_",
-    "pi_12345678",
-    "_Secret_",
-    "Bearer ",
-    "basic ",
-    "eyJ",
-    "EYJab",
-    ".",
-    "abc",
-]
 MORE = ["://", "user:pass", "@", "example.com", " ", "-", "1"]
 
 
