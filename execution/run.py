@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio import iscoroutine
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -17,6 +18,7 @@ from execution.plan import Later, Plan, compile_plan, shaping
 from resolvers.wanted import Wanted
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it
+FIELDS_KEPT: Final = 10_000  # in all plans together: a field weighs 3.6 KB, and fragments make many of a short text
 
 
 class Info:
@@ -57,6 +59,8 @@ class Execution:
         self._schema = schema
         self._planned = planned
         self._coercion_errors = coercion_errors
+        self._kept: OrderedDict[tuple[int, tuple[object, ...]], tuple[PlannedOperation, int]] = OrderedDict()
+        self._fields_kept = 0
         self.fallbacks = 0
 
     def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> PlannedOperation:
@@ -91,14 +95,30 @@ class Execution:
         """The plan for these variables, or None when graphql-core has to do it."""
         key = tuple(given.coerced.get(name) for name in prepared.shaped_by)
         plans = prepared.plans
-        if key not in plans:
-            if len(plans) >= PLANS_KEPT or prepared.operation.operation is OperationType.SUBSCRIPTION:
-                return None
-            try:
-                plans[key] = compile_plan(self._schema, prepared.document, prepared.operation, given)
-            except NotPlanned:
-                plans[key] = None
-        return plans[key]
+        if key in plans:
+            plan = plans[key]
+            if plan is not None:
+                self._kept.move_to_end((id(prepared), key))
+            return plan
+        if len(plans) >= PLANS_KEPT or prepared.operation.operation is OperationType.SUBSCRIPTION:
+            return None
+        try:
+            plan = compile_plan(self._schema, prepared.document, prepared.operation, given)
+        except NotPlanned:
+            plans[key] = None
+            return None
+        plans[key] = plan
+        self._keep(prepared, key, plan)
+        return plan
+
+    def _keep(self, prepared: PlannedOperation, key: tuple[object, ...], plan: Plan) -> None:
+        """Bound what all plans weigh; the one that was used longest ago is made anew when it is wanted again."""
+        self._kept[id(prepared), key] = prepared, plan.fields
+        self._fields_kept += plan.fields
+        while self._fields_kept > FIELDS_KEPT and len(self._kept) > 1:
+            (_, old), (owner, fields) = self._kept.popitem(last=False)
+            del owner.plans[old]
+            self._fields_kept -= fields
 
     async def _by_graphql_core(
         self,
@@ -161,7 +181,7 @@ class Filling:
                     if iscoroutine(one.value)
                 ]
                 for one, value in zip(waiting, values, strict=True):
-                    if isinstance(value, Exception):
+                    if isinstance(value, BaseException):
                         raise value
                     one.into[one.key] = one.complete(value, info, later)
         finally:

@@ -185,13 +185,12 @@ async def test_a_payment_is_made_once_and_repeated_alike_by_both(shop: Shop) -> 
 
 
 async def test_a_mutation_whose_answer_goes_astray_is_not_done_again(shop: Shop) -> None:
-    """The payer's secret cannot be had from Stripe: graphql-core says so, with the payment that was made."""
+    """Nor is it repeated under its key: the answer tells of the act itself."""
     payload = await shop.pay(
         await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example"
     )
     parameters, arguments, _ = MUTATIONS["createPayment"]
-    shop.sandbox.fault(kind="drop_before", method="GET", times=100)
-    fields = "payment { id status nextAction { redirectUrl } supersedes { id order { id } } }"
+    fields = "replayed payment { id status nextAction { redirectUrl } supersedes { id order { id } } }"
     order_id = await shop.order()
 
     response = await shop.buyer.post(
@@ -211,5 +210,29 @@ async def test_a_mutation_whose_answer_goes_astray_is_not_done_again(shop: Shop)
     answer = response.json()
     assert payload["payment"]["status"] == "REQUIRES_ACTION"
     assert [error["extensions"]["reason"] for error in answer["errors"]] == ["VALIDATION_FAILED"]
+    assert answer["data"]["createPayment"] == {"replayed": False, "payment": None}
     assert endpoint_of(shop).execution.fallbacks == 1
     assert len(shop.sandbox.snapshot().payment_intents) == 2
+
+
+@pytest.mark.parametrize("planned", [True, False])
+async def test_an_error_does_not_take_from_its_neighbour_what_both_wait_for(shop: Shop, planned: bool) -> None:
+    """graphql-core cancels the fields beside one that failed; the order's row is wanted by another field too."""
+    payment_id = (await shop.paid())["id"]
+    order = "order { id }"
+    query = f"""
+      query Q($id: ID!) {{
+        broken: node(id: $id) {{ ... on Payment {{ {order} timeline(first: 0) {{ pageInfo {{ hasNextPage }} }} }} }}
+        whole: node(id: $id) {{ ... on Payment {{ {order} }} }}
+      }}
+    """
+
+    if planned:
+        answer = (await shop.staff.post(query, {"id": payment_id})).json()
+    else:
+        with by_graphql_core(shop):
+            answer = (await shop.staff.post(query, {"id": payment_id})).json()
+
+    assert answer["data"]["broken"] is None
+    assert answer["data"]["whole"]["order"]["id"].startswith("order_")
+    assert [error["path"] for error in answer["errors"]] == [["broken", "timeline"]]

@@ -1,0 +1,56 @@
+"""What plans may weigh: a stranger chooses the documents."""
+
+import pytest
+from graphql import OperationDefinitionNode, parse
+
+from execution import Execution, run
+from execution.run import PlannedOperation
+from schema import schema
+
+SIZED = "query($first: Int) { payments(first: $first) { nodes { id amount { amount currency } refunds { id } } } }"
+
+
+def _prepared(execution: Execution, text: str) -> PlannedOperation:
+    document = parse(text)
+    [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    return execution.prepare(document, operation)
+
+
+def _plan(execution: Execution, prepared: PlannedOperation, **variables: object) -> object:
+    given = execution._variables(prepared, variables)
+    assert not isinstance(given, list)
+    return execution._plan(prepared, given)
+
+
+def test_one_operation_has_a_few_plans_and_no_more() -> None:
+    execution = Execution(schema)
+    prepared = _prepared(execution, SIZED)
+
+    made = [_plan(execution, prepared, first=size) for size in range(1, 40)]
+
+    assert sum(plan is not None for plan in made) == run.PLANS_KEPT
+    assert len(prepared.plans) == run.PLANS_KEPT
+
+
+def test_all_plans_together_are_bounded_and_the_oldest_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "FIELDS_KEPT", 40)
+    execution = Execution(schema)
+    documents = [_prepared(execution, SIZED.replace("nodes", f"alias{number}: nodes")) for number in range(20)]
+
+    for prepared in documents:
+        assert _plan(execution, prepared) is not None
+
+    assert sum(len(prepared.plans) for prepared in documents) == len(execution._kept) < 10
+    assert execution._fields_kept <= 40
+    assert documents[0].plans == {}
+    assert _plan(execution, documents[0]) is not None
+    assert len(documents[0].plans) == 1
+
+
+def test_a_document_of_too_many_fields_is_left_to_graphql_core() -> None:
+    execution = Execution(schema)
+    one = "payments { nodes { id amount { amount currency exponent decimal } createdAt status version livemode } }"
+    fields = " ".join(f"a{number}: {one}" for number in range(120))
+    many = _prepared(execution, f"{{ {fields} }}")
+
+    assert _plan(execution, many) is None
