@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from models.embedded import EmbeddedPostgres
+
 PROJECT = Path(__file__).parent.parent
 
 
@@ -13,15 +15,18 @@ def test_a_short_run_compares_measures_and_writes_down(tmp_path: Path) -> None:
     options = ["--rows", "600", "--seconds", "0.2", "--rounds", "1", "--only", "W1,W2", "--against", "limit"]
     environment = {**os.environ, "PYTHONPATH": str(PROJECT)}
 
-    run = subprocess.run(
-        [sys.executable, "-m", "benchmarks", *options, "--results", str(tmp_path / "results")],
-        cwd=tmp_path,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    try:
+        run = subprocess.run(
+            [sys.executable, "-m", "benchmarks", *options, "--results", str(tmp_path / "results")],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        EmbeddedPostgres(tmp_path / ".paygraph" / "bench").destroy()
 
     assert run.returncode == 0, run.stderr
     [result] = (tmp_path / "results").glob("*.json")
