@@ -43,6 +43,11 @@ def new_id() -> UUID:
     return UUID(int=uuid_utils.uuid7().int)
 
 
+def new_hex() -> str:
+    """The same as 32 hexadecimal digits, for what is no row: half the price of a UUID and its `hex`."""
+    return uuid_utils.uuid7().hex
+
+
 def first_id_at(moment: datetime) -> UUID:
     """What every id that `new_id` made at this moment or later sorts after."""
     return UUID(int=(moment - EPOCH) // timedelta(milliseconds=1) << RANDOM_BITS)

@@ -23,6 +23,7 @@ _SECRET: Final = re.compile(
     r")"
 )
 # One of these stands in every secret: a text without them needs no closer look.
+SHORTEST_SECRET: Final = 18  # a key of Stripe's: the prefix and ten characters
 MARKS: Final = ("_live_", "_test_", "whsec_", "_secret_", ".eyJ")
 
 _EMAIL: Final = r"[A-Za-z0-9._%+'-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251})\.[A-Za-z]{2,24}"
@@ -45,7 +46,7 @@ _SUSPICIOUS: Final = re.compile(r"_(?:live|test|secret)_|whsec_|Bearer|Basic|eyJ
 
 def contains_secret(text: str) -> bool:
     """Whether a key of Stripe's, a webhook secret, a client secret or a JWT stands in this text."""
-    return any(mark in text for mark in MARKS) and _SECRET.search(text) is not None
+    return len(text) >= SHORTEST_SECRET and any(mark in text for mark in MARKS) and _SECRET.search(text) is not None
 
 
 def contains_email(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""The Tortoise engine: asyncpg with a pool that does not wait for ever and cannot leak a connection.
+"""The Tortoise engine: asyncpg with a pool (models/pool.py) that does not wait for ever and cannot leak a connection.
 
 The stock engine loses a connection for good when a task is cancelled between taking it and beginning its transaction,
 and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Any, Final
 
 import asyncpg
-from asyncpg.pool import PoolAcquireContext
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
 from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError, TransactionManagementError
+
+from models.pool import Pool
 
 # The server went away, or the connection did.
 LOST: Final = (
@@ -32,9 +33,7 @@ LOST: Final = (
 )
 # It is there, and too busy: no connection free, a lock held too long, a statement that took too long.
 BUSY: Final = (asyncpg.exceptions.LockNotAvailableError, asyncpg.exceptions.QueryCanceledError, TimeoutError)
-
-
-MOST_STATEMENTS: Final = 50_000  # of one connection, which is then made anew
+NOT_OF_THE_ADDRESS: Final = frozenset({"min_size", "max_size", "acquire_timeout", "connection_class", "loop"})
 
 
 class DatabaseUnavailable(Exception):
@@ -55,48 +54,6 @@ def unavailable(error: BaseException) -> DatabaseUnavailable:
 
 def _busy(error: BaseException) -> bool:
     return isinstance(error, BUSY)  # TimeoutError is an OSError too
-
-
-class PlainConnection(asyncpg.Connection):
-    """A connection on which nobody leaves anything: no session settings, cursors, listeners or advisory locks.
-
-    So there is nothing to reset when it goes back to the pool, which would be a round trip each time. A transaction
-    that was left open is still rolled back.
-    """
-
-    def get_reset_query(self) -> str:
-        return ""
-
-
-class PatientPool(asyncpg.Pool):
-    """A pool whose `acquire` gives up after `patience_seconds`."""
-
-    patience_seconds: float = 5.0
-
-    def acquire(self, *, timeout: float | None = None) -> PoolAcquireContext:
-        return super().acquire(timeout=self.patience_seconds if timeout is None else timeout)
-
-    async def _acquire(self, timeout: float | None) -> Any:
-        """A timer only where there is something to wait for: no connection free, or one to be made."""
-        free = self._queue._queue  # type: ignore[attr-defined]  # asyncpg's stubs leave out what is private
-        is_ready = free and free[-1].is_connected()
-        return await super()._acquire(None if is_ready else timeout)  # type: ignore[misc]  # as above
-
-    async def release(self, connection: Any, *, timeout: float | None = None) -> None:
-        """A task, which a cancelled caller cannot stop, only where there is something to wait for."""
-        held = connection._con
-        if held is None or not _is_at_rest(held):
-            await super().release(connection, timeout=timeout)
-            return
-        held._on_release()
-        await connection._holder.release(None)
-
-
-def _is_at_rest(connection: asyncpg.Connection) -> bool:
-    """Whether nothing has to be ended before somebody else takes the connection."""
-    protocol = connection._protocol  # type: ignore[attr-defined]  # as above
-    is_spent = protocol.queries_count >= MOST_STATEMENTS
-    return not (connection.is_closed() or connection.is_in_transaction() or protocol._is_cancelling() or is_spent)
 
 
 class SafeTransaction(TransactionContextPooled):
@@ -146,18 +103,9 @@ class SafeTransactionClient(TransactionWrapper):
 class SafeClient(AsyncpgDBClient):
     """asyncpg for Tortoise, with our pool and our transactions."""
 
-    async def create_pool(self, **settings: Any) -> asyncpg.Pool:
-        patience = float(settings.pop("acquire_timeout", PatientPool.patience_seconds))
-        pool = PatientPool(
-            max_queries=MOST_STATEMENTS,
-            max_inactive_connection_lifetime=300.0,
-            record_class=asyncpg.Record,
-            **{**settings, "connection_class": PlainConnection},
-        )
-        pool.patience_seconds = patience
-        opened = await pool
-        assert opened is not None
-        return opened
+    async def create_pool(self, **settings: Any) -> Any:  # Tortoise asks for no more than `Pool` has
+        address = {name: value for name, value in settings.items() if name not in NOT_OF_THE_ADDRESS}
+        return Pool(size=settings["max_size"], patience_seconds=settings.get("acquire_timeout", 5.0), **address)
 
     def _in_transaction(self) -> TransactionContext:
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)

@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from models.sql import rows
 
@@ -52,8 +52,7 @@ class Rate:
     per_second: float
 
 
-@dataclass(frozen=True, slots=True)
-class Take:
+class Take(NamedTuple):
     """What is to be taken from one bucket: never more than it can hold."""
 
     key: str
@@ -61,8 +60,7 @@ class Take:
     rate: Rate
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(NamedTuple):
     """What is left in a bucket after a take, and whether there was enough for it; if not, nothing was taken."""
 
     left: float

@@ -8,6 +8,7 @@ minutes, names one order and gives nothing but the sight of it.
 import asyncio
 import hashlib
 import hmac
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
@@ -98,10 +99,11 @@ class Callers:
         try:
             header = jwt.get_unverified_header(token)
             if header.get("typ") == VIEW_TYPE:
-                caller = self._view_caller(token)
+                caller, fresh_until = self._view_caller(token), math.inf
             else:
-                caller = _caller(await self._access_claims(token, header))
-            self._verified.keep(name, caller)
+                claims, fresh_until = await self._access_claims(token, header)
+                caller = _caller(claims)
+            self._verified.keep(name, caller, fresh_until)
             return caller
         except (jwt.PyJWTError, DomainError, ValueError, TypeError, OverflowError, RecursionError):
             # PyJWT answers most malformed tokens with its own errors, but not all (surrogates, huge numbers).
@@ -138,15 +140,18 @@ class Callers:
             order_id=order_id,
         )
 
-    async def _access_claims(self, token: str, header: Mapping[str, object]) -> Mapping[str, object]:
+    async def _access_claims(self, token: str, header: Mapping[str, object]) -> tuple[Mapping[str, object], float]:
+        """The claims, and until when the key that verified them is fresh."""
         key: str | jwt.PyJWK
+        fresh_until = math.inf
         if self._secret is not None and header.get("alg") == SHARED_ALGORITHM:
             key, algorithms = self._secret, [SHARED_ALGORITHM]
         elif self._keys is not None and header.get("alg") in PUBLISHED_ALGORITHMS:
-            key, algorithms = await self._keys.find(header.get("kid")), list(PUBLISHED_ALGORITHMS)
+            key, fresh_until = await self._keys.find(header.get("kid"))
+            algorithms = list(PUBLISHED_ALGORITHMS)
         else:
             raise Unauthenticated
-        return jwt.decode(
+        claims = jwt.decode(
             token,
             key,
             algorithms=algorithms,
@@ -159,12 +164,13 @@ class Callers:
                 "verify_iss": self._issuer is not None,
             },
         )
+        return claims, fresh_until
 
 
 class VerifiedTokens:
     """Callers whose tokens were verified lately, by the tokens' hashes: verifying costs more than most queries.
 
-    A token is verified again after a minute, and never taken beyond its end.
+    A token is verified again after a minute, and never taken beyond its end or that of its key's freshness.
     """
 
     def __init__(self) -> None:
@@ -180,9 +186,10 @@ class VerifiedTokens:
             return None
         return caller
 
-    def keep(self, name: bytes, caller: Caller) -> None:
+    def keep(self, name: bytes, caller: Caller, fresh_until: float) -> None:
         assert caller.ends_at is not None, "every token has an end"
-        self._known[name] = (caller, caller.ends_at.timestamp(), time.monotonic() + VERIFIED_SECONDS)
+        verify_at = min(fresh_until, time.monotonic() + VERIFIED_SECONDS)
+        self._known[name] = (caller, caller.ends_at.timestamp(), verify_at)
         if len(self._known) > VERIFIED_TOKENS:
             self._known.popitem(last=False)
 
@@ -200,8 +207,8 @@ class PublishedKeys:
         self._retry_at = 0.0
         self._lock = asyncio.Lock()
 
-    async def find(self, kid: object) -> jwt.PyJWK:
-        """The key with this id.
+    async def find(self, kid: object) -> tuple[jwt.PyJWK, float]:
+        """The key with this id, and until when (monotonic) it is fresh; the past for one that is stale.
 
         Raises Unauthenticated when the provider has none, KeysUnavailable when it is away.
         """
@@ -209,7 +216,7 @@ class PublishedKeys:
             raise Unauthenticated
         known = self._found.get(kid)
         if known is not None and known[1] > time.monotonic():
-            return known[0]
+            return known
         async with self._lock:
             if self._retry_at > time.monotonic():
                 return _stale(known)
@@ -224,14 +231,14 @@ class PublishedKeys:
         if len(self._found) >= 64:
             self._found.clear()
         self._found[kid] = (key, time.monotonic() + KEYS_FRESH_SECONDS)
-        return key
+        return self._found[kid]
 
 
-def _stale(known: tuple[jwt.PyJWK, float] | None) -> jwt.PyJWK:
+def _stale(known: tuple[jwt.PyJWK, float] | None) -> tuple[jwt.PyJWK, float]:
     """A key seen before, for an hour in which its provider is away: callers here keep coming in."""
     if known is None or known[1] + KEYS_STALE_SECONDS < time.monotonic():
         raise KeysUnavailable
-    return known[0]
+    return known
 
 
 def sign_token(

@@ -12,7 +12,6 @@ from typing import Final
 import strawberry
 import structlog
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
-from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from domain.caller import Caller
@@ -35,7 +34,7 @@ from server.event_stream import only, send_stream
 from server.guards import RAW_REQUEST_ID_HEADER, request_id_of
 from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
-from server.negotiation import Acceptable, Media, StreamMedia, not_acceptable, read_accept
+from server.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
 from server.rates import Rates, address_of, is_buyer
 from server.subscriptions import Places, StreamLimits, Subscriptions
 from server.trusted import ManifestRefused, TrustedDocuments
@@ -106,7 +105,7 @@ class GraphQLEndpoint:
         request_id = request_id_of(scope)
         accepted = Acceptable(Media.JSON)
         try:
-            accepted = read_accept(Headers(scope=scope).getlist("accept"))
+            accepted = read_accept(header_values(scope, b"accept"))
             answer = await self._answer(scope, receive, send, request_id, accepted)
         except ClientGone:
             return
@@ -175,7 +174,7 @@ class GraphQLEndpoint:
                 status=405,
                 headers={"Allow": "GET, POST"},
             )
-        caller = await self.authenticate(Headers(scope=scope).getlist("authorization"))
+        caller = await self.authenticate(header_values(scope, b"authorization"))
         request = await read_request(scope, receive, self.limits)
         ready = self.prepare(request, caller)
         _check_method(scope["method"], ready.operation.operation, accepted)

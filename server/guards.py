@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain.ids import new_id
+from domain.ids import new_hex
 from server.errors import Code, Problem, masked, report_bug
 from server.log import log_request
 
@@ -38,7 +38,7 @@ def guard(app: ASGIApp, *, allowed_origins: Iterable[str], https_only: bool, max
 
 def new_request_id() -> str:
     """A fresh id for one request; ids sent by clients are never taken over."""
-    return f"req_{new_id().hex}"
+    return f"req_{new_hex()}"
 
 
 def request_id_of(scope: Scope) -> str:
@@ -71,23 +71,24 @@ class RequestLog:
                 message["headers"] = [*others, (RAW_REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self.app(scope, receive, send_with_id)
-            except Exception as error:  # noqa: BLE001 - the outermost door: a bug becomes a masked 500
-                report_bug("http.crashed", error)
-                if status == 0:
-                    body = {"errors": [masked().to_json(request_id)]}
-                    await JSONResponse(body, status_code=500)(scope, receive, send_with_id)
-            finally:
-                log_request(
-                    log,
-                    method=_short(scope["method"]),
-                    path=_short(scope["path"]),
-                    status=status,
-                    ms=round((time.perf_counter() - started) * 1000, 1),
-                    request_id=request_id,
-                )
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception as error:  # noqa: BLE001 - the outermost door: a bug becomes a masked 500
+            report_bug("http.crashed", error)
+            if status == 0:
+                body = {"errors": [masked().to_json(request_id)]}
+                await JSONResponse(body, status_code=500)(scope, receive, send_with_id)
+        finally:
+            log_request(
+                log,
+                method=_short(scope["method"]),
+                path=_short(scope["path"]),
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+                request_id=request_id,
+            )
+            structlog.contextvars.reset_contextvars(**bound)
 
 
 async def crashed(request: Request, error: Exception) -> Response:

@@ -6,6 +6,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from starlette.types import Scope
+
 from server.errors import RequestRefused, refuse
 
 
@@ -39,6 +41,11 @@ SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multip
 MAX_HEADER: Final = 4_096
 MAX_RANGES: Final = 50
 LONGEST_REMEMBERED: Final = 512
+
+
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    """The values of a header by its name in lower case, as servers hand them over (ASGI, HTTP connection scope)."""
+    return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
 
 
 def choose_media(accept: Sequence[str]) -> Media:

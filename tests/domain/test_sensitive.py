@@ -71,3 +71,9 @@ def test_a_text_that_is_not_suspicious_loses_nothing(text: str) -> None:
     """The quick look finds everything that the thorough one would."""
     if _SUSPICIOUS.search(text) is None:
         assert _REMOVABLE.search(text) is None
+
+
+def test_the_shortest_secret_there_is_is_found() -> None:
+    """Shorter texts are not looked at."""
+    assert contains_secret("sk_live_51Habcdefg")
+    assert not contains_secret("sk_live_51Habcdef")

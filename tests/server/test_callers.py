@@ -5,6 +5,7 @@ import base64
 import hmac
 import json
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.caller import Scope
-from server.callers import Callers, KeysUnavailable, Unauthenticated, sign_token
+from server.callers import (
+    KEYS_FRESH_SECONDS,
+    KEYS_STALE_SECONDS,
+    Callers,
+    KeysUnavailable,
+    Unauthenticated,
+    sign_token,
+)
 from tests.server.shop import CARD, MINUTE, SECRET
 
 ORDER = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -345,3 +353,42 @@ async def test_without_a_shared_secret_there_are_no_view_tokens(provider: Provid
     with pytest.raises(RuntimeError):
         callers.sign_view_token(ORDER, MINUTE)
     assert await refused(callers, f"Bearer {Callers(secret=SECRET).sign_view_token(ORDER, MINUTE)}")
+
+
+async def test_a_key_that_was_taken_back_ends_what_it_verified_when_it_is_no_longer_fresh(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A token that was verified shortly before that does not live on for its own minute."""
+    key = rsa.generate_private_key(65537, 2048)
+    provider.publish("k1", key, "RS256")
+    callers = Callers(jwks_url=provider.url)
+    authorization = f"Bearer {signed(key, 'RS256', exp=now(7_200))}"
+    await callers.authenticate(authorization)
+    start = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: start + KEYS_FRESH_SECONDS - 10)
+    assert await callers.authenticate(authorization)
+    provider.keys = [{**entry, "kid": "another"} for entry in provider.keys]
+
+    monkeypatch.setattr(time, "monotonic", lambda: start + KEYS_FRESH_SECONDS + 10)
+
+    assert await refused(callers, authorization)
+    assert provider.fetched > 1
+
+
+async def test_a_token_verified_by_a_stale_key_is_refused_when_the_hour_is_over(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    provider.publish("k1", key, "RS256")
+    callers = Callers(jwks_url=provider.url)
+    authorization = f"Bearer {signed(key, 'RS256', exp=now(7_200))}"
+    await callers.authenticate(authorization)
+    start, end = time.monotonic(), KEYS_FRESH_SECONDS + KEYS_STALE_SECONDS
+    provider.status = 500
+    monkeypatch.setattr(time, "monotonic", lambda: start + end - 10)
+    assert await callers.authenticate(authorization)
+
+    monkeypatch.setattr(time, "monotonic", lambda: start + end + 10)
+
+    with pytest.raises(KeysUnavailable):
+        await callers.authenticate(authorization)
