@@ -9,6 +9,7 @@ from domain.caller import Actor, Caller, Scope
 from domain.errors import Forbidden, NotFound, Path
 from domain.states import ActorKind
 from models import Customer, Order, Payment
+from models.sql import read_one
 from resolvers.conditions import matching
 from resolvers.context import Asking
 
@@ -142,8 +143,8 @@ async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:
 async def payable_order(asking: Asking, order_id: UUID | None, *, path: Path) -> Order:
     """The order, for someone who may pay it. Raises SignIn, Forbidden, or NotFound for a foreign or missing one."""
     require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
-    order = await Order.get_or_none(id=order_id).select_related("customer") if order_id is not None else None
-    if order is None or not await _pays_for(asking, order):
+    order = await read_one(Order, "WHERE id = $1", order_id) if order_id is not None else None
+    if order is None or not await may_pay(asking, order.customer_id):
         raise NotFound(path)
     return order
 
@@ -151,8 +152,8 @@ async def payable_order(asking: Asking, order_id: UUID | None, *, path: Path) ->
 async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path) -> Payment:
     """The payment, for its payer or a service that takes payments. Raises SignIn, Forbidden, NotFound."""
     require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
-    payment = await Payment.get_or_none(id=payment_id).select_related("customer") if payment_id is not None else None
-    if payment is None or not await _pays_for(asking, payment):
+    payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
+    if payment is None or not await may_pay(asking, payment.customer_id):
         raise NotFound(path)
     return payment
 
@@ -160,17 +161,10 @@ async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path)
 async def staff_payment(asking: Asking, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
     """Any payment, for someone with one of these scopes. Raises SignIn, Forbidden, NotFound."""
     require(asking, *scopes)
-    payment = await Payment.get_or_none(id=payment_id) if payment_id is not None else None
+    payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None:
         raise NotFound(path)
     return payment
-
-
-async def _pays_for(asking: Asking, row: Order | Payment) -> bool:
-    """Whether the caller pays for the customer that was read with this row; that customer is not read again."""
-    if row.customer is not None:
-        asking.loaders.customer_by_external_id.prime(row.customer.external_id, row.customer)
-    return await may_pay(asking, row.customer_id)
 
 
 def _same(one: UUID | None, other: UUID | None) -> bool:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
 from models import Operation, Order, Payment, Refund
+from models.sql import read_one
 from resolvers.access import SignIn
 from resolvers.context import Asking
 from services.idempotency import Outcome
@@ -38,7 +39,7 @@ async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Resul
     except SignIn:
         raise
     except ActivePaymentExists as refusal:
-        return Result(error=refusal, payment=await Payment.get(id=refusal.payment_id))
+        return Result(error=refusal, payment=await read_one(Payment, "WHERE id = $1", refusal.payment_id))
     except OperationInProgress as refusal:
         return Result(error=refusal, operation=await _own_operation(asking, refusal.operation_id))
     except DomainError as refusal:
@@ -51,15 +52,15 @@ async def _result(asking: Asking, outcome: Outcome) -> Result:
     if payment is not None:
         asking.loaders.order.prime(payment.order_id, payment.order)
     elif operation.payment_id is not None:
-        payment = await Payment.get_or_none(id=operation.payment_id)
+        payment = await read_one(Payment, "WHERE id = $1", operation.payment_id)
     concerns_order = operation.payment_id is None and operation.order_id is not None
     return Result(
         error=outcome.error,
         operation=operation,
         replayed=outcome.replayed,
-        order=await Order.get_or_none(id=operation.order_id) if concerns_order else None,
+        order=await read_one(Order, "WHERE id = $1", operation.order_id) if concerns_order else None,
         payment=payment,
-        refund=await Refund.get_or_none(id=operation.refund_id) if operation.refund_id else None,
+        refund=await read_one(Refund, "WHERE id = $1", operation.refund_id) if operation.refund_id else None,
         client_secret=outcome.client_secret,
     )
 
@@ -68,4 +69,4 @@ async def _own_operation(asking: Asking, operation_id: UUID) -> Operation | None
     """The operation, if it is the caller's: the one in the way may be somebody else's."""
     if asking.caller is None:
         return None
-    return await Operation.get_or_none(id=operation_id, principal=asking.caller.principal)
+    return await read_one(Operation, "WHERE id = $1 AND principal = $2", operation_id, asking.caller.principal)

@@ -21,6 +21,7 @@ from models import (
     Refund,
     WebhookEvent,
 )
+from models.sql import read
 
 Row = TypeVar("Row", bound=Model)
 Key = TypeVar("Key")
@@ -100,20 +101,21 @@ def _loader(load: Callable[[list[Key]], Awaitable[list[Found]]]) -> Loader[Key, 
 
 def _by_id(table: type[Row]) -> Callable[[list[UUID]], Awaitable[list[Row | None]]]:
     async def load(ids: list[UUID]) -> list[Row | None]:
-        found = {row.pk: row for row in await table.filter(pk__in=ids)}
+        found = {row.pk: row for row in await read(table, f'WHERE "{table._meta.db_pk_column}" = ANY($1)', ids)}
         return [found.get(identity) for identity in ids]
 
     return load
 
 
 async def _customers_by_external_id(external_ids: list[str]) -> list[Customer | None]:
-    found = {row.external_id: row for row in await Customer.filter(external_id__in=external_ids)}
+    found = {row.external_id: row for row in await read(Customer, "WHERE external_id = ANY($1)", external_ids)}
     return [found.get(external_id) for external_id in external_ids]
 
 
 async def _refunds_of_payments(payment_ids: list[UUID]) -> list[list[Refund]]:
     """Each payment's refunds, oldest first."""
     found: defaultdict[UUID, list[Refund]] = defaultdict(list)
-    for refund in await Refund.filter(payment_id__in=payment_ids).order_by("created_at", "id"):
+    oldest_first = "WHERE payment_id = ANY($1) ORDER BY created_at, id"
+    for refund in await read(Refund, oldest_first, payment_ids):
         found[refund.payment_id].append(refund)
     return [found[payment_id] for payment_id in payment_ids]

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import database
@@ -35,7 +35,7 @@ from services.inbox import Endpoint
 from services.lag import LagWatch
 from settings import Settings
 from webhooks.handlers import HANDLED
-from webhooks.routes import MAX_BODY_BYTES, PATH, webhook_router
+from webhooks.routes import MAX_BODY_BYTES, PATH, stripe_webhooks
 
 VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
 # A platform waits ten seconds between SIGTERM and SIGKILL: four for requests (uvicorn), three for mutations whose
@@ -61,7 +61,7 @@ def from_environment() -> ASGIApp:
 def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
     return guard(
-        _GraphQLFirst(app),
+        _BusyDoorsFirst(app),
         allowed_origins=settings.allowed_origins,
         https_only=settings.environment == "production",
         max_body_bytes=MAX_BODY_BYTES,
@@ -157,12 +157,12 @@ def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> F
 
 def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:
     """Everything beside /graphql: Stripe's webhooks, the probes, the SDL, and the offline Stripe when there is one."""
-    app.include_router(
-        webhook_router(
-            secrets=webhook_secrets(settings),
-            endpoint=Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED),
-        )
+    receive = stripe_webhooks(
+        secrets=webhook_secrets(settings),
+        endpoint=Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED),
     )
+    app.add_route(PATH, receive, methods=["POST"])
+    app.state.webhooks = request_response(receive)
     app.add_route("/healthz", healthz)
     probes: dict[str, Probe] = {
         "database": _database_answers,
@@ -262,16 +262,22 @@ async def _sdl(_: Request) -> Response:
     return Response(print_sdl(), media_type="text/plain")
 
 
-class _GraphQLFirst:
-    """Nearly every request is for /graphql: it goes there at once, past what FastAPI does for its routes."""
+class _BusyDoorsFirst:
+    """Nearly every request is for /graphql, or a webhook: those go there at once, past what FastAPI does for routes."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
         self._graphql: ASGIApp = getattr(app.state, "graphql", app)
+        self._webhooks: ASGIApp = getattr(app.state, "webhooks", app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_graphql = scope["type"] == "http" and scope["path"] == "/graphql"
-        await (self._graphql if is_graphql else self._app)(scope, receive, send)
+        door: ASGIApp = self._app
+        if scope["type"] == "http":
+            if scope["path"] == "/graphql":
+                door = self._graphql
+            elif scope["path"] == PATH and scope["method"] == "POST":
+                door = self._webhooks
+        await door(scope, receive, send)
 
 
 class _Sandboxed:

@@ -17,8 +17,9 @@ from domain.caller import Actor
 from domain.states import OperationState
 from models import Operation, Payment
 from models.atomic import atomic
-from models.sql import found
+from models.sql import Update, found, write
 from provider import Provider, ProviderFailure
+from services import rows
 from services.audit import Cause
 from services.idempotency import Driven
 from services.pace import Pace
@@ -48,6 +49,11 @@ TAKE_FOR_REVIEW = f"""{LEASE}
 WHERE id = $2 AND state = 'NEEDS_REVIEW'
 RETURNING *
 """
+# What driving an operation may change of it.
+DRIVEN = (
+    *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
+    *("due", "finished_at", "review"),
+)
 
 
 class Fenced(Exception):
@@ -97,12 +103,12 @@ class Driver:
         deadline = time.monotonic() + self.pace.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
-            payment = payment or await Payment.get(id=operation.payment_id)
+            payment = payment or await rows.read_payment(operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             try:
                 settled = await self.settle(operation, verdict)
             except Fenced:
-                operation, payment = await Operation.get(id=operation.id), None
+                operation, payment = await rows.read_operation(operation.id), None
                 break
             operation, payment = settled.operation, settled.payment
             secret = settled.client_secret or secret
@@ -112,7 +118,7 @@ class Driver:
             taken = await self._wait_and_take(operation, deadline) if is_soon else None
             payment = None  # while nobody had the lease, somebody else may have been at it
             if taken is None:
-                operation = await Operation.get(id=operation.id)
+                operation = await rows.read_operation(operation.id)
                 break
             operation = taken
         return Driven(operation, payment, secret)
@@ -145,7 +151,7 @@ class Driver:
         return replace(settled, client_secret=_secret(verdict))
 
     async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Driven:
-        operation = await Operation.select_for_update(no_key=True).get(id=driven.id)
+        operation = await rows.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
         now, wait = datetime.now(UTC), self._wait(operation, verdict)
@@ -163,7 +169,7 @@ class Driver:
         else:
             operation.due, operation.finished_at = None, now
         await within(operation)
-        await operation.save()
+        await write(Update(operation, DRIVEN))
         log.info(
             "operation.settled",
             operation=str(operation.id),
@@ -186,7 +192,7 @@ class Driver:
         return self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
 
     async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
-        payment = await Payment.get(id=operation.payment_id)
+        payment = await rows.read_payment(operation.payment_id)
         intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
         assert intent is not None, "outrun by a change of a payment that Stripe does not know"
         try:

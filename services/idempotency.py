@@ -19,7 +19,8 @@ from domain.ids import new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Payment
 from models.atomic import atomic, finish
-from models.sql import insert_if_new
+from models.sql import insert_if_new, read_one
+from services import rows
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
@@ -89,6 +90,9 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
     """
 
+    earlier = await find_operation(ask.caller, ask.kind, ask.key)
+    if earlier is not None:  # a repetition needs no transaction
+        return await _answer_again(ask, earlier, runner)
     identity = new_id()
 
     async def phase_1() -> Driven:
@@ -109,7 +113,8 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
     """What became of this caller's key? Never runs anything."""
-    return await Operation.get_or_none(principal=caller.principal, kind=kind, key=key)
+    named = "WHERE principal = $1 AND kind = $2 AND key = $3"
+    return await read_one(Operation, named, caller.principal, kind.value, key)
 
 
 def _outcome(driven: Driven, *, replayed: bool) -> Outcome:
@@ -128,7 +133,7 @@ async def _when_free(phase_1: Callable[[], Awaitable[Driven]]) -> Driven:
         try:
             return await atomic(phase_1)
         except Busy as busy:
-            while (await Operation.get(id=busy.operation_id)).is_open:
+            while (await rows.read_operation(busy.operation_id)).is_open:
                 if time.monotonic() >= deadline:
                     raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
                 await asyncio.sleep(WAIT_STEP_SECONDS)
@@ -152,7 +157,9 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
     )
     if await insert_if_new(fresh):
         return fresh
-    return await Operation.get(principal=ask.caller.principal, kind=ask.kind, key=ask.key)
+    claimed = await find_operation(ask.caller, ask.kind, ask.key)
+    assert claimed is not None, "a key that is neither free nor taken"
+    return claimed
 
 
 async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:
@@ -175,5 +182,5 @@ async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outco
         if time.monotonic() >= deadline:
             break
         await asyncio.sleep(WAIT_STEP_SECONDS)
-        operation = await Operation.get(id=operation.id)
+        operation = await rows.read_operation(operation.id)
     return _outcome(Driven(operation), replayed=True)

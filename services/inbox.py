@@ -12,10 +12,10 @@ from tortoise.queryset import QuerySet
 from domain.ids import new_id
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
-from models.atomic import atomic
-from models.sql import found, insert_if_new, rows
+from models.atomic import DatabaseUnavailable, atomic
+from models.sql import Otherwise, found, insert_if_new, rows
 from provider import StripeEvent
-from services.news import is_old_news
+from services.news import told_before
 
 log = structlog.get_logger()
 
@@ -47,6 +47,9 @@ UPDATE webhook_event SET
 WHERE id IN (SELECT id FROM mine)
 RETURNING webhook_event.*
 """
+DELIVERED = """
+UPDATE webhook_event SET delivered_at = $3 WHERE stripe_event_id = $1 AND livemode = $2 AND delivered_at IS NULL
+"""
 SETTLE = """
 UPDATE webhook_event e SET state = $3, due = NULL, processed_at = now(), last_error = $4
 FROM unnest($1::uuid[], $2::int[]) AS held(id, attempt)
@@ -76,18 +79,23 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
     is stored as PROCESSED.
     """
     row = _row(event, endpoint, source)
+    known = told_before(event) if row.state is WebhookState.RECEIVED else None
+    settled = {"state": WebhookState.PROCESSED, "due": None, "processed_at": row.delivered_at or datetime.now(UTC)}
+    otherwise = Otherwise(*known, settled) if known is not None else None
 
     async def body() -> bool:
-        if row.state is WebhookState.RECEIVED and await is_old_news(event):
-            row.state, row.due, row.processed_at = WebhookState.PROCESSED, None, datetime.now(UTC)
-        if await insert_if_new(row):
+        if await insert_if_new(row, otherwise):
             return True
         if source is EventSource.WEBHOOK:
-            fetched = WebhookEvent.filter(stripe_event_id=event.id, livemode=event.livemode, delivered_at__isnull=True)
-            await fetched.update(delivered_at=row.delivered_at)
+            await rows(DELIVERED, [event.id, event.livemode, row.delivered_at])
         return False
 
-    is_new = await atomic(body)
+    try:
+        is_new = await body()  # each statement is whole by itself, and may come twice
+    except DatabaseUnavailable as trouble:
+        if not trouble.lost:
+            raise
+        is_new = await atomic(body)  # tries other connections
     log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=row.last_error)
     return is_new
 

@@ -17,7 +17,7 @@ from domain.states import (
     SetupFutureUsage,
 )
 from models import Operation, Order, Payment
-from models.sql import Insert, Update, write
+from models.sql import Insert, Update, read_one, write
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver
@@ -172,11 +172,8 @@ def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) ->
 
 async def _check_free(operation: Operation, payment: Payment) -> None:
     """One act at a time on a payment. A refund is no such act: it has its reservation."""
-    other = (
-        await Operation.filter(payment_id=payment.id, refund_id=None, due__isnull=False)
-        .exclude(id=operation.id)
-        .first()
-    )
+    at_work = "WHERE payment_id = $1 AND refund_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
+    other = await read_one(Operation, at_work, payment.id, operation.id)
     if other is not None:
         raise Busy(other.id)
 
