@@ -154,6 +154,9 @@ class Driver:
         operation = await rows.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
+        if (operation.step, operation.generation) != (driven.step, driven.generation):
+            # This very verdict is written: the connection was lost before the commit's answer came.
+            return Driven(operation, await rows.read_payment(operation.payment_id), _secret(verdict))
         now, wait = datetime.now(UTC), self._wait(operation, verdict)
         cause = Cause(actor=by or Actor.from_record(operation.actor), operation_id=operation.id)
         payment = await settle(operation, verdict, cause=cause, wait=wait)

@@ -17,6 +17,9 @@ from sandbox.deliveries import sign
 from tests.crash.proxy import DatabaseProxy
 from tests.shop import WEBHOOK_SECRET, Shop, key, open_shop, settings_for
 
+PAY = """mutation P($input: CreatePaymentInput!, $key: IdempotencyKey!) {
+  createPayment(input: $input, idempotencyKey: $key) { payment { status } errors { code } } }"""
+
 
 @dataclass
 class Fragile:
@@ -126,3 +129,37 @@ def _payment(order_id: str, one_key: str) -> dict[str, Any]:
         "confirm": True,
     }
     return {"input": given, "key": one_key}
+
+
+async def test_whatever_answer_of_the_database_is_lost_a_payment_is_made_once_and_told_truly(fragile: Fragile) -> None:
+    """PostgreSQL carries a statement or a COMMIT out, and the connection breaks before we hear of it: at every one."""
+    shop, proxy = fragile.shop, fragile.proxy
+    await shop.paid()
+    proxy.stops_after, proxy.armed = True, True
+    orders = 0
+    while not orders or proxy.steps >= orders:  # until a payment needed fewer steps than this one
+        orders += 1
+        order_id, one_key = await _order_unharmed(shop, proxy), key()
+        proxy.steps, proxy.stop_at = 0, orders
+
+        async with asyncio.timeout(20):
+            while (answer := await shop.buyer.post(PAY, _payment(order_id, one_key))).json().get("errors"):
+                assert answer.json()["errors"][0]["extensions"]["retryable"] is True, (orders, answer.json())
+                proxy.stop_at = None
+            while (told := answer.json()["data"]["createPayment"])["errors"]:
+                assert told["errors"][0]["code"] == "OPERATION_IN_PROGRESS", (orders, told)
+                await asyncio.sleep(0.05)  # as long as a client would wait, at most
+                answer = await shop.buyer.post(PAY, _payment(order_id, one_key))
+
+        assert told["payment"]["status"] == "SUCCEEDED", (orders, told)
+
+    assert orders > 15
+    assert [i["amount_received"] for i in shop.sandbox.snapshot().payment_intents] == [10_000] * (orders + 1)
+
+
+async def _order_unharmed(shop: Shop, proxy: DatabaseProxy) -> str:
+    proxy.armed = False
+    try:
+        return await shop.order()
+    finally:
+        proxy.armed = True
