@@ -18,7 +18,7 @@ from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify, is_replayed
 from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, id_of, payment_from, refund_from, word
-from provider.transport import HttpxTransport
+from provider.transport import LocalTransport, NetworkTransport, Transport
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -56,7 +56,11 @@ class Provider:
         logging.getLogger("stripe").setLevel(logging.WARNING)  # at DEBUG it writes bodies, client secrets included
         self.livemode = livemode
         self.account = account
-        self._http = HttpxTransport(timeout_seconds=timeout_seconds, before_request=before_request, transport=transport)
+        self._http: Transport = (
+            NetworkTransport(timeout_seconds=timeout_seconds, before_request=before_request)
+            if transport is None
+            else LocalTransport(transport, timeout_seconds=timeout_seconds, before_request=before_request)
+        )
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else {},

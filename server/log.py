@@ -18,7 +18,7 @@ from structlog.typing import Processor
 from server.errors import describe_failure
 from server.redaction import redact, redact_text
 
-# At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, uvicorn.access).
+# At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, aiohttp, uvicorn.access).
 # Paths without anything of a client's in them, and methods likewise.
 PUBLIC_PATHS: Final = frozenset({"/graphql", "/webhooks/stripe", "/healthz", "/readyz"})
 METHODS: Final = frozenset({"GET", "POST"})
@@ -27,6 +27,7 @@ QUIET: Final = (
     "stripe",
     "httpx",
     "httpcore",
+    "aiohttp",
     "uvicorn.access",
     "uvicorn.websocket",
     "strawberry",

@@ -48,6 +48,8 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "jwt": frozenset({"server"}),
     "stripe": frozenset({"provider"}),
     "httpx": frozenset({"provider", "sandbox", "server", "cli"}),
+    "aiohttp": frozenset({"provider"}),
+    "yarl": frozenset({"provider"}),
     "tortoise": frozenset({"models", "services", "resolvers", "schema", "execution", "migrations"}),
     "asyncpg": frozenset({"models"}),
     "aerich": frozenset({"models"}),
