@@ -75,7 +75,7 @@ class Transport(stripe.HTTPClient):
 
 
 class NetworkTransport(Transport):
-    """Over the network, by aiohttp: a quarter of what a call over httpx costs. Build it inside the running loop."""
+    """Over the network, by aiohttp: a third of what a call over httpx costs. Build it inside the running loop."""
 
     name = "aiohttp"
 

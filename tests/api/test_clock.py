@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from provider.transport import LocalTransport
 from tests.shop import Shop, open_shop, settings_for
 
 
@@ -28,8 +29,9 @@ async def test_scenario_30_a_wrong_clock_makes_the_process_not_ready(
     database_url: str, tmp_path: Path, ahead: timedelta, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with open_shop(settings_for(database_url, tmp_path / "state")) as shop:
-        http = shop.parts.driver.provider._http._client
-        http._transport = Elsewhere(shop.sandbox.transport(), ahead)
+        carrier = shop.parts.driver.provider._http
+        assert isinstance(carrier, LocalTransport)
+        carrier._client._transport = Elsewhere(shop.sandbox.transport(), ahead)
 
         before = await shop.http.get("/readyz")
         await shop.paid()

@@ -10,6 +10,7 @@ import pytest
 from domain.states import EventSource
 from models import EventReading, WebhookEvent
 from models.sql import rows
+from provider.transport import LocalTransport
 from services.poller import KEPT, Reader, Schedule
 from tests.inbox import (
     all_is_due,
@@ -46,7 +47,9 @@ class Watched(httpx.AsyncBaseTransport):
 @pytest.fixture
 def watched(shop: Shop) -> Watched:
     transport = Watched(shop.sandbox.transport())
-    shop.parts.driver.provider._http._client._transport = transport
+    carrier = shop.parts.driver.provider._http
+    assert isinstance(carrier, LocalTransport)
+    carrier._client._transport = transport
     return transport
 
 

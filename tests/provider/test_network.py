@@ -232,7 +232,7 @@ async def test_an_answer_that_is_none_leaves_it_unknown(answer: bytes) -> None:
 
 async def test_a_request_that_cannot_be_written_is_a_failure_like_others() -> None:
     async with wire() as stripe:
-        provider = stripe.provider(secret_key="sk_test_1\r\nx: y")
+        provider = stripe.provider(key="sk_test_1\r\nx: y")
         assert await confirming(provider) is Outcome.UNKNOWN
         await provider.close()
         assert stripe.requests == []

@@ -63,11 +63,10 @@ class Wire:
     lines: list[Line] = field(default_factory=list)
     ended: list[int] = field(default_factory=list)
 
-    def provider(self, timeout_seconds: float = 5.0, **more: object) -> Provider:
+    def provider(self, timeout_seconds: float = 5.0, *, key: str = KEY) -> Provider:
+        """A provider that calls here."""
         base = f"{self.scheme}://127.0.0.1:{self.port}"
-        return Provider(
-            **{"secret_key": KEY, "livemode": False, **more}, api_base=base, timeout_seconds=timeout_seconds
-        )  # type: ignore[arg-type]
+        return Provider(secret_key=key, livemode=False, api_base=base, timeout_seconds=timeout_seconds)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         line = Line(len(self.lines) + 1, reader, writer)
