@@ -12,7 +12,16 @@ from tortoise.transactions import in_transaction
 
 from models.engine import BUSY, LOST, DatabaseUnavailable, unavailable
 
-__all__ = ["DatabaseUnavailable", "after_commit", "atomic", "drain", "finish", "in_atomic"]
+__all__ = [
+    "CONFLICTS",
+    "DatabaseUnavailable",
+    "after_commit",
+    "atomic",
+    "by_one_statement",
+    "drain",
+    "finish",
+    "in_atomic",
+]
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -39,6 +48,19 @@ async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> 
     return await finish(_with_retries(body, patient=patient))
 
 
+async def by_one_statement(body: Callable[[], Awaitable[T]]) -> T:
+    """Run `body`, which writes by one statement outside of any transaction; `after_commit` is called when it has."""
+    calls: list[Callable[[], None]] = []
+    token = _after_commit.set(calls)
+    try:
+        result = await body()
+    finally:
+        _after_commit.reset(token)
+    for call in calls:
+        call()
+    return result
+
+
 async def finish(work: Coroutine[Any, Any, T]) -> T:
     """Await `work` to its end in a task of its own, even when the caller is cancelled meanwhile."""
     task = asyncio.create_task(work)
@@ -53,7 +75,7 @@ def in_atomic() -> bool:
 
 
 def after_commit(call: Callable[[], None]) -> None:
-    """Call this when the running transaction of `atomic` has committed; not at all when it does not commit.
+    """Call this when the running transaction (`atomic`, `by_one_statement`) has committed; never when it does not.
 
     `call` must not raise: what it would undo is done. A commit whose answer is lost is not told.
     """

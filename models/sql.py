@@ -1,6 +1,8 @@
 """The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
@@ -82,6 +84,12 @@ class Update(Generic[M]):
 
 Write = Insert[Model] | Update[Model]
 
+_kept: ContextVar[list[Write] | None] = ContextVar("kept", default=None)
+
+
+class Overtaken(Exception):
+    """What was to be written rests on rows that somebody has changed meanwhile. Nothing was written."""
+
 
 async def write(*writes: Write) -> None:
     """Write several rows by one statement, in one round trip. Runs inside a transaction that holds their locks.
@@ -89,11 +97,55 @@ async def write(*writes: Write) -> None:
     Each row is written once: of two changes of one row in a statement PostgreSQL keeps only one.
     """
     assert len({(type(one.row), one.row.pk) for one in writes}) == len(writes), "a row is written twice"
+    kept = _kept.get()
+    if kept is not None:
+        kept += writes
+        return
     values: list[Any] = []
     parts = [f"w{number} AS ({_said(one, values)})" for number, one in enumerate(writes)]
     await fetch(f"WITH {', '.join(parts)} SELECT 1", *values)
     for one in writes:
         one.row._saved_in_db = True
+
+
+@contextmanager
+def kept_back() -> Iterator[list[Write]]:
+    """What is written inside is not sent, but kept for `write_if_still`."""
+    kept: list[Write] = []
+    token = _kept.set(kept)
+    try:
+        yield kept
+    finally:
+        _kept.reset(token)
+
+
+async def write_if_still(condition: str, values: Sequence[Any], kept: Sequence[Write]) -> None:
+    """Write what was kept back by one statement, which is a transaction by itself.
+
+    `condition` is a query with `values` that finds and locks a row while nobody has changed what the writes rest on.
+    Raises `Overtaken` when it finds none.
+    """
+    given = [*values]
+    writes = _each_row_once(kept)
+    parts = [f"w{number} AS ({_said(one, given, only_if='still')})" for number, one in enumerate(writes)]
+    still = f"still AS MATERIALIZED ({condition})"
+    if not await fetch(f"WITH {', '.join([still, *parts])} SELECT 1 FROM still", *given):  # noqa: S608 - our own words
+        raise Overtaken
+
+
+def _each_row_once(writes: Sequence[Write]) -> list[Write]:
+    """The writes in order, those of one row made into one: a row is written as it stands in the end."""
+    found: dict[tuple[type[Model], Any], Write] = {}
+    for one in writes:
+        name = (type(one.row), one.row.pk)
+        earlier = found.get(name)
+        if earlier is None:
+            found[name] = one
+        elif isinstance(earlier, Update) and isinstance(one, Update):
+            found[name] = Update(one.row, tuple(dict.fromkeys((*earlier.changed, *one.changed))))
+        else:
+            assert isinstance(earlier, Insert), "a row is added that was there"
+    return list(found.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +169,10 @@ async def insert_if_new(row: Model, otherwise: Otherwise | None = None) -> bool:
     return row._saved_in_db
 
 
-def _said(one: Write, values: list[Any], if_found: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """The SQL of one write; what it refers to is appended to `values`."""
+def _said(
+    one: Write, values: list[Any], if_found: Mapping[str, Any] = MappingProxyType({}), *, only_if: str = ""
+) -> str:
+    """The SQL of one write; what it refers to is appended to `values`. `only_if` names what must have found a row."""
     meta = one.row._meta
     marks = []
     for name in one.fields:
@@ -132,7 +186,9 @@ def _said(one: Write, values: list[Any], if_found: Mapping[str, Any] = MappingPr
         marks.append((f'"{meta.fields_db_projection[name]}"', place))
     if isinstance(one, Insert):
         columns, places = (", ".join(side) for side in zip(*marks, strict=True))
-        return f'INSERT INTO "{meta.db_table}" ({columns}) VALUES ({places})'  # noqa: S608 - as above
+        source = f"SELECT {places} WHERE EXISTS (SELECT FROM {only_if})" if only_if else f"VALUES ({places})"  # noqa: S608
+        return f'INSERT INTO "{meta.db_table}" ({columns}) {source}'
     values.append(one.row.pk)
     changes = ", ".join(f"{column} = {place}" for column, place in marks)
-    return f'UPDATE "{meta.db_table}" SET {changes} WHERE "{meta.db_pk_column}" = ${len(values)}'  # noqa: S608 - as above
+    and_if = f" AND EXISTS (SELECT FROM {only_if})" if only_if else ""
+    return f'UPDATE "{meta.db_table}" SET {changes} WHERE "{meta.db_pk_column}" = ${len(values)}{and_if}'  # noqa: S608

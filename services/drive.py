@@ -7,6 +7,7 @@ says who may, a fencing token (`attempt`) says whose writing counts.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -14,10 +15,10 @@ from uuid import UUID
 import structlog
 
 from domain.caller import Actor
-from domain.states import OperationState
-from models import Operation, Payment
-from models.atomic import atomic
-from models.sql import Update, found, write
+from domain.states import OPERATION_OPEN, OperationState
+from models import Operation, Order, Payment
+from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
+from models.sql import Overtaken, Update, found, kept_back, write, write_if_still
 from provider import Provider, ProviderFailure
 from services import rows
 from services.audit import Cause
@@ -54,6 +55,14 @@ DRIVEN = (
     *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
     *("due", "finished_at", "review"),
 )
+
+OPEN = [state.value for state in OPERATION_OPEN]
+AS_WE_LEFT_IT = """
+SELECT 1 FROM operation o JOIN orders r ON r.id = $6
+WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
+  AND r.last_sequence = $7 AND r.last_hash = $8
+FOR NO KEY UPDATE OF o, r
+"""
 
 
 class Fenced(Exception):
@@ -106,7 +115,9 @@ class Driver:
             payment = payment or await rows.read_payment(operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             try:
-                settled = await self.settle(operation, verdict)
+                settled = await self._settle_at_once(operation, payment, verdict) or await self.settle(
+                    operation, verdict
+                )
             except Fenced:
                 operation, payment = await rows.read_operation(operation.id), None
                 break
@@ -157,9 +168,44 @@ class Driver:
         if (operation.step, operation.generation) != (driven.step, driven.generation):
             # This very verdict is written: the connection was lost before the commit's answer came.
             return Driven(operation, await rows.read_payment(operation.payment_id), _secret(verdict))
+        assert operation.payment_id is not None
+        order, payment = await rows.lock_payment(operation.payment_id)
+        settled = await self._settled(operation, order, payment, verdict, by, within)
+        self._tell(settled, verdict)
+        return settled
+
+    async def _settle_at_once(self, driven: Operation, payment: Payment, verdict: Verdict) -> Driven | None:
+        """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
+
+        Everything that happens to an order lengthens its chain: while that ends where we left it, and nobody has taken
+        the operation over, our rows are the database's. Whatever goes wrong, locks settle it, as if nothing was sent.
+        """
+        if verdict.kind is not Kind.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
+            return None
+        operation, order = copy(driven), payment.order
+        before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
+        before += [order.id, order.last_sequence, order.last_hash]
+
+        async def body() -> Driven:
+            with kept_back() as kept:
+                settled = await self._settled(operation, order, payment, verdict, None, nothing_else)
+            await write_if_still(AS_WE_LEFT_IT, before, kept)
+            return settled
+
+        try:
+            settled = await by_one_statement(body)
+        except (Overtaken, Outrun, DatabaseUnavailable, *CONFLICTS):
+            return None
+        self._tell(settled, verdict)
+        return settled
+
+    async def _settled(
+        self, operation: Operation, order: Order, payment: Payment, verdict: Verdict, by: Actor | None, within: Within
+    ) -> Driven:
+        """Settle rows that nobody else is changing, and write them."""
         now, wait = datetime.now(UTC), self._wait(operation, verdict)
         cause = Cause(actor=by or Actor.from_record(operation.actor), operation_id=operation.id)
-        payment = await settle(operation, verdict, cause=cause, wait=wait)
+        await settle(operation, order, payment, verdict, cause=cause, wait=wait)
         if verdict.kind is Kind.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = now, None
@@ -173,6 +219,10 @@ class Driver:
             operation.due, operation.finished_at = None, now
         await within(operation)
         await write(Update(operation, DRIVEN))
+        return Driven(operation, payment, _secret(verdict))
+
+    def _tell(self, settled: Driven, verdict: Verdict) -> None:
+        operation = settled.operation
         log.info(
             "operation.settled",
             operation=str(operation.id),
@@ -182,7 +232,6 @@ class Driver:
             state=operation.state.value,
             failure=str(verdict.failure) if verdict.failure else None,
         )
-        return Driven(operation, payment, _secret(verdict))
 
     def _wait(self, operation: Operation, verdict: Verdict) -> timedelta:
         """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""

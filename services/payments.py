@@ -76,6 +76,7 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
         )
         begun = _begun(operation, payment, Step.CREATE, _create_params(new, order, payment, operation))
         await record(order, change, cause, Insert(payment), begun)
+        order.locked_payments.append(payment)
         return payment
 
     return await run_once(ask, accept, driver)

@@ -23,7 +23,6 @@ from domain.states import (
 )
 from models import Operation, Order, Payment, Refund
 from provider import Outcome, ProviderFailure
-from services import rows
 from services.audit import Cause
 from services.state import (
     NotYet,
@@ -66,14 +65,14 @@ WRONG_METHOD = frozenset(
 )
 
 
-async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE) -> Payment:
+async def settle(
+    operation: Operation, order: Order, payment: Payment, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE
+) -> None:
     """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
 
-    `wait` is how long until it is tried again, if it is not decided. The caller holds the operation's lock and saves
-    it; the payment as it stands then is given back. Raises `Outrun` when the snapshot's place in time is unknown.
+    `wait` is how long until it is tried again, if it is not decided. The caller holds the locks and saves the
+    operation. Raises `Outrun` when the snapshot's place in time is unknown.
     """
-    assert operation.payment_id is not None
-    order, payment = await rows.lock_payment(operation.payment_id)
     refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
     match verdict.kind:
         case Kind.ABSENT:
@@ -95,7 +94,6 @@ async def settle(operation: Operation, verdict: Verdict, *, cause: Cause, wait: 
             _advance(operation, payment)
         case Kind.FAILED:
             await _failed(operation, order, payment, refund, verdict, cause)
-    return payment
 
 
 async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:

@@ -2,7 +2,9 @@
 
 import asyncio
 
-from models import Operation, Payment
+from models import Operation, Order, Payment, PaymentEvent
+from services.audit import broken_links
+from tests.rows import row_id
 from tests.shop import Shop, key
 
 
@@ -117,6 +119,47 @@ async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(s
     assert learnt.status == "REQUIRES_PAYMENT_METHOD"
     assert payload["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
     assert (await Payment.get(id=learnt.id)).status == "REQUIRES_PAYMENT_METHOD"
+
+
+async def test_what_happens_to_the_order_while_stripe_answers_is_neither_lost_nor_written_over(shop: Shop) -> None:
+    """The rows in hand are then no longer the database's: they are read again, with locks."""
+    order_id = await shop.order()
+    order = await Order.get(id=row_id(order_id))
+    held = [
+        shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents"),
+        shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm"),
+    ]
+    paying = asyncio.create_task(shop.pay(order_id))
+    for number in held:
+        await _reached(shop, number)
+        described = await shop.staff.do(
+            "registerOrder",
+            input={
+                "externalId": order.external_id,
+                "total": {"amount": 10_000, "currency": "USD"},
+                "customerExternalId": "buyer",
+                "description": f"changed at {number}",
+            },
+            key=key(),
+        )
+        assert described["errors"] == []
+        shop.sandbox.clear_faults(number)
+
+    payload = await paying
+
+    order = await Order.get(id=order.id)
+    trail = await PaymentEvent.filter(order_id=order.id).order_by("sequence")
+    assert (payload["errors"], payload["payment"]["status"]) == ([], "SUCCEEDED")
+    assert (order.description, order.paid_minor, order.last_sequence) == (f"changed at {held[-1]}", 10_000, len(trail))
+    assert [event.type for event in trail] == [
+        "order.registered",
+        "payment.initiated",
+        "order.updated",
+        "payment.requires_confirmation",
+        "order.updated",
+        "payment.succeeded",
+    ]
+    assert await broken_links([order.id]) == {}
 
 
 async def test_a_slow_look_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:
