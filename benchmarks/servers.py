@@ -52,7 +52,7 @@ def postgres_cpu(folder: Path) -> float:
 def paygraph(url: str, stripe: str, *, processes: int = 1, planned: bool = True) -> Iterator[Server]:
     """Paygraph as `serve` starts it, with authorisation, limits and logs."""
     variables = {
-        **_environment(url, stripe),
+        **environment(url, stripe),
         "LOG_FORMAT": "json",
         "EXECUTION": "planned" if planned else "graphql-core",
     }
@@ -114,7 +114,8 @@ def has_node() -> bool:
     return True
 
 
-def _environment(url: str, stripe: str) -> dict[str, str]:
+def environment(url: str, stripe: str) -> dict[str, str]:
+    """The settings of Paygraph that is measured."""
     points = ("BUYER_POINTS", "ADDRESS_POINTS", "STAFF_POINTS")
     return {
         "DATABASE_URL": url,

@@ -74,8 +74,8 @@ class Requests:
         token = _token("service", STAFF)
         return self._written("W3", (_graphql(PAY, _payment(order), token) for (order,) in orders))
 
-    async def webhooks(self, count: int) -> Path:
-        """W5: events that tell of payments what is known of them, every twentieth of them a second time."""
+    async def webhooks(self, count: int, *, repeated: bool = True) -> Path:
+        """W5: events that tell of payments what is known of them, with `repeated` every twentieth a second time."""
         found = await self._rows(
             "SELECT stripe_payment_intent_id, stripe_charge_id, amount_minor, id, order_id, created_at FROM payment "
             "WHERE status = 'SUCCEEDED' AND stripe_charge_id IS NOT NULL LIMIT $1",
@@ -83,10 +83,10 @@ class Requests:
         )
         requests: list[bytes] = []
         for number in range(count):
-            if number % 20 == 19:
+            if repeated and number % 20 == 19:
                 requests.append(requests[-1])
             else:
-                requests.append(_webhook(found[number % len(found)]))
+                requests.append(webhook(found[number % len(found)]))
         return self._written("W5", requests)
 
     async def _rows(self, statement: str, *values: Any) -> list[Any]:
@@ -127,7 +127,8 @@ def _graphql(query: str, variables: dict[str, Any], token: str) -> bytes:
     return _http("/graphql", body, Authorization=f"Bearer {token}", Accept="application/json")
 
 
-def _webhook(payment: Any) -> bytes:
+def webhook(payment: Any, type_: str = "payment_intent.succeeded") -> bytes:
+    """A signed webhook about a payment: Stripe's ids of it and its charge, its amount, id, order and moment."""
     intent, charge, amount, payment_id, order_id, created = payment
     event = {
         "id": f"evt_{uuid4().hex}",
@@ -137,7 +138,7 @@ def _webhook(payment: Any) -> bytes:
         "livemode": False,
         "pending_webhooks": 1,
         "request": {"id": None, "idempotency_key": None},
-        "type": "payment_intent.succeeded",
+        "type": type_,
         "data": {
             "object": {
                 "id": intent,
