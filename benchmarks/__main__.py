@@ -17,6 +17,7 @@ from typing import Any
 
 from benchmarks import servers
 from benchmarks.data import prepared
+from benchmarks.fan_out import FanOut
 from benchmarks.load import Load, Outcome
 from benchmarks.report import Figures, written
 from benchmarks.servers import Server
@@ -24,7 +25,8 @@ from benchmarks.workloads import Requests
 from models.embedded import EmbeddedPostgres
 
 FOLDER = Path(".paygraph/bench")
-WORKLOADS = ("W1", "W2", "W3", "W4", "W5")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6")
+FOLLOWING = {"W6": (500, 500, 200.0), "W6, one order": (500, 1, 1.0)}  # subscribers, orders, changes per second
 OTHERS = ("plain", "two", "limit", "apollo", "yoga", "mercurius")  # plain: no plans; two: processes
 WARM = 1.0  # seconds before anything counts
 COMPARED = 20  # requests whose answers are compared with the limit's
@@ -90,9 +92,11 @@ class Bench:
                 asyncio.run(self._compare(running))
             for turn in range(self._options.rounds):
                 order = running if turn % 2 == 0 else running[::-1]
-                for workload in self._options.only:
+                for workload in (one for one in self._options.only if one != "W6"):
                     for server in order:
                         self._measure(workload, server)
+                if "W6" in self._options.only:
+                    self._follow(running[0])
             self._at_half(running[0])
         return {key: _median(found) for key, found in self._found.items()}
 
@@ -118,6 +122,25 @@ class Bench:
             _drive(Load(server.port, str(file), WARM))
         cpu, database = server.cpu_seconds(), servers.postgres_cpu(self._folder)
         outcome = _drive(Load(server.port, str(file), self._options.seconds))
+        self._note(workload, server, outcome, cpu, database)
+
+    def _follow(self, server: Server) -> None:
+        """W6: what one answer to one subscriber costs, each with an order of their own, and all with the same."""
+        for workload, (subscribers, orders, changes) in FOLLOWING.items():
+            seconds = max(self._options.seconds, 1.0)
+            asked = FanOut(server.port, self._url, seconds, subscribers, orders, changes)
+            with subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.fan_out"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as following:
+                assert following.stdin is not None
+                assert following.stdout is not None
+                print(json.dumps(asdict(asked)), file=following.stdin, flush=True)
+                following.stdout.readline()  # all streams are open
+                cpu, database = server.cpu_seconds(), servers.postgres_cpu(self._folder)
+                outcome, _ = following.communicate("go\n")
+            self._note(workload, server, Outcome(**json.loads(outcome)), cpu, database)
+
+    def _note(self, workload: str, server: Server, outcome: Outcome, cpu: float, database: float) -> None:
         if outcome.failed:
             raise SystemExit(f"{workload} by {server.name}: {outcome.failed} failed: {outcome.first_failure}")
         found = Figures(
@@ -147,7 +170,7 @@ class Bench:
 
     def _at_half(self, server: Server) -> None:
         """Paygraph's latencies at half of what it can do."""
-        for workload in self._options.only:
+        for workload in (one for one in self._options.only if one != "W6"):
             capacity = _median(self._found[workload, server.name]).per_second
             load = Load(server.port, str(self._file(workload, server)), self._options.seconds, rate=capacity / 2)
             outcome = _drive(load)

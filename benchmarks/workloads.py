@@ -36,6 +36,10 @@ PAY = (
     "$key) { replayed errors { __typename code message } operation { id state } payment { id status amount { amount "
     "currency } order { id paymentStatus } } } }"
 )
+FOLLOW = (
+    "subscription Follow($id: ID!) { orderPaymentUpdated(orderId: $id) { sequence type order { id paymentStatus } "
+    "payment { id status amountCaptured { amount currency } } } }"
+)
 STAFF = "payments:read payments:write orders:write"
 
 
@@ -104,6 +108,11 @@ class Requests:
         return path
 
 
+def subscription(order: Any, subject: str, scope: str) -> bytes:
+    """W6: somebody follows an order."""
+    return _graphql(FOLLOW, {"id": encode(Kind.ORDER, order)}, _token(subject, scope), "text/event-stream")
+
+
 def _payment(order: Any) -> dict[str, Any]:
     return {
         "input": {
@@ -122,9 +131,9 @@ def _token(subject: str, scope: str) -> str:
     )
 
 
-def _graphql(query: str, variables: dict[str, Any], token: str) -> bytes:
+def _graphql(query: str, variables: dict[str, Any], token: str, accept: str = "application/json") -> bytes:
     body = json.dumps({"query": query, "variables": variables}).encode()
-    return _http("/graphql", body, Authorization=f"Bearer {token}", Accept="application/json")
+    return _http("/graphql", body, Authorization=f"Bearer {token}", Accept=accept)
 
 
 def webhook(payment: Any, type_: str = "payment_intent.succeeded") -> bytes:

@@ -7,7 +7,6 @@ comes next. The doorbell says when to look; a look every few seconds makes up fo
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import reduce
 from itertools import groupby
 from typing import Final
 from uuid import UUID
@@ -15,6 +14,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from models import Order, Payment, PaymentEvent
+from models.sql import read
 from services.rounds import Rounds
 from services.tail import Tail
 
@@ -22,6 +22,11 @@ KEPT: Final = 64  # of an order's newest changes; most orders have fewer in thei
 ORDERS_AT_ONCE: Final = 100  # in one statement
 EVENTS_AT_ONCE: Final = 500
 PAGE: Final = 50
+
+AFTER: Final = """
+JOIN unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) ON order_id = of_order AND sequence > last_seen
+ORDER BY order_id, sequence LIMIT $3
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +106,10 @@ class Orders:
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
         """Read what is new of these orders: three statements, however many follow them."""
-        places = [
-            Q(order_id=order_id, sequence__gt=self._watches[order_id].tail.head)
-            for order_id in dict.fromkeys(order_ids)
-            if order_id in self._watches
-        ]
+        places = {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
         if not places:
             return
-        events = await (
-            PaymentEvent.filter(reduce(Q.__or__, places)).order_by("order_id", "sequence").limit(EVENTS_AT_ONCE)
-        )
+        events = await read(PaymentEvent, AFTER, list(places), list(places.values()), EVENTS_AT_ONCE)
         for order_id, found in groupby(await changes_of(events), key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
         if len(events) == EVENTS_AT_ONCE:
@@ -130,10 +129,10 @@ class Orders:
 
 async def changes_of(events: Sequence[PaymentEvent]) -> list[Change]:
     """The events with their orders and payments, as these are now."""
-    payment_ids = {event.payment_id for event in events if event.payment_id is not None}
-    order_ids = {event.order_id for event in events}
-    payments = {row.id: row for row in await Payment.filter(id__in=payment_ids)} if payment_ids else {}
-    orders = {row.id: row for row in await Order.filter(id__in=order_ids)} if order_ids else {}
+    payment_ids = list({event.payment_id for event in events if event.payment_id is not None})
+    order_ids = list({event.order_id for event in events})
+    payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", payment_ids)} if payment_ids else {}
+    orders = {row.id: row for row in await read(Order, "WHERE id = ANY($1)", order_ids)} if order_ids else {}
     return [
         Change(event, orders[event.order_id], payments[event.payment_id] if event.payment_id is not None else None)
         for event in events
