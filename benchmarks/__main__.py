@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ from typing import Any
 from benchmarks import servers
 from benchmarks.data import prepared
 from benchmarks.fan_out import FanOut
-from benchmarks.load import Load, Outcome
+from benchmarks.load import Load, Outcome, recorded
 from benchmarks.report import Figures, written
 from benchmarks.servers import Server
 from benchmarks.workloads import Requests
@@ -43,11 +44,17 @@ class Options:
     only: Sequence[str]
     against: Sequence[str]
 
+    @property
+    def driven(self) -> Sequence[str]:
+        """The workloads that are requests with answers; W6 is streams."""
+        return [workload for workload in self.only if workload != "W6"]
+
 
 def main() -> None:
     """Read the options and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--rows", default="10000,1000000", help="payments in the database, for each run")
+    sizes = os.environ.get("BENCH_ROWS", "10000,1000000")
+    parser.add_argument("--rows", default=sizes, help="payments in the database, for each run")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3, help="in which everything is measured in turn")
     parser.add_argument("--only", default=",".join(WORKLOADS))
@@ -92,7 +99,7 @@ class Bench:
                 asyncio.run(self._compare(running))
             for turn in range(self._options.rounds):
                 order = running if turn % 2 == 0 else running[::-1]
-                for workload in (one for one in self._options.only if one != "W6"):
+                for workload in self._options.driven:
                     for server in order:
                         self._measure(workload, server)
                 if "W6" in self._options.only:
@@ -170,7 +177,7 @@ class Bench:
 
     def _at_half(self, server: Server) -> None:
         """Paygraph's latencies at half of what it can do."""
-        for workload in (one for one in self._options.only if one != "W6"):
+        for workload in self._options.driven:
             capacity = _median(self._found[workload, server.name]).per_second
             load = Load(server.port, str(self._file(workload, server)), self._options.seconds, rate=capacity / 2)
             outcome = _drive(load)
@@ -179,7 +186,7 @@ class Bench:
     async def _compare(self, running: Sequence[Server]) -> None:
         """The answers are the same, byte for byte after ordering."""
         for file in (await self._requests.order_status(), await self._requests.page()):
-            for request in _first(file, COMPARED):
+            for request in recorded(file)[:COMPARED]:
                 ours = _answer(running[0], request)
                 for server in running[1:]:
                     theirs = _answer(server, request)
@@ -200,16 +207,6 @@ def _drive(load: Load) -> Outcome:
         check=True,
     )
     return Outcome(**json.loads(process.stdout))
-
-
-def _first(file: Path, count: int) -> list[bytes]:
-    raw = file.read_bytes()
-    requests: list[bytes] = []
-    while raw and len(requests) < count:
-        length = int.from_bytes(raw[:4], "big")
-        requests.append(raw[4 : 4 + length])
-        raw = raw[4 + length :]
-    return requests
 
 
 def _answer(server: Server, request: bytes) -> str:

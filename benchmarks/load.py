@@ -5,6 +5,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import cast
@@ -39,6 +40,13 @@ class Outcome:
     p50: float
     p99: float
     first_failure: str = ""
+
+    @classmethod
+    def of(cls, latencies: Iterable[float], *, failed: int, first_failure: str, seconds: float) -> "Outcome":
+        """From the latencies of what came, in seconds."""
+        found = sorted(latencies)
+        p50, p99 = (found[len(found) // 2], found[len(found) * 99 // 100]) if found else (0.0, 0.0)
+        return cls(len(found), failed, seconds, p50 * 1e3, p99 * 1e3, first_failure)
 
 
 class _Connection(asyncio.Protocol):
@@ -77,7 +85,7 @@ class _Connection(asyncio.Protocol):
 class _Driver:
     def __init__(self, load: Load) -> None:
         self.load = load
-        self.requests = _read(load.file)
+        self.requests = recorded(Path(load.file))
         self.next = 0
         self.latencies: list[float] = []
         self.failed = 0
@@ -108,15 +116,7 @@ class _Driver:
         for connection in connections:
             if connection.transport is not None:
                 connection.transport.close()
-        found = sorted(self.latencies) or [0.0]
-        return Outcome(
-            answers=len(self.latencies),
-            failed=self.failed,
-            seconds=seconds,
-            p50=found[len(found) // 2] * 1e3,
-            p99=found[len(found) * 99 // 100] * 1e3,
-            first_failure=self.first_failure,
-        )
+        return Outcome.of(self.latencies, failed=self.failed, first_failure=self.first_failure, seconds=seconds)
 
     async def _on_time(self, started: float) -> None:
         assert self.load.rate is not None
@@ -171,8 +171,9 @@ class _Driver:
             self._retire()
 
 
-def _read(file: str) -> list[bytes]:
-    raw = Path(file).read_bytes()
+def recorded(file: Path) -> list[bytes]:
+    """The requests of a file, each after its length in four bytes."""
+    raw = file.read_bytes()
     requests, place = [], 0
     while place < len(raw):
         length = int.from_bytes(raw[place : place + 4], "big")
