@@ -62,8 +62,19 @@ def maker(
 @lru_cache(maxsize=100)
 def whole(table: type[Model], columns: tuple[str, ...]) -> Make:
     """What makes instances from whole rows, as Tortoise would: they can be changed and saved."""
-    assert set(columns) == set(table._meta.fields_db_projection.values()), "not all columns of the table"
+    assert set(columns) == set(columns_of(table)), "not all columns of the table"
     return maker(table, columns, {}, from_json=False, is_whole=True)
+
+
+def whole_from_json(table: type[Model]) -> Callable[[str | None], list[Model]]:
+    """The same from an array in JSON, of arrays with all columns; none from null."""
+    make = maker(table, columns_of(table), {}, from_json=True, is_whole=True)
+    return lambda text: [make(row) for row in orjson.loads(text)] if text is not None else []
+
+
+def columns_of(table: type[Model]) -> tuple[str, ...]:
+    """All columns of a table, in the order in which Tortoise has them."""
+    return tuple(table._meta.fields_db_projection.values())
 
 
 def rows_below(row: Model, key: str) -> Any:

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from tortoise import connections
 from tortoise.models import Model
 
 from models.engine import fetched
-from models.partial import whole
+from models.partial import columns_of, whole
+from models.written import Shape, all_fields, changed_fields, reader, said, statement
 
 T = TypeVar("T", bound=Model)
 M = TypeVar("M", bound=Model, covariant=True)
@@ -52,7 +54,7 @@ async def read_one(model: type[T], rest: str, *values: Any) -> T | None:
 
 @lru_cache(maxsize=100)
 def _whole_rows(model: type[Model]) -> tuple[str, Any]:
-    columns = tuple(model._meta.fields_db_projection.values())
+    columns = columns_of(model)
     listed = ", ".join(f'"{column}"' for column in columns)
     return f'SELECT {listed} FROM "{model._meta.db_table}"', whole(model, columns)  # noqa: S608 - our own names
 
@@ -64,8 +66,9 @@ class Insert(Generic[M]):
     row: M
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        return tuple(self.row._meta.fields_db_projection)
+    def shape(self) -> Shape:
+        table = type(self.row)
+        return Shape(table, all_fields(table), is_new=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,9 @@ class Update(Generic[M]):
     changed: tuple[str, ...]
 
     @property
-    def fields(self) -> tuple[str, ...]:
-        fields_map = self.row._meta.fields_map
-        kept = (name for name in fields_map if getattr(fields_map[name], "auto_now", False))
-        return tuple(dict.fromkeys((*self.changed, *kept)))
+    def shape(self) -> Shape:
+        table = type(self.row)
+        return Shape(table, changed_fields(table, self.changed), is_new=False)
 
 
 Write = Insert[Model] | Update[Model]
@@ -101,9 +103,7 @@ async def write(*writes: Write) -> None:
     if kept is not None:
         kept += writes
         return
-    values: list[Any] = []
-    parts = [f"w{number} AS ({_said(one, values)})" for number, one in enumerate(writes)]
-    await fetch(f"WITH {', '.join(parts)} SELECT 1", *values)
+    await fetch(*_statement(writes))
     for one in writes:
         one.row._saved_in_db = True
 
@@ -125,12 +125,22 @@ async def write_if_still(condition: str, values: Sequence[Any], kept: Sequence[W
     `condition` is a query with `values` that finds and locks a row while nobody has changed what the writes rest on.
     Raises `Overtaken` when it finds none.
     """
-    given = [*values]
     writes = _each_row_once(kept)
-    parts = [f"w{number} AS ({_said(one, given, only_if='still')})" for number, one in enumerate(writes)]
-    still = f"still AS MATERIALIZED ({condition})"
-    if not await fetch(f"WITH {', '.join([still, *parts])} SELECT 1 FROM still", *given):  # noqa: S608 - our own words
+    if not await fetch(*_statement(writes, condition, values)):
         raise Overtaken
+    for one in writes:
+        one.row._saved_in_db = True
+
+
+def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any] = ()) -> list[Any]:
+    """The statement that writes these, with its values."""
+    shapes = tuple(one.shape for one in writes)
+    values = [statement(shapes, condition, len(given)), *given]
+    for one, shape in zip(writes, shapes, strict=True):
+        values += reader(shape.table, shape.fields)(one.row)
+        if not shape.is_new:
+            values.append(one.row.pk)
+    return values
 
 
 def _each_row_once(writes: Sequence[Write]) -> list[Write]:
@@ -162,33 +172,18 @@ async def insert_if_new(row: Model, otherwise: Otherwise | None = None) -> bool:
 
     It waits for another transaction that is adding the same one. With `otherwise`, PostgreSQL chooses what is added.
     """
-    values: list[Any] = [*otherwise.values] if otherwise is not None else []
-    finds = f"WITH found AS MATERIALIZED ({otherwise.query}) " if otherwise is not None else ""
-    said = _said(Insert(row), values, otherwise.fields if otherwise is not None else {})
-    row._saved_in_db = bool(await fetch(f"{finds}{said} ON CONFLICT DO NOTHING RETURNING 1", *values))
+    table, fields = type(row), all_fields(type(row))
+    values = reader(table, fields)(row)
+    if otherwise is None:
+        text = said(Shape(table, fields, is_new=True), 1)
+    else:
+        row_then = copy(row)
+        row_then.__dict__.update(otherwise.fields)
+        chosen = tuple(name for name in fields if name in otherwise.fields)
+        then = iter(reader(table, chosen)(row_then))
+        pairs = ([value, next(then)] if name in chosen else [value] for name, value in zip(fields, values, strict=True))
+        text = said(Shape(table, fields, is_new=True, chosen=chosen), len(otherwise.values) + 1)
+        text = f"WITH found AS MATERIALIZED ({otherwise.query}) {text}"
+        values = [*otherwise.values, *chain.from_iterable(pairs)]
+    row._saved_in_db = bool(await fetch(f"{text} ON CONFLICT DO NOTHING RETURNING 1", *values))
     return row._saved_in_db
-
-
-def _said(
-    one: Write, values: list[Any], if_found: Mapping[str, Any] = MappingProxyType({}), *, only_if: str = ""
-) -> str:
-    """The SQL of one write; what it refers to is appended to `values`. `only_if` names what must have found a row."""
-    meta = one.row._meta
-    marks = []
-    for name in one.fields:
-        field = meta.fields_map[name]
-        values.append(field.to_db_value(getattr(one.row, name), one.row))
-        place = f"${len(values)}"
-        if name in if_found:
-            values.append(field.to_db_value(if_found[name], one.row))
-            kind = field.get_db_field_type()
-            place = f"CASE WHEN EXISTS (SELECT FROM found) THEN ${len(values)}::{kind} ELSE {place}::{kind} END"
-        marks.append((f'"{meta.fields_db_projection[name]}"', place))
-    if isinstance(one, Insert):
-        columns, places = (", ".join(side) for side in zip(*marks, strict=True))
-        source = f"SELECT {places} WHERE EXISTS (SELECT FROM {only_if})" if only_if else f"VALUES ({places})"  # noqa: S608
-        return f'INSERT INTO "{meta.db_table}" ({columns}) {source}'
-    values.append(one.row.pk)
-    changes = ", ".join(f"{column} = {place}" for column, place in marks)
-    and_if = f" AND EXISTS (SELECT FROM {only_if})" if only_if else ""
-    return f'UPDATE "{meta.db_table}" SET {changes} WHERE "{meta.db_pk_column}" = ${len(values)}{and_if}'  # noqa: S608

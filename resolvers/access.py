@@ -7,11 +7,12 @@ from tortoise.expressions import Q
 
 from domain.caller import Actor, Caller, Scope
 from domain.errors import Forbidden, NotFound, Path
-from domain.states import ActorKind
+from domain.states import ActorKind, OperationKind
 from models import Customer, Order, Payment
 from models.sql import read_one
 from resolvers.conditions import matching
 from resolvers.context import Asking
+from services.rows import Seen, see
 
 WORKS_HERE = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}
@@ -140,13 +141,18 @@ async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:
     return _same(customer_id, await own_customer_id(asking))
 
 
-async def payable_order(asking: Asking, order_id: UUID | None, *, path: Path) -> Order:
-    """The order, for someone who may pay it. Raises SignIn, Forbidden, or NotFound for a foreign or missing one."""
-    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
-    order = await read_one(Order, "WHERE id = $1", order_id) if order_id is not None else None
-    if order is None or not await may_pay(asking, order.customer_id):
+async def payable_order(asking: Asking, order_id: UUID | None, key: str, *, path: Path) -> tuple[Order, Seen]:
+    """The order, for someone who may pay it, and how it and their key stand.
+
+    Raises SignIn, Forbidden, or NotFound for a foreign or missing one.
+    """
+    caller = require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    if order_id is None:
         raise NotFound(path)
-    return order
+    seen = await see(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
+    if seen.order is None or not await may_pay(asking, seen.order.customer_id):
+        raise NotFound(path)
+    return seen.order, seen
 
 
 async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path) -> Payment:

@@ -60,7 +60,8 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
     """Pay an order, for its payer or a service."""
 
     async def act() -> Outcome:
-        order = await payable_order(asking, row_id(input.order_id, Kind.ORDER), path=("input", "orderId"))
+        order_id = row_id(input.order_id, Kind.ORDER)
+        order, seen = await payable_order(asking, order_id, key, path=("input", "orderId"))
         expected = given.money(input.expected, path=("input", "expectedAmount"))
         if input.confirm and input.payment_method_id is None:
             raise Refused(
@@ -79,7 +80,7 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
             metadata=given.metadata(input.metadata, path=("input", "metadata")),
         )
         ask = given.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
-        return await payments.create_payment(ask, new, currencies=asking.currencies, driver=asking.driver)
+        return await payments.create_payment(ask, new, seen, currencies=asking.currencies, driver=asking.driver)
 
     return await answer(asking, act)
 

@@ -16,6 +16,7 @@ from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
 from models.doorbell import ring
 from models.sql import Insert, Update, Write, rows, write
+from models.written import fresh
 
 JSON: Final = ("actor", "before", "after")
 SAID: Final = (
@@ -85,7 +86,8 @@ async def record(
     event's canonical JSON. Writes event, the order's new head, what else has changed of the order, and the other rows
     that the event tells of (`beside`), by one statement.
     """
-    event = PaymentEvent(
+    event = fresh(
+        PaymentEvent,
         id=new_id(),
         order_id=order.id,
         payment_id=change.payment_id,

@@ -7,10 +7,12 @@ accepts; every later call reads it. A refusal before acceptance leaves no trace:
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 from uuid import UUID
+
+from tortoise.exceptions import IntegrityError
 
 from domain.caller import Caller
 from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
@@ -18,9 +20,11 @@ from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Payment
-from models.atomic import atomic, finish
-from models.sql import insert_if_new, read_one
+from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
+from models.sql import Insert, Overtaken, insert_if_new, kept_back, read_one, write, write_if_still
+from models.written import fresh
 from services import rows
+from services.rows import Seen
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
@@ -80,6 +84,7 @@ class Runner(Protocol):
 
 
 Accept = Callable[[Operation], Awaitable[Payment | None]]
+AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
 async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
@@ -89,11 +94,54 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     the payment that is to be driven; a `DomainError` from it undoes the claim as well. Raises IdempotencyKeyReused,
     OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
     """
-
     earlier = await find_operation(ask.caller, ask.kind, ask.key)
     if earlier is not None:  # a repetition needs no transaction
         return await _answer_again(ask, earlier, runner)
+    return await _run(ask, accept, runner, identity=new_id())
+
+
+async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept, runner: Runner) -> Outcome:
+    """The same where the order and the key were seen by one statement: phase 1 is one statement too.
+
+    `at_once` accepts on the order as it was seen, `accept` under its lock. Everything that happens to an order
+    lengthens its chain: while that ends as it was seen, the rules were checked on the database's truth. Whatever else
+    comes of it, a refusal too, `accept` is asked.
+    """
+    if seen.operation is not None:
+        outcome = await _answer_again(ask, seen.operation, runner)
+        is_as_seen = outcome.operation is seen.operation
+        return replace(outcome, payment=seen.payment(outcome.operation.payment_id)) if is_as_seen else outcome
     identity = new_id()
+    claimed = await _accepted_at_once(ask, seen, at_once, runner, identity)
+    return await _run(ask, accept, runner, identity=identity, claimed=claimed)
+
+
+async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, identity: UUID) -> "Driven | None":
+    """Phase 1 by one statement; None where it needs locks. As if nothing was sent then, or the fresh operation stands.
+
+    It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
+    deadlock, which PostgreSQL ends; it takes a third caller with the same key, between the other two.
+    """
+    order = seen.order
+    assert order is not None, "nothing to accept on"
+    still = [order.id, order.last_sequence, order.last_hash]
+
+    async def body() -> Driven:
+        with kept_back() as kept:
+            operation = _fresh(ask, identity, runner.lease_seconds)
+            await write(Insert(operation))
+            payment = await at_once(operation)
+        await write_if_still(AS_SEEN, still, kept)
+        return Driven(operation, payment)
+
+    try:
+        return await by_one_statement(body)
+    except (DomainError, Overtaken, IntegrityError, DatabaseUnavailable, *CONFLICTS):
+        return None
+
+
+async def _run(ask: Ask, accept: Accept, runner: Runner, *, identity: UUID, claimed: "Driven | None" = None) -> Outcome:
+    """Claim the key for the operation of this id, unless it is `claimed`, and drive it."""
 
     async def phase_1() -> Driven:
         operation = await _claim(ask, identity, runner.lease_seconds)
@@ -102,7 +150,7 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
             return Driven(operation, await accept(operation))
         return Driven(operation)
 
-    claimed = await _when_free(phase_1)
+    claimed = claimed or await _when_free(phase_1)
     operation = claimed.operation
     if operation.id != identity:
         return await _answer_again(ask, operation, runner)
@@ -141,8 +189,18 @@ async def _when_free(phase_1: Callable[[], Awaitable[Driven]]) -> Driven:
 
 async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
     """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
+    fresh = _fresh(ask, identity, lease_seconds)
+    if await insert_if_new(fresh):
+        return fresh
+    claimed = await find_operation(ask.caller, ask.kind, ask.key)
+    assert claimed is not None, "a key that is neither free nor taken"
+    return claimed
+
+
+def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
     now = datetime.now(UTC)
-    fresh = Operation(
+    return fresh(
+        Operation,
         id=identity,
         principal=ask.caller.principal,
         kind=ask.kind,
@@ -155,11 +213,6 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
         due=now + timedelta(seconds=lease_seconds),
         expires_at=now + KEY_LIFE,
     )
-    if await insert_if_new(fresh):
-        return fresh
-    claimed = await find_operation(ask.caller, ask.kind, ask.key)
-    assert claimed is not None, "a key that is neither free nor taken"
-    return claimed
 
 
 async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:

@@ -18,10 +18,12 @@ from domain.states import (
 )
 from models import Operation, Order, Payment
 from models.sql import Insert, Update, read_one, write
+from models.written import fresh
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver
-from services.idempotency import Ask, Busy, Outcome, run_once
+from services.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
+from services.rows import Seen
 from services.settle import invalid_state
 from services.steps import Step
 
@@ -40,22 +42,25 @@ class NewPayment:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str], driver: Driver) -> Outcome:
+async def create_payment(
+    ask: Ask, new: NewPayment, seen: Seen, *, currencies: frozenset[str], driver: Driver
+) -> Outcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
-    Raises AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID, CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL),
-    ActivePaymentExists, and what `run_once` raises. A decline is in the outcome's `error`, with the payment still open.
+    `seen` is how the order and the key stood just now. Raises AmountMismatch, Refused(CURRENCY_MISMATCH,
+    ORDER_ALREADY_PAID, CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL), ActivePaymentExists, and what `run_once` raises. A
+    decline is in the outcome's `error`, with the payment still open.
     """
 
-    async def accept(operation: Operation) -> Payment:
-        order = await rows.lock_order(new.order_id)
+    async def accept_on(order: Order, operation: Operation) -> Payment:
         _check_payable(order, new.expected, currencies)
         earlier = order.locked_payments[-1] if order.locked_payments else None
         if earlier is not None and not earlier.is_final:
             raise ActivePaymentExists(payment_id=earlier.id)
-        payment = Payment(
+        payment = fresh(
+            Payment,
             id=new_id(),
-            order=order,
+            order_id=order.id,
             customer_id=order.customer_id,
             supersedes_id=earlier.id if earlier is not None else None,
             livemode=driver.provider.livemode,
@@ -65,6 +70,7 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
             amount_minor=order.due.amount_minor,
             metadata=dict(new.metadata),
         )
+        payment.order = order
         cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
         change = Change(
             "payment.initiated",
@@ -79,7 +85,14 @@ async def create_payment(ask: Ask, new: NewPayment, *, currencies: frozenset[str
         order.locked_payments.append(payment)
         return payment
 
-    return await run_once(ask, accept, driver)
+    async def at_once(operation: Operation) -> Payment:
+        assert seen.order is not None, "nobody has looked for the order"
+        return await accept_on(seen.order, operation)
+
+    async def accept(operation: Operation) -> Payment:
+        return await accept_on(await rows.lock_order(new.order_id), operation)
+
+    return await run_once_as_seen(ask, seen, at_once, accept, driver)
 
 
 async def confirm_payment(

@@ -1,0 +1,134 @@
+"""Rows on their way into the database: what is read off them, and the statements that write them.
+
+Tortoise asks every field of a row what it writes and says each statement anew, which costs more than the statement
+itself. Both depend only on the table and on which of its fields are written, so they are made once for each.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, TypeVar
+
+from tortoise import fields
+from tortoise.fields.data import CharEnumFieldInstance
+from tortoise.models import Model
+
+T = TypeVar("T", bound=Model)
+
+# What these hold is what the driver takes; their lengths are PostgreSQL's to refuse. Our enums are texts themselves.
+PLAIN: Final = (fields.BooleanField, fields.IntField, fields.BigIntField, fields.CharField, fields.UUIDField)
+
+
+class Shape(NamedTuple):
+    """Which fields of which table are written: all of a new row, or some of one that is there.
+
+    `chosen` are those of a new row for which PostgreSQL chooses between two values, by whether `found` has a row.
+    """
+
+    table: type[Model]
+    fields: tuple[str, ...]
+    is_new: bool
+    chosen: tuple[str, ...] = ()
+
+
+def fresh(table: type[T], **given: Any) -> T:
+    """A new row with its fields' defaults, as the model's own constructor makes it at ten times the price.
+
+    Foreign keys are given by their ids.
+    """
+    constant, called = _defaults(table)
+    assert given.keys() <= constant.keys(), f"not fields of {table.__name__}: {given.keys() - constant.keys()}"
+    row = table.__new__(table)
+    values = row.__dict__
+    values.update(constant)
+    values.update((name, make()) for name, make in called if name not in given)
+    values.update(given)
+    values.update(_partial=False, _saved_in_db=False, _custom_generated_pk=False, _await_when_save={})
+    return row
+
+
+@lru_cache(maxsize=100)
+def _defaults(table: type[Model]) -> tuple[Mapping[str, Any], tuple[tuple[str, Callable[[], Any]], ...]]:
+    """The defaults of a table's fields: values, and functions that make them."""
+    defaults = {name: table._meta.fields_map[name].default for name in all_fields(table)}
+    called = tuple((name, default) for name, default in defaults.items() if callable(default))
+    return {name: None if callable(default) else default for name, default in defaults.items()}, called
+
+
+@lru_cache(maxsize=100)
+def all_fields(table: type[Model]) -> tuple[str, ...]:
+    """The fields of a table that have a column."""
+    return tuple(table._meta.fields_db_projection)
+
+
+@lru_cache(maxsize=1_000)
+def changed_fields(table: type[Model], changed: tuple[str, ...]) -> tuple[str, ...]:
+    """These fields, and the moments that a row keeps by itself whenever it is written."""
+    kept = (name for name, field in table._meta.fields_map.items() if getattr(field, "auto_now", False))
+    return tuple(dict.fromkeys((*changed, *kept)))
+
+
+@lru_cache(maxsize=1_000)
+def reader(table: type[Model], names: tuple[str, ...]) -> Callable[[Model], list[Any]]:
+    """What reads these fields off a row for the driver, and notes on the row the moments that it keeps by itself."""
+    known: dict[str, Any] = {"now": _now}
+    lines, values = ["def read(row):", "    v = row.__dict__"], []
+    for place, name in enumerate(names):
+        field = table._meta.fields_map[name]
+        if getattr(field, "auto_now", False):
+            lines.append(f"    v[{name!r}] = now()")
+        elif getattr(field, "auto_now_add", False):
+            lines.append(f"    if v[{name!r}] is None: v[{name!r}] = now()")
+        value = f"v[{name!r}]"
+        if isinstance(field, fields.JSONField):
+            known[f"f{place}"] = field.encoder
+            value = f"None if {value} is None else f{place}({value})"
+        elif not isinstance(field, (*PLAIN, fields.DatetimeField, CharEnumFieldInstance)):
+            known[f"f{place}"] = field.to_db_value
+            value = f"f{place}({value}, row)"
+        values.append(value)
+    lines.append(f"    return [{', '.join(values)}]")
+    exec("\n".join(lines), known)  # noqa: S102 - the names are fields of our tables
+    made: Callable[[Model], list[Any]] = known["read"]
+    return made
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@lru_cache(maxsize=1_000)
+def statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) -> str:
+    """One statement that writes rows of these shapes, if the query `condition`, which has `given` values, finds any.
+
+    Its values are the condition's, and then each row's: its fields, or its fields and its id.
+    """
+    parts = [f"still AS MATERIALIZED ({condition})"] if condition else []
+    place = given + 1
+    for number, shape in enumerate(shapes):
+        parts.append(f"w{number} AS ({said(shape, place, only_if='still' if condition else '')})")
+        place += len(shape.fields) + (not shape.is_new)
+    return f"WITH {', '.join(parts)} SELECT 1{' FROM still' if condition else ''}"  # noqa: S608 - our own words
+
+
+@lru_cache(maxsize=1_000)
+def said(shape: Shape, place: int, *, only_if: str = "") -> str:
+    """The SQL of one write whose values begin at `place`. `only_if` names what must have found a row."""
+    meta = shape.table._meta
+    columns = [f'"{meta.fields_db_projection[name]}"' for name in shape.fields]
+    marks = []
+    for name in shape.fields:
+        mark = f"${place}"
+        if name in shape.chosen:
+            place += 1
+            kind = meta.fields_map[name].get_db_field_type()
+            mark = f"CASE WHEN EXISTS (SELECT FROM found) THEN ${place}::{kind} ELSE {mark}::{kind} END"
+        place += 1
+        marks.append(mark)
+    and_if = f" WHERE EXISTS (SELECT FROM {only_if})" if only_if else ""
+    if shape.is_new:
+        source = f"SELECT {', '.join(marks)}{and_if}" if only_if else f"VALUES ({', '.join(marks)})"
+        return f'INSERT INTO "{meta.db_table}" ({", ".join(columns)}) {source}'
+    changes = ", ".join(f"{column} = {mark}" for column, mark in zip(columns, marks, strict=True))
+    this = f'"{meta.db_pk_column}" = ${place}'
+    return f'UPDATE "{meta.db_table}" SET {changes} WHERE {this}{and_if.replace("WHERE", "AND")}'  # noqa: S608
