@@ -18,7 +18,7 @@ from services.lag import ALARM_SECONDS, LagWatch
 from services.poller import Reader, Schedule
 from webhooks import handlers
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
 READ_TICK_SECONDS = 5.0  # how often it looks whether Stripe's events are to be read; a killed reading waits no longer

@@ -284,7 +284,13 @@ class Stages:
                 documents._validate(made.document)
                 spent.add("once: validate", since)
                 since = time.process_time()
-                compile_plan(running._schema, made.document, made.operations[0].operation, VariableValues({}, {}))
+                compile_plan(
+                    running._schema,
+                    running._inputs,
+                    made.document,
+                    made.operations[0].operation,
+                    VariableValues({}, {}),
+                )
                 spent.add("once: plan", since)
             if counts:
                 self._note(workload, spent, 20)

@@ -13,6 +13,7 @@ from domain.sensitive import contains_email
 from domain.text import refuse_sensitive
 
 LONGEST: Final = 255
+_written: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 _KEY = re.compile(r"[!-~]{1,255}")
 
 
@@ -80,5 +81,4 @@ def _leaves(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(_written(value).encode()).hexdigest()

@@ -1,7 +1,7 @@
 """How Strawberry's fields are called, and what of a row they use."""
 
 import dis
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from itertools import pairwise
@@ -15,6 +15,7 @@ from graphql import (
     VariableNode,
     get_nullable_type,
     is_leaf_type,
+    is_non_null_type,
 )
 from graphql.execution.values import VariableValues, get_argument_values
 from strawberry.schema import Schema
@@ -23,7 +24,10 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
+from execution.inputs import Inputs
+
 DEFINITION: Final = "strawberry-definition"
+NO_VARIABLES: Final = VariableValues({}, {})
 Arguments = Callable[[VariableValues], dict[str, Any]]
 
 
@@ -84,7 +88,9 @@ def call_of(field: StrawberryField) -> Call:
     return Call(field.python_name, function, resolver.self_parameter is not None, has_info)
 
 
-def arguments_of(schema: Schema, definition: GraphQLField, node: FieldNode) -> dict[str, Any] | Arguments:
+def arguments_of(
+    schema: Schema, inputs: Inputs, definition: GraphQLField, node: FieldNode
+) -> dict[str, Any] | Arguments:
     """The arguments of a field by their Python names: the values themselves where no variable and nothing mutable is
     among them, or else a function of the coerced variables, which raises what is wrong with them."""
     field = field_of(definition)
@@ -96,26 +102,30 @@ def arguments_of(schema: Schema, definition: GraphQLField, node: FieldNode) -> d
     if not definition.args:
         return {}
     given = {argument.name.value: argument.value for argument in node.arguments or ()}
-    if all(is_leaf_type(get_nullable_type(argument.type)) for argument in definition.args.values()):
-        if not any(isinstance(value, VariableNode) for value in given.values()):
-            return converted(VariableValues({}, {}))
-        return _leaves(schema, definition, field, given, converted)
+    variables = {name: value.name.value for name, value in given.items() if isinstance(value, VariableNode)}
+    others = [argument for name, argument in definition.args.items() if name not in variables]
+    if all(is_leaf_type(get_nullable_type(argument.type)) for argument in others):
+        return _by_variables(inputs, definition, field, variables, converted) if variables else converted(NO_VARIABLES)
     return converted
 
 
-def _leaves(
-    schema: Schema,
+def _by_variables(
+    inputs: Inputs,
     definition: GraphQLField,
     field: StrawberryField,
-    given: Mapping[str, Any],
-    converted: Callable[[VariableValues], dict[str, Any]],
+    variables: Mapping[str, str],
+    converted: Arguments,
 ) -> Arguments:
-    """Arguments that are all leaves, some of them variables: a variable's coerced value is the argument's."""
-    names = dict(_names(schema, field))
+    """Arguments of which some are variables, whose coerced values are converted, and the others are leaves."""
+    names = {inputs.name_of(argument): argument for argument in field.arguments}
     by_variable = [
-        (names[name], value.name.value, get_nullable_type(definition.args[name].type) is not definition.args[name].type)
-        for name, value in given.items()
-        if isinstance(value, VariableNode)
+        (
+            names[name].python_name,
+            variable,
+            not is_non_null_type(definition.args[name].type),
+            inputs.converter(names[name].type),
+        )
+        for name, variable in variables.items()
     ]
     constant: dict[str, Any] | None = None
 
@@ -123,23 +133,17 @@ def _leaves(
         nonlocal constant
         coerced = variables.coerced
         if constant is None:
-            varying = {name for name, _, _ in by_variable}
+            varying = {name for name, *_ in by_variable}
             constant = {name: value for name, value in converted(variables).items() if name not in varying}
         given = dict(constant)
-        for name, variable, may_be_null in by_variable:
+        for name, variable, may_be_null, convert in by_variable:
             value = coerced.get(variable)
             if value is None and not (may_be_null and variable in coerced):
                 return converted(variables)  # a default, or an error
-            given[name] = value
+            given[name] = convert(value)
         return given
 
     return arguments
-
-
-def _names(schema: Schema, field: StrawberryField) -> Iterator[tuple[str, str]]:
-    """The arguments' names in GraphQL and in Python."""
-    for argument in field.arguments:
-        yield schema.config.name_converter.from_argument(argument), argument.python_name
 
 
 def columns_of(function: FunctionType, owner: type[Any], table: type[Model]) -> frozenset[str]:

@@ -43,6 +43,7 @@ from execution.fields import (
     field_of,
     notes_of,
 )
+from execution.inputs import Inputs
 from resolvers.wanted import Below, Wanted, below_of
 from schema.fields import LOOKS_AHEAD, READ_WITH, THROUGH
 
@@ -91,13 +92,17 @@ class Plan:
 
 
 def compile_plan(
-    schema: Schema, document: DocumentNode, operation: OperationDefinitionNode, variables: VariableValues
+    schema: Schema,
+    inputs: Inputs,
+    document: DocumentNode,
+    operation: OperationDefinitionNode,
+    variables: VariableValues,
 ) -> Plan:
     """The plan of an operation, for all values of its variables but those of `shaping`.
 
     Raises NotPlanned for what is left to graphql-core.
     """
-    return _Planner(schema, document, operation, variables).plan()
+    return _Planner(schema, inputs, document, operation, variables).plan()
 
 
 def shaping(operation: OperationDefinitionNode) -> tuple[str, ...]:
@@ -117,11 +122,13 @@ class _Planner:
     def __init__(
         self,
         schema: Schema,
+        inputs: Inputs,
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: VariableValues,
     ) -> None:
         self._schema = schema
+        self._inputs = inputs
         self._operation = operation
         self._variables = variables
         self._shaped_by = frozenset(shaping(operation))
@@ -164,7 +171,7 @@ class _Planner:
         field = field_of(definition)
         table = notes_of(field).get(LOOKS_AHEAD)
         expression, wanted = self._completed(definition.type, details, "x", table)
-        start = _start(call_of(field), arguments_of(self._schema, definition, details[0].node))
+        start = _start(call_of(field), arguments_of(self._schema, self._inputs, definition, details[0].node))
         return start, self._function(expression), wanted
 
     def _function(self, expression: str) -> str:
@@ -257,7 +264,7 @@ class _Planner:
         definition = _definition(parent, details)
         field = field_of(definition)
         call, notes = call_of(field), notes_of(field)
-        arguments = arguments_of(self._schema, definition, details[0].node)
+        arguments = arguments_of(self._schema, self._inputs, definition, details[0].node)
         below: Below | None = None
         if table is not None and READ_WITH in notes and self._are_known(details[0].node):
             below = below_of(notes[READ_WITH], arguments if isinstance(arguments, dict) else arguments(self._variables))

@@ -14,6 +14,7 @@ from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
 from execution.fields import NotPlanned
+from execution.inputs import Inputs
 from execution.plan import Later, Plan, compile_plan, shaping
 from resolvers.wanted import Wanted
 
@@ -57,6 +58,7 @@ class Execution:
 
     def __init__(self, schema: Schema, *, planned: bool = True, coercion_errors: int = 5) -> None:
         self._schema = schema
+        self._inputs = Inputs(schema)
         self._planned = planned
         self._coercion_errors = coercion_errors
         self._kept: OrderedDict[tuple[int, tuple[object, ...]], tuple[PlannedOperation, int]] = OrderedDict()
@@ -103,7 +105,7 @@ class Execution:
         if len(plans) >= PLANS_KEPT or prepared.operation.operation is OperationType.SUBSCRIPTION:
             return None
         try:
-            plan = compile_plan(self._schema, prepared.document, prepared.operation, given)
+            plan = compile_plan(self._schema, self._inputs, prepared.document, prepared.operation, given)
         except NotPlanned:
             plans[key] = None
             return None

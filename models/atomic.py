@@ -23,7 +23,7 @@ __all__ = [
     "in_atomic",
 ]
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TRIES: Final = 5

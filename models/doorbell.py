@@ -18,7 +18,7 @@ from models.atomic import after_commit
 from models.database import SESSION, parse_url
 from models.engine import BUSY, LOST
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "paygraph_order"
 RING: Final = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"

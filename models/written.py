@@ -47,6 +47,13 @@ def fresh(table: type[T], **given: Any) -> T:
     return row
 
 
+def change(row: Model, changes: Mapping[str, Any]) -> None:
+    """Set fields of a row to what they hold in Python, as `update_from_dict` does with conversions of its own."""
+    known = _defaults(type(row))[0].keys()
+    assert changes.keys() <= known, f"not fields of {type(row).__name__}: {changes.keys() - known}"
+    row.__dict__.update(changes)
+
+
 @lru_cache(maxsize=100)
 def _defaults(table: type[Model]) -> tuple[Mapping[str, Any], tuple[tuple[str, Callable[[], Any]], ...]]:
     """The defaults of a table's fields: values, and functions that make them."""

@@ -8,7 +8,7 @@ import structlog
 
 from provider.failures import Outcome, ProviderFailure
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 OPEN_AFTER: Final = 5  # calls in a row without an answer
 FIRST_REST_SECONDS: Final = 1.0

@@ -20,7 +20,7 @@ from provider.failures import Outcome, ProviderFailure, classify, is_replayed
 from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, id_of, payment_from, refund_from, word
 from provider.transport import LocalTransport, NetworkTransport, Transport
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Params = Mapping[str, Any]
 Call = Coroutine[Any, Any, T]

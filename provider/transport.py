@@ -14,7 +14,7 @@ from yarl import URL
 
 from provider.failures import NothingSent
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MAX_SKEW_SECONDS: Final = 60.0  # a fifth of what a webhook's signature tolerates
 CONNECT_SECONDS: Final = 5.0  # Stripe answers a handshake in far less, and nothing has been sent until then

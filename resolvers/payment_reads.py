@@ -20,7 +20,7 @@ from resolvers.payments import refreshed
 from resolvers.reads import payment_row, payment_rows
 from resolvers.wanted import Wanted
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 class PaymentSort(Enum):

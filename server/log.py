@@ -65,8 +65,26 @@ def log_request(
         "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "event": "http.request",
     }
+    _write(handler, orjson.dumps(line).decode())
+
+
+def at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write a finished event as its line where it would come to in the end: a record of `logging` on the way there
+    costs as much again. What only the standard library can write goes its way."""
+    handler = _plain_lines
+    if handler is None or logger.handlers or logging.getLogger().handlers != [handler]:
+        return event
+    try:
+        line = orjson.dumps(event).decode("ascii")
+    except (TypeError, UnicodeDecodeError):  # an integer beyond 64 bits, half a character, a letter for an old console
+        return event
+    _write(handler, line)
+    raise structlog.DropEvent
+
+
+def _write(handler: logging.StreamHandler[Any], line: str) -> None:
     with handler.lock or nullcontext():
-        handler.stream.write(orjson.dumps(line).decode() + "\n")
+        handler.stream.write(line + "\n")
         handler.flush()
 
 
@@ -88,6 +106,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
         processors=[
             structlog.stdlib.filter_by_level,
             *before,
+            at_once,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

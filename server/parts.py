@@ -23,7 +23,7 @@ from settings import Settings
 from webhooks.handlers import HANDLED
 from worker import Layers, Worker
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 OFFLINE_KEY = "sk_test_offline"
 DRAIN_SECONDS = 2.0  # see server/app.py: the last of the ten seconds

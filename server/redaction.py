@@ -6,6 +6,7 @@ shape of values, because a secret in a message of someone else's library has no 
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from domain.cards import contains_card_number
@@ -40,10 +41,8 @@ def redact(value: object, depth: int = 0) -> object:
     if depth >= MAX_DEPTH:
         return REMOVED
     if isinstance(value, Mapping):
-        return {
-            redact_text(str(key)): REMOVED if is_secret_name(str(key)) else redact(entry, depth + 1)
-            for key, entry in value.items()
-        }
+        names = ((_name(str(key)), entry) for key, entry in value.items())
+        return {shown: REMOVED if is_secret else redact(entry, depth + 1) for (shown, is_secret), entry in names}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(entry, depth + 1) for entry in value]
     if isinstance(value, BaseException):
@@ -52,6 +51,12 @@ def redact(value: object, depth: int = 0) -> object:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return REMOVED
     return redact_text(str(value))
+
+
+@lru_cache(maxsize=1_000)
+def _name(name: str) -> tuple[str, bool]:
+    """The name of a value as it is shown, and whether it is a secret's: the same few names come again and again."""
+    return redact_text(name), is_secret_name(name)
 
 
 def is_secret_name(name: str) -> bool:

@@ -18,6 +18,7 @@ from models.doorbell import ring
 from models.sql import Insert, Update, Write, rows, write
 from models.written import fresh
 
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 JSON: Final = ("actor", "before", "after")
 SAID: Final = (
     "id",
@@ -169,8 +170,7 @@ def _hash(said: Mapping[str, Any], previous_hash: str) -> str:
         "occurred_at": said["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),
         "recorded_at": said["recorded_at"].astimezone(UTC).isoformat(timespec="microseconds"),
     }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256((previous_hash + canonical).encode()).hexdigest()
+    return hashlib.sha256((previous_hash + _canonical(content)).encode()).hexdigest()
 
 
 def _id(value: UUID | None) -> str | None:

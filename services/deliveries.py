@@ -8,7 +8,7 @@ import structlog
 from models import EventReading
 from models.sql import rows
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 GRACE = timedelta(minutes=5)  # Stripe delivers within seconds; a poll may be faster than that
 CLOCKS = timedelta(minutes=5)  # how far ahead of ours Stripe's clock may be: beyond that every webhook is refused

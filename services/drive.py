@@ -28,7 +28,7 @@ from services.settle import settle
 from services.state import Outrun
 from services.steps import Kind, Verdict, attempt
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
 

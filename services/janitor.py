@@ -4,7 +4,7 @@ import structlog
 
 from services.drive import Driver
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 async def drive_next(driver: Driver) -> bool:

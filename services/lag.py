@@ -7,7 +7,7 @@ import structlog
 
 from models.sql import rows
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
 ALARM_SECONDS = 60.0  # at most one alarm of a process in this time

@@ -20,7 +20,7 @@ from models.sql import rows
 from provider import Outcome, Provider, ProviderFailure, StripeEvent
 from services import deliveries, inbox
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(minutes=10)  # Stripe's list is by second of creation; a late commit must not fall between two polls
 FIRST_POLL = timedelta(hours=1)  # what the very first poll looks back on; the first sweep brings the rest

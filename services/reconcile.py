@@ -21,7 +21,7 @@ from services.reconcile_findings import Finding
 from services.reconcile_settle import settle
 from services.reconcile_stages import FIRST_STAGE, NEXT_STAGE, WALKS, Stage, Walked
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 GRACE = timedelta(minutes=10)  # what is younger may still be on its way to us
 SPAN = timedelta(hours=25)  # a day and an hour: two nightly windows overlap, whichever runs late

@@ -31,7 +31,7 @@ from services.reconcile_looks import (
 from services.refresh import refresh_payment
 from services.state import NotYet
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 Kind = DiscrepancyKind
 
 REFRESHED = frozenset({Kind.STATUS_DRIFT, Kind.AMOUNT_DRIFT, Kind.REFUND_DRIFT, Kind.DISPUTE_DRIFT})

@@ -12,7 +12,7 @@ from models.atomic import DatabaseUnavailable, finish
 from models.sql import rows
 from services.drive import Driver
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 4  # repairs that run beside the requests; the janitor does the rest
 LOOK_AGAIN_SECONDS = 5.0  # a client that polls every second need not make us look every second

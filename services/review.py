@@ -20,7 +20,7 @@ from services.drive import Driver, Fenced
 from services.refresh import unavailable
 from services.steps import Kind, Step, Verdict, look
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

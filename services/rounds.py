@@ -10,7 +10,7 @@ import structlog
 
 from models.atomic import DatabaseUnavailable
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 AFTER_TROUBLE_SECONDS: Final = 0.5
 

@@ -34,7 +34,7 @@ from services.state import (
 )
 from services.steps import SERVER_ERROR, Kind, Step, Verdict
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 RETRY_AFTER_MS = 1000
 AT_ONCE = timedelta()

@@ -22,10 +22,11 @@ from domain.states import (
 )
 from models import Order, Payment, PaymentEvent, Refund
 from models.sql import Insert, Update
+from models.written import change
 from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 NEVER_AT_STRIPE = PaymentStatus.INITIATED
 
@@ -89,7 +90,7 @@ async def change_payment(
     """
     refund = of_refund.row if of_refund is not None else None
     before, old_status = payment.facts(), payment.status
-    payment.update_from_dict(dict(changes))
+    change(payment, changes)
     payment.version += 1
     payment.last_synced_at = datetime.now(UTC)
     changed = _recompute(order)

@@ -18,7 +18,7 @@ from provider.client import LIST_TOO_LONG
 from provider.failures import DEFINITE, NOT_EXECUTED
 from services.pace import Pace
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
 MARGIN = timedelta(minutes=10)  # clocks differ

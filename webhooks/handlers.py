@@ -18,7 +18,7 @@ from services.audit import Cause
 from services.refresh import Earlier, refresh_payment
 from services.state import NotYet
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
 

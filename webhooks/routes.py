@@ -12,7 +12,7 @@ from models.atomic import DatabaseUnavailable
 from provider import EventRefused, SignatureRefused, verify_event
 from services import inbox
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024  # Stripe's largest events are some hundred kilobytes
 READ_SECONDS = 10.0  # Stripe itself gives up after about as long
