@@ -29,6 +29,9 @@ _DATE = re.compile(
 # Groups of digits with up to two separators between them.
 _RUN = re.compile(r"[0-9]+(?:[\s\-._/]{1,2}[0-9]+)*")
 _GROUP = re.compile(r"[0-9]+")
+_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # of ASCII, all that `_RUN` takes for one
+_SHORTEST_RUN: Final = b"0" * SHORTEST
 
 # prefix range → lengths; ISO/IEC 7812 as the networks publish them
 _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
@@ -66,11 +69,21 @@ _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]).ljust(256, b"\0")
 def contains_card_number(text: str) -> bool:
     """Whether a card number stands in this text. Linear in its length."""
     plain = _plain(text)
-    if len(plain) < SHORTEST or sum(map(plain.count, _DIGITS)) < SHORTEST:
+    if len(plain) < SHORTEST:
+        return False
+    if not (has_long_run(plain.encode()) if plain.isascii() else sum(map(plain.count, _DIGITS)) >= SHORTEST):
         return False
     for other in (_UUID, _HASH, _DATE):
         plain = other.sub("x", plain)
     return any(_holds_card(_GROUP.findall(run.group())) for run in _RUN.finditer(plain))
+
+
+def has_long_run(ascii_text: bytes) -> bool:
+    """Whether as many digits as the shortest card number has stand in a row, or with separators between them.
+
+    Where they do not, no card number is in the text, nor in any part of it.
+    """
+    return _SHORTEST_RUN in ascii_text.translate(_DIGITS_AS_ZEROS, _SEPARATORS)
 
 
 def _holds_card(groups: list[str]) -> bool:

@@ -7,7 +7,7 @@ loses all that may be one, because there a false alarm costs nothing.
 import re
 from typing import Final
 
-from domain.cards import SHORTEST, contains_card_number
+from domain.cards import contains_card_number, has_long_run
 
 REMOVED: Final = "[removed]"
 
@@ -42,11 +42,8 @@ _REMOVABLE: Final = re.compile(
 
 # One of these stands in everything that is removed: most texts hold none, and looking for them costs a fifth.
 _SUSPICIOUS: Final = re.compile(r"_(?:live|test|secret)_|whsec_|Bearer|Basic|eyJ|://|@", re.IGNORECASE)
-# The same for the bytes of many texts at once, which hold no card number either without this many digits in a row.
+# The same for the bytes of many texts at once, in small letters.
 _SUSPICIOUS_MARKS: Final = (b"_live_", b"_test_", b"_secret_", b"whsec_", b"bearer", b"basic", b"eyj", b"://", b"@")
-_SHORTEST_CARD: Final = b"0" * SHORTEST
-_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
-_BETWEEN_DIGITS: Final = b" \t\n\r\v\f-._/"
 
 
 def contains_secret(text: str) -> bool:
@@ -78,7 +75,7 @@ def is_harmless(json: bytes) -> bool:
     """
     if b"\\" in json or not json.isascii():
         return False  # a text is not what stands here, or its digits are in another script
-    if _SHORTEST_CARD in json.translate(_DIGITS_AS_ZEROS, _BETWEEN_DIGITS):
+    if has_long_run(json):
         return False
     lowered = json.lower()
     return not any(mark in lowered for mark in _SUSPICIOUS_MARKS)

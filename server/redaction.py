@@ -6,6 +6,7 @@ shape of values, because a secret in a message of someone else's library has no 
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from domain.cards import contains_card_number
@@ -14,6 +15,7 @@ from domain.sensitive import REMOVED, without_secrets
 MAX_DEPTH: Final = 6
 MAX_TEXT: Final = 10_000  # A longer text in a log line is a body, and bodies are not logged.
 SHORTEST_CARD: Final = 12
+LONGEST_KNOWN: Final = 50  # a longer name is somebody else's, and not worth remembering
 
 _SECRET_NAMES: Final = re.compile(
     r"secret|token|passw|authorization|api_?key|idempotency|cookie|signature|credential|private|cvc|cvv"
@@ -41,8 +43,8 @@ def redact(value: object, depth: int = 0) -> object:
         return REMOVED
     if isinstance(value, Mapping):
         return {
-            redact_text(str(key)): REMOVED if is_secret_name(str(key)) else redact(entry, depth + 1)
-            for key, entry in value.items()
+            name: REMOVED if is_secret else redact(entry, depth + 1)
+            for (name, is_secret), entry in ((_named(str(key)), entry) for key, entry in value.items())
         }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(entry, depth + 1) for entry in value]
@@ -57,3 +59,15 @@ def redact(value: object, depth: int = 0) -> object:
 def is_secret_name(name: str) -> bool:
     """Whether a value under this name is never logged, whatever it looks like."""
     return _SECRET_NAMES.search(name) is not None
+
+
+def _named(name: str) -> tuple[str, bool]:
+    """A name as it may be logged, and whether its value may not be. Nearly all lines have the same few names."""
+    return _known(name) if len(name) <= LONGEST_KNOWN else _judged(name)
+
+
+def _judged(name: str) -> tuple[str, bool]:
+    return redact_text(name), is_secret_name(name)
+
+
+_known: Final = lru_cache(maxsize=1_000)(_judged)
