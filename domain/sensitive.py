@@ -7,7 +7,7 @@ loses all that may be one, because there a false alarm costs nothing.
 import re
 from typing import Final
 
-from domain.cards import contains_card_number, has_long_run
+from domain.cards import contains_card_number, may_hold_cards
 
 REMOVED: Final = "[removed]"
 
@@ -75,7 +75,7 @@ def is_harmless(json: bytes) -> bool:
     """
     if b"\\" in json or not json.isascii():
         return False  # a text is not what stands here, or its digits are in another script
-    if has_long_run(json):
+    if may_hold_cards(json):
         return False
     lowered = json.lower()
     return not any(mark in lowered for mark in _SUSPICIOUS_MARKS)

@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import Processor
 
 from server.errors import describe_failure
-from server.redaction import redact, redact_text
+from server.redaction import needs_no_redaction, redact, redact_text
 
 # At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, aiohttp, uvicorn.access).
 # Paths without anything of a client's in them, and methods likewise.
@@ -170,6 +170,8 @@ def without_exception_text(logger: Any, method: str, event: MutableMapping[str, 
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Redact every value of the event, its name included."""
+    if needs_no_redaction(event):
+        return event
     internal = {name: event.pop(name) for name in ("_record", "_from_structlog") if name in event}
     name = redact_text(str(event.pop("event", "")))
     cleaned = redact(dict(event))

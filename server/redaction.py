@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+import orjson
+
 from domain.cards import contains_card_number
-from domain.sensitive import REMOVED, without_secrets
+from domain.sensitive import REMOVED, is_harmless, without_secrets
 
 MAX_DEPTH: Final = 6
 MAX_TEXT: Final = 10_000  # A longer text in a log line is a body, and bodies are not logged.
 SHORTEST_CARD: Final = 12
 LONGEST_KNOWN: Final = 50  # a longer name is somebody else's, and not worth remembering
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _SECRET_NAMES: Final = re.compile(
     r"secret|token|passw|authorization|api_?key|idempotency|cookie|signature|credential|private|cvc|cvv"
     r"|card_?number|e?mail|^(?:key|query|variables|body|payload|dsn|database_url|headers)$",
@@ -54,6 +57,17 @@ def redact(value: object, depth: int = 0) -> object:
     if isinstance(value, (bytes, bytearray, memoryview)):
         return REMOVED
     return redact_text(str(value))
+
+
+def needs_no_redaction(line: Mapping[str, object]) -> bool:
+    """Whether one look at the whole of a flat line shows that `redact` would leave it as it is. Most lines are such."""
+    if not all(type(value) in _PLAIN and _named(name) == (name, False) for name, value in line.items()):
+        return False
+    try:
+        text = orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        return False
+    return len(text) <= MAX_TEXT and is_harmless(text)
 
 
 def is_secret_name(name: str) -> bool:

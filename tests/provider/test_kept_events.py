@@ -3,6 +3,7 @@
 import json
 import math
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given, settings
@@ -33,7 +34,8 @@ ODD = [
 ]
 PLANTED = st.builds(lambda make, number: make(number), st.sampled_from(list(KINDS.values())), st.integers(0, 999_999))
 DIGITS = st.text("0123456789-. _/a", max_size=40)
-TEXTS = PLANTED | DIGITS | st.sampled_from(ODD) | st.text(st.characters(exclude_categories=()), max_size=12)
+IDS = st.uuids().map(str) | st.uuids().map(lambda one: one.hex) | st.text("0123456789", min_size=32, max_size=32)
+TEXTS = PLANTED | DIGITS | IDS | st.sampled_from(ODD) | st.text(st.characters(exclude_categories=()), max_size=12)
 NAMES = st.sampled_from(sorted(FORGOTTEN)) | TEXTS | st.builds("{}{}".format, TEXTS, TEXTS)
 NUMBERS = (
     st.integers()
@@ -146,6 +148,11 @@ def test_what_stripe_usually_sends_needs_no_second_look() -> None:
 
     assert read is not None
     assert is_harmless(read.text.encode())
+
+
+@given(ids=st.lists(st.uuids(), max_size=5))
+def test_ids_need_no_second_look(ids: list[UUID]) -> None:
+    assert is_harmless(json.dumps({"event": f"evt_{UUID(int=7).hex}", "ids": [str(one) for one in ids]}).encode())
 
 
 def test_a_card_number_that_is_a_number_is_removed_too() -> None:
