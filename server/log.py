@@ -65,7 +65,38 @@ def log_request(
         "timestamp": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
         "event": "http.request",
     }
-    _write(handler, orjson.dumps(line))
+    _write(handler, orjson.dumps(line).decode())
+
+
+def at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write a finished event as its line where it would come to in the end: a record of `logging` on the way there
+    costs as much again. What only the standard library can write goes its way."""
+    handler = _plain_lines
+    if handler is None or not _is_only(handler, logger):
+        return event
+    try:
+        line = orjson.dumps(event).decode("ascii")
+    except (TypeError, UnicodeDecodeError):  # an integer beyond 64 bits, half a character, a letter for an old console
+        return event
+    _write(handler, line)
+    raise structlog.DropEvent
+
+
+def _is_only(handler: logging.Handler, logger: logging.Logger) -> bool:
+    """Whether what this logger is told goes to this handler of the root's and nowhere else."""
+    one: logging.Logger = logger
+    while one.parent is not None:
+        if one.handlers or not one.propagate:
+            return False
+        one = one.parent
+    return one.handlers == [handler]
+
+
+def _write(handler: logging.StreamHandler[Any], line: str) -> None:
+    """Write a line. One that cannot be written stops nobody: what it tells of is done, and `logging` is silent too."""
+    with handler.lock or nullcontext(), suppress(OSError, ValueError):
+        handler.stream.write(line + "\n")
+        handler.flush()
 
 
 def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None = None) -> None:
@@ -87,7 +118,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
             structlog.contextvars.merge_contextvars,
             *redacted,
             *labels,  # of our own lines these are our own words: there is nothing to redact
-            write_at_once,
+            at_once,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -122,37 +153,6 @@ def _formatter(before: Sequence[Processor], renderer: Processor) -> logging.Form
         keep_exc_info=False,
         keep_stack_info=False,
     )
-
-
-def write_at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write a finished line, where our JSON handler is the only one to get it: the way through the standard library's
-    records costs three times as much. Raises DropEvent when it is written."""
-    handler = _plain_lines
-    if handler is None or not _is_only(handler, logger):
-        return event
-    try:
-        line = orjson.dumps(event)
-    except orjson.JSONEncodeError:  # half of a character, say: the standard library's encoder writes it all the same
-        return event
-    _write(handler, line)
-    raise structlog.DropEvent
-
-
-def _is_only(handler: logging.Handler, logger: logging.Logger) -> bool:
-    """Whether what this logger is told goes to this handler of the root's and nowhere else."""
-    one: logging.Logger = logger
-    while one.parent is not None:
-        if one.handlers or not one.propagate:
-            return False
-        one = one.parent
-    return one.handlers == [handler]
-
-
-def _write(handler: logging.StreamHandler[Any], line: bytes) -> None:
-    """Write a line. When it cannot be written, what was done is done all the same: logging itself keeps quiet too."""
-    with handler.lock or nullcontext(), suppress(OSError, ValueError):
-        handler.stream.write(line.decode() + "\n")
-        handler.flush()
 
 
 def without_exception_text(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -17,7 +17,6 @@ from domain.sensitive import REMOVED, is_harmless, without_secrets
 MAX_DEPTH: Final = 6
 MAX_TEXT: Final = 10_000  # A longer text in a log line is a body, and bodies are not logged.
 SHORTEST_CARD: Final = 12
-LONGEST_KNOWN: Final = 50  # a longer name is somebody else's, and not worth remembering
 
 _PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _SECRET_NAMES: Final = re.compile(
@@ -45,10 +44,8 @@ def redact(value: object, depth: int = 0) -> object:
     if depth >= MAX_DEPTH:
         return REMOVED
     if isinstance(value, Mapping):
-        return {
-            name: REMOVED if is_secret else redact(entry, depth + 1)
-            for (name, is_secret), entry in ((_named(str(key)), entry) for key, entry in value.items())
-        }
+        names = ((_name(str(key)), entry) for key, entry in value.items())
+        return {shown: REMOVED if is_secret else redact(entry, depth + 1) for (shown, is_secret), entry in names}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(entry, depth + 1) for entry in value]
     if isinstance(value, BaseException):
@@ -59,9 +56,15 @@ def redact(value: object, depth: int = 0) -> object:
     return redact_text(str(value))
 
 
+@lru_cache(maxsize=1_000)
+def _name(name: str) -> tuple[str, bool]:
+    """The name of a value as it is shown, and whether it is a secret's: the same few names come again and again."""
+    return redact_text(name), is_secret_name(name)
+
+
 def needs_no_redaction(line: Mapping[str, object]) -> bool:
     """Whether one look at the whole of a flat line shows that `redact` would leave it as it is. Most lines are such."""
-    if not all(type(value) in _PLAIN and _named(name) == (name, False) for name, value in line.items()):
+    if not all(type(value) in _PLAIN and _name(name) == (name, False) for name, value in line.items()):
         return False
     try:
         text = orjson.dumps(line)
@@ -73,15 +76,3 @@ def needs_no_redaction(line: Mapping[str, object]) -> bool:
 def is_secret_name(name: str) -> bool:
     """Whether a value under this name is never logged, whatever it looks like."""
     return _SECRET_NAMES.search(name) is not None
-
-
-def _named(name: str) -> tuple[str, bool]:
-    """A name as it may be logged, and whether its value may not be. Nearly all lines have the same few names."""
-    return _known(name) if len(name) <= LONGEST_KNOWN else _judged(name)
-
-
-def _judged(name: str) -> tuple[str, bool]:
-    return redact_text(name), is_secret_name(name)
-
-
-_known: Final = lru_cache(maxsize=1_000)(_judged)

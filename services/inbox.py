@@ -19,7 +19,7 @@ from models.sql import fetch, found, rows
 from provider import StripeEvent
 from services.news import told_before
 
-log = structlog.get_logger(__name__)  # named here, not looked for at each line
+log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 12  # with the back-off below: about five hours of trying before a person is asked
 MOST_TAKES = 60  # an event that was taken so often and never put back ends the process that applies it

@@ -12,7 +12,7 @@ from models.atomic import DatabaseUnavailable
 from provider import EventRefused, SignatureRefused, verify_event
 from services import inbox
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024  # Stripe's largest events are some hundred kilobytes
 MOST_DIGITS = 18  # of a declared length; a longer one is no number of bytes, and slow to read
