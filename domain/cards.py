@@ -29,6 +29,10 @@ _DATE = re.compile(
 # Groups of digits with up to two separators between them.
 _RUN = re.compile(r"[0-9]+(?:[\s\-._/]{1,2}[0-9]+)*")
 _GROUP = re.compile(r"[0-9]+")
+_LONG_IDS: Final = tuple(re.compile(one.pattern.encode(), re.I) for one in (_UUID, _HASH))
+_DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
+_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # of ASCII, all that `_RUN` takes for one
+_SHORTEST_RUN: Final = b"0" * SHORTEST
 
 # prefix range → lengths; ISO/IEC 7812 as the networks publish them
 _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
@@ -66,11 +70,29 @@ _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]).ljust(256, b"\0")
 def contains_card_number(text: str) -> bool:
     """Whether a card number stands in this text. Linear in its length."""
     plain = _plain(text)
-    if len(plain) < SHORTEST or sum(map(plain.count, _DIGITS)) < SHORTEST:
+    if len(plain) < SHORTEST:
+        return False
+    if not (_has_long_run(plain.encode()) if plain.isascii() else sum(map(plain.count, _DIGITS)) >= SHORTEST):
         return False
     for other in (_UUID, _HASH, _DATE):
         plain = other.sub("x", plain)
     return any(_holds_card(_GROUP.findall(run.group())) for run in _RUN.finditer(plain))
+
+
+def may_hold_cards(ascii_text: bytes) -> bool:
+    """Whether a card number may stand in one of the texts in this one: False tells that none does.
+
+    It takes as many digits as the shortest has, in a row but for separators, beside UUIDs and hashes.
+    """
+    if not _has_long_run(ascii_text):
+        return False
+    for other in _LONG_IDS:
+        ascii_text = other.sub(b"x", ascii_text)
+    return _has_long_run(ascii_text)
+
+
+def _has_long_run(ascii_text: bytes) -> bool:
+    return _SHORTEST_RUN in ascii_text.translate(_DIGITS_AS_ZEROS, _SEPARATORS)
 
 
 def _holds_card(groups: list[str]) -> bool:

@@ -117,6 +117,8 @@ class SafeClient(AsyncpgDBClient):
 async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
     """The rows of a statement, without Tortoise's layers and with its errors."""
     try:
+        if isinstance(client, SafeClient) and isinstance(client._pool, Pool):
+            return await _by_pool(client._pool, statement, values)
         async with client.acquire_connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values)
             return found
@@ -128,6 +130,16 @@ async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]
         raise OperationalError(error) from error
     except asyncpg.InvalidTransactionStateError as error:
         raise TransactionManagementError(error) from error
+
+
+async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+    """As Tortoise would, without its wrapper around a connection that is lent for one statement."""
+    connection = await pool.acquire()
+    try:
+        found: list[asyncpg.Record] = await connection.fetch(statement, *values)
+        return found
+    finally:
+        await pool.release(connection)
 
 
 async def _translated(translate: Callable[..., Any], func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

@@ -218,6 +218,15 @@ def payment_if_readable(intent: Json) -> ProviderPayment | None:
         return None
 
 
+def end_if_readable(intent: Json) -> tuple[PaymentStatus, int, str | None] | None:
+    """The status, the captured amount and the charge that a PaymentIntent tells of, and nothing else of it; None for
+    one that cannot be read."""
+    received, status = intent.get("amount_received"), intent.get("status")
+    if type(received) is not int or not isinstance(status, str):
+        return None
+    return PAYMENT_STATUS.get(status, PaymentStatus.UNKNOWN), received, id_of(intent.get("latest_charge"))
+
+
 def _metadata(thing: Json) -> dict[str, str]:
     metadata = thing.get("metadata")
     return {str(k): str(v) for k, v in metadata.items()} if isinstance(metadata, dict) else {}

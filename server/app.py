@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import httpx
 from fastapi import FastAPI, Request, Response
-from starlette.routing import Route, WebSocketRoute, request_response
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from models import database
@@ -35,7 +35,7 @@ from services.inbox import Endpoint
 from services.lag import LagWatch
 from settings import Settings
 from webhooks.handlers import HANDLED
-from webhooks.routes import MAX_BODY_BYTES, PATH, stripe_webhooks
+from webhooks.routes import MAX_BODY_BYTES, PATH, StripeWebhooks
 
 VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
 # A platform waits ten seconds between SIGTERM and SIGKILL: four for requests (uvicorn), three for mutations whose
@@ -157,12 +157,12 @@ def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> F
 
 def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:
     """Everything beside /graphql: Stripe's webhooks, the probes, the SDL, and the offline Stripe when there is one."""
-    receive = stripe_webhooks(
+    webhooks = StripeWebhooks(
         secrets=webhook_secrets(settings),
         endpoint=Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED),
     )
-    app.add_route(PATH, receive, methods=["POST"])
-    app.state.webhooks = request_response(receive)
+    app.router.routes.append(Route(PATH, webhooks, methods=["POST"]))
+    app.state.webhooks = webhooks
     app.add_route("/healthz", healthz)
     probes: dict[str, Probe] = {
         "database": _database_answers,

@@ -7,7 +7,7 @@ same redaction as our own.
 import logging
 import sys
 from collections.abc import MutableMapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TextIO
 
@@ -16,7 +16,7 @@ import structlog
 from structlog.typing import Processor
 
 from server.errors import describe_failure
-from server.redaction import redact, redact_text
+from server.redaction import needs_no_redaction, redact, redact_text
 
 # At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, aiohttp, uvicorn.access).
 # Paths without anything of a client's in them, and methods likewise.
@@ -72,7 +72,7 @@ def at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]
     """Write a finished event as its line where it would come to in the end: a record of `logging` on the way there
     costs as much again. What only the standard library can write goes its way."""
     handler = _plain_lines
-    if handler is None or logger.handlers or logging.getLogger().handlers != [handler]:
+    if handler is None or not _is_only(handler, logger):
         return event
     try:
         line = orjson.dumps(event).decode("ascii")
@@ -82,8 +82,19 @@ def at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]
     raise structlog.DropEvent
 
 
+def _is_only(handler: logging.Handler, logger: logging.Logger) -> bool:
+    """Whether what this logger is told goes to this handler of the root's and nowhere else."""
+    one: logging.Logger = logger
+    while one.parent is not None:
+        if one.handlers or not one.propagate:
+            return False
+        one = one.parent
+    return one.handlers == [handler]
+
+
 def _write(handler: logging.StreamHandler[Any], line: str) -> None:
-    with handler.lock or nullcontext():
+    """Write a line. One that cannot be written stops nobody: what it tells of is done, and `logging` is silent too."""
+    with handler.lock or nullcontext(), suppress(OSError, ValueError):
         handler.stream.write(line + "\n")
         handler.flush()
 
@@ -93,19 +104,20 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
 
     May be called again; the last call wins.
     """
-    before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+    labels: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        without_exception_text,
-        redact_event,
     ]
+    redacted: list[Processor] = [without_exception_text, redact_event]
+    before: list[Processor] = [structlog.contextvars.merge_contextvars, *labels, *redacted]
     renderer: Processor = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *before,
+            structlog.contextvars.merge_contextvars,
+            *redacted,
+            *labels,  # of our own lines these are our own words: there is nothing to redact
             at_once,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -158,6 +170,8 @@ def without_exception_text(logger: Any, method: str, event: MutableMapping[str, 
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Redact every value of the event, its name included."""
+    if needs_no_redaction(event):
+        return event
     internal = {name: event.pop(name) for name in ("_record", "_from_structlog") if name in event}
     name = redact_text(str(event.pop("event", "")))
     cleaned = redact(dict(event))

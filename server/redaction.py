@@ -9,13 +9,16 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+import orjson
+
 from domain.cards import contains_card_number
-from domain.sensitive import REMOVED, without_secrets
+from domain.sensitive import REMOVED, is_harmless, without_secrets
 
 MAX_DEPTH: Final = 6
 MAX_TEXT: Final = 10_000  # A longer text in a log line is a body, and bodies are not logged.
 SHORTEST_CARD: Final = 12
 
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 _SECRET_NAMES: Final = re.compile(
     r"secret|token|passw|authorization|api_?key|idempotency|cookie|signature|credential|private|cvc|cvv"
     r"|card_?number|e?mail|^(?:key|query|variables|body|payload|dsn|database_url|headers)$",
@@ -57,6 +60,17 @@ def redact(value: object, depth: int = 0) -> object:
 def _name(name: str) -> tuple[str, bool]:
     """The name of a value as it is shown, and whether it is a secret's: the same few names come again and again."""
     return redact_text(name), is_secret_name(name)
+
+
+def needs_no_redaction(line: Mapping[str, object]) -> bool:
+    """Whether one look at the whole of a flat line shows that `redact` would leave it as it is. Most lines are such."""
+    if not all(type(value) in _PLAIN and _name(name) == (name, False) for name, value in line.items()):
+        return False
+    try:
+        text = orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        return False
+    return len(text) <= MAX_TEXT and is_harmless(text)
 
 
 def is_secret_name(name: str) -> bool:

@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
 from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
-from domain.ids import new_id
+from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from models.atomic import DatabaseUnavailable, atomic
-from models.sql import Otherwise, found, insert_if_new, rows
+from models.sql import fetch, found, rows
 from provider import StripeEvent
 from services.news import told_before
 
@@ -47,6 +49,30 @@ UPDATE webhook_event SET
 WHERE id IN (SELECT id FROM mine)
 RETURNING webhook_event.*
 """
+# What is stored of an event, in the order of `_values`. An event that is told already is stored as one that is applied.
+STORED: Final = (
+    "id",
+    "stripe_event_id",
+    "livemode",
+    "account",
+    "api_version",
+    "type",
+    "source",
+    "subject",
+    "payload",
+    "last_error",
+    "stripe_created_at",
+    "received_at",
+    "delivered_at",
+    "state",
+    "due",
+    "processed_at",
+)
+IF_TOLD: Final = {
+    "state": "CASE WHEN EXISTS (SELECT FROM told) THEN 'PROCESSED' ELSE {state}::varchar END",
+    "due": "CASE WHEN NOT EXISTS (SELECT FROM told) THEN {due}::timestamptz END",
+    "processed_at": "CASE WHEN EXISTS (SELECT FROM told) THEN {received_at}::timestamptz ELSE {processed_at} END",
+}
 DELIVERED = """
 UPDATE webhook_event SET delivered_at = $3 WHERE stripe_event_id = $1 AND livemode = $2 AND delivered_at IS NULL
 """
@@ -78,16 +104,15 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
     that comes after the event itself was fetched is noted on it: it was late, not missing. What our row holds already
     is stored as PROCESSED.
     """
-    row = _row(event, endpoint, source)
-    known = told_before(event) if row.state is WebhookState.RECEIVED else None
-    settled = {"state": WebhookState.PROCESSED, "due": None, "processed_at": row.delivered_at or datetime.now(UTC)}
-    otherwise = Otherwise(*known, settled) if known is not None else None
+    reason = _why_ignored(event, endpoint)
+    known, given = (reason is None and told_before(event)) or ("", ())
+    statement, values = _storing(known, len(given)), (*given, *_values(event, source, reason))
 
     async def body() -> bool:
-        if await insert_if_new(row, otherwise):
+        if await fetch(statement, *values):
             return True
         if source is EventSource.WEBHOOK:
-            await rows(DELIVERED, [event.id, event.livemode, row.delivered_at])
+            await rows(DELIVERED, [event.id, event.livemode, datetime.now(UTC)])
         return False
 
     try:
@@ -96,7 +121,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
         if not trouble.lost:
             raise
         is_new = await atomic(body)  # tries other connections
-    log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=row.last_error)
+    log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=reason)
     return is_new
 
 
@@ -111,7 +136,9 @@ async def unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
 
 async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: EventSource) -> None:
     """Store fetched events, as `receive` does, by one statement. Runs inside a transaction."""
-    await WebhookEvent.bulk_create([_row(event, endpoint, source) for event in events], ignore_conflicts=True)
+    values = [_values(event, source, _why_ignored(event, endpoint)) for event in events]
+    new = [WebhookEvent(**dict(zip(STORED, one, strict=True))) for one in values]
+    await WebhookEvent.bulk_create(new, ignore_conflicts=True)
 
 
 async def take(*, lease_seconds: float) -> list[WebhookEvent]:
@@ -194,25 +221,41 @@ def _held(event: WebhookEvent) -> QuerySet[WebhookEvent]:
     return WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING)
 
 
-def _row(event: StripeEvent, endpoint: Endpoint, source: EventSource) -> WebhookEvent:
-    reason = _why_ignored(event, endpoint)
+@lru_cache(maxsize=16)
+def _storing(told: str, given: int) -> str:
+    """The statement that adds an event unless it is there. `told`, if any, is the query of `given` values that finds a
+    row when there is nothing to be applied; the values of the event follow its own."""
+    places = {name: f"${number}" for number, name in enumerate(STORED, start=given + 1)}
+    finds = f"WITH told AS MATERIALIZED ({told}) " if told else ""
+    if told:
+        places |= {name: said.format_map(places) for name, said in IF_TOLD.items()}
+    columns, values = ", ".join(STORED), ", ".join(places.values())
+    return (
+        f"{finds}INSERT INTO webhook_event ({columns}, attempt, tries) VALUES ({values}, 0, 0) "  # noqa: S608 - our own
+        "ON CONFLICT DO NOTHING RETURNING 1"
+    )
+
+
+def _values(event: StripeEvent, source: EventSource, reason: str | None) -> tuple[Any, ...]:
+    """What is stored of an event, `STORED`; `reason` is why it is ignored, if it is."""
     now = datetime.now(UTC)
-    return WebhookEvent(
-        id=new_id(),
-        stripe_event_id=event.id,
-        livemode=event.livemode,
-        account=event.account,
-        api_version=event.api_version,
-        type=event.type[:128],
-        source=source,
-        subject=event.subject,
-        payload=event.payload,
-        state=WebhookState.IGNORED if reason else WebhookState.RECEIVED,
-        due=None if reason else now,
-        last_error=reason,
-        stripe_created_at=event.created_at,
-        delivered_at=now if source is EventSource.WEBHOOK else None,
-        processed_at=now if reason else None,
+    return (
+        new_hex(),
+        event.id,
+        event.livemode,
+        event.account,
+        event.api_version[:64] if event.api_version is not None else None,
+        event.type[:128],
+        source.value,
+        event.subject,
+        event.text,
+        reason,
+        event.created_at,
+        now,
+        now if source is EventSource.WEBHOOK else None,
+        WebhookState.IGNORED.value if reason else WebhookState.RECEIVED.value,
+        None if reason else now,
+        now if reason else None,
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.states import PaymentStatus
 from provider import StripeEvent
-from provider.translate import payment_if_readable
+from provider.translate import end_if_readable
 
 CREATED = "payment_intent.created"
 MADE = "SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2 AND status <> $3"
@@ -26,7 +26,8 @@ def told_before(event: StripeEvent) -> tuple[str, Sequence[Any]] | None:
         return MADE, [event.subject, event.livemode, PaymentStatus.UNKNOWN.value]
     if event.type not in ENDED:
         return None
-    seen = payment_if_readable(event.object)
-    if seen is None:  # whoever looks at Stripe will say what is wrong with it
+    end = end_if_readable(event.object)
+    if end is None:  # whoever looks at Stripe will say what is wrong with it
         return None
-    return ENDED_SO, [event.subject, event.livemode, seen.status.value, seen.captured_minor, seen.charge_id]
+    status, captured_minor, charge_id = end
+    return ENDED_SO, [event.subject, event.livemode, status.value, captured_minor, charge_id]

@@ -9,6 +9,7 @@ from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
 from models import Payment
 from models.atomic import atomic
+from models.sql import fetch
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.facts import ProviderDispute
 from services import rows
@@ -16,6 +17,7 @@ from services.audit import Cause
 from services.state import Outrun, apply_provider_refund, apply_provider_state, set_disputed
 
 REFETCHES = 5
+SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,18 @@ async def refresh_payment(
     provider: Provider,
     cause: Cause,
     intent_id: str | None = None,
+    known: Payment | None = None,
     earlier: Sequence[Earlier] = (),
     within: Callable[[], Awaitable[None]] | None = None,
 ) -> Payment:
     """Bring a payment, its refunds and its disputed amount to what Stripe has now.
 
-    `intent_id` is for a payment that has none yet. `earlier` are older snapshots that are only kept if they tell of
-    failed attempts. `within` runs in the same transaction as the change. Raises ProviderFailure, and `NotYet` when a
-    fact cannot be written beside a reservation of ours.
+    `intent_id` is for a payment that has none yet. `known` is the row as it was read just now. `earlier` are older
+    snapshots that are only kept if they tell of failed attempts. `within` runs in the same transaction as the change.
+    Raises ProviderFailure, and `NotYet` when a fact cannot be written beside a reservation of ours.
     """
     for _ in range(REFETCHES):
-        row = await Payment.get(id=payment_id)
+        row = known or await rows.read_payment(payment_id)
         intent = row.stripe_payment_intent_id or intent_id
         if intent is None:
             return row
@@ -60,7 +63,7 @@ async def refresh_payment(
         try:
             return await atomic(lambda p=picture: _merge(payment_id, p, cause, earlier, within))  # type: ignore[misc]
         except Outrun:
-            continue
+            known = None
     raise ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
         "The payment is changing too fast to be read. Ask again.",
@@ -89,7 +92,7 @@ async def _merge(
     order, payment = await rows.lock_payment(payment_id)
     if payment.version != picture.since_version and not payment.is_final:
         raise Outrun
-    since = picture.since_version
+    since, synced_before = picture.since_version, payment.last_synced_at
     await apply_provider_state(order, payment, picture.payment, since_version=since, fetched=True, cause=cause)
     for told in earlier if payment.is_final else ():
         await apply_provider_state(order, payment, told.seen, since_version=since, fetched=False, cause=told.cause)
@@ -98,8 +101,9 @@ async def _merge(
     if picture.disputes is not None:
         disputed = sum(dispute.amount_minor for dispute in picture.disputes if dispute.is_open_or_lost)
         await set_disputed(order, payment, disputed, cause)
-    payment.last_synced_at = datetime.now(UTC)
-    await payment.save(update_fields=["last_synced_at"])
+    if payment.last_synced_at == synced_before:  # no change has written it
+        payment.last_synced_at = datetime.now(UTC)
+        await fetch(SYNCED, payment.id, payment.last_synced_at)
     if within is not None:
         await within()
     return payment

@@ -44,7 +44,7 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
     "fastapi": frozenset({"webhooks", "server"}),
     "starlette": frozenset({"webhooks", "server", "sandbox"}),
     "uvicorn": frozenset({"server", "cli"}),
-    "orjson": frozenset({"models", "server"}),
+    "orjson": frozenset({"models", "provider", "server"}),
     "jwt": frozenset({"server"}),
     "stripe": frozenset({"provider"}),
     "httpx": frozenset({"provider", "sandbox", "server", "cli"}),

@@ -11,6 +11,7 @@ from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
 from models import Payment, WebhookEvent
 from models.atomic import atomic
+from models.sql import read_one
 from provider import Provider, ProviderFailure, ProviderPayment
 from provider.translate import payment_if_readable
 from services import inbox
@@ -21,6 +22,9 @@ from services.state import NotYet
 log = structlog.get_logger(__name__)
 
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
+
+BY_INTENT = "WHERE stripe_payment_intent_id = $1 AND livemode = $2"
+UNSENT = "WHERE id = ANY($1::uuid[]) AND livemode = $2 AND stripe_payment_intent_id IS NULL LIMIT 1"
 
 # Stripe lists events of at most 20 types at a time.
 HANDLED = frozenset(
@@ -60,6 +64,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             provider=provider,
             cause=_cause(newest),
             intent_id=_intent_id(newest),
+            known=payment,
             earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
             within=_settled(events),
         )
@@ -120,12 +125,11 @@ async def _find(events: Sequence[WebhookEvent]) -> tuple[Payment | None, bool]:
     """The payment that events of one subject belong to, by Stripe's id or by ours in their metadata; is it ours?"""
     livemode, intent_id = events[-1].livemode, _intent_id(events[-1])
     if intent_id is not None:
-        known = await Payment.get_or_none(stripe_payment_intent_id=intent_id, livemode=livemode)
+        known = await read_one(Payment, BY_INTENT, intent_id, livemode)
         if known is not None:
             return known, True
     ours = {payment_id for event in events if (payment_id := _our_id(event)) is not None}
-    unsent = Payment.filter(id__in=list(ours), livemode=livemode, stripe_payment_intent_id=None)
-    return await unsent.first() if ours else None, bool(ours)
+    return await read_one(Payment, UNSENT, list(ours), livemode) if ours else None, bool(ours)
 
 
 def _our_id(event: WebhookEvent) -> UUID | None:

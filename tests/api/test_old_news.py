@@ -53,7 +53,19 @@ async def test_an_event_of_a_payment_whose_fate_nobody_knows_is_looked_at(shop: 
     assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
 
 
-@pytest.mark.parametrize("changed", [{"amount_received": 9_999}, {"latest_charge": "ch_another"}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"amount_received": 9_999},
+        {"latest_charge": "ch_another"},
+        {"latest_charge": None},
+        {"latest_charge": {"id": 7}},
+        {"status": "levitating"},
+        {"status": None},
+        *({"amount_received": odd} for odd in (None, "10000", 10_000.0, 1e300, "9" * 30, 2**63 - 1, True)),
+    ],
+    ids=str,
+)
 async def test_an_end_that_differs_from_ours_is_looked_at(shop: Shop, changed: Json) -> None:
     await shop.paid()
     [event] = [e for e in shop.sandbox.snapshot().events if e["type"] == "payment_intent.succeeded"]

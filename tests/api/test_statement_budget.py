@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from asyncpg.connection import Connection
 
+from models import Payment
 from tests.inbox import apply_all, send
 from tests.shop import Shop, open_shop, settings_for
 from webhooks.handlers import HANDLED
 
 STATEMENTS, COMMITS = 11, 5
+RECEIVING, APPLYING = 1, 6  # of one webhook: lease, find, lock order and payment, note that Stripe was asked, settle
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -81,3 +83,26 @@ async def test_a_payment_costs_11_statements_and_5_commits_with_its_webhooks(sho
     looking_for_work = 1  # the inbox is empty: nothing of this payment is left to do
     assert len(spy.statements) - looking_for_work <= STATEMENTS, "\n".join(text[:150] for text in spy.sent)
     assert spy.commits - looking_for_work <= COMMITS, "\n".join(text[:150] for text in spy.sent)
+
+
+async def test_a_webhook_is_received_by_one_statement_and_applied_by_6(shop: Shop, spy: Spy) -> None:
+    await shop.paid()
+    await shop.deliver()
+    [event] = [e for e in shop.sandbox.snapshot().events if e["type"] == "payment_intent.succeeded"]
+    payment = await Payment.get()
+    spy.sent.clear()
+
+    await send(shop, {**event, "id": "evt_processing", "type": "payment_intent.processing"})
+    received = list(spy.sent)
+    spy.sent.clear()
+    assert await shop.parts.worker.apply_next()
+    applied = list(spy.sent)
+    after = await Payment.get()
+
+    assert (after.version, after.updated_at) == (payment.version, payment.updated_at)
+    assert payment.last_synced_at
+    assert after.last_synced_at
+    assert after.last_synced_at > payment.last_synced_at
+    assert len(received) == RECEIVING, received
+    assert len(Spy(applied).statements) == APPLYING, "\n".join(text[:150] for text in applied)
+    assert Spy(applied).commits == 2  # the lease, and what it was taken for
