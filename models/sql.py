@@ -1,12 +1,10 @@
 """The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Any, Generic, TypeVar
 
 from tortoise import connections
@@ -158,32 +156,12 @@ def _each_row_once(writes: Sequence[Write]) -> list[Write]:
     return list(found.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
-    """What some fields of a new row are to hold if `query` with its `values` finds anything."""
-
-    query: str
-    values: Sequence[Any]
-    fields: Mapping[str, Any]
-
-
-async def insert_if_new(row: Model, otherwise: Otherwise | None = None) -> bool:
+async def insert_if_new(row: Model) -> bool:
     """Add a row unless a unique constraint stands against it; True if it was added.
 
-    It waits for another transaction that is adding the same one. With `otherwise`, PostgreSQL chooses what is added.
+    It waits for another transaction that is adding the same one.
     """
-    table, fields = type(row), all_fields(type(row))
-    values = reader(table, fields)(row)
-    if otherwise is None:
-        text = said(Shape(table, fields, is_new=True), 1)
-    else:
-        row_then = copy(row)
-        row_then.__dict__.update(otherwise.fields)
-        chosen = tuple(name for name in fields if name in otherwise.fields)
-        then = iter(reader(table, chosen)(row_then))
-        pairs = ([value, next(then)] if name in chosen else [value] for name, value in zip(fields, values, strict=True))
-        text = said(Shape(table, fields, is_new=True, chosen=chosen), len(otherwise.values) + 1)
-        text = f"WITH found AS MATERIALIZED ({otherwise.query}) {text}"
-        values = [*otherwise.values, *chain.from_iterable(pairs)]
-    row._saved_in_db = bool(await fetch(f"{text} ON CONFLICT DO NOTHING RETURNING 1", *values))
+    shape = Insert(row).shape
+    values = reader(shape.table, shape.fields)(row)
+    row._saved_in_db = bool(await fetch(f"{said(shape, 1)} ON CONFLICT DO NOTHING RETURNING 1", *values))
     return row._saved_in_db

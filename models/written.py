@@ -20,15 +20,11 @@ PLAIN: Final = (fields.BooleanField, fields.IntField, fields.BigIntField, fields
 
 
 class Shape(NamedTuple):
-    """Which fields of which table are written: all of a new row, or some of one that is there.
-
-    `chosen` are those of a new row for which PostgreSQL chooses between two values, by whether `found` has a row.
-    """
+    """Which fields of which table are written: all of a new row, or some of one that is there."""
 
     table: type[Model]
     fields: tuple[str, ...]
     is_new: bool
-    chosen: tuple[str, ...] = ()
 
 
 def fresh(table: type[T], **given: Any) -> T:
@@ -123,19 +119,11 @@ def said(shape: Shape, place: int, *, only_if: str = "") -> str:
     """The SQL of one write whose values begin at `place`. `only_if` names what must have found a row."""
     meta = shape.table._meta
     columns = [f'"{meta.fields_db_projection[name]}"' for name in shape.fields]
-    marks = []
-    for name in shape.fields:
-        mark = f"${place}"
-        if name in shape.chosen:
-            place += 1
-            kind = meta.fields_map[name].get_db_field_type()
-            mark = f"CASE WHEN EXISTS (SELECT FROM found) THEN ${place}::{kind} ELSE {mark}::{kind} END"
-        place += 1
-        marks.append(mark)
-    and_if = f" WHERE EXISTS (SELECT FROM {only_if})" if only_if else ""
+    marks = [f"${number}" for number in range(place, place + len(columns))]
+    if_found = f"EXISTS (SELECT FROM {only_if})" if only_if else ""
     if shape.is_new:
-        source = f"SELECT {', '.join(marks)}{and_if}" if only_if else f"VALUES ({', '.join(marks)})"
+        source = f"SELECT {', '.join(marks)} WHERE {if_found}" if only_if else f"VALUES ({', '.join(marks)})"
         return f'INSERT INTO "{meta.db_table}" ({", ".join(columns)}) {source}'
     changes = ", ".join(f"{column} = {mark}" for column, mark in zip(columns, marks, strict=True))
-    this = f'"{meta.db_pk_column}" = ${place}'
-    return f'UPDATE "{meta.db_table}" SET {changes} WHERE {this}{and_if.replace("WHERE", "AND")}'  # noqa: S608
+    this = f'"{meta.db_pk_column}" = ${place + len(columns)}{f" AND {if_found}" if only_if else ""}'
+    return f'UPDATE "{meta.db_table}" SET {changes} WHERE {this}'  # noqa: S608 - our own words
