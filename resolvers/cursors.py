@@ -12,6 +12,8 @@ from domain.errors import ErrorCode, Refused
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST = 128
+SECONDS_A_DAY = 86_400
+_FOR_URLS = bytes.maketrans(b"+/", b"-_")
 _PLAIN = re.compile(r"1:([a-z_]{1,24}):(-?(?:0|[1-9][0-9]{0,17})):([0-9a-f]{32})")
 
 
@@ -41,7 +43,7 @@ class Cursor:
 
     def encode(self) -> str:
         plain = f"1:{self.key.value}:{_number(self.value)}:{self.id.hex}"
-        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+        return binascii.b2a_base64(plain.encode(), newline=False).rstrip(b"=").translate(_FOR_URLS).decode()
 
     @classmethod
     def decode(cls, text: str, key: SortKey, *, argument: str) -> "Cursor":
@@ -61,7 +63,10 @@ class Cursor:
 
 
 def _number(value: int | datetime) -> int:
-    return (value - EPOCH) // timedelta(microseconds=1) if isinstance(value, datetime) else value
+    if not isinstance(value, datetime):
+        return value
+    since = value - EPOCH  # to divide it by a microsecond costs three times as much
+    return (since.days * SECONDS_A_DAY + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _plain(text: str) -> str:
