@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
-from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
@@ -258,15 +257,13 @@ class Provider:
 
     async def _payment(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderPayment:
         answer = await self._send(rank, endpoint, call)
-        thing, request_id = _plain(answer)
-        seen = _translated(lambda: payment_from(thing, request_id=request_id), request_id)
-        return replace(seen, is_replayed=is_replayed(answer.headers))
+        (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
+        return _translated(lambda: payment_from(thing, request_id=request_id, is_replayed=again), request_id)
 
     async def _refund(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderRefund:
         answer = await self._send(rank, endpoint, call)
-        thing, request_id = _plain(answer)
-        seen = _translated(lambda: refund_from(thing, request_id=request_id), request_id)
-        return replace(seen, is_replayed=is_replayed(answer.headers))
+        (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
+        return _translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
 
     async def _ask(self, rank: Rank, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""

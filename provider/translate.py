@@ -62,7 +62,7 @@ CUSTOMER_MESSAGES = {
 }
 
 
-def payment_from(intent: Json, *, request_id: str | None = None) -> ProviderPayment:
+def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderPayment:
     """A PaymentIntent as we see it. Raises KeyError or TypeError if it is not one (the caller calls that UNKNOWN)."""
     charge = intent.get("latest_charge")
     expanded: Json = charge if isinstance(charge, dict) else {}
@@ -87,10 +87,11 @@ def payment_from(intent: Json, *, request_id: str | None = None) -> ProviderPaym
         metadata=_metadata(intent),
         client_secret=intent.get("client_secret"),
         request_id=request_id,
+        is_replayed=is_replayed,
     )
 
 
-def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefund:
+def refund_from(refund: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderRefund:
     """A Refund as we see it. Raises KeyError or TypeError if it is not one."""
     return ProviderRefund(
         id=refund["id"],
@@ -103,6 +104,7 @@ def refund_from(refund: Json, *, request_id: str | None = None) -> ProviderRefun
         failure_reason=word(refund.get("failure_reason")),
         metadata=_metadata(refund),
         request_id=request_id,
+        is_replayed=is_replayed,
     )
 
 

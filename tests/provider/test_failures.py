@@ -95,6 +95,7 @@ BROKEN = [
     b"1",
     b"{}",
     b"[" * 100_000,
+    b'{"a":' * 1_000 + b"1" + b"}" * 1_000,
     intent(id=None) | {"status": ["succeeded"]},
     {"object": "payment_intent"},
     intent(amount="a lot"),
