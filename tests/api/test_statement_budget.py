@@ -1,4 +1,4 @@
-"""What a payment costs the database: at most 11 statements and 5 commits, what happens in the background included."""
+"""What a payment costs the database: at most 7 statements and 5 commits, what happens in the background included."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from tests.inbox import apply_all, send
 from tests.shop import Shop, open_shop, settings_for
 from webhooks.handlers import HANDLED
 
-STATEMENTS, COMMITS = 11, 5
+STATEMENTS, COMMITS = 7, 5
 RECEIVING, APPLYING = 1, 6  # of one webhook: lease, find, lock order and payment, note that Stripe was asked, settle
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
@@ -70,7 +70,7 @@ async def deliver_what_we_listen_to(shop: Shop, seen: set[str]) -> int:
     return len(events)
 
 
-async def test_a_payment_costs_11_statements_and_5_commits_with_its_webhooks(shop: Shop, spy: Spy) -> None:
+async def test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks(shop: Shop, spy: Spy) -> None:
     await shop.paid()
     await shop.deliver()
     order_id, seen = await shop.order(), {event["id"] for event in shop.sandbox.snapshot().events}
