@@ -9,8 +9,8 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -97,14 +97,19 @@ class Bench:
             running = [stack.enter_context(start()) for start in self._servers(stripe)]
             if "W1" in self._options.only and any(server.name == "limit" for server in running):
                 asyncio.run(self._compare(running))
+            for server in running:
+                server.stand_still()
             for turn in range(self._options.rounds):
                 order = running if turn % 2 == 0 else running[::-1]
                 for workload in self._options.driven:
                     for server in order:
-                        self._measure(workload, server)
+                        with _awake(server):
+                            self._measure(workload, server)
                 if "W6" in self._options.only:
-                    self._follow(running[0])
-            self._at_half(running[0])
+                    with _awake(running[0]):
+                        self._follow(running[0])
+            with _awake(running[0]):
+                self._at_half(running[0])
         return {key: _median(found) for key, found in self._found.items()}
 
     def _servers(self, stripe: str) -> list[Callable[[], AbstractContextManager[Server]]]:
@@ -196,6 +201,16 @@ class Bench:
                         raise SystemExit(
                             f"{server.name} differs: {ours[place - 60 : place + 60]} {theirs[place:][:60]}"
                         )
+
+
+@contextmanager
+def _awake(server: Server) -> Iterator[None]:
+    """One server alone goes on, all others stand still."""
+    server.go_on()
+    try:
+        yield
+    finally:
+        server.stand_still()
 
 
 def _drive(load: Load) -> Outcome:

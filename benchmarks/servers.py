@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,19 @@ class Server:
     name: str
     port: int
     pid: int
+
+    def stand_still(self) -> None:
+        """Take no CPU time until it goes on: what is idle still wakes up, and on few cores others wait for it."""
+        self._signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Run again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        for pid in _family(self.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def cpu_seconds(self) -> float:
         """What its processes have used so far."""
@@ -148,6 +161,7 @@ def _started(
             _wait_until_it_answers(process, f"http://127.0.0.1:{port}{ready}")
             yield Server(name, port, process.pid)
         finally:
+            Server(name, port, process.pid).go_on()
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(15)
