@@ -5,6 +5,6 @@ error, a null that may not be or a value of another type, graphql-core takes ove
 that nothing is done twice.
 """
 
-from execution.run import Execution, PlannedOperation
+from execution.run import Events, Execution, PlannedOperation
 
-__all__ = ["Execution", "PlannedOperation"]
+__all__ = ["Events", "Execution", "PlannedOperation"]

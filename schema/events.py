@@ -14,7 +14,7 @@ from resolvers.cursors import Cursor, SortKey
 from resolvers.paging import Page
 from schema.actors import Actor
 from schema.enums import PaymentStatus
-from schema.fields import Info, field
+from schema.fields import Info, at_hand, field
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Order
@@ -114,7 +114,7 @@ class PaymentEvent(Node):
             return None
         return Cursor(SortKey.RECORDED_AT, self.resumes_at, self.row.id).encode()
 
-    @field
+    @at_hand
     async def order(self, info: Info) -> Order:
         """The order whose chain the event is part of."""
         self._prime(info)
@@ -122,7 +122,7 @@ class PaymentEvent(Node):
         assert row is not None, "an event without its order"
         return Order.of(row)
 
-    @field
+    @at_hand
     async def payment(self, info: Info) -> LazyPayment | None:
         """The payment that changed; null for events of the order alone."""
         from schema.payments import Payment

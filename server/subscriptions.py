@@ -8,7 +8,7 @@ import asyncio
 import math
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -21,16 +21,15 @@ from graphql import (
     FieldNode,
     FragmentSpreadNode,
     InlineFragmentNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     create_source_event_stream,
-    execute_subscription_event,
     located_error,
-    map_source_to_response_event,
 )
+from graphql.execution.async_iterables import aclosing
 from strawberry.execution import optimized_is_awaitable
 
 from domain.caller import Caller
+from execution import Events, Execution, PlannedOperation
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, ContextFactory, context_for, encoded
 from server.errors import (
@@ -114,16 +113,22 @@ class Subscriptions:
     """Opens streams of one Strawberry schema."""
 
     def __init__(
-        self, schema: strawberry.Schema, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
+        self,
+        schema: strawberry.Schema,
+        execution: Execution,
+        context_factory: ContextFactory,
+        limits: Limits,
+        stream_limits: StreamLimits,
     ) -> None:
         each = stream_limits.subscriptions_per_caller
         self.places = Places(stream_limits.subscriptions, each=each, anonymous=each)
         self._schema = schema
+        self.execution = execution
         self._context_factory = context_factory
         self._limits = limits
 
     async def open(
-        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
+        self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking
     ) -> AsyncGenerator[bytes, None]:
         """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
 
@@ -131,21 +136,20 @@ class Subscriptions:
         """
         try:
             async with asyncio.timeout(self._limits.query_seconds):
-                executor = await self._executor(document, operation, request, asking)
+                executor = await self._executor(planned, request, asking)
                 source = create_source_event_stream(executor)
                 stream = source if isinstance(source, AsyncIterable | ExecutionResult) else await source
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, document, operation, asking) from None
+            raise _end(error, planned, asking) from None
         if isinstance(stream, ExecutionResult):
             raise _refusal(execution_problems(stream.errors or (), **_told(asking)))
-        return self._answers(executor, stream, document, asking)
+        return self._answers(self.execution.events(planned, executor), stream, planned, asking)
 
-    async def _executor(
-        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
-    ) -> Executor[Any]:
+    async def _executor(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Executor[Any]:
+        operation = planned.operation
         executor = self._schema.execution_context_class.build(
             self._schema._schema,
-            document,
+            planned.document,
             context_value=await context_for(self._context_factory, asking),
             raw_variable_values=dict(request.variables),
             operation_name=operation.name.value if operation.name else None,
@@ -159,24 +163,21 @@ class Subscriptions:
         return executor
 
     async def _answers(
-        self, executor: Executor[Any], source: AsyncIterable[Any], document: DocumentNode, asking: Asking
+        self, events: Events, source: AsyncIterable[Any], planned: PlannedOperation, asking: Asking
     ) -> AsyncGenerator[bytes, None]:
-        async def resolve(event: Executor[Any]) -> ExecutionResult:
-            # A context of its own: loaders remember rows, and the next event is about newer ones.
-            event.context_value = await context_for(self._context_factory, asking)
-            event._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
-            async with asyncio.timeout(self._limits.query_seconds):
-                result = execute_subscription_event(event)
-                return result if isinstance(result, ExecutionResult) else await result
-
         try:
             with self.places.take(asking.caller):
-                async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
-                    async for result in results:
+                async with aclosing(source) as told:
+                    async for event in told:
+                        # A context of its own: loaders remember rows, and the next event is about newer ones.
+                        result = events.answer(event, await context_for(self._context_factory, asking))
+                        if not isinstance(result, ExecutionResult):
+                            async with asyncio.timeout(self._limits.query_seconds):
+                                result = await result
                         yield _response(result, asking)
                         await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, document, executor.operation, asking) from None
+            raise _end(error, planned, asking) from None
 
 
 async def until_expired(caller: Caller | None) -> None:
@@ -214,9 +215,7 @@ def _response(result: ExecutionResult, asking: Asking) -> bytes:
     return encoded(Answer(status=200, body=body, headers={}), asking.request_id)[1]
 
 
-def _end(
-    error: Exception, document: DocumentNode, operation: OperationDefinitionNode, asking: Asking
-) -> RequestRefused:
+def _end(error: Exception, planned: PlannedOperation, asking: Asking) -> RequestRefused:
     """Why a stream ends, in words for the client; what was nobody's intention is logged."""
     if isinstance(error, RequestRefused):
         return error
@@ -230,7 +229,7 @@ def _end(
         )
     if isinstance(error, DatabaseUnavailable):
         return unavailable()
-    field = _root_field(operation.selection_set, document)
+    field = _root_field(planned.operation.selection_set, planned.document)
     place = located_error(error, [field], [field.alias.value if field.alias else field.name.value])
     return _refusal(execution_problems([place], **_told(asking)))
 
