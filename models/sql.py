@@ -44,6 +44,16 @@ async def read(model: type[T], rest: str, *values: Any) -> list[T]:
     return [make(row) for row in await fetch(f"{statement} {rest}", *values)]
 
 
+async def read_beside(tables: Mapping[str, type[Model]], rest: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Whole rows of several tables side by side, in their order, each called by its alias in `rest`: the statement from
+    FROM on. None stands for the row that an outer join did not find."""
+    statement, makers = _rows_beside(tuple(tables.items()))
+    return [
+        tuple(make(row[start:end]) if row[key] is not None else None for start, end, key, make in makers)
+        for row in await fetch(f"{statement} {rest}", *values)
+    ]
+
+
 async def read_one(model: type[T], rest: str, *values: Any) -> T | None:
     """The first of such rows, or None."""
     got = await read(model, rest, *values)
@@ -55,6 +65,18 @@ def _whole_rows(model: type[Model]) -> tuple[str, Any]:
     columns = tuple(model._meta.fields_db_projection.values())
     listed = ", ".join(f'"{column}"' for column in columns)
     return f'SELECT {listed} FROM "{model._meta.db_table}"', whole(model, columns)  # noqa: S608 - our own names
+
+
+@lru_cache(maxsize=100)
+def _rows_beside(tables: tuple[tuple[str, type[Model]], ...]) -> tuple[str, list[tuple[int, int, int, Any]]]:
+    """The columns to select; then for each table its place among them, that of its key, and what makes its rows."""
+    listed: list[str] = []
+    makers = []
+    for alias, model in tables:
+        columns, start = tuple(model._meta.fields_db_projection.values()), len(listed)
+        listed += [f'{alias}."{column}"' for column in columns]
+        makers.append((start, len(listed), start + columns.index(model._meta.db_pk_column), whole(model, columns)))
+    return f"SELECT {', '.join(listed)}", makers
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,9 @@ class PaymentEvent(Node):
     @at_hand
     async def order(self, info: Info) -> Order:
         """The order whose chain the event is part of."""
-        self._prime(info)
+        if self.change is not None:
+            self._hand_over(info, self.change)
+            return Order.of(self.change.order)
         row = await info.context.loaders.order.load(self.row.order_id)
         assert row is not None, "an event without its order"
         return Order.of(row)
@@ -129,17 +131,15 @@ class PaymentEvent(Node):
 
         if self.row.payment_id is None:
             return None
-        self._prime(info)
+        if self.change is not None and self.change.payment is not None:
+            self._hand_over(info, self.change)
+            return Payment.of(self.change.payment)
         row = await info.context.loaders.payment.load(self.row.payment_id)
         return Payment.of(row) if row is not None else None
 
-    def _prime(self, info: Info) -> None:
-        """Hand over the rows that were read for everybody: five hundred followers do not ask five hundred times."""
-        if self.change is None:
-            return
-        info.context.loaders.order.prime(self.change.order.id, self.change.order)
-        if self.change.payment is not None:
-            info.context.loaders.payment.prime(self.change.payment.id, self.change.payment)
+    def _hand_over(self, info: Info, change: Change) -> None:
+        """Hand on the rows that were read for everybody: five hundred followers do not ask five hundred times."""
+        info.context.loaders.hand_over(change.order, change.payment)
 
 
 @strawberry.type(description="An event and its place in the timeline.")

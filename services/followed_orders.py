@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from models import Order, Payment, PaymentEvent
-from models.sql import read
+from models.sql import read, read_beside
 from services.rounds import Rounds
 from services.tail import Tail
 
@@ -23,9 +23,12 @@ ORDERS_AT_ONCE: Final = 100  # in one statement
 EVENTS_AT_ONCE: Final = 500
 PAGE: Final = 50
 
+CHANGED: Final = {"e": PaymentEvent, "o": Order, "p": Payment}
 AFTER: Final = """
-JOIN unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) ON order_id = of_order AND sequence > last_seen
-ORDER BY order_id, sequence LIMIT $3
+FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen)
+JOIN payment_event e ON e.order_id = of_order AND e.sequence > last_seen
+JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+ORDER BY e.order_id, e.sequence LIMIT $3
 """
 
 
@@ -62,7 +65,7 @@ class Orders:
         place = after
         with self._watched(order) as tail:
             while place < tail.start:
-                page = await _page(order.id, after=place)
+                page = await _changes([order.id], [place], PAGE)
                 assert page, "the trail ends before the order's head"
                 for change in page:
                     yield change
@@ -105,14 +108,14 @@ class Orders:
         return watch is not None and watch.tail.head < head
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
-        """Read what is new of these orders: three statements, however many follow them."""
+        """Read what is new of these orders: one statement, however many follow them."""
         places = {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
         if not places:
             return
-        events = await read(PaymentEvent, AFTER, list(places), list(places.values()), EVENTS_AT_ONCE)
-        for order_id, found in groupby(await changes_of(events), key=lambda change: change.event.order_id):
+        changes = await _changes(list(places), list(places.values()), EVENTS_AT_ONCE)
+        for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
-        if len(events) == EVENTS_AT_ONCE:
+        if len(changes) == EVENTS_AT_ONCE:
             self.rounds.ring(order_ids)
 
     def _append(self, order_id: UUID, found: Sequence[Change]) -> None:
@@ -150,6 +153,6 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
-async def _page(order_id: UUID, *, after: int) -> list[Change]:
-    rows = PaymentEvent.filter(order_id=order_id, sequence__gt=after).order_by("sequence").limit(PAGE)
-    return await changes_of(await rows)
+async def _changes(order_ids: Sequence[UUID], places: Sequence[int], most: int) -> list[Change]:
+    """The first changes of these orders after the places that belong to them, order by order."""
+    return [Change(*row) for row in await read_beside(CHANGED, AFTER, order_ids, places, most)]
