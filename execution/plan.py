@@ -77,18 +77,20 @@ class Root(NamedTuple):
     wanted: Wanted | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The root's fields in their order, and the arguments below them that each request has its own of.
 
     `fields` is how many there are with every fragment written out. `source` is the Python that fills in the answer,
-    for whoever wants to look at it.
+    for whoever wants to look at it. `is_for_all` says that an event has one answer for whoever is told of it: none of
+    the fields is given the context, where the caller is, or an argument by variable.
     """
 
     roots: tuple[Root, ...]
     arguments: tuple[Arguments, ...]
     fields: int
     source: str
+    is_for_all: bool
 
 
 def compile_plan(
@@ -129,6 +131,7 @@ class _Planner:
         self._names: dict[str, Any] = {"Astray": Astray, "Later": Later, "listed": _listed, "now": _now}
         self._arguments: list[Arguments] = []
         self._fields = 0
+        self._is_for_all = True
 
     def plan(self) -> Plan:
         """The whole plan."""
@@ -141,7 +144,9 @@ class _Planner:
         source = "\n".join(self._lines)
         exec(compile(source, "<plan>", "exec"), self._names)  # noqa: S102 - a client's words are in it only as literals
         roots = (Root(key, start, self._names[complete], wanted) for key, start, complete, wanted in named)
-        return Plan(tuple(roots), tuple(self._arguments), self._fields, source)
+        return Plan(
+            tuple(roots), tuple(self._arguments), self._fields, source, self._is_for_all and not self._arguments
+        )
 
     def _checked(self, collected: CollectedFields) -> dict[str, FieldDetailsList]:
         self._fields += len(collected.grouped_field_set)
@@ -270,7 +275,9 @@ class _Planner:
         if table is not None and READ_WITH in notes and self._are_known(details[0].node):
             below = below_of(notes[READ_WITH], arguments if isinstance(arguments, dict) else arguments(self._variables))
         inside = below.table if below is not None else table if THROUGH in notes else None
-        is_late = call.is_async and below is None and not (is_told and AT_HAND in notes)
+        is_at_hand = is_told and AT_HAND in notes
+        is_late = call.is_async and below is None and not is_at_hand
+        self._is_for_all = self._is_for_all and (is_at_hand or not (call.info_given or call.is_async))
         expression, wanted = self._completed(definition.type, details, "x" if is_late else value, inside)
         asked = None
         if table is not None:

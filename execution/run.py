@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from graphql import (
     DocumentNode,
     ExecutionResult,
     Executor,
+    GraphQLError,
     MiddlewareManager,
     OperationDefinitionNode,
     execute,
@@ -76,9 +78,32 @@ class Execution:
                 self.fallbacks += 1
         return await self._by_graphql_core(prepared, variables, context, extensions, filling.outcomes())
 
-    def events(self, prepared: PlannedOperation, executor: Executor[Any]) -> "Events":
-        """What answers the events of a subscription that `executor` has begun."""
-        return Events(self, prepared, executor)
+    def begin(
+        self, prepared: PlannedOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
+    ) -> Executor[Any] | list[GraphQLError]:
+        """What makes the stream of a subscription's events; or what is wrong with its variables."""
+        operation = prepared.operation
+        return self._schema.execution_context_class.build(
+            self._schema._schema,
+            prepared.document,
+            context_value=context,
+            raw_variable_values=dict(variables),
+            operation_name=operation.name.value if operation.name else None,
+            max_coercion_errors=self._coercion_errors,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
+            hide_suggestions=True,
+            operation_extensions=dict(extensions),
+        )
+
+    def events(
+        self,
+        prepared: PlannedOperation,
+        variables: Mapping[str, Any],
+        extensions: Mapping[str, Any],
+        executor: Executor[Any],
+    ) -> "Events":
+        """What answers the events of the subscription that `executor` has begun with the same."""
+        return Events(self, prepared, partial(self.begin, prepared, variables, None, extensions), executor)
 
     def plan_of(self, prepared: PlannedOperation, given: VariableValues) -> Plan | None:
         """The plan of an operation with these variables, or None when graphql-core has to do it."""
@@ -146,17 +171,30 @@ class Execution:
 class Events:
     """Answers the events of one subscription, each by itself and with a context of its own."""
 
-    def __init__(self, execution: Execution, prepared: PlannedOperation, executor: Executor[Any]) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        prepared: PlannedOperation,
+        begin_again: Callable[[], Executor[Any] | list[GraphQLError]],
+        executor: Executor[Any],
+    ) -> None:
         self._execution = execution
         self._prepared = prepared
-        self._executor = executor
+        self._begin_again = begin_again
         self._given = executor.variable_values
         self._arguments: list[Mapping[str, Any]] | None = None
-        executor.context_value = None  # what the beginning has read is of no more use
+        # One weighs 4 KB, and all but a few subscribers never need theirs again.
+        self._executor = executor if self._plan() is None else None
+
+    def shared_by(self, event: Any) -> Hashable:
+        """What names the answer to this event among all that are the same for whoever is given it; None for another."""
+        plan = self._plan()
+        told = getattr(event, "told", None) if plan is not None and plan.is_for_all else None
+        return None if told is None else (plan, told)
 
     def answer(self, event: Any, context: object) -> ExecutionResult | Awaitable[ExecutionResult]:
         """The answer to an event with its errors; or what gives it, where there is something to wait for."""
-        plan = self._execution.plan_of(self._prepared, self._given)
+        plan = self._plan()
         if plan is None:
             return self._by_graphql_core(event, context, {})
         filling = Filling(context, self._prepared.operation)
@@ -169,6 +207,10 @@ class Events:
             return self._by_graphql_core(event, context, {})
         return ExecutionResult(filling.data, None) if rest is None else self._when_told(filling, rest, event, context)
 
+    def _plan(self) -> Plan | None:
+        """Looked up for each event: plans are bounded, subscriptions do not keep them."""
+        return self._execution.plan_of(self._prepared, self._given)
+
     async def _when_told(self, filling: Filling, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
         try:
             return ExecutionResult(await rest, None)
@@ -180,7 +222,9 @@ class Events:
     def _by_graphql_core(
         self, event: Any, context: object, outcomes: Outcomes
     ) -> ExecutionResult | Awaitable[ExecutionResult]:
-        executor = self._executor.build_per_event_executor(event)
+        begun = self._executor or self._begin_again()
+        assert not isinstance(begun, list), "the variables were accepted when it began"
+        executor = begun.build_per_event_executor(event)
         executor.context_value = context
         executor._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
         if outcomes:

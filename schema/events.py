@@ -1,5 +1,6 @@
 """The audit trail, as a timeline."""
 
+from collections.abc import Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,6 +50,11 @@ class PaymentEvent(Node):
     def fed(cls, entry: Entry) -> "PaymentEvent":
         """An event of the feed, which can be resumed there."""
         return cls(row=entry.change.event, change=entry.change, resumes_at=entry.resumes_at)
+
+    @property
+    def told(self) -> Hashable:
+        """What is told, to everybody the same object; None for an event that is not followed."""
+        return (self.change, self.resumes_at) if self.change is not None else None
 
     @field
     def sequence(self) -> int:

@@ -93,7 +93,7 @@ class GraphQLEndpoint:
             self._trust(name, text)
         self._rates = rates
         self._proxies = proxies
-        self.subscriptions = Subscriptions(schema, self.execution, context_factory, self.limits, self.stream_limits)
+        self.subscriptions = Subscriptions(self.execution, context_factory, self.limits, self.stream_limits)
         self.connections = Places(
             self.stream_limits.connections,
             each=self.stream_limits.connections_per_caller,

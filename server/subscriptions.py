@@ -6,14 +6,13 @@ client: the next event is asked for when the last answer has been taken.
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -26,7 +25,6 @@ from graphql import (
     located_error,
 )
 from graphql.execution.async_iterables import aclosing
-from strawberry.execution import optimized_is_awaitable
 
 from domain.caller import Caller
 from execution import Events, Execution, PlannedOperation
@@ -46,6 +44,8 @@ from server.limits import Limits, fragments_of
 
 Ended = TypeVar("Ended")
 
+SHARED_AT_ONCE: Final = 64  # answers: many hear an event within a moment, in which not many others come
+LONGEST_SHARED: Final = 16 * 1024
 LONGEST_SLEEP_SECONDS: Final = 86_400.0  # Timers take no infinity.
 TOKEN_EXPIRED: Final = Problem(
     message="The token has expired. Subscribe again with a new one.",
@@ -110,20 +110,15 @@ class Places:
 
 
 class Subscriptions:
-    """Opens streams of one Strawberry schema."""
+    """Opens streams of what `execution` runs."""
 
     def __init__(
-        self,
-        schema: strawberry.Schema,
-        execution: Execution,
-        context_factory: ContextFactory,
-        limits: Limits,
-        stream_limits: StreamLimits,
+        self, execution: Execution, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
     ) -> None:
         each = stream_limits.subscriptions_per_caller
         self.places = Places(stream_limits.subscriptions, each=each, anonymous=each)
-        self._schema = schema
         self.execution = execution
+        self._shared: OrderedDict[Hashable, bytes] = OrderedDict()
         self._context_factory = context_factory
         self._limits = limits
 
@@ -143,24 +138,15 @@ class Subscriptions:
             raise _end(error, planned, asking) from None
         if isinstance(stream, ExecutionResult):
             raise _refusal(execution_problems(stream.errors or (), **_told(asking)))
-        return self._answers(self.execution.events(planned, executor), stream, planned, asking)
+        events = self.execution.events(planned, request.variables, request.extensions or {}, executor)
+        return self._answers(events, stream, planned, asking)
 
     async def _executor(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Executor[Any]:
-        operation = planned.operation
-        executor = self._schema.execution_context_class.build(
-            self._schema._schema,
-            planned.document,
-            context_value=await context_for(self._context_factory, asking),
-            raw_variable_values=dict(request.variables),
-            operation_name=operation.name.value if operation.name else None,
-            max_coercion_errors=self._limits.coercion_errors,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
-            hide_suggestions=True,
-            operation_extensions=dict(request.extensions or {}),
-        )
-        if isinstance(executor, list):
-            raise RequestRefused(execution_problems(executor, **_told(asking)), status=400, json_status=200)
-        return executor
+        context = await context_for(self._context_factory, asking)
+        begun = self.execution.begin(planned, request.variables, context, request.extensions or {})
+        if isinstance(begun, list):
+            raise RequestRefused(execution_problems(begun, **_told(asking)), status=400, json_status=200)
+        return begun
 
     async def _answers(
         self, events: Events, source: AsyncIterable[Any], planned: PlannedOperation, asking: Asking
@@ -169,15 +155,28 @@ class Subscriptions:
             with self.places.take(asking.caller):
                 async with aclosing(source) as told:
                     async for event in told:
-                        # A context of its own: loaders remember rows, and the next event is about newer ones.
-                        result = events.answer(event, await context_for(self._context_factory, asking))
-                        if not isinstance(result, ExecutionResult):
-                            async with asyncio.timeout(self._limits.query_seconds):
-                                result = await result
-                        yield _response(result, asking)
+                        yield await self._answer(events, event, asking)
                         await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
             raise _end(error, planned, asking) from None
+
+    async def _answer(self, events: Events, event: Any, asking: Asking) -> bytes:
+        """The answer to one event: made once for all who are told the same, where it is the same for all."""
+        name = events.shared_by(event)
+        shared = self._shared.get(name)
+        if shared is not None:
+            return shared
+        # A context of its own: loaders remember rows, and the next event is about newer ones.
+        result = events.answer(event, await context_for(self._context_factory, asking))
+        if not isinstance(result, ExecutionResult):
+            async with asyncio.timeout(self._limits.query_seconds):
+                result = await result
+        response = _response(result, asking)
+        if name is not None and not result.errors and len(response) <= LONGEST_SHARED:
+            self._shared[name] = response
+            if len(self._shared) > SHARED_AT_ONCE:
+                self._shared.popitem(last=False)
+        return response
 
 
 async def until_expired(caller: Caller | None) -> None:

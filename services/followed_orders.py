@@ -32,7 +32,7 @@ ORDER BY e.order_id, e.sequence LIMIT $3
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Change:
     """An event, with the order and the payment as they were read after it: they are at least as new."""
 
