@@ -4,7 +4,7 @@ What is followed is the audit trail: an order's events are numbered without a ga
 comes next. The doorbell says when to look; a look every few seconds makes up for what it missed.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -24,9 +24,15 @@ EVENTS_AT_ONCE: Final = 500
 PAGE: Final = 50
 
 CHANGED: Final = {"e": PaymentEvent, "o": Order, "p": Payment}
+# PostgreSQL keeps its plan for one order, as most looks are; of an array it wants to know each time how long it is.
 AFTER: Final = """
-FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen)
-JOIN payment_event e ON e.order_id = of_order AND e.sequence > last_seen
+FROM payment_event e JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+WHERE e.order_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3
+"""
+AFTER_EACH: Final = """
+FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) CROSS JOIN LATERAL (
+  SELECT * FROM payment_event WHERE order_id = of_order AND sequence > last_seen ORDER BY sequence LIMIT $3
+) AS e
 JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
 ORDER BY e.order_id, e.sequence LIMIT $3
 """
@@ -65,7 +71,7 @@ class Orders:
         place = after
         with self._watched(order) as tail:
             while place < tail.start:
-                page = await _changes([order.id], [place], PAGE)
+                page = await _changes({order.id: place}, PAGE)
                 assert page, "the trail ends before the order's head"
                 for change in page:
                     yield change
@@ -112,7 +118,7 @@ class Orders:
         places = {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
         if not places:
             return
-        changes = await _changes(list(places), list(places.values()), EVENTS_AT_ONCE)
+        changes = await _changes(places, EVENTS_AT_ONCE)
         for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
         if len(changes) == EVENTS_AT_ONCE:
@@ -153,6 +159,11 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
-async def _changes(order_ids: Sequence[UUID], places: Sequence[int], most: int) -> list[Change]:
-    """The first changes of these orders after the places that belong to them, order by order."""
-    return [Change(*row) for row in await read_beside(CHANGED, AFTER, order_ids, places, most)]
+async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
+    """The first changes of these orders after a place in each, order by order."""
+    if len(places) == 1:
+        [(order_id, place)] = places.items()
+        found = await read_beside(CHANGED, AFTER, order_id, place, most)
+    else:
+        found = await read_beside(CHANGED, AFTER_EACH, list(places), list(places.values()), most)
+    return [Change(*row) for row in found]
