@@ -4,7 +4,7 @@ What is followed is the audit trail: an order's events are numbered without a ga
 comes next. The doorbell says when to look; a look every few seconds makes up for what it missed.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from models import Order, Payment, PaymentEvent
-from models.sql import read, read_beside
+from models.sql import fetch, read, read_beside
 from services.rounds import Rounds
 from services.tail import Tail
 
@@ -35,6 +35,10 @@ FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) CROSS JOIN L
 ) AS e
 JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
 ORDER BY e.order_id, e.sequence LIMIT $3
+"""
+BEHIND: Final = """
+SELECT id FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen)
+JOIN orders ON id = of_order AND last_sequence > last_seen
 """
 
 
@@ -81,6 +85,11 @@ class Orders:
                 place = change.event.sequence
                 yield change
 
+    def heard(self, order_ids: Iterable[UUID]) -> None:
+        """Look at once at those of these orders that are followed here."""
+        if followed := [order_id for order_id in order_ids if order_id in self._watches]:
+            self.rounds.ring(followed)
+
     def close(self) -> None:
         """End every stream."""
         for watch in self._watches.values():
@@ -104,18 +113,18 @@ class Orders:
         wanted = [order_id for order_id in rung if order_id in self._watches]
         if everything and self._watches:
             for ids in in_parts(list(self._watches), ORDERS_AT_ONCE * 10):
-                heads = await Order.filter(id__in=ids).values_list("id", "last_sequence")
-                wanted += [order_id for order_id, head in heads if self._is_behind(order_id, head)]
+                places = self._places(ids)
+                wanted += [row["id"] for row in await fetch(BEHIND, list(places), list(places.values()))]
         for ids in in_parts(wanted, ORDERS_AT_ONCE):
             await self._read(ids)
 
-    def _is_behind(self, order_id: UUID, head: int) -> bool:
-        watch = self._watches.get(order_id)
-        return watch is not None and watch.tail.head < head
+    def _places(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """How far these orders have been read; without those that nobody follows any more."""
+        return {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
         """Read what is new of these orders: one statement, however many follow them."""
-        places = {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
+        places = self._places(order_ids)
         if not places:
             return
         changes = await _changes(places, EVENTS_AT_ONCE)
