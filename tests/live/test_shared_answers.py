@@ -4,7 +4,7 @@ import pytest
 
 from execution.filling import Filling
 from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
-from tests.shop import Shop
+from tests.shop import Shop, key
 
 FOLLOWERS = 20
 WHO = """
@@ -67,15 +67,23 @@ async def test_those_who_ask_in_other_words_are_told_in_their_own(shop: Shop, ad
 
 
 async def test_who_did_it_is_told_to_each_as_they_may_know_it(shop: Shop, address: str) -> None:
-    order_id = await shop.order()
+    order_id = await _registered(shop, 1_000)
     async with (
-        following(address, shop.staff.token, WHO, id=order_id, after=0) as staff,
-        following(address, shop.buyer.token, WHO, id=order_id, after=0) as buyer,
+        following(address, shop.staff.token, WHO, id=order_id) as staff,
+        following(address, shop.buyer.token, WHO, id=order_id) as buyer,
     ):
+        begun = [await staff.next(), await buyer.next()]
+        await _registered(shop, 2_000)
         told = [await staff.next(), await buyer.next()]
 
-    assert [event["actor"]["id"] is None for event in told] == [False, True]
+    assert [event["actor"]["id"] is None for event in begun + told] == [False, True] * 2
     assert told[0]["sequence"] == told[1]["sequence"]
+
+
+async def _registered(shop: Shop, amount: int) -> str:
+    given = {"externalId": "order-1", "total": {"amount": amount, "currency": "USD"}, "customerExternalId": "buyer"}
+    registered = await shop.staff.do("registerOrder", input=given, key=key())
+    return str(registered["order"]["id"])
 
 
 async def test_an_answer_that_names_the_request_is_each_ones_own(shop: Shop, address: str) -> None:
