@@ -1,5 +1,7 @@
 """One answer for all who are told the same of an event, and never one that depends on who asks."""
 
+from typing import Any
+
 import pytest
 
 from execution.filling import Filling
