@@ -19,8 +19,8 @@ from tests.execution.test_zoo import ZOO, Fate, canonical, leaf
 from tests.shop import Client, Json, Shop
 
 PARTS = 4
-EACH = 300
-VALID = 200
+EACH = 200
+VALID = 130
 FOLLOWED = 60  # subscriptions of the API
 OPENED = 80  # of twice as many; the others cost too much or are no operations
 
