@@ -1,4 +1,4 @@
-"""Subscriptions, whatever carries them: a stream of answers, one for each event, none from before it.
+"""Subscriptions, whatever carries them: a stream of answers, one for each event, resolved when it comes.
 
 A transport takes a place, opens a stream, sends what comes and closes it. The stream goes no faster than its
 client: the next event is asked for when the last answer has been taken.

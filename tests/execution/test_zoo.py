@@ -78,7 +78,7 @@ class Beast:
         """Came with it, and rarely waits all the same."""
         if info.context.draw(f"{self.path}.mate!").random() < info.context.trouble:
             waited = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(waited.set_result, None)
+            asyncio.get_running_loop().call_soon(lambda: waited.done() or waited.set_result(None))
             await waited
         return decided(info, self, "mate", _beast(f"{self.path}.mate", info.context))  # type: ignore[no-any-return]
 
