@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 from asyncpg.connection import Connection
 from graphql.execution.values import VariableValues
 
+import execution.filling
 import execution.run
 import provider.client
 import server.graphql_http
@@ -68,7 +69,7 @@ EXECUTION: Final = (
     Seam("execution", execution.run.Execution, "run"),
     Seam("  arguments", execution.run.Execution, "_variables"),
     Seam("  plan, found again", execution.run.Execution, "_plan"),
-    Seam("  resolvers, statements, completion", execution.run.Filling, "run"),
+    Seam("  resolvers, statements, completion", execution.filling.Filling, "run"),
 )
 ENVELOPE: Final = (
     Seam("authorisation", server.graphql_http.GraphQLEndpoint, "authenticate"),
@@ -284,12 +285,14 @@ class Stages:
                 documents._validate(made.document)
                 spent.add("once: validate", since)
                 since = time.process_time()
+                [operation] = made.operations
                 compile_plan(
                     running._schema,
                     running._inputs,
                     made.document,
-                    made.operations[0].operation,
+                    operation.operation,
                     VariableValues({}, {}),
+                    operation.shaped_by,
                 )
                 spent.add("once: plan", since)
             if counts:

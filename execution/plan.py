@@ -14,6 +14,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLOutputType,
     OperationDefinitionNode,
+    OperationType,
     VariableNode,
     is_abstract_type,
     is_leaf_type,
@@ -45,7 +46,7 @@ from execution.fields import (
 )
 from execution.inputs import Inputs
 from resolvers.wanted import Below, Wanted, below_of
-from schema.fields import LOOKS_AHEAD, READ_WITH, THROUGH
+from schema.fields import AT_HAND, LOOKS_AHEAD, READ_WITH, THROUGH
 
 # What these are in Python is what they are in JSON.
 PLAIN: Final[Mapping[str, type]] = {"String": str, "ID": str, "Boolean": bool, "CurrencyCode": str}
@@ -69,7 +70,7 @@ class Later(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A field of the root: `start` gives its value or an awaitable of it."""
+    """A field of the root: `start` gives its value or an awaitable of it. That of a subscription is told its value."""
 
     key: str
     start: Callable[[Any, VariableValues], Any]
@@ -77,18 +78,20 @@ class Root(NamedTuple):
     wanted: Wanted | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """The root's fields in their order, and the arguments below them that each request has its own of.
 
     `fields` is how many there are with every fragment written out. `source` is the Python that fills in the answer,
-    for whoever wants to look at it.
+    for whoever wants to look at it. `is_for_all` says that an event has one answer for whoever is told of it: none of
+    the fields is given the context, where the caller is, or an argument by variable.
     """
 
     roots: tuple[Root, ...]
     arguments: tuple[Arguments, ...]
     fields: int
     source: str
+    is_for_all: bool
 
 
 def compile_plan(
@@ -97,23 +100,13 @@ def compile_plan(
     document: DocumentNode,
     operation: OperationDefinitionNode,
     variables: VariableValues,
+    shaped_by: Iterable[str],
 ) -> Plan:
-    """The plan of an operation, for all values of its variables but those of `shaping`.
+    """The plan of an operation, for all values of its variables but those that it is shaped by.
 
     Raises NotPlanned for what is left to graphql-core.
     """
-    return _Planner(schema, inputs, document, operation, variables).plan()
-
-
-def shaping(operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """The variables whose values a plan is made for: those that can stand in a directive or size a list."""
-    names = []
-    for definition in operation.variable_definitions or ():
-        type_ = definition.type
-        named = getattr(type_, "type", type_)
-        if getattr(getattr(named, "name", None), "value", None) in ("Boolean", "Int"):
-            names.append(definition.variable.name.value)
-    return tuple(names)
+    return _Planner(schema, inputs, document, operation, variables, shaped_by).plan()
 
 
 class _Planner:
@@ -126,12 +119,13 @@ class _Planner:
         document: DocumentNode,
         operation: OperationDefinitionNode,
         variables: VariableValues,
+        shaped_by: Iterable[str],
     ) -> None:
         self._schema = schema
         self._inputs = inputs
         self._operation = operation
         self._variables = variables
-        self._shaped_by = frozenset(shaping(operation))
+        self._shaped_by = frozenset(shaped_by)
         self._fragments = {
             definition.name.value: FragmentDetails(definition)
             for definition in document.definitions
@@ -141,6 +135,7 @@ class _Planner:
         self._names: dict[str, Any] = {"Astray": Astray, "Later": Later, "listed": _listed, "now": _now}
         self._arguments: list[Arguments] = []
         self._fields = 0
+        self._is_for_all = True
 
     def plan(self) -> Plan:
         """The whole plan."""
@@ -153,7 +148,9 @@ class _Planner:
         source = "\n".join(self._lines)
         exec(compile(source, "<plan>", "exec"), self._names)  # noqa: S102 - a client's words are in it only as literals
         roots = (Root(key, start, self._names[complete], wanted) for key, start, complete, wanted in named)
-        return Plan(tuple(roots), tuple(self._arguments), self._fields, source)
+        return Plan(
+            tuple(roots), tuple(self._arguments), self._fields, source, self._is_for_all and not self._arguments
+        )
 
     def _checked(self, collected: CollectedFields) -> dict[str, FieldDetailsList]:
         self._fields += len(collected.grouped_field_set)
@@ -169,6 +166,9 @@ class _Planner:
             return (lambda info, variables: name), self._function("x"), None
         definition = _definition(root, details)
         field = field_of(definition)
+        if self._operation.operation is OperationType.SUBSCRIPTION:
+            expression, _ = self._completed(definition.type, details, "x", None, is_told=True)
+            return _is_told, self._function(expression), None
         table = notes_of(field).get(LOOKS_AHEAD)
         expression, wanted = self._completed(definition.type, details, "x", table)
         start = _start(call_of(field), arguments_of(self._schema, self._inputs, definition, details[0].node))
@@ -188,11 +188,15 @@ class _Planner:
         table: type[Model] | None,
         *,
         nullable: bool = True,
+        is_told: bool = False,
     ) -> tuple[str, Wanted | None]:
-        """The expression that completes the variable `value`; with a `table`, what it asks of the rows inside."""
+        """The expression that completes the variable `value`; with a `table`, what it asks of the rows inside.
+
+        `is_told` says that the value is the event of a subscription itself.
+        """
         wanted = None
         if is_non_null_type(type_):
-            return self._completed(type_.of_type, details, value, table, nullable=False)
+            return self._completed(type_.of_type, details, value, table, nullable=False, is_told=is_told)
         if is_leaf_type(type_):
             inner = self._leaf(type_, value)
         elif is_list_type(type_):
@@ -200,7 +204,7 @@ class _Planner:
             each, wanted = self._completed(type_.of_type, details, item, table)
             inner = f"[{each} for {item} in listed({value})]"
         elif is_object_type(type_):
-            function, wanted = self._selection(type_, details, table)
+            function, wanted = self._selection(type_, details, table, is_told=is_told)
             inner = f"{function}({value}, info, later)"
         else:
             assert is_abstract_type(type_)
@@ -223,7 +227,7 @@ class _Planner:
         return f"({value} if {value}.__class__ is {PLAIN[type_.name].__name__} else {writer}({value}))"
 
     def _selection(
-        self, type_: GraphQLObjectType, details: FieldDetailsList, table: type[Model] | None
+        self, type_: GraphQLObjectType, details: FieldDetailsList, table: type[Model] | None, *, is_told: bool = False
     ) -> tuple[str, Wanted | None]:
         """The name of the function that fills in one selection set on one type of object."""
         fields = self._checked(
@@ -239,7 +243,7 @@ class _Planner:
                 answer.append(f"{key!r}: {type_.name!r}")
                 continue
             value = self._name()
-            lines, complete, asked = self._field(type_, inner, value, table)
+            lines, complete, asked = self._field(type_, inner, value, table, is_told=is_told)
             body += lines
             wanted = wanted.beside(asked) if wanted is not None and asked is not None else wanted
             answer.append(f"{key!r}: {value if complete is None else None}")
@@ -257,7 +261,13 @@ class _Planner:
         return name, wanted
 
     def _field(
-        self, parent: GraphQLObjectType, details: FieldDetailsList, value: str, table: type[Model] | None
+        self,
+        parent: GraphQLObjectType,
+        details: FieldDetailsList,
+        value: str,
+        table: type[Model] | None,
+        *,
+        is_told: bool,
     ) -> tuple[list[str], str | None, Wanted | None]:
         """The lines that give a field's value, completed; or not yet, and the function that will complete it. With a
         `table`, what the field asks of the row behind its object."""
@@ -269,7 +279,9 @@ class _Planner:
         if table is not None and READ_WITH in notes and self._are_known(details[0].node):
             below = below_of(notes[READ_WITH], arguments if isinstance(arguments, dict) else arguments(self._variables))
         inside = below.table if below is not None else table if THROUGH in notes else None
-        is_late = call.is_async and below is None
+        is_at_hand = is_told and AT_HAND in notes
+        is_late = call.is_async and below is None and not is_at_hand
+        self._is_for_all = self._is_for_all and (is_at_hand or not (call.info_given or call.is_async))
         expression, wanted = self._completed(definition.type, details, "x" if is_late else value, inside)
         asked = None
         if table is not None:
@@ -328,6 +340,11 @@ def _start(call: Call, arguments: Mapping[str, Any] | Arguments) -> Callable[[An
         return function(*beside, info=info, **given) if call.info_given else function(*beside, **given)
 
     return start
+
+
+def _is_told(info: Any, variables: VariableValues) -> Any:
+    """The root of a subscription: its events are told, and cannot be asked for."""
+    raise Astray
 
 
 def _strict(type_: GraphQLLeafType) -> Callable[[Any], Any]:

@@ -1,43 +1,34 @@
 """Running an operation: by its plan, and by graphql-core when there is none or things do not go as planned."""
 
 import asyncio
-from asyncio import iscoroutine
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
-from graphql import DocumentNode, ExecutionResult, OperationDefinitionNode, OperationType, execute
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    MiddlewareManager,
+    OperationDefinitionNode,
+    execute,
+    execute_subscription_event,
+)
 from graphql.execution.values import VariableValues, get_variable_values
-from graphql.pyutils import is_awaitable
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
 from execution.fields import NotPlanned
+from execution.filling import Filling, Outcomes
 from execution.inputs import Inputs
-from execution.plan import Later, Plan, compile_plan, shaping
-from resolvers.wanted import Wanted
+from execution.plan import Plan, compile_plan
+from execution.shaping import shaping
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it
 FIELDS_KEPT: Final = 10_000  # in all plans together: a field weighs 3.6 KB, and fragments make many of a short text
-
-
-class Info:
-    """What a field's method may ask of its execution; it stands in for `strawberry.Info`."""
-
-    __slots__ = ("arguments", "context", "operation", "wanted")
-
-    def __init__(
-        self,
-        context: object,
-        operation: OperationDefinitionNode,
-        arguments: list[dict[str, Any]],
-        wanted: Wanted | None = None,
-    ) -> None:
-        self.context = context
-        self.operation = operation
-        self.arguments = arguments
-        self.wanted = wanted
 
 
 @dataclass(slots=True)
@@ -67,7 +58,7 @@ class Execution:
 
     def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> PlannedOperation:
         """An operation of a valid document, to be run many times."""
-        return PlannedOperation(document, operation, shaping(operation))
+        return PlannedOperation(document, operation, shaping(document, operation))
 
     def warm(self, prepared: PlannedOperation) -> None:
         """Make the plan that the operation has when its variables are left out, where they may be."""
@@ -89,6 +80,37 @@ class Execution:
                 self.fallbacks += 1
         return await self._by_graphql_core(prepared, variables, context, extensions, filling.outcomes())
 
+    def begin(
+        self, prepared: PlannedOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
+    ) -> Executor[Any] | list[GraphQLError]:
+        """What makes the stream of a subscription's events; or what is wrong with its variables."""
+        operation = prepared.operation
+        return self._schema.execution_context_class.build(
+            self._schema._schema,
+            prepared.document,
+            context_value=context,
+            raw_variable_values=dict(variables),
+            operation_name=operation.name.value if operation.name else None,
+            max_coercion_errors=self._coercion_errors,
+            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
+            hide_suggestions=True,
+            operation_extensions=dict(extensions),
+        )
+
+    def events(
+        self,
+        prepared: PlannedOperation,
+        variables: Mapping[str, Any],
+        extensions: Mapping[str, Any],
+        executor: Executor[Any],
+    ) -> "Events":
+        """What answers the events of the subscription that `executor` has begun with the same."""
+        return Events(self, prepared, partial(self.begin, prepared, variables, None, extensions), executor)
+
+    def plan_of(self, prepared: PlannedOperation, given: VariableValues) -> Plan | None:
+        """The plan of an operation with these variables, or None when graphql-core has to do it."""
+        return self._plan(prepared, given) if self._planned else None
+
     def _variables(self, prepared: PlannedOperation, variables: Mapping[str, Any]) -> VariableValues | list[Any]:
         definitions = prepared.operation.variable_definitions or ()
         return get_variable_values(self._schema._schema, definitions, dict(variables), max_errors=1)
@@ -102,10 +124,12 @@ class Execution:
             if plan is not None:
                 self._kept.move_to_end((id(prepared), key))
             return plan
-        if len(plans) >= PLANS_KEPT or prepared.operation.operation is OperationType.SUBSCRIPTION:
+        if len(plans) >= PLANS_KEPT:
             return None
         try:
-            plan = compile_plan(self._schema, self._inputs, prepared.document, prepared.operation, given)
+            plan = compile_plan(
+                self._schema, self._inputs, prepared.document, prepared.operation, given, prepared.shaped_by
+            )
         except NotPlanned:
             plans[key] = None
             return None
@@ -128,16 +152,9 @@ class Execution:
         variables: Mapping[str, Any],
         context: object,
         extensions: Mapping[str, Any],
-        outcomes: Mapping[tuple[str | int, ...], Any],
+        outcomes: Outcomes,
     ) -> ExecutionResult:
         """The same by graphql-core, with what some fields have given or raised already."""
-
-        def known(next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
-            path = tuple(info.path.as_list())
-            if path not in outcomes:
-                return next_(source, info, **arguments)
-            return _again(outcomes[path])
-
         operation = prepared.operation
         result = execute(
             self._schema._schema,
@@ -145,7 +162,7 @@ class Execution:
             context_value=context,
             variable_values=dict(variables),
             operation_name=operation.name.value if operation.name else None,
-            middleware=[known] if outcomes else None,
+            middleware=[_knowing(outcomes)] if outcomes else None,
             max_coercion_errors=self._coercion_errors,
             executor_class=self._schema.execution_context_class,
             is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
@@ -155,56 +172,78 @@ class Execution:
         return result if isinstance(result, ExecutionResult) else await result
 
 
-class Filling:
-    """One answer on its way, by a plan. It remembers what it has waited for: that may have called Stripe."""
+class Events:
+    """Answers the events of one subscription, each by itself and with a context of its own."""
 
-    def __init__(self, context: object, operation: OperationDefinitionNode) -> None:
-        self._context = context
-        self._operation = operation
-        self._data: dict[str, Any] = {}
-        self._waited_for: list[tuple[dict[str, Any], str, Any]] = []
+    def __init__(
+        self,
+        execution: Execution,
+        prepared: PlannedOperation,
+        begin_again: Callable[[], Executor[Any] | list[GraphQLError]],
+        executor: Executor[Any],
+    ) -> None:
+        self._execution = execution
+        self._prepared = prepared
+        self._begin_again = begin_again
+        self._given = executor.variable_values
+        self._arguments: list[Mapping[str, Any]] | None = None
+        # One weighs 4 KB, and all but a few subscribers never need theirs again.
+        self._executor = executor if self._plan() is None else None
 
-    async def run(self, plan: Plan, variables: VariableValues) -> dict[str, Any]:
-        """The data of the answer. Raises whatever goes wrong."""
-        arguments = [one(variables) for one in plan.arguments]
-        info = Info(self._context, self._operation, arguments)
-        later: list[Later] = []
+    def shared_by(self, event: Any) -> Hashable:
+        """What names the answer to this event among all that are the same for whoever is given it; None for another."""
+        plan = self._plan()
+        told = getattr(event, "told", None) if plan is not None and plan.is_for_all else None
+        return None if told is None else (plan, told)
+
+    def answer(self, event: Any, context: object) -> ExecutionResult | Awaitable[ExecutionResult]:
+        """The answer to an event with its errors; or what gives it, where there is something to wait for."""
+        plan = self._plan()
+        if plan is None:
+            return self._by_graphql_core(event, context, {})
+        filling = Filling(context, self._prepared.operation)
         try:
-            for root in plan.roots:
-                own = info if root.wanted is None else Info(self._context, self._operation, arguments, root.wanted)
-                self._data[root.key] = None
-                later.append(Later(root.start(own, variables), root.complete, self._data, root.key))
-            while later:
-                waiting, later = later, []
-                values = await _all([one.value for one in waiting])
-                self._waited_for += [
-                    (one.into, one.key, value)
-                    for one, value in zip(waiting, values, strict=True)
-                    if iscoroutine(one.value)
-                ]
-                for one, value in zip(waiting, values, strict=True):
-                    if isinstance(value, BaseException):
-                        raise value
-                    one.into[one.key] = one.complete(value, info, later)
-        finally:
-            for one in later:
-                if iscoroutine(one.value):
-                    one.value.close()  # nobody waits for it any more
-        return self._data
+            if self._arguments is None:  # those below the root are the same for all events
+                self._arguments = [one(self._given) for one in plan.arguments]
+            rest = filling.tell(plan, self._arguments, event)
+        except Exception:  # noqa: BLE001 - graphql-core meets the same again, and says what it is
+            self._execution.fallbacks += 1
+            return self._by_graphql_core(event, context, {})
+        return ExecutionResult(filling.data, None) if rest is None else self._when_told(filling, rest, event, context)
 
-    def outcomes(self) -> dict[tuple[str | int, ...], Any]:
-        """What was waited for, by its path in the answer: a value, or the exception that was raised."""
-        paths = dict(_paths(self._data, ())) if self._waited_for else {}
-        return {(*paths[id(into)], key): value for into, key, value in self._waited_for}
+    def _plan(self) -> Plan | None:
+        """Looked up for each event: plans are bounded, subscriptions do not keep them."""
+        return self._execution.plan_of(self._prepared, self._given)
+
+    async def _when_told(self, filling: Filling, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
+        try:
+            return ExecutionResult(await rest, None)
+        except Exception:  # noqa: BLE001 - as above
+            self._execution.fallbacks += 1
+        result = self._by_graphql_core(event, context, filling.outcomes())
+        return result if isinstance(result, ExecutionResult) else await result
+
+    def _by_graphql_core(
+        self, event: Any, context: object, outcomes: Outcomes
+    ) -> ExecutionResult | Awaitable[ExecutionResult]:
+        begun = self._executor or self._begin_again()
+        assert not isinstance(begun, list), "the variables were accepted when it began"
+        executor = begun.build_per_event_executor(event)
+        executor.context_value = context
+        executor._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
+        if outcomes:
+            executor.middleware_manager = MiddlewareManager(_knowing(outcomes))
+        return execute_subscription_event(executor)
 
 
-def _paths(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[int, tuple[str | int, ...]]]:
-    """The place of every object in an answer, by its identity."""
-    if isinstance(data, dict):
-        yield id(data), path
-    parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    for key, part in parts:
-        yield from _paths(part, (*path, key))
+def _knowing(outcomes: Outcomes) -> Callable[..., Any]:
+    """What lets fields that have given or raised something give or raise it again."""
+
+    def known(next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
+        path = tuple(info.path.as_list())
+        return _again(outcomes[path]) if path in outcomes else next_(source, info, **arguments)
+
+    return known
 
 
 async def _again(outcome: Any) -> Any:
@@ -213,17 +252,3 @@ async def _again(outcome: Any) -> Any:
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
-
-
-async def _all(values: list[Any]) -> list[Any]:
-    """The values of awaitables that run at once, an exception being the value of one that failed."""
-    if len(values) == 1:
-        try:
-            return [await values[0] if is_awaitable(values[0]) else values[0]]
-        except Exception as error:  # noqa: BLE001 - a value like another: whoever asked raises it
-            return [error]
-    return await asyncio.gather(*(_value(value) for value in values), return_exceptions=True)
-
-
-async def _value(value: Any) -> Any:
-    return await value if is_awaitable(value) else value

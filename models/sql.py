@@ -1,6 +1,6 @@
 """The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -44,6 +44,18 @@ async def read(model: type[T], rest: str, *values: Any) -> list[T]:
     return [make(row) for row in await fetch(f"{statement} {rest}", *values)]
 
 
+async def read_beside(
+    tables: Mapping[str, type[Model]], rest: str, *values: Any, also: tuple[str, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """Whole rows of several tables side by side, in their order, each called by its alias in `rest`: the statement from
+    FROM on. None stands for the row that an outer join did not find. The values of `also`, expressions, come last."""
+    statement, size, makers = _rows_beside(tuple(tables.items()), also)
+    return [
+        (*(make(row[start:end]) if row[key] is not None else None for start, end, key, make in makers), *row[size:])
+        for row in await fetch(f"{statement} {rest}", *values)
+    ]
+
+
 async def read_one(model: type[T], rest: str, *values: Any) -> T | None:
     """The first of such rows, or None."""
     got = await read(model, rest, *values)
@@ -55,6 +67,21 @@ def _whole_rows(model: type[Model]) -> tuple[str, Any]:
     columns = columns_of(model)
     listed = ", ".join(f'"{column}"' for column in columns)
     return f'SELECT {listed} FROM "{model._meta.db_table}"', whole(model, columns)  # noqa: S608 - our own names
+
+
+@lru_cache(maxsize=100)
+def _rows_beside(
+    tables: tuple[tuple[str, type[Model]], ...], also: tuple[str, ...]
+) -> tuple[str, int, list[tuple[int, int, int, Any]]]:
+    """The columns to select, and how many there are; then for each table its place among them, that of its key, and
+    what makes its rows."""
+    listed: list[str] = []
+    makers = []
+    for alias, model in tables:
+        columns, start = columns_of(model), len(listed)
+        listed += [f'{alias}."{column}"' for column in columns]
+        makers.append((start, len(listed), start + columns.index(model._meta.db_pk_column), whole(model, columns)))
+    return f"SELECT {', '.join([*listed, *also])}", len(listed), makers
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,13 +42,23 @@ class Loaders:
     """One loader for each way of asking. They keep what they read until the request ends, so a mutation asks them
     only after its service has written."""
 
+    def __init__(self) -> None:
+        self._at_hand: dict[type[Model], Model] = {}
+
+    def hand_over(self, *rows: Order | Payment | None) -> None:
+        """Keep an order or a payment for fields that may ask for it: most answers ask for none, and need no loader.
+
+        Of each table one row, before any field asks.
+        """
+        self._at_hand.update({type(row): row for row in rows if row is not None})
+
     @cached_property
     def order(self) -> Loader[UUID, Order | None]:
-        return _loader(_by_id(Order))
+        return self._primed(_loader(_by_id(Order)), Order)
 
     @cached_property
     def payment(self) -> Loader[UUID, Payment | None]:
-        return _loader(_by_id(Payment))
+        return self._primed(_loader(_by_id(Payment)), Payment)
 
     @cached_property
     def refund(self) -> Loader[UUID, Refund | None]:
@@ -90,6 +100,10 @@ class Loaders:
     def children(self) -> dict[Any, Loader[UUID, Any]]:
         """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.children`."""
         return {}
+
+    def _primed(self, loader: Loader[UUID, Row | None], table: type[Row]) -> Loader[UUID, Row | None]:
+        row = self._at_hand.get(table)
+        return loader.prime(row.pk, row) if isinstance(row, table) else loader
 
 
 def _loader(load: Callable[[list[Key]], Awaitable[list[Found]]]) -> Loader[Key, Found]:

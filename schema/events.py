@@ -1,5 +1,6 @@
 """The audit trail, as a timeline."""
 
+from collections.abc import Hashable
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from resolvers.cursors import Cursor, SortKey
 from resolvers.paging import Page
 from schema.actors import Actor
 from schema.enums import PaymentStatus
-from schema.fields import Info, field
+from schema.fields import Info, at_hand, field
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Order
@@ -49,6 +50,11 @@ class PaymentEvent(Node):
     def fed(cls, entry: Entry) -> "PaymentEvent":
         """An event of the feed, which can be resumed there."""
         return cls(row=entry.change.event, change=entry.change, resumes_at=entry.resumes_at)
+
+    @property
+    def told(self) -> Hashable:
+        """What is told, to everybody the same object; None for an event that is not followed."""
+        return (self.change, self.resumes_at) if self.change is not None else None
 
     @field
     def sequence(self) -> int:
@@ -114,32 +120,32 @@ class PaymentEvent(Node):
             return None
         return Cursor(SortKey.RECORDED_AT, self.resumes_at, self.row.id).encode()
 
-    @field
+    @at_hand
     async def order(self, info: Info) -> Order:
         """The order whose chain the event is part of."""
-        self._prime(info)
+        if self.change is not None:
+            self._hand_over(info, self.change)
+            return Order.of(self.change.order)
         row = await info.context.loaders.order.load(self.row.order_id)
         assert row is not None, "an event without its order"
         return Order.of(row)
 
-    @field
+    @at_hand
     async def payment(self, info: Info) -> LazyPayment | None:
         """The payment that changed; null for events of the order alone."""
         from schema.payments import Payment
 
         if self.row.payment_id is None:
             return None
-        self._prime(info)
+        if self.change is not None and self.change.payment is not None:
+            self._hand_over(info, self.change)
+            return Payment.of(self.change.payment)
         row = await info.context.loaders.payment.load(self.row.payment_id)
         return Payment.of(row) if row is not None else None
 
-    def _prime(self, info: Info) -> None:
-        """Hand over the rows that were read for everybody: five hundred followers do not ask five hundred times."""
-        if self.change is None:
-            return
-        info.context.loaders.order.prime(self.change.order.id, self.change.order)
-        if self.change.payment is not None:
-            info.context.loaders.payment.prime(self.change.payment.id, self.change.payment)
+    def _hand_over(self, info: Info, change: Change) -> None:
+        """Hand on the rows that were read for everybody: five hundred followers do not ask five hundred times."""
+        info.context.loaders.hand_over(change.order, change.payment)
 
 
 @strawberry.type(description="An event and its place in the timeline.")

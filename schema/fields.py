@@ -18,6 +18,7 @@ Method = Callable[..., Any]
 LOOKS_AHEAD: Final = "looks ahead"  # at the root: the table of the rows that it reads by what will be asked of them
 READ_WITH: Final = "read with"  # the relation that gives the field's rows
 THROUGH: Final = "through"  # the same rows, one level further down
+AT_HAND: Final = "at hand"  # of an event that is followed: its value came with it, the same for whoever is told
 
 After = Annotated[
     str | None, strawberry.argument(description="Begin after this cursor, as `endCursor` or an edge gave it.")
@@ -64,6 +65,14 @@ def wanted(info: Info) -> Wanted | None:
 def through(method: Method) -> Any:
     """A field that leads to the same rows as the object that it stands on."""
     return _noted({THROUGH: True})(method)
+
+
+def at_hand(method: Method) -> Any:
+    """A field whose row has come with the object that it stands on, where that is the event of a subscription.
+
+    It does not wait then, nor ask who the caller is.
+    """
+    return _noted({AT_HAND: True})(method)
 
 
 def _noted(metadata: dict[str, Any], directives: Sequence[object] = ()) -> Callable[[Method], Any]:

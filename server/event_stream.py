@@ -105,6 +105,7 @@ async def send_stream(
         try:
             async for payload in answers:
                 await put(framing.next(payload))
+                del payload  # the next may be long in coming
         except RequestRefused as refused:
             return framing.failed(told(*refused.problems))
         return framing.complete

@@ -93,7 +93,7 @@ class GraphQLEndpoint:
             self._trust(name, text)
         self._rates = rates
         self._proxies = proxies
-        self.subscriptions = Subscriptions(schema, context_factory, self.limits, self.stream_limits)
+        self.subscriptions = Subscriptions(self.execution, context_factory, self.limits, self.stream_limits)
         self.connections = Places(
             self.stream_limits.connections,
             each=self.stream_limits.connections_per_caller,
@@ -204,7 +204,7 @@ class GraphQLEndpoint:
         """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
         if self._rates is not None:
             await self._rates.admit(ready, asking)
-        return await self.subscriptions.open(ready.planned.document, ready.operation, request, asking)
+        return await self.subscriptions.open(ready.planned, request, asking)
 
     async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
         running = self._execute(ready.planned, request, asking)

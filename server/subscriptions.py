@@ -1,4 +1,4 @@
-"""Subscriptions, whatever carries them: a stream of answers, one for each event, each resolved afresh.
+"""Subscriptions, whatever carries them: a stream of answers, one for each event, resolved when it comes.
 
 A transport takes a place, opens a stream, sends what comes and closes it. The stream goes no faster than its
 client: the next event is asked for when the last answer has been taken.
@@ -6,14 +6,13 @@ client: the next event is asked for when the last answer has been taken.
 
 import asyncio
 import math
-from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Iterator
-from contextlib import aclosing, contextmanager
+from collections import Counter, OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterable, Coroutine, Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
@@ -21,16 +20,14 @@ from graphql import (
     FieldNode,
     FragmentSpreadNode,
     InlineFragmentNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     create_source_event_stream,
-    execute_subscription_event,
     located_error,
-    map_source_to_response_event,
 )
-from strawberry.execution import optimized_is_awaitable
+from graphql.execution.async_iterables import aclosing
 
 from domain.caller import Caller
+from execution import Events, Execution, PlannedOperation
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, ContextFactory, context_for, encoded
 from server.errors import (
@@ -47,6 +44,8 @@ from server.limits import Limits, fragments_of
 
 Ended = TypeVar("Ended")
 
+SHARED_AT_ONCE: Final = 64  # answers: many hear an event within a moment, in which not many others come
+LONGEST_SHARED: Final = 16 * 1024
 LONGEST_SLEEP_SECONDS: Final = 86_400.0  # Timers take no infinity.
 TOKEN_EXPIRED: Final = Problem(
     message="The token has expired. Subscribe again with a new one.",
@@ -111,19 +110,20 @@ class Places:
 
 
 class Subscriptions:
-    """Opens streams of one Strawberry schema."""
+    """Opens streams of what `execution` runs."""
 
     def __init__(
-        self, schema: strawberry.Schema, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
+        self, execution: Execution, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
     ) -> None:
         each = stream_limits.subscriptions_per_caller
         self.places = Places(stream_limits.subscriptions, each=each, anonymous=each)
-        self._schema = schema
+        self.execution = execution
+        self._shared: OrderedDict[Hashable, bytes] = OrderedDict()
         self._context_factory = context_factory
         self._limits = limits
 
     async def open(
-        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
+        self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking
     ) -> AsyncGenerator[bytes, None]:
         """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
 
@@ -131,52 +131,52 @@ class Subscriptions:
         """
         try:
             async with asyncio.timeout(self._limits.query_seconds):
-                executor = await self._executor(document, operation, request, asking)
+                executor = await self._executor(planned, request, asking)
                 source = create_source_event_stream(executor)
                 stream = source if isinstance(source, AsyncIterable | ExecutionResult) else await source
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, document, operation, asking) from None
+            raise _end(error, planned, asking) from None
         if isinstance(stream, ExecutionResult):
             raise _refusal(execution_problems(stream.errors or (), **_told(asking)))
-        return self._answers(executor, stream, document, asking)
+        events = self.execution.events(planned, request.variables, request.extensions or {}, executor)
+        return self._answers(events, stream, planned, asking)
 
-    async def _executor(
-        self, document: DocumentNode, operation: OperationDefinitionNode, request: GraphQLRequest, asking: Asking
-    ) -> Executor[Any]:
-        executor = self._schema.execution_context_class.build(
-            self._schema._schema,
-            document,
-            context_value=await context_for(self._context_factory, asking),
-            raw_variable_values=dict(request.variables),
-            operation_name=operation.name.value if operation.name else None,
-            max_coercion_errors=self._limits.coercion_errors,
-            is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]  # its hint is bool
-            hide_suggestions=True,
-            operation_extensions=dict(request.extensions or {}),
-        )
-        if isinstance(executor, list):
-            raise RequestRefused(execution_problems(executor, **_told(asking)), status=400, json_status=200)
-        return executor
+    async def _executor(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Executor[Any]:
+        context = await context_for(self._context_factory, asking)
+        begun = self.execution.begin(planned, request.variables, context, request.extensions or {})
+        if isinstance(begun, list):
+            raise RequestRefused(execution_problems(begun, **_told(asking)), status=400, json_status=200)
+        return begun
 
     async def _answers(
-        self, executor: Executor[Any], source: AsyncIterable[Any], document: DocumentNode, asking: Asking
+        self, events: Events, source: AsyncIterable[Any], planned: PlannedOperation, asking: Asking
     ) -> AsyncGenerator[bytes, None]:
-        async def resolve(event: Executor[Any]) -> ExecutionResult:
-            # A context of its own: loaders remember rows, and the next event is about newer ones.
-            event.context_value = await context_for(self._context_factory, asking)
-            event._relevant_sub_fields = {}  # graphql-core 3.3.2 keeps one for all events, and adds to it with each
-            async with asyncio.timeout(self._limits.query_seconds):
-                result = execute_subscription_event(event)
-                return result if isinstance(result, ExecutionResult) else await result
-
         try:
             with self.places.take(asking.caller):
-                async with aclosing(map_source_to_response_event(executor, source, resolve)) as results:
-                    async for result in results:
-                        yield _response(result, asking)
+                async with aclosing(source) as told:
+                    async for event in told:
+                        yield await self._answer(events, event, asking)
                         await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, document, executor.operation, asking) from None
+            raise _end(error, planned, asking) from None
+
+    async def _answer(self, events: Events, event: Any, asking: Asking) -> bytes:
+        """The answer to one event: made once for all who are told the same, where it is the same for all."""
+        name = events.shared_by(event)
+        shared = self._shared.get(name)
+        if shared is not None:
+            return shared
+        # A context of its own: loaders remember rows, and the next event is about newer ones.
+        result = events.answer(event, await context_for(self._context_factory, asking))
+        if not isinstance(result, ExecutionResult):
+            async with asyncio.timeout(self._limits.query_seconds):
+                result = await result
+        response = _response(result, asking)
+        if name is not None and not result.errors and len(response) <= LONGEST_SHARED:
+            self._shared[name] = response
+            if len(self._shared) > SHARED_AT_ONCE:
+                self._shared.popitem(last=False)
+        return response
 
 
 async def until_expired(caller: Caller | None) -> None:
@@ -214,9 +214,7 @@ def _response(result: ExecutionResult, asking: Asking) -> bytes:
     return encoded(Answer(status=200, body=body, headers={}), asking.request_id)[1]
 
 
-def _end(
-    error: Exception, document: DocumentNode, operation: OperationDefinitionNode, asking: Asking
-) -> RequestRefused:
+def _end(error: Exception, planned: PlannedOperation, asking: Asking) -> RequestRefused:
     """Why a stream ends, in words for the client; what was nobody's intention is logged."""
     if isinstance(error, RequestRefused):
         return error
@@ -230,7 +228,7 @@ def _end(
         )
     if isinstance(error, DatabaseUnavailable):
         return unavailable()
-    field = _root_field(operation.selection_set, document)
+    field = _root_field(planned.operation.selection_set, planned.document)
     place = located_error(error, [field], [field.alias.value if field.alias else field.name.value])
     return _refusal(execution_problems([place], **_told(asking)))
 

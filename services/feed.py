@@ -10,7 +10,7 @@ before the place where they were.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -144,6 +144,11 @@ class Feed:
                     continue
                 if judge is None or await judge.wants(reader.place, [entry, *tail.from_place(reader.place)]):
                     yield entry
+
+    def heard(self, order_ids: Iterable[UUID]) -> None:
+        """Look at these orders at once, if anybody reads."""
+        if self._readers:
+            self.rounds.ring(order_ids)
 
     def close(self) -> None:
         """End every stream."""

@@ -4,7 +4,7 @@ What is followed is the audit trail: an order's events are numbered without a ga
 comes next. The doorbell says when to look; a look every few seconds makes up for what it missed.
 """
 
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +14,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from models import Order, Payment, PaymentEvent
-from models.sql import read
+from models.sql import fetch, read, read_beside
 from services.rounds import Rounds
 from services.tail import Tail
 
@@ -23,13 +23,26 @@ ORDERS_AT_ONCE: Final = 100  # in one statement
 EVENTS_AT_ONCE: Final = 500
 PAGE: Final = 50
 
+CHANGED: Final = {"e": PaymentEvent, "o": Order, "p": Payment}
+# PostgreSQL keeps its plan for one order, as most looks are; of an array it wants to know each time how long it is.
 AFTER: Final = """
-JOIN unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) ON order_id = of_order AND sequence > last_seen
-ORDER BY order_id, sequence LIMIT $3
+FROM payment_event e JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+WHERE e.order_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3
+"""
+AFTER_EACH: Final = """
+FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) CROSS JOIN LATERAL (
+  SELECT * FROM payment_event WHERE order_id = of_order AND sequence > last_seen ORDER BY sequence LIMIT $3
+) AS e
+JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+ORDER BY e.order_id, e.sequence LIMIT $3
+"""
+BEHIND: Final = """
+SELECT id FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen)
+JOIN orders ON id = of_order AND last_sequence > last_seen
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Change:
     """An event, with the order and the payment as they were read after it: they are at least as new."""
 
@@ -62,7 +75,7 @@ class Orders:
         place = after
         with self._watched(order) as tail:
             while place < tail.start:
-                page = await _page(order.id, after=place)
+                page = await _changes({order.id: place}, PAGE)
                 assert page, "the trail ends before the order's head"
                 for change in page:
                     yield change
@@ -71,6 +84,11 @@ class Orders:
                 change = await tail.after(place)
                 place = change.event.sequence
                 yield change
+
+    def heard(self, order_ids: Iterable[UUID]) -> None:
+        """Look at once at those of these orders that are followed here."""
+        if followed := [order_id for order_id in order_ids if order_id in self._watches]:
+            self.rounds.ring(followed)
 
     def close(self) -> None:
         """End every stream."""
@@ -95,24 +113,24 @@ class Orders:
         wanted = [order_id for order_id in rung if order_id in self._watches]
         if everything and self._watches:
             for ids in in_parts(list(self._watches), ORDERS_AT_ONCE * 10):
-                heads = await Order.filter(id__in=ids).values_list("id", "last_sequence")
-                wanted += [order_id for order_id, head in heads if self._is_behind(order_id, head)]
+                places = self._places(ids)
+                wanted += [row["id"] for row in await fetch(BEHIND, list(places), list(places.values()))]
         for ids in in_parts(wanted, ORDERS_AT_ONCE):
             await self._read(ids)
 
-    def _is_behind(self, order_id: UUID, head: int) -> bool:
-        watch = self._watches.get(order_id)
-        return watch is not None and watch.tail.head < head
+    def _places(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """How far these orders have been read; without those that nobody follows any more."""
+        return {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
-        """Read what is new of these orders: three statements, however many follow them."""
-        places = {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
+        """Read what is new of these orders: one statement, however many follow them."""
+        places = self._places(order_ids)
         if not places:
             return
-        events = await read(PaymentEvent, AFTER, list(places), list(places.values()), EVENTS_AT_ONCE)
-        for order_id, found in groupby(await changes_of(events), key=lambda change: change.event.order_id):
+        changes = await _changes(places, EVENTS_AT_ONCE)
+        for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
-        if len(events) == EVENTS_AT_ONCE:
+        if len(changes) == EVENTS_AT_ONCE:
             self.rounds.ring(order_ids)
 
     def _append(self, order_id: UUID, found: Sequence[Change]) -> None:
@@ -150,6 +168,11 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
-async def _page(order_id: UUID, *, after: int) -> list[Change]:
-    rows = PaymentEvent.filter(order_id=order_id, sequence__gt=after).order_by("sequence").limit(PAGE)
-    return await changes_of(await rows)
+async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
+    """The first changes of these orders after a place in each, order by order."""
+    if len(places) == 1:
+        [(order_id, place)] = places.items()
+        found = await read_beside(CHANGED, AFTER, order_id, place, most)
+    else:
+        found = await read_beside(CHANGED, AFTER_EACH, list(places), list(places.values()), most)
+    return [Change(*row) for row in found]

@@ -45,8 +45,8 @@ class Live:
         await listen(url, heard=self._heard, connected=self._connected)
 
     def _heard(self, order_ids: Iterable[UUID]) -> None:
-        self.orders.rounds.ring(order_ids)
-        self.feed.rounds.ring(order_ids)
+        self.orders.heard(order_ids)
+        self.feed.heard(order_ids)
 
     def _connected(self) -> None:
         self.orders.rounds.ring_all()

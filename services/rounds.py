@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import Final
 from uuid import UUID
 
@@ -42,21 +41,25 @@ class Rounds:
 
     async def run(self) -> None:
         """Look until cancelled."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._seconds):
-                    await self._awake.wait()
-            if not self._awake.is_set():
-                self._all = True
-            self._awake.clear()
-            rung, everything = self._rung, self._all
-            self._rung, self._all = {}, False
-            try:
-                await self._look(list(rung), everything)
-            except Exception as error:  # noqa: BLE001 - whatever it was, everybody else goes on following
-                report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
-                report("live.not_looked", reason=type(error).__name__)
-                self._rung = {**rung, **self._rung}
-                self._all = self._all or everything
-                self._awake.set()
-                await asyncio.sleep(AFTER_TROUBLE_SECONDS)
+        clock = asyncio.get_running_loop()
+        round_ = clock.call_later(self._seconds, self.ring_all)
+        try:
+            while True:
+                await self._awake.wait()
+                self._awake.clear()
+                rung, everything = self._rung, self._all
+                self._rung, self._all = {}, False
+                try:
+                    await self._look(list(rung), everything)
+                except Exception as error:  # noqa: BLE001 - whatever it was, everybody else goes on following
+                    report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
+                    report("live.not_looked", reason=type(error).__name__)
+                    self._rung = {**rung, **self._rung}
+                    self._all = self._all or everything
+                    self._awake.set()
+                    await asyncio.sleep(AFTER_TROUBLE_SECONDS)
+                if everything:  # rings do not put it off: another may have been lost among them
+                    round_.cancel()
+                    round_ = clock.call_later(self._seconds, self.ring_all)
+        finally:
+            round_.cancel()

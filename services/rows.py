@@ -1,6 +1,6 @@
 """Rows that are there for certain, read or locked. Locks are taken in one order: operation, order, payments, refund."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,8 +8,14 @@ from uuid import UUID
 
 from domain.states import OperationKind, RefundStatus
 from models import Operation, Order, Payment, Refund
-from models.partial import columns_of, whole, whole_from_json
-from models.sql import fetch, read
+from models.partial import columns_of, whole_from_json
+from models.sql import read, read_beside
+
+SEEN = """
+FROM (SELECT) AS one
+LEFT JOIN orders o ON o.id = $1
+LEFT JOIN operation k ON k.principal = $2 AND k.kind = $3 AND k.key = $4
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,36 +34,21 @@ class Seen:
 
 async def see(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> Seen:
     """The order and the key by one statement. A key that could not be one is of no operation."""
-    statement, seen = _seeing()
-    (row,) = await fetch(statement, order_id, principal, kind.value, key)
-    return seen(row)
+    payments, rows_of = _payments()
+    ((order, operation, found),) = await read_beside(
+        {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=(payments,)
+    )
+    if order is not None:
+        _belong(order, rows_of(found))
+    return Seen(order, operation)
 
 
 @lru_cache(maxsize=1)
-def _seeing() -> tuple[str, Callable[[Sequence[Any]], Seen]]:
-    orders, operations, payments = (columns_of(table) for table in (Order, Operation, Payment))
-    selected = [f'o."{column}"' for column in orders] + [f'k."{column}"' for column in operations]
-    each = ", ".join(f'p."{column}"' for column in payments)
-    statement = f"""
-        SELECT {", ".join(selected)}, (
-          SELECT json_agg(json_build_array({each}) ORDER BY p.created_at, p.id) FROM payment p WHERE p.order_id = o.id
-        ) FROM (SELECT) AS one
-        LEFT JOIN orders o ON o.id = $1
-        LEFT JOIN operation k ON k.principal = $2 AND k.kind = $3 AND k.key = $4
-    """  # noqa: S608 - our own names
-    order_of: Any = whole(Order, orders)
-    operation_of: Any = whole(Operation, operations)
-    payments_of: Any = whole_from_json(Payment)
-    order_id, operation_id = orders.index("id"), len(orders) + operations.index("id")
-
-    def seen(row: Sequence[Any]) -> Seen:
-        order = None
-        if row[order_id] is not None:
-            order = order_of(row[: len(orders)])
-            _belong(order, payments_of(row[-1]))
-        return Seen(order, operation_of(row[len(orders) : -1]) if row[operation_id] is not None else None)
-
-    return statement, seen
+def _payments() -> tuple[str, Callable[[str | None], list[Any]]]:
+    """The expression for the payments of an order `o`, oldest first, and what makes rows of it."""
+    each = ", ".join(f'p."{column}"' for column in columns_of(Payment))
+    listed = f"json_agg(json_build_array({each}) ORDER BY p.created_at, p.id)"
+    return f"(SELECT {listed} FROM payment p WHERE p.order_id = o.id)", whole_from_json(Payment)  # noqa: S608 - our names
 
 
 async def read_operation(operation_id: UUID) -> Operation:

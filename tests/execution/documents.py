@@ -55,12 +55,22 @@ class Writer:
     def document(self, kind: str, names: Sequence[str], *, fields: int = 2, depth: int = 4) -> Document:
         """An operation with some of these root fields."""
         parts = _Parts()
-        root = self._schema.query_type if kind == "query" else self._schema.mutation_type
+        root = getattr(self._schema, f"{kind}_type")
         assert root is not None
         chosen = [self._random.choice(names) for _ in range(self._random.randint(1, fields))]
         lines = [self._field(root, name, depth, parts) for name in chosen]
-        if self._chance(0.1):
+        if kind != "subscription" and self._chance(0.1):
             lines.append("__typename")
+        return self._written(kind, lines, parts)
+
+    def followed(self, field: str, arguments: str, *, depth: int = 4) -> Document:
+        """A subscription of this field, with arguments that are given."""
+        parts = _Parts()
+        assert self._schema.subscription_type is not None
+        event = get_named_type(self._schema.subscription_type.fields[field].type)
+        return self._written("subscription", [f"on: {field}({arguments}){self._selection(event, depth, parts)}"], parts)
+
+    def _written(self, kind: str, lines: Sequence[str], parts: _Parts) -> Document:
         head = ", ".join(f"${name}: {type_}" for name, (type_, _) in parts.variables.items())
         operation = f"{kind} Made{f'({head})' if head else ''} {{ {' '.join(lines)} }}"
         one, other = (
@@ -76,17 +86,11 @@ class Writer:
         definition: GraphQLField = parent.fields[name]
         alias = (
             f"{self._random.choice('abcd')}{self._random.randint(0, 99)}: "
-            if parent.name
-            in (
-                "Query",
-                "Mutation",
-            )
-            or definition.args
-            or self._chance(0.2)
+            if parent.name in ("Query", "Mutation", "Subscription") or definition.args or self._chance(0.2)
             else ""
         )
         arguments = self._arguments(definition.args, parts)
-        directive = self._directive(parts) if parent.name != "Mutation" else ""
+        directive = self._directive(parts) if parent.name not in ("Mutation", "Subscription") else ""
         inner = self._selection(get_named_type(definition.type), depth - 1, parts)
         return f"{alias}{name}{arguments}{directive}{inner}"
 
@@ -176,14 +180,14 @@ class Writer:
             return (
                 f"{{{', '.join(f'{key}: {self._literal(named.fields[key].type, one)}' for key, one in value.items())}}}"
             )
-        return _written(value)
+        return _plain(value)
 
 
-def _written(value: Any) -> str:
+def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_written(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {_plain(one)}' for key, one in value.items())}}}"
     if isinstance(value, str):
         return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
     return str(value)

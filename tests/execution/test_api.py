@@ -68,7 +68,7 @@ def by_graphql_core(shop: Shop) -> Iterator[None]:
     endpoint.execution = kept
 
 
-async def _stock(shop: Shop) -> dict[str, list[str]]:
+async def stock_of(shop: Shop) -> dict[str, list[str]]:
     """Rows of every kind, and what their ids are."""
     paid = await shop.paid()
     refund = await shop.refund(paid["id"], 100)
@@ -92,7 +92,7 @@ async def _stock(shop: Shop) -> dict[str, list[str]]:
     }
 
 
-def _leaf(stock: dict[str, list[str]]) -> Any:
+def leaf_of(stock: dict[str, list[str]]) -> Any:
     kinds = {"order": "orders", "payment": "payments", "refund": "refunds"}
 
     def leaf(drawn: random.Random, scalar: str, place: str) -> Any:
@@ -120,8 +120,8 @@ def _leaf(stock: dict[str, list[str]]) -> Any:
 async def test_queries_are_answered_as_graphql_core_answers_them(shop: Shop, part: int) -> None:
     root = schema._schema.query_type
     assert root is not None
-    stock = await _stock(shop)
-    writer = Writer(schema._schema, part, _leaf(stock))
+    stock = await stock_of(shop)
+    writer = Writer(schema._schema, part, leaf_of(stock))
     hot = [name for name in root.fields if name in ("order", "payment", "payments")]
     names = [name for name in root.fields if name not in LEFT_OUT] + hot * 5
     answered = 0
@@ -158,7 +158,7 @@ def _canonical(response: httpx.Response) -> tuple[bytes, list[bytes]]:
 
 
 async def test_the_hottest_queries_go_as_planned(shop: Shop) -> None:
-    stock = await _stock(shop)
+    stock = await stock_of(shop)
     execution = endpoint_of(shop).execution
 
     for order_id in stock["orders"]:

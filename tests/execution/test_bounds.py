@@ -54,3 +54,40 @@ def test_a_document_of_too_many_fields_is_left_to_graphql_core() -> None:
     many = _prepared(execution, f"{{ {fields} }}")
 
     assert _plan(execution, many) is None
+
+
+FOLLOWED = """
+subscription($id: ID!, $after: Int, $first: Int, $amount: Boolean = true, $unused: Int) {
+  ...Root
+}
+fragment Root on Subscription {
+  orderPaymentUpdated(orderId: $id, afterSequence: $after) {
+    sequence ...Amount order { payments(first: $first) { nodes { id } } }
+  }
+}
+fragment Amount on PaymentEvent { amount @include(if: $amount) { amount } }
+"""
+
+
+def test_where_a_subscription_resumes_makes_no_plan_of_its_own() -> None:
+    execution = Execution(schema)
+    prepared = _prepared(execution, FOLLOWED)
+
+    plans = {_plan(execution, prepared, id="x", after=place) for place in range(run.PLANS_KEPT * 2)}
+    others = {_plan(execution, prepared, id="x", after=1, first=2), _plan(execution, prepared, id="x", amount=False)}
+
+    assert prepared.shaped_by == ("first", "amount")
+    assert len(plans) == 1
+    assert None not in plans | others
+    assert len(plans | others) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "subscription($n: Int) { ...A } fragment A on Subscription { ...A ... { ...B } x(n: $n) @include(if: $n) }",
+        "subscription($n: Int) { a(n: [$n]) { b(n: $n) } a(m: $n) { c } }",
+    ],
+)
+def test_what_shapes_a_plan_is_found_in_documents_that_are_not_valid_yet(text: str) -> None:
+    assert _prepared(Execution(schema), text).shaped_by == ("n",)

@@ -3,7 +3,7 @@
 import asyncio
 import enum
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,6 +15,7 @@ from graphql import ExecutionResult, OperationDefinitionNode, parse, validate
 
 from execution import Execution
 from schema import QuietSchema
+from schema.fields import at_hand
 from tests.execution.documents import Document, Writer
 
 PARTS = 8
@@ -60,6 +61,11 @@ def decided(info: strawberry.Info, self: "Beast", name: str, value: Any) -> Any:
     return value
 
 
+def _let_go(waited: asyncio.Future[None]) -> None:
+    if not waited.done():
+        waited.set_result(None)
+
+
 @strawberry.interface
 class Beast:
     path: str
@@ -71,6 +77,15 @@ class Beast:
     @strawberry.field
     def nickname(self, info: strawberry.Info) -> str | None:
         return decided(info, self, "nickname", None)  # type: ignore[no-any-return]  # as above
+
+    @at_hand
+    async def mate(self, info: strawberry.Info) -> "Beast | None":
+        """Came with it, and rarely waits all the same."""
+        if info.context.draw(f"{self.path}.mate!").random() < info.context.trouble:
+            waited = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_soon(_let_go, waited)
+            await waited
+        return decided(info, self, "mate", _beast(f"{self.path}.mate", info.context))  # type: ignore[no-any-return]
 
     @strawberry.field
     async def friend(self, info: strawberry.Info) -> "Beast | None":
@@ -167,14 +182,34 @@ class Mutation:
         return decided(info, Cat(path=path), "tame", Cat(path=path))  # type: ignore[no-any-return]
 
 
-ZOO = QuietSchema(query=Query, mutation=Mutation, types=[Cat, Bird])
+@strawberry.type
+class Subscription:
+    @strawberry.subscription
+    async def seen(self, info: strawberry.Info, path: str, first: int = 2) -> AsyncGenerator[Beast, None]:
+        for number in range(first):
+            yield _beast(f"{path}{number}", info.context)
+
+    @strawberry.subscription
+    async def met(self, info: strawberry.Info, wish: Wish) -> AsyncGenerator[Cat | None, None]:
+        yield Cat(path=wish.path)
+        yield None
+        yield Egg(path="no cat")  # type: ignore[misc]  # that is the point
+        yield Cat(path=f"{wish.path}!")
+
+    @strawberry.subscription
+    async def laid(self, info: strawberry.Info, path: str) -> AsyncGenerator[list[Egg], None]:
+        yield [Egg(path=path), Egg(path=f"{path}!")]
+        yield []
+
+
+ZOO = QuietSchema(query=Query, mutation=Mutation, subscription=Subscription, types=[Cat, Bird])
 
 
 def _beast(path: str, fate: Fate) -> Beast:
     return fate.draw(f"{path}!").choice([Cat, Bird])(path=path)
 
 
-def _leaf(drawn: random.Random, scalar: str, place: str) -> Any:
+def leaf(drawn: random.Random, scalar: str, place: str) -> Any:
     values: dict[str, list[Any]] = {
         "ID": ["a", "b"],
         "String": ["p", "q", 'a "quoted" word'],
@@ -184,7 +219,7 @@ def _leaf(drawn: random.Random, scalar: str, place: str) -> Any:
 
 
 def _documents(part: int) -> Iterator[Document]:
-    writer = Writer(ZOO._schema, part, _leaf)
+    writer = Writer(ZOO._schema, part, leaf)
     for number in range(EACH):
         if number % 8 == 0:
             yield writer.document("mutation", ["tame"], fields=1, depth=3)
@@ -213,7 +248,7 @@ async def test_a_plan_answers_as_graphql_core_does(part: int) -> None:
             got = await planned.run(prepared, variables, ours, {})
             expected = await plain.run(plain.prepare(parsed, operation), variables, theirs, {})
 
-            assert _canonical(got) == _canonical(expected), (document, variables)
+            assert canonical(got) == canonical(expected), (document, variables)
             if planned.fallbacks == before:
                 assert ours.called == theirs.called, (document, variables)
             assert _tamed(ours) == _tamed(theirs)
@@ -225,7 +260,7 @@ def _tamed(fate: Fate) -> dict[str, int]:
     return {place: times for place, times in fate.called.items() if place.endswith(".tame")}
 
 
-def _canonical(result: ExecutionResult) -> bytes:
+def canonical(result: ExecutionResult) -> bytes:
     errors = sorted(
         (str(error.path), error.message, str([place for node in error.nodes or () for place in [node.loc]]))
         for error in result.errors or ()

@@ -1,0 +1,99 @@
+"""One answer for all who are told the same of an event, and never one that depends on who asks."""
+
+from typing import Any
+
+import pytest
+
+from execution.filling import Filling
+from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
+from tests.shop import Shop, key
+
+FOLLOWERS = 20
+WHO = """
+subscription W($id: ID!, $after: Int) {
+  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence type actor { kind id } }
+}
+"""
+FAILED = """
+subscription E($id: ID!, $after: Int) {
+  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence payment { lastError { requestId } } }
+}
+"""
+NAMED = PAYMENT.replace(EVENT, f"id {EVENT}")
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The events for which an answer was made."""
+    found: list[object] = []
+    tell = Filling.tell
+
+    def watched(self: Filling, plan: Any, arguments: Any, event: Any) -> Any:
+        found.append(event)
+        return tell(self, plan, arguments, event)
+
+    monkeypatch.setattr(Filling, "tell", watched)
+    return found
+
+
+async def test_an_answer_is_made_once_for_all_who_are_told_it(shop: Shop, address: str, made: list[object]) -> None:
+    payment = await shop.paid()
+    async with crowd(FOLLOWERS, address, ORDER, id=payment["order"]["id"]) as subscribers:
+        for subscriber in subscribers:
+            await subscriber.next()
+        made.clear()
+        await note(payment)
+        told = [await subscriber.next() for subscriber in subscribers]
+
+    assert len(made) == 1
+    assert all(event == told[0] for event in told)
+    assert told[0]["type"] == "payment.noted"
+
+
+async def test_those_who_ask_in_other_words_are_told_in_their_own(shop: Shop, address: str) -> None:
+    payment = await shop.paid()
+    async with (
+        following(address, shop.staff.token, ORDER, id=payment["order"]["id"]) as one,
+        following(address, shop.staff.token, NAMED, id=payment["id"]) as other,
+    ):
+        await one.next()
+        await other.next()
+        await note(payment, times=2)
+        told = [[await subscriber.next(), await subscriber.next()] for subscriber in (one, other)]
+
+    assert [[event.keys() for event in events] for events in told] == [
+        [told[0][0].keys()] * 2,
+        [{*told[0][0].keys(), "id"}] * 2,
+    ]
+    assert one.sequences == other.sequences
+
+
+async def test_who_did_it_is_told_to_each_as_they_may_know_it(shop: Shop, address: str) -> None:
+    order_id = await _registered(shop, 1_000)
+    async with (
+        following(address, shop.staff.token, WHO, id=order_id) as staff,
+        following(address, shop.buyer.token, WHO, id=order_id) as buyer,
+    ):
+        begun = [await staff.next(), await buyer.next()]
+        await _registered(shop, 2_000)
+        told = [await staff.next(), await buyer.next()]
+
+    assert [event["actor"]["id"] is None for event in begun + told] == [False, True] * 2
+    assert told[0]["sequence"] == told[1]["sequence"]
+
+
+async def _registered(shop: Shop, amount: int) -> str:
+    given = {"externalId": "order-1", "total": {"amount": amount, "currency": "USD"}, "customerExternalId": "buyer"}
+    registered = await shop.staff.do("registerOrder", input=given, key=key())
+    return str(registered["order"]["id"])
+
+
+async def test_an_answer_that_names_the_request_is_each_ones_own(shop: Shop, address: str) -> None:
+    payment = (await shop.pay(await shop.order(), method="pm_card_chargeDeclined"))["payment"]
+    async with crowd(3, address, FAILED, id=payment["order"]["id"]) as subscribers:
+        for subscriber in subscribers:
+            await subscriber.next()
+        await note(payment)
+        told = [await subscriber.next() for subscriber in subscribers]
+
+    assert len({event["payment"]["lastError"]["requestId"] for event in told}) == len(told)
