@@ -153,7 +153,7 @@ async def test_whatever_answer_of_the_database_is_lost_a_payment_is_made_once_an
 
         assert told["payment"]["status"] == "SUCCEEDED", (orders, told)
 
-    assert orders > 8
+    assert orders > 4  # a payment is four statements, and each of them was lost
     assert [i["amount_received"] for i in shop.sandbox.snapshot().payment_intents] == [10_000] * (orders + 1)
 
 
