@@ -63,14 +63,19 @@ def _name(name: str) -> tuple[str, bool]:
 
 
 def needs_no_redaction(line: Mapping[str, object]) -> bool:
-    """Whether one look at the whole of a flat line shows that `redact` would leave it as it is. Most lines are such."""
-    if not all(type(value) in _PLAIN and _name(name) == (name, False) for name, value in line.items()):
+    """Whether one look at the whole of a line shows that `redact` would leave it as it is. Most lines are such."""
+    if not all(_is_flat(value) and _name(name) == (name, False) for name, value in line.items()):
         return False
     try:
         text = orjson.dumps(line)
     except orjson.JSONEncodeError:
         return False
     return len(text) <= MAX_TEXT and is_harmless(text)
+
+
+def _is_flat(value: object) -> bool:
+    """Whether a value has no names in it, and nothing that is not JSON."""
+    return type(value) in _PLAIN or (type(value) is list and all(type(one) in _PLAIN for one in value))
 
 
 def is_secret_name(name: str) -> bool:

@@ -192,3 +192,9 @@ def test_long_and_short_texts_are_read_quickly(text: str) -> None:
 )
 def test_text_in_ascii_is_judged_as_any_other_text_though_by_a_quicker_look(text: str) -> None:
     assert contains_card_number(text) == contains_card_number(text + "é")
+
+
+@pytest.mark.parametrize("separator", " \t\n\r\v\f\x1c\x1d\x1e\x1f-._/")
+def test_groups_are_found_with_any_separator_between_them(separator: str) -> None:
+    assert contains_card_number(grouped("4242424242424242", separator))
+    assert contains_card_number(grouped("378282246310005", separator * 2))

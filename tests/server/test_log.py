@@ -112,7 +112,22 @@ def test_redaction_never_fails(value: object) -> None:
         | st.integers()
         | st.floats(allow_nan=False)
         | st.text(max_size=40)
-        | st.sampled_from([*SECRETS, int(CARD), float(CARD), "é", "\ud800", "x" * 20_000, b"x", [], {"key": 1}]),
+        | st.sampled_from(
+            [
+                *SECRETS,
+                int(CARD),
+                float(CARD),
+                "é",
+                "\ud800",
+                "x" * 20_000,
+                b"x",
+                [],
+                [1, "x"],
+                [CARD],
+                [["x"]],
+                {"key": 1},
+            ]
+        ),
     )
 )
 def test_a_line_that_needs_no_redaction_is_left_as_it_is_by_it(line: dict[str, object]) -> None:
@@ -121,9 +136,13 @@ def test_a_line_that_needs_no_redaction_is_left_as_it_is_by_it(line: dict[str, o
 
 
 def test_usual_lines_need_no_redaction() -> None:
-    assert needs_no_redaction({"event": "webhook.received", "type": "charge.updated", "new": True, "ignored": None})
+    assert needs_no_redaction(
+        {"event": "webhook.received", "type": "charge.updated", "new": True, "ignored": None, "of": ["x"]}
+    )
     assert not any(needs_no_redaction({"text": secret}) for secret in SECRETS)
     assert not needs_no_redaction({"number": int(CARD)})
+    assert not needs_no_redaction({"of": [{"token": "x"}]})
+    assert not needs_no_redaction({"text": "x" * 20_000})
 
 
 def log_everywhere(text: str) -> None:

@@ -26,13 +26,22 @@ def written() -> Iterator[io.StringIO]:
     logs._plain_lines = None
 
 
+def _alone() -> None:
+    """Only our handler listens from now on: pytest adds its own ones again before each test."""
+    assert logs._plain_lines is not None
+    logging.getLogger().handlers[:] = [logs._plain_lines]
+
+
 def _line(path: str, **more: object) -> None:
     with structlog.contextvars.bound_contextvars(request_id="req_1"):
         log_request(LOG, method="POST", path=path, status=200, ms=1.5, request_id="req_1")
 
 
 def test_both_ways_write_the_same_fields(written: io.StringIO) -> None:
+    _alone()
+
     _line("/graphql")
+    logging.getLogger().addHandler(logging.NullHandler())
     _line("/elsewhere")
 
     short, long = (json.loads(line) for line in written.getvalue().splitlines())
@@ -41,6 +50,8 @@ def test_both_ways_write_the_same_fields(written: io.StringIO) -> None:
 
 
 def test_a_path_of_a_clients_goes_the_long_way_and_loses_its_secret(written: io.StringIO) -> None:
+    _alone()
+
     _line("/graphql/sk_live_4eC39HqLyjWDarjtT1zdp7dc")
 
     assert "4eC39HqLyjWDarjtT1zdp7dc" not in written.getvalue()
@@ -48,6 +59,8 @@ def test_a_path_of_a_clients_goes_the_long_way_and_loses_its_secret(written: io.
 
 
 def test_nothing_is_written_below_the_level(written: io.StringIO) -> None:
+    _alone()
+
     logging.getLogger().setLevel(logging.WARNING)
 
     _line("/graphql")
@@ -78,6 +91,8 @@ def _both_ways(written: io.StringIO, say: Callable[[], None]) -> tuple[dict[str,
 
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID)
 def test_a_line_of_ours_is_the_same_both_ways(written: io.StringIO, said: dict[str, object]) -> None:
+    _alone()
+
     def say() -> None:
         with structlog.contextvars.bound_contextvars(request_id="req_1", path=f"/x?{KEY}"):
             structlog.get_logger("services.thing").bind(note=CARD).warning(f"thing.done {KEY}", **said)
@@ -96,6 +111,8 @@ def test_a_line_of_ours_is_the_same_both_ways(written: io.StringIO, said: dict[s
 
 
 def test_a_crash_is_the_same_both_ways(written: io.StringIO) -> None:
+    _alone()
+
     def say() -> None:
         try:
             raise RuntimeError(KEY)
@@ -110,6 +127,8 @@ def test_a_crash_is_the_same_both_ways(written: io.StringIO) -> None:
 
 
 def test_a_line_reaches_whoever_listens(written: io.StringIO) -> None:
+    _alone()
+
     heard = io.StringIO()
     listening = logging.StreamHandler(heard)
     logging.getLogger("services").addHandler(listening)
@@ -123,6 +142,8 @@ def test_a_line_reaches_whoever_listens(written: io.StringIO) -> None:
 
 
 def test_a_log_that_cannot_be_written_stops_nobody(written: io.StringIO) -> None:
+    _alone()
+
     written.close()
 
     structlog.get_logger().info("thing.done")
@@ -130,6 +151,8 @@ def test_a_log_that_cannot_be_written_stops_nobody(written: io.StringIO) -> None
 
 
 def test_a_level_holds_for_lines_that_are_written_at_once(written: io.StringIO) -> None:
+    _alone()
+
     logging.getLogger("services.quiet").setLevel(logging.ERROR)
 
     structlog.get_logger("services.quiet").warning("thing.done")
