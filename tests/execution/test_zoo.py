@@ -73,15 +73,6 @@ class Beast:
     def nickname(self, info: strawberry.Info) -> str | None:
         return decided(info, self, "nickname", None)  # type: ignore[no-any-return]  # as above
 
-    @at_hand
-    async def mate(self, info: strawberry.Info) -> "Beast | None":
-        """Came with it, and rarely waits all the same."""
-        if info.context.draw(f"{self.path}.mate!").random() < info.context.trouble:
-            waited = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(lambda: waited.done() or waited.set_result(None))
-            await waited
-        return decided(info, self, "mate", _beast(f"{self.path}.mate", info.context))  # type: ignore[no-any-return]
-
     @strawberry.field
     async def friend(self, info: strawberry.Info) -> "Beast | None":
         await asyncio.sleep(0)
@@ -178,7 +169,29 @@ class Mutation:
 
 
 @strawberry.type
+class Sighting:
+    """Only ever the event itself: in an answer that waits, what does not wait would be another thing to compare."""
+
+    path: str
+
+    @at_hand
+    async def of(self, info: strawberry.Info) -> Beast | None:
+        """Came with it, and rarely waits all the same."""
+        if info.context.draw(f"{self.path}.of!").random() < info.context.trouble:
+            waited = asyncio.Event()
+            asyncio.get_running_loop().call_soon(waited.set)
+            await waited.wait()
+        place = Cat(path=self.path)
+        return decided(info, place, "of", _beast(f"{self.path}.of", info.context))  # type: ignore[no-any-return]
+
+
+@strawberry.type
 class Subscription:
+    @strawberry.subscription
+    async def sighted(self, path: str) -> AsyncGenerator[Sighting, None]:
+        for number in range(3):
+            yield Sighting(path=f"{path}{number}")
+
     @strawberry.subscription
     async def seen(self, info: strawberry.Info, path: str, first: int = 2) -> AsyncGenerator[Beast, None]:
         for number in range(first):
