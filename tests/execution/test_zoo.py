@@ -61,11 +61,6 @@ def decided(info: strawberry.Info, self: "Beast", name: str, value: Any) -> Any:
     return value
 
 
-def _let_go(waited: asyncio.Future[None]) -> None:
-    if not waited.done():
-        waited.set_result(None)
-
-
 @strawberry.interface
 class Beast:
     path: str
@@ -77,15 +72,6 @@ class Beast:
     @strawberry.field
     def nickname(self, info: strawberry.Info) -> str | None:
         return decided(info, self, "nickname", None)  # type: ignore[no-any-return]  # as above
-
-    @at_hand
-    async def mate(self, info: strawberry.Info) -> "Beast | None":
-        """Came with it, and rarely waits all the same."""
-        if info.context.draw(f"{self.path}.mate!").random() < info.context.trouble:
-            waited = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(_let_go, waited)
-            await waited
-        return decided(info, self, "mate", _beast(f"{self.path}.mate", info.context))  # type: ignore[no-any-return]
 
     @strawberry.field
     async def friend(self, info: strawberry.Info) -> "Beast | None":
@@ -183,7 +169,29 @@ class Mutation:
 
 
 @strawberry.type
+class Sighting:
+    """Only ever the event itself: in an answer that waits, what does not wait would be another thing to compare."""
+
+    path: str
+
+    @at_hand
+    async def of(self, info: strawberry.Info) -> Beast | None:
+        """Came with it, and rarely waits all the same."""
+        if info.context.draw(f"{self.path}.of!").random() < info.context.trouble:
+            waited = asyncio.Event()
+            asyncio.get_running_loop().call_soon(waited.set)
+            await waited.wait()
+        place = Cat(path=self.path)
+        return decided(info, place, "of", _beast(f"{self.path}.of", info.context))  # type: ignore[no-any-return]
+
+
+@strawberry.type
 class Subscription:
+    @strawberry.subscription
+    async def sighted(self, path: str) -> AsyncGenerator[Sighting, None]:
+        for number in range(3):
+            yield Sighting(path=f"{path}{number}")
+
     @strawberry.subscription
     async def seen(self, info: strawberry.Info, path: str, first: int = 2) -> AsyncGenerator[Beast, None]:
         for number in range(first):
