@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 SYNC, QUERY, READY = b"S", b"Q", b"Z"
+LETTING_IN = 10  # turns of the loop from accepting a connection to its handler, twice over
 
 
 class DatabaseProxy:
@@ -51,6 +52,8 @@ class DatabaseProxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.wait_closed()
+        for _ in range(LETTING_IN):  # who is being let in comes to `_connected` yet, and is sent away there
+            await asyncio.sleep(0)
 
     async def _connected(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         if self._server is None:  # it was waiting to be let in when the database went
