@@ -116,7 +116,7 @@ async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept
     return await _run(ask, accept, runner, identity=identity, claimed=claimed)
 
 
-async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, identity: UUID) -> "Driven | None":
+async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, identity: UUID) -> Driven | None:
     """Phase 1 by one statement; None where it needs locks. As if nothing was sent then, or the fresh operation stands.
 
     It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
@@ -136,11 +136,15 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
 
     try:
         return await by_one_statement(body)
-    except (DomainError, Overtaken, IntegrityError, DatabaseUnavailable, *CONFLICTS):
-        return None
+    except DatabaseUnavailable as trouble:
+        if not trouble.lost:  # no connection was free: to wait for another one would only make the queue longer
+            raise
+    except (DomainError, Overtaken, IntegrityError, *CONFLICTS):
+        pass
+    return None
 
 
-async def _run(ask: Ask, accept: Accept, runner: Runner, *, identity: UUID, claimed: "Driven | None" = None) -> Outcome:
+async def _run(ask: Ask, accept: Accept, runner: Runner, *, identity: UUID, claimed: Driven | None = None) -> Outcome:
     """Claim the key for the operation of this id, unless it is `claimed`, and drive it."""
 
     async def phase_1() -> Driven:
