@@ -25,6 +25,7 @@ from graphql.execution.values import VariableValues
 import execution.filling
 import execution.run
 import provider.client
+import resolvers.access
 import server.graphql_http
 import server.rates
 import services.drive
@@ -80,9 +81,8 @@ ENVELOPE: Final = (
     Seam("encoding", server.graphql_http, "encoded"),
 )
 WRITING: Final = (
-    Seam("looking for the key", services.idempotency, "find_operation"),
-    Seam("phase 1", services.idempotency, "_when_free"),
-    Seam("  claim", services.idempotency, "_claim"),
+    Seam("seeing order and key", resolvers.access, "see"),
+    Seam("phase 1", services.idempotency, "_accepted_at_once"),
     Seam("phase 2, twice", services.drive, "attempt"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
     Seam("phase 3, twice", services.drive.Driver, "_settle_at_once"),
