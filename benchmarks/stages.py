@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from inspect import iscoroutinefunction
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -35,6 +36,7 @@ import webhooks.handlers
 import webhooks.routes
 from benchmarks import servers
 from benchmarks.data import prepared
+from benchmarks.load import recorded
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY, Requests, webhook
 from execution.plan import compile_plan
 from models import WebhookEvent
@@ -190,17 +192,6 @@ class Exchange:
         self._sent.append(message)
 
 
-def recorded(path: Path) -> Iterator[bytes]:
-    """The requests of a file, over and over."""
-    content = path.read_bytes()
-    while True:
-        place = 0
-        while place < len(content):
-            length = int.from_bytes(content[place : place + 4], "big")
-            yield content[place + 4 : place + 4 + length]
-            place += 4 + length
-
-
 class Stages:
     """One application, and everything that is asked of it."""
 
@@ -214,9 +205,9 @@ class Stages:
     async def run(self) -> dict[tuple[str, str], tuple[float, float]]:
         """CPU µs and calls of each stage of each workload, for one request."""
         files = {"W1": await self._requests.order_status(), "W2": await self._requests.page()}
-        reads = {name: recorded(file) for name, file in files.items()}
-        pays = recorded(await self._requests.pay(CALLS * (ROUNDS + 1)))
-        hooks = recorded(await self._requests.webhooks(CALLS * (ROUNDS + 1) * 2, repeated=False))
+        reads = {name: cycle(recorded(file)) for name, file in files.items()}
+        pays = cycle(recorded(await self._requests.pay(CALLS * (ROUNDS + 1))))
+        hooks = cycle(recorded(await self._requests.webhooks(CALLS * (ROUNDS + 1) * 2, repeated=False)))
         seams = (*ENVELOPE, *EXECUTION, *STATEMENTS)
         for turn in range(ROUNDS + 1):
             counts = turn > 0  # the first round fills the caches
