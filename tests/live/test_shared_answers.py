@@ -19,6 +19,13 @@ subscription E($id: ID!, $after: Int) {
   on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence payment { lastError { requestId } } }
 }
 """
+WRITTEN = """
+subscription L($id: ID!, $after: Int, $locale: String!) {
+  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) {
+    sequence payment { amount { formatted(locale: $locale) } }
+  }
+}
+"""
 NAMED = PAYMENT.replace(EVENT, f"id {EVENT}")
 
 
@@ -66,6 +73,22 @@ async def test_those_who_ask_in_other_words_are_told_in_their_own(shop: Shop, ad
         [{*told[0][0].keys(), "id"}] * 2,
     ]
     assert one.sequences == other.sequences
+
+
+async def test_an_argument_by_variable_is_each_ones_own(shop: Shop, address: str) -> None:
+    payment = await shop.paid()
+    order_id = payment["order"]["id"]
+    async with (
+        following(address, shop.staff.token, WRITTEN, id=order_id, locale="en-US") as one,
+        following(address, shop.staff.token, WRITTEN, id=order_id, locale="de-DE") as other,
+    ):
+        await one.next()
+        await other.next()
+        await note(payment)
+        told = [await one.next(), await other.next()]
+
+    assert [event["payment"]["amount"]["formatted"] for event in told] == ["$100.00", "100,00\u00a0$"]
+    assert told[0]["sequence"] == told[1]["sequence"]
 
 
 async def test_who_did_it_is_told_to_each_as_they_may_know_it(shop: Shop, address: str) -> None:
