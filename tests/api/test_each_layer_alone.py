@@ -21,8 +21,9 @@ USD_100 = {"amount": 10_000, "currency": "USD"}
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait: what they could not find out is left to the layer."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
+    """A shop whose requests do not wait and whose reads repair nothing: what is open is left to the layer."""
+    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, repair_on_read=False)
+    async with open_shop(settings) as opened:
         yield opened
 
 
