@@ -285,7 +285,8 @@ class _Planner:
         expression, wanted = self._completed(definition.type, details, "x" if is_late else value, inside)
         asked = None
         if table is not None:
-            columns = columns_of(call.function, class_of(parent), table) if call.function is not None else frozenset()
+            uses = call.function if below is None else None  # rows below are found by what is read in any case
+            columns = columns_of(uses, class_of(parent), table) if uses is not None else frozenset()
             asked = Wanted(table, columns, ((below, wanted),) if below is not None and wanted is not None else ())
             if THROUGH in notes and wanted is not None:
                 asked = asked.beside(wanted)
