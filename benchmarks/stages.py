@@ -38,7 +38,7 @@ from benchmarks import servers
 from benchmarks.data import prepared
 from benchmarks.load import recorded
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY, Requests, webhook
-from execution.plan import compile_plan
+from execution.planner import compile_plan
 from models import WebhookEvent
 from models.embedded import EmbeddedPostgres
 from models.sql import rows

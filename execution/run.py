@@ -24,7 +24,8 @@ from strawberry.schema import Schema
 from execution.fields import NotPlanned
 from execution.filling import Filling, Outcomes
 from execution.inputs import Inputs
-from execution.plan import Plan, compile_plan
+from execution.plan import Plan
+from execution.planner import compile_plan
 from execution.shaping import shaping
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it

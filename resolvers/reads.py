@@ -120,6 +120,6 @@ def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tup
         direction="ASC" if window is not None and window.backward else "DESC",
         size=window.size + 1 if window is not None else "",
     )
-    many = below.relation is not Relation.ORDER_OF_PAYMENT
+    many = below.relation.is_many
     one = f"json_build_array({', '.join(selected)})"
     return f"(SELECT {f'json_agg({one})' if many else one} FROM ({rows}) {name})", (make, many)  # noqa: S608

@@ -21,6 +21,11 @@ class Relation(Enum):
     REFUNDS_OF_PAYMENT = (Payment, Refund)
     ORDER_OF_PAYMENT = (Payment, Order)
 
+    @property
+    def is_many(self) -> bool:
+        """Whether there are many of them, or one."""
+        return self is not Relation.ORDER_OF_PAYMENT
+
 
 @dataclass(frozen=True, slots=True)
 class Below:

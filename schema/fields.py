@@ -1,7 +1,7 @@
 """How a field is said: its method's docstring is its description, and the request's `Asking` is its context."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 import strawberry
@@ -17,6 +17,7 @@ Method = Callable[..., Any]
 # What a plan (`execution`) has to know of a field to read all rows of a request by one statement.
 LOOKS_AHEAD: Final = "looks ahead"  # at the root: the table of the rows that it reads by what will be asked of them
 READ_WITH: Final = "read with"  # the relation that gives the field's rows
+SHOWN_BY: Final = "shown by"  # what makes the field's value of those rows, where they were read
 THROUGH: Final = "through"  # the same rows, one level further down
 AT_HAND: Final = "at hand"  # of an event that is followed: its value came with it, the same for whoever is told
 
@@ -55,6 +56,23 @@ def looking_ahead(table: type[Model], *directives: object) -> Callable[[Method],
 def read_with(relation: Relation) -> Callable[[Method], Any]:
     """A field whose rows may have been read together with the row that it stands on."""
     return _noted({READ_WITH: relation})
+
+
+def shown_with(
+    relation: Relation, read: Callable[[Asking, Any], Awaitable[Any]]
+) -> Callable[[Callable[[Any, Any], Any]], Any]:
+    """The same for a method that is given the row or rows; `read` gets them where they were not read with their own."""
+
+    def wrap(method: Callable[[Any, Any], Any]) -> Any:
+        async def shown(self: Any, info: Info) -> Any:
+            return method(self, await read(info.context, self.row))
+
+        shown.__annotations__ = {"info": Info, "return": method.__annotations__["return"]}
+        shown.__module__, shown.__doc__ = method.__module__, method.__doc__
+        shown.__name__, shown.__qualname__ = method.__name__, method.__qualname__
+        return _noted({READ_WITH: relation, SHOWN_BY: method})(shown)
+
+    return wrap
 
 
 def wanted(info: Info) -> Wanted | None:

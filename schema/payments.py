@@ -17,7 +17,7 @@ from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
 from schema.events import PaymentEventConnection
-from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, is_live, read_with, through
+from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, is_live, shown_with, through
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Customer, Order
@@ -47,10 +47,10 @@ class Payment(Node):
     def _money(self, minor: int) -> Money:
         return Money.of(self.row.money(minor))
 
-    @read_with(Relation.ORDER_OF_PAYMENT)
-    async def order(self, info: Info) -> Order:
+    @shown_with(Relation.ORDER_OF_PAYMENT, order_of)
+    def order(self, row: models.Order) -> Order:
         """The order that is paid."""
-        return Order.of(await order_of(info.context, self.row))
+        return Order.of(row)
 
     @field
     async def customer(self, info: Info) -> Customer | None:
@@ -146,10 +146,10 @@ class Payment(Node):
         """The method as it was when it was used; null before there is one."""
         return snapshot(self.row.method) if self.row.method is not None else None
 
-    @read_with(Relation.REFUNDS_OF_PAYMENT)
-    async def refunds(self, info: Info) -> list[Refund]:
+    @shown_with(Relation.REFUNDS_OF_PAYMENT, refunds_of)
+    def refunds(self, rows: list[models.Refund]) -> list[Refund]:
         """The payment's refunds, oldest first."""
-        return [Refund.of(row) for row in await refunds_of(info.context, self.row)]
+        return [Refund.of(row) for row in rows]
 
     @field
     async def timeline(

@@ -6,7 +6,7 @@ import random
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, NewType
 
 import orjson
 import pytest
@@ -21,6 +21,7 @@ from tests.execution.documents import Document, Writer
 PARTS = 8
 EACH = 800  # documents in a part; about a seventh is no operation, because two of its fields have one name
 VALID = 5_000 // PARTS
+BAD = 0.01  # of what is in eggs
 
 
 class Failure(Exception):
@@ -52,7 +53,7 @@ class Fate:
         return drawn.random() < self.trouble
 
 
-def decided(info: strawberry.Info, self: "Beast", name: str, value: Any) -> Any:
+def decided(info: strawberry.Info, self: Any, name: str, value: Any) -> Any:
     """The value of a field; or None, or an exception, or something of another type."""
     fate: Fate = info.context
     place = f"{self.path}.{name}"
@@ -96,16 +97,108 @@ class Egg:
 
     @strawberry.field
     def weight(self, info: strawberry.Info) -> int:
-        return decided(info, self, "weight", 2**31 - 1)  # type: ignore[no-any-return, arg-type]
+        return decided(info, self, "weight", 2**31 - 1)  # type: ignore[no-any-return]
 
     @strawberry.field
     def laid(self, info: strawberry.Info) -> datetime:
-        return decided(info, self, "laid", datetime(2026, 1, 31, tzinfo=UTC))  # type: ignore[no-any-return, arg-type]
+        return decided(info, self, "laid", datetime(2026, 1, 31, tzinfo=UTC))  # type: ignore[no-any-return]
 
     @strawberry.field
     async def mother(self, info: strawberry.Info) -> Beast:
         await asyncio.sleep(0)
-        return decided(info, self, "mother", _beast(f"{self.path}.mother", info.context))  # type: ignore[no-any-return, arg-type]
+        return decided(info, self, "mother", _beast(f"{self.path}.mother", info.context))  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def shell(self) -> "Shell":
+        return Shell.of(Yolk(self.path))
+
+    @strawberry.field
+    def spare(self) -> "Shell | None":
+        return Shell.of(Yolk(self.path), tint="dark") if len(self.path) % 3 else None
+
+
+Grams = NewType("Grams", int)
+
+
+class Yolk:
+    """What a shell is around. Some of them are bad, whoever asks."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    @property
+    def weight(self) -> Any:
+        drawn = random.Random(f"{self.path}.weight")  # noqa: S311 - the same for both
+        if drawn.random() < BAD:
+            raise Failure("rotten")
+        return drawn.choice([None, object()]) if drawn.random() < BAD else drawn.randint(0, 9)
+
+    @property
+    def cracks(self) -> tuple[int, ...]:
+        return tuple(range(len(self.path) % 3))
+
+
+def twice(value: Any) -> Any:
+    return value + value
+
+
+@strawberry.interface
+class Thing:
+    """Its methods, and those of what implements it, are one expression: plans write them down, and call few of them."""
+
+    yolk: strawberry.Private[Any]
+    kind: ClassVar[str]
+
+    @strawberry.field
+    def id(self) -> strawberry.ID:
+        return strawberry.ID(f"{self.kind} of {self.yolk.path}")
+
+
+@strawberry.type
+class Shell(Thing):
+    kind = "shell"
+    tint: str = "pale"
+
+    @classmethod
+    def of(cls, yolk: Yolk, *, tint: str = "pale") -> "Shell":
+        return cls(yolk=yolk, tint=tint)
+
+    @property
+    def own_weight(self) -> Any:
+        return Grams(self.yolk.weight)
+
+    @strawberry.field
+    def weight(self, more: int = 1) -> int:
+        return self.own_weight + more  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def weight_of_two(self) -> int | None:
+        return twice(abs(self.own_weight))  # type: ignore[no-any-return]
+
+    @strawberry.field
+    def is_heavy(self) -> bool:
+        return not self.own_weight < 5
+
+    @strawberry.field
+    def mood(self) -> Mood | None:
+        return Mood.WILD if self.tint == "dark" else None
+
+    @strawberry.field
+    def halves(self) -> "list[Shell]":
+        return [Shell.of(Yolk(f"{self.yolk.path}{crack}"), tint=self.tint) for crack in self.yolk.cracks]
+
+    @strawberry.field
+    def things(self) -> list[Thing]:
+        return [Shell.of(self.yolk) for _ in self.yolk.cracks]
+
+    @strawberry.field
+    def weights(self) -> list[int | None]:
+        return [crack or None for crack in self.yolk.cracks]
+
+    @strawberry.field
+    async def egg(self, info: strawberry.Info) -> Egg:
+        await asyncio.sleep(0)
+        return decided(info, self.yolk, "egg", Egg(path=f"{self.yolk.path}."))  # type: ignore[no-any-return]
 
 
 @strawberry.type
@@ -210,7 +303,7 @@ class Subscription:
         yield []
 
 
-ZOO = QuietSchema(query=Query, mutation=Mutation, subscription=Subscription, types=[Cat, Bird])
+ZOO = QuietSchema(query=Query, mutation=Mutation, subscription=Subscription, types=[Cat, Bird, Shell])
 
 
 def _beast(path: str, fate: Fate) -> Beast:
