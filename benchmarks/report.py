@@ -93,9 +93,12 @@ def _goals(results: Results) -> list[str]:
             if two is not None:
                 gained = two.per_second / ours.per_second
                 lines.append(_judged(f"{workload} two processes at {count}", gained, 1.8, less=False))
-            half = found.get((workload, "at half"))
+            half = found.get((workload, f"{OURS} at half"))
             if half is not None:
-                lines.append(_judged(f"{workload} p99 to p50 at half of capacity at {count}", half.p99 / half.p50, 5.0))
+                machine = found.get((workload, "limit at half"))
+                beside = f", where the limit has {machine.p99 / machine.p50:.2f}" if machine is not None else ""
+                what = f"{workload} p99 to p50 at half of capacity at {count}{beside}"
+                lines.append(_judged(what, half.p99 / half.p50, 5.0))
     if len(results) > 1:
         small, large = results[0][1], results[-1][1]
         for workload in ("W1", "W2", "W3"):
