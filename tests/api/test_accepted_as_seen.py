@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import asyncpg
+import pytest
+from tortoise import connections
 
 from domain.states import OperationKind
 from models import Operation, Order, Payment
 from models.database import parse_url
+from models.pool import Connection, Pool
 from services.rows import see
 from tests.rows import row_id
-from tests.shop import Shop, key
+from tests.shop import MUTATIONS, Shop, key, open_shop, settings_for
 
 CHANGED = """
 UPDATE orders SET total_minor = 20000, last_sequence = last_sequence + 1, last_hash = repeat('b', 64) WHERE id = $1
@@ -91,6 +95,52 @@ async def test_a_key_that_is_claimed_after_it_was_seen_runs_nothing(shop: Shop, 
     assert error["code"] == "IDEMPOTENCY_KEY_REUSED"
     assert await Payment.filter(order_id=row_id(order_id)).count() == 0
     assert len(shop.sandbox.snapshot().payment_intents) == 1
+
+
+async def queued(pool: Pool, waiting: int) -> None:
+    """Return when so many wait for a connection."""
+    async with asyncio.timeout(10):
+        while len(pool._free._waiters or ()) < waiting:
+            await asyncio.sleep(0)
+
+
+async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_second_time(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small: Any = {"database_pool_size": 2, "database_acquire_timeout_seconds": 0.3, "live_doorbell": False}
+    parameters, arguments, fields = MUTATIONS["createPayment"]
+    query = f"mutation M{parameters} {{ createPayment{arguments} {{ {fields} }} }}"
+    asked: list[Pool] = []
+    acquire = Pool.acquire
+
+    async def noted(self: Pool, *, timeout: float | None = None) -> Connection:
+        asked.append(self)
+        return await acquire(self, timeout=timeout)
+
+    async with open_shop(settings_for(database_url, tmp_path / "state", **small)) as shop:
+        await shop.paid()  # who the buyer is, is known from now on
+        order_id, one_key = await shop.order(), key()
+        given = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}, "confirm": True}
+        client: Any = connections.get("default")
+        pool: Pool = client._pool
+        first, second = await pool.acquire(), await pool.acquire()
+        with monkeypatch.context() as watching:
+            watching.setattr(Pool, "acquire", noted)
+            paying = asyncio.create_task(
+                shop.buyer.post(query, {"input": {**given, "paymentMethodId": "pm_card_visa"}, "key": one_key})
+            )
+            await queued(pool, 1)
+            taken = asyncio.create_task(acquire(pool))  # as soon as the payment has seen its order
+            await queued(pool, 2)
+            await pool.release(first)
+            refused = await paying
+        await pool.release(second)
+        await pool.release(await taken)
+        paid = await shop.pay(order_id, with_key=one_key)
+
+    assert refused.status_code == 503
+    assert len(asked) == 2  # to see the order, and to accept the payment
+    assert (paid["replayed"], paid["payment"]["status"]) == (False, "SUCCEEDED")
 
 
 async def test_what_is_seen_is_what_stands_there(shop: Shop) -> None:
