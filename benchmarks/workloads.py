@@ -20,6 +20,7 @@ from models.database import parse_url
 from resolvers.cursors import Cursor, SortKey
 
 KEPT = 5_000  # requests in a file
+BUYERS = 1_000  # who ask for them
 ORDER_STATUS = (
     "query OrderStatus($id: ID!) { order(id: $id) { id externalId paymentStatus total { amount currency } amountPaid "
     "{ amount currency } amountDue { amount currency } payments { nodes { id status createdAt amount { amount currency "
@@ -52,12 +53,16 @@ class Requests:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def order_status(self) -> Path:
-        """W1: the status of orders all over the table, each asked by its buyer."""
+        """W1: the status of orders all over the table, each asked by its buyer. There are as many buyers in a table of
+        any size: how often a token comes again is not a matter of its rows."""
         found = await self._rows(
+            "WITH customers AS (SELECT count(*) FROM customer WHERE external_id LIKE 'buyer-%') "
             "SELECT o.id, c.external_id FROM orders o JOIN customer c ON c.id = o.customer_id "
-            "WHERE o.external_id IN (SELECT 'order-' || (1 + (n * 7919) % (SELECT count(*) FROM orders "
-            "WHERE external_id LIKE 'order-%')) FROM generate_series(1, $1::int) n)",
-            KEPT,
+            "WHERE o.external_id IN (SELECT 'order-' || (n * 7919 % count + again * count) "
+            "FROM customers, generate_series(1, $1::int) n, generate_series(1, $2::int) again) "
+            "ORDER BY md5(o.id::text)",
+            BUYERS,
+            KEPT // BUYERS,
         )
         tokens = {buyer: _token(buyer, "payments:pay") for _, buyer in found}
         return self._written(
