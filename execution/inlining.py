@@ -19,7 +19,7 @@ from strawberry.types.base import has_object_definition
 from tortoise.models import Model
 
 DEEPEST: Final = 8  # calls inside calls
-# Expressions that are written as they stand, with what is in them read.
+# Expressions that are written as they stand, with what is in them read. No f-string: not all can be written back.
 WRITTEN: Final = (
     ast.BinOp,
     ast.UnaryOp,
@@ -29,9 +29,8 @@ WRITTEN: Final = (
     ast.Subscript,
     ast.Tuple,
     ast.List,
-    ast.JoinedStr,
-    ast.FormattedValue,
 )
+LITERAL: Final = frozenset({bool, int, str})  # and none of their subclasses: an enum's member is no literal
 # Where not all that is written is evaluated, or not once.
 SOMETIMES: Final = (ast.IfExp, ast.BoolOp, ast.Compare, ast.ListComp)
 
@@ -235,7 +234,7 @@ class Inliner:
         match value:
             case Code(node):
                 return node
-            case Fixed(constant) if constant is None or isinstance(constant, bool | int) or type(constant) is str:
+            case Fixed(constant) if constant is None or type(constant) in LITERAL:
                 return ast.Constant(constant)
             case Fixed(constant):
                 return ast.Name(self._constant(constant), ast.Load())

@@ -45,17 +45,27 @@ class PlannedOperation:
 class Execution:
     """Runs the operations of one schema. `planned` False leaves everything to graphql-core.
 
-    `fallbacks` counts the requests that had a plan and went astray; each is answered all the same.
+    `fallbacks` counts the requests that had a plan and went astray; each is answered all the same. So are those whose
+    plan could not be made because of a bug of ours: `report` is told of it, and `unplanned` counts them.
     """
 
-    def __init__(self, schema: Schema, *, planned: bool = True, coercion_errors: int = 5) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        planned: bool = True,
+        coercion_errors: int = 5,
+        report: Callable[[Exception], None] | None = None,
+    ) -> None:
         self._schema = schema
         self._inputs = Inputs(schema)
         self._planned = planned
+        self._report = report
         self._coercion_errors = coercion_errors
         self._kept: OrderedDict[tuple[int, tuple[object, ...]], tuple[PlannedOperation, int]] = OrderedDict()
         self._fields_kept = 0
         self.fallbacks = 0
+        self.unplanned = 0
 
     def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> PlannedOperation:
         """An operation of a valid document, to be run many times."""
@@ -132,6 +142,12 @@ class Execution:
                 self._schema, self._inputs, prepared.document, prepared.operation, given, prepared.shaped_by
             )
         except NotPlanned:
+            plans[key] = None
+            return None
+        except Exception as error:  # noqa: BLE001 - a bug must be seen, but not by who asks for their payment
+            if self._report is not None:
+                self._report(error)
+            self.unplanned += 1
             plans[key] = None
             return None
         plans[key] = plan

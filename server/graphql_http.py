@@ -7,6 +7,7 @@ https://graphql.github.io/graphql-over-http/draft/
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from functools import partial
 from typing import Final
 
 import strawberry
@@ -86,7 +87,12 @@ class GraphQLEndpoint:
         self._may_introspect = may_introspect
         self.limits = limits or Limits()
         self.stream_limits = stream_limits or StreamLimits()
-        self.execution = Execution(schema, planned=planned, coercion_errors=self.limits.coercion_errors)
+        self.execution = Execution(
+            schema,
+            planned=planned,
+            coercion_errors=self.limits.coercion_errors,
+            report=partial(report_bug, "graphql.plan_failed"),
+        )
         self._documents = Documents(schema._schema, self.limits, self.execution)
         self._trusted = trusted or TrustedDocuments()
         for name, text in self._trusted.texts.items():

@@ -136,6 +136,7 @@ async def test_queries_are_answered_as_graphql_core_answers_them(shop: Shop, par
 
     assert answered > EACH  # of twice as many; the others cost too much or are no operations
     assert endpoint_of(shop).execution.fallbacks < answered
+    assert endpoint_of(shop).execution.unplanned == 0
 
 
 async def _is_answered_alike(shop: Shop, client: Client, document: Document, variables: Json) -> bool:

@@ -1,6 +1,7 @@
 """Methods of one expression are written into plans: what they do has to be done all the same, and as often."""
 
 import importlib.util
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import strawberry
 from graphql import GraphQLError, OperationDefinitionNode, parse
 
 from execution import Execution
-from execution.inlining import expression_of
+from execution.inlining import Inliner, expression_of
 from schema import QuietSchema
+
+WORD = r'(word: "\u00fc \" \\ \u2028 {x} \n + __import__(1)")'
 
 
 class Box:
@@ -38,6 +41,10 @@ def first(one: int, other: int) -> int:
 
 def either(one: int, other: int) -> int:
     return one or other
+
+
+class Size(IntEnum):
+    LARGE = 3
 
 
 @strawberry.type
@@ -86,6 +93,18 @@ class Holder:
         return either(self.box.measured(), self.box.broken())
 
     @strawberry.field
+    def size(self) -> int:
+        return Size.LARGE + 1
+
+    @strawberry.field
+    def said(self, word: str = "'") -> str:
+        return word + "!"
+
+    @strawberry.field
+    def framed(self, word: str = "'") -> str:
+        return f"[{word}]"
+
+    @strawberry.field
     def pairs(self) -> list[Pair]:
         return [Pair.of(number, self.box.measured()) for number in (1, 2)]
 
@@ -105,10 +124,23 @@ async def answered(query: str, *, planned: bool) -> tuple[Any, list[GraphQLError
     execution, box, document = Execution(SCHEMA, planned=planned), Box(), parse(query)
     [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     result = await execution.run(execution.prepare(document, operation), {}, box, {})
+    assert execution.unplanned == 0
     return result.data, result.errors or [], box.asked, execution.fallbacks
 
 
-@pytest.mark.parametrize("asked", ["doubled", "pair { left }", "pair { __typename }", "sum", "pairs { left }"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "doubled",
+        "pair { left }",
+        "pair { __typename }",
+        "sum",
+        "pairs { left }",
+        "size",
+        f"said{WORD}",
+        f"framed{WORD}",
+    ],
+)
 async def test_all_that_a_method_asks_for_is_asked_for_once(asked: str) -> None:
     query = f"{{ holder {{ {asked} }} }}"
 
@@ -130,6 +162,21 @@ async def test_what_breaks_and_is_not_looked_at_breaks_all_the_same(asked: str) 
 
     assert data == {"holder": None}
     assert [error.message for error in errors] == ["broken"]
+
+
+async def test_a_plan_that_cannot_be_made_costs_time_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is our bug, and somebody asks for their money meanwhile."""
+    monkeypatch.setattr(Inliner, "text", lambda self, value: "no Python")
+    bugs: list[Exception] = []
+    execution, document = Execution(SCHEMA, report=bugs.append), parse("{ holder { doubled } }")
+    [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
+    prepared = execution.prepare(document, operation)
+
+    results = [await execution.run(prepared, {}, Box(), {}) for _ in range(2)]
+
+    assert [result.data for result in results] == [{"holder": {"doubled": 8}}] * 2
+    assert [type(bug) for bug in bugs] == [SyntaxError]
+    assert execution.unplanned == 1
 
 
 def test_a_file_that_was_replaced_is_not_believed(tmp_path: Path) -> None:

@@ -354,6 +354,7 @@ async def test_a_plan_answers_as_graphql_core_does(part: int) -> None:
                 assert ours.called == theirs.called, (document, variables)
             assert _tamed(ours) == _tamed(theirs)
     assert valid >= VALID
+    assert planned.unplanned == 0
     assert 0 < planned.fallbacks < valid * 2 * 0.7  # both ways are taken
 
 
