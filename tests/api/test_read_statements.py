@@ -1,5 +1,6 @@
-"""How many statements a query sends: one for the hot ones, and never one for each row."""
+"""How many statements a query sends, and for what: one for the hot ones, and never one for each row."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ query Details($id: ID!) {
   }
 }
 """
+OF_ORDER = "currency customer_id external_id id paid_minor payment_status total_minor"
+OF_PAYMENT = "amount_minor created_at currency customer_id id order_id refund_pending_minor status"
+OF_REFUND = "amount_minor currency id status"
 NESTED = "{ payments(first: 20) { nodes { id customer { id payments { nodes { id order { id } } } } } totalCount } }"
 
 
@@ -86,3 +90,26 @@ async def test_what_is_not_read_at_once_is_read_for_all_rows_together(shop: Shop
         counts.append(len(sent))
 
     assert counts[0] == counts[1] <= 9
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        (ORDER_STATUS, [OF_ORDER, f"{OF_PAYMENT} captured_minor refunded_minor", OF_REFUND]),
+        (PAGE, [OF_PAYMENT, "customer_id external_id id payment_status", OF_REFUND]),
+    ],
+)
+async def test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for(
+    shop: Shop, sent: list[str], query: str, columns: list[str]
+) -> None:
+    """And for those that decide who sees a row, and whether it is looked after."""
+    paid = await shop.paid()
+    await shop.refund(paid["id"], 100)
+    order_id = (await shop.payment(paid["id"]))["order"]["id"]
+    sent.clear()
+
+    await shop.staff.ask(query, **({"id": order_id} if query == ORDER_STATUS else {}))
+
+    [statement] = sent
+    read = re.findall(r't\d?\."(\w+)"', statement)
+    assert sorted(read) == sorted(" ".join(columns).split())

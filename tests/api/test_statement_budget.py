@@ -1,6 +1,5 @@
 """What a payment costs the database: at most 7 statements and 5 commits, what happens in the background included."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,16 +9,12 @@ import pytest
 from asyncpg.connection import Connection
 
 from models import Payment
-from tests.execution.test_api import ORDER_STATUS, PAGE
 from tests.inbox import apply_all, send
 from tests.shop import Shop, open_shop, settings_for
 from webhooks.handlers import HANDLED
 
 STATEMENTS, COMMITS = 7, 5
 RECEIVING, APPLYING = 1, 6  # of one webhook: lease, find, lock order and payment, note that Stripe was asked, settle
-OF_ORDER = "currency customer_id external_id id paid_minor payment_status total_minor"
-OF_PAYMENT = "amount_minor created_at currency customer_id id order_id refund_pending_minor status"
-OF_REFUND = "amount_minor currency id status"
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 
@@ -111,26 +106,3 @@ async def test_a_webhook_is_received_by_one_statement_and_applied_by_6(shop: Sho
     assert len(received) == RECEIVING, received
     assert len(Spy(applied).statements) == APPLYING, "\n".join(text[:150] for text in applied)
     assert Spy(applied).commits == 2  # the lease, and what it was taken for
-
-
-@pytest.mark.parametrize(
-    ("query", "columns"),
-    [
-        (ORDER_STATUS, [OF_ORDER, f"{OF_PAYMENT} captured_minor refunded_minor", OF_REFUND]),
-        (PAGE, [OF_PAYMENT, "customer_id external_id id payment_status", OF_REFUND]),
-    ],
-)
-async def test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for(
-    shop: Shop, spy: Spy, query: str, columns: list[str]
-) -> None:
-    """And for those that decide who sees a row, and whether it is looked after."""
-    paid = await shop.paid()
-    await shop.refund(paid["id"], 100)
-    order_id = (await shop.payment(paid["id"]))["order"]["id"]
-    spy.sent.clear()
-
-    await shop.staff.ask(query, **({"id": order_id} if query == ORDER_STATUS else {}))
-
-    [statement] = spy.sent
-    read = re.findall(r't\d?\."(\w+)"', statement)
-    assert sorted(read) == sorted(" ".join(columns).split())
