@@ -38,7 +38,7 @@ from benchmarks import servers
 from benchmarks.data import prepared
 from benchmarks.load import recorded
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY, Requests, webhook
-from execution.planner import compile_plan
+from execution.planner import Planner
 from models import WebhookEvent
 from models.embedded import EmbeddedPostgres
 from models.sql import rows
@@ -277,14 +277,14 @@ class Stages:
                 spent.add("once: validate", since)
                 since = time.process_time()
                 [operation] = made.operations
-                compile_plan(
+                Planner(
                     running._schema,
                     running._inputs,
                     made.document,
                     operation.operation,
                     VariableValues({}, {}),
                     operation.shaped_by,
-                )
+                ).plan()
                 spent.add("once: plan", since)
             if counts:
                 self._note(workload, spent, 20)

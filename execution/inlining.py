@@ -193,14 +193,16 @@ class Inliner:
         named = {one.arg: self._value(one.value, scope) for one in node.keywords if one.arg is not None}
         if len(named) < len(node.keywords):
             raise Unsaid
-        base = self._value(node.func.value, scope) if isinstance(node.func, ast.Attribute) else None
-        owner = base.of if isinstance(base, Code | Made) else None
-        if base is not None and owner is not None and isinstance(node.func, ast.Attribute):
-            method = inspect.getattr_static(owner, node.func.attr, None)
+        if isinstance(node.func, ast.Attribute):
+            base, word = self._value(node.func.value, scope), node.func.attr
+            owner = base.of if isinstance(base, Code | Made) else None
+            method = inspect.getattr_static(owner, word, None) if owner is not None else None
             if isinstance(method, FunctionType):
-                called: Value = Code(ast.Attribute(self._node(base), node.func.attr, ast.Load()))
-                return self._result(called, method, [base, *given], given, named, scope.depth)
-        called = self._value(node.func, scope)
+                bound = Code(ast.Attribute(self._node(base), word, ast.Load()))
+                return self._result(bound, method, [base, *given], given, named, scope.depth)
+            called = self._attribute(base, word, scope.depth)
+        else:
+            called = self._value(node.func, scope)
         function = called.value if isinstance(called, Fixed) else None
         if isinstance(function, NewType) and len(given) == 1:
             return given[0]

@@ -1,6 +1,5 @@
 """Writing the Python of a plan, for one operation of a valid document."""
 
-import ast
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeGuard
 
@@ -55,23 +54,11 @@ LARGEST: Final = 1_000  # fields, with every fragment written out: 60 ms to make
 TYPENAME: Final = "__typename"
 
 
-def compile_plan(
-    schema: Schema,
-    inputs: Inputs,
-    document: DocumentNode,
-    operation: OperationDefinitionNode,
-    variables: VariableValues,
-    shaped_by: Iterable[str],
-) -> Plan:
-    """The plan of an operation, for all values of its variables but those that it is shaped by.
+class Planner:
+    """Makes the plan of an operation, for all values of its variables but those that it is shaped by.
 
-    Raises NotPlanned for what is left to graphql-core.
+    It writes the functions of the innermost selections first.
     """
-    return _Planner(schema, inputs, document, operation, variables, shaped_by).plan()
-
-
-class _Planner:
-    """Writes the functions of one plan, those of the innermost selections first."""
 
     def __init__(
         self,
@@ -97,7 +84,7 @@ class _Planner:
         self._is_for_all = True
 
     def plan(self) -> Plan:
-        """The whole plan."""
+        """The plan. Raises NotPlanned for what is left to graphql-core."""
         root = self._schema._schema.get_root_type(self._operation.operation)
         assert root is not None, "the document was validated"
         fields = self._checked(
@@ -160,7 +147,7 @@ class _Planner:
             return self._object(type_, details, value, table, is_told=is_told)
         if isinstance(value, Each) and isinstance(value.element, Made) and _is_list_of_objects(type_):
             each, wanted = self._completed(type_.of_type, details, value.element, table, body)
-            return f"[{each} for {value.target} in {ast.unparse(value.source)}]", wanted
+            return f"[{each} for {value.target} in {self._words.text(Code(value.source))}]", wanted
         if is_leaf_type(type_) and not nullable:
             return self._words.leaf(type_, value, body), None
         word = self._words.word(value, body)
@@ -176,10 +163,7 @@ class _Planner:
             assert is_abstract_type(type_)
             possible = self._schema._schema.get_possible_types(type_)
             functions = {class_of(one): self._selection(one, details, None, _itself(one), ["v"])[0] for one in possible}
-            choice = ", ".join(f"{self._words.constant(origin)}: {function}" for origin, function in functions.items())
-            by_class = self._words.variable()
-            self._words.lines.append(f"{by_class} = {{{choice}}}")
-            inner = f"{by_class}[{word}.__class__]({word}, info, later)"
+            inner = f"{self._words.by_class(functions)}[{word}.__class__]({word}, info, later)"
         return (f"(None if {word} is None else {inner})" if nullable else inner), wanted
 
     def _object(
@@ -192,10 +176,11 @@ class _Planner:
         is_told: bool,
     ) -> tuple[str, Wanted | None]:
         """The expression that fills in one object, or what it would be made of."""
-        me: Value = _itself(type_)
-        given = {"v": self._words.text(value)}
+        me: Value
         if isinstance(value, Made) and value.of is class_of(type_):
             me, given = self._words.in_parts(value)
+        else:
+            me, given = _itself(type_), {"v": self._words.text(value)}
         function, wanted = self._selection(type_, details, table, me, given, is_told=is_told)
         return f"{function}({', '.join([*given.values(), 'info', 'later'])})", wanted
 
@@ -269,8 +254,10 @@ class _Planner:
             value = self._words.call(call, arguments, body)
             complete, wanted = self._completion(definition.type, details, inside)
         else:
-            given = self._words.shown(notes[SHOWN_BY], below, body) if below is not None and SHOWN_BY in notes else None
-            given = given or self._words.given(call, arguments, body)
+            if below is not None and SHOWN_BY in notes:
+                given = self._words.shown(notes[SHOWN_BY], below, body)
+            else:
+                given = self._words.given(call, arguments, body)
             value, wanted = self._completed(definition.type, details, given, inside, body)
         asked = None
         if table is not None:

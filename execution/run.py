@@ -25,7 +25,7 @@ from execution.fields import NotPlanned
 from execution.filling import Filling, Outcomes
 from execution.inputs import Inputs
 from execution.plan import Plan
-from execution.planner import compile_plan
+from execution.planner import Planner
 from execution.shaping import shaping
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it
@@ -138,9 +138,9 @@ class Execution:
         if len(plans) >= PLANS_KEPT:
             return None
         try:
-            plan = compile_plan(
+            plan = Planner(
                 self._schema, self._inputs, prepared.document, prepared.operation, given, prepared.shaped_by
-            )
+            ).plan()
         except NotPlanned:
             plans[key] = None
             return None

@@ -114,6 +114,12 @@ def token(subject: str, scope: str) -> str:
     return sign_token(JWT_SECRET, subject, scopes, timedelta(hours=1), issuer=None, audience=None)
 
 
+def text_of(mutation: str) -> str:
+    """The document of one mutation with all the fields that tests look at."""
+    parameters, arguments, fields = MUTATIONS[mutation]
+    return f"mutation M{parameters} {{ {mutation}{arguments} {{ {fields} }} }}"
+
+
 @dataclass
 class Client:
     """One caller over HTTP."""
@@ -135,9 +141,7 @@ class Client:
 
     async def do(self, mutation: str, **variables: Any) -> Json:
         """The payload of one mutation with all the fields that tests look at."""
-        parameters, arguments, fields = MUTATIONS[mutation]
-        query = f"mutation M{parameters} {{ {mutation}{arguments} {{ {fields} }} }}"
-        data = await self.ask(query, **variables)
+        data = await self.ask(text_of(mutation), **variables)
         payload: Json = data[mutation]
         return payload
 

@@ -17,7 +17,7 @@ from models.database import parse_url
 from models.pool import Connection, Pool
 from services.rows import see
 from tests.rows import row_id
-from tests.shop import MUTATIONS, Shop, key, open_shop, settings_for
+from tests.shop import Shop, key, open_shop, settings_for, text_of
 
 CHANGED = """
 UPDATE orders SET total_minor = 20000, last_sequence = last_sequence + 1, last_hash = repeat('b', 64) WHERE id = $1
@@ -108,8 +108,6 @@ async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_seco
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small: Any = {"database_pool_size": 2, "database_acquire_timeout_seconds": 0.3, "live_doorbell": False}
-    parameters, arguments, fields = MUTATIONS["createPayment"]
-    query = f"mutation M{parameters} {{ createPayment{arguments} {{ {fields} }} }}"
     asked: list[Pool] = []
     acquire = Pool.acquire
 
@@ -120,14 +118,21 @@ async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_seco
     async with open_shop(settings_for(database_url, tmp_path / "state", **small)) as shop:
         await shop.paid()  # who the buyer is, is known from now on
         order_id, one_key = await shop.order(), key()
-        given = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}, "confirm": True}
+        given = {
+            "orderId": order_id,
+            "expectedAmount": {"amount": 10_000, "currency": "USD"},
+            "paymentMethodId": "pm_card_visa",
+            "confirm": True,
+        }
         client: Any = connections.get("default")
         pool: Pool = client._pool
         first, second = await pool.acquire(), await pool.acquire()
         with monkeypatch.context() as watching:
             watching.setattr(Pool, "acquire", noted)
             paying = asyncio.create_task(
-                shop.buyer.post(query, {"input": {**given, "paymentMethodId": "pm_card_visa"}, "key": one_key})
+                shop.buyer.post(
+                    text_of("createPayment"), {"input": {**given, "paymentMethodId": "pm_card_visa"}, "key": one_key}
+                )
             )
             await queued(pool, 1)
             taken = asyncio.create_task(acquire(pool))  # as soon as the payment has seen its order
