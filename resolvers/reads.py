@@ -21,22 +21,23 @@ NEEDED: Final[dict[type[Model], frozenset[str]]] = {
     Refund: frozenset({"id"}),
 }
 OWNER: Final = "<owner>"
-# What each relation's rows are, in their order; {of} is the row that they hang on.
+# What each relation's rows are, in their order; {of} is the row that they hang on, {columns} what is read of them.
 FROM: Final = {
-    Relation.PAYMENTS_OF_ORDER: "SELECT * FROM payment WHERE order_id = {of}.id AND ({owner}::uuid IS NULL "
+    Relation.PAYMENTS_OF_ORDER: "SELECT {columns} FROM payment WHERE order_id = {of}.id AND ({owner}::uuid IS NULL "
     "OR customer_id = {owner}) ORDER BY created_at {direction}, id {direction} LIMIT {size}",
-    Relation.REFUNDS_OF_PAYMENT: "SELECT * FROM refund WHERE payment_id = {of}.id ORDER BY created_at, id",
-    Relation.ORDER_OF_PAYMENT: "SELECT * FROM orders WHERE id = {of}.order_id",
+    Relation.REFUNDS_OF_PAYMENT: "SELECT {columns} FROM refund WHERE payment_id = {of}.id ORDER BY created_at, id",
+    Relation.ORDER_OF_PAYMENT: "SELECT {columns} FROM orders WHERE id = {of}.order_id",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What to select from a table under the name `t`, and what makes rows of it.
+    """The columns to read of a table, what to select of it under the name `t`, and what makes rows of that.
 
     `by_owner` tells that it has a parameter: the customer whose payments alone are shown below, or null for all.
     """
 
+    columns: str
     selected: str
     make: Make
     by_owner: bool
@@ -85,7 +86,7 @@ async def payment_rows(
     direction = "DESC" if descending != window.backward else "ASC"
     order = f"ORDER BY {key} {direction}, id {direction}"
     select = reading.select(owner=f"${len(values) + 1}")
-    page = f"SELECT * FROM payment {where} {order} LIMIT $1"  # noqa: S608 - our own words
+    page = f"SELECT {reading.columns} FROM payment {where} {order} LIMIT $1"  # noqa: S608 - our own words
     found = await fetch(f"SELECT {select} FROM ({page}) t {order}", *values, *reading.given(owner))  # noqa: S608
     return [reading.make(row) for row in found]  # type: ignore[misc]  # the reading is of payments
 
@@ -103,7 +104,7 @@ def _reading(wanted: Wanted, *beside: str) -> Reading:
     selected = [f't."{column}"' for column in columns] + [sql for sql, _ in below.values()]
     make = maker(wanted.table, columns, {one.key: made for one, (_, made) in below.items()}, from_json=False)
     text = ", ".join(selected)
-    return Reading(text, make, OWNER in text)
+    return Reading(_listed(columns), text, make, OWNER in text)
 
 
 def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tuple[Make, bool]]:
@@ -115,6 +116,7 @@ def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tup
     make = maker(wanted.table, columns, {one.key: made for one, (_, made) in inner.items()}, from_json=True)
     window = below.window
     rows = FROM[below.relation].format(
+        columns=_listed(columns),
         of=of,
         owner=OWNER,
         direction="ASC" if window is not None and window.backward else "DESC",
@@ -123,3 +125,8 @@ def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tup
     many = below.relation.is_many
     one = f"json_build_array({', '.join(selected)})"
     return f"(SELECT {f'json_agg({one})' if many else one} FROM ({rows}) {name})", (make, many)  # noqa: S608
+
+
+def _listed(columns: Sequence[str]) -> str:
+    """The columns by name: a migration may add others while this version is running."""
+    return ", ".join(f'"{column}"' for column in columns)

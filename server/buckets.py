@@ -16,7 +16,8 @@ TAKES_BETWEEN_SWEEPS: Final = 5_000
 # keys, so that two requests never wait for each other.
 TAKE: Final = """
 WITH asked AS (
-  SELECT * FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) AS a(key, amount, capacity, per_second)
+  SELECT key, amount, capacity, per_second
+  FROM unnest($1::text[], $2::float8[], $3::float8[], $4::float8[]) AS a(key, amount, capacity, per_second)
   ORDER BY key
 )
 INSERT INTO rate_bucket AS b (key, level, capacity, per_second, taken, at)

@@ -18,7 +18,7 @@ from domain.caller import Actor
 from domain.states import OPERATION_OPEN, OperationState
 from models import Operation, Order, Payment
 from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
-from models.sql import Overtaken, Update, found, kept_back, write, write_if_still
+from models.sql import Overtaken, Update, change_rows, kept_back, write, write_if_still
 from provider import Provider, ProviderFailure
 from services import rows
 from services.audit import Cause
@@ -40,15 +40,12 @@ UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt +
 TAKE = f"""{LEASE}
 WHERE id = $2 AND due IS NOT NULL
   AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
-RETURNING *
 """
 TAKE_NEXT = f"""{LEASE}
 WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
-RETURNING *
 """  # noqa: S608 - built from our own words
 TAKE_FOR_REVIEW = f"""{LEASE}
 WHERE id = $2 AND state = 'NEEDS_REVIEW'
-RETURNING *
 """
 # What driving an operation may change of it.
 DRIVEN = (
@@ -101,7 +98,7 @@ class Driver:
 
     async def _leased(self, statement: str, *given: object) -> Operation | None:
         """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
-        taken = await found(Operation, statement, [self.pace.lease_seconds, *given])
+        taken = await change_rows(Operation, statement, self.pace.lease_seconds, *given)
         return taken[0] if taken else None
 
     async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven:

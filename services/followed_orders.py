@@ -7,6 +7,7 @@ comes next. The doorbell says when to look; a look every few seconds makes up fo
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import groupby
 from typing import Final
 from uuid import UUID
@@ -14,6 +15,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from models import Order, Payment, PaymentEvent
+from models.partial import columns_of
 from models.sql import fetch, read, read_beside
 from services.rounds import Rounds
 from services.tail import Tail
@@ -31,7 +33,7 @@ WHERE e.order_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3
 """
 AFTER_EACH: Final = """
 FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) CROSS JOIN LATERAL (
-  SELECT * FROM payment_event WHERE order_id = of_order AND sequence > last_seen ORDER BY sequence LIMIT $3
+  SELECT {columns} FROM payment_event WHERE order_id = of_order AND sequence > last_seen ORDER BY sequence LIMIT $3
 ) AS e
 JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
 ORDER BY e.order_id, e.sequence LIMIT $3
@@ -174,5 +176,10 @@ async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
         [(order_id, place)] = places.items()
         found = await read_beside(CHANGED, AFTER, order_id, place, most)
     else:
-        found = await read_beside(CHANGED, AFTER_EACH, list(places), list(places.values()), most)
+        found = await read_beside(CHANGED, _after_each(), list(places), list(places.values()), most)
     return [Change(*row) for row in found]
+
+
+@lru_cache(maxsize=1)
+def _after_each() -> str:
+    return AFTER_EACH.format(columns=", ".join(columns_of(PaymentEvent)))

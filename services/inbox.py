@@ -15,7 +15,7 @@ from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from models.atomic import DatabaseUnavailable, atomic
-from models.sql import fetch, found, rows
+from models.sql import change_rows, fetch, rows
 from provider import StripeEvent
 from services.news import told_before
 
@@ -47,7 +47,6 @@ WITH next AS (
 UPDATE webhook_event SET
   state = 'PROCESSING', attempt = attempt + 1, tries = tries + 1, due = now() + $1 * interval '1 second'
 WHERE id IN (SELECT id FROM mine)
-RETURNING webhook_event.*
 """
 # What is stored of an event, in the order of `_values`. An event that is told already is stored as one that is applied.
 STORED: Final = (
@@ -143,7 +142,7 @@ async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: Event
 
 async def take(*, lease_seconds: float) -> list[WebhookEvent]:
     """Lease the events of one payment that are due, oldest first; none when nothing is due."""
-    taken = await found(WebhookEvent, TAKE, [lease_seconds, MOST_AT_ONCE])
+    taken = await change_rows(WebhookEvent, TAKE, lease_seconds, MOST_AT_ONCE)
     events = sorted(taken, key=lambda event: (event.stripe_created_at, event.received_at))
     for event in events:
         if event.tries > MOST_TAKES:
