@@ -6,6 +6,7 @@ imports nothing of ours but the currencies. It never sees a card number: only th
 
 import asyncio
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
 from sandbox.http import Dropped, StripeApi
 from sandbox.ledger import Ledger
+from sandbox.settings import change, read
 from sandbox.store import Store
 
 __all__ = ["Books", "Sandbox"]
@@ -31,7 +33,8 @@ class Sandbox:
 
     `path` is its file, which several processes may share; None keeps everything in memory. Webhooks go to
     `webhook_url`, signed with `webhook_secret`, through `webhook_transport` if one is given. `faults_enabled` opens the
-    levers under /_sandbox, for loopback only; the methods here work always.
+    levers under /_sandbox, for loopback only; the methods here work always. `settings` say what kind of account it is,
+    see `sandbox.settings`.
     """
 
     def __init__(
@@ -42,8 +45,11 @@ class Sandbox:
         webhook_secret: str | None = None,
         webhook_transport: httpx.AsyncBaseTransport | None = None,
         faults_enabled: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
         self._store = Store(path)
+        self._settings = dict(settings or {})
+        self.set_up(**self._settings)
         self._faults = Faults(self._store)
         self._deliveries = (
             Deliveries(self._store, self._faults, webhook_url, webhook_secret, webhook_transport)
@@ -75,6 +81,14 @@ class Sandbox:
         """Take one fault away, or behave again altogether."""
         self._faults.clear(number)
 
+    def set_up(self, **settings: str) -> None:
+        """Make it another kind of account. ValueError for what `sandbox.settings` does not know."""
+        change(self._store, settings)
+
+    def settings(self) -> dict[str, str]:
+        """What kind of account it is."""
+        return read(self._store)
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward and let happen what is due by then. ValueError if seconds is negative."""
         with self._store.transaction():
@@ -91,8 +105,9 @@ class Sandbox:
         return books(self._store)
 
     def forget(self) -> None:
-        """Become an empty account, with the real time and no faults."""
+        """Become an empty account as it was opened, with the real time and no faults."""
         self._store.forget()
+        self.set_up(**self._settings)
 
     async def deliver_due(self) -> int:
         """Send the webhooks that are due, once; the number of attempts."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import disputes, objects, payment_methods
+from sandbox import disputes, objects, payment_methods, releases
 from sandbox.errors import StripeError, doc_url, unexpected_state
 from sandbox.ledger import Ledger
 from sandbox.methods import AUTHENTICATE, NOT_AUTHENTICATED, Decline, TestMethod
@@ -63,7 +63,7 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str) 
     `said` is the event that tells it of the charge.
     """
     charge |= {"amount_captured": amount, "captured": True, "paid": True, "status": "succeeded"}
-    charge["amount_refunded"] = charge["amount"] - amount
+    released = releases.release(ledger, charge, charge["amount"] - amount)
     if intent["capture_method"] == "automatic_async":
         ledger.later(FEES_SECONDS, "fees", charge["id"])
     else:
@@ -72,6 +72,7 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str) 
     intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0, "processing": None}
     ledger.store.save(intent)
     ledger.happened(said, charge)
+    ledger.all_happened(released)
     ledger.happened("payment_intent.succeeded", intent)
 
 
@@ -153,8 +154,9 @@ def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: b
 
 def _fees(ledger: Ledger, charge: Json) -> str:
     """2.9 % and 30 cents, rounded half up."""
-    amount = charge["amount_captured"]
-    fee = (amount * 29 + 500) // 1000 + 30
+    fee = (charge["amount_captured"] * 29 + 500) // 1000 + 30
+    booked = ledger.store.setting("releases", releases.NONE) == releases.BOOKED
+    amount = charge["amount"] if booked else charge["amount_captured"]
     return ledger.move(amount=amount, fee=fee, currency=charge["currency"], source=charge["id"], kind="charge")
 
 

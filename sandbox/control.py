@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox import disputes, refunds, routes, timers
+from sandbox import disputes, refunds, routes, settings, timers
 from sandbox.books import books
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
@@ -64,6 +64,11 @@ class Control:
                 return {"now": ledger.now}
             case "POST", "settle", "":
                 return {"settled": timers.settle_now(ledger, given.get("id"), given.get("outcome"))}
+            case "GET", "settings", "":
+                return settings.read(self._store)
+            case "POST", "settings", "":
+                settings.change(self._store, given)
+                return settings.read(self._store)
             case "GET", "books", "":
                 return books(self._store).to_json()
             case "POST", "refunds" | "disputes" | "events", _:

@@ -6,6 +6,7 @@ from sandbox import refunds
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
 from sandbox.params import merged
+from sandbox.releases import refundable
 from sandbox.store import new_id
 
 Json = dict[str, Any]
@@ -54,7 +55,7 @@ def open_dispute(
         raise invalid(f"A dispute begins as one of {', '.join(FIRST)}.", param="status")
     if not charge["captured"]:
         raise invalid(f"Charge {charge['id']} has not been captured; there is nothing to contest.", param="charge")
-    dispute = _new(ledger.now, charge, status, reason, amount or _contested(charge))
+    dispute = _new(ledger.now, charge, status, reason, amount or _contested(ledger, charge))
     charge["disputed"] = True
     ledger.store.save(charge)
     ledger.store.add(dispute)
@@ -146,9 +147,9 @@ def _move_money(ledger: Ledger, dispute: Json, amount: int, fee: int) -> None:
     ledger.store.save(dispute)
 
 
-def _contested(charge: Json) -> int:
+def _contested(ledger: Ledger, charge: Json) -> int:
     """What was taken and not given back; all that was taken if nothing is left of it."""
-    return int(charge["amount"] - charge["amount_refunded"] or charge["amount_captured"])
+    return refundable(ledger, charge) or int(charge["amount_captured"])
 
 
 def _new(now: int, charged: Json, status: str, reason: str, amount: int) -> Json:

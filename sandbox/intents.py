@@ -3,7 +3,7 @@
 from typing import Any
 
 from domain.currencies import CURRENCIES
-from sandbox import attempts, objects, payment_methods
+from sandbox import attempts, objects, payment_methods, releases
 from sandbox.errors import invalid, unexpected_state
 from sandbox.ledger import Ledger
 from sandbox.methods import Action, TestMethod
@@ -110,8 +110,8 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
     return intent
 
 
-def cancel(ledger: Ledger, identity: str, params: Json, *, reason: str | None = None) -> Json:
-    """Give an intent up and release what it holds. `reason` is Stripe's own, when nobody asked."""
+def cancel(ledger: Ledger, identity: str, params: Json, *, expired: bool = False) -> Json:
+    """Give an intent up and release what it holds: because somebody asked, or because the authorisation expired."""
     intent = ledger.need("payment_intent", identity, param="intent")
     debit = intent["status"] == "processing"
     if intent["status"] not in CANCELABLE_DEBIT:
@@ -122,14 +122,14 @@ def cancel(ledger: Ledger, identity: str, params: Json, *, reason: str | None = 
         ledger.store.save(charge)
         ledger.happened("charge.failed", charge)
     elif charge is not None and intent["status"] == "requires_capture":
-        before = dict(charge)
-        charge |= {"amount_refunded": charge["amount"], "refunded": True}
-        ledger.store.save(charge)
-        ledger.happened("charge.refunded" if reason is None else "charge.expired", charge, before=before)
+        released = releases.release(ledger, charge, charge["amount"], expired=expired)
+        if expired:
+            ledger.happened("charge.expired", charge)
+        ledger.all_happened(released)
     intent |= {
         "status": "canceled",
         "canceled_at": ledger.now,
-        "cancellation_reason": reason or params.get("cancellation_reason"),
+        "cancellation_reason": releases.expiry_reason(ledger) if expired else params.get("cancellation_reason"),
         "amount_capturable": 0,
         "next_action": None,
     }
@@ -141,7 +141,7 @@ def cancel(ledger: Ledger, identity: str, params: Json, *, reason: str | None = 
 def expire(ledger: Ledger, identity: str) -> None:
     """An authorisation that nobody captured ends."""
     if ledger.need("payment_intent", identity)["status"] == "requires_capture":
-        cancel(ledger, identity, {}, reason="automatic")
+        cancel(ledger, identity, {}, expired=True)
 
 
 def check_customer(ledger: Ledger, params: Json) -> None:

@@ -1,6 +1,6 @@
 """What every act of the offline Stripe shares: its memory, the request it serves, and the events it makes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -50,6 +50,11 @@ class Ledger:
         self.store.add(event)
         if self.webhooks:
             self.store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], self.store.clock())
+
+    def all_happened(self, events: Iterable[tuple[str, Json, Json | None]]) -> None:
+        """Write several events: each its type, its object, and the object as it was before, if the event tells it."""
+        for kind, thing, before in events:
+            self.happened(kind, thing, before=before)
 
     def later(self, seconds: int, action: str, subject: str) -> None:
         """Let something happen when the clock has moved on."""

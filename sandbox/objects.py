@@ -1,5 +1,7 @@
 """New objects with every field that Stripe always sends. API version 2026-10-28.endive."""
 
+import secrets
+import string
 from typing import Any
 
 from sandbox.methods import Decline, TestMethod
@@ -164,10 +166,10 @@ def charged_with(method: Json, behaviour: TestMethod, amount: int) -> Json:
     }
 
 
-def refund(now: int, charged: Json, amount: int, params: Json) -> Json:
-    """A new refund of a charge."""
+def refund(now: int, charged: Json, amount: int, params: Json, *, kind_of: str = "refund") -> Json:
+    """A new refund of a charge; `kind_of` is what the card network makes of it."""
     kind = "card" if charged["payment_method_details"]["type"] == "card" else "us_bank_transfer"
-    details = {"type": "refund"} if kind == "card" else {"reference": None, "reference_status": None}
+    details = _reference(kind_of) if kind == "card" else {"reference": None, "reference_status": None}
     return {
         "id": new_id("re" if kind == "card" else "pyr"),
         "object": "refund",
@@ -187,6 +189,16 @@ def refund(now: int, charged: Json, amount: int, params: Json) -> Json:
         "source_transfer_reversal": None,
         "status": "succeeded",
         "transfer_reversal": None,
+    }
+
+
+def _reference(kind_of: str) -> Json:
+    """The number under which the customer's bank finds a refund to a card."""
+    return {
+        "reference": "".join(secrets.choice(string.digits) for _ in range(23)),
+        "reference_status": "available",
+        "reference_type": "acquirer_reference_number",
+        "type": kind_of,
     }
 
 

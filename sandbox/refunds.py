@@ -7,6 +7,7 @@ from sandbox.errors import invalid
 from sandbox.ledger import Ledger
 from sandbox.params import merged
 from sandbox.payment_methods import find
+from sandbox.releases import count, refundable
 
 Json = dict[str, Any]
 
@@ -25,7 +26,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     """Give back all or part of a charge."""
     charge = _charge(ledger, params)
     _check_refundable(ledger, charge)
-    left = charge["amount"] - charge["amount_refunded"]
+    left = refundable(ledger, charge)
     amount = params.get("amount", left)
     if amount > left:
         raise invalid(
@@ -33,7 +34,8 @@ def create(ledger: Ledger, params: Json) -> Json:
             param="amount",
             code="amount_too_large",
         )
-    refund = objects.refund(ledger.now, charge, amount, params)
+    kind_of = ledger.store.setting("card_refunds", "refund")
+    refund = objects.refund(ledger.now, charge, amount, params, kind_of=kind_of)
     refund["metadata"] = merged({}, params.get("metadata"))
     _, behaviour = find(ledger, charge["payment_method"])
     if behaviour.refund == "pending" or behaviour.type != "card":
@@ -46,7 +48,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     )
     ledger.store.add(refund)
     before = dict(charge)
-    _count(ledger, charge, amount)
+    count(ledger, charge, amount)
     ledger.happened("refund.created", refund)
     ledger.happened("charge.refunded", charge, before=before)
     return refund
@@ -87,7 +89,7 @@ def move(ledger: Ledger, identity: str, status: str, *, reason: str = "expired_o
         )
         refund["failure_balance_transaction"] = back
         refund |= {"failure_reason": reason} if status == "failed" else {}
-        _count(ledger, ledger.need("charge", refund["charge"]), -refund["amount"])
+        count(ledger, ledger.need("charge", refund["charge"]), -refund["amount"])
     _changed(ledger, refund, before)
     if status == "failed":
         ledger.happened("refund.failed", refund)
@@ -139,7 +141,7 @@ def _check_refundable(ledger: Ledger, charge: Json) -> None:
     disputes = ledger.store.of_charge("dispute", charge["id"])
     if any(not dispute["is_charge_refundable"] for dispute in disputes):
         raise invalid(f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed")
-    if charge["amount"] == charge["amount_refunded"]:
+    if refundable(ledger, charge) == 0:
         raise invalid(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
 
 
@@ -148,9 +150,3 @@ def _changed(ledger: Ledger, refund: Json, before: Json) -> Json:
     ledger.happened("refund.updated", refund, before=before)
     ledger.happened("charge.refund.updated", refund, before=before)
     return refund
-
-
-def _count(ledger: Ledger, charge: Json, amount: int) -> None:
-    charge["amount_refunded"] += amount
-    charge["refunded"] = charge["amount_refunded"] == charge["amount"]
-    ledger.store.save(charge)

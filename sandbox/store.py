@@ -119,6 +119,15 @@ class Store:
             seconds,
         )
 
+    def setting(self, name: str, default: str) -> str:
+        """How the account is set up in this respect."""
+        found = self.rows("SELECT value FROM meta WHERE name = ?", f"setting.{name}")
+        return str(found[0][0]) if found else default
+
+    def set_up(self, name: str, value: str) -> None:
+        """Set the account up for everybody on this file."""
+        self.rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", f"setting.{name}", value)
+
     # -- objects -----------------------------------------------------------------------------------------------------
 
     def add(self, thing: Json) -> Json:
