@@ -1,5 +1,6 @@
 """The settings: read once from the environment and `.env`, checked, frozen. Only composers read them."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ SHORTEST_JWT_SECRET: Final = 32  # bytes; RFC 7518, 3.2
 LIVE: Final = ("sk_live_", "rk_live_")
 TEST: Final = ("sk_test_", "rk_test_")
 PUBLISHABLE: Final = ("pk_live_", "pk_test_")
+ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\sA-Z]+")
+HEADER: Final = re.compile(r"[A-Za-z0-9_-]+\*?")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
@@ -47,6 +50,7 @@ class Settings(BaseSettings):
 
     currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    allowed_headers: Annotated[tuple[str, ...], NoDecode] = ()
 
     rate_limits: Literal["process", "database", "off"] = "process"
     buyer_cost_limit: Positive = 500
@@ -126,7 +130,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
 
-    @field_validator("stripe_webhook_secrets", "allowed_origins", "currencies", mode="before")
+    @field_validator("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -142,6 +146,20 @@ class Settings(BaseSettings):
         if not upper:
             raise ValueError("must name at least one currency")
         return upper
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(ORIGIN.fullmatch(origin) for origin in value):
+            raise ValueError("must list origins as browsers send them, like https://shop.example: no path, no wildcard")
+        return value
+
+    @field_validator("allowed_headers")
+    @classmethod
+    def _are_header_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(HEADER.fullmatch(name) for name in value):
+            raise ValueError("must list names of request headers, like x-shop-version; x-shop-* is all that begin so")
+        return value
 
     @field_validator("stripe_secret_key")
     @classmethod

@@ -62,7 +62,8 @@ def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
     return guard(
         _BusyDoorsFirst(app),
-        allowed_origins=settings.allowed_origins,
+        allowed_origins=policy.allowed_origins(settings),
+        allowed_headers=settings.allowed_headers,
         https_only=settings.environment == "production",
         max_body_bytes=MAX_BODY_BYTES,
     )
@@ -122,7 +123,7 @@ def create_app(
 
     app.state.graphql = endpoint = _graphql(settings, callers, context)
     app.router.routes.append(Route("/graphql", endpoint))
-    socket = GraphQLSocket(endpoint, allowed_origins=settings.allowed_origins)
+    socket = GraphQLSocket(endpoint, allowed_origins=policy.allowed_origins(settings))
     app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)
     return app

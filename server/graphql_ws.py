@@ -7,7 +7,7 @@ server/connections.py).
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import ExitStack, aclosing
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
@@ -52,15 +52,15 @@ class GraphQLSocket:
     A browser says from which page a socket comes; only the API's own origin and `allowed_origins` get one.
     """
 
-    def __init__(self, endpoint: GraphQLEndpoint, *, allowed_origins: Iterable[str]) -> None:
+    def __init__(self, endpoint: GraphQLEndpoint, *, allowed_origins: Container[str]) -> None:
         self._endpoint = endpoint
-        self._allowed_origins = frozenset(allowed_origins)
+        self._allowed_origins = allowed_origins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (await receive())["type"] != "websocket.connect":
             return
         if not self._is_welcome(Headers(scope=scope)):
-            log.info("socket.refused", reason="ORIGIN_NOT_ALLOWED")
+            log.info("socket.refused", reason="ORIGIN_NOT_ALLOWED", setting="ALLOWED_ORIGINS")
             await send({"type": "websocket.close"})  # before the handshake: HTTP 403
             return
         spoken = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None

@@ -10,12 +10,12 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.ids import new_hex
+from server.cross_origin import USUAL_HEADERS, AllowedHeaders, AllowedOrigins, CrossOrigin
 from server.errors import Code, Problem, masked, report_bug
 from server.log import log_request
 
@@ -28,10 +28,20 @@ DISCARD_SECONDS: Final = 1.0
 DISCARD_BYTES: Final = 64 * 1024 * 1024
 
 
-def guard(app: ASGIApp, *, allowed_origins: Iterable[str], https_only: bool, max_body_bytes: int) -> ASGIApp:
-    """The application behind all guards: id and log outermost, then headers, CORS, body cap."""
+def guard(
+    app: ASGIApp,
+    *,
+    allowed_origins: AllowedOrigins,
+    allowed_headers: Iterable[str] = (),
+    https_only: bool,
+    max_body_bytes: int,
+) -> ASGIApp:
+    """The application behind all guards: id and log outermost, then headers, CORS, body cap.
+
+    `allowed_headers` are more names for preflights than pages usually send.
+    """
     app = BodyCap(app, max_bytes=max_body_bytes)
-    app = cross_origin(app, allowed_origins)
+    app = CrossOrigin(app, allowed_origins, AllowedHeaders((*USUAL_HEADERS, *allowed_headers)))
     app = SecurityHeaders(app, https_only=https_only)
     return RequestLog(app)
 
@@ -125,24 +135,6 @@ class SecurityHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
-
-
-def cross_origin(app: ASGIApp, allowed_origins: Iterable[str]) -> ASGIApp:
-    """CORS for the listed origins only; no cookies, so no credentials. Raises ValueError for a wildcard."""
-    origins = tuple(allowed_origins)
-    if any("*" in origin for origin in origins):
-        raise ValueError("ALLOWED_ORIGINS lists exact origins; a wildcard would let any page read answers.")
-    if not origins:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=origins,
-        allow_methods=("GET", "POST"),
-        allow_headers=("Authorization", "Content-Type"),
-        allow_credentials=False,
-        expose_headers=(REQUEST_ID_HEADER, "Retry-After"),
-        max_age=600,
-    )
 
 
 class BodyCap:

@@ -1,8 +1,9 @@
-"""What callers may ask for, from the settings: costs, rates and documents."""
+"""What callers may ask for, from the settings: costs, rates, documents, and pages of which origins."""
 
 from typing import Final
 
 from server.buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
+from server.cross_origin import AllowedOrigins
 from server.limits import Limits
 from server.rates import RateLimits, Rates
 from server.trusted import Mode, TrustedDocuments
@@ -38,6 +39,11 @@ def trusted_documents(settings: Settings) -> TrustedDocuments:
     if settings.trusted_documents is None:
         return TrustedDocuments()
     return TrustedDocuments.load(settings.trusted_documents, Mode(settings.trusted_documents_mode))
+
+
+def allowed_origins(settings: Settings) -> AllowedOrigins:
+    """The pages that may call from a browser. A developer's own page on this machine may, until it is production."""
+    return AllowedOrigins(settings.allowed_origins, loopback=settings.environment != "production")
 
 
 def _in_a_minute(count: int) -> Rate:

@@ -193,6 +193,22 @@ def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str)
         ("AUTH_JWT_SECRET", "9f8e7d6c", "must have at least 32 bytes"),
         ("AUTH_JWKS_URL", "http://id.9f8e7d6c/keys", "must be an https address, or http on 127.0.0.1"),
         ("CURRENCIES", " , ", "must name at least one currency"),
+        *(
+            (
+                "ALLOWED_ORIGINS",
+                value,
+                "must list origins as browsers send them, like https://shop.example: no path, no wildcard",
+            )
+            for value in ("https://9f8e7d6c.example/", "9f8e7d6c.example", "*", "https://*.9f8e7d6c", "https://9F8E")
+        ),
+        *(
+            (
+                "ALLOWED_HEADERS",
+                value,
+                "must list names of request headers, like x-shop-version; x-shop-* is all that begin so",
+            )
+            for value in ("*", "x-9f8e7d6c:1", "x-*-9f8e7d6c", "x 9f8e7d6c")
+        ),
         ("ENVIRONMENT", "9f8e7d6c", "Input should be 'development', 'test' or 'production'"),
         ("LOG_FORMAT", "9f8e7d6c", "Input should be 'console' or 'json'"),
         ("DATABASE_POOL_SIZE", "1", "Input should be greater than or equal to 2"),
@@ -271,12 +287,14 @@ def test_lists_are_separated_by_commas(environment: Environment) -> None:
             "STRIPE_WEBHOOK_SECRETS": f" {WEBHOOK_SECRET} , whsec_old,",
             "CURRENCIES": "usd, JPY",
             "ALLOWED_ORIGINS": "https://shop.example,https://staff.example",
+            "ALLOWED_HEADERS": "x-shop-version, X-Tenant-*",
         }
     )
 
     assert [secret.get_secret_value() for secret in settings.stripe_webhook_secrets] == [WEBHOOK_SECRET, "whsec_old"]
     assert settings.currencies == {"USD", "JPY"}
     assert settings.allowed_origins == ("https://shop.example", "https://staff.example")
+    assert settings.allowed_headers == ("x-shop-version", "X-Tenant-*")
 
 
 @pytest.mark.parametrize("base", ["https://stripe.example/", "http://127.0.0.1:12111/", "http://[::1]:12111/"])

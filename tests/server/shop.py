@@ -19,6 +19,7 @@ from domain.errors import ErrorCode, Refused
 from models.atomic import DatabaseUnavailable
 from server.asking import Asking, Authenticate
 from server.callers import Callers, sign_token
+from server.cross_origin import AllowedOrigins
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
 from server.guards import guard
@@ -305,11 +306,12 @@ def open_shop(
         limits=limits,
         stream_limits=stream_limits,
     )
-    socket = GraphQLSocket(endpoint, allowed_origins=(FRONTEND,))
+    origins = AllowedOrigins([FRONTEND])
+    socket = GraphQLSocket(endpoint, allowed_origins=origins)
     routes = [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
     app = guard(
         Starlette(routes=routes),
-        allowed_origins=(FRONTEND,),
+        allowed_origins=origins,
         https_only=False,
         max_body_bytes=1_000_000,
     )
