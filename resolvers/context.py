@@ -17,8 +17,9 @@ class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
     `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
-    that may be charged here. `sign_view_token` gives a short-lived token that shows one order, or None where none can
-    be signed. `loaders` batch the rows of this request and end with it; `own_customers` outlive it.
+    that may be charged here; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token
+    that shows one order, or None where none can be signed. `loaders` batch the rows of this request and end with it;
+    `own_customers` outlive it.
     """
 
     caller: Caller | None
@@ -27,6 +28,7 @@ class Asking:
     repairs: Repairs
     live: Live
     currencies: frozenset[str]
+    publishable_key: str | None
     sign_view_token: Callable[[UUID], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
@@ -41,6 +43,7 @@ class Asking:
         repairs: Repairs,
         live: Live,
         currencies: frozenset[str],
+        publishable_key: str | None,
         sign_view_token: Callable[[UUID], str | None],
         own_customers: OwnCustomers,
     ) -> "Asking":
@@ -52,6 +55,7 @@ class Asking:
             repairs=repairs,
             live=live,
             currencies=currencies,
+            publishable_key=publishable_key,
             sign_view_token=sign_view_token,
             loaders=Loaders(),
             own_customers=own_customers,

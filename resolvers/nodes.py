@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID
 
-from domain.caller import Actor, Scope
+from domain.caller import Scope
 from domain.errors import ErrorCode, Refused
 from domain.ids import Kind, decode
-from domain.states import ActorKind
 from models import (
     Customer,
     Discrepancy,
@@ -25,14 +24,6 @@ from resolvers.context import Asking
 Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent | ReconciliationRun | Discrepancy
 
 MOST_NODES = 100
-
-
-async def viewer(asking: Asking) -> Actor:
-    """Who asks, as the audit trail would name them."""
-    caller = signed_in(asking)
-    if caller.order_id is not None:
-        return Actor(ActorKind.CUSTOMER, None, "view token")
-    return caller.actor
 
 
 async def node(asking: Asking, *, id: str) -> Row | None:

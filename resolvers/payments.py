@@ -9,7 +9,6 @@ from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, encode
 from domain.states import (
-    CONFIRMABLE,
     CancelReason,
     CaptureMethod,
     OperationKind,
@@ -22,7 +21,6 @@ from provider import ProviderFailure
 from resolvers import given
 from resolvers.access import (
     SignIn,
-    may_pay,
     payable_order,
     payers_payment,
     require,
@@ -174,35 +172,6 @@ async def refreshed(asking: Asking, payment: Payment) -> Payment:
             retry_after_ms=RETRY_AFTER_MS,
             retryable=True,
         )
-    raise problem
-
-
-async def client_secret(asking: Asking, payment: Payment, *, known: str | None) -> str | None:
-    """The secret with which the payer confirms, for nobody else and only while there is something to confirm.
-
-    `known` is the one that Stripe has just told us; without it Stripe is asked, because it is never stored. Raises
-    ProviderProblem when Stripe cannot be asked.
-    """
-    if payment.status not in CONFIRMABLE or not await may_pay(asking, payment.customer_id):
-        return None
-    if known is not None:
-        return known
-    try:
-        return await payments.reveal_client_secret(payment, driver=asking.driver)
-    except ProviderFailure as failure:
-        problem = unavailable(failure)
-    raise problem
-
-
-async def next_page(asking: Asking, payment: Payment) -> str | None:
-    """The page that the payer is to visit, when its address is too secret to be stored.
-
-    For whom the next action is for. Raises ProviderProblem when Stripe cannot be asked.
-    """
-    try:
-        return await payments.reveal_page(payment, driver=asking.driver)
-    except ProviderFailure as failure:
-        problem = unavailable(failure)
     raise problem
 
 

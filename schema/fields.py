@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
 import strawberry
-from graphql import OperationType
 from tortoise.models import Model
 
 from resolvers.context import Asking
@@ -112,11 +111,6 @@ def subscription_with(*directives: object) -> Callable[[Method], Any]:
         return strawberry.subscription(description=_said(method), directives=directives)(method)
 
     return wrap
-
-
-def is_live(info: Info) -> bool:
-    """Whether this is an event of a subscription: it may be kept and forwarded, so it shows nothing to act with."""
-    return info.operation.operation is OperationType.SUBSCRIPTION
 
 
 def _said(method: Method) -> str:

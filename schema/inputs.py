@@ -55,7 +55,8 @@ class CreatePaymentInput:
         default=None, description="Stripe token only (pm_…). Raw card data cannot be expressed in this schema."
     )
     confirm: bool = strawberry.field(
-        default=False, description="Ask for the money now. Without it the payer's browser confirms with clientSecret."
+        default=False,
+        description="Ask for the money now. Without it the payer's browser confirms it with `confirmation`.",
     )
     setup_future_usage: SetupFutureUsage | None = strawberry.field(
         default=None, description="Whether the payment method may be kept for later."

@@ -66,8 +66,8 @@ class Mutation:
             str | None, strawberry.argument(description="Where the payer comes back to after a redirect.")
         ] = None,
     ) -> PaymentPayload | None:
-        """Tries an open payment with a payment method, e.g. after a decline; browsers normally confirm with
-        clientSecret. For the payer and for services.
+        """Tries an open payment with a payment method, e.g. after a decline; browsers normally confirm
+        with Stripe.js. For the payer and for services.
         """
         result = await payments.confirm_payment(
             info.context,

@@ -6,6 +6,8 @@ import strawberry
 
 from domain.errors import DomainError
 from resolvers.answers import Result
+from resolvers.confirmation import confirmation_of
+from schema.confirmation import PaymentConfirmation
 from schema.errors import UserError, user_error
 from schema.fields import Info, field
 from schema.operations import Operation
@@ -52,6 +54,12 @@ class PaymentPayload(MutationPayload):
     def payment(self) -> Payment | None:
         """The payment as it is now; for ACTIVE_PAYMENT_EXISTS the one that is in the way."""
         return _payment(self.result)
+
+    @field
+    async def confirmation(self, info: Info) -> PaymentConfirmation | None:
+        """What the payer needs to go on with the payment; null when there is nothing to confirm, and for others."""
+        known, payment = self.result.client_secret, self.result.payment
+        return PaymentConfirmation.of(await confirmation_of(info.context, payment, known_secret=known))
 
     @field
     def view_token(self, info: Info) -> str | None:
@@ -128,9 +136,7 @@ class OperationPayload:
 
 
 def _payment(result: Result) -> Payment | None:
-    if result.payment is None:
-        return None
-    return Payment.of(result.payment, reveals=True, known_secret=result.client_secret)
+    return Payment.of(result.payment) if result.payment is not None else None
 
 
 def _errors(error: DomainError | None, info: Info) -> list[UserError]:

@@ -39,9 +39,7 @@ class NextAction:
     """A page to visit, or a voucher to pay."""
 
     type: str = strawberry.field(description="Stripe's word for the action, such as redirect_to_url.")
-    redirect_url: str | None = strawberry.field(
-        description="The page to send the payer to; null in lists when its address holds a secret of the payer's."
-    )
+    redirect_url: str | None = strawberry.field(description="The page to send the payer to, where there is one.")
     expires_at: datetime | None = strawberry.field(description="When it is too late.")
 
     @classmethod

@@ -8,20 +8,19 @@ import models
 from domain.caller import Scope
 from domain.errors import DomainError
 from domain.ids import Kind
-from resolvers.access import may_pay, visible_customer
+from resolvers.access import visible_customer
 from resolvers.children import EVENTS_BELOW, order_of, refunds_of, timeline
 from resolvers.paging import Page, Paging
-from resolvers.payments import client_secret, next_page
 from resolvers.wanted import Relation
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, user_error
 from schema.events import PaymentEventConnection
-from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, is_live, shown_with, through
+from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
 from schema.money import Money
 from schema.node import Node, PageInfo
 from schema.orders import Customer, Order
-from schema.payment_methods import NextAction, PaymentMethodSnapshot, snapshot
+from schema.payment_methods import PaymentMethodSnapshot, snapshot
 from schema.refunds import Refund
 from schema.scalars import Metadata
 
@@ -30,19 +29,16 @@ DASHBOARD = "https://dashboard.stripe.com"
 
 @strawberry.type(description="One attempt of an order to be paid: money asked for, held, taken, given back.")
 class Payment(Node):
-    """Wraps a payment's row. `reveals` is true where one payment was asked for, and not a list."""
+    """Wraps a payment's row. A field has one value wherever the payment stands: what only some answers may tell the
+    payer is in `PaymentConfirmation`.
+    """
 
     kind_of_id = Kind.PAYMENT
     row: strawberry.Private[models.Payment]
-    reveals: strawberry.Private[bool] = False
-    known_secret: strawberry.Private[str | None] = None
 
     @classmethod
-    def of(cls, row: models.Payment, *, reveals: bool = False, known_secret: str | None = None) -> "Payment":
-        return cls(row=row, reveals=reveals, known_secret=known_secret)
-
-    def __repr__(self) -> str:
-        return f"Payment({self.row.id})"  # never the secret
+    def of(cls, row: models.Payment) -> "Payment":
+        return cls(row=row)
 
     def _money(self, minor: int) -> Money:
         return Money.of(self.row.money(minor))
@@ -112,26 +108,6 @@ class Payment(Node):
     def allowed_actions(self) -> list[PaymentAction]:
         """What may be asked of the payment now, by somebody with the scope for it."""
         return list(self.row.actions)
-
-    @field
-    async def next_action(self, info: Info) -> NextAction | None:
-        """3DS, redirect or voucher. Only for the payer and for services that take payments; null in subscriptions."""
-        stored = self.row.next_action
-        if stored is None or is_live(info) or not await may_pay(info.context, self.row.customer_id):
-            return None
-        page = stored["redirect_url"]
-        if stored.get("page_withheld") and self.reveals:
-            page = await next_page(info.context, self.row)
-        return NextAction.of(stored, page)
-
-    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]))
-    async def client_secret(self, info: Info) -> str | None:
-        """For Stripe.js, while there is something to confirm. Only for the payer and for services that take payments;
-        null in lists; never stored or logged.
-        """
-        if not self.reveals:
-            return None
-        return await client_secret(info.context, self.row, known=self.known_secret)
 
     @field
     def last_error(self, info: Info) -> UserError | None:

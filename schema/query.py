@@ -6,10 +6,21 @@ import strawberry
 
 import models
 from domain.caller import Scope
-from resolvers import nodes, operations, orders, payment_reads, reconciliation, refunds, webhook_events
+from resolvers import (
+    confirmation,
+    nodes,
+    operations,
+    orders,
+    payment_reads,
+    reconciliation,
+    refunds,
+    viewer,
+    webhook_events,
+)
 from resolvers.nodes import Row
 from resolvers.paging import Paging
-from schema.actors import Actor
+from schema.actors import Viewer
+from schema.confirmation import PaymentConfirmation
 from schema.directives import Auth, Cost
 from schema.enums import DiscrepancyState, OperationKind, OperationState, PaymentSort, RefundStatus, WebhookState
 from schema.events import PaymentEvent
@@ -32,28 +43,31 @@ Id = Annotated[strawberry.ID, strawberry.argument(description="Its id.")]
 NoId = Annotated[strawberry.ID | None, strawberry.argument(description="Its id.")]
 
 
-@strawberry.type(description="Everything that can be asked. Asking moves no money.")
+@strawberry.type(
+    description="Everything that can be asked. Asking moves no money. What you may not see is null, beside an error: it"
+    " takes nothing from the rest of the answer."
+)
 class Query:
-    """Reads."""
+    """Reads. Every field may be null, so that an error of one leaves the others."""
 
     @field
     async def node(self, info: Info, id: Id) -> Node | None:
         """Anything by its id; null for what does not exist or is not yours."""
-        return _wrapped(await nodes.node(info.context, id=id), reveals=True)
+        return _wrapped(await nodes.node(info.context, id=id))
 
     @field
     async def nodes(
         self,
         info: Info,
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 ids.")],
-    ) -> list[Node | None]:
+    ) -> list[Node | None] | None:
         """Several at once, in the order of their ids, with null for what does not exist or is not yours."""
         return [_wrapped(row) for row in await nodes.nodes(info.context, ids=ids)]
 
     @field
-    async def viewer(self, info: Info) -> Actor:
-        """Who you are here."""
-        return Actor.of(await nodes.viewer(info.context))
+    async def viewer(self, info: Info) -> Viewer | None:
+        """Who you are here, and what you may do; null where nobody is signed in."""
+        return Viewer.of(viewer.viewer(info.context))
 
     @looking_ahead(models.Order)
     async def order(
@@ -82,7 +96,16 @@ class Query:
     ) -> Payment | None:
         """One payment."""
         row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
-        return Payment.of(row, reveals=True) if row is not None else None
+        return Payment.of(row) if row is not None else None
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), Cost(weight=10))
+    async def payment_confirmation(
+        self,
+        info: Info,
+        payment_id: Annotated[strawberry.ID, strawberry.argument(description="The payment.")],
+    ) -> PaymentConfirmation | None:
+        """What the payer needs to go on with a payment; null when there is nothing to confirm, and for others."""
+        return PaymentConfirmation.of(await confirmation.payment_confirmation(info.context, payment_id=payment_id))
 
     @looking_ahead(models.Payment, Cost(weight=1, multiplier="first"))
     async def payments(
@@ -96,7 +119,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> PaymentConnection:
+    ) -> PaymentConnection | None:
         """Payments: all of them for the staff, their own for buyers."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         given = filter.given() if filter is not None else None
@@ -119,7 +142,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> RefundConnection:
+    ) -> RefundConnection | None:
         """Refunds, newest first: all of them for the staff, their own for buyers."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return RefundConnection.of(await refunds.refund_page(info.context, status=status, paging=paging))
@@ -152,7 +175,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> OperationConnection:
+    ) -> OperationConnection | None:
         """Operations of everybody that are not decided yet, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return OperationConnection.of(await operations.open_operation_page(info.context, state=state, paging=paging))
@@ -167,7 +190,7 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> WebhookEventConnection:
+    ) -> WebhookEventConnection | None:
         """The inbox of Stripe's events, last received first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return WebhookEventConnection.of(
@@ -175,7 +198,9 @@ class Query:
         )
 
     @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
-    async def reconciliation_runs(self, info: Info, first: First = reconciliation.RUNS) -> list[ReconciliationRun]:
+    async def reconciliation_runs(
+        self, info: Info, first: First = reconciliation.RUNS
+    ) -> list[ReconciliationRun] | None:
         """The latest comparisons of everything with Stripe, newest first."""
         found = await reconciliation.reconciliation_runs(info.context, first=first)
         return [ReconciliationRun.of(row) for row in found]
@@ -191,23 +216,23 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> DiscrepancyConnection:
+    ) -> DiscrepancyConnection | None:
         """What differs between Stripe and our rows, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         return DiscrepancyConnection.of(await reconciliation.discrepancy_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
-    async def integrity(self, info: Info) -> SystemIntegrity:
+    async def integrity(self, info: Info) -> SystemIntegrity | None:
         """Whether everything is in order, in one look. Asks no one outside."""
         return SystemIntegrity.of(await reconciliation.system_integrity(info.context))
 
 
-def _wrapped(row: Row | None, *, reveals: bool = False) -> Node | None:
+def _wrapped(row: Row | None) -> Node | None:
     """The row as its type."""
     if row is None:
         return None
     if isinstance(row, models.Payment):
-        return Payment.of(row, reveals=reveals)
+        return Payment.of(row)
     if isinstance(row, models.Order):
         return Order.of(row)
     if isinstance(row, models.Refund):

@@ -117,6 +117,7 @@ def create_app(
             repairs=parts.repairs,
             live=parts.live,
             currencies=settings.currencies,
+            publishable_key=settings.stripe_publishable_key,
             own_customers=own_customers,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )

@@ -10,7 +10,6 @@ from domain.errors import ActivePaymentExists, AmountMismatch, ErrorCode, LimitE
 from domain.ids import new_id
 from domain.money import Money
 from domain.states import (
-    CONFIRMABLE,
     CancelReason,
     CaptureMethod,
     PaymentAction,
@@ -152,21 +151,6 @@ async def cancel_payment(ask: Ask, payment_id: UUID, *, reason: CancelReason | N
         return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
-
-
-async def reveal_client_secret(payment: Payment, *, driver: Driver) -> str | None:
-    """The secret with which the payer's browser confirms, asked of Stripe anew because it is never stored."""
-    if payment.stripe_payment_intent_id is None or payment.status not in CONFIRMABLE:
-        return None
-    return (await driver.provider.retrieve_payment(payment.stripe_payment_intent_id)).client_secret
-
-
-async def reveal_page(payment: Payment, *, driver: Driver) -> str | None:
-    """The page that the payer is to visit, asked of Stripe anew because its address was not stored for the secret in
-    it; None when there is nothing to visit any more."""
-    assert payment.stripe_payment_intent_id is not None, "a next action without an intent"
-    action = (await driver.provider.retrieve_payment(payment.stripe_payment_intent_id)).next_action
-    return action.redirect_url if action is not None else None
 
 
 def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:

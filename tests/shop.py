@@ -33,7 +33,6 @@ PAYMENT_FIELDS = """
   amountRefunded { amount } amountRefundPending { amount } amountRefundable { amount } amountDisputed { amount }
   order { id paymentStatus amountDue { amount } amountPaid { amount } amountRefunded { amount } }
   paymentMethod { type ... on CardSnapshot { brand last4 } }
-  nextAction { type redirectUrl }
   refunds { id status amount { amount } }
 """
 ERROR_FIELDS = """
@@ -50,6 +49,10 @@ PAYLOAD = f"""
   replayed errors {{ {ERROR_FIELDS} }} operation {{ id kind state effect attempts }}
   payment {{ {PAYMENT_FIELDS} }}
 """
+PAYMENT_PAYLOAD = f"{PAYLOAD} confirmation {{ nextAction {{ type redirectUrl }} }}"
+CONFIRMATION_OF = (
+    "query C($id: ID!) { paymentConfirmation(paymentId: $id) { clientSecret nextAction { type redirectUrl } } }"
+)
 MUTATIONS = {
     "registerOrder": (
         "($input: RegisterOrderInput!, $key: IdempotencyKey!)",
@@ -60,17 +63,17 @@ MUTATIONS = {
     "createPayment": (
         "($input: CreatePaymentInput!, $key: IdempotencyKey!)",
         "(input: $input, idempotencyKey: $key)",
-        PAYLOAD,
+        PAYMENT_PAYLOAD,
     ),
     "capturePayment": (
         "($input: CapturePaymentInput!, $key: IdempotencyKey!)",
         "(input: $input, idempotencyKey: $key)",
-        PAYLOAD,
+        PAYMENT_PAYLOAD,
     ),
     "cancelPayment": (
         "($input: CancelPaymentInput!, $key: IdempotencyKey!)",
         "(input: $input, idempotencyKey: $key)",
-        PAYLOAD,
+        PAYMENT_PAYLOAD,
     ),
     "refundPayment": (
         "($input: RefundPaymentInput!, $key: IdempotencyKey!)",
@@ -80,9 +83,9 @@ MUTATIONS = {
     "confirmPayment": (
         "($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!)",
         "(paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key)",
-        PAYLOAD,
+        PAYMENT_PAYLOAD,
     ),
-    "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYLOAD),
+    "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYMENT_PAYLOAD),
 }
 
 Json = dict[str, Any]
@@ -215,6 +218,12 @@ class Shop:
         data = await self.staff.ask(f"query P($id: ID!) {{ payment(id: $id) {{ {PAYMENT_FIELDS} }} }}", id=payment_id)
         payment: Json = data["payment"]
         return payment
+
+    async def confirmation(self, payment_id: str, *, by: Client | None = None) -> Json | None:
+        """What the buyer, or somebody else, is told to go on with a payment."""
+        data = await (by or self.buyer).ask(CONFIRMATION_OF, id=payment_id)
+        found: Json | None = data["paymentConfirmation"]
+        return found
 
     async def timeline(self, payment_id: str) -> list[str]:
         """The types of a payment's events, in order."""

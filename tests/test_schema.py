@@ -24,9 +24,12 @@ from graphql import (
 
 from domain import errors
 from domain.caller import Caller, Scope
+from domain.ids import encode
 from schema import print_sdl, schema
+from schema.directives import Auth
 from tests.asked import asking, caller, cause, run
 
+DEFINITION = "strawberry-definition"  # where Strawberry keeps its side of a field
 ROOT = Path(__file__).parent.parent
 SDL = print_sdl()
 BUILT = build_schema(SDL)
@@ -121,10 +124,11 @@ def test_modules_can_be_imported_in_any_order() -> None:
 QUERIES = {
     "node": 'node(id: "order_01h455vb4pex5vsknk084sn02q") { id }',
     "nodes": "nodes(ids: []) { id }",
-    "viewer": "viewer { kind }",
+    "viewer": "viewer { scopes }",
     "order": 'order(externalId: "1") { id }',
     "payment": 'payment(id: "x") { id }',
     "payments": "payments { nodes { id } }",
+    "paymentConfirmation": 'paymentConfirmation(paymentId: "x") { clientSecret }',
     "refund": 'refund(id: "x") { id }',
     "refunds": "refunds { edges { cursor } }",
     "customer": 'customer(id: "x") { id }',
@@ -235,8 +239,46 @@ async def test_a_malformed_or_foreign_id_is_not_there(text: str) -> None:
 
 
 async def test_the_viewer_is_named_as_the_audit_trail_names_them() -> None:
-    buyer = await run("{ viewer { kind id } }", caller(Scope.PAYMENTS_PAY))
-    onlooker = await run("{ viewer { kind id } }", caller(order_id=uuid4()))
+    query = "{ viewer { actor { kind subject } scopes } }"
 
-    assert buyer.data == {"viewer": {"kind": "CUSTOMER", "id": "somebody"}}
-    assert onlooker.data == {"viewer": {"kind": "CUSTOMER", "id": None}}
+    buyer = await run(query, caller(Scope.PAYMENTS_PAY, Scope.EXPLORER))
+    onlooker = await run(query, caller(order_id=uuid4()))
+
+    named, nameless = {"kind": "CUSTOMER", "subject": "somebody"}, {"kind": "CUSTOMER", "subject": None}
+    assert buyer.data == {"viewer": {"actor": named, "scopes": ["explorer", "payments:pay"]}}
+    assert onlooker.data == {"viewer": {"actor": nameless, "scopes": []}}
+
+
+def test_no_error_of_one_root_field_takes_the_answers_of_the_others() -> None:
+    """A field that not everybody may see is nullable, wherever it stands; a subscription has one field, and is refused
+    before it begins."""
+    assert BUILT.query_type is not None
+    assert BUILT.subscription_type is not None
+    roots = {f"Query.{name}": field for name, field in BUILT.query_type.fields.items()}
+    guarded = {
+        f"{kind.name}.{name}": field
+        for kind in schema._schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and kind.name != BUILT.subscription_type.name
+        for name, field in kind.fields.items()
+        if any(isinstance(one, Auth) for one in getattr(field.extensions.get(DEFINITION), "directives", ()))
+    }
+
+    assert len(guarded) > 10
+    assert [name for name, field in (roots | guarded).items() if isinstance(field.type, GraphQLNonNull)] == []
+
+
+def test_every_id_is_of_one_thing() -> None:
+    """Client caches keep one record for each type and id: whatever has an id has its row's, and a prefix of its own."""
+    with_ids = {
+        kind.name: kind
+        for kind in schema._schema.type_map.values()
+        if isinstance(kind, GraphQLObjectType) and "id" in kind.fields
+    }
+    kinds = {name: kind.extensions[DEFINITION].origin.kind_of_id for name, kind in with_ids.items()}
+
+    assert len(kinds) >= 9
+    assert {name for name, kind in with_ids.items() if str(kind.fields["id"].type) != "ID!"} == set()
+    assert {name for name, kind in with_ids.items() if "Node" not in {one.name for one in kind.interfaces}} == set()
+    assert len(set(kinds.values())) == len(kinds)
+    row = UUID(int=7)
+    assert len({encode(kind, row) for kind in kinds.values()}) == len(kinds), "one row id, as many ids as types"

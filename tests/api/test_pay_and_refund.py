@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.shop import Shop, key
+from tests.shop import CONFIRMATION_OF, Client, Shop, key
 
 
 def _intents(shop: Shop) -> list[dict[str, object]]:
@@ -53,10 +53,10 @@ async def test_3ds_is_needed_then_the_payment_is_paid(shop: Shop) -> None:
     payment = await shop.payment(waiting["id"])
     assert payload["errors"] == []
     assert waiting["status"] == "REQUIRES_ACTION"
-    assert waiting["nextAction"]["redirectUrl"]
+    assert payload["confirmation"]["nextAction"]["redirectUrl"]
     assert waiting["order"]["paymentStatus"] == "ACTION_REQUIRED"
     assert payment["status"] == "SUCCEEDED"
-    assert payment["nextAction"] is None
+    assert await shop.confirmation(waiting["id"]) is None
     assert payment["order"]["paymentStatus"] == "PAID"
     assert [intent["status"] for intent in _intents(shop)] == ["succeeded"]
 
@@ -181,24 +181,28 @@ async def test_a_held_payment_is_canceled_and_the_order_can_be_paid_anew(shop: S
 
 async def test_a_payment_made_for_the_browser_gives_its_secret_to_the_payer_only(shop: Shop) -> None:
     order_id = await shop.order()
-    query = "query S($id: ID!) { payment(id: $id) { clientSecret } }"
-
     payload = await shop.buyer.ask(
         """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {
              createPayment(input: $input, idempotencyKey: $key) {
-               viewToken payment { id status clientSecret } errors { code } } }""",
+               viewToken payment { id status } confirmation { clientSecret publishableKey } errors { code } } }""",
         input={"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}},
         key=key(),
     )
     payment = payload["createPayment"]["payment"]
-    own = (await shop.buyer.ask(query, id=payment["id"]))["payment"]
-    foreign = (await shop.stranger.ask(query, id=payment["id"]))["payment"]
+    confirmation = payload["createPayment"]["confirmation"]
+    onlooker = Client(shop.http, payload["createPayment"]["viewToken"])
+    own = await shop.confirmation(payment["id"])
+    foreign = await shop.confirmation(payment["id"], by=shop.stranger)
+    looked_at = await onlooker.post(CONFIRMATION_OF, {"id": payment["id"]})
 
     assert payment["status"] == "REQUIRES_PAYMENT_METHOD"
     assert payload["createPayment"]["viewToken"]
-    assert payment["clientSecret"].startswith("pi_")
-    assert own["clientSecret"] == payment["clientSecret"]
+    assert confirmation["clientSecret"].startswith("pi_")
+    assert confirmation["publishableKey"] is None  # the offline Stripe needs none
+    assert own == {"clientSecret": confirmation["clientSecret"], "nextAction": None}
     assert foreign is None
+    assert looked_at.json()["data"] == {"paymentConfirmation": None}
+    assert looked_at.json()["errors"][0]["extensions"]["reason"] == "FORBIDDEN"
 
 
 async def test_two_partial_refunds_and_then_the_rest(shop: Shop) -> None:

@@ -11,7 +11,7 @@ from tests.shop import ERROR_FIELDS, Client, Json, Shop, key, open_shop, setting
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000
 HOUR = 3_600
-REVIEWED = "id state effect error { code message } review { outcome evidence stripeId actor { id kind } }"
+REVIEWED = "id state effect error { code message } review { outcome evidence stripeId actor { subject kind } }"
 RESOLVE = f"""
 mutation R($id: ID!, $outcome: ReviewOutcome!, $evidence: String!, $stripeId: ID) {{
   resolveOperation(id: $id, outcome: $outcome, evidence: $evidence, stripeId: $stripeId) {{
@@ -123,7 +123,7 @@ async def test_what_happened_is_shown_by_an_object_of_stripes(shop: Shop) -> Non
         "outcome": "HAPPENED",
         "evidence": "Seen in the Dashboard by Ada.",
         "stripeId": refund["id"],
-        "actor": {"id": "clerk", "kind": "SERVICE"},
+        "actor": {"subject": "clerk", "kind": "SERVICE"},
     }
     assert replay["errors"] == []
     assert replay["replayed"] is True

@@ -6,7 +6,7 @@ import pytest
 from models import Order
 from models.database import parse_url
 from server.log import configure_logging
-from tests.shop import JWT_SECRET, WEBHOOK_SECRET, Shop, key
+from tests.shop import CONFIRMATION_OF, JWT_SECRET, WEBHOOK_SECRET, Shop, key
 
 CARD = "4242424242424242"
 DRESSED = [
@@ -86,11 +86,11 @@ async def test_no_secret_is_stored_logged_or_answered(
     order_id = await shop.order()
     created = await shop.buyer.ask(
         """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {
-             createPayment(input: $input, idempotencyKey: $key) { payment { id clientSecret } } }""",
+             createPayment(input: $input, idempotencyKey: $key) { payment { id } confirmation { clientSecret } } }""",
         input={"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}},
         key="the-idempotency-key-of-this-test",
     )
-    secret = created["createPayment"]["payment"]["clientSecret"]
+    secret = created["createPayment"]["confirmation"]["clientSecret"]
     declined = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
     await shop.deliver()
 
@@ -115,28 +115,28 @@ async def test_no_secret_is_stored_logged_or_answered(
 
 async def test_the_page_of_3ds_is_told_to_its_payer_and_kept_nowhere(shop: Shop, database_url: str) -> None:
     """Stripe's address of it carries the client secret."""
-    page = "nextAction { type redirectUrl }"
     payload = await shop.pay(
         await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back"
     )
     await shop.deliver()
-    one = f"query P($id: ID!) {{ payment(id: $id) {{ {page} }} }}"
     payment_id = payload["payment"]["id"]
 
-    mine = (await shop.buyer.ask(one, id=payment_id))["payment"]
-    listed = (await shop.buyer.ask(f"{{ payments {{ nodes {{ {page} }} }} }}"))["payments"]["nodes"]
-    foreign = (await shop.stranger.ask(one, id=payment_id))["payment"]
+    calls = len(shop.sandbox.snapshot().requests)
+    mine = await shop.confirmation(payment_id)
+    asked = shop.sandbox.snapshot().requests[calls:]
+    foreign = await shop.confirmation(payment_id, by=shop.stranger)
     shop.sandbox.fault(kind="drop_before", method="GET")
-    unasked = (await shop.buyer.post(one, {"id": payment_id})).json()
+    unasked = (await shop.buyer.post(CONFIRMATION_OF, {"id": payment_id})).json()
 
     [intent] = shop.sandbox.snapshot().payment_intents
     assert intent["client_secret"] in intent["next_action"]["redirect_to_url"]["url"]
     expected = {"type": "redirect_to_url", "redirectUrl": intent["next_action"]["redirect_to_url"]["url"]}
-    assert payload["payment"]["nextAction"] == mine["nextAction"] == expected
-    assert [payment["nextAction"] for payment in listed] == [{"type": "redirect_to_url", "redirectUrl": None}]
+    assert payload["confirmation"]["nextAction"] == expected
+    assert mine == {"clientSecret": intent["client_secret"], "nextAction": expected}
+    assert len(asked) == 1, "the secret and the page are of one look"
     assert foreign is None
-    assert unasked["data"]["payment"] == {"nextAction": None}
-    assert unasked["errors"][0]["extensions"]["reason"] == "PROVIDER_UNAVAILABLE"
+    assert unasked["data"]["paymentConfirmation"] == {"clientSecret": None, "nextAction": None}
+    assert {error["extensions"]["reason"] for error in unasked["errors"]} == {"PROVIDER_UNAVAILABLE"}
     assert intent["client_secret"] not in await _everything_stored(database_url)
 
 

@@ -14,7 +14,7 @@ from server.trusted import ManifestRefused, Mode, TrustedDocuments
 from tests.shop import Client, Json, Shop, open_shop, settings_for, token
 
 ORDER = "query Order($id: ID!) { order(id: $id) { id paymentStatus } }"
-OTHER = "query Other { viewer { kind } }"
+OTHER = "query Other { viewer { scopes } }"
 EXPLORER = "payments:pay explorer"
 
 
@@ -84,10 +84,10 @@ async def test_a_text_runs_where_it_is_allowed_and_not_where_documents_are_enfor
         by_explorer = await send(Client(shop.http, token("buyer", EXPLORER)), query=OTHER)
         introspection = await send(shop.buyer, query="{ __schema { types { name } } }")
 
-    assert allowed.json()["data"] == {"viewer": {"kind": "CUSTOMER"}}
+    assert allowed.json()["data"] == {"viewer": {"scopes": ["payments:pay"]}}
     assert reason(refused) == reason(introspection) == (403, "FORBIDDEN", "TRUSTED_DOCUMENTS_ONLY")
     assert known.json()["data"] == {"order": None}
-    assert by_explorer.json()["data"] == {"viewer": {"kind": "CUSTOMER"}}
+    assert by_explorer.json()["data"] == {"viewer": {"scopes": ["explorer", "payments:pay"]}}
 
 
 async def test_an_unknown_hash_is_said_in_the_words_that_apollos_clients_look_for(opened: Opened) -> None:
@@ -101,7 +101,7 @@ async def test_an_unknown_hash_is_said_in_the_words_that_apollos_clients_look_fo
 
     assert first.json()["errors"][0]["message"] == "PersistedQueryNotFound"
     assert reason(first) == reason(still) == (400, "PERSISTED_QUERY_NOT_FOUND", "PERSISTED_QUERY_NOT_FOUND")
-    assert second.json()["data"] == {"viewer": {"kind": "CUSTOMER"}}
+    assert second.json()["data"] == {"viewer": {"scopes": ["payments:pay"]}}
     assert reason(off) == (400, "PERSISTED_QUERY_NOT_SUPPORTED", "PERSISTED_QUERY_NOT_SUPPORTED")
 
 

@@ -141,8 +141,6 @@ subscription F($id: ID!, $after: Int, $locale: String) {{
         ("order { customer { externalId } }", False),
         ("order { payments { nodes { id } } }", False),
         ("payment { lastError { message requestId } }", False),
-        ("payment { nextAction { __typename } }", False),
-        ("payment { clientSecret }", False),
         ("payment { stripePaymentIntentId }", False),
         ("payment { order { id } }", False),
         ("payment { timeline { edges { node { payment { id } } } } }", False),

@@ -215,19 +215,3 @@ def _order(external_id: str, amount: int, customer: str = "buyer") -> Json:
         "total": {"amount": amount, "currency": "USD"},
         "customerExternalId": customer,
     }
-
-
-async def test_a_stream_shows_nothing_to_act_with(shop: Shop, address: str) -> None:
-    payload = await shop.pay(
-        await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/"
-    )
-    payment_id = payload["payment"]["id"]
-    fields = "clientSecret nextAction { type } order { payments { nodes { clientSecret nextAction { type } } } }"
-    query = f"subscription S($id: ID!) {{ on: paymentUpdated(paymentId: $id) {{ payment {{ {fields} }} }} }}"
-    assert payload["payment"]["nextAction"]["type"]
-
-    async with following(address, shop.buyer.token, query, id=payment_id) as subscriber:
-        event = await subscriber.next()
-
-    shown = {"clientSecret": None, "nextAction": None}
-    assert event["payment"] == {**shown, "order": {"payments": {"nodes": [shown]}}}

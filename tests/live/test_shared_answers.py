@@ -11,7 +11,7 @@ from tests.shop import Shop, key
 FOLLOWERS = 20
 WHO = """
 subscription W($id: ID!, $after: Int) {
-  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence type actor { kind id } }
+  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence type actor { kind subject } }
 }
 """
 FAILED = """
@@ -101,7 +101,7 @@ async def test_who_did_it_is_told_to_each_as_they_may_know_it(shop: Shop, addres
         await _registered(shop, 2_000)
         told = [await staff.next(), await buyer.next()]
 
-    assert [event["actor"]["id"] is None for event in begun + told] == [False, True] * 2
+    assert [event["actor"]["subject"] is None for event in begun + told] == [False, True] * 2
     assert told[0]["sequence"] == told[1]["sequence"]
 
 

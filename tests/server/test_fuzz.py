@@ -250,7 +250,7 @@ DOCUMENTS = [
     " ... on ProviderError { retryAfterMs } } } }",
     '{ node(id: "@ORDER") { __typename ... on Order @skip(if: false) { total { formatted(locale: "de") } } } }',
     'subscription S { paymentUpdated(paymentId: "x", afterSequence: 1) { id type } }',
-    '{ a: viewer { kind } b: __type(name: "Payment") { name fields(includeDeprecated: true) { name } } }',
+    '{ a: viewer { scopes } b: __type(name: "Payment") { name fields(includeDeprecated: true) { name } } }',
 ]
 TOKENS = [token.encode() for token in (
     "{", "}", "(", ")", "[", "]", "!", "$", "@", "...", ":", "|", "&", '"', '"""', "#", "\\", ",", "\n",
@@ -268,7 +268,7 @@ def chained(draw: st.DrawFn) -> str:
     count = draw(st.integers(1, 40))
     names = st.integers(0, count)
     parts = [
-        f"fragment F{number} on Query {{ viewer {{ kind }} "
+        f"fragment F{number} on Query {{ viewer {{ scopes }} "
         + " ".join(f"...F{draw(names)}" for _ in range(spreads))
         + " }"
         for number, spreads in enumerate(draw(st.lists(st.integers(0, 6), min_size=count, max_size=count)))
@@ -285,7 +285,7 @@ def crowded(draw: st.DrawFn) -> str:
     fields = " ".join(
         f"a{draw(st.integers(0, 5))}{number}: viewer {directives} {{ kind }}" for number in range(aliases)
     )
-    return "{ " + "... { " * depth + (fields or "viewer { kind }") + " }" * depth + " }"
+    return "{ " + "... { " * depth + (fields or "viewer { scopes }") + " }" * depth + " }"
 
 
 @fuzzed

@@ -30,6 +30,7 @@ FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 2.0  # how often a payment is looked at where it cannot be followed
 UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
+FOR_THE_PAYER: Final = frozenset({"REQUIRES_ACTION", "REQUIRES_CONFIRMATION"})
 
 
 class _TryLater(Exception):
@@ -121,6 +122,9 @@ class Paygraph:
                 async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
                     payment = await self._settled(payment["id"], deadline)
                 payload = {"payment": payment, "errors": []}
+            if payment is not None and payment["status"] in FOR_THE_PAYER and payload.get("confirmation") is None:
+                asked = {"id": payment["id"]}
+                payload |= await self._patiently(self._ask, texts.CONFIRMATION, asked, deadline=deadline)
         except (_TryLater, TimeoutError):
             return Undecided(record["payment_id"])
         return _result(payload)
@@ -225,8 +229,9 @@ def _result(payload: Json) -> Result:
     if status == "REQUIRES_PAYMENT_METHOD":
         said = declined or payment["lastError"] or {}
         return Declined(payment["id"], said.get("customerMessage") or "The payment was declined.", said.get("retry"))
-    if status in ("REQUIRES_ACTION", "REQUIRES_CONFIRMATION"):
-        return NeedsAction(payment["id"], (payment["nextAction"] or {}).get("redirectUrl"))
+    if status in FOR_THE_PAYER:
+        action = (payload.get("confirmation") or {}).get("nextAction") or {}
+        return NeedsAction(payment["id"], action.get("redirectUrl"))
     match status:
         case "SUCCEEDED":
             return Paid(payment["id"])

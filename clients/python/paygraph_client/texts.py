@@ -2,7 +2,7 @@
 
 PAYMENT = """
 fragment Paid on Payment {
-  id status nextAction { redirectUrl }
+  id status
   lastError { message ... on CardDeclinedError { customerMessage retry } }
 }
 """
@@ -14,16 +14,17 @@ fragment Problem on UserError {
   ... on CardDeclinedError { customerMessage retry }
 }
 """
+ANSWER = "errors { ...Problem } payment { ...Paid } confirmation { nextAction { redirectUrl } }"
 CREATE = f"""
 mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {{
-  done: createPayment(input: $input, idempotencyKey: $key) {{ errors {{ ...Problem }} payment {{ ...Paid }} }}
+  done: createPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }}
 }}
 {PAYMENT}{PROBLEM}"""
 CONFIRM = f"""
 mutation TryAgain($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!) {{
   done: confirmPayment(
     paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
-  ) {{ errors {{ ...Problem }} payment {{ ...Paid }} }}
+  ) {{ {ANSWER} }}
 }}
 {PAYMENT}{PROBLEM}"""
 OPERATION = f"""
@@ -32,6 +33,9 @@ query WhatBecameOf($key: IdempotencyKey!, $kind: OperationKind!) {{
 }}
 {PAYMENT}{PROBLEM}"""
 LOOK = f"query Look($id: ID!) {{ payment(id: $id) {{ ...Paid }} }}{PAYMENT}"
+CONFIRMATION = """
+query GoOn($id: ID!) { confirmation: paymentConfirmation(paymentId: $id) { nextAction { redirectUrl } } }
+"""
 FOLLOW = """
 subscription Follow($id: ID!, $after: Int) {
   paymentUpdated(paymentId: $id, afterSequence: $after) { sequence payment { status } }

@@ -1,4 +1,4 @@
-import { judge, type Outcome, type Payment, type Refusal } from './outcome.js'
+import { judge, type Confirmation, type Outcome, type Payment, type Refusal } from './outcome.js'
 import type { Storage } from './storage.js'
 
 const AGAIN = new Set([429, 502, 503, 504])
@@ -12,10 +12,11 @@ const ERROR = `
   ... on CardDeclinedError { declineCode customerMessage retry }
 `
 const PAYMENT = `
-  id status version amount { amount currency decimal } clientSecret nextAction { type redirectUrl }
+  id status version amount { amount currency decimal }
   lastError { ${ERROR} }
 `
-const ANSWER = `errors { ${ERROR} } payment { ${PAYMENT} }`
+const CONFIRMATION = 'clientSecret nextAction { type redirectUrl }'
+const ANSWER = `errors { ${ERROR} } payment { ${PAYMENT} } confirmation { ${CONFIRMATION} }`
 const SEND = {
   CREATE_PAYMENT: `mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {
     answer: createPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
@@ -32,6 +33,7 @@ const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKin
   operation(key: $key, kind: $kind) { state error { ${ERROR} } result { ... on Payment { id } } }
 }`
 const LOOK = `query Look($id: ID!, $age: Int) { payment(id: $id, maxStalenessMs: $age) { ${PAYMENT} } }`
+const GO_ON = `query GoOn($id: ID!) { paymentConfirmation(paymentId: $id) { ${CONFIRMATION} } }`
 const FOLLOW = 'subscription Follow($id: ID!) { paymentUpdated(paymentId: $id) { sequence } }'
 
 export interface PayInput {
@@ -60,7 +62,7 @@ interface Attempt {
   asked: string | null
 }
 
-type Known = [Payment | null, Refusal | null]
+type Known = [Payment | null, Refusal | null, Confirmation | null]
 
 /** The server refused the request as such (a token that is not valid, say). The attempt is kept. */
 export class NotAnswered extends Error {
@@ -149,9 +151,14 @@ export class Paygraph {
         const { id } = payment
         for await (const _ of this.#events(id, signal)) {
           payment = await this.#untilAnswered(signal, () => this.#look(id, signal))
-          outcome = judge(orderId, key, payment, null)
+          outcome = judge(orderId, key, payment, null, null)
           if (outcome !== null) break
         }
+      }
+      if (outcome?.kind === 'needs-action' && payment !== null && known[2] === null) {
+        const { id } = payment
+        const confirmation = await this.#untilAnswered(signal, () => this.#confirmation(id, signal))
+        outcome = judge(orderId, key, payment, null, confirmation)
       }
       if (outcome !== null) return outcome
     } catch (error) {
@@ -166,21 +173,26 @@ export class Paygraph {
     const asked = { key: attempt.variables.key, kind: attempt.kind }
     const { operation } = await this.#post<{ operation: Operation | null }>(WHAT_BECAME, asked, signal)
     if (operation === null || !['SUCCEEDED', 'FAILED'].includes(operation.state)) return null
-    return [operation.result && (await this.#look(operation.result.id, signal)), operation.error]
+    return [operation.result && (await this.#look(operation.result.id, signal)), operation.error, null]
   }
 
   async #send(attempt: Attempt, signal: AbortSignal): Promise<Known> {
-    type Answer = { errors: Refusal[]; payment: Payment | null }
+    type Answer = { errors: Refusal[]; payment: Payment | null; confirmation: Confirmation | null }
     const { answer } = await this.#post<{ answer: Answer }>(SEND[attempt.kind], attempt.variables, signal)
     const error = answer.errors[0] ?? null
     if (error?.retryable) throw new Again(error.retryAfterMs ?? 0)
-    return [answer.payment, error]
+    return [answer.payment, error, answer.confirmation]
   }
 
   async #look(id: string, signal: AbortSignal): Promise<Payment> {
     const { payment } = await this.#post<{ payment: Payment | null }>(LOOK, { id, age: FRESH_MS }, signal)
     if (payment === null) throw new NotAnswered('NOT_FOUND', "The payment is not this caller's.")
     return payment
+  }
+
+  async #confirmation(id: string, signal: AbortSignal): Promise<Confirmation | null> {
+    type Answer = { paymentConfirmation: Confirmation | null }
+    return (await this.#post<Answer>(GO_ON, { id }, signal)).paymentConfirmation
   }
 
   /** Yields when there may be news: at the events of a stream, and after a pause where there is no stream. */

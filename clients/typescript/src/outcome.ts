@@ -14,9 +14,13 @@ export interface Payment {
   status: string
   version: number
   amount: { amount: number; currency: string; decimal: string }
+  lastError: Refusal | null
+}
+
+/** What only the payer is told, and only by the answers that are about them: it is on no list and in no stream. */
+export interface Confirmation {
   clientSecret: string | null
   nextAction: { type: string; redirectUrl: string | null } | null
-  lastError: Refusal | null
 }
 
 interface Whose {
@@ -46,7 +50,13 @@ const BANK_SAYS = new Set(['CARD_DECLINED', 'AUTHENTICATION_REQUIRED']) // the p
 const UNDECIDED = new Set(['OUTCOME_UNKNOWN', 'OPERATION_IN_PROGRESS', 'IDEMPOTENCY_KEY_EXPIRED'])
 
 /** The outcome that an answer of the server shows, null while it is not decided. */
-export function judge(orderId: string, key: string, payment: Payment | null, error: Refusal | null): Outcome | null {
+export function judge(
+  orderId: string,
+  key: string,
+  payment: Payment | null,
+  error: Refusal | null,
+  confirmation: Confirmation | null,
+): Outcome | null {
   const whose = { orderId, key, payment }
   if (error !== null && UNDECIDED.has(error.code)) return null
   if (error !== null && !BANK_SAYS.has(error.code)) {
@@ -63,8 +73,8 @@ export function judge(orderId: string, key: string, payment: Payment | null, err
     case 'REQUIRES_ACTION': {
       const said = error ?? payment.lastError
       if (said === null || payment.status === 'REQUIRES_ACTION') {
-        const redirectUrl = payment.nextAction?.redirectUrl ?? null
-        return { ...whose, kind: 'needs-action', redirectUrl, clientSecret: payment.clientSecret }
+        const redirectUrl = confirmation?.nextAction?.redirectUrl ?? null
+        return { ...whose, kind: 'needs-action', redirectUrl, clientSecret: confirmation?.clientSecret ?? null }
       }
       return {
         ...whose,

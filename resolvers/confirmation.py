@@ -1,0 +1,86 @@
+"""What the payer needs to go on with a payment: told to nobody else, and stored nowhere."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from domain.caller import Scope
+from domain.errors import DomainError
+from domain.ids import Kind
+from domain.states import CONFIRMABLE
+from models import Payment
+from provider import ProviderFailure, ProviderPayment
+from resolvers.access import may_pay, require
+from resolvers.context import Asking
+from resolvers.ids import row_id
+from services.refresh import unavailable
+
+
+class Confirmation:
+    """One payment's secrets for its payer. Stripe is asked for what is not stored: once, if a field wants it."""
+
+    def __init__(self, asking: Asking, payment: Payment, *, known_secret: str | None) -> None:
+        self._asking = asking
+        self._payment = payment
+        self._known_secret = known_secret
+        self._look = asyncio.Lock()
+        self._seen: ProviderPayment | DomainError | None = None
+
+    def __repr__(self) -> str:
+        return f"Confirmation({self._payment.id})"  # never the secret
+
+    @property
+    def publishable_key(self) -> str | None:
+        return self._asking.publishable_key
+
+    @property
+    def next_action(self) -> Mapping[str, Any] | None:
+        """The payer's next step as it is stored, without a page that holds a secret."""
+        return self._payment.next_action
+
+    async def client_secret(self) -> str | None:
+        """The secret with which the payer confirms. Raises ProviderProblem when Stripe cannot be asked."""
+        return self._known_secret or (await self._at_stripe()).client_secret
+
+    async def page(self) -> str | None:
+        """The page that the payer is to visit. Raises ProviderProblem when Stripe cannot be asked."""
+        stored = self._payment.next_action
+        if stored is None or not stored.get("page_withheld"):
+            return stored["redirect_url"] if stored is not None else None
+        action = (await self._at_stripe()).next_action
+        return action.redirect_url if action is not None else None
+
+    async def _at_stripe(self) -> ProviderPayment:
+        async with self._look:
+            if self._seen is None:
+                self._seen = await self._retrieved()
+        if isinstance(self._seen, DomainError):
+            raise self._seen
+        return self._seen
+
+    async def _retrieved(self) -> ProviderPayment | DomainError:
+        intent = self._payment.stripe_payment_intent_id
+        assert intent is not None, "something to confirm without an intent"
+        try:
+            return await self._asking.driver.provider.retrieve_payment(intent)
+        except ProviderFailure as failure:
+            return unavailable(failure)
+
+
+async def confirmation_of(
+    asking: Asking, payment: Payment | None, *, known_secret: str | None = None
+) -> Confirmation | None:
+    """What its payer, or a service that takes payments, needs to go on with a payment; None for anybody else, and when
+    there is nothing to confirm. `known_secret` is the one that Stripe has just told us."""
+    if payment is None or payment.status not in CONFIRMABLE or payment.stripe_payment_intent_id is None:
+        return None
+    if not await may_pay(asking, payment.customer_id):
+        return None
+    return Confirmation(asking, payment, known_secret=known_secret)
+
+
+async def payment_confirmation(asking: Asking, *, payment_id: str) -> Confirmation | None:
+    """The same for a payment by its id; a foreign one looks like a missing one. Raises SignIn and Forbidden."""
+    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    identity = row_id(payment_id, Kind.PAYMENT)
+    return await confirmation_of(asking, await asking.loaders.payment.load(identity)) if identity is not None else None

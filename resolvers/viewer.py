@@ -1,0 +1,28 @@
+"""Who asks."""
+
+from domain.caller import Actor, Caller
+from domain.states import ActorKind
+from models import Customer
+from resolvers.access import own_customer_id, signed_in
+from resolvers.context import Asking
+
+
+def viewer(asking: Asking) -> Caller:
+    """The caller. Raises SignIn."""
+    return signed_in(asking)
+
+
+def actor_of(caller: Caller) -> Actor:
+    """The caller as the audit trail would name them."""
+    return Actor(ActorKind.CUSTOMER, None, "view token") if caller.order_id is not None else caller.actor
+
+
+def scopes_of(caller: Caller) -> list[str]:
+    """What the caller's token allows, in alphabetical order."""
+    return sorted(scope.value for scope in caller.scopes)
+
+
+async def customer(asking: Asking) -> Customer | None:
+    """The customer that a buyer's token stands for, if an order has named them."""
+    customer_id = await own_customer_id(asking)
+    return await asking.loaders.customer.load(customer_id) if customer_id is not None else None

@@ -1,0 +1,38 @@
+"""What the payer alone is told of a payment."""
+
+import strawberry
+
+from resolvers.confirmation import Confirmation
+from schema.fields import field
+from schema.payment_methods import NextAction
+
+
+@strawberry.type(
+    description="What a payer needs to go on with a payment, while there is something to confirm. Only for the payer"
+    " and for services that take payments. It stands beside the payment and not on it, so that no list and no stream"
+    " takes it from a client's cache."
+)
+class PaymentConfirmation:
+    """Wraps what is asked for field by field."""
+
+    found: strawberry.Private[Confirmation]
+
+    @classmethod
+    def of(cls, found: Confirmation | None) -> "PaymentConfirmation | None":
+        return cls(found=found) if found is not None else None
+
+    @field
+    async def client_secret(self) -> str | None:
+        """For Stripe.js and Stripe's mobile libraries. Never stored or logged; Stripe is asked for it anew."""
+        return await self.found.client_secret()
+
+    @field
+    async def next_action(self) -> NextAction | None:
+        """What the payer has to do next: 3DS, a redirect, a voucher; null when it is nothing."""
+        stored = self.found.next_action
+        return NextAction.of(stored, await self.found.page()) if stored is not None else None
+
+    @field
+    def publishable_key(self) -> str | None:
+        """Stripe's publishable key of this installation, to begin Stripe.js with; null where none is configured."""
+        return self.found.publishable_key
