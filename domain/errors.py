@@ -240,17 +240,6 @@ class CardDeclined(DomainError):
         self.customer_message = customer_message
         self.retry = retry
 
-    @classmethod
-    def unexplained(cls) -> "CardDeclined":
-        """A decline of which nothing more is known."""
-        return cls(
-            decline_code=None,
-            advice_code=None,
-            network_decline_code=None,
-            customer_message="The card was declined. Please use another payment method.",
-            retry=RetryAdvice.USE_ANOTHER_METHOD,
-        )
-
     def details(self) -> dict[str, Any]:
         return {
             "decline_code": self.decline_code,
@@ -269,7 +258,10 @@ class CardDeclined(DomainError):
 
 
 class ProviderProblem(DomainError):
-    """Stripe could not do it, or has not said whether it did. `effect` is what is known about money."""
+    """Stripe could not do it, or has not said whether it did. `effect` is what is known about money.
+
+    `stripe_code` and `stripe_param` are Stripe's own words for why, for the staff.
+    """
 
     def __init__(
         self,
@@ -279,6 +271,8 @@ class ProviderProblem(DomainError):
         effect: ProviderEffect,
         retry_after_ms: int | None = None,
         stripe_request_id: str | None = None,
+        stripe_code: str | None = None,
+        stripe_param: str | None = None,
         retryable: bool = False,
         path: Path | None = None,
     ) -> None:
@@ -286,18 +280,24 @@ class ProviderProblem(DomainError):
         self.effect = effect
         self.retry_after_ms = retry_after_ms
         self.stripe_request_id = stripe_request_id
+        self.stripe_code = stripe_code
+        self.stripe_param = stripe_param
 
     def details(self) -> dict[str, Any]:
         return {
             "effect": self.effect.value,
             "retry_after_ms": self.retry_after_ms,
             "stripe_request_id": self.stripe_request_id,
+            "stripe_code": self.stripe_code,
+            "stripe_param": self.stripe_param,
         }
 
     def restore(self, details: Mapping[str, Any]) -> None:
         self.effect = ProviderEffect(details["effect"])
         self.retry_after_ms = details["retry_after_ms"]
         self.stripe_request_id = details["stripe_request_id"]
+        self.stripe_code = details.get("stripe_code")  # older records have neither
+        self.stripe_param = details.get("stripe_param")
 
 
 def _money(money: Money) -> list[int | str]:

@@ -16,8 +16,9 @@ from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify, is_replayed
-from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, id_of, payment_from, refund_from, word
+from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
 from provider.transport import LocalTransport, NetworkTransport, Transport
+from provider.words import id_of, word
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

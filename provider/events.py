@@ -12,7 +12,7 @@ import orjson
 
 from domain.cards import contains_card_number
 from domain.sensitive import REMOVED, is_harmless, without_secrets
-from provider.translate import moment, short_text
+from provider.words import moment, short_text
 
 TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a clock running ahead is noticed too
 MAX_SIGNATURES = 10  # Stripe sends one for each live secret; more is somebody else's idea

@@ -9,7 +9,8 @@ import stripe
 from domain.errors import CardDeclined
 from domain.states import ProviderEffect
 from provider.facts import ProviderPayment
-from provider.translate import decline_from, payment_if_readable, word
+from provider.translate import decline_from, payment_if_readable
+from provider.words import word
 
 
 class Outcome(StrEnum):

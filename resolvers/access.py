@@ -6,7 +6,8 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from domain.caller import Actor, Caller, Scope
-from domain.errors import Forbidden, NotFound, Path
+from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
+from domain.errors import DomainError, Forbidden, NotFound, Path
 from domain.states import ActorKind, OperationKind
 from models import Customer, Order, Payment
 from models.sql import read_one
@@ -132,6 +133,16 @@ def visible_actor(asking: Asking, actor: Actor) -> Actor:
     caller = asking.caller
     is_own = caller is not None and actor.kind is ActorKind.CUSTOMER and actor.id == caller.subject
     return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)
+
+
+def visible_error(asking: Asking, error: DomainError) -> DomainError:
+    """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card."""
+    return error if works_here(asking.caller) else for_buyer(error)
+
+
+def visible_failure_reason(asking: Asking, reason: str | None) -> str | None:
+    """Why a refund failed, as the caller may read it; as `visible_error`."""
+    return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not works_here(asking.caller) else reason
 
 
 async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from domain.declines import searched_codes
 from domain.errors import ErrorCode, Path, Refused
 from domain.ids import Kind
 from domain.money import MAX_MINOR
@@ -60,12 +61,15 @@ class GivenFilter:
     none_of: "GivenFilter | None" = None
 
 
-def condition(given: GivenFilter) -> Q:
-    """The condition for a filter. Raises Refused for one that is too large, or that holds unusable text."""
+def condition(given: GivenFilter, *, staff: bool) -> Q:
+    """The condition for a filter of the staff or a buyer.
+
+    Raises Refused for one that is too large, or that holds unusable text.
+    """
     parts = _count(given, depth=1)
     if parts > MOST_PARTS:
         raise _refused(f"has {parts} parts, {MOST_PARTS} are allowed", ("filter",))
-    return _condition(given, ("filter",))
+    return _condition(given, ("filter",), staff=staff)
 
 
 def _count(given: GivenFilter, *, depth: int) -> int:
@@ -75,21 +79,21 @@ def _count(given: GivenFilter, *, depth: int) -> int:
     return 1 + sum(_count(part, depth=depth + 1) for part in inner)
 
 
-def _condition(given: GivenFilter, path: Path) -> Q:
+def _condition(given: GivenFilter, path: Path, *, staff: bool) -> Q:
     """Every condition is true or false for every row, never null, so that `not` means what it says."""
     wanted = [_columns(given, path)]
     if given.decline_code is not None:
-        wanted.append(_declined_with(given.decline_code, (*path, "declineCode")))
+        wanted.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=staff))
     if given.search is not None:
         wanted.append(_search(given.search, (*path, "search")))
     if given.metadata is not None:
         wanted.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
     if given.all_of is not None:
-        wanted.extend(_condition(part, (*path, "and")) for part in given.all_of)
+        wanted.extend(_condition(part, (*path, "and"), staff=staff) for part in given.all_of)
     if given.any_of is not None:
-        wanted.append(_any([_condition(part, (*path, "or")) for part in given.any_of]))
+        wanted.append(_any([_condition(part, (*path, "or"), staff=staff) for part in given.any_of]))
     if given.none_of is not None:
-        wanted.append(~_condition(given.none_of, (*path, "not")))
+        wanted.append(~_condition(given.none_of, (*path, "not"), staff=staff))
     return reduce(lambda one, other: one & other, wanted)
 
 
@@ -116,11 +120,13 @@ def _belongs_to(column: str, identity: UUID | None) -> Q:
     return NOTHING if identity is None else _known(column, matching(**{column: identity}))
 
 
-def _declined_with(codes: Sequence[str], path: Path) -> Q:
+def _declined_with(codes: Sequence[str], path: Path, *, staff: bool) -> Q:
+    """A buyer finds by the codes that a buyer is shown: a search must not tell what an answer hides."""
     if len(codes) > MOST_CHOICES:
         raise _refused(f"has {len(codes)} entries, {MOST_CHOICES} are allowed", path)
     cleaned = [clean_text(code, path=path, max_length=64) for code in codes]
-    return _known("last_error", _any([Q(last_error__contains={"details": {"decline_code": c}}) for c in cleaned]))
+    found = cleaned if staff else searched_codes(cleaned)
+    return _known("last_error", _any([Q(last_error__contains={"details": {"decline_code": code}}) for code in found]))
 
 
 def _search(text: str, path: Path) -> Q:

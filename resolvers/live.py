@@ -85,7 +85,7 @@ async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str
     caller = require(asking, Scope.PAYMENTS_READ)
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
-    wanted = Wanted(repr(filter), condition(filter)) if filter is not None else None
+    wanted = Wanted(repr(filter), condition(filter, staff=True)) if filter is not None else None
     asking.live.wanted()
 
     async def permitted() -> AsyncGenerator[Entry, None]:

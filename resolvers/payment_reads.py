@@ -10,7 +10,7 @@ import structlog
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind
 from models import Payment
-from resolvers.access import Reach, owner_shown, reach
+from resolvers.access import Reach, owner_shown, reach, works_here
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.filters import GivenFilter, condition
@@ -85,7 +85,7 @@ async def payment_page(
     reached = await reach(asking)
     covered = reached.condition()
     window = paging.window(sort.value)
-    matching = condition(filter) if filter is not None else None
+    matching = condition(filter, staff=works_here(asking.caller)) if filter is not None else None
     if covered is None:
         return Page.empty()
     rows = Payment.filter(covered)

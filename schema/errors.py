@@ -7,7 +7,9 @@ import strawberry
 
 from domain import errors
 from domain.ids import Kind, encode
+from resolvers.access import visible_error
 from schema.enums import ErrorCode, PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
+from schema.fields import Info
 from schema.money import Money
 
 
@@ -69,7 +71,10 @@ class InvalidStateError(UserError):
     allowed_actions: list[PaymentAction] = strawberry.field(description="What may be asked of it instead.")
 
 
-@strawberry.type(description="The bank said no, or wants the payer to authenticate. The payment is still open.")
+@strawberry.type(
+    description="The bank said no, or wants the payer to authenticate. The payment is still open. To buyers, a reason"
+    " that must not be shown (a card reported as stolen, suspected fraud) is a `generic_decline` in every field."
+)
 class CardDeclinedError(UserError):
     """The bank's reasons in Stripe's words."""
 
@@ -87,6 +92,8 @@ class ProviderError(UserError):
     effect: ProviderEffect = strawberry.field(description="What is known about money.")
     retry_after_ms: int | None = strawberry.field(description="When to ask again, in milliseconds.")
     stripe_request_id: str | None = strawberry.field(description="Name this to Stripe's support.")
+    stripe_code: str | None = strawberry.field(description="Stripe's error code; null for buyers.")
+    stripe_param: str | None = strawberry.field(description="The parameter that Stripe refused; null for buyers.")
 
 
 ERROR_TYPES = (
@@ -99,6 +106,11 @@ ERROR_TYPES = (
     CardDeclinedError,
     ProviderError,
 )
+
+
+def shown_error(info: Info, error: errors.DomainError) -> UserError:
+    """A refusal, fresh or stored, as the caller may read it."""
+    return user_error(visible_error(info.context, error), request_id=info.context.request_id)
 
 
 def user_error(error: errors.DomainError, *, request_id: str) -> UserError:
@@ -163,6 +175,8 @@ def _provider(error: errors.ProviderProblem, common: dict[str, Any]) -> UserErro
         effect=error.effect,
         retry_after_ms=error.retry_after_ms,
         stripe_request_id=error.stripe_request_id,
+        stripe_code=error.stripe_code,
+        stripe_param=error.stripe_param,
     )
 
 

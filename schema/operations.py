@@ -14,7 +14,7 @@ from resolvers import operations
 from resolvers.paging import Page
 from schema.actors import Actor
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
-from schema.errors import UserError, user_error
+from schema.errors import UserError, shown_error
 from schema.fields import Info, field
 from schema.node import Node, PageInfo
 from schema.orders import Order
@@ -99,7 +99,7 @@ class Operation(Node):
         stored = self.row.error
         if stored is None:
             return None
-        return user_error(DomainError.from_record(stored), request_id=info.context.request_id)
+        return shown_error(info, DomainError.from_record(stored))
 
     @field
     def review(self, info: Info) -> "OperationReview | None":

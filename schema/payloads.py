@@ -8,7 +8,7 @@ from domain.errors import DomainError
 from resolvers.answers import Result
 from resolvers.confirmation import confirmation_of
 from schema.confirmation import PaymentConfirmation
-from schema.errors import UserError, user_error
+from schema.errors import UserError, shown_error
 from schema.fields import Info, field
 from schema.operations import Operation
 from schema.orders import Order
@@ -140,4 +140,4 @@ def _payment(result: Result) -> Payment | None:
 
 
 def _errors(error: DomainError | None, info: Info) -> list[UserError]:
-    return [user_error(error, request_id=info.context.request_id)] if error is not None else []
+    return [shown_error(info, error)] if error is not None else []

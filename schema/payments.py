@@ -14,7 +14,7 @@ from resolvers.paging import Page, Paging
 from resolvers.wanted import Relation
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
-from schema.errors import UserError, user_error
+from schema.errors import UserError, shown_error
 from schema.events import PaymentEventConnection
 from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
 from schema.money import Money
@@ -115,7 +115,7 @@ class Payment(Node):
         stored = self.row.last_error
         if stored is None:
             return None
-        return user_error(DomainError.from_record(stored), request_id=info.context.request_id)
+        return shown_error(info, DomainError.from_record(stored))
 
     @field
     def payment_method(self) -> PaymentMethodSnapshot | None:

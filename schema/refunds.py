@@ -8,7 +8,7 @@ import strawberry
 import models
 from domain import caller
 from domain.ids import Kind
-from resolvers.access import visible_actor, works_here
+from resolvers.access import visible_actor, visible_failure_reason, works_here
 from resolvers.paging import Page
 from schema.actors import Actor
 from schema.enums import RefundReason, RefundStatus
@@ -63,9 +63,9 @@ class Refund(Node):
         return self.row.note if works_here(info.context.caller) else None
 
     @field
-    def failure_reason(self) -> str | None:
-        """Stripe's reason when the refund failed."""
-        return self.row.failure_reason
+    def failure_reason(self, info: Info) -> str | None:
+        """Stripe's reason when the refund failed; to buyers, `unknown` for a card that was lost or stolen."""
+        return visible_failure_reason(info.context, self.row.failure_reason)
 
     @field
     def requested_by(self, info: Info) -> Actor | None:

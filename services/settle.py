@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from domain.declines import explain_decline
 from domain.errors import (
-    CardDeclined,
     DomainError,
     ErrorCode,
     InvalidState,
@@ -230,7 +230,7 @@ def invalid_state(payment: Payment) -> InvalidState:
 def payment_error(failure: ProviderFailure, payment: Payment) -> DomainError:
     """A definite refusal of Stripe's, as the caller is told it."""
     if failure.outcome is Outcome.DECLINED:
-        return failure.decline or CardDeclined.unexplained()
+        return failure.decline or explain_decline()
     if failure.code == "payment_intent_unexpected_state":
         return invalid_state(payment)
     if failure.param == "payment_method" or failure.code in WRONG_METHOD:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.declines import explain_decline
 from domain.errors import (
     ActivePaymentExists,
     AmountMismatch,
@@ -60,7 +61,7 @@ ERRORS: list[DomainError] = [
         retry=RetryAdvice.REAUTHENTICATE_ON_SESSION,
         code=ErrorCode.AUTHENTICATION_REQUIRED,
     ),
-    CardDeclined.unexplained(),
+    explain_decline(),
     ProviderProblem(ErrorCode.PROVIDER_REJECTED, "Stripe refused.", effect=ProviderEffect.NONE, path=("input",)),
     ProviderProblem(
         ErrorCode.OUTCOME_UNKNOWN,
@@ -124,7 +125,7 @@ def test_an_error_has_a_whole_sentence_to_say(error: DomainError) -> None:
 def test_only_what_may_be_sent_again_is_retryable() -> None:
     assert OperationInProgress(operation_id=ID, retry_after_ms=1).retryable
     assert not IdempotencyKeyReused(mismatched_paths=(), operation_id=ID).retryable
-    assert not CardDeclined.unexplained().retryable
+    assert not explain_decline().retryable
 
 
 @pytest.mark.parametrize("key", ["secret key-17", "4242424242424242", "clé-secrète", "k" * 300])
