@@ -1,13 +1,13 @@
 """Who asks: a caller with scopes, and the actor that the audit trail remembers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from domain.states import ActorKind
+from domain.states import ActorKind, PaymentAction, PaymentStatus
 
 
 class Scope(StrEnum):
@@ -27,6 +27,15 @@ class Scope(StrEnum):
 
 
 OF_BUYERS: Final = frozenset({Scope.PAYMENTS_PAY, Scope.EXPLORER})  # what a token may carry without being the staff's
+# What each act with a payment needs: one of these scopes.
+SCOPES_OF_ACTION: Final[Mapping[PaymentAction, frozenset[Scope]]] = {
+    PaymentAction.CONFIRM: frozenset({Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE}),
+    PaymentAction.CAPTURE: frozenset({Scope.PAYMENTS_WRITE}),
+    PaymentAction.CANCEL: frozenset({Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE}),
+    PaymentAction.REFUND: frozenset({Scope.REFUNDS_WRITE}),
+    PaymentAction.SYNC: frozenset({Scope.PAYMENTS_PAY, Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE}),
+}
+assert set(SCOPES_OF_ACTION) == set(PaymentAction), "an act needs no scope"
 LEEWAY: Final = timedelta(seconds=30)  # clocks of two hosts differ by this much without anyone noticing
 
 
@@ -59,6 +68,16 @@ class Caller:
         """Whether the token carries this scope."""
         return scope in self.scopes
 
+    def permitted(self, actions: Iterable[PaymentAction], status: PaymentStatus) -> tuple[PaymentAction, ...]:
+        """Those of these actions on a payment in this status that the token allows.
+
+        Money that is held is released by the shop alone, which may have shipped for it.
+        """
+        allowed = (action for action in actions if not self.scopes.isdisjoint(SCOPES_OF_ACTION[action]))
+        if self.can(Scope.PAYMENTS_WRITE) or status is not PaymentStatus.REQUIRES_CAPTURE:
+            return tuple(allowed)
+        return tuple(action for action in allowed if action is not PaymentAction.CANCEL)
+
     @property
     def is_buyer(self) -> bool:
         """Whether this is somebody who pays, and not somebody who works here."""
@@ -85,3 +104,15 @@ class Caller:
             return Actor(ActorKind.CUSTOMER, self.subject, None)
         kind = ActorKind.SERVICE if self.can(Scope.ORDERS_WRITE) else ActorKind.STAFF
         return Actor(kind, self.subject, None)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAuthority:
+    """On whose orders and payments somebody may act: a service on everybody's, a buyer on those of one customer."""
+
+    is_service: bool = False
+    customer_id: UUID | None = None
+
+    def includes(self, customer_id: UUID | None) -> bool:
+        """True for this customer's orders and payments. Two unknown customers are not the same person."""
+        return self.is_service or (customer_id is not None and customer_id == self.customer_id)

@@ -10,7 +10,7 @@ from tortoise.models import Model
 
 from domain.ids import new_id
 from domain.money import Money
-from domain.states import OrderPaymentStatus
+from domain.states import CaptureMethod, OrderPaymentStatus
 from models.customers import Customer
 
 if TYPE_CHECKING:
@@ -40,6 +40,13 @@ class Order(Model):
     refunded_minor: int = fields.BigIntField(default=0)
     payment_status = fields.CharEnumField(
         OrderPaymentStatus, max_length=32, description="derived", default=OrderPaymentStatus.UNPAID
+    )
+    capture_method = fields.CharEnumField(
+        CaptureMethod,
+        max_length=16,
+        description="when money is taken",
+        default=CaptureMethod.AUTOMATIC,
+        db_default=CaptureMethod.AUTOMATIC.value,  # the version before writes orders too, until it is replaced
     )
     metadata: dict[str, str] = fields.JSONField(default=dict)
     version: int = fields.IntField(default=1)

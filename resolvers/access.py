@@ -1,14 +1,15 @@
 """Who may see and do what. A thing that is not the caller's does not exist for them: the two look the same."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
 from tortoise.expressions import Q
 
-from domain.caller import Actor, Caller, Scope
+from domain.caller import Actor, Caller, PaymentAuthority, Scope
 from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
-from domain.errors import DomainError, Forbidden, NotFound, Path
-from domain.states import ActorKind, OperationKind
+from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
+from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Customer, Order, Payment
 from models.sql import read_one
 from resolvers.conditions import matching
@@ -136,7 +137,11 @@ def visible_actor(asking: Asking, actor: Actor) -> Actor:
 
 
 def visible_error(asking: Asking, error: DomainError) -> DomainError:
-    """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card."""
+    """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card, and
+    nobody is told to do what only others may."""
+    if isinstance(error, InvalidState):
+        actions = permitted_actions(asking, error.allowed_actions, error.status)
+        return InvalidState(status=error.status, allowed_actions=actions, message=error.message, path=error.path)
     return error if works_here(asking.caller) else for_buyer(error)
 
 
@@ -147,9 +152,14 @@ def visible_failure_reason(asking: Asking, reason: str | None) -> str | None:
 
 async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:
     """Whether the caller pays for this customer, or is a service that takes payments. Never raises."""
+    return (await payment_authority(asking)).includes(customer_id)
+
+
+async def payment_authority(asking: Asking) -> PaymentAuthority:
+    """On whose orders and payments the caller may act. Never raises."""
     if asking.caller is not None and asking.caller.can(Scope.PAYMENTS_WRITE):
-        return True
-    return _same(customer_id, await own_customer_id(asking))
+        return PaymentAuthority(is_service=True)
+    return PaymentAuthority(customer_id=await own_customer_id(asking))
 
 
 async def payable_order(asking: Asking, order_id: UUID | None, key: str, *, path: Path) -> tuple[Order, Seen]:
@@ -182,6 +192,13 @@ async def staff_payment(asking: Asking, payment_id: UUID | None, *scopes: Scope,
     if payment is None:
         raise NotFound(path)
     return payment
+
+
+def permitted_actions(
+    asking: Asking, actions: Iterable[PaymentAction], status: PaymentStatus
+) -> tuple[PaymentAction, ...]:
+    """Those of these actions that the caller may ask of a payment in this status that they may see."""
+    return asking.caller.permitted(actions, status) if asking.caller is not None else ()
 
 
 def _same(one: UUID | None, other: UUID | None) -> bool:

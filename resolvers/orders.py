@@ -8,7 +8,7 @@ from domain.amounts import check_chargeable
 from domain.caller import Scope
 from domain.errors import ErrorCode, Refused
 from domain.ids import Kind
-from domain.states import OperationKind
+from domain.states import CaptureMethod, OperationKind
 from domain.text import check_email, check_external_id, clean_text
 from models import Customer, Order
 from resolvers import given
@@ -36,6 +36,7 @@ class GivenOrder:
     customer_email: str | None
     description: str | None
     metadata: Mapping[str, str] | None
+    capture_method: CaptureMethod
 
 
 async def order(
@@ -107,11 +108,12 @@ def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
         customer_email=check_email(email, path=("input", "customerEmail")) if email is not None else None,
         description=description,
         metadata=given.metadata(input.metadata, path=("input", "metadata")),
+        capture_method=input.capture_method,
     )
 
 
 def _record(new: orders.NewOrder) -> dict[str, Any]:
-    return {
+    record: dict[str, Any] = {
         "externalId": new.external_id,
         "total": given.money_record(new.total),
         "customerExternalId": new.customer_external_id,
@@ -119,3 +121,6 @@ def _record(new: orders.NewOrder) -> dict[str, Any]:
         "description": new.description,
         "metadata": dict(new.metadata),
     }
+    if new.capture_method is not CaptureMethod.AUTOMATIC:  # repeated keys of before do not say it
+        record["captureMethod"] = new.capture_method.value
+    return record

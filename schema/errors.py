@@ -68,7 +68,7 @@ class InvalidStateError(UserError):
     """Shows what would be allowed."""
 
     status: PaymentStatus = strawberry.field(description="Where the payment stands.")
-    allowed_actions: list[PaymentAction] = strawberry.field(description="What may be asked of it instead.")
+    allowed_actions: list[PaymentAction] = strawberry.field(description="What you may ask of it instead.")
 
 
 @strawberry.type(

@@ -27,6 +27,10 @@ class RegisterOrderInput:
     customer_email: str | None = strawberry.field(default=None, description="Where to write to that person.")
     description: str | None = strawberry.field(default=None, description="What it is about, up to 1,000 characters.")
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+    capture_method: CaptureMethod = strawberry.field(
+        default=CaptureMethod.AUTOMATIC,
+        description="Whether the money is taken at once or held first; a buyer cannot choose another.",
+    )
 
     def given(self) -> GivenOrder:
         return GivenOrder(
@@ -36,6 +40,7 @@ class RegisterOrderInput:
             customer_email=self.customer_email,
             description=self.description,
             metadata=self.metadata,
+            capture_method=self.capture_method,
         )
 
 
@@ -48,8 +53,10 @@ class CreatePaymentInput:
         description="An ASSERTION, never an instruction: the server charges what the order owes, and a differing value "
         "is AMOUNT_MISMATCH."
     )
-    capture_method: CaptureMethod = strawberry.field(
-        default=CaptureMethod.AUTOMATIC, description="Whether the money is taken at once or held first."
+    capture_method: CaptureMethod | None = strawberry.field(
+        default=None,
+        description="Whether the money is taken at once or held first; as the order says without it. Only services"
+        " (payments:write) may choose another than the order's.",
     )
     payment_method_id: strawberry.ID | None = strawberry.field(
         default=None, description="Stripe token only (pm_…). Raw card data cannot be expressed in this schema."

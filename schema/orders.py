@@ -12,7 +12,7 @@ from resolvers.children import payments_below
 from resolvers.paging import Paging
 from resolvers.wanted import PAYMENTS_BELOW, Relation
 from schema.directives import PII
-from schema.enums import OrderPaymentStatus
+from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, field, field_with, read_with
 from schema.money import Money
 from schema.node import Node
@@ -100,6 +100,11 @@ class Order(Node):
     def payment_status(self) -> OrderPaymentStatus:
         """How far the order is paid."""
         return self.row.payment_status
+
+    @field
+    def capture_method(self) -> CaptureMethod:
+        """Whether the shop takes the money of this order at once or has it held first."""
+        return self.row.capture_method
 
     @field
     async def customer(self, info: Info) -> Customer | None:

@@ -8,7 +8,7 @@ import models
 from domain.caller import Scope
 from domain.errors import DomainError
 from domain.ids import Kind
-from resolvers.access import visible_customer
+from resolvers.access import permitted_actions, visible_customer
 from resolvers.children import EVENTS_BELOW, order_of, refunds_of, timeline
 from resolvers.paging import Page, Paging
 from resolvers.wanted import Relation
@@ -105,9 +105,9 @@ class Payment(Node):
         return self._money(self.row.disputed_minor)
 
     @field
-    def allowed_actions(self) -> list[PaymentAction]:
-        """What may be asked of the payment now, by somebody with the scope for it."""
-        return list(self.row.actions)
+    def allowed_actions(self, info: Info) -> list[PaymentAction]:
+        """What you may ask of the payment now."""
+        return list(permitted_actions(info.context, self.row.actions, self.row.status))
 
     @field
     def last_error(self, info: Info) -> UserError | None:

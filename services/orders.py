@@ -6,13 +6,13 @@ from typing import Final
 
 from domain.errors import ErrorCode, Refused
 from domain.money import Money
-from domain.states import PAYMENT_FINAL, OperationState
+from domain.states import PAYMENT_FINAL, CaptureMethod, OperationState
 from models import Customer, Operation, Order, Payment
 from models.sql import Update, insert_if_new, write
 from services.audit import Cause, Change, record
 from services.idempotency import Ask, Outcome, Runner, run_once
 
-STATED: Final = ("total_minor", "currency", "customer_id", "description", "metadata", "version")
+STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata", "version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +25,14 @@ class NewOrder:
     customer_email: str | None
     description: str | None
     metadata: Mapping[str, str]
+    capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
 
 
 async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
-    Raises Refused(INVALID_STATE) when the order has a live or finished payment and the total would change.
+    Raises Refused(INVALID_STATE) when the order has a live or finished payment and its total, customer or capture
+    method would change.
     """
 
     async def accept(operation: Operation) -> None:
@@ -52,6 +54,7 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
         total_minor=new.total.amount_minor,
         currency=new.total.currency,
         customer_id=customer.id if customer else None,
+        capture_method=new.capture_method,
         description=new.description,
         metadata=dict(new.metadata),
     )
@@ -62,14 +65,16 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
     before = order.facts()
     changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
     changes_owner = order.customer_id != (customer.id if customer else None)
-    if (changes_money or changes_owner) and await _payment_begun(order):
+    changes_capture = order.capture_method is not new.capture_method
+    if (changes_money or changes_owner or changes_capture) and await _payment_begun(order):
         raise Refused(
             ErrorCode.INVALID_STATE,
-            "This order has a payment: its total, currency and customer can no longer change.",
+            "This order has a payment: its total, currency, customer and capture method can no longer change.",
             ("input", "externalId"),
         )
     order.total_minor, order.currency = new.total.amount_minor, new.total.currency
     order.customer_id = customer.id if customer else None
+    order.capture_method = new.capture_method
     order.description, order.metadata = new.description, dict(new.metadata)
     order.version += 1
     change = Change("order.updated", before=before, after=order.facts(), amount=order.total)

@@ -6,13 +6,24 @@ from typing import Any
 from uuid import UUID
 
 from domain.amounts import check_chargeable
-from domain.errors import ActivePaymentExists, AmountMismatch, ErrorCode, LimitExceeded, Refused
+from domain.caller import PaymentAuthority
+from domain.errors import (
+    ActivePaymentExists,
+    AmountMismatch,
+    ErrorCode,
+    Forbidden,
+    LimitExceeded,
+    NotFound,
+    Path,
+    Refused,
+)
 from domain.ids import new_id
 from domain.money import Money
 from domain.states import (
     CancelReason,
     CaptureMethod,
     PaymentAction,
+    PaymentStatus,
     SetupFutureUsage,
 )
 from models import Operation, Order, Payment
@@ -29,11 +40,14 @@ from services.steps import Step
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """How an order is to be paid, already validated. `expected` is checked against what the order owes."""
+    """How an order is to be paid, already validated. `expected` is checked against what the order owes.
+
+    `capture_method` None is the order's own.
+    """
 
     order_id: UUID
     expected: Money
-    capture_method: CaptureMethod
+    capture_method: CaptureMethod | None
     payment_method_id: str | None
     confirm: bool
     setup_future_usage: SetupFutureUsage | None
@@ -42,16 +56,24 @@ class NewPayment:
 
 
 async def create_payment(
-    ask: Ask, new: NewPayment, seen: Seen, *, currencies: frozenset[str], driver: Driver
+    ask: Ask, new: NewPayment, seen: Seen, *, authority: PaymentAuthority, currencies: frozenset[str], driver: Driver
 ) -> Outcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
-    `seen` is how the order and the key stood just now. Raises AmountMismatch, Refused(CURRENCY_MISMATCH,
-    ORDER_ALREADY_PAID, CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL), ActivePaymentExists, and what `run_once` raises. A
-    decline is in the outcome's `error`, with the payment still open.
+    `seen` is how the order and the key stood just now; whose the order is, is asked again of the order that is
+    accepted on. Raises NotFound, Forbidden, AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID,
+    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL), ActivePaymentExists, and what `run_once` raises. A decline is in the
+    outcome's `error`, with the payment still open.
     """
 
     async def accept_on(order: Order, operation: Operation) -> Payment:
+        _check_owner(order, authority, path=("input", "orderId"))
+        if seen.order is None or order.customer_id != seen.order.customer_id:  # a service sends its customer's method
+            raise Refused(
+                ErrorCode.INVALID_STATE,
+                "This order has just become another customer's. Look at it, and decide again.",
+                ("input", "orderId"),
+            )
         _check_payable(order, new.expected, currencies)
         earlier = order.locked_payments[-1] if order.locked_payments else None
         if earlier is not None and not earlier.is_final:
@@ -63,7 +85,7 @@ async def create_payment(
             customer_id=order.customer_id,
             supersedes_id=earlier.id if earlier is not None else None,
             livemode=driver.provider.livemode,
-            capture_method=new.capture_method,
+            capture_method=_capture_method(new.capture_method, order, authority),
             setup_future_usage=new.setup_future_usage,
             currency=order.currency,
             amount_minor=order.due.amount_minor,
@@ -95,15 +117,23 @@ async def create_payment(
 
 
 async def confirm_payment(
-    ask: Ask, payment_id: UUID, *, payment_method_id: str, return_url: str | None, driver: Driver
+    ask: Ask,
+    payment_id: UUID,
+    *,
+    payment_method_id: str,
+    return_url: str | None,
+    authority: PaymentAuthority,
+    driver: Driver,
 ) -> Outcome:
     """Ask for the money of an open payment with this method: a new attempt on the same intent.
 
-    Raises InvalidState unless the payment waits for a method or a confirmation.
+    Raises NotFound, and InvalidState unless the payment waits for a method or a confirmation.
     """
 
     async def accept(operation: Operation) -> Payment:
-        _, payment = await rows.lock_payment(payment_id)
+        order, payment = await rows.lock_payment(payment_id)
+        _check_owner(payment, authority, path=("paymentId",))
+        _check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": payment_method_id}
@@ -140,13 +170,22 @@ async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, d
     return await run_once(ask, accept, driver)
 
 
-async def cancel_payment(ask: Ask, payment_id: UUID, *, reason: CancelReason | None, driver: Driver) -> Outcome:
-    """Give an open payment up and release what it holds. Raises InvalidState when it is too late."""
+async def cancel_payment(
+    ask: Ask, payment_id: UUID, *, reason: CancelReason | None, authority: PaymentAuthority, driver: Driver
+) -> Outcome:
+    """Give an open payment up and release what it holds, which a service alone may do.
+
+    Raises NotFound, and InvalidState when it is too late, or when money is held and a buyer asks. `services.steps` asks
+    Stripe once more before it gives up a buyer's payment that may hold money by then.
+    """
 
     async def accept(operation: Operation) -> Payment:
         _, payment = await rows.lock_payment(payment_id)
+        _check_owner(payment, authority, path=("input", "paymentId"))
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CANCEL)
+        if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:
+            raise invalid_state(payment, "The money of this payment is held: only the shop can release it.")
         params = {"cancellation_reason": reason.value.lower()} if reason else {}
         return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
@@ -157,6 +196,24 @@ def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
     """Refuse an amount in another currency than the order's or payment's."""
     if given.currency != currency:
         raise Refused(ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path)
+
+
+def _check_owner(row: Order | Payment, authority: PaymentAuthority, *, path: Path) -> None:
+    """Refuse what is not theirs, as if it did not exist. On a locked row, or one that is written only as it was seen:
+    since the caller was let in it may have become somebody else's."""
+    if not authority.includes(row.customer_id):
+        raise NotFound(path)
+
+
+def _capture_method(asked: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
+    """How the money is taken. The shop decides: it ships for money that is held, or taken."""
+    if asked is None or asked is order.capture_method or authority.is_service:
+        return asked or order.capture_method
+    raise Forbidden(
+        f"The shop decides when the money is taken, and this order says {order.capture_method.value}:"
+        " leave `captureMethod` out.",
+        ("input", "captureMethod"),
+    )
 
 
 def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) -> None:

@@ -218,12 +218,12 @@ def _milliseconds(wait: timedelta) -> int:
     return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))
 
 
-def invalid_state(payment: Payment) -> InvalidState:
+def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
     """The payment is not in a state in which this can be done."""
     return InvalidState(
         status=payment.status,
         allowed_actions=payment.actions,
-        message=f"The payment is {payment.status.value}, so this cannot be done.",
+        message=message or f"The payment is {payment.status.value}, so this cannot be done.",
     )
 
 

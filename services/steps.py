@@ -11,7 +11,14 @@ from enum import StrEnum
 
 import structlog
 
-from domain.states import OperationKind, OperationState, PaymentStatus, ProviderEffect
+from domain.states import (
+    ActorKind,
+    CaptureMethod,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    ProviderEffect,
+)
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.client import LIST_TOO_LONG
@@ -81,6 +88,9 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
         if sticky or age >= pace.key_life_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return Verdict(Kind.ABSENT, payment.version)
+    held = await _held_meanwhile(operation, payment, provider)
+    if held is not None:
+        return held
     try:
         return await _send(operation, payment, provider)
     except ProviderFailure as failure:
@@ -88,6 +98,23 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
             return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent)
         except ProviderFailure as second:
             return Verdict(Kind.UNKNOWN, payment.version, failure=second)
+
+
+async def _held_meanwhile(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """What stands against a buyer's cancel: a hold that they got at Stripe since it was accepted. None: nothing does.
+
+    A shop ships for money that is held. A cancel may wait here for hours while Stripe is away, and the buyer's browser
+    can confirm all the time.
+    """
+    is_buyers = operation.actor["kind"] == ActorKind.CUSTOMER.value
+    if operation.step != Step.CANCEL or not is_buyers or payment.capture_method is not CaptureMethod.MANUAL:
+        return None
+    try:
+        seen = await provider.retrieve_payment(_intent(payment))
+    except ProviderFailure as failure:
+        return Verdict(Kind.NOT_DONE, payment.version, failure=failure)
+    is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
+    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True) if is_held else None
 
 
 def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: Pace) -> Verdict:

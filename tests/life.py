@@ -159,6 +159,8 @@ class Life:
         self.shop.sandbox.forget()
         await _sweep()
         self.order_id = await self.shop.order(AMOUNT)
+        if self.plan.manual:
+            await self.shop.capture(self.order_id, "MANUAL")
         first, *others = self.plan.steps
         await self._step(first, self._begin, post=1 + first.percent % 2 if self.plan.confirmed else 1)
         for step in others:
@@ -207,7 +209,6 @@ class Life:
 
     async def _begin(self, step: Step) -> None:
         given: Json = {"orderId": self.order_id, "expectedAmount": {"amount": AMOUNT, "currency": "USD"}}
-        given |= {"captureMethod": "MANUAL"} if self.plan.manual else {}
         if self.plan.confirmed:
             given |= {"confirm": True, "paymentMethodId": CARDS[step.card]}
         payload = await self._call(self.shop.buyer, "createPayment", {"input": given})

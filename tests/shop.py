@@ -177,6 +177,18 @@ class Shop:
         assert payload["errors"] == [], payload
         return str(payload["order"]["id"])
 
+    async def capture(self, order_id: str, method: str) -> None:
+        """The shop decides of a registered order whether its money is taken at once (AUTOMATIC) or held (MANUAL)."""
+        query = """query O($id: ID!) { order(id: $id) {
+          externalId total { amount currency } captureMethod customer { externalId } } }"""
+        order = (await self.staff.ask(query, id=order_id))["order"]
+        if order is None or order["captureMethod"] == method:
+            return
+        given = {name: order[name] for name in ("externalId", "total")}
+        customer = {"customerExternalId": order["customer"]["externalId"]} if order["customer"] else {}
+        payload = await self.staff.do("registerOrder", input={**given, **customer, "captureMethod": method}, key=key())
+        assert payload["errors"] == [], payload
+
     async def pay(
         self,
         order_id: str,
@@ -186,7 +198,9 @@ class Shop:
         with_key: str | None = None,
         **more: Any,
     ) -> Json:
-        """The payload of a buyer's createPayment, confirmed by the server."""
+        """The payload of a buyer's createPayment, confirmed by the server; the shop decides `captureMethod` before."""
+        if (how := more.pop("captureMethod", None)) is not None:
+            await self.capture(order_id, how)
         return await self.buyer.do(
             "createPayment",
             input={

@@ -169,7 +169,7 @@ async def test_a_held_payment_is_canceled_and_the_order_can_be_paid_anew(shop: S
     payload = await shop.staff.do(
         "cancelPayment", input={"paymentId": held["id"], "reason": "REQUESTED_BY_CUSTOMER"}, key=key()
     )
-    paid = await shop.pay(order_id)
+    paid = await shop.pay(order_id, captureMethod="AUTOMATIC")
     await shop.deliver()
 
     assert payload["errors"] == []

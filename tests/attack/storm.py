@@ -193,14 +193,11 @@ class Storm:
         if wish < 0.65:
             return "staff", "capturePayment", {"input": {"paymentId": payment_id}}
         if wish < 0.72:
-            return "buyer", "cancelPayment", {"input": {"paymentId": payment_id}}
+            return dice.choice(("buyer", "staff")), "cancelPayment", {"input": {"paymentId": payment_id}}
         return "staff", "refundPayment", {"input": refunding(payment_id, dice.choice((1_000, 4_000, 6_000, 10_000)))}
 
     def _paying(self, dice: random.Random, order_id: str) -> Json:
-        changes: Json = {
-            "paymentMethodId": dice.choice(METHODS),
-            "captureMethod": dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")),
-        }
+        changes: Json = {"paymentMethodId": dice.choice(METHODS)}
         if dice.random() < 0.15:
             changes = {"confirm": False}
         return paying(order_id, returnUrl="https://shop.example/", **changes)
@@ -211,7 +208,7 @@ class Storm:
             return None
         try:
             async with asyncio.timeout(2):
-                return await self.memory.order(running)
+                return await self.memory.order(running, capture=dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")))
         except (httpx.TransportError, TimeoutError, RuntimeError):
             return None
 

@@ -44,7 +44,12 @@ class Act:
 
     @property
     def by_staff(self) -> bool:
-        return self.name in ("capturePayment", "refundPayment")
+        return self.name in ("capturePayment", "cancelPayment", "refundPayment")
+
+    @property
+    def holds(self) -> bool:
+        """The shop has the money held."""
+        return self.name in ("capturePayment", "cancelPayment")
 
     def variables(self, subject: str) -> Json:
         """What it is asked with; `subject` is the order that createPayment pays, and the payment of all others."""
@@ -63,8 +68,8 @@ CREATE, CONFIRM = ("POST", "/v1/payment_intents"), ("POST", f"{INTENT}/confirm")
 ACTS = (
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM)),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,)),
-    Act("capturePayment", {"captureMethod": "MANUAL"}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
-    Act("cancelPayment", {"captureMethod": "MANUAL"}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
+    Act("capturePayment", {}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
+    Act("cancelPayment", {}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
     Act("refundPayment", {}, "SUCCEEDED", (("POST", "/v1/refunds"),)),
     Act(
         "webhook",
@@ -188,7 +193,7 @@ async def _heals(
 
 
 async def _prepare(town: Town, first: Application, memory: Memory, act: Act) -> str:
-    order_id = await memory.order(first)
+    order_id = await memory.order(first, capture="MANUAL" if act.holds else "AUTOMATIC")
     if act.name == "createPayment":
         return order_id
     given = paying(order_id, **act.before)

@@ -64,12 +64,13 @@ class Memory:
                     return payload
                 await asyncio.sleep(0.05)
 
-    async def order(self, application: Application, amount: int = 10_000) -> str:
+    async def order(self, application: Application, amount: int = 10_000, *, capture: str = "AUTOMATIC") -> str:
         """A registered order's id."""
         given = {
             "externalId": f"order-{key()}",
             "total": {"amount": amount, "currency": "USD"},
             "customerExternalId": "buyer",
+            "captureMethod": capture,
         }
         payload = await self.settled(lambda: application.staff, "staff", "registerOrder", key(), input=given)
         return str(payload["order"]["id"])

@@ -99,6 +99,8 @@ def leaf_of(stock: dict[str, list[str]]) -> Any:
         if scalar == "ID":
             wanted = next((kind for word, kind in kinds.items() if place.startswith(word)), "ids")
             return drawn.choice([*stock[wanted] * 3, *stock["ids"], "nothing"])
+        if place == "maxStalenessMs":  # never so little that Stripe is asked: each answer would say another moment
+            return drawn.choice([3_600_000, 86_400_000])
         if place in ("after", "before"):
             return drawn.choice([*stock["cursors"], "nothing"])
         values: dict[str, list[Any]] = {

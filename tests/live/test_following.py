@@ -30,15 +30,12 @@ async def test_who_begins_to_follow_sees_at_once_how_things_stand(shop: Shop, ad
 async def test_every_change_comes_in_order_and_once(shop: Shop, address: str, database_url: str) -> None:
     """By a mutation, by Stripe's webhook after the browser confirmed, by capture and by refund."""
     order_id = await shop.order()
-    async with following(address, shop.buyer.token, ORDER, id=order_id) as all_of_it:
+    await shop.capture(order_id, "MANUAL")
+    async with following(address, shop.buyer.token, ORDER, id=order_id, after=0) as all_of_it:
         first = await all_of_it.next()
         payload = await shop.buyer.do(
             "createPayment",
-            input={
-                "orderId": order_id,
-                "expectedAmount": {"amount": 10_000, "currency": "USD"},
-                "captureMethod": "MANUAL",
-            },
+            input={"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}},
             key=key(),
         )
         payment_id = payload["payment"]["id"]
