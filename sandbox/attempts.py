@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from sandbox import disputes, objects, payment_methods, releases
+from sandbox import actions, authorisations, disputes, objects, payment_methods, releases
 from sandbox.errors import StripeError, doc_url, unexpected_state
+from sandbox.kinds import KINDS
 from sandbox.ledger import Ledger
-from sandbox.methods import AUTHENTICATE, NOT_AUTHENTICATED, Decline, TestMethod
+from sandbox.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, Decline, TestMethod
+from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-AUTHORISATION_SECONDS = 7 * 86_400
 SETTLEMENT_SECONDS = 4 * 86_400  # a bank debit
 FEES_SECONDS = 2  # with automatic_async the fees are known a moment after the payment
 
@@ -20,34 +21,58 @@ def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod,
         return _refused(ledger, intent, method, behaviour, AUTHENTICATE)
     if params.get("error_on_requires_action"):
         raise _card_error(_failed(ledger, intent, method, AUTHENTICATE, charge=None), intent)
-    page = f"{ledger.public_url}/_sandbox/3ds/{intent['id']}"
-    back = params.get("return_url")
-    if back and not params.get("use_stripe_sdk"):
-        url = f"{page}?payment_intent={intent['id']}&payment_intent_client_secret={intent['client_secret']}"
-        action: Json = {"type": "redirect_to_url", "redirect_to_url": {"return_url": back, "url": url}}
-    else:
-        action = {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
+    action = _action(ledger, intent, behaviour, params)
     intent |= {"status": "requires_action", "next_action": action, "last_payment_error": None}
     ledger.store.save(intent)
-    ledger.store.hide(intent["id"], {"return_url": back})
+    attempt = new_id("att")
+    ledger.store.remember(intent["id"], return_url=params.get("return_url"), attempt=attempt)
+    if expires := KINDS[behaviour.type].expires:
+        ledger.later(expires, "expire_action", f"{intent['id']} {attempt}")
     ledger.happened("payment_intent.requires_action", intent)
     return intent
 
 
-def finish_action(ledger: Ledger, identity: str, *, passed: bool) -> Json:
-    """The payer came back from the 3DS page. A refusal now is no error of anybody's call: it stays on the intent."""
+def _action(ledger: Ledger, intent: Json, behaviour: TestMethod, params: Json) -> Json:
+    page, back = f"{ledger.public_url}/_sandbox/3ds/{intent['id']}", params.get("return_url")
+    kind = KINDS[behaviour.type]
+    url = f"{page}?payment_intent={intent['id']}&payment_intent_client_secret={intent['client_secret']}"
+    if behaviour.type == "us_bank_account":
+        return actions.microdeposits(page, ledger.now)
+    if ledger.store.setting("challenges", "never") == "always":
+        return actions.challenge()
+    if kind.action:
+        shown = url if kind.action in ("redirect_to_url", "alipay_handle_redirect") else page
+        return actions.of(kind.action, intent, shown, ledger.now, expires=kind.expires, back=back)
+    if back and not params.get("use_stripe_sdk"):
+        return actions.of("redirect_to_url", intent, url, ledger.now, back=back)
+    return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
+
+
+def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: Decline | None = None) -> Json:
+    """The payer has answered, at the 3DS page, at a bank, in a shop. A refusal now is no error of anybody's call: it
+    stays on the intent, for `refusal` if that says more.
+    """
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] != "requires_action":
         raise unexpected_state(intent, "authenticated", ("requires_action",))
     method, behaviour = payment_methods.find(ledger, intent["payment_method"])
     intent["next_action"] = None
     if not passed:
-        _failed(ledger, intent, method, NOT_AUTHENTICATED, charge=None)
+        reason = NOT_AUTHENTICATED if behaviour.type == "card" else refusal or NOT_PAID
+        _failed(ledger, intent, method, reason, charge=None)
     elif behaviour.declines_after_action is not None:
         _decline(ledger, intent, method, behaviour, behaviour.declines_after_action)
     else:
         _charge(ledger, intent, method, behaviour, authenticated=True)
     return intent
+
+
+def expire_action(ledger: Ledger, subject: str) -> None:
+    """A voucher or a code can no longer be paid, unless another attempt has been made meanwhile."""
+    identity, _, attempt = subject.partition(" ")
+    waiting = ledger.need("payment_intent", identity)["status"] == "requires_action"
+    if waiting and ledger.store.hidden(identity).get("attempt") == attempt:
+        finish_action(ledger, identity, passed=False, refusal=TOO_LATE)
 
 
 def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> Json:
@@ -57,30 +82,35 @@ def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -
     return _charge(ledger, intent, method, behaviour, authenticated=False)
 
 
-def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str) -> None:
-    """The money is ours: the charge is captured, the rest of it released, the intent has succeeded.
+def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str, final: bool = True) -> None:
+    """The money is ours. Unless more of it is to be taken, the rest is released and the intent has succeeded.
 
     `said` is the event that tells it of the charge.
     """
-    charge |= {"amount_captured": amount, "captured": True, "paid": True, "status": "succeeded"}
-    released = releases.release(ledger, charge, charge["amount"] - amount)
+    captured = charge["amount_captured"] + amount
+    left = charge["amount"] - captured
+    done = final or left <= 0
+    charge |= {"amount_captured": captured, "captured": True, "paid": True, "status": "succeeded"}
+    released = releases.release(ledger, charge, left, captures=True) if done else []
     if intent["capture_method"] == "automatic_async":
         ledger.later(FEES_SECONDS, "fees", charge["id"])
-    else:
-        charge["balance_transaction"] = _fees(ledger, charge)
+    elif amount:
+        booked = amount + (left if done and releases.is_booked(ledger) and left > 0 else 0)
+        charge["balance_transaction"] = _fees(ledger, charge, amount, booked)
     ledger.store.save(charge)
-    intent |= {"status": "succeeded", "amount_received": amount, "amount_capturable": 0, "processing": None}
+    intent |= {"amount_received": captured, "amount_capturable": 0 if done else left, "processing": None}
+    intent["status"] = "succeeded" if done else "requires_capture"
     ledger.store.save(intent)
     ledger.happened(said, charge)
     ledger.all_happened(released)
-    ledger.happened("payment_intent.succeeded", intent)
+    ledger.happened("payment_intent.succeeded" if done else "payment_intent.amount_capturable_updated", intent)
 
 
 def account(ledger: Ledger, identity: str) -> None:
     """The fees of a charge are known: `charge.updated` tells it."""
     charge = ledger.need("charge", identity)
     before = dict(charge)
-    charge["balance_transaction"] = _fees(ledger, charge)
+    charge["balance_transaction"] = _fees(ledger, charge, charge["amount_captured"])
     ledger.store.save(charge)
     ledger.happened("charge.updated", charge, before=before)
 
@@ -113,11 +143,11 @@ def available(ledger: Ledger, identity: str) -> None:
 
 def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *, authenticated: bool) -> Json:
     charge = objects.charge(ledger.now, intent, method, behaviour, decline=None)
-    if authenticated:
+    if authenticated and behaviour.type == "card":
         charge["payment_method_details"]["card"]["three_d_secure"] = _three_d_secure()
     intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
     ledger.store.add(charge)
-    if behaviour.type != "card":
+    if KINDS[behaviour.type].debits:
         charge |= {"status": "pending", "paid": False}
         ledger.store.save(charge)
         intent["status"] = "processing"
@@ -127,10 +157,11 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
         ledger.happened("payment_intent.processing", intent)
     elif intent["capture_method"] == "manual":
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
-        charge["payment_method_details"]["card"]["capture_before"] = ledger.now + AUTHORISATION_SECONDS
+        seconds = authorisations.hold_seconds(charge)
+        charge["payment_method_details"]["card"]["capture_before"] = ledger.now + seconds
         ledger.store.save(charge)
         ledger.store.save(intent)
-        ledger.later(AUTHORISATION_SECONDS, "expire", intent["id"])
+        ledger.later(seconds, "expire", intent["id"])
         ledger.happened("charge.succeeded", charge)
         ledger.happened("payment_intent.amount_capturable_updated", intent)
     else:
@@ -152,12 +183,12 @@ def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: b
     ledger.store.hide(method["id"], facts | {"used": True})
 
 
-def _fees(ledger: Ledger, charge: Json) -> str:
-    """2.9 % and 30 cents, rounded half up."""
-    fee = (charge["amount_captured"] * 29 + 500) // 1000 + 30
-    booked = ledger.store.setting("releases", releases.NONE) == releases.BOOKED
-    amount = charge["amount"] if booked else charge["amount_captured"]
-    return ledger.move(amount=amount, fee=fee, currency=charge["currency"], source=charge["id"], kind="charge")
+def _fees(ledger: Ledger, charge: Json, amount: int, booked: int | None = None) -> str:
+    """2.9 % and 30 cents, rounded half up; `booked` is what the balance shows of the capture, if not its amount."""
+    fee = (amount * 29 + 500) // 1000 + 30
+    return ledger.move(
+        amount=booked or amount, fee=fee, currency=charge["currency"], source=charge["id"], kind="charge"
+    )
 
 
 def _refused(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: Decline) -> Json:
@@ -175,7 +206,7 @@ def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, 
 
 def _failed(ledger: Ledger, intent: Json, method: Json, decline: Decline, *, charge: Json | None) -> Json:
     """Write an attempt's failure on the intent; the error as Stripe words it."""
-    by_bank = decline is not NOT_AUTHENTICATED
+    by_bank = decline.type != "not_asked"
     error: Json = {
         "type": "card_error" if by_bank else "invalid_request_error",
         "code": decline.code,

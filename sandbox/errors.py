@@ -6,12 +6,13 @@ Json = dict[str, Any]
 
 
 class StripeError(Exception):
-    """An answer that is an error: its HTTP status and Stripe's body."""
+    """An answer that is an error: its HTTP status and Stripe's body. `keeps` says that what was written stays."""
 
     def __init__(self, status: int, error: Json) -> None:
         super().__init__(error.get("message", ""))
         self.status = status
         self.body: Json = {"error": error}
+        self.keeps = status == 402  # a decline leaves its failed charge
 
 
 def invalid(message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> StripeError:

@@ -241,13 +241,13 @@ class StripeApi:
     def _act(
         self, ledger: Ledger, route: routes.Route, ids: dict[str, str], params: Json, *, expand: Any, browser: bool
     ) -> tuple[int, str]:
-        """Do it. Of a definite refusal nothing remains; a decline (402) leaves its failed charge."""
+        """Do it. Of a definite refusal nothing remains, but what the error says; a decline leaves its charge."""
         self._store.rows("SAVEPOINT act")
         try:
             answer = listing.expand(self._store, route.act(ledger, ids, params), expand)
             status = 200
         except StripeError as error:
-            if error.status != 402:
+            if not error.keeps:
                 self._store.rows("ROLLBACK TO act")
             answer, status = error.body, error.status
             answer["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{ledger.request_id}"

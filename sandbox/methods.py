@@ -6,6 +6,8 @@ There are no card numbers here or anywhere else in the offline Stripe: only the 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from sandbox.kinds import KINDS
+
 
 class Action(StrEnum):
     """When the payer's bank wants to see the payer (3D Secure)."""
@@ -24,7 +26,7 @@ class Decline:
     message: str = "Your card was declined."
     advice: str | None = None
     network: str | None = None
-    type: str = "issuer_declined"
+    type: str = "issuer_declined"  # "not_asked": no bank said anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,22 @@ NOT_AUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
     "authentication_failed",
     "The payer could not be authenticated. Please use another payment method and try again.",
+    type="not_asked",
+)
+NOT_PAID = Decline(
+    "payment_intent_payment_attempt_failed", "generic_decline", "The payer did not pay.", type="not_asked"
+)
+TOO_LATE = Decline(
+    "payment_intent_payment_attempt_expired",
+    "generic_decline",
+    "The payer did not pay in time. Confirm again to make a new attempt.",
+    type="not_asked",
+)
+DEPOSITS_FAILED = Decline(
+    "payment_method_microdeposit_verification_attempts_exceeded",
+    "generic_decline",
+    "The bank account could not be verified: too many attempts.",
+    type="not_asked",
 )
 NO_FUNDS_IN_BANK = Decline(
     "payment_intent_payment_attempt_failed",
@@ -129,7 +147,14 @@ METHODS: dict[str, TestMethod] = {
     ),
     "pm_card_createDisputeInquiry": replace(_PLAIN, last4="1976", dispute=("warning_needs_response", "fraudulent")),
     "pm_usBankAccount_success": _BANK,
+    "pm_usBankAccount_microdeposits": replace(_BANK, action=Action.UNTIL_SET_UP),
     "pm_usBankAccount_insufficientFunds": replace(_BANK, last4="2222", settles=NO_FUNDS_IN_BANK),
+}
+# Stripe has no test names for the other kinds; there, a method is made by `payment_method_data[type]`.
+METHODS |= {
+    f"pm_{name}": TestMethod(brand="", last4="", type=name, action=Action.ALWAYS)
+    for name, kind in KINDS.items()
+    if kind.action
 }
 METHODS |= {f"pm_card_chargeDeclined{name}": method for name, method in _DECLINING.items()}
 METHODS |= {f"pm_card_visa_chargeDeclined{name}": method for name, method in _DECLINING.items()}

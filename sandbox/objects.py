@@ -4,6 +4,8 @@ import secrets
 import string
 from typing import Any
 
+from sandbox import authorisations
+from sandbox.kinds import BANK_ACCOUNT, KINDS
 from sandbox.methods import Decline, TestMethod
 from sandbox.store import new_id
 
@@ -13,6 +15,12 @@ API_VERSION = "2026-10-28.endive"
 AVAILABLE_SECONDS = 2 * 86_400  # from the charge until its money can be paid out
 NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 NO_BILLING = {"address": NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None}
+BANK_REFERENCE = ("reference", "reference_status")
+REFERENCES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("affirm", "alipay", "cashapp", "customer_cash_balance", "eps", "paynow", "pix"), ()),
+    **dict.fromkeys(("twint", "wechat_pay"), ()),
+    "swish": ("network_decline_code", *BANK_REFERENCE),
+}
 CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "adjustment": "dispute"}
 
 
@@ -21,7 +29,6 @@ def payment_intent(now: int, params: Json) -> Json:
     identity = new_id("pi")
     automatic = params.get("automatic_payment_methods") or {"enabled": True}
     enabled = {"allow_redirects": automatic.get("allow_redirects", "always"), "enabled": True}
-    debits = params["currency"] == "usd" and automatic["enabled"]
     return {
         "id": identity,
         "object": "payment_intent",
@@ -54,7 +61,7 @@ def payment_intent(now: int, params: Json) -> Json:
         "payment_method": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {},
-        "payment_method_types": ["card", "us_bank_account"] if debits else ["card"],
+        "payment_method_types": [],
         "payment_record": None,
         "processing": None,
         "receipt_email": params.get("receipt_email"),
@@ -101,7 +108,7 @@ def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decli
         "paid": decline is None,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
-        "payment_method_details": charged_with(method, behaviour, intent["amount"]),
+        "payment_method_details": charged_with(method, behaviour, intent),
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -135,41 +142,40 @@ def _outcome(decline: Decline | None) -> Json:
     }
 
 
-def charged_with(method: Json, behaviour: TestMethod, amount: int) -> Json:
+def charged_with(method: Json, behaviour: TestMethod, intent: Json) -> Json:
     """What a charge tells of its method."""
     shown = method[behaviour.type]
-    if behaviour.type != "card":
-        kept = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
-        bank = {name: shown[name] for name in kept}
+    if behaviour.type == "us_bank_account":
+        bank = {name: shown[name] for name in BANK_ACCOUNT}
         return {"type": behaviour.type, behaviour.type: bank | {"payment_reference": None}}
+    if behaviour.type != "card":
+        told = {name: shown.get(name) for name in KINDS[behaviour.type].charged}
+        return {"type": behaviour.type, behaviour.type: told}
     names = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return {
         "type": "card",
         "card": {name: shown[name] for name in names}
         | {
-            "amount_authorized": amount,
+            "amount_authorized": intent["amount"],
             "authorization_code": None,
             "electronic_commerce_indicator": None,
-            "extended_authorization": {"status": "disabled"},
-            "incremental_authorization": {"status": "unavailable"},
             "installments": None,
             "mandate": None,
-            "multicapture": {"status": "unavailable"},
             "network": shown["brand"],
             "network_token": {"used": False},
             "network_transaction_id": None,
-            "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
             "regulated_status": "unregulated",
             "three_d_secure": None,
             "transaction_link_id": None,
+            **authorisations.features(intent, shown["brand"], intent["amount"]),
         },
     }
 
 
 def refund(now: int, charged: Json, amount: int, params: Json, *, kind_of: str = "refund") -> Json:
     """A new refund of a charge; `kind_of` is what the card network makes of it."""
-    kind = "card" if charged["payment_method_details"]["type"] == "card" else "us_bank_transfer"
-    details = _reference(kind_of) if kind == "card" else {"reference": None, "reference_status": None}
+    kind = KINDS[charged["payment_method_details"]["type"]].refund
+    details = _reference(kind_of) if kind == "card" else dict.fromkeys(REFERENCES.get(kind, BANK_REFERENCE))
     return {
         "id": new_id("re" if kind == "card" else "pyr"),
         "object": "refund",

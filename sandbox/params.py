@@ -62,6 +62,14 @@ def positive(value: Any, name: str) -> int:
     return number
 
 
+def natural(value: Any, name: str) -> int:
+    """A number that is not negative."""
+    number = integer(value, name)
+    if number < 0:
+        raise invalid("This value must be greater than or equal to 0.", param=name, code="parameter_invalid_integer")
+    return number
+
+
 def page_size(value: Any, name: str) -> int:
     """How many objects on a page."""
     number = integer(value, name)
@@ -104,6 +112,13 @@ def words(value: Any, name: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid(f"Invalid array: {name} must be a list of strings.", param=name)
     return list(value)
+
+
+def integers(value: Any, name: str) -> list[int]:
+    """A list of whole numbers."""
+    if not isinstance(value, list):
+        raise invalid(f"Invalid array: {name} must be a list of integers.", param=name)
+    return [integer(item, name) for item in value]
 
 
 def group(required: tuple[str, ...] = (), /, **fields: Check) -> Check:

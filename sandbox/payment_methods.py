@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from sandbox.errors import StripeError, invalid, missing
+from sandbox.kinds import KINDS
 from sandbox.ledger import Ledger
 from sandbox.listing import page
 from sandbox.methods import METHODS, TestMethod
@@ -13,22 +14,28 @@ from sandbox.store import new_id
 
 Json = dict[str, Any]
 
+TAX_ID = "000.000.000-00"  # of a payer in Brazil, who must have one
 TOKEN = re.compile(r"tok_(\w{1,80})")
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """A payment method from a test token (`card[token]=tok_visa`)."""
-    if params["type"] != "card":
-        raise invalid("The offline Stripe makes cards only; use pm_usBankAccount_success for a debit.", param="type")
-    match = TOKEN.fullmatch((params.get("card") or {}).get("token", ""))
-    name = f"pm_card_{match[1]}" if match else ""
-    if name not in METHODS:
-        raise invalid("Invalid token id: use one of Stripe's test tokens, such as tok_visa.", param="card[token]")
+    """A payment method from a test token (`card[token]=tok_visa`), or of a kind that needs no number."""
+    name = _test_name(params)
     method = _make(ledger, name, METHODS[name])
+    method["allow_redisplay"] = params.get("allow_redisplay", "unspecified")
+    method[params["type"]] |= {k: v for k, v in params.get(params["type"], {}).items() if k in method[params["type"]]}
     billing = params.get("billing_details") or {}
     method["billing_details"] = NO_BILLING | billing | {"address": billing.get("address") or NO_ADDRESS}
     method["metadata"] = merged({}, params.get("metadata"))
     return ledger.store.save(method)
+
+
+def chosen(ledger: Ledger, params: Json) -> Json | None:
+    """The method that a request names or describes, if any."""
+    if data := params.get("payment_method_data"):
+        return create(ledger, data)
+    named = params.get("payment_method")
+    return find(ledger, named)[0] if named else None
 
 
 def find(ledger: Ledger, name: str) -> tuple[Json, TestMethod]:
@@ -116,8 +123,7 @@ def _by_address(ledger: Ledger, identity: str) -> tuple[Json, TestMethod]:
 
 
 def _make(ledger: Ledger, name: str, behaviour: TestMethod) -> Json:
-    method = _card(behaviour) if behaviour.type == "card" else _bank_account(behaviour)
-    method |= {
+    method = _of_kind(behaviour) | {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
@@ -132,6 +138,29 @@ def _make(ledger: Ledger, name: str, behaviour: TestMethod) -> Json:
     ledger.store.add(method)
     ledger.store.hide(method["id"], {"test": name})
     return method
+
+
+def _test_name(params: Json) -> str:
+    kind = params["type"]
+    if kind == "us_bank_account":
+        return "pm_usBankAccount_microdeposits"
+    if kind != "card":
+        return f"pm_{kind}"
+    match = TOKEN.fullmatch((params.get("card") or {}).get("token", ""))
+    name = f"pm_card_{match[1]}" if match else ""
+    if name not in METHODS:
+        raise invalid("Invalid token id: use one of Stripe's test tokens, such as tok_visa.", param="card[token]")
+    return name
+
+
+def _of_kind(behaviour: TestMethod) -> Json:
+    match behaviour.type:
+        case "card":
+            return _card(behaviour)
+        case "us_bank_account":
+            return _bank_account(behaviour)
+    fields = dict.fromkeys(KINDS[behaviour.type].fields)
+    return {behaviour.type: fields | ({"tax_id": TAX_ID} if "tax_id" in fields else {})}
 
 
 def _card(behaviour: TestMethod) -> Json:

@@ -38,7 +38,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     refund = objects.refund(ledger.now, charge, amount, params, kind_of=kind_of)
     refund["metadata"] = merged({}, params.get("metadata"))
     _, behaviour = find(ledger, charge["payment_method"])
-    if behaviour.refund == "pending" or behaviour.type != "card":
+    if behaviour.refund == "pending" or behaviour.type == "us_bank_account":
         refund |= {"status": "pending", "pending_reason": "processing"}
         ledger.later(PENDING_SECONDS, "finish_refund", refund["id"])
     if behaviour.refund == "fails_later":

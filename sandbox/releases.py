@@ -17,29 +17,35 @@ NONE, REFUNDS, BOOKED = "none", "refunds", "booked"
 RECORDS = (NONE, REFUNDS, BOOKED)  # `booked`: with a balance transaction where something was captured
 
 
-def release(ledger: Ledger, charge: Json, amount: int, *, expired: bool = False) -> list[tuple[str, Json, Json | None]]:
+def release(
+    ledger: Ledger, charge: Json, amount: int, *, expired: bool = False, captures: bool = False
+) -> list[tuple[str, Json, Json | None]]:
     """Release `amount` of a charge; the events that tell it, to be sent when the charge itself has been told.
 
-    The charge is changed, and not yet saved.
+    `captures` says that the rest of the charge is captured at the same moment.
     """
-    record = ledger.store.setting("releases", NONE)
-    if record == NONE or not amount:
+    if amount <= 0 or ledger.store.setting("releases", NONE) == NONE:
         return []
     before = dict(charge)
     refund = objects.refund(ledger.now, charge, amount, {"reason": "expired_uncaptured_charge" if expired else None})
     if charge["payment_method_details"]["type"] == "card":
         refund["destination_details"]["card"] = {"type": "reversal"}
-    if record == BOOKED and charge["amount_captured"]:
+    if captures and is_booked(ledger):
         refund["balance_transaction"] = ledger.move(
             amount=-amount, fee=0, currency=charge["currency"], source=refund["id"], kind="refund"
         )
     ledger.store.add(refund)
-    ledger.store.hide(charge["id"], {"released": released(ledger, charge) + amount})
+    ledger.store.remember(charge["id"], released=released(ledger, charge) + amount)
     charge["amount_refunded"] += amount
     count(ledger, charge, 0)
     if expired:
         return []
     return [("charge.refunded", charge, before), ("charge.refund.updated", refund, None)]
+
+
+def is_booked(ledger: Ledger) -> bool:
+    """Whether a partial capture books all that was held, and takes back what it releases."""
+    return ledger.store.setting("releases", NONE) == BOOKED
 
 
 def released(ledger: Ledger, charge: Json) -> int:

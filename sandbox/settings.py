@@ -11,6 +11,10 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     # What the network makes of a refund: money back (`refund`), or, soon after the charge, the charge taken off the
     # customer's statement (`reversal`). Both give back money that was taken. Source: docs.stripe.com/refunds
     "card_refunds": ("refund", "reversal"),
+    # What a card that needs its payer demands first: a captcha against card testing, in a shape of its own.
+    "challenges": ("never", "always"),
+    # What the bank says when more is to be held.
+    "increments": ("approved", "declined"),
 }
 DEFAULTS: Mapping[str, str] = {name: allowed[0] for name, allowed in SETTINGS.items()}
 

@@ -162,6 +162,10 @@ class Store:
         """Remember what Stripe knows of an object and does not tell."""
         self.rows("INSERT OR REPLACE INTO hidden VALUES (?, ?)", identity, json.dumps(facts))
 
+    def remember(self, identity: str, **facts: Any) -> None:
+        """Add to what Stripe knows of an object and does not tell."""
+        self.hide(identity, self.hidden(identity) | facts)
+
     def hidden(self, identity: str) -> Json:
         """What was hidden, or nothing."""
         found = self.rows("SELECT json FROM hidden WHERE id = ?", identity)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox import attempts, intents, refunds
+from sandbox import attempts, captures, refunds
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
 from sandbox.methods import NO_FUNDS_IN_BANK
@@ -14,7 +14,8 @@ ACTS: Mapping[str, Callable[[Ledger, str], None]] = {
     "settle": attempts.settle,
     "fees": attempts.account,
     "available": attempts.available,
-    "expire": intents.expire,
+    "expire": captures.expire,
+    "expire_action": attempts.expire_action,
     "finish_refund": refunds.finish,
     "fail_refund": refunds.fail,
 }

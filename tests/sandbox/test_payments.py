@@ -1,8 +1,11 @@
 """PaymentIntents: the state machine, declines, 3D Secure, manual capture, bank debits."""
 
+from typing import Any
+
 import pytest
 import stripe
 
+from sandbox.kinds import KINDS
 from sandbox.methods import METHODS
 from tests.sandbox.desk import DAY, Desk
 
@@ -318,9 +321,14 @@ async def test_metadata_is_merged_and_makes_no_event(desk: Desk) -> None:
 
 @pytest.mark.parametrize("method", sorted(METHODS))
 async def test_every_test_method_leads_somewhere(desk: Desk, method: str) -> None:
-    intent = await desk.intent(method)
+    kind = KINDS[METHODS[method].type]
+    given: dict[str, Any] = {"currency": kind.currencies[0] if kind.currencies else "usd"}
+    if kind.needs_customer:
+        given["customer"] = (await desk.v1.customers.create_async({})).id
+    intent = await desk.intent(method, automatic_payment_methods={"enabled": True}, **given)
 
-    response = await desk.http.post(f"/v1/payment_intents/{intent.id}/confirm")
+    back = {"return_url": "https://shop.test/"}
+    response = await desk.http.post(f"/v1/payment_intents/{intent.id}/confirm", data=back)
 
     expected = "requires_payment_method" if METHODS[method].decline else "requires_action processing succeeded"
     assert response.status_code == (402 if METHODS[method].decline else 200)

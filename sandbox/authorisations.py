@@ -1,0 +1,53 @@
+"""What a card lets us do with an authorisation. Source: docs.stripe.com/payments/flexible-acquiring.
+
+Each is asked for with `payment_method_options[card][request_…]=if_available`, needs manual capture and a card brand
+that offers it, and is then shown by the charge.
+"""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+DAY = 86_400
+HOLD_SECONDS = 7 * DAY
+EXTENDED_HOLD_SECONDS = 30 * DAY
+OVERCAPTURE_PERCENT = 20  # brands allow 15 % to 30 %, by country and kind of merchant
+BRANDS = {
+    "extended_authorization": ("visa", "mastercard", "amex", "discover"),
+    "incremental_authorization": ("visa", "mastercard", "discover"),
+    "multicapture": ("visa", "mastercard", "amex", "discover", "diners", "unionpay", "jcb"),
+    "overcapture": ("visa", "mastercard", "amex", "discover"),
+}
+
+
+def features(intent: Json, brand: str, amount: int) -> Json:
+    """What the charge of this intent says of each."""
+    asked = intent["payment_method_options"].get("card", {})
+
+    def status(name: str, yes: str = "available", no: str = "unavailable") -> str:
+        wanted = asked.get(f"request_{name}") == "if_available" and intent["capture_method"] == "manual"
+        return yes if wanted and brand in BRANDS[name] else no
+
+    return {
+        "extended_authorization": {"status": status("extended_authorization", "enabled", "disabled")},
+        "incremental_authorization": {"status": status("incremental_authorization")},
+        "multicapture": {"status": status("multicapture")},
+        "overcapture": overcapture(amount, status("overcapture")),
+    }
+
+
+def overcapture(amount: int, status: str) -> Json:
+    """How much may be captured of an authorised amount."""
+    more = amount * OVERCAPTURE_PERCENT // 100 if status == "available" else 0
+    return {"maximum_amount_capturable": amount + more, "status": status}
+
+
+def may(charge: Json, feature: str) -> bool:
+    """Whether the charge offers it."""
+    card = charge["payment_method_details"].get("card", {})
+    return bool(card.get(feature, {}).get("status") in ("available", "enabled"))
+
+
+def hold_seconds(charge: Json) -> int:
+    """How long the money is held."""
+    return EXTENDED_HOLD_SECONDS if may(charge, "extended_authorization") else HOLD_SECONDS

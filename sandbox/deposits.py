@@ -1,0 +1,41 @@
+"""Verifying a bank account by small sums that arrived there.
+
+Source: docs.stripe.com/payments/ach-direct-debit/accept-a-payment, with the sums and codes of its tests.
+"""
+
+from typing import Any
+
+from sandbox import attempts
+from sandbox.errors import invalid, unexpected_state
+from sandbox.ledger import Ledger
+from sandbox.methods import DEPOSITS_FAILED
+
+Json = dict[str, Any]
+
+VERIFIED = ([32, 45], "SM11AA")
+TOO_OFTEN = ([10, 11], "SM33CC")
+MOST_ATTEMPTS = 3
+
+
+def verify(ledger: Ledger, identity: str, params: Json) -> Json:
+    """Take the sums or the code that the payer saw. With the right ones, the debit is collected."""
+    intent = ledger.need("payment_intent", identity, param="intent")
+    if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
+        raise unexpected_state(intent, "verified", ("requires_action",))
+    if ("amounts" in params) == ("descriptor_code" in params):
+        raise invalid("Send `amounts` or `descriptor_code`.", param="amounts")
+    given = params.get("amounts") or params.get("descriptor_code")
+    if given in VERIFIED:
+        return attempts.finish_action(ledger, identity, passed=True)
+    tries = ledger.store.hidden(identity).get("deposits", 0) + 1
+    if given in TOO_OFTEN or tries >= MOST_ATTEMPTS:
+        attempts.finish_action(ledger, identity, passed=False, refusal=DEPOSITS_FAILED)
+        error = invalid(DEPOSITS_FAILED.message, code=DEPOSITS_FAILED.code)
+        error.keeps = True
+        raise error
+    ledger.store.remember(identity, deposits=tries)
+    kind = "amounts" if "amounts" in params else "descriptor_code"
+    code = f"payment_method_microdeposit_verification_{kind}_mismatch"
+    error = invalid("The microdeposits do not match. Please try again.", param=kind, code=code)
+    error.keeps = True
+    raise error

@@ -1,0 +1,158 @@
+"""The kinds of payment methods that the offline Stripe knows, and what is special about each.
+
+Sources: docs.stripe.com/payments/payment-methods/overview and the page of each method; field names as in the objects of
+the API reference.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Json = dict[str, Any]
+
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """`action` is the type of the next_action with which the payer pays; without one the method pays as a card does.
+
+    `fields` are the method's own, `charged` those of a charge's payment_method_details, `refund` the name of a refund's
+    destination_details. `expires` is after how many seconds the payer can no longer pay.
+    """
+
+    currencies: tuple[str, ...] = ()  # none: all
+    action: str = ""
+    fields: tuple[str, ...] = ()
+    charged: tuple[str, ...] = ()
+    refund: str = ""
+    redirects: bool = False
+    debits: bool = False  # the bank says days later whether it pays
+    manual: bool = False  # money can be held
+    needs_customer: bool = False
+    expires: int | None = None
+
+
+def _redirect(*currencies: str, **more: Any) -> Kind:
+    return Kind(currencies, action="redirect_to_url", redirects=True, **more)
+
+
+BANK_ACCOUNT = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
+KINDS: Mapping[str, Kind] = {
+    "card": Kind(manual=True, refund="card"),
+    "us_bank_account": Kind(("usd",), debits=True, refund="us_bank_transfer"),
+    "affirm": _redirect("usd", "cad", charged=("location", "reader", "transaction_id"), refund="affirm"),
+    "afterpay_clearpay": _redirect(
+        *("usd", "cad", "gbp", "aud", "nzd"), charged=("order_id", "reference"), refund="afterpay_clearpay"
+    ),
+    "alipay": Kind(
+        ("usd", "eur", "gbp", "cny", "sgd", "jpy", "aud", "cad", "hkd", "nzd"),
+        action="alipay_handle_redirect",
+        redirects=True,
+        charged=("buyer_id", "fingerprint", "transaction_id"),
+        refund="alipay",
+    ),
+    "bancontact": _redirect(
+        "eur",
+        charged=(
+            "bank_code",
+            "bank_name",
+            "bic",
+            "generated_sepa_debit",
+            "generated_sepa_debit_mandate",
+            "iban_last4",
+            "preferred_language",
+            "verified_name",
+        ),
+        refund="eu_bank_transfer",
+    ),
+    "boleto": Kind(
+        ("brl",), "boleto_display_details", ("tax_id",), ("tax_id",), refund="br_bank_transfer", expires=3 * DAY
+    ),
+    "cashapp": Kind(
+        ("usd",),
+        action="cashapp_handle_redirect_or_display_qr_code",
+        fields=("buyer_id", "cashtag"),
+        charged=("buyer_id", "cashtag", "transaction_id"),
+        refund="cashapp",
+        redirects=True,
+    ),
+    "customer_balance": Kind(
+        ("usd", "eur", "gbp", "jpy", "mxn"),
+        action="display_bank_transfer_instructions",
+        refund="customer_cash_balance",
+        needs_customer=True,
+    ),
+    "eps": _redirect("eur", fields=("bank",), charged=("bank", "verified_name"), refund="eps"),
+    "ideal": _redirect(
+        "eur",
+        fields=("bank", "bic"),
+        charged=(
+            "bank",
+            "bic",
+            "generated_sepa_debit",
+            "generated_sepa_debit_mandate",
+            "iban_last4",
+            "transaction_id",
+            "verified_name",
+        ),
+        refund="eu_bank_transfer",
+    ),
+    "klarna": _redirect(
+        *("usd", "eur", "gbp", "sek", "dkk", "nok", "chf", "pln", "aud", "nzd", "cad"),
+        fields=("dob",),
+        charged=("location", "payer_details", "payment_method_category", "preferred_locale", "reader"),
+        refund="klarna",
+    ),
+    "konbini": Kind(
+        ("jpy",), "konbini_display_details", charged=("store",), refund="jp_bank_transfer", expires=3 * DAY
+    ),
+    "multibanco": Kind(
+        ("eur",),
+        "multibanco_display_details",
+        charged=("entity", "reference"),
+        refund="multibanco",
+        expires=7 * DAY,
+    ),
+    "oxxo": Kind(("mxn",), "oxxo_display_details", charged=("number",), refund="mx_bank_transfer", expires=3 * DAY),
+    "p24": _redirect("eur", "pln", fields=("bank",), charged=("bank", "reference", "verified_name"), refund="p24"),
+    "paynow": Kind(("sgd",), "paynow_display_qr_code", charged=("location", "reader", "reference"), refund="paynow"),
+    "pix": Kind(
+        ("brl",),
+        "pix_display_qr_code",
+        ("fingerprint",),
+        ("bank_transaction_id", "fingerprint", "mandate"),
+        refund="pix",
+        expires=DAY,
+    ),
+    "promptpay": Kind(("thb",), "promptpay_display_qr_code", charged=("reference",), refund="th_bank_transfer"),
+    "swish": Kind(
+        ("sek",),
+        action="swish_handle_redirect_or_display_qr_code",
+        charged=("fingerprint", "payment_reference", "verified_phone_last4"),
+        refund="swish",
+        redirects=True,
+    ),
+    "twint": _redirect("chf", charged=("mandate",), refund="twint"),
+    "wechat_pay": Kind(
+        ("cny", "usd", "eur", "gbp", "sgd", "jpy", "hkd", "aud", "cad"),
+        action="wechat_pay_display_qr_code",
+        charged=("fingerprint", "location", "reader", "transaction_id"),
+        refund="wechat_pay",
+    ),
+}
+
+
+def takes(kind: str, currency: str) -> bool:
+    """Whether a payment of this kind may be in this currency."""
+    known = KINDS[kind]
+    return not known.currencies or currency in known.currencies
+
+
+def unasked(currency: str, *, redirects: bool, customer: bool) -> list[str]:
+    """The kinds of an intent whose `automatic_payment_methods` are enabled, in this currency."""
+    return [
+        name
+        for name, kind in KINDS.items()
+        if takes(name, currency) and (redirects or not kind.redirects) and (customer or not kind.needs_customer)
+    ]

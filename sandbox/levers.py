@@ -1,0 +1,191 @@
+"""What only time, a bank, another program or somebody at the Dashboard does: the levers under /_sandbox."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sandbox import attempts, captures, changes, disputes, intents, refunds, requests, settings, timers
+from sandbox.books import books
+from sandbox.errors import invalid
+from sandbox.faults import Faults
+from sandbox.ledger import Ledger
+from sandbox.methods import TOO_LATE
+from sandbox.params import Takes
+
+Json = dict[str, Any]
+Ids = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What a lever works on."""
+
+    ledger: Ledger
+    faults: Faults
+
+
+@dataclass(frozen=True, slots=True)
+class Lever:
+    """One lever: its address below /_sandbox/, and what pulling it does."""
+
+    method: str
+    path: str
+    does: str
+    pull: Callable[[Bench, Ids, Any], Any]
+
+    def match(self, method: str, path: str) -> Ids | None:
+        """The ids in the address, if it is this lever's."""
+        if method != self.method:
+            return None
+        found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path), path)
+        return found.groupdict() if found else None
+
+
+def find(method: str, path: str) -> tuple[Lever, Ids]:
+    """The lever at an address. LookupError if there is none."""
+    for lever in LEVERS:
+        ids = lever.match(method, path)
+        if ids is not None:
+            return lever, ids
+    raise LookupError(f"{method} /_sandbox/{path}")
+
+
+def as_form(given: Any) -> Any:
+    """JSON as the parameters of a request are: text, lists and names."""
+    if isinstance(given, dict):
+        return {name: as_form(value) for name, value in given.items()}
+    if isinstance(given, list):
+        return [as_form(value) for value in given]
+    if given is None:
+        return ""
+    return str(given).lower() if isinstance(given, bool) else str(given)
+
+
+def _as_another_program(act: Callable[[Ledger, str, Json], Json], takes: Takes) -> Callable[[Bench, Ids, Any], Json]:
+    """The call as somebody else makes it: with no idempotency key of ours and no request of ours in its events."""
+    return lambda bench, ids, given: act(bench.ledger, ids.get("id", ""), takes.read(as_form(given)))
+
+
+def _new_refund(ledger: Ledger, _: str, params: Json) -> Json:
+    return refunds.create(ledger, params)
+
+
+def _put_faults(bench: Bench, _: Ids, given: Any) -> Json:
+    numbers = [bench.faults.add(**rule) for rule in (given if isinstance(given, list) else [given])]
+    return {"id": numbers[-1], "ids": numbers}
+
+
+def _clear_faults(bench: Bench, ids: Ids, _: Any) -> Json:
+    bench.faults.clear(int(ids["id"]) if ids else None)
+    return {}
+
+
+def _advance(bench: Bench, _: Ids, given: Any) -> Json:
+    bench.ledger.store.move_clock(float(given.get("seconds", "")))
+    timers.run_due(bench.ledger)
+    return {"now": bench.ledger.now}
+
+
+def _settle(bench: Bench, _: Ids, given: Any) -> Json:
+    return {"settled": timers.settle_now(bench.ledger, given.get("id"), given.get("outcome"))}
+
+
+def _change_settings(bench: Bench, _: Ids, given: Any) -> Json:
+    settings.change(bench.ledger.store, given)
+    return dict(settings.read(bench.ledger.store))
+
+
+def _expire(bench: Bench, ids: Ids, _: Any) -> Json:
+    intent = bench.ledger.need("payment_intent", ids["id"])
+    if intent["status"] == "requires_capture":
+        captures.expire(bench.ledger, ids["id"])
+    elif intent["status"] == "requires_action":
+        attempts.finish_action(bench.ledger, ids["id"], passed=False, refusal=TOO_LATE)
+    else:
+        raise invalid(f"Nothing of this PaymentIntent can expire: it has a status of {intent['status']}.")
+    return bench.ledger.need("payment_intent", ids["id"])
+
+
+def _answer(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
+    return lambda bench, ids, _: attempts.finish_action(bench.ledger, ids["id"], passed=passed)
+
+
+def _move_refund(bench: Bench, ids: Ids, given: Any) -> Json:
+    return refunds.move(bench.ledger, ids["id"], str(given.get("status")))
+
+
+def _new_dispute(bench: Bench, _: Ids, given: Any) -> Json:
+    ledger = bench.ledger
+    if "payment_intent" in given:
+        charge_id = str(ledger.need("payment_intent", given["payment_intent"])["latest_charge"])
+    else:
+        charge_id = str(given.get("charge"))
+    charge = ledger.need("charge", charge_id, param="charge")
+    status, reason = given.get("status", "needs_response"), given.get("reason", "fraudulent")
+    return disputes.open_dispute(ledger, charge, status, reason=reason, amount=given.get("amount"))
+
+
+def _move_dispute(bench: Bench, ids: Ids, given: Any) -> Json:
+    return disputes.move(bench.ledger, ids["id"], str(given.get("status")))
+
+
+def _resend(bench: Bench, ids: Ids, _: Any) -> Json:
+    store = bench.ledger.store
+    event = bench.ledger.need("event", ids["id"])
+    store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], store.clock())
+    return store.save(event | {"pending_webhooks": 1})
+
+
+PI = "payment_intents/{id}"
+LEVERS = (
+    Lever("GET", "faults", "the faults in force", lambda bench, _ids, _: bench.faults.all()),
+    Lever("POST", "faults", "puts one fault in force, or several", _put_faults),
+    Lever("DELETE", "faults", "behaves again", _clear_faults),
+    Lever("DELETE", "faults/{id}", "takes one fault away", _clear_faults),
+    Lever("POST", "advance", "moves the clock forward by `seconds`; what is due happens", _advance),
+    Lever("POST", "settle", "lets banks decide at once: all, or `id`; `outcome` succeeded or failed", _settle),
+    Lever("GET", "settings", "the kind of account", lambda bench, _ids, _: settings.read(bench.ledger.store)),
+    Lever("POST", "settings", "makes it another kind of account", _change_settings),
+    Lever("GET", "books", "everything that Stripe holds", lambda bench, _ids, _: books(bench.ledger.store).to_json()),
+    Lever(
+        "POST",
+        PI,
+        "another program changes an intent: amount, currency, …",
+        _as_another_program(changes.update, requests.CHANGED_INTENT),
+    ),
+    Lever(
+        "POST",
+        f"{PI}/confirm",
+        "another program confirms an intent",
+        _as_another_program(intents.confirm, requests.CONFIRMED_INTENT),
+    ),
+    Lever(
+        "POST",
+        f"{PI}/capture",
+        "another program captures held money",
+        _as_another_program(captures.capture, requests.CAPTURE),
+    ),
+    Lever(
+        "POST",
+        f"{PI}/increment_authorization",
+        "another program holds more",
+        _as_another_program(captures.increment, requests.INCREMENT),
+    ),
+    Lever(
+        "POST",
+        f"{PI}/cancel",
+        "another program cancels an intent",
+        _as_another_program(captures.cancel, requests.CANCEL),
+    ),
+    Lever("POST", f"{PI}/expire", "a hold, a voucher or a code expires now", _expire),
+    Lever("POST", f"{PI}/complete", "the payer does what the next_action asks", _answer(passed=True)),
+    Lever("POST", f"{PI}/fail", "the payer cannot or will not", _answer(passed=False)),
+    Lever(
+        "POST", "refunds", "somebody refunds at the Dashboard", _as_another_program(_new_refund, requests.NEW_REFUND)
+    ),
+    Lever("POST", "refunds/{id}", "a refund goes to `status`", _move_refund),
+    Lever("POST", "disputes", "a bank contests a `charge` or `payment_intent`", _new_dispute),
+    Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),
+    Lever("POST", "events/{id}/resend", "delivers an event again", _resend),
+)

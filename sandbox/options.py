@@ -1,0 +1,119 @@
+"""Which kinds of methods may pay an intent, and what is asked of them: `payment_method_types`, `…_options`."""
+
+from typing import Any
+
+from sandbox import kinds
+from sandbox.errors import invalid
+from sandbox.kinds import KINDS
+from sandbox.params import Check, boolean, group, one_of, one_of_or_unset, positive, text, words
+
+Json = dict[str, Any]
+
+FUTURE_USAGE = one_of_or_unset("none", "off_session", "on_session")
+IF_AVAILABLE = one_of("if_available", "never")
+SHOWN: Json = {  # what Stripe shows of a kind, whether it was asked or not
+    "card": {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"},
+    "us_bank_account": {"verification_method": "automatic"},
+    "boleto": {"expires_after_days": 3},
+    "oxxo": {"expires_after_days": 3},
+    "pix": {"amount_includes_iof": "never", "expires_after_seconds": 86_400, "expires_at": None},
+    "konbini": {
+        "confirmation_number": None,
+        "expires_after_days": None,
+        "expires_at": None,
+        "product_description": None,
+    },
+    "wechat_pay": {"app_id": None, "client": "web"},
+    "customer_balance": {"funding_type": None},
+    "klarna": {"preferred_locale": None},
+    "bancontact": {"preferred_language": "en"},
+    "afterpay_clearpay": {"reference": None},
+    "swish": {"reference": None},
+}
+_EXPIRY: dict[str, dict[str, Check]] = {
+    "boleto": {"expires_after_days": positive},
+    "oxxo": {"expires_after_days": positive},
+    "konbini": {"expires_after_days": positive, "product_description": text},
+    "pix": {"expires_after_seconds": positive},
+    "wechat_pay": {"app_id": text, "client": one_of("android", "ios", "web")},
+    "swish": {"reference": text},
+    "klarna": {"preferred_locale": text},
+    "bancontact": {"preferred_language": one_of("de", "en", "fr", "nl")},
+    "us_bank_account": {"verification_method": one_of("automatic", "instant", "microdeposits")},
+    "customer_balance": {
+        "funding_type": one_of("bank_transfer"),
+        "bank_transfer": group(
+            type=one_of(*(f"{area}_bank_transfer" for area in ("eu", "gb", "jp", "mx", "us"))),
+            eu_bank_transfer=group(country=text),
+        ),
+    },
+}
+CARD: dict[str, Check] = {
+    "capture_method": one_of_or_unset("manual"),
+    "moto": boolean,
+    "network": text,
+    "request_extended_authorization": IF_AVAILABLE,
+    "request_incremental_authorization": IF_AVAILABLE,
+    "request_multicapture": IF_AVAILABLE,
+    "request_overcapture": IF_AVAILABLE,
+    "request_three_d_secure": one_of("any", "automatic", "challenge"),
+    "setup_future_usage": FUTURE_USAGE,
+}
+OPTIONS = group(
+    card=group(**CARD),
+    **{name: group(setup_future_usage=FUTURE_USAGE, **_EXPIRY.get(name, {})) for name in KINDS if name != "card"},
+)
+
+
+def types(value: Any, name: str) -> list[str] | None:
+    """Kinds of methods; the empty string unsets them."""
+    if value == "":
+        return None
+    given = words(value, name)
+    for kind in given:
+        if kind not in KINDS:
+            raise invalid(f"The payment method type {kind!r} is not supported by the offline Stripe.", param=name)
+    return given
+
+
+TYPES: dict[str, Check] = {
+    "allowed_payment_method_types": types,
+    "excluded_payment_method_types": types,
+    "payment_method_options": OPTIONS,
+    "payment_method_types": types,  # in API versions before `allowed_payment_method_types`
+}
+
+
+def apply(intent: Json, params: Json) -> None:
+    """Write on the intent which kinds may pay it, and the options of those."""
+    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
+        if name in params:
+            intent[name] = params[name]
+    if params.get("payment_method_types"):
+        intent |= {"payment_method_types": params["payment_method_types"], "automatic_payment_methods": None}
+    elif intent["automatic_payment_methods"] or not intent["payment_method_types"]:
+        intent["payment_method_types"] = _automatic(intent)
+    for kind in intent["payment_method_types"]:
+        if not kinds.takes(kind, intent["currency"]):
+            raise invalid(
+                f"The payment method type {kind} cannot be used with the currency {intent['currency']}.",
+                param="currency",
+            )
+    old, new = intent["payment_method_options"], params.get("payment_method_options", {})
+    intent["payment_method_options"] = {
+        kind: SHOWN.get(kind, {}) | old.get(kind, {}) | new.get(kind, {}) for kind in intent["payment_method_types"]
+    }
+
+
+def _automatic(intent: Json) -> list[str]:
+    automatic = intent["automatic_payment_methods"]
+    if automatic is None:
+        offered = ["card"]
+    else:
+        redirects = automatic["allow_redirects"] == "always"
+        offered = kinds.unasked(intent["currency"], redirects=redirects, customer=bool(intent["customer"]))
+    allowed, excluded = intent["allowed_payment_method_types"], intent["excluded_payment_method_types"] or ()
+    found = [kind for kind in offered if (allowed is None or kind in allowed) and kind not in excluded]
+    if not found:
+        raise invalid("No payment method type is left that may pay this PaymentIntent.", param="currency")
+    return found

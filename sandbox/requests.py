@@ -1,0 +1,129 @@
+"""The parameters that each endpoint takes."""
+
+from sandbox import disputes
+from sandbox.captures import CANCEL_REASONS
+from sandbox.kinds import KINDS
+from sandbox.options import FUTURE_USAGE, TYPES
+from sandbox.params import (
+    ADDRESS,
+    BILLING,
+    SHIPPING,
+    Check,
+    Takes,
+    boolean,
+    group,
+    integers,
+    metadata,
+    named,
+    natural,
+    off_session,
+    one_of,
+    positive,
+    text,
+)
+from sandbox.refunds import REASONS
+
+NOTHING = Takes()
+METADATA = Takes({"metadata": metadata})
+CAPTURE_METHOD = one_of("automatic", "automatic_async", "manual")
+MANDATE = group(customer_acceptance=group(type=named, online=group(ip_address=named, user_agent=named), offline=text))
+BANK_ACCOUNT = group(account_holder_type=text, account_number=named, account_type=text, routing_number=named)
+METHOD: dict[str, Check] = {
+    "allow_redisplay": one_of("always", "limited", "unspecified"),
+    "billing_details": BILLING,
+    "metadata": metadata,
+    "type": one_of(*KINDS),
+    **{kind: group(**dict.fromkeys(known.fields, text)) for kind, known in KINDS.items()},
+    "card": group(token=named),
+    "us_bank_account": BANK_ACCOUNT,
+}
+METHOD_DATA = group(("type",), **METHOD)
+PAYING: dict[str, Check] = {"payment_method_data": METHOD_DATA, **TYPES}
+CONFIRMATION: dict[str, Check] = {
+    **PAYING,
+    "capture_method": CAPTURE_METHOD,
+    "error_on_requires_action": boolean,
+    "mandate_data": MANDATE,
+    "off_session": off_session,
+    "payment_method": named,
+    "receipt_email": text,
+    "return_url": named,
+    "setup_future_usage": FUTURE_USAGE,
+    "shipping": SHIPPING,
+    "use_stripe_sdk": boolean,
+}
+BROWSER: dict[str, Check] = {"client_secret": named, "expected_payment_method_type": text}  # what Stripe.js adds
+NEW_INTENT = Takes(
+    CONFIRMATION
+    | {
+        "amount": positive,
+        "automatic_payment_methods": group(("enabled",), enabled=boolean, allow_redirects=one_of("always", "never")),
+        "confirm": boolean,
+        "confirmation_method": one_of("automatic"),
+        "currency": named,
+        "customer": named,
+        "description": text,
+        "metadata": metadata,
+        "statement_descriptor": text,
+        "statement_descriptor_suffix": text,
+        "transfer_group": text,
+    },
+    ("amount", "currency"),
+)
+CHANGED_INTENT = Takes(
+    PAYING
+    | {
+        "amount": positive,
+        "capture_method": CAPTURE_METHOD,
+        "currency": named,
+        "customer": named,
+        "description": text,
+        "metadata": metadata,
+        "payment_method": text,
+        "receipt_email": text,
+        "setup_future_usage": FUTURE_USAGE,
+        "shipping": SHIPPING,
+        "statement_descriptor": text,
+        "statement_descriptor_suffix": text,
+        "transfer_group": text,
+    }
+)
+CONFIRMED_INTENT = Takes(CONFIRMATION | BROWSER)
+CAPTURE = Takes(
+    {
+        "amount_to_capture": natural,
+        "final_capture": boolean,
+        "metadata": metadata,
+        "statement_descriptor": text,
+        "statement_descriptor_suffix": text,
+    }
+)
+INCREMENT = Takes(
+    {"amount": positive, "description": text, "metadata": metadata, "statement_descriptor": text}, ("amount",)
+)
+DEPOSITS = Takes({"amounts": integers, "descriptor_code": named})
+CANCEL = Takes({"cancellation_reason": one_of(*CANCEL_REASONS)})
+NEW_REFUND = Takes(
+    {
+        "amount": positive,
+        "charge": named,
+        "instructions_email": text,
+        "metadata": metadata,
+        "payment_intent": named,
+        "reason": one_of(*REASONS),
+    }
+)
+CUSTOMER: dict[str, Check] = {
+    "address": ADDRESS,
+    "description": text,
+    "email": text,
+    "metadata": metadata,
+    "name": text,
+    "phone": text,
+    "shipping": SHIPPING,
+}
+NEW_CUSTOMER, CHANGED_CUSTOMER = Takes(CUSTOMER | {"payment_method": named}), Takes(CUSTOMER)
+NEW_METHOD = Takes(METHOD, ("type",))
+CHANGED_METHOD = Takes({"allow_redisplay": METHOD["allow_redisplay"], "metadata": metadata, "billing_details": BILLING})
+ATTACHED = Takes({"customer": named}, ("customer",))
+EVIDENCE = Takes({"evidence": group(**dict.fromkeys(disputes.EVIDENCE, text)), "metadata": metadata, "submit": boolean})

@@ -1,0 +1,178 @@
+"""What changes of an intent after it was made: its fields, what is held of it, what is taken of it."""
+
+from typing import Any
+
+import pytest
+import stripe
+
+from tests.sandbox.desk import DAY, Desk
+
+FLEXIBLE: dict[str, Any] = {
+    "capture_method": "manual",
+    "payment_method_options": {
+        "card": {
+            "request_extended_authorization": "if_available",
+            "request_incremental_authorization": "if_available",
+            "request_multicapture": "if_available",
+            "request_overcapture": "if_available",
+        }
+    },
+}
+
+
+async def test_an_open_intent_changes_by_the_callers_word(desk: Desk) -> None:
+    intent = await desk.intent(None)
+    given = {
+        "amount": 12_000,
+        "currency": "eur",
+        "description": "Two books",
+        "metadata": {"order": "8"},
+        "receipt_email": "a@shop.test",
+        "setup_future_usage": "off_session",
+        "shipping": {"name": "A", "address": {"line1": "1 Street"}},
+        "statement_descriptor_suffix": "BOOKS",
+        "payment_method_options": {"card": {"request_three_d_secure": "any"}},
+    }
+
+    changed = await desk.v1.payment_intents.update_async(intent.id, given)
+
+    assert (changed.amount, changed.currency, changed.description) == (12_000, "eur", "Two books")
+    assert (changed.metadata["order"], changed.receipt_email) == ("8", "a@shop.test")
+    assert (changed.setup_future_usage, changed.statement_descriptor_suffix) == ("off_session", "BOOKS")
+    assert (changed.shipping.name, changed.shipping.address.line1) == ("A", "1 Street")
+    assert changed.payment_method_options.card.request_three_d_secure == "any"
+    assert changed.status == "requires_payment_method"
+    assert "us_bank_account" not in changed.payment_method_types
+    assert [event["type"] for event in desk.events()] == ["payment_intent.created"]
+
+
+async def test_a_new_amount_asks_for_a_new_confirmation(desk: Desk) -> None:
+    waiting = await desk.pay("pm_card_threeDSecureRequired")
+
+    changed = await desk.v1.payment_intents.update_async(waiting.id, {"amount": 12_000})
+
+    assert (waiting.status, changed.status, changed.next_action) == ("requires_action", "requires_confirmation", None)
+
+
+@pytest.mark.parametrize("given", [{"amount": 12_000}, {"currency": "eur"}, {"payment_method": "pm_card_visa"}])
+@pytest.mark.parametrize("more", [{}, {"capture_method": "manual"}], ids=["taken", "held"])
+async def test_what_was_taken_or_held_changes_no_more(desk: Desk, given: dict[str, Any], more: dict[str, Any]) -> None:
+    paid = await desk.pay(**more)
+
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await desk.v1.payment_intents.update_async(paid.id, given)
+    noted = await desk.v1.payment_intents.update_async(paid.id, {"metadata": {"note": "1"}, "description": "Sent"})
+
+    assert (caught.value.code, caught.value.param) == ("payment_intent_unexpected_state", next(iter(given)))
+    assert (noted.metadata["note"], noted.description, noted.amount) == ("1", "Sent", 10_000)
+
+
+async def test_a_card_says_what_may_be_done_with_what_is_held(desk: Desk) -> None:
+    plain, flexible = await desk.pay(capture_method="manual"), await desk.pay(**FLEXIBLE)
+
+    offers = [
+        (card.extended_authorization.status, card.incremental_authorization.status, card.multicapture.status)
+        for card in (
+            plain.latest_charge.payment_method_details.card,
+            flexible.latest_charge.payment_method_details.card,
+        )
+    ]
+    card = flexible.latest_charge.payment_method_details.card
+    assert offers == [("disabled", "unavailable", "unavailable"), ("enabled", "available", "available")]
+    assert (card.overcapture.status, card.overcapture.maximum_amount_capturable) == ("available", 12_000)
+    assert card.capture_before == flexible.latest_charge.created + 30 * DAY
+
+
+async def test_more_than_was_held_is_captured_where_the_card_allows_it(desk: Desk) -> None:
+    held = await desk.pay(**FLEXIBLE)
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_001})
+
+    taken = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_000})
+
+    charge = (await desk.again(taken)).latest_charge
+    assert caught.value.code == "amount_too_large"
+    assert (taken.status, taken.amount, taken.amount_received) == ("succeeded", 10_000, 12_000)
+    assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (10_000, 12_000, 0)
+    assert (await desk.refund(taken)).amount == 12_000
+
+
+async def test_more_is_held_where_the_card_allows_it(desk: Desk) -> None:
+    plain, held = await desk.pay(capture_method="manual"), await desk.pay(**FLEXIBLE)
+    with pytest.raises(stripe.InvalidRequestError):
+        await desk.v1.payment_intents.increment_authorization_async(plain.id, {"amount": 12_000})
+    with pytest.raises(stripe.InvalidRequestError):
+        await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 10_000})
+
+    more = await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 15_000})
+    desk.sandbox.set_up(increments="declined")
+    with pytest.raises(stripe.CardError) as caught:
+        await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 20_000})
+
+    after = await desk.again(more)
+    assert (more.amount, more.amount_capturable, more.status) == (15_000, 15_000, "requires_capture")
+    assert (caught.value.code, after.amount) == ("card_declined", 15_000)
+    assert after.latest_charge.payment_method_details.card.amount_authorized == 15_000
+    assert (await desk.v1.payment_intents.capture_async(held.id)).amount_received == 15_000
+
+
+async def test_held_money_is_taken_in_several_pieces(desk: Desk) -> None:
+    held = await desk.pay(**FLEXIBLE)
+
+    first = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 3_000, "final_capture": False})
+    second = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 2_000})
+
+    charge = (await desk.again(held)).latest_charge
+    assert (first.status, first.amount_received, first.amount_capturable) == ("requires_capture", 3_000, 7_000)
+    assert (second.status, second.amount_received, second.amount_capturable) == ("succeeded", 5_000, 0)
+    assert (charge.amount_captured, charge.amount_refunded) == (5_000, 0)
+    assert [moved["amount"] for moved in desk.sandbox.snapshot().balance_transactions] == [3_000, 2_000]
+
+
+async def test_a_hold_that_ends_after_a_first_capture_keeps_what_was_taken(desk: Desk) -> None:
+    held = await desk.pay(**FLEXIBLE)
+    await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 3_000, "final_capture": False})
+
+    desk.sandbox.advance(30 * DAY + 1)
+
+    after = await desk.again(held)
+    assert (after.status, after.amount_received, after.amount_capturable) == ("succeeded", 3_000, 0)
+
+
+async def test_another_program_raises_an_intents_amount_and_changes_its_currency(desk: Desk) -> None:
+    intent = await desk.intent()
+
+    await desk.lever("POST", f"payment_intents/{intent.id}", {"amount": 12_000, "currency": "jpy"})
+
+    after = await desk.again(intent)
+    assert (after.amount, after.currency) == (12_000, "jpy")
+    assert (await desk.v1.payment_intents.confirm_async(intent.id)).amount_received == 12_000
+
+
+async def test_another_program_takes_more_than_was_held(desk: Desk) -> None:
+    held = await desk.pay(**FLEXIBLE)
+
+    taken = await desk.lever("POST", f"payment_intents/{held.id}/capture", {"amount_to_capture": 12_000})
+
+    assert (taken["status"], taken["amount_received"]) == ("succeeded", 12_000)
+    assert desk.events("charge.captured")[0]["request"] == {"id": None, "idempotency_key": None}
+
+
+async def test_a_hold_expires_by_a_lever(desk: Desk) -> None:
+    held, paid = await desk.pay(capture_method="manual"), await desk.pay()
+
+    ended = await desk.lever("POST", f"payment_intents/{held.id}/expire")
+    refused = await desk.browser.post(f"/_sandbox/payment_intents/{paid.id}/expire")
+
+    assert (ended["status"], ended["cancellation_reason"]) == ("canceled", "expired")
+    assert refused.status_code == 400
+
+
+async def test_a_refund_goes_the_long_way(desk: Desk) -> None:
+    refund = await desk.refund(await desk.pay(), 1_000)
+
+    for status in ("requires_action", "canceled"):
+        await desk.lever("POST", f"refunds/{refund.id}", {"status": status})
+
+    told = [event["data"]["object"]["status"] for event in desk.events("refund.updated")]
+    assert (refund.status, told) == ("succeeded", ["requires_action", "canceled"])
