@@ -65,9 +65,34 @@ class ProviderFailure(Exception):
         )
 
     @property
+    def is_missing_payment(self) -> bool:
+        """Whether Stripe says that it does not know the payment that was asked about, or acted on."""
+        is_definite = self.outcome is Outcome.REJECTED and self.code == MISSING
+        return is_definite and self.param in THE_PAYMENT
+
+    @property
     def is_server_error(self) -> bool:
         """A 5xx that Stripe may keep replaying under this idempotency key."""
         return self.http_status is not None and self.http_status >= 500
+
+
+# Stripe's words for a request that no call of ours could make right: the key, the account or the mode is not ours.
+OF_OUR_CONFIGURATION = frozenset(
+    {
+        "account_invalid",
+        "api_key_expired",
+        "livemode_mismatch",
+        "platform_account_required",
+        "platform_api_key_expired",
+        "secret_key_required",
+        "testmode_charges_only",
+        "tls_version_unsupported",
+    }
+)
+MISSING = "resource_missing"
+# Part of the sentence with which Stripe says that a key of one mode asks for an object of the other.
+IN_THE_OTHER_MODE = "a similar object exists in"
+THE_PAYMENT = frozenset({None, "id", "intent", "payment_intent"})  # what Stripe calls the payment that it does not find
 
 
 class NothingSent(stripe.APIConnectionError):
@@ -90,6 +115,8 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
             outcome, decline = Outcome.DECLINED, decline_from(detail)
         case 401 | 403:
             outcome = Outcome.MISCONFIGURED
+        case 400 | 404 if _is_our_configuration(detail):
+            outcome = Outcome.MISCONFIGURED
         case 429:
             outcome = Outcome.UNKNOWN if code == "lock_timeout" else Outcome.THROTTLED
         case 400 if code == "rate_limit":
@@ -111,6 +138,10 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         retry_after_seconds=_retry_after(error.headers),
         is_replayed=is_replayed(error.headers),
     )
+
+
+def _is_our_configuration(detail: Mapping[str, object]) -> bool:
+    return detail.get("code") in OF_OUR_CONFIGURATION or IN_THE_OTHER_MODE in str(detail.get("message"))
 
 
 def is_replayed(headers: Mapping[str, str] | None) -> bool:

@@ -17,7 +17,7 @@ from domain.states import (
 )
 from domain.text import check_payment_method_id
 from models import Payment
-from provider import ProviderFailure
+from provider import Provider, ProviderFailure
 from resolvers import given
 from resolvers.access import (
     SignIn,
@@ -35,7 +35,7 @@ from resolvers.ids import row_id
 from services import payments
 from services.audit import Cause
 from services.idempotency import Outcome
-from services.refresh import refresh_payment, unavailable
+from services.refresh import close_if_gone, refresh_payment, unavailable
 from services.state import NotYet
 
 RETRY_AFTER_MS = 1000
@@ -170,9 +170,13 @@ async def refreshed(asking: Asking, payment: Payment) -> Payment:
     """The payment after Stripe was asked about it. Raises ProviderProblem when it could not be brought up to date."""
     cause = Cause(actor=signed_in(asking).actor)
     problem: ProviderProblem
+    provider = asking.driver.provider
     try:
-        return await refresh_payment(payment.id, provider=asking.driver.provider, cause=cause)
+        return await refresh_payment(payment.id, provider=provider, cause=cause)
     except ProviderFailure as failure:
+        closed = await _closed_if_gone(payment, failure, provider=provider, cause=cause)
+        if closed is not None:
+            return closed
         problem = unavailable(failure)
     except NotYet:
         problem = ProviderProblem(
@@ -183,6 +187,18 @@ async def refreshed(asking: Asking, payment: Payment) -> Payment:
             retryable=True,
         )
     raise problem
+
+
+async def _closed_if_gone(
+    payment: Payment, failure: ProviderFailure, *, provider: Provider, cause: Cause
+) -> Payment | None:
+    """The payment, closed, if the failure says that Stripe does not know it and that is to be believed."""
+    if not failure.is_missing_payment or payment.is_final:
+        return None
+    try:
+        return await close_if_gone(payment, provider=provider, cause=cause)
+    except ProviderFailure:
+        return None
 
 
 async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:

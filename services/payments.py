@@ -33,8 +33,8 @@ from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver
 from services.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
+from services.refusals import invalid_state
 from services.rows import Seen
-from services.settle import invalid_state
 from services.steps import Step
 
 

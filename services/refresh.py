@@ -12,9 +12,11 @@ from models.atomic import atomic
 from models.sql import fetch
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.facts import ProviderDispute
+from provider.failures import DEFINITE
 from services import rows
 from services.audit import Cause
-from services.state import Outrun, apply_provider_refund, apply_provider_state, set_disputed
+from services.missing import knows_another_payment
+from services.state import Outrun, apply_provider_refund, apply_provider_state, mark_payment_missing, set_disputed
 
 REFETCHES = 5
 SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
@@ -109,8 +111,35 @@ async def _merge(
     return payment
 
 
+async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -> Payment | None:
+    """Close a payment that Stripe says it does not know, if Stripe knows another one of ours; None if it does not.
+
+    The payment as it is then. Raises ProviderFailure when Stripe cannot be asked.
+    """
+    if not await knows_another_payment(payment, provider):
+        return None
+
+    async def body() -> Payment:
+        order, row = await rows.lock_payment(payment.id)
+        if row.stripe_payment_intent_id == payment.stripe_payment_intent_id:
+            await mark_payment_missing(order, row, cause)
+        return row
+
+    return await atomic(body)
+
+
 def unavailable(failure: ProviderFailure) -> ProviderProblem:
     """A failed look, as a caller is told it: nothing was changed."""
+    if failure.outcome in DEFINITE:
+        does_not_know = "Stripe does not know this payment. Nothing was changed."
+        return ProviderProblem(
+            ErrorCode.PROVIDER_REJECTED,
+            does_not_know if failure.is_missing_payment else "Stripe refused to be asked this. Nothing was changed.",
+            effect=ProviderEffect.NONE,
+            stripe_request_id=failure.request_id,
+            stripe_code=failure.code,
+            stripe_param=failure.param,
+        )
     return ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
         "Stripe cannot be asked at the moment. Nothing was changed; ask again.",

@@ -1,6 +1,5 @@
 """What a person settles: an operation whose end Stripe cannot tell, by evidence that stays in the audit trail."""
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
@@ -13,7 +12,8 @@ from domain.states import OperationState, ProviderEffect, ReviewOutcome
 from models import Operation, Payment, Refund
 from models.atomic import finish
 from provider import Outcome, Provider, ProviderFailure
-from provider.failures import DEFINITE, NOT_EXECUTED
+from provider.client import LIST_TOO_LONG
+from provider.failures import DEFINITE
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver, Fenced
@@ -135,20 +135,24 @@ async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider)
 
 
 async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> Verdict:
-    """A no on a person's word, unless Stripe shows a yes. Raises Refused when it does."""
+    """A no on a person's word, unless Stripe shows a yes.
+
+    Raises Refused when it does, and ProviderProblem when Stripe cannot be asked: a look that failed shows nothing, and
+    a minute later it may show a yes. That Stripe does not know the payment, or has too many to look through, is an
+    answer that will not change: then the person's word stands, and the order is free again.
+    """
+    refusal = ProviderFailure(Outcome.REJECTED, code="settled_by_hand")
+    seen = None
     try:
         found = await look(operation, payment, provider)
-    except ProviderFailure as failure:
-        if failure.outcome in NOT_EXECUTED:
-            raise unavailable(failure) from None
-        found = None  # Stripe was asked and cannot tell: that is what the person is for
-    if found is not None and found.kind is Kind.DONE:
-        raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
-    seen = None
-    if operation.refund_id is None and payment.stripe_payment_intent_id is not None:
-        with suppress(ProviderFailure):  # then the payment stays as it is until it is synced
+        if found is not None and found.kind is Kind.DONE:
+            raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
+        if operation.refund_id is None and payment.stripe_payment_intent_id is not None:
             seen = await provider.retrieve_payment(payment.stripe_payment_intent_id)
-    refusal = ProviderFailure(Outcome.REJECTED, code="settled_by_hand")
+    except ProviderFailure as failure:
+        if failure.outcome not in DEFINITE and failure.code != LIST_TOO_LONG:
+            raise unavailable(failure) from None
+        return Verdict(Kind.FAILED, payment.version, failure=refusal, gone=failure.is_missing_payment)
     return Verdict(Kind.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
 
 

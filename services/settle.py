@@ -5,14 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from domain.declines import explain_decline
 from domain.errors import (
     DomainError,
     ErrorCode,
-    InvalidState,
-    LimitExceeded,
     ProviderProblem,
-    Refused,
 )
 from domain.states import (
     OperationKind,
@@ -22,14 +18,15 @@ from domain.states import (
     RefundStatus,
 )
 from models import Operation, Order, Payment, Refund
-from provider import Outcome, ProviderFailure
 from services.audit import Cause
+from services.refusals import invalid_state, payment_error, refund_error
 from services.state import (
     NotYet,
     abandon_payment,
     apply_provider_refund,
     apply_provider_state,
     change_refund,
+    mark_payment_missing,
     mark_payment_unknown,
 )
 from services.steps import SERVER_ERROR, Kind, Step, Verdict
@@ -53,16 +50,6 @@ GOOD_ENDS = {
     Step.CAPTURE: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}),
     Step.CANCEL: frozenset({PaymentStatus.CANCELED}),
 }
-WRONG_METHOD = frozenset(
-    {
-        "payment_method_unactivated",
-        "payment_method_invalid_parameter",
-        "payment_method_provider_decline",
-        "payment_method_not_available",
-        "payment_method_unexpected_state",
-        "payment_method_currency_mismatch",
-    }
-)
 
 
 async def settle(
@@ -176,6 +163,8 @@ async def _failed(
 ) -> None:
     failure = verdict.failure
     assert failure is not None
+    if verdict.gone:
+        await mark_payment_missing(order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
         refund.failure_reason = failure.code or "refused"
         await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
@@ -190,7 +179,8 @@ async def _failed(
         await _apply_payment(order, payment, verdict, cause)
     if operation.step == Step.CREATE:
         await abandon_payment(order, payment, cause.answered_by(failure.request_id))
-    _fail(operation, payment_error(failure, payment))
+    step = Step(operation.step)
+    _fail(operation, payment_error(failure, step, payment, operation.params[step]))
 
 
 def _succeed(operation: Operation) -> None:
@@ -216,53 +206,3 @@ def _unavailable(operation: Operation, wait: timedelta) -> DomainError:
 def _milliseconds(wait: timedelta) -> int:
     """What a caller is told to wait: no less than a second, or it would be a hammer."""
     return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))
-
-
-def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
-    """The payment is not in a state in which this can be done."""
-    return InvalidState(
-        status=payment.status,
-        allowed_actions=payment.actions,
-        message=message or f"The payment is {payment.status.value}, so this cannot be done.",
-    )
-
-
-def payment_error(failure: ProviderFailure, payment: Payment) -> DomainError:
-    """A definite refusal of Stripe's, as the caller is told it."""
-    if failure.outcome is Outcome.DECLINED:
-        return failure.decline or explain_decline()
-    if failure.code == "payment_intent_unexpected_state":
-        return invalid_state(payment)
-    if failure.param == "payment_method" or failure.code in WRONG_METHOD:
-        return Refused(
-            ErrorCode.PAYMENT_METHOD_UNUSABLE,
-            "This payment method cannot be used: it does not exist, was detached, or does not fit this payment.",
-            ("input", "paymentMethodId"),
-        )
-    if failure.code == "amount_too_small":
-        return Refused(ErrorCode.AMOUNT_TOO_SMALL, "The amount is below what Stripe charges in this currency.")
-    return ProviderProblem(
-        ErrorCode.PROVIDER_REJECTED,
-        "Stripe refused the request, and nothing was charged.",
-        effect=ProviderEffect.NONE,
-        stripe_request_id=failure.request_id,
-    )
-
-
-def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:
-    """A definite refusal of a refund."""
-    if failure.code == "charge_disputed":
-        return Refused(ErrorCode.CHARGE_DISPUTED, "The charge is disputed; Stripe does not refund it now.")
-    if failure.code in ("charge_already_refunded", "amount_too_large") or failure.param == "amount":
-        return LimitExceeded(
-            ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE,
-            requested=refund.amount,
-            available=payment.refundable,
-            path=("input", "amount"),
-        )
-    return ProviderProblem(
-        ErrorCode.PROVIDER_REJECTED,
-        "Stripe refused the refund, and nothing was given back.",
-        effect=ProviderEffect.NONE,
-        stripe_request_id=failure.request_id,
-    )

@@ -120,6 +120,17 @@ async def mark_payment_unknown(order: Order, payment: Payment, cause: Cause) -> 
         await change_payment(order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause)
 
 
+async def mark_payment_missing(order: Order, payment: Payment, cause: Cause) -> None:
+    """Close a payment whose intent Stripe does not know any more, with an alarm: the order may be paid anew.
+
+    A final state stays: what was taken or given up is not undone by its record's loss at Stripe.
+    """
+    log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
+    if not payment.is_final:
+        changes = {"status": PaymentStatus.CANCELED, "capturable_minor": 0, "capture_before": None, "next_action": None}
+        await change_payment(order, payment, changes, type="payment.missing_at_provider", cause=cause)
+
+
 async def abandon_payment(order: Order, payment: Payment, cause: Cause) -> None:
     """Close a payment that Stripe refused to create: it never existed there, so the order may be paid anew."""
     if payment.stripe_payment_intent_id is None and not payment.is_final:

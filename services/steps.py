@@ -23,6 +23,7 @@ from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.client import LIST_TOO_LONG
 from provider.failures import DEFINITE, NOT_EXECUTED
+from services.missing import knows_another_payment
 from services.pace import Pace
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking."""
+    """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
+
+    `gone` says that Stripe does not know the payment any more.
+    """
 
     kind: Kind
     since_version: int
@@ -71,6 +75,7 @@ class Verdict:
     refunds: tuple[ProviderRefund, ...] = ()
     failure: ProviderFailure | None = None
     fetched: bool = field(default=False)
+    gone: bool = False
 
 
 async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
@@ -81,26 +86,32 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
         try:
             found = await look(operation, payment, provider)
         except ProviderFailure as failure:
-            return _unseen(failure, operation, payment, age=age, pace=pace)
+            gone = await _gone(failure, payment, provider, maybe_sent=True, is_old=age >= pace.sticky_error_seconds)
+            return gone or _unseen(failure, operation, payment, age=age, pace=pace)
         if found is not None:
             return found
         sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
         if sticky or age >= pace.key_life_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return Verdict(Kind.ABSENT, payment.version)
-    held = await _held_meanwhile(operation, payment, provider)
+    held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
     try:
         return await _send(operation, payment, provider)
     except ProviderFailure as failure:
+        if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
+            return gone
         try:
             return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent)
         except ProviderFailure as second:
-            return Verdict(Kind.UNKNOWN, payment.version, failure=second)
+            gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
+            return gone or Verdict(Kind.UNKNOWN, payment.version, failure=second)
 
 
-async def _held_meanwhile(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def _held_meanwhile(
+    operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
+) -> Verdict | None:
     """What stands against a buyer's cancel: a hold that they got at Stripe since it was accepted. None: nothing does.
 
     A shop ships for money that is held. A cancel may wait here for hours while Stripe is away, and the buyer's browser
@@ -112,7 +123,8 @@ async def _held_meanwhile(operation: Operation, payment: Payment, provider: Prov
     try:
         seen = await provider.retrieve_payment(_intent(payment))
     except ProviderFailure as failure:
-        return Verdict(Kind.NOT_DONE, payment.version, failure=failure)
+        gone = await _gone(failure, payment, provider, maybe_sent=maybe_sent)
+        return gone or Verdict(Kind.NOT_DONE, payment.version, failure=failure)
     is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
     return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True) if is_held else None
 
@@ -130,6 +142,30 @@ def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *,
         return Verdict(Kind.REVIEW, payment.version, failure=failure)
     kind = Kind.NOT_DONE if failure.outcome in NOT_EXECUTED else Kind.UNKNOWN
     return Verdict(kind, payment.version, failure=failure)
+
+
+async def _gone(
+    failure: ProviderFailure, payment: Payment, provider: Provider, *, maybe_sent: bool, is_old: bool = False
+) -> Verdict | None:
+    """The verdict on a step of a payment that Stripe says it does not know; None for any other failure.
+
+    Under a key of another account every payment is unknown. So Stripe is asked for another payment of ours: if it
+    knows that one, this one is gone, and nothing of it was moved. If it knows none, the key is to blame, and the step
+    waits until that is mended, or for a person once it is old. Without another one to ask for, a step that was never
+    sent before has failed, and of one that may have been sent a person has to judge.
+    """
+    if not failure.is_missing_payment:
+        return None
+    try:
+        knows = await knows_another_payment(payment, provider)
+    except ProviderFailure as unseen:
+        return Verdict(Kind.NOT_DONE, payment.version, failure=unseen)
+    if knows or (knows is None and not maybe_sent):
+        return Verdict(Kind.FAILED, payment.version, failure=failure, gone=True)
+    if knows is None:
+        return None
+    kind = Kind.REVIEW if is_old else Kind.NOT_DONE
+    return Verdict(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
 
 
 async def _weigh(

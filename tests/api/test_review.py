@@ -168,9 +168,9 @@ async def test_a_refund_that_is_anothers_already_proves_nothing(shop: Shop) -> N
 
 async def test_what_did_not_happen_gives_its_room_back_and_never_runs_again(shop: Shop) -> None:
     payment, one_key = await _lost_refund(shop, "drop_before")
+    shop.sandbox.clear_faults()
 
     payload = await _resolve(shop, "DID_NOT_HAPPEN")
-    shop.sandbox.clear_faults()
     replay = await shop.refund(payment["id"], 3_000, with_key=one_key)
     fresh = await shop.refund(payment["id"], 10_000)
 
