@@ -115,7 +115,7 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
             outcome, decline = Outcome.DECLINED, decline_from(detail)
         case 401 | 403:
             outcome = Outcome.MISCONFIGURED
-        case 400 | 404 if _is_our_configuration(detail):
+        case 400 | 404 if code in OF_OUR_CONFIGURATION or IN_THE_OTHER_MODE in str(detail.get("message")):
             outcome = Outcome.MISCONFIGURED
         case 429:
             outcome = Outcome.UNKNOWN if code == "lock_timeout" else Outcome.THROTTLED
@@ -138,10 +138,6 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         retry_after_seconds=_retry_after(error.headers),
         is_replayed=is_replayed(error.headers),
     )
-
-
-def _is_our_configuration(detail: Mapping[str, object]) -> bool:
-    return detail.get("code") in OF_OUR_CONFIGURATION or IN_THE_OTHER_MODE in str(detail.get("message"))
 
 
 def is_replayed(headers: Mapping[str, str] | None) -> bool:

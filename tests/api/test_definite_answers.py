@@ -72,7 +72,7 @@ async def test_an_act_on_a_payment_that_is_gone_frees_the_order(shop: Shop, alon
     assert (await shop.timeline(payment["id"]))[-1] == "payment.missing_at_provider"
     assert (await shop.payment(payment["id"]))["amountCapturable"] == {"amount": 0}
     assert again["errors"] == []
-    assert again["payment"]["order"]["paymentStatus"] == "PAID"
+    assert again["payment"]["order"]["paymentStatus"] == "AUTHORIZED"
 
 
 async def test_a_sync_of_a_payment_that_is_gone_closes_it(shop: Shop) -> None:
