@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { buildSchema, getVariableValues, type GraphQLSchema, Kind, parse, validate } from "graphql";
-import { keyVariables, withFreshKeys } from "../src/explorer/keys";
 import { type OfferedOrder, roleTabs } from "../src/explorer/tabs";
 
 const ORDERS: OfferedOrder[] = [
@@ -37,25 +36,5 @@ describe("the explorer's tabs", async () => {
 
     assert.equal((buyer?.variables["pay"] as { orderId: string }).orderId, "order_2");
     assert.equal((support?.variables["refund"] as { paymentId: string }).paymentId, "payment_1");
-  });
-});
-
-describe("idempotency keys", () => {
-  const DOCUMENT = `
-    query Look { viewer { id } }
-    mutation Pay($p: CreatePaymentInput!, $mine: IdempotencyKey!) { createPayment(input: $p, idempotencyKey: $mine) { replayed } }
-    mutation Fixed($p: CreatePaymentInput!) { createPayment(input: $p, idempotencyKey: "fixed") { replayed } }`;
-
-  test("the key of the mutation that is sent is found, whatever its variable is called", () => {
-    assert.deepEqual(keyVariables(DOCUMENT, "Pay"), ["mine"]);
-  });
-
-  test("a query has none, nor has a mutation whose key is written out", () => {
-    assert.deepEqual(keyVariables(DOCUMENT, "Look"), []);
-    assert.deepEqual(keyVariables(DOCUMENT, "Fixed"), []);
-  });
-
-  test("a fresh key changes nothing else", () => {
-    assert.deepEqual(withFreshKeys({ mine: "old", p: 1 }, ["mine"], () => "new"), { mine: "new", p: 1 });
   });
 });

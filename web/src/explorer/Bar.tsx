@@ -1,7 +1,5 @@
 import { pick, useGraphiQL } from "@graphiql/react";
 import { useEffect, useRef, useSyncExternalStore } from "react";
-import { newIdempotencyKey } from "../idempotency";
-import { keyVariables, withFreshKeys } from "./keys";
 import type { Session } from "./session";
 
 interface Props {
@@ -13,7 +11,7 @@ interface Props {
 export function Bar({ session, livemode }: Props) {
   const { tokens, chosen, replays } = useSyncExternalStore(session.listen, session.read);
   const adding = useRef<HTMLDialogElement>(null);
-  const freshKey = useEditor(session);
+  useEditor(session);
   return (
     <div className="bar">
       <a className="name" href="/">
@@ -33,9 +31,6 @@ export function Bar({ session, livemode }: Props) {
             Replay
           </button>
         </span>
-        <button type="button" className="plain" onClick={freshKey} title="Put a fresh idempotency key in the variables">
-          Fresh key
-        </button>
       </div>
       <label className="token">
         <span>Ask as</span>
@@ -79,11 +74,9 @@ export function Bar({ session, livemode }: Props) {
   );
 }
 
-/** Ties the session to the open tab and its editors; returns what puts a fresh key into the variables. */
-function useEditor(session: Session): () => void {
-  const { tabs, activeTabIndex, variableEditor, queryEditor, operationName } = useGraphiQL(
-    pick("tabs", "activeTabIndex", "variableEditor", "queryEditor", "operationName"),
-  );
+/** Ties the session to the open tab and its editor. */
+function useEditor(session: Session): void {
+  const { tabs, activeTabIndex, variableEditor } = useGraphiQL(pick("tabs", "activeTabIndex", "variableEditor"));
   const tab = tabs[activeTabIndex];
   useEffect(() => {
     if (tab) session.open(tab.id, tab.title);
@@ -91,14 +84,4 @@ function useEditor(session: Session): () => void {
   useEffect(() => {
     session.showVariables = (variables) => variableEditor?.setValue(JSON.stringify(variables, null, 2));
   }, [session, variableEditor]);
-  return () => {
-    try {
-      const given = JSON.parse(variableEditor?.getValue() || "{}") as Record<string, unknown>;
-      const names = keyVariables(queryEditor?.getValue() ?? "", operationName);
-      const wanted = names.length > 0 || !("key" in given) ? names : ["key"];
-      session.showVariables(withFreshKeys(given, wanted, newIdempotencyKey));
-    } catch {
-      // What is being typed is no JSON or no GraphQL yet; the editor marks it.
-    }
-  };
 }

@@ -7,11 +7,12 @@ import { buildSchema } from "graphql";
 import { createRoot } from "react-dom/client";
 import "graphiql/style.css";
 import { Bar } from "./Bar";
+import { Notices } from "./Notices";
 import { Session, type Welcome } from "./session";
 import "./style.css";
 import { roleTabs } from "./tabs";
 
-/** Nothing of the explorer stays behind in the browser: variables hold customers' data and idempotency keys. */
+/** GraphiQL leaves nothing behind in the browser: variables hold customers' data. What has no answer yet, attempts.ts keeps. */
 function forgetful(): Storage {
   const kept = new Map<string, string>();
   return {
@@ -30,7 +31,8 @@ async function open(): Promise<void> {
     fetch("/schema.graphql").then((answer) => answer.text()),
     fetch("/explorer/session.json").then((answer) => answer.json() as Promise<Welcome>),
   ]);
-  const session = new Session(welcome);
+  const schema = buildSchema(sdl);
+  const session = new Session(welcome, schema);
   const tabs = roleTabs(welcome.orders).map(({ query, variables }) => ({
     query,
     variables: JSON.stringify(variables, null, 2),
@@ -38,7 +40,7 @@ async function open(): Promise<void> {
   createRoot(document.getElementById("root") as HTMLElement).render(
     <GraphiQLProvider
       fetcher={session.fetcher}
-      schema={buildSchema(sdl)}
+      schema={schema}
       defaultTabs={tabs}
       initialVariables={tabs[0]?.variables ?? ""}
       storage={forgetful()}
@@ -48,6 +50,7 @@ async function open(): Promise<void> {
     >
       <DocExplorerStore>
         <Bar session={session} livemode={welcome.livemode} />
+        <Notices session={session} />
         <GraphiQLInterface
           isHeadersEditorEnabled={false}
           showPersistHeadersSettings={false}

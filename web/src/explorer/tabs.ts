@@ -16,6 +16,9 @@ export interface RoleTab {
   readonly variables: Readonly<Record<string, unknown>>;
 }
 
+/** Where a key, or an id of the user's own, is still missing. What holds one is never sent. */
+const NO_KEY = "made-when-you-send";
+const NO_PAYMENT = "payment_…";
 const NO_ORDER: OfferedOrder = {
   id: "order_…",
   externalId: "your-order-number",
@@ -23,6 +26,13 @@ const NO_ORDER: OfferedOrder = {
   currency: "USD",
   paymentId: null,
 };
+
+const PLACEHOLDERS = new Set([NO_KEY, NO_PAYMENT, NO_ORDER.id, NO_ORDER.externalId]);
+
+/** Whether a text only says where something is to be put. */
+export function isPlaceholder(text: string): boolean {
+  return PLACEHOLDERS.has(text);
+}
 
 /** The tabs, about these orders: the first unpaid one is paid, the first paid one refunded. */
 export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
@@ -42,7 +52,7 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
           captureMethod: "AUTOMATIC",
           confirm: true,
         },
-        key: "is-replaced-when-you-send",
+        key: NO_KEY,
       },
     },
     {
@@ -51,12 +61,12 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
       variables: {
         order: paid.externalId,
         refund: {
-          paymentId: paid.paymentId ?? "payment_…",
+          paymentId: paid.paymentId ?? NO_PAYMENT,
           amount: { amount: 100, currency: paid.currency },
           reason: "REQUESTED_BY_CUSTOMER",
           note: "Arrived a day late.",
         },
-        key: "is-replaced-when-you-send",
+        key: NO_KEY,
       },
     },
     { role: "Finance", query: FINANCE, variables: {} },
@@ -65,9 +75,10 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
 }
 
 const BUYER = `# The buyer: see what is owed, pay it, follow it.
-# Each mutation is sent with a fresh idempotency
-# key. Choose "Replay" above and send once more:
-# the same answer comes back, marked replayed.
+# Each mutation is sent with an idempotency key
+# that this page makes. Choose "Replay" above and
+# send once more: the same answer comes back,
+# marked replayed.
 
 query BuyerSees($orderId: ID!) {
   order(id: $orderId) {
@@ -139,6 +150,7 @@ mutation SupportRefunds(
     errors {
       code
       message
+      retryable
       ... on LimitExceededError { available { formatted } }
     }
     refund { id status amount { formatted } }
