@@ -18,6 +18,16 @@ interface Order {
   payments: { nodes: { status: string; amountCaptured: { amount: number }; timeline: { edges: { node: { type: string } }[] } }[] };
 }
 
+const DECLINE = `query($id: ID!) { order(id: $id) { payments(first: 1) { nodes {
+  lastError { code message ... on CardDeclinedError { declineCode customerMessage } } } } } }`;
+
+interface Declined {
+  readonly code: string;
+  readonly message: string;
+  readonly declineCode: string;
+  readonly customerMessage: string;
+}
+
 let demo: Demo;
 let browser: Browser;
 
@@ -90,11 +100,88 @@ describe("checkout", () => {
     await page.getByRole("button", { name: "Complete" }).waitFor();
     await page.goBack();
     await page.getByRole("button", { name: "Continue to your bank" }).waitFor();
-    await page.getByRole("button", { name: "Pay with another card instead" }).click();
+    await page.getByRole("button", { name: "Pay in another way instead" }).click();
     await pay(page, VISA);
     await isPaid(page);
 
     await chargedOnce(page, { givenUp: 1 });
+  });
+
+  for (const [type, title] of [
+    ["display_bank_transfer_instructions", "Send the money by bank transfer"],
+    ["pix_display_qr_code", "Scan the code with your payment app"],
+    ["verify_with_microdeposits", "Confirm your bank account"],
+    ["use_stripe_sdk", "Your bank asks you to confirm"],
+    ["invented_tomorrow", "Your bank asks you to confirm"],
+  ] as const) {
+    test(`an action that has no page, ${type}, is told in words, and there is another way to pay`, async () => {
+      const { page, isClean } = await checkout();
+      await answersWith(page, (confirmation) => ({ ...confirmation, nextAction: { type, redirectUrl: null } }));
+
+      await pay(page, ASKS);
+      await page.getByRole("heading", { name: title }).waitFor();
+      await page.getByText("This page cannot show it.").waitFor();
+      await page.getByRole("button", { name: "Pay in another way instead" }).click();
+      await pay(page, VISA);
+      await isPaid(page);
+
+      await chargedOnce(page, { givenUp: 1 });
+      isClean();
+    });
+  }
+
+  test("where the bank's page cannot be asked for, it is asked for again", async () => {
+    const { page } = await checkout();
+    let isAway = true;
+    await answersWith(page, (confirmation) => (isAway ? undefined : confirmation));
+
+    await pay(page, ASKS);
+    await page.getByRole("button", { name: "Continue to your bank" }).click();
+    await page.getByRole("alert").getByText("cannot be found at the moment").waitFor();
+    isAway = false;
+    await page.getByRole("button", { name: "Continue to your bank" }).click();
+    await page.getByRole("button", { name: "Complete" }).click();
+    await isPaid(page);
+
+    await chargedOnce(page);
+  });
+
+  test("a buyer reads what is meant for buyers, not what is meant for the staff", async () => {
+    const { page } = await checkout();
+
+    await pay(page, DECLINED);
+    await page.getByRole("alert").waitFor();
+
+    const id = new URL(page.url()).searchParams.get("order");
+    const { order } = await demo.ask<{ order: { payments: { nodes: { lastError: Declined }[] } } }>("Support", DECLINE, { id });
+    const { message, code, declineCode, customerMessage } = order.payments.nodes[0]?.lastError as Declined;
+    const shown = await page.locator("main").innerText();
+    assert.ok(shown.includes(customerMessage), shown);
+    for (const word of [code, declineCode]) assert.ok(!shown.includes(word), shown);
+    assert.ok(message === customerMessage || !shown.includes(message), shown);
+  });
+
+  test("a refused token does not end what was sent: the same call follows with its key", async () => {
+    const { page } = await checkout();
+    const sent = mutations(page);
+    let turn = 0;
+    await page.route("**/graphql", async (route) => {
+      if (!isMutation(route.request())) return route.continue();
+      turn += 1;
+      if (turn === 1) return route.abort("connectionreset");
+      const errors = [{ message: "Your token has expired.", extensions: { code: "UNAUTHENTICATED" } }];
+      return turn <= 3 ? route.fulfill({ status: 401, json: { errors } }) : route.continue();
+    });
+
+    await pay(page, VISA);
+    await page.getByRole("alert").getByText("does not know you any more").waitFor();
+    await page.reload();
+    await isPaid(page);
+    await settled(page);
+
+    assert.equal(sent.length, 4);
+    assert.equal(new Set(sent.map(({ key }) => key)).size, 1);
+    await chargedOnce(page);
   });
 
   test("a double click charges once", async () => {
@@ -292,6 +379,27 @@ function mutations(page: Page): Sent[] {
 function isMutation(request: Request): boolean {
   const body = request.method() === "POST" ? (request.postData() ?? "") : "";
   return body.includes('"operationName":"CheckoutPay"') || body.includes('"operationName":"CheckoutTryAgain"');
+}
+
+type Confirmation = Readonly<Record<string, unknown>>;
+
+/** Change what the payer is told of the next step; undefined for a Stripe that cannot be asked. */
+async function answersWith(page: Page, change: (confirmation: Confirmation) => Confirmation | undefined): Promise<void> {
+  await page.route("**/graphql", async (route) => {
+    const response = await route.fetch();
+    const answer = (await response.json()) as { data?: Record<string, Record<string, unknown>>; errors?: unknown[] };
+    const data = answer.data ?? {};
+    for (const [name, found] of Object.entries(data)) {
+      const place = name === "paymentConfirmation" ? data : found;
+      const field = name === "paymentConfirmation" ? name : "confirmation";
+      const told = place?.[field] as Confirmation | null | undefined;
+      if (!told) continue;
+      const changed = change(told);
+      Object.assign(place as object, { [field]: changed ?? null });
+      if (changed === undefined) answer.errors = [{ message: "Stripe cannot be asked.", path: [name] }];
+    }
+    return route.fulfill({ response, json: answer });
+  });
 }
 
 /** Mutations reach the server and are carried out, but their answers never come; resolves at the first. */

@@ -42,6 +42,32 @@ test("with a publishable key the buyer pays in Stripe's own form, after a declin
   isClean();
 });
 
+test("what has no page of its own is left to Stripe.js, with the payment's secret", async (context) => {
+  const stripe = await startStripe();
+  context.after(() => stripe.stop());
+  const demo = await startDemo(withKey(stripe.base));
+  context.after(() => demo.stop());
+  const browser = await openBrowser();
+  context.after(() => browser.close());
+  const { page, isClean } = await openPage(browser, demo.base, {}, ["https://js.stripe.com", "https://api.stripe.com"]);
+  await playStripe(page, stripe.base);
+  await page.route("**/graphql", async (route) => {
+    const response = await route.fetch();
+    const text = (await response.text()).replace(/"redirectUrl":"[^"]*"/, '"redirectUrl":null');
+    await route.fulfill({ response, body: text });
+  });
+  await page.goto(`/checkout?order=${demo.session.orders[1]?.id}#token=${demo.session.tokens[0]?.token}`);
+  await page.getByText("Stripe's form").waitFor();
+  await page.evaluate(() => Object.assign(window, { method: "pm_card_threeDSecure2Required" }));
+
+  await page.getByRole("button", { name: "Pay $49.50" }).click();
+  await page.getByRole("button", { name: "Continue to your bank" }).click();
+  await page.waitForFunction(() => "handled" in window);
+
+  assert.match(String(await page.evaluate(() => (window as { handled?: unknown }).handled)), /^pi_\w+_secret_\w+$/);
+  isClean();
+});
+
 test("when Stripe cannot be reached, the page says so", async (context) => {
   const stripe = await startStripe();
   context.after(() => stripe.stop());

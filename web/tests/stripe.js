@@ -22,6 +22,10 @@
       confirmCardPayment: nothing,
       registerAppInfo: nothing,
       _registerWrapper: nothing,
+      handleNextAction: async ({ clientSecret }) => {
+        window.handled = clientSecret;
+        return {};
+      },
       confirmPayment: async ({ confirmParams }) => {
         const [intent] = secret.split("_secret_");
         const answer = await fetch(`https://api.stripe.com/v1/payment_intents/${intent}/confirm`, {

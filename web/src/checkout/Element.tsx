@@ -14,7 +14,7 @@ interface Props {
 /** Stripe's Payment Element. The card goes from the buyer's browser to Stripe; the shop never sees it. */
 export default function Element({ checkout, state, due, publishableKey }: Props) {
   const [stripe, load] = useState<Stripe | "unreachable" | null>(null);
-  const clientSecret = state.payment?.clientSecret;
+  const clientSecret = state.confirmation?.clientSecret;
   const isOpen = state.payment !== null && state.payment.status !== "CANCELED";
   useEffect(() => {
     loadStripe(publishableKey).then(load, () => load("unreachable"));

@@ -1,6 +1,8 @@
 import { lazy, type ReactNode, Suspense, useEffect, useRef } from "react";
+import { Action } from "./Action";
 import { Cards } from "./Cards";
 import type { Checkout, State, View } from "./checkout";
+import { Headline } from "./Headline";
 import { type Settings, startAgain } from "./shop";
 
 const Element = lazy(() => import("./Element"));
@@ -25,7 +27,7 @@ export function Panel({ checkout, state, view, settings }: Props) {
 }
 
 function Body(props: Props) {
-  const { checkout, state, view } = props;
+  const { checkout, state, view, settings } = props;
   switch (view) {
     case "loading":
       return <Progress title="Loading your order" />;
@@ -49,21 +51,7 @@ function Body(props: Props) {
         </Progress>
       );
     case "action":
-      return (
-        <Headline title="Your bank asks you to confirm" tone="ask">
-          <p>Nothing is charged before you do. Afterwards you come back here.</p>
-          <button
-            type="button"
-            disabled={!state.payment?.nextAction?.redirectUrl}
-            onClick={() => location.assign(state.payment?.nextAction?.redirectUrl ?? "")}
-          >
-            Continue to your bank
-          </button>
-          <button type="button" className="quiet" onClick={() => void checkout.giveUp()}>
-            Pay with another card instead
-          </button>
-        </Headline>
-      );
+      return <Action checkout={checkout} state={state} publishableKey={settings.publishableKey} />;
     default:
       return (
         <>
@@ -155,34 +143,6 @@ function Progress({ title, children }: { readonly title: string; readonly childr
   );
 }
 
-interface HeadlineProps {
-  readonly title: string;
-  readonly tone: "good" | "bad" | "ask";
-  readonly children: ReactNode;
-}
-
-function Headline({ title, tone, children }: HeadlineProps) {
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []);
-  return (
-    <div className={`state ${tone}`}>
-      <svg className="sign" viewBox="0 0 24 24" aria-hidden="true">
-        <path d={SIGNS[tone]} />
-      </svg>
-      <h1 tabIndex={-1} ref={heading}>
-        {title}
-      </h1>
-      {children}
-    </div>
-  );
-}
-
-const SIGNS = {
-  good: "M5 12.5l4.5 4.5L19 7.5",
-  bad: "M12 6v7 M12 17v.5",
-  ask: "M12 3l7 3v5c0 4.5-3 8-7 10-4-2-7-5.5-7-10V6z",
-} as const;
-
 const DECLINED = "Your bank did not accept this payment.";
 
 const TITLES: Readonly<Record<string, string>> = {
@@ -199,7 +159,7 @@ const SPOKEN: Readonly<Record<View, string>> = {
   declined: "The payment was declined.",
   sending: "Sending your payment.",
   late: "Still checking with the bank.",
-  action: "Your bank asks you to confirm.",
+  action: "There is something for you to do.",
   checking: "Checking with the bank.",
   paid: "Payment complete.",
 };

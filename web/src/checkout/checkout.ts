@@ -1,18 +1,16 @@
 import type { Client } from "@urql/core";
 import { onEnd, pipe, subscribe } from "wonka";
-import type { CheckoutPaymentQuery, OrderFieldsFragment, PaymentFieldsFragment } from "../gql/graphql";
+import type { ConfirmationFieldsFragment, OrderFieldsFragment, PaymentFieldsFragment } from "../gql/graphql";
 import type { Act, Attempt, Attempts } from "./attempt";
-import { CHECKOUT, FOLLOW, PAYMENT } from "./operations";
+import { CHECKOUT, CONFIRMATION, FOLLOW, PAYMENT } from "./operations";
 import { carryOut } from "./pay";
 import type { Visit } from "./shop";
 
-type Whole = NonNullable<CheckoutPaymentQuery["payment"]>;
-/** What only its payer is shown is missing until it was asked for. */
-export type Known = PaymentFieldsFragment & Partial<Pick<Whole, "nextAction" | "clientSecret">>;
-
 export interface State {
   readonly order: OrderFieldsFragment | null;
-  readonly payment: Known | null;
+  readonly payment: PaymentFieldsFragment | null;
+  /** What the payer needs to go on with this payment; undefined until it was asked for. */
+  readonly confirmation: ConfirmationFieldsFragment | null | undefined;
   /** An attempt is on its way; `late` once it was sent more than once. */
   readonly sending: "no" | "first" | "late";
   readonly refusal: string | null;
@@ -25,6 +23,7 @@ export type View = "loading" | "missing" | "pay" | "declined" | "sending" | "lat
 
 const PAID = new Set(["PAID", "OVERPAID", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED", "AUTHORIZED"]);
 const CHECKING = new Set(["INITIATED", "PROCESSING", "UNKNOWN"]);
+const WAITING = new Set(["REQUIRES_PAYMENT_METHOD", "REQUIRES_CONFIRMATION", "REQUIRES_ACTION"]);
 const LONGEST_REST_MS = 10_000;
 
 /** What the buyer sees. Paid wins over everything: whatever is still on its way cannot take more. */
@@ -41,7 +40,15 @@ export function viewOf({ order, payment, sending, missing }: State): View {
 
 /** One order's checkout: what is known of it, how it is paid, and how it is followed. */
 export class Checkout {
-  state: State = { order: null, payment: null, sending: "no", refusal: null, live: false, missing: false };
+  state: State = {
+    order: null,
+    payment: null,
+    confirmation: undefined,
+    sending: "no",
+    refusal: null,
+    live: false,
+    missing: false,
+  };
   #listeners = new Set<() => void>();
   #carrying: Promise<void> | null = null;
   #seen: number | null = null;
@@ -98,12 +105,27 @@ export class Checkout {
     if (this.state.payment !== null) await this.#loadPayment(this.state.payment.id, maxStalenessMs);
   }
 
+  /** What the payer needs to go on, asked for unless it is known; undefined when it cannot be asked. */
+  async confirmation(): Promise<State["confirmation"]> {
+    if (this.state.confirmation === undefined) await this.#loadConfirmation();
+    return this.state.confirmation;
+  }
+
   async #loadPayment(id: string, maxStalenessMs: number | null): Promise<void> {
     const answer = await this.client
       .query(PAYMENT, { id, maxStalenessMs, locale: navigator.language })
       .toPromise();
     const payment = answer.data?.payment;
     if (payment) this.#learn(payment.order, payment);
+    if (WAITING.has(this.state.payment?.status ?? "")) await this.#loadConfirmation();
+  }
+
+  async #loadConfirmation(): Promise<void> {
+    const { payment } = this.state;
+    if (payment === null) return;
+    const { data, error } = await this.client.query(CONFIRMATION, { id: payment.id }).toPromise();
+    const isSame = this.state.payment?.id === payment.id && this.state.payment.version === payment.version;
+    if (isSame && error === undefined) this.#set({ confirmation: data?.paymentConfirmation ?? null });
   }
 
   #carry(attempt: Attempt, isClick: boolean): Promise<void> {
@@ -118,33 +140,38 @@ export class Checkout {
     const { orderId } = this.visit;
     this.#set({ sending: "first", refusal: null });
     const outcome = await carryOut(this.client, orderId, attempt, () => this.#set({ sending: "late" }));
+    if (outcome === "signed-out") return this.#set({ refusal: SIGNED_OUT }); // and the attempt stays undecided
     this.attempts.end(orderId, attempt.key);
-    if ("code" in outcome) {
-      this.#set({ refusal: outcome.text });
+    if (outcome === "refused") {
+      this.#set({ refusal: REFUSED });
       return this.load();
     }
-    if (outcome.payment) this.#learn(outcome.payment.order, outcome.payment);
+    if (outcome.payment) this.#learn(outcome.payment.order, outcome.payment, outcome.confirmation);
     const refused = outcome.errors.find((error) => error.__typename !== "CardDeclinedError");
     if (refused) {
-      this.#set({ refusal: WORDS[refused.code] ?? refused.message });
+      this.#set({ refusal: WORDS[refused.code] ?? REFUSED });
       return this.load();
     }
-    const url = outcome.payment?.nextAction?.redirectUrl;
+    const url = outcome.confirmation?.nextAction?.redirectUrl;
     if (isClick && url && outcome.payment?.status === "REQUIRES_ACTION") this.leaveFor(url);
   }
 
   /** Keep what is newer. News of another payment than the newest one changes the order only. */
-  #learn(order: OrderFieldsFragment, payment: Known | null): void {
+  #learn(
+    order: OrderFieldsFragment,
+    payment: PaymentFieldsFragment | null,
+    confirmation?: ConfirmationFieldsFragment | null,
+  ): void {
     const before = this.state;
     const news: { -readonly [Name in keyof State]?: State[Name] } = {};
     if (before.order === null || order.version >= before.order.version) news.order = order;
     if (payment !== null) {
       const isSame = before.payment?.id === payment.id;
-      if (isSame && before.payment && payment.version >= before.payment.version) {
-        const secrets = payment.version === before.payment.version ? before.payment : {};
-        news.payment = { ...secrets, ...payment };
-      } else if (!isSame && (before.payment === null || news.order !== undefined)) {
+      const isNewer = isSame ? payment.version >= (before.payment?.version ?? 0) : news.order !== undefined;
+      if (isNewer || before.payment === null) {
         news.payment = payment;
+        if (confirmation !== undefined) news.confirmation = confirmation;
+        else if (!isSame || payment.version !== before.payment?.version) news.confirmation = undefined;
       }
     }
     this.#set(news);
@@ -167,12 +194,12 @@ export class Checkout {
     );
   }
 
-  #hear(event: { sequence: number; order: OrderFieldsFragment; payment?: Known | null }): void {
+  #hear(event: { sequence: number; order: OrderFieldsFragment; payment?: PaymentFieldsFragment | null }): void {
     this.#seen = Math.max(this.#seen ?? 0, event.sequence);
     this.#learn(event.order, event.payment ?? null);
-    const { payment } = this.state;
-    const lacksPage = payment?.status === "REQUIRES_ACTION" && !payment.nextAction;
-    if (lacksPage && this.#carrying === null) void this.#loadPayment(payment.id, null);
+    const { payment, confirmation } = this.state;
+    const lacksPage = payment?.status === "REQUIRES_ACTION" && confirmation === undefined;
+    if (lacksPage && this.#carrying === null) void this.#loadConfirmation();
   }
 
   #followAgain(): void {
@@ -192,9 +219,14 @@ export class Checkout {
   }
 }
 
+/** Refusals in words for the buyer: an error's `message` is for the staff. */
 const WORDS: Readonly<Record<string, string>> = {
   AMOUNT_MISMATCH: "The amount of your order has changed. Please look at it again.",
   ORDER_ALREADY_PAID: "This order is already paid.",
   ACTIVE_PAYMENT_EXISTS: "A payment for this order is already on its way.",
+  INVALID_STATE: "This payment has changed meanwhile. Please look at it again.",
+  PAYMENT_METHOD_UNUSABLE: "This payment method cannot be used here. Please choose another one.",
   RATE_LIMITED: "That was a little fast. Please try again in a moment.",
 };
+const REFUSED = "This did not work. Please look at your order again, or choose another way to pay.";
+const SIGNED_OUT = "The shop does not know you any more. Please open this page again from the shop.";

@@ -60,6 +60,11 @@ export function isRefused(error: CombinedError): boolean {
   return error.networkError === undefined && status < 500 && status !== 429 && !isBusy(error);
 }
 
+/** Whether it is the token that is refused, which says nothing of the call. */
+export function isSignedOut(error: CombinedError): boolean {
+  return error.graphQLErrors.some((one) => one.extensions["code"] === "UNAUTHENTICATED");
+}
+
 function isBusy(error: CombinedError): boolean {
   return error.graphQLErrors.some((one) => one.extensions["retryable"] === true);
 }

@@ -20,7 +20,7 @@ export const PAYMENT_FIELDS = graphql(`
     status
     allowedActions
     paymentMethod { __typename type ... on CardSnapshot { brand last4 } }
-    lastError { __typename code message ... on CardDeclinedError { customerMessage retry } }
+    lastError { __typename code ... on CardDeclinedError { customerMessage retry } }
   }
 `);
 
@@ -30,15 +30,25 @@ export const CHECKOUT = graphql(`
   }
 `);
 
-/** One payment with what only its payer may see; Stripe is asked first when it may have gone on without us. */
+/** One payment; Stripe is asked first when it may have gone on without us. */
 export const PAYMENT = graphql(`
   query CheckoutPayment($id: ID!, $maxStalenessMs: Int, $locale: String!) {
     payment(id: $id, maxStalenessMs: $maxStalenessMs) {
       ...PaymentFields
-      nextAction { type redirectUrl }
-      clientSecret
       order { ...OrderFields }
     }
+  }
+`);
+
+/** What only the payer may see of a payment that waits for them. */
+export const CONFIRMATION = graphql(`
+  query CheckoutConfirmation($id: ID!) { paymentConfirmation(paymentId: $id) { ...ConfirmationFields } }
+`);
+
+export const CONFIRMATION_FIELDS = graphql(`
+  fragment ConfirmationFields on PaymentConfirmation {
+    clientSecret
+    nextAction { type redirectUrl }
   }
 `);
 
@@ -47,7 +57,8 @@ export const PAY = graphql(`
     createPayment(input: $input, idempotencyKey: $key) {
       replayed
       errors { ...ErrorFields }
-      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+      payment { ...PaymentFields order { ...OrderFields } }
+      confirmation { ...ConfirmationFields }
     }
   }
 `);
@@ -61,7 +72,8 @@ export const TRY_AGAIN = graphql(`
     ) {
       replayed
       errors { ...ErrorFields }
-      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+      payment { ...PaymentFields order { ...OrderFields } }
+      confirmation { ...ConfirmationFields }
     }
   }
 `);
@@ -71,7 +83,8 @@ export const GIVE_UP = graphql(`
     cancelPayment(input: { paymentId: $paymentId, reason: ABANDONED }, idempotencyKey: $key) {
       replayed
       errors { ...ErrorFields }
-      payment { ...PaymentFields nextAction { type redirectUrl } clientSecret order { ...OrderFields } }
+      payment { ...PaymentFields order { ...OrderFields } }
+      confirmation { ...ConfirmationFields }
     }
   }
 `);
@@ -80,9 +93,7 @@ export const ERROR_FIELDS = graphql(`
   fragment ErrorFields on UserError {
     __typename
     code
-    message
     retryable
-    requestId
     ... on OperationInProgressError { retryAfterMs }
     ... on ProviderError { inMs: retryAfterMs }
     ... on CardDeclinedError { customerMessage retry }

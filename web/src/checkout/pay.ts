@@ -1,34 +1,28 @@
 import type { Client } from "@urql/core";
 import type { CheckoutPayMutation, ErrorFieldsFragment } from "../gql/graphql";
 import type { Attempt } from "./attempt";
-import { isRefused } from "./client";
+import { isRefused, isSignedOut } from "./client";
 import { GIVE_UP, PAY, TRY_AGAIN } from "./operations";
 
 export type Paid = NonNullable<CheckoutPayMutation["createPayment"]>;
-
-export interface Refusal {
-  readonly code: string;
-  readonly text: string;
-}
 
 const LONGEST_WAIT_MS = 8_000;
 
 /**
  * Send the attempt until its outcome is known, always with its key; `onWait` hears why it takes longer.
  *
- * An answer that is lost, an overloaded server or an unknown outcome is no outcome: the same call follows.
+ * An answer that is lost, an overloaded server or an unknown outcome is no outcome: the same call follows. Nor is the
+ * refusal of a token: an earlier send may have been carried out.
  */
 export async function carryOut(
   client: Client,
   orderId: string,
   attempt: Attempt,
   onWait: (code: string) => void,
-): Promise<Paid | Refusal> {
+): Promise<Paid | "refused" | "signed-out"> {
   for (let turn = 0; ; turn += 1) {
     const answer = await send(client, orderId, attempt);
-    if (answer.error !== undefined && isRefused(answer.error)) {
-      return { code: "REFUSED", text: answer.error.graphQLErrors[0]?.message ?? "The request was refused." };
-    }
+    if (answer.error !== undefined && isRefused(answer.error)) return isSignedOut(answer.error) ? "signed-out" : "refused";
     const again = answer.payload?.errors.find((error) => error.retryable);
     if (answer.payload && again === undefined) return answer.payload;
     onWait(again?.code ?? "NO_ANSWER");

@@ -1,0 +1,104 @@
+import { loadStripe } from "@stripe/stripe-js/pure";
+import { useState } from "react";
+import type { Checkout, State } from "./checkout";
+import { Headline } from "./Headline";
+
+interface Props {
+  readonly checkout: Checkout;
+  readonly state: State;
+  readonly publishableKey: string | null;
+}
+
+interface Words {
+  readonly title: string;
+  readonly text: string;
+  readonly goOn: string;
+}
+
+/** What the payer has to do next: on a page of their bank's or of Stripe's, in Stripe.js, or with what only Stripe shows. */
+export function Action({ checkout, state, publishableKey }: Props) {
+  const [isBusy, busy] = useState(false);
+  const [problem, tell] = useState<string | null>(null);
+  const action = state.confirmation?.nextAction;
+  const { title, text, goOn } = wordsOf(action?.type);
+  const isKnown = state.confirmation !== undefined;
+  const canGoOn = !isKnown || Boolean(action?.redirectUrl) || publishableKey !== null;
+  const start = async () => {
+    busy(true);
+    tell(null);
+    tell(await goOnWith(checkout, publishableKey));
+    busy(false);
+  };
+  return (
+    <Headline title={title} tone="ask">
+      <p>{text}</p>
+      {!canGoOn && (
+        <p>
+          This page cannot show it. Stripe has sent you what you need, or the shop does so; this page shows the result as
+          soon as it is known.
+        </p>
+      )}
+      {problem && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
+      {canGoOn && (
+        <button type="button" aria-disabled={isBusy} aria-busy={isBusy} onClick={() => void (isBusy || start())}>
+          {goOn}
+        </button>
+      )}
+      <button type="button" className="quiet" onClick={() => void checkout.giveUp()}>
+        Pay in another way instead
+      </button>
+    </Headline>
+  );
+}
+
+/** Lead the payer to the page that is to be visited, or let Stripe.js show what is to be done; a sentence when neither works. */
+async function goOnWith(checkout: Checkout, publishableKey: string | null): Promise<string | null> {
+  const confirmation = await checkout.confirmation();
+  if (confirmation === undefined) return "The page cannot be found at the moment. Please try again.";
+  if (confirmation?.nextAction?.redirectUrl) {
+    location.assign(confirmation.nextAction.redirectUrl);
+    return null;
+  }
+  if (!confirmation?.clientSecret || publishableKey === null) {
+    await checkout.load(0); // which tells what is to be done by now
+    return null;
+  }
+  const stripe = await loadStripe(publishableKey).catch(() => null);
+  if (stripe === null) return "The page cannot be loaded. Please check your connection and try again.";
+  const { error } = await stripe.handleNextAction({ clientSecret: confirmation.clientSecret });
+  await checkout.load(0);
+  return error && error.type !== "card_error" ? "This did not work. Please try again." : null;
+}
+
+function wordsOf(type: string | undefined): Words {
+  if (type?.includes("qr_code")) return SCAN;
+  return WORDS[type ?? ""] ?? CONFIRM;
+}
+
+const CONFIRM: Words = {
+  title: "Your bank asks you to confirm",
+  text: "Nothing is charged before you do. Afterwards you come back here.",
+  goOn: "Continue to your bank",
+};
+const SCAN: Words = {
+  title: "Scan the code with your payment app",
+  text: "Nothing is charged before you confirm it in the app.",
+  goOn: "Show the code",
+};
+/** By Stripe's words. docs.stripe.com/api/payment_intents/object#payment_intent_object-next_action */
+const WORDS: Readonly<Record<string, Words>> = {
+  display_bank_transfer_instructions: {
+    title: "Send the money by bank transfer",
+    text: "The order is paid as soon as your transfer has arrived.",
+    goOn: "Show the account to pay to",
+  },
+  verify_with_microdeposits: {
+    title: "Confirm your bank account",
+    text: "Stripe sends a small deposit to your account. When it has arrived, say what you see on your statement.",
+    goOn: "I have the statement",
+  },
+};
