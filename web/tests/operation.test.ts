@@ -132,7 +132,7 @@ describe("an answer", () => {
 
 describe("an act in words", () => {
   const money = (amount: number, currency = "USD", exponent = 2) => ({ amount, currency, exponent });
-  const ORDER = { externalId: "shop-7", total: money(5000) };
+  const ORDER = { externalId: "shop-7", captureMethod: "AUTOMATIC", total: money(5000) };
   const PAYMENT = {
     amount: money(5000),
     amountCapturable: money(4000),
@@ -160,6 +160,12 @@ describe("an act in words", () => {
   ] as const) {
     test(title, async () => assert.equal(await told(field, args), title));
   }
+
+  test("an order whose money is held first is held", async () => {
+    const held = { order: { ...ORDER, captureMethod: "MANUAL" } };
+
+    assert.match(await told("createPayment", `input: { ${PAY}, confirm: true }`, held), /^Hold USD 50\.00/);
+  });
 
   test("a currency without cents has none, and one that nobody knows is told in minor units", async () => {
     const refund = (currency: string) =>

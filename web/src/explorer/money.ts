@@ -20,6 +20,7 @@ interface Payment {
 interface Order {
   readonly externalId: string | null;
   readonly total: Money;
+  readonly captureMethod: string;
 }
 
 interface Input {
@@ -27,12 +28,12 @@ interface Input {
   readonly paymentId?: string;
   readonly amount?: Money | null;
   readonly expectedAmount?: Money;
-  readonly captureMethod?: string;
+  readonly captureMethod?: string | null;
   readonly confirm?: boolean;
 }
 
 const MONEY = "{ amount currency exponent }";
-const ORDER = `query ExplorerOrder($id: ID!) { order(id: $id) { externalId total ${MONEY} } }`;
+const ORDER = `query ExplorerOrder($id: ID!) { order(id: $id) { externalId captureMethod total ${MONEY} } }`;
 const PAYMENT = `query ExplorerPayment($id: ID!) { payment(id: $id) {
   amount ${MONEY} amountCapturable ${MONEY} amountRefundable ${MONEY} order { externalId } } }`;
 const MOVES_NOTHING = new Set(["registerOrder"]);
@@ -53,7 +54,7 @@ async function ofOrder(field: string, input: Input, look: Look): Promise<string>
   const place = `order ${named(input.orderId, order?.externalId)}`;
   if (field !== "createPayment") return `Send ${field}: ${money}, ${place}`;
   if (input.confirm !== true) return `Prepare a payment of ${money} for ${place}; nothing is charged yet`;
-  return `${input.captureMethod === "MANUAL" ? "Hold" : "Charge"} ${money} for ${place}`;
+  return `${(input.captureMethod ?? order?.captureMethod) === "MANUAL" ? "Hold" : "Charge"} ${money} for ${place}`;
 }
 
 async function ofPayment(field: string, input: Input, look: Look): Promise<string> {

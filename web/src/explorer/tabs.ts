@@ -49,7 +49,6 @@ export function roleTabs(orders: readonly OfferedOrder[]): RoleTab[] {
           orderId: unpaid.id,
           expectedAmount: money,
           paymentMethodId: "pm_card_visa",
-          captureMethod: "AUTOMATIC",
           confirm: true,
         },
         key: NO_KEY,
