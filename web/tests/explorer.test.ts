@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Request } from "playwright-core";
 import { openBrowser, openPage } from "./browser";
 import { type Demo, startDemo } from "./demo";
 
@@ -146,7 +146,7 @@ interface Refund {
 }
 
 async function send<Data>(page: Page, operation: string): Promise<Answer<Data>> {
-  const answer = page.waitForResponse((response) => response.url().endsWith("/graphql"));
+  const answer = page.waitForResponse((response) => operationName(response.request()) === operation);
   await run(page, operation);
   return (await (await answer).json()) as Answer<Data>;
 }
@@ -162,11 +162,15 @@ async function answers(page: Page, text: string): Promise<void> {
 function keys(page: Page): string[] {
   const sent: string[] = [];
   page.on("request", (request) => {
-    if (!request.url().endsWith("/graphql") || request.method() !== "POST") return;
-    const { operationName, variables } = request.postDataJSON() as { operationName: string; variables: { key: string } };
-    if (operationName === "SupportRefunds") sent.push(variables.key);
+    if (operationName(request) !== "SupportRefunds") return;
+    sent.push((request.postDataJSON() as { variables: { key: string } }).variables.key);
   });
   return sent;
+}
+
+function operationName(request: Request): string | undefined {
+  if (!request.url().endsWith("/graphql") || request.method() !== "POST") return undefined;
+  return (request.postDataJSON() as { operationName?: string }).operationName;
 }
 
 async function payAnOrder(): Promise<void> {

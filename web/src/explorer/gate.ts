@@ -110,8 +110,12 @@ export class Gate {
       this.#keep({ key, act, caller, as, title, sentAt: Date.now(), query, variables: keyed.variables });
     }
     shown.tell({ tone: "busy", text: `${title}${again} … on its way.` });
-    const sent = { query: print(askingWhetherFinal(this.options.schema, keyed.document)), variables: keyed.variables };
-    return this.#settle(prepared, title, key, earlier, await sender.post(sent));
+    const answer = await sender.post({
+      query: print(askingWhetherFinal(this.options.schema, keyed.document)),
+      variables: keyed.variables,
+      operationName: mutation.definition.name?.value,
+    });
+    return this.#settle(prepared, title, key, earlier, answer);
   }
 
   /** The key of the act while it is undecided; else the one in the editor for a replay, or a new one. */
