@@ -272,6 +272,3 @@ def _database(settings: Settings, *, migrated: bool = True) -> Iterator[Settings
             asyncio.run(database.migrate(url))
         yield complete
 
-
-if __name__ == "__main__":
-    sys.exit(main())
