@@ -1,8 +1,11 @@
 """`python -m cli`."""
 
+import signal
 import sys
 
-from cli import main
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # until there is something to clean up, Ctrl-C just ends the process
+
+from cli.command_line import main  # noqa: E402 - these imports take a second, in which Ctrl-C shall work too
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -138,10 +138,15 @@ async def migrate(url: str) -> list[str]:
         await guard.close()
 
 
+async def wanted_migrations() -> list[str]:
+    """The migrations that this code has, in their order."""
+    Migrate.app, Migrate.migrate_location = "models", Path(MIGRATIONS) / "models"
+    return await asyncio.to_thread(lambda: [f"{module.name}.py" for module in Migrate.get_all_version_modules()])
+
+
 async def pending_migrations() -> list[str]:
     """The migrations that this code has and the open database lacks."""
-    Migrate.app, Migrate.migrate_location = "models", Path(MIGRATIONS) / "models"
-    wanted = await asyncio.to_thread(lambda: [f"{m.name}.py" for m in Migrate.get_all_version_modules()])
+    wanted = await wanted_migrations()
     known = await rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
     applied = {row["version"] for row in await rows("SELECT version FROM aerich")} if known[0]["known"] else set()
     return [name for name in wanted if name not in applied]

@@ -64,6 +64,10 @@ async def reconcile_and_report(
     return FOUND if await still_open.filter(kind__in=list(MONEY_KINDS)).exists() else FINE
 
 
+class NotHeads(Exception):
+    """A file that was given as one of heads is none."""
+
+
 class Progress:
     """A bar of the stages, with how much was compared and how fast: how much there is, Stripe does not say.
 
@@ -99,20 +103,22 @@ class Progress:
         return f"[{bar}] {place}/{stages} {run.stage.lower().replace('_', ' ')}: {counts}"
 
 
-async def verify_audit(settings: Settings, *, heads: Path | None) -> int:
-    """Open the database, check every chain, print what does not hold; the exit code."""
+async def verify_audit(settings: Settings, *, heads: Path | None, known: Sequence[Head] | None) -> int:
+    """Open the database, check every chain, print what does not hold; the exit code.
+
+    `known` are the heads of an earlier export; without them, today's are written to the file `heads`.
+    """
     await database.open_database(
         database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds
     )
     try:
-        return await verify_and_report(heads=heads)
+        return await verify_and_report(heads=heads, known=known)
     finally:
         await database.close_database()
 
 
-async def verify_and_report(*, heads: Path | None) -> int:
-    """Check every chain and print the first broken link of each; with a file, compare its heads or write them."""
-    known = _read(heads) if heads is not None else None
+async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None = None) -> int:
+    """Check every chain and print the first broken link of each; compare known heads, or write them to a file."""
     chains, events, broken = 0, 0, 0
     current: list[Head] = []
     async for checked in check_chains():
@@ -132,12 +138,15 @@ async def verify_and_report(*, heads: Path | None) -> int:
     return FOUND if broken else FINE
 
 
-def _read(path: Path) -> list[Head] | None:
-    """The heads of an earlier export; None when there is no such file yet."""
+def read_heads(path: Path) -> list[Head] | None:
+    """The heads of an earlier export; None when there is no such file yet. Raises OSError, NotHeads."""
     if not path.exists():
         return None
-    records = (json.loads(line) for line in path.read_text().splitlines() if line)
-    return [Head(UUID(record["order"]), record["sequence"], record["hash"]) for record in records]
+    try:
+        records = [json.loads(line) for line in path.read_text().splitlines() if line]
+        return [Head(UUID(record["order"]), int(record["sequence"]), str(record["hash"])) for record in records]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise NotHeads("this is no file of heads: nothing was compared, and nothing was written") from None
 
 
 def _write(path: Path, heads: Sequence[Head]) -> None:

@@ -3,229 +3,116 @@
 import asyncio
 import json
 import shlex
+import socket
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from typing import Final
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 
-from domain.caller import Scope
 from server.app import create_app, guarded
-from server.callers import sign_token
 from server.connections import OPTIONS
-from server.parts import jwt_secret
-from server.web import Offered, OfferedOrder, OfferedToken
+from server.demo_examples import Example, Shown, Tokens, carry_out
+from server.serving import Server
+from server.web import Offered, OfferedOrder
 from settings import Settings
 
-DAY = timedelta(days=1)
-ORDERS = (("demo-1001", 2599), ("demo-1002", 4950), ("demo-1003", 120000))
-
-CREATE_PAYMENT = (
-    "mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!)"
-    " { createPayment(input: $input, idempotencyKey: $key)"
-    " { replayed errors { code message } payment { id status amount { decimal currency } order { paymentStatus } } } }"
-)
-ORDER_STATUS = (
-    "query Status($order: String!) { order(externalId: $order) { paymentStatus amountDue { formatted }"
-    " payments { nodes { status paymentMethod { ... on CardSnapshot { brand last4 } } } } } }"
-)
-REFUND = (
-    "mutation Refund($input: RefundPaymentInput!, $key: IdempotencyKey!)"
-    " { refundPayment(input: $input, idempotencyKey: $key)"
-    " { replayed errors { code message } refund { status amount { decimal currency } }"
-    " payment { amountRefundable { decimal } } } }"
-)
-REGISTER = (
-    "mutation Register($input: RegisterOrderInput!, $key: IdempotencyKey!)"
-    " { registerOrder(input: $input, idempotencyKey: $key) { errors { message } order { id } } }"
-)
-STAFF = {Scope("payments:read"), Scope("payments:write"), Scope("refunds:write")}
-FINANCE = {Scope("payments:read"), Scope("finance:read")}
-OPERATIONS = {Scope("payments:read"), Scope("ops:read"), Scope("ops:write"), Scope("finance:read")}
-
-Json = dict[str, Any]
-Example = tuple[str, str, str, Json, Json]  # title, token, operation, variables, answer
+ANSWER_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Callers to try things with."""
+class Standing:
+    """On whose database and on which Stripe the demo stands, in words."""
 
-    buyer: str
-    support: str
-    finance: str
-    operations: str
-    administrator: str
-
-    @property
-    def offered(self) -> list[OfferedToken]:
-        """What the explorer lets its user choose from."""
-        return [
-            OfferedToken("Buyer", self.buyer),
-            OfferedToken("Support", self.support),
-            OfferedToken("Finance", self.finance),
-            OfferedToken("Operations", self.operations),
-            OfferedToken("Administrator", self.administrator),
-        ]
+    database: str
+    stripe: str
 
 
-async def serve_demo(settings: Settings, *, port: int) -> int:
-    """Serve until Ctrl-C. The examples are carried out once; a second start shows the same answers, replayed."""
-    inner = create_app(settings, run_worker=True, own_port=port)
-    app = guarded(inner, settings)
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, **OPTIONS)
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve())
-    while not server.started:
-        if serving.done():
-            print(f"Port {port} cannot be used. Choose another one: PORT=8001 make demo")
-            return 1
-        await asyncio.sleep(0.05)
-    inner.state.offered = await _introduce(settings, f"http://127.0.0.1:{port}")
-    await serving
-    return 0
+class Demo:
+    """The demo, on sockets that listen already. `is_ready` once it has introduced itself."""
 
+    def __init__(self, settings: Settings, *, port: int, standing: Standing) -> None:
+        self.is_ready = False
+        self._settings = settings
+        self._port = port
+        self._base = f"http://127.0.0.1:{port}"
+        self._standing = standing
 
-async def _introduce(settings: Settings, base: str) -> Offered:
-    """Register the orders, carry the examples out, print all of it, and return what the explorer offers."""
-    tokens = _tokens(settings)
-    async with httpx.AsyncClient(base_url=base, timeout=30, trust_env=False) as http:
-        order_ids = [await _register(http, tokens, name, amount) for name, amount in ORDERS]
-        pay = {
-            "input": {
-                "orderId": order_ids[0],
-                "expectedAmount": {"amount": ORDERS[0][1], "currency": "USD"},
-                "paymentMethodId": "pm_card_visa",
-                "confirm": True,
-            },
-            "key": "demo-pay-1001",
-        }
-        paid = await _ask(http, tokens.buyer, CREATE_PAYMENT, pay)
-        payment_id = paid["data"]["createPayment"]["payment"]["id"]
-        refund = {
-            "input": {
-                "paymentId": payment_id,
-                "amount": {"amount": 599, "currency": "USD"},
-                "reason": "REQUESTED_BY_CUSTOMER",
-            },
-            "key": "demo-refund-1001",
-        }
-        status = {"order": ORDERS[0][0]}
-        examples: list[Example] = [
-            (
-                "The buyer pays order demo-1001 (send it again: one charge, replayed)",
-                tokens.buyer,
-                CREATE_PAYMENT,
-                pay,
-                paid,
-            ),
-            (
-                "Support gives $5.99 back",
-                tokens.support,
-                REFUND,
-                refund,
-                await _ask(http, tokens.support, REFUND, refund),
-            ),
-            (
-                "The buyer's page asks for the order's payment status",
-                tokens.buyer,
-                ORDER_STATUS,
-                status,
-                await _ask(http, tokens.buyer, ORDER_STATUS, status),
-            ),
-        ]
-    _print(base, tokens, order_ids, examples)
-    return Offered(
-        tokens=tokens.offered,
-        orders=[
-            OfferedOrder(identity, name, amount, "USD", payment_id if name == ORDERS[0][0] else None)
-            for (name, amount), identity in zip(ORDERS, order_ids, strict=True)
-        ],
-    )
+    async def serve(self, sockets: list[socket.socket]) -> None:
+        """Serve until Ctrl-C. A second start shows the same answers, replayed. Raises OperationRefused."""
+        inner = create_app(self._settings, run_worker=True, own_port=self._port)
+        config = uvicorn.Config(guarded(inner, self._settings), **OPTIONS)
+        server = Server(config)
+        serving = asyncio.create_task(server.serve(sockets))
+        introducing = asyncio.create_task(self._introduce(inner, server.is_up))
+        try:
+            await asyncio.wait({serving, introducing}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:  # Ctrl-C before uvicorn looks for it: let it come up and leave in good order
+            server.should_exit = True
+            introducing.cancel()
+            await asyncio.gather(serving, introducing, return_exceptions=True)
+            raise
+        was_told_to_leave = server.should_exit
+        if introducing.done() and introducing.exception() is None:
+            self.is_ready = True
+        else:
+            server.should_exit = True
+            introducing.cancel()
+        await serving
+        failure = (await asyncio.gather(introducing, return_exceptions=True))[0]
+        if isinstance(failure, Exception) and not was_told_to_leave:
+            raise failure
 
-
-def _tokens(settings: Settings) -> Tokens:
-    secret = jwt_secret(settings)
-    if secret is None:
-        raise RuntimeError("The demo signs its own tokens: unset AUTH_JWKS_URL.")
-
-    def sign(subject: str, scopes: set[Scope]) -> str:
-        return sign_token(
-            secret, subject, sorted(scopes), DAY, issuer=settings.auth_issuer, audience=settings.auth_audience
+    async def _introduce(self, app: FastAPI, is_up: asyncio.Event) -> None:
+        """Carry the examples out, print all of it, and give the explorer what it offers."""
+        await is_up.wait()
+        tokens = Tokens.sign(self._settings)
+        async with httpx.AsyncClient(base_url=self._base, timeout=ANSWER_SECONDS, trust_env=False) as http:
+            shown = await carry_out(http, tokens)
+        app.state.offered = Offered(
+            tokens=tokens.offered,
+            orders=[
+                OfferedOrder(one.identity, one.external_id, one.amount, "USD", shown.payment_id if first else None)
+                for one, first in ((one, one is shown.orders[0]) for one in shown.orders)
+            ],
         )
+        print("\n".join(self._lines(tokens, shown)), flush=True)
 
-    everything = set(Scope) - {Scope("payments:pay")}
-    return Tokens(
-        buyer=sign("demo-buyer", {Scope("payments:pay")}),
-        support=sign("demo-support", STAFF),
-        finance=sign("demo-finance", FINANCE),
-        operations=sign("demo-operations", OPERATIONS),
-        administrator=sign("demo-admin", everything),
-    )
-
-
-async def _register(http: httpx.AsyncClient, tokens: Tokens, external_id: str, amount: int) -> str:
-    variables = {
-        "input": {
-            "externalId": external_id,
-            "total": {"amount": amount, "currency": "USD"},
-            "customerExternalId": "demo-buyer",
-        },
-        "key": f"demo-register-{external_id}",
-    }
-    answer = await _ask(http, tokens.administrator, REGISTER, variables)
-    return str(answer["data"]["registerOrder"]["order"]["id"])
-
-
-async def _ask(http: httpx.AsyncClient, token: str, query: str, variables: dict[str, Any]) -> dict[str, Any]:
-    response = await http.post(
-        "/graphql",
-        json={"query": query, "variables": variables},
-        headers={"Authorization": f"Bearer {token}"},
-    )
-    answer: dict[str, Any] = response.json()
-    if answer.get("errors"):
-        raise RuntimeError(f"The demo's own operation was refused: {answer['errors']}")
-    return answer
-
-
-def _print(
-    base: str,
-    tokens: Tokens,
-    order_ids: list[str],
-    examples: list[Example],
-) -> None:
-    lines = [
-        "",
-        "Paygraph is running, with PostgreSQL and the offline Stripe inside. Ctrl-C stops it, the data stays.",
-        "",
-        f"  Pages      {base}/     {base}/explorer     {base}/checkout",
-        f"  GraphQL    {base}/graphql     (schema: {base}/schema.graphql)",
-        f"  Webhooks   {base}/webhooks/stripe",
-        f"  Health     {base}/healthz   {base}/readyz",
-        "",
-        "Orders to pay, all of customer demo-buyer:",
-        *(
-            f"  {name}  {amount / 100:>9.2f} USD  {identity}"
-            for (name, amount), identity in zip(ORDERS, order_ids, strict=True)
-        ),
-        "",
-        "Tokens, good for a day:",
-        f"  BUYER={tokens.buyer}",
-        f"  SUPPORT={tokens.support}",
-        f"  ADMIN={tokens.administrator}",
-        "",
-        "Operations to copy, with the answers they just gave:",
-    ]
-    for title, token, query, variables, answer in examples:
-        body = json.dumps({"query": query, "variables": variables})
-        lines += [
+    def _lines(self, tokens: Tokens, shown: Shown) -> list[str]:
+        base = self._base
+        lines = [
             "",
-            f"# {title}",
-            f"curl -s {base}/graphql -H 'Content-Type: application/json' \\",
-            f"  -H 'Authorization: Bearer {token}' \\",
-            f"  -d {shlex.quote(body)}",
-            f"  → {json.dumps(answer['data'])}",
+            "Paygraph is running. Ctrl-C stops it, the data stays.",
+            "",
+            f"  Pages      {base}/     {base}/explorer     {base}/checkout",
+            f"  GraphQL    {base}/graphql     (schema: {base}/schema.graphql)",
+            f"  Webhooks   {base}/webhooks/stripe",
+            f"  Health     {base}/healthz   {base}/readyz",
+            f"  Database   {self._standing.database}",
+            f"  Stripe     {self._standing.stripe}",
+            "",
+            "Orders, all of customer demo-buyer; the first is paid below:",
+            *(f"  {one.external_id}  {one.amount / 100:>9.2f} USD  {one.identity}" for one in shown.orders),
+            "",
+            "Tokens, good for a day:",
+            f"  BUYER={tokens.buyer}",
+            f"  SUPPORT={tokens.support}",
+            f"  ADMIN={tokens.administrator}",
+            "",
+            "Operations to copy, with the answers they just gave:",
         ]
-    print("\n".join([*lines, ""]), flush=True)
+        for example in shown.examples:
+            lines += self._example(example)
+        return [*lines, ""]
+
+    def _example(self, example: Example) -> list[str]:
+        body = json.dumps({"query": example.query, "variables": example.variables})
+        return [
+            "",
+            f"# {example.title}",
+            f"curl -s {self._base}/graphql -H 'Content-Type: application/json' \\",
+            f"  -H 'Authorization: Bearer {example.token}' \\",
+            f"  -d {shlex.quote(body)}",
+            f"  → {json.dumps(example.answer)}",
+        ]

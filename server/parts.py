@@ -1,8 +1,10 @@
 """The parts of a running application, put together from the settings: server, worker and commands share them."""
 
+import os
 import secrets as random_secrets
+import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,15 +122,21 @@ def database_url(settings: Settings) -> str:
 
 
 def kept_secret(state_dir: Path, name: str) -> str:
-    """A secret of this installation, made once and kept in a file that only its owner can read."""
+    """A secret of this installation, made once and kept in a file that only its owner can read.
+
+    It appears whole or not at all: another process may look for it, or this one may be killed, while it is written.
+    """
     state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / name
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
-            file.write(random_secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        descriptor, draft = tempfile.mkstemp(dir=state_dir, prefix=f".{name}-")  # for its owner alone
+        try:
+            with open(descriptor, "w") as file:
+                file.write(random_secrets.token_urlsafe(48))
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(draft, path)
+        finally:
+            os.unlink(draft)
     return path.read_text().strip()
 
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-import cli
+from cli.command_line import parser
 from domain.states import WebhookState
 from models import WebhookEvent
 from models.atomic import atomic
@@ -295,11 +295,11 @@ async def test_the_command_replays_all_dead_events(shop: Shop, capsys: pytest.Ca
 
 
 def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> None:
-    several = cli._parser().parse_args(["replay", "evt_1", "evt_2", "--dry-run"])
+    several = parser().parse_args(["replay", "evt_1", "evt_2", "--dry-run"])
 
     for refused in ([], ["evt_1", "--dead"]):
         with pytest.raises(SystemExit):
-            cli._parser().parse_args(["replay", *refused])
+            parser().parse_args(["replay", *refused])
 
     assert (several.event_ids, several.dead, several.dry_run) == (["evt_1", "evt_2"], False, True)
     assert capsys.readouterr().err.count("error:") == 2

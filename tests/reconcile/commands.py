@@ -21,8 +21,9 @@ START_SECONDS = 30.0
 POLL_SECONDS = 0.02
 # The command, and at its end how large its process has been, in KiB. The kernel's own figure would count the parent's.
 MEASURED = """
-import sys, cli
-code = cli.main(sys.argv[1:])
+import sys
+from cli.command_line import main
+code = main(sys.argv[1:])
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print("peak", peak.split()[1], file=sys.stderr)
 sys.exit(code)

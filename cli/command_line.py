@@ -1,0 +1,131 @@
+"""The commands, their parser, and the one place where a failure becomes a sentence.
+
+A command's `run` gives the exit code: 0 when it did what it was asked, 1 when it did and found something, 2 when it
+could not be done; then one sentence says why.
+"""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext
+from types import FrameType, ModuleType
+from typing import Final, NoReturn
+
+from cli import (
+    demo,
+    migrate,
+    reconcile,
+    replay,
+    reset,
+    sandbox,
+    schema,
+    serve,
+    token,
+    verify_audit,
+    worker,
+)
+from cli.arguments import log_level
+from cli.failures import COULD_NOT, INTERRUPTED, sentence
+from cli.version import Version
+
+COMMANDS: Final[dict[str, ModuleType]] = {
+    "demo": demo,
+    "serve": serve,
+    "worker": worker,
+    "migrate": migrate,
+    "sandbox": sandbox,
+    "token": token,
+    "schema": schema,
+    "replay": replay,
+    "reconcile": reconcile,
+    "verify-audit": verify_audit,
+    "reset": reset,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        code = _run(options)
+        sys.stdout.flush()  # here, where a failure of it is still heard
+    except KeyboardInterrupt:
+        print("Interrupted.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # whoever read the output has left: `… | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return COULD_NOT
+    except Exception as error:  # noqa: BLE001 - the last word: a person reads it, and it may hold no secret
+        print(sentence(error), file=sys.stderr)
+        return COULD_NOT
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    whole = _Parser(prog="python -m cli", description="Paygraph: payments over GraphQL, exactly once.")
+    whole.add_argument("--version", action=Version, help="say which version this is, and end")
+    whole.add_argument("--log-level", type=log_level, metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR")
+    commands = whole.add_subparsers(required=True, metavar="command", title="commands", dest="command")
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(
+            name,
+            help=command.HELP,
+            description=command.__doc__,
+            epilog=f"example:\n  {command.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        own.add_argument(
+            "--log-level",
+            type=log_level,
+            metavar="LEVEL",
+            default=argparse.SUPPRESS,  # or it would undo what stands before the command
+            help=f"DEBUG, INFO, WARNING or ERROR; {command.LOG_LEVEL} if not given",
+        )
+        command.add_options(own)
+    return whole
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without what may be a secret in it."""
+
+    def __init__(self, **named: object) -> None:
+        super().__init__(**{**named, "allow_abbrev": False})  # type: ignore[arg-type]  # passed on as given
+
+    def error(self, message: str) -> NoReturn:
+        from server.redaction import redact_text
+
+        line = " ".join(redact_text(message).split())
+        self.exit(COULD_NOT, f"{self.prog}: {line}. See: {self.prog} --help\n")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from cli.state_folder import in_use, is_needed
+    from server.log import configure_logging
+    from settings import Settings
+
+    command = COMMANDS[options.command]
+    settings = Settings.load()
+    configure_logging(json=settings.log_format == "json", level=options.log_level or command.LOG_LEVEL)
+    _clean_up_on_signals()
+    holds = command.HOLDS_STATE and is_needed(settings)
+    with in_use(settings.state_dir) if holds else nullcontext():
+        result: int = command.run(settings, options)
+    return result
+
+
+def _clean_up_on_signals() -> None:
+    """From now on there is something to clean up: a signal ends the command through its `finally`.
+
+    So that the embedded database stops too, whether it is Ctrl-C, SIGTERM or a terminal that is closed.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

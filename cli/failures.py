@@ -1,0 +1,46 @@
+"""Why a command could not be done: one sentence for a person, never a traceback, never a secret."""
+
+from typing import Final
+
+DONE: Final = 0
+COULD_NOT: Final = 2  # what was asked cannot be done, or was asked wrongly; 1 says that it was done and found something
+INTERRUPTED: Final = 130  # as shells say it of Ctrl-C
+
+
+class CannotRun(Exception):
+    """A command cannot be done; the text is the sentence that its user reads."""
+
+
+def sentence(error: Exception) -> str:
+    """The reason as its user may read it, without any text that may hold a value unless we wrote it."""
+    from models.atomic import DatabaseUnavailable
+    from models.embedded import CannotStart
+    from models.reachable import CannotUseDatabase
+    from provider import ProviderFailure
+    from server.demo_examples import OperationRefused
+    from settings import SettingsError
+
+    ours = (CannotRun, CannotUseDatabase, CannotStart, OperationRefused, SettingsError)
+    if isinstance(error, ours):
+        return str(error)
+    if isinstance(error, DatabaseUnavailable):
+        return f"The database cannot be asked now ({error}). Try again in a minute."
+    if isinstance(error, ProviderFailure):
+        return f"Stripe cannot be asked now ({error}). Try again in a minute."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror or type(error).__name__}."
+    if isinstance(error, PermissionError) and error.errno is None:
+        return f"{error}."  # one of ours
+    if isinstance(error, OSError):
+        return f"The system refused: {error.strerror or type(error).__name__}."
+    return _fault(error)
+
+
+def _fault(error: Exception) -> str:
+    """What to report of a fault of ours: its kind and its place; its text may hold a secret."""
+    from server.errors import describe_failure
+
+    first = describe_failure(error)[0]
+    stack = first["stack"]
+    place = stack[-1] if isinstance(stack, list) and stack else "an unknown place"
+    return f"This is a fault of Paygraph's, please report it: {first['type']} at {place}."

@@ -1,0 +1,101 @@
+"""The state folder (PAYGRAPH_DIR): who uses it holds a lock, and only what we made in it is ever deleted."""
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from cli.failures import CannotRun
+from models.embedded import EmbeddedPostgres
+from server.offline import FILE
+from settings import Settings
+
+LOCK: Final = ".paygraph.lock"
+SECRETS: Final = ("jwt_secret", "webhook_secret")
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)  # as server/parts.py makes them
+STRIPE_FILES: Final = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")
+SQLITE: Final = b"SQLite format 3\x00"
+
+
+def is_needed(settings: Settings) -> bool:
+    """Whether a process with these settings keeps anything in the state folder; one in production does not."""
+    signs = settings.auth_jwt_secret is not None or settings.auth_jwks_url is not None
+    return settings.database_url is None or settings.offline or not signs
+
+
+@contextmanager
+def in_use(folder: Path) -> Iterator[None]:
+    """Hold the folder beside others who use it. The lock ends with the process, however that ends."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Hold the folder with nobody else. Raises CannotRun when somebody uses it."""
+    try:
+        with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+    except BlockingIOError:
+        raise CannotRun(
+            f"{folder} is in use: stop the demo, server or worker that runs on it first. Nothing was deleted."
+        ) from None
+
+
+@contextmanager
+def _locked(folder: Path, how: int) -> Iterator[None]:
+    path = folder / LOCK
+    while True:
+        held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(held, how)
+            if not _is_still(path, held):  # a reset took it away while this process waited
+                folder.mkdir(parents=True, exist_ok=True)
+                continue
+            yield
+            return
+        finally:
+            os.close(held)
+
+
+def _is_still(path: Path, held: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(held))
+    except FileNotFoundError:
+        return False
+
+
+def forget(folder: Path) -> bool:
+    """Delete what we made in the folder, and the folder if nothing else is in it. Whether there was anything.
+
+    To be called `alone`. A foreign file stays, also one that bears a name of ours.
+    """
+    found = EmbeddedPostgres(folder).destroy()
+    for path in [folder / name for name in (*SECRETS, *STRIPE_FILES)]:
+        if _is_ours(path):
+            path.unlink()
+            found = True
+    (folder / LOCK).unlink()
+    if folder.resolve() != Path.cwd():
+        with suppress(OSError):  # something else is in it
+            folder.rmdir()
+    return found
+
+
+def _is_ours(path: Path) -> bool:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+    except FileNotFoundError:
+        return False
+    if path.name in SECRETS:
+        return SECRET.fullmatch(path.read_text(errors="replace")) is not None
+    if path.name == FILE:
+        with path.open("rb") as file:
+            return file.read(len(SQLITE)) in (SQLITE, b"")  # SQLite writes nothing before the first table
+    return path.name in STRIPE_FILES

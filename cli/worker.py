@@ -1,0 +1,48 @@
+"""Apply webhooks, resume operations, poll Stripe's events and reconcile every night, until SIGTERM or Ctrl-C.
+
+Runs beside `serve`, as many as you like. Refuses to start when the database cannot be used or lacks migrations.
+"""
+
+import argparse
+import asyncio
+import signal
+from typing import Final
+
+from cli.arguments import add_port
+from cli.failures import DONE
+from settings import Settings
+
+HELP: Final = "apply webhooks, resume operations, poll Stripe"
+EXAMPLE: Final = "DATABASE_URL=postgresql://… python -m cli worker"
+LOG_LEVEL: Final = "INFO"
+HOLDS_STATE: Final = True
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Where the server is."""
+    add_port(parser, help="the server's, for the offline Stripe's webhooks")
+
+
+def run(settings: Settings, options: argparse.Namespace) -> int:
+    """Work until told to stop."""
+    from cli.database import ready_database
+
+    with ready_database(settings) as complete:
+        asyncio.run(_work(complete, port=options.port))
+    return DONE
+
+
+async def _work(settings: Settings, *, port: int) -> None:
+    """Work until told to stop; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
+    from server.app import background
+    from server.offline import offline_stripe
+    from server.parts import open_parts
+    from webhooks.routes import PATH
+
+    sandbox = offline_stripe(settings, webhook_url=f"http://127.0.0.1:{port}{PATH}")
+    async with open_parts(settings, sandbox=sandbox) as parts:
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(name, parts.worker.stop)
+        async with background(parts, run_worker=False, deliver=True):
+            await parts.worker.run()
