@@ -7,6 +7,8 @@ FIRST_SEED ?= 1
 VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.ready-tools
+STEP := .ci/step
 # The web pages: built where Node 20.19 or newer and npm are.
 NODE_VERSION = process.versions.node.split(".").map(Number)
 HAS_NODE = $(shell node -e 'const [a, b] = $(NODE_VERSION); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' \
@@ -20,49 +22,52 @@ help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 $(READY): pyproject.toml uv.lock
-	@test -x $(RUN) || $(PYTHON) -m venv $(VENV)
-	@$(RUN) -m pip install --quiet --disable-pip-version-check uv
-	@$(RUN) -m uv sync --quiet --frozen --inexact --extra test
+	@PYTHON="$(PYTHON)" .ci/environment
 	@touch $@
 
+$(TOOLS): pyproject.toml uv.lock
+	@PYTHON="$(PYTHON)" .ci/environment tools
+	@touch $(READY) $@
+
 demo: $(READY)  ## serve everything on 127.0.0.1:8000 (PORT=… changes it), with orders, tokens and examples
-	@$(if $(HAS_NODE),$(MAKE) --no-print-directory web || echo "The pages were not built. The API is whole without.",:)
+	@$(if $(HAS_NODE),$(MAKE) --silent web || echo "The pages were not built. The API is whole without.", \
+		echo "The pages need Node 20.19 or newer and npm, which are not here. The API is whole without.")
 	@PORT=$(PORT) $(RUN) -m cli demo
 
 dev: $(READY)  ## serve and start again when a file changes
 	@PORT=$(PORT) $(RUN) -m watchfiles --filter python '$(RUN) -m cli demo' .
 
 web/node_modules/.ready: web/package.json web/package-lock.json
-	@cd web && npm ci --silent --no-audit --no-fund
+	@$(STEP) "Installing the packages of the pages" npm --prefix web ci --no-audit --no-fund
 	@touch $@
 
 $(PAGES): web/node_modules/.ready $(PAGE_SOURCES) schema/schema.graphql
-	@cd web && npm run --silent build
+	@$(STEP) "Building the pages" npm --prefix web run --silent build
 	@touch $@
 
 web: $(PAGES)  ## build the explorer and the example checkout (needs Node 20.19 or newer and npm)
 
-test-web: $(READY) $(PAGES)  ## test both pages in a real Chromium (CHROMIUM=/usr/bin/chromium), against a demo of their own
+test-web: $(TOOLS) $(PAGES)  ## test both pages in a real Chromium (CHROMIUM=/usr/bin/chromium), against a demo of their own
 	@cd web && npm run --silent test
 
-test: $(READY)  ## run all tests
+test: $(TOOLS)  ## run all tests
 	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
 
-test-clients: $(READY)  ## test real GraphQL clients of Node against a running server; needs Node 20 or newer and npm
+test-clients: $(TOOLS)  ## test real GraphQL clients of Node against a running server; needs Node 20 or newer and npm
 	@cd clients/compat && npm ci --silent --no-audit --no-fund && npm test --silent
 	@cd clients/typescript && npm ci --silent --no-audit --no-fund && npm run build --silent && npm test --silent
 
-bench: $(READY)  ## measure Paygraph beside a hand-written limit and Node's servers, for about 25 minutes (BENCH="--rows 10000 --only W1")
+bench: $(TOOLS)  ## measure Paygraph beside a hand-written limit and Node's servers, for about 25 minutes (BENCH="--rows 10000 --only W1")
 	@$(RUN) -m benchmarks $(BENCH)
 
-attack: $(READY)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
+attack: $(TOOLS)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
 	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 
-lint: $(READY)  ## check the style
+lint: $(TOOLS)  ## check the style
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 
-types: $(READY)  ## check the types
+types: $(TOOLS)  ## check the types
 	@$(RUN) -m mypy
 
 ci: lint types test  ## check everything that must pass before a change lands
