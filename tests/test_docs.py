@@ -1,16 +1,20 @@
 """The documents are true: what they name exists, and what must be named is."""
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
+from graphql import OperationDefinitionNode, build_schema, get_variable_values, parse, validate
 
+from cli.command_line import COMMANDS
 from domain.states import DiscrepancyKind
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("provider", "models", "services", "webhooks", "resolvers", "server")
 DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+README = (ROOT / "README.md").read_text()
 GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 SCENARIOS = range(1, 61)
@@ -45,6 +49,35 @@ def test_every_file_that_a_document_names_exists(path: Path) -> None:
     named = re.findall(r"`((?:tests|services|provider|models|server|webhooks|docs|sandbox)/[\w/.]+)`", path.read_text())
 
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_operation_of_the_readme_is_one_of_the_schema() -> None:
+    """With its variables, where they stand below it; `…` stands for what the reader has of the demo."""
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+    shown = re.findall(r"```graphql\n(.*?)```(?:\n```json\n(.*?)```)?", README, re.DOTALL)
+
+    for text, variables in shown:
+        document = parse(text)
+        operation = document.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        assert validate(schema, document) == []
+        coerced = get_variable_values(schema, operation.variable_definitions or (), json.loads(variables))
+        assert not isinstance(coerced, list), coerced
+
+    fields = {re.findall(r"\{\s*(\w+)", text)[0] for text, _ in shown}
+    assert fields >= {"registerOrder", "createPayment"}
+
+
+def test_the_licence_is_the_one_that_the_project_names() -> None:
+    assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
+
+
+def test_every_command_is_in_the_readme_and_nothing_else() -> None:
+    rows = re.findall(r"^\| (`python -m cli .*?) \|", README.replace("\\|", ""), re.MULTILINE)
+    named = {word for row in rows for word in re.findall(r"`(?:python -m cli )?([a-z-]+)", row)}
+
+    assert named == set(COMMANDS)
 
 
 def test_every_scenario_is_shown_or_said_to_be_missing() -> None:
