@@ -302,7 +302,7 @@ def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> No
             parser().parse_args(["replay", *refused])
 
     assert (several.event_ids, several.dead, several.dry_run) == (["evt_1", "evt_2"], False, True)
-    assert capsys.readouterr().err.count("error:") == 2
+    assert capsys.readouterr().err.count("\n") == 2
 
 
 # -- lag -------------------------------------------------------------------------------------------------------------
