@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     stripe_secret_key: SecretStr | None = None
     stripe_api_base: str | None = None
     stripe_webhook_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = ()
-    stripe_account: str | None = None
+    stripe_account: Annotated[str | None, Field(pattern=r"^acct_[A-Za-z0-9]{1,250}$")] = None
     stripe_publishable_key: str | None = None
 
     auth_jwt_secret: SecretStr | None = None

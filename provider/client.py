@@ -2,20 +2,22 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import httpx
 import stripe
 import structlog
 
+from domain.api_version import STRIPE_API_VERSION
 from provider.breaker import Breaker
 from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import Outcome, ProviderFailure, classify, is_replayed
+from provider.ids import path_of
 from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
 from provider.transport import LocalTransport, NetworkTransport, Transport
 from provider.words import id_of, word
@@ -38,6 +40,7 @@ class Provider:
 
     Every method raises `ProviderFailure` and nothing else of Stripe's. `transport` replaces the network (the offline
     Stripe); `before_request` runs before each request. `budget` limits how many there are; None is no limit.
+    `account` is the connected account that every call is for; None is the key's own.
     """
 
     def __init__(
@@ -64,6 +67,8 @@ class Provider:
         client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else {},
+            stripe_account=account,
+            stripe_version=STRIPE_API_VERSION,
             max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
             http_client=self._http,
         )
@@ -99,7 +104,7 @@ class Provider:
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/confirm",
-            self._post(f"/v1/payment_intents/{quote(intent_id)}/confirm", _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/confirm"), _expanding(params), key),
         )
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
@@ -107,7 +112,7 @@ class Provider:
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/capture",
-            self._post(f"/v1/payment_intents/{quote(intent_id)}/capture", _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/capture"), _expanding(params), key),
         )
 
     async def cancel_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
@@ -115,7 +120,7 @@ class Provider:
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/cancel",
-            self._post(f"/v1/payment_intents/{quote(intent_id)}/cancel", _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/cancel"), _expanding(params), key),
         )
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
@@ -123,7 +128,7 @@ class Provider:
         return await self._payment(
             Rank.LOOK,
             "GET payment_intents/id",
-            self._get(f"/v1/payment_intents/{quote(intent_id)}", {"expand": EXPAND_PAYMENT}),
+            self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT}),
         )
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
@@ -161,7 +166,7 @@ class Provider:
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
-        return await self._refund(Rank.LOOK, "GET refunds/id", self._get(f"/v1/refunds/{quote(refund_id)}"))
+        return await self._refund(Rank.LOOK, "GET refunds/id", self._get(path_of("refunds", refund_id)))
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
@@ -185,9 +190,7 @@ class Provider:
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
         """The dispute as it stands now."""
-        answer, request_id = await self._ask(
-            Rank.LOOK, "GET disputes/id", self._get(f"/v1/disputes/{quote(dispute_id)}")
-        )
+        answer, request_id = await self._ask(Rank.LOOK, "GET disputes/id", self._get(path_of("disputes", dispute_id)))
         return _translated(lambda: dispute_from(answer), request_id)
 
     async def disputes(
@@ -210,7 +213,7 @@ class Provider:
 
     async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
         """One balance transaction."""
-        call = self._get(f"/v1/balance_transactions/{quote(transaction_id)}", {"expand": ["source"]})
+        call = self._get(path_of("balance_transactions", transaction_id), {"expand": ["source"]})
         answer, request_id = await self._ask(Rank.LOOK, "GET balance_transactions/id", call)
         return _translated(lambda: booking_from(answer), request_id)
 
@@ -238,13 +241,33 @@ class Provider:
     ) -> AsyncIterator[StripeEvent | Unreadable]:
         """As `events`, with those that cannot be read in their places."""
         params = {**_made_between(created_since, created_before, after), "types": sorted(types)}
-        async for event in self._listed("/v1/events", params, event_from):
+        async for event in self._listed("/v1/events", params, self._own_event):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
         """One event; Stripe keeps 30 days of them."""
-        answer, request_id = await self._ask(Rank.LOOK, "GET events/id", self._get(f"/v1/events/{quote(event_id)}"))
-        return _translated(lambda: event_from(answer), request_id)
+        answer, request_id = await self._ask(Rank.LOOK, "GET events/id", self._get(path_of("events", event_id)))
+        return _translated(lambda: self._own_event(answer), request_id)
+
+    def _own_event(self, data: dict[str, Any]) -> StripeEvent:
+        """An event that was asked of our account, which Stripe then need not name."""
+        event = event_from(data)
+        return replace(event, account=event.account or self.account)
+
+    async def payment_of(self, kind: str, identity: str) -> str | None:
+        """The payment's id that an object belongs to, by Stripe's word for its kind; None for one of no payment."""
+        match kind:
+            case "payment_intent":
+                return identity
+            case "refund":
+                return (await self.retrieve_refund(identity)).payment_intent_id
+            case "dispute":
+                return (await self.retrieve_dispute(identity)).payment_intent_id
+            case "charge":
+                answer, _ = await self._ask(Rank.LOOK, "GET charges/id", self._get(path_of("charges", identity)))
+                return id_of(answer.get("payment_intent"))
+            case _:
+                return None
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 

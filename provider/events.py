@@ -12,10 +12,12 @@ import orjson
 
 from domain.cards import contains_card_number
 from domain.sensitive import REMOVED, is_harmless, without_secrets
+from provider.thin_events import THIN, thin_from
 from provider.words import moment, short_text
 
 TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a clock running ahead is noticed too
 MAX_SIGNATURES = 10  # Stripe sends one for each live secret; more is somebody else's idea
+SNAPSHOT = "event"
 MOST_NESTED = 100  # Stripe's objects nest some ten deep; what nests beyond 254 could not be written back
 LONGEST_NUMBER: Final = b"0" * 19  # digits of 2**63: beyond 64 bits orjson reads an integer as a float
 _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
@@ -66,15 +68,20 @@ class StripeEvent:
 
     @property
     def object(self) -> dict[str, Any]:
-        """The object as it stood when the event was made."""
-        found: dict[str, Any] = self.payload["data"]["object"]
-        return found
+        """The object as it stood when the event was made; empty for a thin event, which does not tell."""
+        return object_of(self.payload)
+
+
+def object_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """The object in a kept event; empty for a thin one."""
+    found: dict[str, Any] = payload["data"]["object"] if payload["object"] == SNAPSHOT else {}
+    return found
 
 
 def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now: datetime) -> StripeEvent:
     """The event in these bytes, if Stripe signed them with one of `secrets` at most five minutes from `now`.
 
-    Raises `SignatureRefused`, or `EventRefused` when the bytes are signed and not a snapshot event. The signature
+    Raises `SignatureRefused`, or `EventRefused` when the bytes are signed and no event, snapshot or thin. The signature
     covers the raw body: a proxy that re-serialises, unzips or adds a newline breaks it. Source:
     docs.stripe.com/webhooks#verify-manually.
     """
@@ -93,21 +100,23 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
         return event_from(_parsed(raw))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         pass
-    raise EventRefused("not a snapshot event")
+    raise EventRefused("not an event")
 
 
 def event_from(data: dict[str, Any]) -> StripeEvent:
-    """The event in this JSON object. Raises KeyError, TypeError or ValueError if it is not a snapshot event."""
+    """The event in this JSON object, snapshot or thin. Raises KeyError, TypeError or ValueError if it is none."""
     given, (data, text) = data, _kept(data)
     if (data["id"], data["type"]) != (given["id"], given["type"]):
         raise ValueError("not an event: a secret stands for its name")
-    if data["object"] != "event" or not isinstance(data["livemode"], bool):
-        raise ValueError("not an event")
-    thing = data["data"]["object"]
     identity, kind = data["id"], data["type"]
-    if not isinstance(thing, dict) or not all(
+    if not isinstance(data["livemode"], bool) or not all(
         isinstance(text, str) and 0 < len(text) <= 255 for text in (identity, kind)
     ):
+        raise ValueError("not an event")
+    if data["object"] == THIN:
+        return _thin_event(data, text)
+    thing = data["data"]["object"]
+    if data["object"] != SNAPSHOT or not isinstance(thing, dict):
         raise ValueError("not a snapshot event")
     intent = thing.get("payment_intent")
     subject = thing.get("id") if thing.get("object") == "payment_intent" else intent
@@ -121,6 +130,21 @@ def event_from(data: dict[str, Any]) -> StripeEvent:
         api_version=short_text(data.get("api_version")),
         created_at=moment(int(data["created"])),
         subject=str(subject or thing.get("id") or identity)[:255],
+        payload=data,
+        text=text,
+    )
+
+
+def _thin_event(data: dict[str, Any], text: str) -> StripeEvent:
+    thin = thin_from(data)
+    return StripeEvent(
+        id=thin.id,
+        type=thin.type,
+        livemode=data["livemode"],
+        account=thin.account,
+        api_version=None,
+        created_at=thin.created_at,
+        subject=thin.subject,
         payload=data,
         text=text,
     )

@@ -57,13 +57,14 @@ class Sandbox:
             else None
         )
         self._webhooks = path is not None or self._deliveries is not None  # another process may deliver a file's
-        self.asgi: ASGIApp = StripeApi(
+        self._api = StripeApi(
             self._store,
             self._faults,
             webhooks=self._webhooks,
             faults_enabled=faults_enabled,
             public_url=_origin(webhook_url),
         )
+        self.asgi: ASGIApp = self._api
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """The API without a network; broken connections become httpx's errors at once."""
@@ -126,6 +127,7 @@ class Sandbox:
 
     async def close(self) -> None:
         """Let go of the file."""
+        self._api.close()
         self._store.close()
 
     def _ledger(self) -> Ledger:

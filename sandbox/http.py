@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
@@ -29,6 +30,7 @@ CORS = {
     "access-control-allow-origin": "*",
     "access-control-expose-headers": "Request-Id, Stripe-Should-Retry",
 }
+ACCOUNT = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 TOO_MANY = "Request rate limit exceeded."
 LOCKED = "This object cannot be accessed right now because another API request is accessing it. Try again."
 
@@ -79,6 +81,30 @@ class StripeApi:
         self._webhooks = webhooks
         self._public_url = public_url
         self._control = Control(store, faults, webhooks=webhooks, enabled=faults_enabled)
+        self._connected: dict[str, StripeApi] = {}
+
+    def close(self) -> None:
+        """Let go of the connected accounts' files."""
+        for api in self._connected.values():
+            api._store.close()
+        self._connected.clear()
+
+    def _account(self, request: Request) -> "StripeApi":
+        """The account that a request is for: the key's own, or the connected one that it names. Those are kept apart,
+        their objects, keys and events; theirs are listed and not sent. Raises StripeError for what is no account."""
+        account = request.headers.get("stripe-account")
+        if account is None:
+            return self
+        if not ACCOUNT.fullmatch(account):
+            message = f"The provided key does not have access to account '{account[:64]}' (or it does not exist)."
+            raise invalid(message, code="account_invalid", status=403)
+        if account not in self._connected:
+            path = self._store.path
+            store = Store(path.with_name(f"{path.name}.{account}") if path is not None else None)
+            self._connected[account] = StripeApi(
+                store, self._faults, webhooks=False, faults_enabled=False, public_url=self._public_url
+            )
+        return self._connected[account]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -107,21 +133,21 @@ class StripeApi:
 
     async def _answer(self, request: Request, in_process: bool) -> Answer:
         try:
-            asked = await self._read(request, in_process)
+            account, asked = self._account(request), await self._read(request, in_process)
         except StripeError as error:
             return _refusal(error)
         fault = self._faults.strike(asked.method, asked.path)
         if fault is None:
-            return self._execute(asked)
+            return account._execute(asked)
         if fault.kind == "hold_before":
-            return await self._hold_before(fault, asked)
+            return await account._hold_before(fault, asked)
         early = _instead(fault)
         if early is not None:
             self._faults.fired(fault)
             if isinstance(early, Dropped):
                 raise early
             return early
-        answer = self._execute(asked, fault.kind)
+        answer = account._execute(asked, fault.kind)
         self._faults.fired(fault)
         return await self._after(fault, asked, answer)
 

@@ -1,9 +1,10 @@
-"""New objects with every field that Stripe always sends. API version 2026-10-28.endive."""
+"""New objects with every field that Stripe always sends."""
 
 import secrets
 import string
 from typing import Any
 
+from domain.api_version import STRIPE_API_VERSION
 from sandbox import authorisations
 from sandbox.kinds import BANK_ACCOUNT, KINDS
 from sandbox.methods import Decline, TestMethod
@@ -11,7 +12,7 @@ from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-API_VERSION = "2026-10-28.endive"
+API_VERSION = STRIPE_API_VERSION
 AVAILABLE_SECONDS = 2 * 86_400  # from the charge until its money can be paid out
 NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 NO_BILLING = {"address": NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None}

@@ -49,6 +49,7 @@ class Store:
     """Objects by id, in the order of their making, and everything else that Stripe remembers."""
 
     def __init__(self, path: Path | None) -> None:
+        self.path = path
         self._connection = sqlite3.connect(
             str(path) if path else ":memory:", isolation_level=None, check_same_thread=False, timeout=BUSY_SECONDS
         )

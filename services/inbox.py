@@ -261,8 +261,8 @@ def _values(event: StripeEvent, source: EventSource, reason: str | None) -> tupl
 def _why_ignored(event: StripeEvent, endpoint: Endpoint) -> str | None:
     if event.livemode != endpoint.livemode:
         return "wrong mode"
-    if event.account != endpoint.account and (event.account or endpoint.account):
-        return "another account" if event.account is not None else None
+    if event.account != endpoint.account:
+        return "another account" if event.account is not None else "of no account, and not of ours"
     if event.type not in endpoint.types:
         return "a type that is not handled"
     return None

@@ -14,6 +14,7 @@ from models.atomic import finish
 from provider import Outcome, Provider, ProviderFailure
 from provider.client import LIST_TOO_LONG
 from provider.failures import DEFINITE
+from provider.ids import PREFIXES, is_id
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver, Fenced
@@ -101,9 +102,9 @@ async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, 
     """Stripe's own object that shows that the step happened. Raises Refused when there is none that fits."""
     step = Step(operation.step)
     if step is Step.REFUND:
-        return await _proof_of_refund(operation, payment, _needed(stripe_id, "re_"), provider)
+        return await _proof_of_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
     if step is Step.CREATE:
-        return await _proof_of_intent(payment, _needed(stripe_id, "pi_"), provider)
+        return await _proof_of_intent(payment, _needed(stripe_id, "payment_intents"), provider)
     found = await look(operation, payment, provider)
     if found is None:
         message = f"Stripe shows that the {step.value} has not happened."
@@ -156,9 +157,10 @@ async def _disproof(operation: Operation, payment: Payment, provider: Provider) 
     return Verdict(Kind.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
 
 
-def _needed(stripe_id: str | None, prefix: str) -> str:
-    if stripe_id is None or not stripe_id.startswith(prefix):
-        message = f"`stripeId` must be the id at Stripe of what happened: it begins with {prefix}."
+def _needed(stripe_id: str | None, kind: str) -> str:
+    if stripe_id is None or not is_id(stripe_id, kind):
+        begins = " or ".join(f"{prefix}_" for prefix in PREFIXES[kind])
+        message = f"`stripeId` must be the id at Stripe of what happened: {begins}, then letters and digits."
         raise Refused(ErrorCode.VALIDATION_FAILED, message, ("stripeId",))
     return stripe_id
 

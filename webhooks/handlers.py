@@ -2,29 +2,27 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from uuid import UUID
 
 import structlog
 
 from domain.caller import Actor
 from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
-from models import Payment, WebhookEvent
+from models import WebhookEvent
 from models.atomic import atomic
-from models.sql import read_one
 from provider import Provider, ProviderFailure, ProviderPayment
+from provider.events import object_of
+from provider.thin_events import related_to
 from provider.translate import payment_if_readable
 from services import inbox
 from services.audit import Cause
 from services.refresh import Earlier, refresh_payment
 from services.state import NotYet
+from webhooks.subjects import find_subject
 
 log = structlog.get_logger(__name__)
 
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
-
-BY_INTENT = "WHERE stripe_payment_intent_id = $1 AND livemode = $2"
-UNSENT = "WHERE id = ANY($1::uuid[]) AND livemode = $2 AND stripe_payment_intent_id IS NULL LIMIT 1"
 
 # Stripe lists events of at most 20 types at a time.
 HANDLED = frozenset(
@@ -54,16 +52,21 @@ HANDLED = frozenset(
 async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
     """Apply the leased events of one payment, oldest first, by one look at Stripe: each exactly once, or put back."""
     newest = events[-1]
-    payment, is_ours = await _find(events)
+    try:
+        subject = await find_subject(events, provider)
+    except ProviderFailure as failure:
+        await _put_back(events, str(failure))
+        return
+    payment = subject.payment
     if payment is None:
-        await _park(events, is_ours)
+        await _park(events, subject.is_ours)
         return
     try:
         await refresh_payment(
             payment.id,
             provider=provider,
             cause=_cause(newest),
-            intent_id=_intent_id(newest),
+            intent_id=subject.intent_id,
             known=payment,
             earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
             within=_settled(events),
@@ -88,10 +91,6 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
 
 def _cause(event: WebhookEvent) -> Cause:
     return Cause(actor=STRIPE, stripe_event_id=event.stripe_event_id, occurred_at=event.stripe_created_at)
-
-
-def _intent_id(event: WebhookEvent) -> str | None:
-    return event.subject if event.subject.startswith("pi_") else None
 
 
 def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
@@ -121,30 +120,11 @@ async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
         log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
 
 
-async def _find(events: Sequence[WebhookEvent]) -> tuple[Payment | None, bool]:
-    """The payment that events of one subject belong to, by Stripe's id or by ours in their metadata; is it ours?"""
-    livemode, intent_id = events[-1].livemode, _intent_id(events[-1])
-    if intent_id is not None:
-        known = await read_one(Payment, BY_INTENT, intent_id, livemode)
-        if known is not None:
-            return known, True
-    ours = {payment_id for event in events if (payment_id := _our_id(event)) is not None}
-    return await read_one(Payment, UNSENT, list(ours), livemode) if ours else None, bool(ours)
-
-
-def _our_id(event: WebhookEvent) -> UUID | None:
-    metadata = event.payload["data"]["object"].get("metadata")
-    try:
-        return UUID(str(metadata.get("payment_id"))) if isinstance(metadata, dict) else None
-    except ValueError:
-        return None
-
-
 def _snapshot(event: WebhookEvent) -> ProviderPayment | None:
     """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
     if event.type != "payment_intent.payment_failed":
         return None
-    seen = payment_if_readable(event.payload["data"]["object"])
-    if seen is None:
+    seen = payment_if_readable(object_of(event.payload))
+    if seen is None and related_to(event.payload) is None:
         log.warning("webhook.snapshot_unreadable", stripe_event=event.stripe_event_id)
     return seen
