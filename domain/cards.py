@@ -1,13 +1,17 @@
-"""Finds card numbers in free text, so that none is ever logged or stored.
+"""Finds card numbers in free text and in ids, so that none is ever logged or stored.
 
 A match is one or more neighbouring groups of digits that together have the length of their issuer's prefix and pass
 Luhn, however they are dressed: other scripts' digits, full width or circled, invisible characters inside, up to two
 separators between digits. An expiry date beside the number does not hide it. UUIDs, hashes and dates are set aside
 first: they are long, and by chance one in some thousand would pass.
+
+An id is no free text: an order number that is refused is refused for ever. There a number counts only if nothing
+speaks against it; docs/adr/0013-numbers-that-look-like-cards.md has the rates.
 """
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from itertools import accumulate
 from typing import Final
@@ -62,6 +66,13 @@ _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
     (5062, 5062, frozenset({16})),  # Carnet
 )
 
+# Prefixes are owned for more lengths than cards are issued in; counters and 64-bit ids have the others.
+_ISSUED_LENGTHS: Final = frozenset({14, 15, 16})
+_UNION_PAY: Final = "62"  # its debit cards have 19 digits
+# How the digits of a card stand in groups: Visa and most others, American Express, Diners Club, UnionPay's 19.
+_PRINTED: Final = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
+_YEARS: Final = range(20, 32)  # of this century: of the order numbers that a shop of today has, and will have
+
 _LENGTHS: Final = tuple(sorted({length for _, _, lengths in _ISSUERS for length in lengths}))
 _VALUE = bytes((byte - 48) % 256 for byte in range(256))
 _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]).ljust(256, b"\0")
@@ -77,6 +88,22 @@ def contains_card_number(text: str) -> bool:
     for other in (_UUID, _HASH, _DATE):
         plain = other.sub("x", plain)
     return any(_holds_card(_GROUP.findall(run.group())) for run in _RUN.finditer(plain))
+
+
+def id_holds_card_number(text: str) -> bool:
+    """Whether a card number stands in this id beyond reasonable doubt.
+
+    It has a length that cards are issued in, stands alone or in groups as cards are printed, and does not begin with a
+    date. Every number of Visa and American Express is found, and of all numbers about one in two hundred is not:
+    Mastercards and Diners Club cards that begin like a date of this decade.
+    """
+    if not contains_card_number(text):
+        return False
+    plain = _plain(text)
+    for other in (_UUID, _HASH, _DATE):
+        plain = other.sub("x", plain)
+    runs = (_GROUP.findall(run.group()) for run in _RUN.finditer(plain))
+    return any(_is_card_beyond_doubt(groups) for run in runs for groups in _as_printed(run))
 
 
 def may_hold_cards(ascii_text: bytes) -> bool:
@@ -106,6 +133,36 @@ def _holds_card(groups: list[str]) -> bool:
         if digits[start] in FIRST_DIGITS
         for length in _LENGTHS
     )
+
+
+def _as_printed(groups: list[str]) -> Iterator[list[str]]:
+    """Neighbouring groups that stand as on a card: one alone, some as cards are printed, or each digit apart."""
+    for start in range(len(groups)):
+        yield groups[start : start + 1]
+        for printed in _PRINTED:
+            some = groups[start : start + len(printed)]
+            if tuple(map(len, some)) == printed:
+                yield some
+        if len(groups[start]) == 1:
+            for length in (*sorted(_ISSUED_LENGTHS), 19):
+                some = groups[start : start + length]
+                if len(some) == length and all(len(group) == 1 for group in some):
+                    yield some
+
+
+def _is_card_beyond_doubt(groups: list[str]) -> bool:
+    digits = "".join(groups)
+    is_issued = len(digits) in _ISSUED_LENGTHS or (len(digits) == 19 and digits.startswith(_UNION_PAY))
+    return is_issued and _is_card(digits) and not _begins_with_date(digits)
+
+
+def _begins_with_date(digits: str) -> bool:
+    """Whether these digits begin with a date of this decade: yymmdd, ddmmyy or ddmmyyyy."""
+    first, second, third = int(digits[:2]), int(digits[2:4]), int(digits[4:6])
+    if second not in range(1, 13):
+        return False
+    of_century = third == 20 and int(digits[6:8]) in _YEARS
+    return (first in _YEARS and third in range(1, 32)) or (first in range(1, 32) and (third in _YEARS or of_century))
 
 
 def _plain(text: str) -> str:

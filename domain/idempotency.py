@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from domain.errors import ErrorCode, Path, Refused
 from domain.sensitive import contains_email
-from domain.text import refuse_sensitive
+from domain.text import refuse_sensitive_id
 
 LONGEST: Final = 255
 _written: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -36,7 +36,7 @@ def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
             f"`{path[-1]}` must have 1 to {LONGEST} printable ASCII characters and no spaces. A UUID is a good choice.",
             path,
         )
-    refuse_sensitive(key, path=path)
+    refuse_sensitive_id(key, path=path)
     if contains_email(key):
         # A key outlives what it was made for. docs.stripe.com/api/idempotent_requests says the same of Stripe's.
         message = f"`{path[-1]}` must not have an e-mail address in it. A UUID is a good choice."

@@ -7,7 +7,7 @@ loses all that may be one, because there a false alarm costs nothing.
 import re
 from typing import Final
 
-from domain.cards import contains_card_number, may_hold_cards
+from domain.cards import contains_card_number, id_holds_card_number, may_hold_cards
 
 REMOVED: Final = "[removed]"
 
@@ -59,6 +59,11 @@ def contains_email(text: str) -> bool:
 def is_sensitive(text: str) -> bool:
     """Whether this text must not come in: a card number or a secret stands in it."""
     return contains_card_number(text) or contains_secret(text)
+
+
+def is_sensitive_even_as_id(text: str) -> bool:
+    """Whether this text must not come in, not even where an id is expected: a secret, or a card number beyond doubt."""
+    return id_holds_card_number(text) or contains_secret(text)
 
 
 def without_secrets(text: str) -> str:

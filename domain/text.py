@@ -3,22 +3,28 @@
 import ipaddress
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
-from domain.cards import contains_card_number
+from domain.cards import contains_card_number, id_holds_card_number
 from domain.errors import ErrorCode, Path, Refused
+from domain.metadata import MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VALUE
 from domain.sensitive import contains_email, contains_secret
 
 MAX_EXTERNAL_ID: Final = 255
-MAX_METADATA_KEYS: Final = 50  # docs.stripe.com/metadata
-MAX_METADATA_KEY: Final = 40
-MAX_METADATA_VALUE: Final = 500
 # What Unicode calls stream-safe (UAX #15); to put more in order takes time quadratic in their number.
 MOST_ACCENTS: Final = 30
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Schemes that browsers and systems act on by themselves; none of them leads back into a shop's own app.
+NOT_AN_APPS_OWN: Final = frozenset(
+    {
+        *("about", "blob", "content", "data", "file", "filesystem", "ftp", "http", "https", "intent", "jar"),
+        *("javascript", "mailto", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss"),
+    }
+)
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")  # RFC 3986, 3.1
 _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 
 
@@ -28,6 +34,19 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
     Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, heaps of
     accents, spaces around, and text that is too short or too long.
     """
+    text = _clean(value, path=path, max_length=max_length, multiline=multiline, min_length=min_length)
+    refuse_sensitive(text, path=path)
+    return text
+
+
+def clean_id(value: str, *, path: Path, max_length: int) -> str:
+    """As `clean_text` of one line, for what somebody else has numbered: a card number is refused only beyond doubt."""
+    text = _clean(value, path=path, max_length=max_length)
+    refuse_sensitive_id(text, path=path)
+    return text
+
+
+def _clean(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
     if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         raise _refused("has half of a character in it", path)
     if _longest_accents(value) > MOST_ACCENTS:
@@ -42,7 +61,6 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
         raise _refused("begins or ends with spaces", path)
     if not min_length <= len(text) <= max_length:
         raise _refused(f"must have {min_length} to {max_length} characters", path)
-    refuse_sensitive(text, path=path)
     return text
 
 
@@ -54,6 +72,23 @@ def refuse_sensitive(text: str, *, path: Path) -> None:
             "This looks like a card number. Never send one here: send Stripe's token (pm_…).",
             path,
         )
+    _refuse_secret(text, path)
+
+
+def refuse_sensitive_id(text: str, *, path: Path) -> None:
+    """Raise Refused(SENSITIVE_DATA_REFUSED) if a secret or a card number beyond doubt stands in an id."""
+    if id_holds_card_number(text):
+        raise Refused(
+            ErrorCode.SENSITIVE_DATA_REFUSED,
+            f"`{path[-1]}` has a number in it that cannot be told from a card number: its length, its first digits and "
+            "its check digit are a card's. An id with letters between its digits, or one that begins with its date "
+            "(yymmdd), passes.",
+            path,
+        )
+    _refuse_secret(text, path)
+
+
+def _refuse_secret(text: str, path: Path) -> None:
     if contains_secret(text):
         raise Refused(
             ErrorCode.SENSITIVE_DATA_REFUSED,
@@ -64,7 +99,7 @@ def refuse_sensitive(text: str, *, path: Path) -> None:
 
 def check_external_id(value: str, *, path: Path) -> str:
     """The shop's own id of an order or a customer, cleaned."""
-    return clean_text(value, path=path, max_length=MAX_EXTERNAL_ID)
+    return clean_id(value, path=path, max_length=MAX_EXTERNAL_ID)
 
 
 def check_email(value: str, *, path: Path) -> str:
@@ -83,8 +118,17 @@ def check_payment_method_id(value: str, *, path: Path) -> str:
     return value
 
 
-def check_return_url(value: str, *, path: Path) -> str:
-    """A page to come back to: https anywhere, http only on this machine."""
+def is_apps_own_scheme(scheme: str) -> bool:
+    """Whether a scheme, in lower case, can be one that an app has registered for itself."""
+    return _SCHEME.fullmatch(scheme) is not None and scheme not in NOT_AN_APPS_OWN
+
+
+def check_return_url(value: str, *, path: Path, app_schemes: Collection[str] = ()) -> str:
+    """A page to come back to: https anywhere, http only on this machine, or an app by one of its own schemes.
+
+    Example: `https://shop.example/paid`, and `myapp://paid` where `app_schemes` has `myapp`. Raises
+    Refused(VALIDATION_FAILED) that names what is allowed.
+    """
     text = clean_text(value, path=path, max_length=2048)
     try:
         parts = urlsplit(text)
@@ -92,13 +136,17 @@ def check_return_url(value: str, *, path: Path) -> str:
         _ = parts.port  # a malformed one raises
     except ValueError:
         raise _refused("is not an address", path) from None
-    if parts.username or parts.password or not host:
-        raise _refused("must be an absolute address without a user name", path)
     if any(c.isspace() for c in text):
         raise _refused("must not have spaces in it", path)
-    if parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host)):
+    if parts.username or parts.password:
+        raise _refused("must be an address without a user name", path)
+    if parts.scheme in app_schemes and is_apps_own_scheme(parts.scheme):
+        if text[len(parts.scheme) :].startswith(":/"):
+            return text
+    elif host and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
         return text
-    raise _refused("must begin with https://", path)
+    allowed = ["https://", "http:// on this machine", *(f"{scheme}://" for scheme in sorted(app_schemes))]
+    raise _refused(f"must be an absolute address that begins with {', '.join(allowed[:-1])} or {allowed[-1]}", path)
 
 
 def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:

@@ -14,7 +14,7 @@ from domain.errors import ErrorCode, Path, Refused
 from domain.ids import Kind
 from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
-from domain.text import check_metadata, clean_text
+from domain.text import check_metadata, clean_id, clean_text
 from resolvers.conditions import matching
 from resolvers.ids import row_id
 
@@ -131,7 +131,7 @@ def _declined_with(codes: Sequence[str], path: Path, *, staff: bool) -> Q:
 
 def _search(text: str, path: Path) -> Q:
     """The words that support staff paste: our ids, Stripe's, or the beginning of the shop's order number."""
-    wanted = clean_text(text, path=path, max_length=LONGEST_SEARCH)
+    wanted = clean_id(text, path=path, max_length=LONGEST_SEARCH)
     payment_id = row_id(wanted, Kind.PAYMENT)
     if payment_id is not None:
         return Q(id=payment_id)

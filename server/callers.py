@@ -21,7 +21,7 @@ import structlog
 
 from domain.caller import LEEWAY, Caller, Scope
 from domain.errors import DomainError
-from domain.text import clean_text
+from domain.text import clean_id
 
 log = structlog.stdlib.get_logger("server.callers")
 
@@ -256,8 +256,10 @@ def sign_token(
     check_secret(secret)
     try:
         _subject(subject)
-    except (Unauthenticated, DomainError):
+    except Unauthenticated:
         raise ValueError("The subject must be 1 to 255 plain characters without spaces around it.") from None
+    except DomainError as refusal:
+        raise ValueError(f"The subject cannot be used: {refusal.message}") from None
     now = datetime.now(UTC)
     claims: dict[str, object] = {
         "sub": subject,
@@ -290,14 +292,23 @@ def _caller(claims: Mapping[str, object]) -> Caller:
     granted = claims.get("scope")
     words = granted.split(" ") if isinstance(granted, str) else []
     scopes = frozenset(scope for scope in Scope if scope.value in words)
-    return Caller(subject=_subject(claims["sub"]), scopes=scopes, expires_at=_expiry(claims))
+    try:
+        subject = _subject(claims["sub"])
+    except DomainError as refusal:
+        # The token is genuine, so somebody of ours made it, and learns here why it does not work.
+        log.warning("callers.subject_refused", reason=refusal.message)
+        raise
+    return Caller(subject=subject, scopes=scopes, expires_at=_expiry(claims))
 
 
 def _subject(value: object) -> str:
-    """The subject when it is a clean text, never one that a view token would have."""
+    """The subject when it is a clean id, never one that a view token would have.
+
+    Raises Unauthenticated, and DomainError with the reason for what cannot stand in an id.
+    """
     if not isinstance(value, str) or not value or value != value.strip() or value.startswith(VIEW_PREFIX):
         raise Unauthenticated
-    if clean_text(value, path=("sub",), max_length=MAX_SUBJECT) != value:
+    if clean_id(value, path=("sub",), max_length=MAX_SUBJECT) != value:
         raise Unauthenticated
     return value
 

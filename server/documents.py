@@ -23,8 +23,8 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from domain.cards import contains_card_number
-from domain.sensitive import is_sensitive
+from domain.cards import contains_card_number, id_holds_card_number
+from domain.sensitive import is_sensitive_even_as_id
 from execution import Execution, PlannedOperation
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
 from server.limits import (
@@ -131,7 +131,7 @@ class Documents:
         return Ready(planned, cost, measure.surcharge, act)
 
     def _parse(self, query: str) -> Prepared:
-        if contains_card_number(query):
+        if id_holds_card_number(query):
             raise sensitive_data()
         limits = self._limits
         try:
@@ -234,7 +234,7 @@ class _Finder(Visitor):
         self.found = False
 
     def enter_string_value(self, node: StringValueNode, *_: object) -> None:
-        self.found = self.found or is_sensitive(node.value)
+        self.found = self.found or is_sensitive_even_as_id(node.value)
 
     def enter_int_value(self, node: IntValueNode, *_: object) -> None:
         self.found = self.found or contains_card_number(node.value.lstrip("-"))

@@ -119,7 +119,8 @@ def sensitive_data() -> RequestRefused:
     """A card number or a secret stands in the request: refused before anything runs, without repeating it."""
     return refuse(
         "The request contains what looks like a card number or a secret (a key, a token, a client secret). Card data "
-        "goes to Stripe directly, and secrets nowhere.",
+        "goes to Stripe directly, and secrets nowhere. An id of 14 to 19 digits may look like a card number; letters "
+        "between its digits help.",
         reason=ErrorCode.SENSITIVE_DATA_REFUSED.value,
         code=Code.BAD_USER_INPUT,
     )
@@ -276,8 +277,14 @@ _VALUE = re.compile(
 )
 _LEXED_VALUE = re.compile(r"\b(String|BlockString|Int|Float) ['\"].*", re.DOTALL)
 _ENUM_VALUE = re.compile(r"\bValue '.*' does not exist in '(?P<enum>\w+)' enum.*", re.DOTALL)
-# Names of types, fields and variables may stay in quotes; anything else in quotes came from the request.
-_QUOTED = re.compile(r"(?<!\w)(?:\"[^\"]*\"?|'(?P<name>[$@]?[_A-Za-z][\w.!\[\]]{0,63}')|'[^']*'?)", re.DOTALL)
+# Names of types, fields, arguments and variables may stay in quotes; anything else in quotes came from the request.
+# 'Mutation.createPayment(idempotencyKey:)' is an argument, 'order { ... }' a field with a selection.
+_QUOTED = re.compile(
+    r"(?<!\w)(?:\"[^\"]*\"?"
+    r"|'(?P<name>[$@]?[_A-Za-z][\w.!\[\]]{0,127}(?:\([_A-Za-z]\w{0,63}:\)| \{ \.\.\. \})?')"
+    r"|'[^']*'?)",
+    re.DOTALL,
+)
 _PLACE = re.compile(r"^(?:Variable '\$\w+'|Argument '\w+') has invalid value[^:]*: ")
 MESSAGE_LENGTH = 300
 
@@ -285,7 +292,7 @@ MESSAGE_LENGTH = 300
 def without_values(message: str) -> str:
     """The message of graphql-core without any value that the client sent.
 
-    Values may be idempotency keys, e-mail addresses or secrets; names of types, fields and variables stay.
+    Values may be idempotency keys, e-mail addresses or secrets; names of types, fields, arguments and variables stay.
     """
     message = _ENUM_VALUE.sub(r"Value does not exist in '\g<enum>' enum.", message)
     message = _VALUE.sub(lambda found: found["keep"] or "", message)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive, Scope
 
-from domain.sensitive import MARKS, is_sensitive
+from domain.sensitive import MARKS, is_sensitive, is_sensitive_even_as_id
 from server.errors import refuse, sensitive_data
 from server.limits import Limits
 from server.negotiation import header_values, is_json
@@ -204,7 +204,10 @@ def _is_hash(value: object) -> bool:
 
 
 def refuse_sensitive(value: object, max_depth: int) -> None:
-    """Raise RequestRefused when a text, key or number inside is a card number or a secret, or it nests too deeply."""
+    """Raise RequestRefused when a text, key or number inside is a card number or a secret, or it nests too deeply.
+
+    Of a text nobody knows yet whether an id is meant; whoever takes it for free text looks closer.
+    """
     waiting: list[tuple[object, int]] = [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
@@ -222,10 +225,12 @@ def refuse_sensitive(value: object, max_depth: int) -> None:
             waiting.extend((entry, depth + 1) for entry in item)
             continue
         elif isinstance(item, (int, float)):
-            text = f"{item:.0f}" if isinstance(item, float) else str(item)
+            if is_sensitive(f"{item:.0f}" if isinstance(item, float) else str(item)):
+                raise sensitive_data()
+            continue
         else:
             continue
-        if is_sensitive(text):
+        if is_sensitive_even_as_id(text):
             raise sensitive_data()
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.errors import ErrorCode, Refused
 from domain.text import (
+    NOT_AN_APPS_OWN,
     check_email,
     check_external_id,
     check_metadata,
@@ -170,6 +171,42 @@ def test_a_page_elsewhere_or_nowhere_is_refused(url: str) -> None:
         check_return_url(url, path=PATH)
 
     assert "secret" not in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    "url", ["myapp://paid", "myapp://paid?order=1", "MyApp://paid", "com.example.shop:/paid", "com.example.shop://"]
+)
+def test_an_app_to_come_back_to_passes_when_its_scheme_is_listed(url: str) -> None:
+    assert check_return_url(url, path=PATH, app_schemes={"myapp", "com.example.shop"}) == url
+    with pytest.raises(Refused):
+        check_return_url(url, path=PATH)
+
+
+@pytest.mark.parametrize(
+    "url", ["otherapp://paid", "myapp:paid", "myapp", "myapp.evil://paid", "myapp://ada:secret@paid", "myapp://a b"]
+)
+def test_what_is_not_a_listed_app_is_refused(url: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        check_return_url(url, path=PATH, app_schemes={"myapp"})
+
+    assert "secret" not in refusal.value.message
+
+
+@pytest.mark.parametrize("scheme", sorted(NOT_AN_APPS_OWN - {"https"}))
+def test_no_list_makes_an_app_of_what_browsers_act_on(scheme: str) -> None:
+    with pytest.raises(Refused):
+        check_return_url(f"{scheme}://shop.example/alert(1)", path=PATH, app_schemes={scheme})
+
+
+def test_a_refused_address_is_told_what_is_allowed() -> None:
+    with pytest.raises(Refused) as without:
+        check_return_url("myapp://paid", path=PATH)
+    with pytest.raises(Refused) as listed:
+        check_return_url("other://paid", path=PATH, app_schemes={"myapp", "myapp-staging"})
+
+    begins = "`reference` must be an absolute address that begins with https://"
+    assert without.value.message == f"{begins} or http:// on this machine."
+    assert listed.value.message == f"{begins}, http:// on this machine, myapp:// or myapp-staging://."
 
 
 @given(st.text(max_size=60) | st.text(max_size=40).map("https://".__add__))

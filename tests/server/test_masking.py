@@ -178,6 +178,13 @@ async def test_an_answer_that_is_no_json_is_a_masked_500(shop: Shop, logs: Logs)
     [
         ("Don't send floats; it isn't exact", "Don't send floats; it isn't exact."),
         ("Unknown type 'Foo'.", "Unknown type 'Foo'."),
+        (
+            "Argument 'Mutation.pay(key:)' of type 'K!' is required",
+            "Argument 'Mutation.pay(key:)' of type 'K!' is required.",
+        ),
+        ("Argument '@skip(if:)' of type 'Boolean!'", "Argument '@skip(if:)' of type 'Boolean!'."),
+        ("Did you mean 'order { ... }'?", "Did you mean 'order { ... }'?."),
+        ("the value 'a(b: c)' and 'a (b:)' and 'a(b:)c'", "the value … and … and …."),
         ("Value 'a b' does not exist in 'E' enum.", "Value does not exist in 'E' enum."),
         ("the key is sk_live_abc123", "the key is [removed]."),
         ('He said "a thing" loudly', "He said … loudly."),
