@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.currencies import CURRENCIES, DEFAULT_CURRENCIES
+from domain.text import is_apps_own_scheme
 
 SHORTEST_JWT_SECRET: Final = 32  # bytes; RFC 7518, 3.2
 LIVE: Final = ("sk_live_", "rk_live_")
@@ -16,6 +17,7 @@ TEST: Final = ("sk_test_", "rk_test_")
 PUBLISHABLE: Final = ("pk_live_", "pk_test_")
 ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\sA-Z]+")
 HEADER: Final = re.compile(r"[A-Za-z0-9_-]+\*?")
+LISTS: Final = ("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", "return_url_schemes")
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
@@ -49,6 +51,7 @@ class Settings(BaseSettings):
     auth_audience: str | None = None
 
     currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
+    return_url_schemes: Annotated[frozenset[str], NoDecode] = frozenset()
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_headers: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -130,7 +133,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
 
-    @field_validator("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", mode="before")
+    @field_validator(*LISTS, mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -146,6 +149,14 @@ class Settings(BaseSettings):
         if not upper:
             raise ValueError("must name at least one currency")
         return upper
+
+    @field_validator("return_url_schemes")
+    @classmethod
+    def _are_apps_own(cls, value: frozenset[str]) -> frozenset[str]:
+        lower = frozenset(scheme.lower() for scheme in value)
+        if not all(is_apps_own_scheme(scheme) for scheme in lower):
+            raise ValueError("must list schemes of your own apps, like myapp; none that browsers act on")
+        return lower
 
     @field_validator("allowed_origins")
     @classmethod

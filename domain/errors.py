@@ -147,10 +147,16 @@ class OperationInProgress(DomainError):
 
 
 class ActivePaymentExists(DomainError):
-    """The order has a payment that is still open."""
+    """The order has a payment that is still open. The message says what may be done with it now."""
 
-    def __init__(self, *, payment_id: UUID) -> None:
-        message = "This order has an open payment. Confirm or cancel that one."
+    def __init__(self, *, payment_id: UUID, allowed_actions: tuple[PaymentAction, ...]) -> None:
+        if PaymentAction.CONFIRM in allowed_actions:
+            advice = "Confirm or cancel that one."
+        elif PaymentAction.CAPTURE in allowed_actions:
+            advice = "It holds the money already."
+        else:
+            advice = "It is under way: wait for how it ends."
+        message = f"This order has an open payment. {advice}"
         super().__init__(ErrorCode.ACTIVE_PAYMENT_EXISTS, message, ("input", "orderId"))
         self.payment_id = payment_id
 

@@ -272,7 +272,7 @@ CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE}
 def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: bool) -> tuple[PaymentAction, ...]:
     """What may be asked of a payment now, in a fixed order."""
     actions: list[PaymentAction] = []
-    if status in (_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION):
+    if status in CONFIRMABLE:
         actions.append(PaymentAction.CONFIRM)
     if status is _P.REQUIRES_CAPTURE:
         actions.append(PaymentAction.CAPTURE)

@@ -17,9 +17,9 @@ class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
     `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
-    that may be charged here; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token
-    that shows one order, or None where none can be signed. `loaders` batch the rows of this request and end with it;
-    `own_customers` outlive it.
+    that may be charged here; `app_schemes` belong to the shop's own apps, which a payer may come back to;
+    `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token that shows one order, or
+    None where none can be signed. `loaders` batch the rows of this request and end with it; `own_customers` outlive it.
     """
 
     caller: Caller | None
@@ -29,6 +29,7 @@ class Asking:
     live: Live
     currencies: frozenset[str]
     publishable_key: str | None
+    app_schemes: frozenset[str]
     sign_view_token: Callable[[UUID], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
@@ -44,6 +45,7 @@ class Asking:
         live: Live,
         currencies: frozenset[str],
         publishable_key: str | None,
+        app_schemes: frozenset[str],
         sign_view_token: Callable[[UUID], str | None],
         own_customers: OwnCustomers,
     ) -> "Asking":
@@ -56,6 +58,7 @@ class Asking:
             live=live,
             currencies=currencies,
             publishable_key=publishable_key,
+            app_schemes=app_schemes,
             sign_view_token=sign_view_token,
             loaders=Loaders(),
             own_customers=own_customers,

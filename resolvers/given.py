@@ -57,5 +57,5 @@ def payment_method_id(given: str | None, *, path: Path) -> str | None:
     return check_payment_method_id(given, path=path) if given is not None else None
 
 
-def return_url(given: str | None, *, path: Path) -> str | None:
-    return check_return_url(given, path=path) if given is not None else None
+def return_url(asking: Asking, given: str | None, *, path: Path) -> str | None:
+    return check_return_url(given, path=path, app_schemes=asking.app_schemes) if given is not None else None

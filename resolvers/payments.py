@@ -76,7 +76,7 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
             payment_method_id=given.payment_method_id(input.payment_method_id, path=("input", "paymentMethodId")),
             confirm=input.confirm,
             setup_future_usage=input.setup_future_usage,
-            return_url=given.return_url(input.return_url, path=("input", "returnUrl")),
+            return_url=given.return_url(asking, input.return_url, path=("input", "returnUrl")),
             metadata=given.metadata(input.metadata, path=("input", "metadata")),
         )
         ask = given.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
@@ -95,7 +95,7 @@ async def confirm_payment(
     async def act() -> Outcome:
         payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
         method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
-        page = given.return_url(return_url, path=("returnUrl",))
+        page = given.return_url(asking, return_url, path=("returnUrl",))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
         ask = given.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, record)
         return await payments.confirm_payment(

@@ -2,7 +2,7 @@
 
 from html import escape
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
@@ -90,14 +90,13 @@ async def _result(request: Request) -> str:
 
 def _returning(back: str, intent: Json) -> str:
     """Where the payer goes on, with what Stripe adds to the address."""
-    parts = urlsplit(back)
     added = {
         "payment_intent": intent["id"],
         "payment_intent_client_secret": intent["client_secret"],
         "redirect_status": "failed" if intent["status"] == "requires_payment_method" else "succeeded",
     }
-    query = "&".join(filter(None, (parts.query, urlencode(added))))
-    return urlunsplit(parts._replace(query=query))
+    address, mark, fragment = back.partition("#")
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(added)}{mark}{fragment}"
 
 
 def _shown(intent: Json) -> str:

@@ -12,7 +12,7 @@ from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReaso
 from schema.money import MoneyInput
 from schema.scalars import CurrencyCode, Metadata, MinorUnits
 
-METADATA = "Kept with it and given back; never a secret, never card data."
+METADATA = "Kept with it, given back, and shown in Stripe's Dashboard beside our ids; never a secret or card data."
 
 
 @strawberry.input(description="An order as a service states it.")
@@ -25,7 +25,9 @@ class RegisterOrderInput:
         default=None, description="The shop's own id of the person who pays: the subject of their token."
     )
     customer_email: str | None = strawberry.field(default=None, description="Where to write to that person.")
-    description: str | None = strawberry.field(default=None, description="What it is about, up to 1,000 characters.")
+    description: str | None = strawberry.field(
+        default=None, description="What it is about, up to 1,000 characters; Stripe shows it too."
+    )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
     capture_method: CaptureMethod = strawberry.field(
         default=CaptureMethod.AUTOMATIC,
@@ -66,10 +68,12 @@ class CreatePaymentInput:
         description="Ask for the money now. Without it the payer's browser confirms it with `confirmation`.",
     )
     setup_future_usage: SetupFutureUsage | None = strawberry.field(
-        default=None, description="Whether the payment method may be kept for later."
+        default=None, description="Refused for now: no payment has a customer at Stripe who could keep its method."
     )
     return_url: str | None = strawberry.field(
-        default=None, description="Where the payer comes back to after a redirect; https, or http on this machine."
+        default=None,
+        description="Where the payer comes back to after a redirect: https, http on this machine, or an app of the "
+        "shop's own (myapp://paid) if its scheme is set. confirmPayment uses it too, unless it names another.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
 

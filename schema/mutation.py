@@ -63,11 +63,14 @@ class Mutation:
         ],
         idempotency_key: Key,
         return_url: Annotated[
-            str | None, strawberry.argument(description="Where the payer comes back to after a redirect.")
+            str | None,
+            strawberry.argument(
+                description="Where the payer comes back to after a redirect; without it, to where createPayment said."
+            ),
         ] = None,
     ) -> PaymentPayload | None:
-        """Tries an open payment with a payment method, e.g. after a decline; browsers normally confirm
-        with Stripe.js. For the payer and for services.
+        """Tries an open payment with a payment method, e.g. after a decline, or another one while the bank still waits
+        for the payer; browsers normally confirm with Stripe.js. For the payer and for services.
         """
         result = await payments.confirm_payment(
             info.context,

@@ -118,6 +118,7 @@ def create_app(
             live=parts.live,
             currencies=settings.currencies,
             publishable_key=settings.stripe_publishable_key,
+            app_schemes=settings.return_url_schemes,
             own_customers=own_customers,
             sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
         )

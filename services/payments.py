@@ -18,6 +18,7 @@ from domain.errors import (
     Refused,
 )
 from domain.ids import new_id
+from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import (
     CancelReason,
@@ -42,7 +43,8 @@ from services.steps import Step
 class NewPayment:
     """How an order is to be paid, already validated. `expected` is checked against what the order owes.
 
-    `capture_method` None is the order's own.
+    `capture_method` None is the order's own; `return_url` is where the payer comes back to from this payment, by
+    whichever attempt.
     """
 
     order_id: UUID
@@ -62,8 +64,8 @@ async def create_payment(
 
     `seen` is how the order and the key stood just now; whose the order is, is asked again of the order that is
     accepted on. Raises NotFound, Forbidden, AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID,
-    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL), ActivePaymentExists, and what `run_once` raises. A decline is in the
-    outcome's `error`, with the payment still open.
+    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and what `run_once` raises. A
+    decline is in the outcome's `error`, with the payment still open.
     """
 
     async def accept_on(order: Order, operation: Operation) -> Payment:
@@ -75,9 +77,10 @@ async def create_payment(
                 ("input", "orderId"),
             )
         _check_payable(order, new.expected, currencies)
+        _check_nothing_is_kept(new)
         earlier = order.locked_payments[-1] if order.locked_payments else None
         if earlier is not None and not earlier.is_final:
-            raise ActivePaymentExists(payment_id=earlier.id)
+            raise ActivePaymentExists(payment_id=earlier.id, allowed_actions=earlier.actions)
         payment = fresh(
             Payment,
             id=new_id(),
@@ -86,7 +89,6 @@ async def create_payment(
             supersedes_id=earlier.id if earlier is not None else None,
             livemode=driver.provider.livemode,
             capture_method=_capture_method(new.capture_method, order, authority),
-            setup_future_usage=new.setup_future_usage,
             currency=order.currency,
             amount_minor=order.due.amount_minor,
             metadata=dict(new.metadata),
@@ -101,7 +103,8 @@ async def create_payment(
             payment_id=payment.id,
             to_status=payment.status,
         )
-        begun = _begun(operation, payment, Step.CREATE, _create_params(new, order, payment, operation))
+        params = _create_params(new, order, seen.customer_external_id, payment, operation)
+        begun = _begun(operation, payment, Step.CREATE, params)
         await record(order, change, cause, Insert(payment), begun)
         order.locked_payments.append(payment)
         return payment
@@ -125,9 +128,12 @@ async def confirm_payment(
     authority: PaymentAuthority,
     driver: Driver,
 ) -> Outcome:
-    """Ask for the money of an open payment with this method: a new attempt on the same intent.
+    """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
+    one that still waits for its payer. Without `return_url` the payer comes back to the page that createPayment named.
 
-    Raises NotFound, and InvalidState unless the payment waits for a method or a confirmation.
+    Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, and
+    Refused(VALIDATION_FAILED) when there is no page to come back to. Source:
+    docs.stripe.com/api/payment_intents/confirm.
     """
 
     async def accept(operation: Operation) -> Payment:
@@ -137,8 +143,9 @@ async def confirm_payment(
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": payment_method_id}
-        if return_url is not None:
-            params["return_url"] = return_url
+        page = return_url if return_url is not None else await _page_to_come_back_to(payment)
+        if page is not None:
+            params["return_url"] = page
         return await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
     return await run_once(ask, accept, driver)
@@ -225,6 +232,31 @@ def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) ->
     check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
 
 
+def _check_nothing_is_kept(new: NewPayment) -> None:
+    if new.setup_future_usage is not None:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`setupFutureUsage` cannot be used: no payment has a customer at Stripe who could keep its method.",
+            ("input", "setupFutureUsage"),
+        )
+
+
+async def _page_to_come_back_to(payment: Payment) -> str | None:
+    """The page that createPayment named; None where no method leaves for another page, so that none is needed."""
+    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
+    params = made.params if made is not None else {}
+    page: str | None = params.get(Step.CONFIRM, params).get("return_url")
+    create = params.get(Step.CREATE, {})
+    if page is None and create.get("automatic_payment_methods", {}).get("allow_redirects") == "always":
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`returnUrl` is missing: this payment takes methods that lead the payer to another page and back, and "
+            "createPayment named no page to come back to.",
+            ("returnUrl",),
+        )
+    return page
+
+
 async def _check_free(operation: Operation, payment: Payment) -> None:
     """One act at a time on a payment. A refund is no such act: it has its reservation."""
     at_work = "WHERE payment_id = $1 AND refund_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
@@ -248,11 +280,21 @@ def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[s
     """The accepted work on its operation: the exact parameters, before the first call."""
     operation.order_id, operation.payment_id = payment.order_id, payment.id
     operation.step = step.value
-    operation.params = {**{str(name): sent for name, sent in params.items()}, "charge_before": payment.stripe_charge_id}
+    before = {"charge_before": payment.stripe_charge_id, "status_before": payment.status.value}
+    operation.params = {**{str(name): sent for name, sent in params.items()}, **before}
     return Update(operation, ("order_id", "payment_id", "step", "params"))
 
 
-def _create_params(new: NewPayment, order: Order, payment: Payment, operation: Operation) -> dict[str, Any]:
+def _create_params(
+    new: NewPayment, order: Order, customer_external_id: str | None, payment: Payment, operation: Operation
+) -> dict[str, Any]:
+    ours = {
+        "order_id": str(order.id),
+        "order_external_id": order.external_id,
+        "customer_external_id": customer_external_id,
+        "payment_id": str(payment.id),
+        "operation_id": str(operation.id),
+    }
     create: dict[str, Any] = {
         "amount": payment.amount_minor,
         "currency": payment.currency.lower(),
@@ -262,17 +304,11 @@ def _create_params(new: NewPayment, order: Order, payment: Payment, operation: O
             "enabled": True,
             "allow_redirects": "never" if new.confirm and new.return_url is None else "always",
         },
-        "metadata": {
-            "order_id": str(order.id),
-            "payment_id": str(payment.id),
-            "operation_id": str(operation.id),
-        },
+        "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
     }
+    if order.description is not None:
+        create["description"] = order.description
     if new.payment_method_id is not None:
         create["payment_method"] = new.payment_method_id
-    if new.setup_future_usage is not None:
-        create["setup_future_usage"] = new.setup_future_usage.value.lower()
-    steps: dict[str, Any] = {Step.CREATE: create}
-    if new.confirm:
-        steps[Step.CONFIRM] = {"return_url": new.return_url} if new.return_url is not None else {}
-    return steps
+    page = {"return_url": new.return_url} if new.return_url is not None else {}
+    return {Step.CREATE: create, Step.CONFIRM: page} if new.confirm else {Step.CREATE: create, **page}

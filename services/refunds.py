@@ -7,9 +7,10 @@ from uuid import UUID
 
 from domain.errors import ErrorCode, InvalidState, LimitExceeded, Refused
 from domain.ids import new_id
+from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
-from models import Operation, Payment, Refund
+from models import Operation, Order, Payment, Refund
 from models.sql import Update, write
 from services import rows
 from services.audit import Cause
@@ -64,7 +65,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
         await add_refund(order, payment, refund, Cause(actor=ask.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id
         operation.step = Step.REFUND.value
-        operation.params = {Step.REFUND.value: _params(refund, payment, operation)}
+        operation.params = {Step.REFUND.value: _params(refund, order, payment, operation)}
         await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", "params")))
         return payment
 
@@ -94,16 +95,18 @@ def _refused(payment: Payment, message: str) -> InvalidState:
     return InvalidState(status=payment.status, allowed_actions=payment.actions, message=message)
 
 
-def _params(refund: Refund, payment: Payment, operation: Operation) -> dict[str, Any]:
+def _params(refund: Refund, order: Order, payment: Payment, operation: Operation) -> dict[str, Any]:
+    ours = {
+        "order_id": str(order.id),
+        "order_external_id": order.external_id,
+        "payment_id": str(payment.id),
+        "refund_id": str(refund.id),
+        "operation_id": str(operation.id),
+    }
     params: dict[str, Any] = {
         "payment_intent": payment.stripe_payment_intent_id,
         "amount": refund.amount_minor,
-        "metadata": {
-            "order_id": str(payment.order_id),
-            "payment_id": str(payment.id),
-            "refund_id": str(refund.id),
-            "operation_id": str(operation.id),
-        },
+        "metadata": stripe_metadata(ours, refund.metadata),
     }
     if refund.reason is not RefundReason.OTHER:
         params["reason"] = refund.reason.value.lower()

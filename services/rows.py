@@ -14,16 +14,18 @@ from models.sql import read, read_beside
 SEEN = """
 FROM (SELECT) AS one
 LEFT JOIN orders o ON o.id = $1
+LEFT JOIN customer c ON c.id = o.customer_id
 LEFT JOIN operation k ON k.principal = $2 AND k.kind = $3 AND k.key = $4
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How things stood at one moment when somebody came with a key: the order, with its payments, and what had become
-    of the key. Nothing of it is locked."""
+    """How things stood at one moment when somebody came with a key: the order, with its owner and its payments, and
+    what had become of the key. Nothing of it is locked."""
 
     order: Order | None
+    customer_external_id: str | None  # of whoever the order belongs to
     operation: Operation | None
 
     def payment(self, payment_id: UUID | None) -> Payment | None:
@@ -35,12 +37,12 @@ class Seen:
 async def see(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> Seen:
     """The order and the key by one statement. A key that could not be one is of no operation."""
     payments, rows_of = _payments()
-    ((order, operation, found),) = await read_beside(
-        {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=(payments,)
+    ((order, operation, owner, found),) = await read_beside(
+        {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=("c.external_id", payments)
     )
     if order is not None:
         _belong(order, rows_of(found))
-    return Seen(order, operation)
+    return Seen(order, owner, operation)
 
 
 @lru_cache(maxsize=1)

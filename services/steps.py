@@ -269,7 +269,11 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
 
 
 async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """A payment that waited for its payer before this attempt may be waiting for the earlier one still. Only Stripe's
+    answer to the same key tells; an intent is paid at most once, so that to try again costs an answer and no money."""
     seen = await provider.retrieve_payment(_intent(payment))
+    if seen.status is PaymentStatus.REQUIRES_ACTION and operation.params.get("status_before") == seen.status:
+        return None
     if seen.status in WAITING and seen.charge_id == operation.params.get("charge_before"):
         return None
     if seen.status in WAITING:

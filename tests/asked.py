@@ -33,6 +33,7 @@ def asking(caller: Caller | None = None) -> Asking:
         repairs=Repairs(driver, enabled=False),
         live=Live(),
         currencies=frozenset({"USD"}),
+        app_schemes=frozenset(),
         publishable_key=None,
         sign_view_token=lambda _: None,
         own_customers=OwnCustomers(),

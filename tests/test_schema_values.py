@@ -162,7 +162,7 @@ def test_every_kind_of_refusal_has_its_type() -> None:
 
 
 def test_a_kind_without_a_type_of_its_own_is_generic() -> None:
-    given = user_error(errors.ActivePaymentExists(payment_id=ID), request_id="req_1")
+    given = user_error(errors.ActivePaymentExists(payment_id=ID, allowed_actions=()), request_id="req_1")
 
     assert type(given).__name__ == "GenericError"
     assert given.code is errors.ErrorCode.ACTIVE_PAYMENT_EXISTS

@@ -203,6 +203,14 @@ def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str)
         ),
         *(
             (
+                "RETURN_URL_SCHEMES",
+                value,
+                "must list schemes of your own apps, like myapp; none that browsers act on",
+            )
+            for value in ("javascript", "myapp,DATA", "http", "9f8e7d6c://", "9f8e7d6c", "my app")
+        ),
+        *(
+            (
                 "ALLOWED_HEADERS",
                 value,
                 "must list names of request headers, like x-shop-version; x-shop-* is all that begin so",
@@ -288,12 +296,14 @@ def test_lists_are_separated_by_commas(environment: Environment) -> None:
             "CURRENCIES": "usd, JPY",
             "ALLOWED_ORIGINS": "https://shop.example,https://staff.example",
             "ALLOWED_HEADERS": "x-shop-version, X-Tenant-*",
+            "RETURN_URL_SCHEMES": "MyApp, com.example.shop",
         }
     )
 
     assert [secret.get_secret_value() for secret in settings.stripe_webhook_secrets] == [WEBHOOK_SECRET, "whsec_old"]
     assert settings.currencies == {"USD", "JPY"}
     assert settings.allowed_origins == ("https://shop.example", "https://staff.example")
+    assert settings.return_url_schemes == {"myapp", "com.example.shop"}
     assert settings.allowed_headers == ("x-shop-version", "X-Tenant-*")
 
 

@@ -27,20 +27,22 @@ from tests.planting import E_MAIL, KINDS, Lines, Planter, all_lines
 from tests.reconcile.faults import reconcile
 from tests.shop import STAFF, Client, Shop, key, token
 
-# Where an e-mail address stays because that is what the field is for: the one column it was sent to. It stands in no
-# other, and no log has it. Everything else that is planted is refused and stays nowhere.
+# Where an e-mail address stays because that is what the field is for: the one column it was sent to, and the request to
+# Stripe where it is meant for Stripe too. It stands in no other, and no log has it. Everything else that is planted is
+# refused and stays nowhere.
+TO_STRIPE = "operation.params"
 KEPT = {
-    "registerOrder.input.externalId": "orders.external_id",
-    "registerOrder.input.customerExternalId": "customer.external_id",
-    "registerOrder.input.customerEmail": "customer.email",
-    "registerOrder.input.description": "orders.description",
-    "registerOrder.input.metadata": "orders.metadata",
-    "createPayment.input.metadata": "payment.metadata",
-    "createPayment.input.returnUrl": "operation.params",
-    "confirmPayment.returnUrl": "operation.params",
-    "refundPayment.input.note": "refund.note",
-    "refundPayment.input.metadata": "refund.metadata",
-    "resolveDiscrepancy.resolution": "discrepancy.resolution",
+    "registerOrder.input.externalId": {"orders.external_id"},
+    "registerOrder.input.customerExternalId": {"customer.external_id"},
+    "registerOrder.input.customerEmail": {"customer.email"},
+    "registerOrder.input.description": {"orders.description"},
+    "registerOrder.input.metadata": {"orders.metadata"},
+    "createPayment.input.metadata": {"payment.metadata", TO_STRIPE},
+    "createPayment.input.returnUrl": {TO_STRIPE},
+    "confirmPayment.returnUrl": {TO_STRIPE},
+    "refundPayment.input.note": {"refund.note"},
+    "refundPayment.input.metadata": {"refund.metadata", TO_STRIPE},
+    "resolveDiscrepancy.resolution": {"discrepancy.resolution"},
 }
 # A name in a document cannot hold these characters, so such a key cannot be written as a literal.
 NOT_A_NAME = "metadata (its keys) as a literal"
@@ -172,7 +174,7 @@ async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_now
     if kind == E_MAIL:
         forms = ("variable", "literal")
         assert stored == {
-            f"{kind} in {place} as a {form}": {column} for place, column in KEPT.items() for form in forms
+            f"{kind} in {place} as a {form}": columns for place, columns in KEPT.items() for form in forms
         }
     else:
         assert stored == {}

@@ -229,7 +229,11 @@ async def test_scenario_54_a_payment_method_that_is_gone_is_refused_by_name(shop
         assert answer.status_code == 200
 
     payload = await shop.buyer.do(
-        "confirmPayment", paymentId=payment["id"], paymentMethodId=method, returnUrl=None, key=key()
+        "confirmPayment",
+        paymentId=payment["id"],
+        paymentMethodId=method,
+        returnUrl="https://shop.example/",
+        key=key(),
     )
     paid = await shop.buyer.do(
         "confirmPayment",
