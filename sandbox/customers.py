@@ -47,8 +47,7 @@ def delete(ledger: Ledger, identity: str) -> Json:
     for method in ledger.store.every("payment_method"):
         if method["customer"] == identity:
             detach(ledger, method["id"])
-    ledger.store.rows("DELETE FROM object WHERE id = ?", identity)
-    ledger.store.hide(identity, {"deleted": True})
+    ledger.store.remove(identity)
     ledger.happened("customer.deleted", customer)
     return _gone(identity)
 

@@ -5,11 +5,13 @@ import hmac
 import json
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
 from sandbox.faults import Fault, Faults
 from sandbox.store import Store
+from sandbox.thin import notification
 
 BACK_OFF_SECONDS = (1, 5, 30, 300, 1800, 3600)
 MAX_ATTEMPTS = 80  # with the last pause for all further ones: Stripe's three days
@@ -86,9 +88,10 @@ class Deliveries:
             self._again(number, attempt, BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
         return times
 
-    async def _send(self, client: httpx.AsyncClient, event: dict[str, object], fault: Fault | None) -> bool:
+    async def _send(self, client: httpx.AsyncClient, event: dict[str, Any], fault: Fault | None) -> bool:
         old = fault is not None and fault.kind == "webhook_old_secret"
-        raw = json.dumps(event, indent=2).encode()
+        thin = self.store.setting("event_payload", "snapshot") == "thin"
+        raw = json.dumps(notification(event) if thin else event, indent=2).encode()
         headers = {
             "Accept": "*/*; q=0.5, application/json",
             "Cache-Control": "no-cache",

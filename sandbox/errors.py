@@ -31,6 +31,11 @@ def missing(kind: str, identity: str, *, param: str = "id") -> StripeError:
     return invalid(f"No such {kind}: '{identity}'", param=param, code="resource_missing", status=status)
 
 
+def not_supported(what: str, *, param: str | None = None) -> StripeError:
+    """Stripe has this and we have not."""
+    return invalid(f"{what} is not supported by the offline Stripe. See docs/offline-stripe.md.", param=param)
+
+
 def unexpected_state(intent: Json, action: str, allowed: tuple[str, ...]) -> StripeError:
     """The intent is not in a state in which this can be done; the intent comes with the error."""
     error = invalid(

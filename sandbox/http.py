@@ -249,8 +249,7 @@ class StripeApi:
             route, ids = routes.find(asked.method, asked.path)
             if browser:
                 access.check_route(route)
-            params = route.takes.read({k: v for k, v in asked.params.items() if k not in access.NOT_PARAMETERS})
-            route.check(params)
+            params = route.read({k: v for k, v in asked.params.items() if k not in access.NOT_PARAMETERS})
             if browser:
                 access.check_secret(ledger, ids, params)
         except StripeError as error:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import amounts, attempts, objects, options, payment_methods
+from sandbox import amounts, attempts, objects, options, payment_methods, tokens
 from sandbox.errors import invalid, unexpected_state
 from sandbox.kinds import KINDS
 from sandbox.ledger import Ledger
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CHANGEABLE = ("description", "receipt_email", "setup_future_usage", "shipping")
-ONLY_WITH_CONFIRM = ("error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
+ONLY_WITH_CONFIRM = ("confirmation_token", "error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
 
 
 def check_new(params: Json) -> None:
@@ -44,6 +44,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirmed", CONFIRMABLE)
+    params = tokens.spend(ledger, intent, params)
     if method := payment_methods.chosen(ledger, params):
         intent["payment_method"] = method["id"]
     if intent["payment_method"] is None:

@@ -5,13 +5,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import attempts, captures, changes, disputes, intents, refunds, requests, settings, timers
+from sandbox import (
+    account,
+    attempts,
+    captures,
+    changes,
+    disputes,
+    intents,
+    refunds,
+    requests,
+    settings,
+    setups,
+    timers,
+)
 from sandbox.books import books
 from sandbox.errors import invalid
-from sandbox.faults import Faults
+from sandbox.faults import KINDS, Faults
 from sandbox.ledger import Ledger
-from sandbox.methods import TOO_LATE
+from sandbox.methods import METHODS, TOO_LATE
+from sandbox.objects import API_VERSION
 from sandbox.params import Takes
+from sandbox.routes import ROUTES
+from sandbox.stripe_names import CALLS
 
 Json = dict[str, Any]
 Ids = dict[str, str]
@@ -115,13 +130,29 @@ def _move_refund(bench: Bench, ids: Ids, given: Any) -> Json:
     return refunds.move(bench.ledger, ids["id"], str(given.get("status")))
 
 
-def _new_dispute(bench: Bench, _: Ids, given: Any) -> Json:
-    ledger = bench.ledger
+def _charge(ledger: Ledger, given: Any) -> Json:
     if "payment_intent" in given:
         charge_id = str(ledger.need("payment_intent", given["payment_intent"])["latest_charge"])
     else:
         charge_id = str(given.get("charge"))
-    charge = ledger.need("charge", charge_id, param="charge")
+    return ledger.need("charge", charge_id, param="charge")
+
+
+def _about(act: Callable[[Ledger, Json], Json]) -> Callable[[Bench, Ids, Any], Json]:
+    return lambda bench, _, given: act(bench.ledger, _charge(bench.ledger, given))
+
+
+def _answer_setup(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
+    return lambda bench, ids, _: setups.finish_action(bench.ledger, ids["id"], passed=passed)
+
+
+def _pay_out(bench: Bench, _: Ids, given: Any) -> Json:
+    currency, status = given.get("currency", "usd"), given.get("status", "paid")
+    return account.pay_out(bench.ledger, int(given.get("amount", "")), currency, status)
+
+
+def _new_dispute(bench: Bench, _: Ids, given: Any) -> Json:
+    ledger, charge = bench.ledger, _charge(bench.ledger, given)
     status, reason = given.get("status", "needs_response"), given.get("reason", "fraudulent")
     return disputes.open_dispute(ledger, charge, status, reason=reason, amount=given.get("amount"))
 
@@ -137,8 +168,21 @@ def _resend(bench: Bench, ids: Ids, _: Any) -> Json:
     return store.save(event | {"pending_webhooks": 1})
 
 
+def _supported(_bench: Bench, _ids: Ids, _: Any) -> Json:
+    return {
+        "api_version": API_VERSION,
+        "calls": [f"{route.method} {route.path}" for route in ROUTES],
+        "faults": sorted(KINDS),
+        "levers": {f"{lever.method} /_sandbox/{lever.path}": lever.does for lever in LEVERS},
+        "not_supported": list(CALLS),
+        "payment_methods": sorted(METHODS),
+        "settings": {name: list(allowed) for name, allowed in settings.SETTINGS.items()},
+    }
+
+
 PI = "payment_intents/{id}"
 LEVERS = (
+    Lever("GET", "supported", "this list, and the calls, methods, settings and faults", _supported),
     Lever("GET", "faults", "the faults in force", lambda bench, _ids, _: bench.faults.all()),
     Lever("POST", "faults", "puts one fault in force, or several", _put_faults),
     Lever("DELETE", "faults", "behaves again", _clear_faults),
@@ -187,5 +231,10 @@ LEVERS = (
     Lever("POST", "refunds/{id}", "a refund goes to `status`", _move_refund),
     Lever("POST", "disputes", "a bank contests a `charge` or `payment_intent`", _new_dispute),
     Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),
+    Lever("POST", "setup_intents/{id}/complete", "the payer sets a method up", _answer_setup(passed=True)),
+    Lever("POST", "setup_intents/{id}/fail", "the payer cannot or will not", _answer_setup(passed=False)),
+    Lever("POST", "payouts", "Stripe pays out `amount` in `currency`; `status` says how it ends", _pay_out),
+    Lever("POST", "reviews", "Radar lays a `charge` or `payment_intent` before somebody", _about(account.open_review)),
+    Lever("POST", "early_fraud_warnings", "a bank warns of fraud", _about(account.warn_of_fraud)),
     Lever("POST", "events/{id}/resend", "delivers an event again", _resend),
 )

@@ -18,8 +18,14 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
     "event": ("type", "types", "delivery_success"),
     "balance_transaction": ("currency", "source", "type"),
     "customer": ("email",),
-    "payment_method": ("customer", "type"),
+    "payment_method": ("allow_redisplay", "customer", "type"),
+    "setup_intent": ("customer", "payment_method"),
+    "webhook_endpoint": (),
+    "payout": ("destination", "status"),
+    "review": (),
+    "radar.early_fraud_warning": ("charge", "payment_intent"),
 }
+TIMELESS = ("payment_method", "webhook_endpoint")  # lists that cannot be narrowed by time
 COMPARE: Mapping[str, str] = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "latest_charge": ("charge",),
@@ -29,17 +35,18 @@ EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "customer": ("customer",),
     "balance_transaction": ("balance_transaction",),
     "failure_balance_transaction": ("balance_transaction",),
-    "source": ("charge", "refund", "dispute"),
+    "review": ("review",),
+    "source": ("charge", "refund", "dispute", "payout"),
 }
 MAX_DEPTH = 4  # docs.stripe.com/api/expanding_objects
 TYPES_AT_ONCE = 20
 
 
-def list_parameters(kind: str) -> Takes:
-    """What a list of these objects can be asked."""
-    checks: dict[str, Check] = dict.fromkeys(FILTERS[kind], named)
+def list_parameters(kind: str, *, without: tuple[str, ...] = ()) -> Takes:
+    """What a list of these objects can be asked; `without` is what the address says already."""
+    checks: dict[str, Check] = {name: named for name in FILTERS[kind] if name not in without}
     checks |= {"limit": page_size, "starting_after": named, "ending_before": named}
-    if kind != "payment_method":
+    if kind not in TIMELESS:
         checks["created"] = moments
     if kind == "event":
         checks |= {"types": words, "delivery_success": boolean}
@@ -96,8 +103,15 @@ def _expand(store: Store, thing: Any, names: list[str], path: str) -> None:
         raise invalid(f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(thing[name], str):
         found = [store.get(thing[name], kind) for kind in EXPANDABLE[name]]
-        thing[name] = next((item for item in found if item), thing[name])
+        thing[name] = next((item for item in found if item), _deleted(store, name, thing[name]))
     _expand(store, thing[name], rest, path)
+
+
+def _deleted(store: Store, name: str, identity: str) -> Any:
+    """A customer that is gone is still named, and says so."""
+    if name == "customer" and store.hidden(identity).get("deleted"):
+        return {"id": identity, "object": "customer", "deleted": True}
+    return identity
 
 
 def _where(store: Store, kind: str, params: Json) -> tuple[str, list[Any]]:

@@ -22,7 +22,10 @@ REFERENCES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("twint", "wechat_pay"), ()),
     "swish": ("network_decline_code", *BANK_REFERENCE),
 }
-CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "adjustment": "dispute"}
+CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "adjustment": "dispute"} | {
+    "payout": "payout",
+    "payout_failure": "payout_reversal",
+}
 
 
 def payment_intent(now: int, params: Json) -> Json:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.errors import invalid
+from sandbox.errors import invalid, not_supported
+from sandbox.stripe_names import NESTED
 
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]
@@ -21,9 +22,12 @@ class Takes:
     fields: Mapping[str, Check] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
-    def read(self, given: Json) -> Json:
-        """The typed parameters. Raises StripeError for one that is unknown, missing or malformed."""
-        return _read(self.fields, given, "", self.required)
+    def read(self, given: Json, stripes: frozenset[str] = frozenset()) -> Json:
+        """The typed parameters. Raises StripeError for one that is unknown, missing or malformed.
+
+        `stripes` are the parameters that Stripe's endpoint has.
+        """
+        return _read(self.fields, given, "", self.required, stripes)
 
 
 def text(value: Any, name: str) -> str | None:
@@ -165,10 +169,18 @@ def moments(value: Any, name: str) -> Json:
     return {"eq": integer(value, name)}
 
 
-def _read(fields: Mapping[str, Check], given: Json, inside: str, required: tuple[str, ...]) -> Json:
+def _read(
+    fields: Mapping[str, Check],
+    given: Json,
+    inside: str,
+    required: tuple[str, ...],
+    stripes: frozenset[str] = frozenset(),
+) -> Json:
     for name in given:
         if name not in fields:
             full = _full(inside, name)
+            if name in stripes or name in NESTED.get(inside, "").split():
+                raise not_supported(f"The parameter {full}", param=full)
             raise invalid(f"Received unknown parameter: {full}", param=full, code="parameter_unknown")
     for name in required:
         if name not in given:

@@ -106,6 +106,15 @@ def of_customer(ledger: Ledger, customer_id: str, params: Json) -> Json:
     return page(ledger.store, "payment_method", url, params | {"customer": customer_id})
 
 
+def one_of_customer(ledger: Ledger, customer_id: str, identity: str) -> Json:
+    """A method that this customer keeps."""
+    ledger.need("customer", customer_id, param="customer")
+    method = ledger.need("payment_method", identity)
+    if method["customer"] != customer_id:
+        raise missing("PaymentMethod", identity)
+    return method
+
+
 def check_unused(ledger: Ledger, method: Json) -> None:
     """A method that no customer keeps works once. Source: docs.stripe.com/payments/payment-methods."""
     if method["customer"] is None and ledger.store.hidden(method["id"]).get("used"):

@@ -1,6 +1,6 @@
 """The parameters that each endpoint takes."""
 
-from sandbox import disputes
+from sandbox import disputes, tokens
 from sandbox.captures import CANCEL_REASONS
 from sandbox.kinds import KINDS
 from sandbox.options import FUTURE_USAGE, TYPES
@@ -18,10 +18,13 @@ from sandbox.params import (
     natural,
     off_session,
     one_of,
+    page_size,
     positive,
     text,
+    words,
 )
 from sandbox.refunds import REASONS
+from sandbox.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
 
 NOTHING = Takes()
 METADATA = Takes({"metadata": metadata})
@@ -41,6 +44,7 @@ METHOD_DATA = group(("type",), **METHOD)
 PAYING: dict[str, Check] = {"payment_method_data": METHOD_DATA, **TYPES}
 CONFIRMATION: dict[str, Check] = {
     **PAYING,
+    "confirmation_token": named,
     "capture_method": CAPTURE_METHOD,
     "error_on_requires_action": boolean,
     "mandate_data": MANDATE,
@@ -127,3 +131,79 @@ NEW_METHOD = Takes(METHOD, ("type",))
 CHANGED_METHOD = Takes({"allow_redisplay": METHOD["allow_redisplay"], "metadata": metadata, "billing_details": BILLING})
 ATTACHED = Takes({"customer": named}, ("customer",))
 EVIDENCE = Takes({"evidence": group(**dict.fromkeys(disputes.EVIDENCE, text)), "metadata": metadata, "submit": boolean})
+SEARCH = Takes({"limit": page_size, "page": named, "query": named}, ("query",))
+CHANGED_CHARGE = Takes(
+    {
+        "customer": named,
+        "description": text,
+        "fraud_details": group(user_report=one_of("fraudulent", "safe")),
+        "metadata": metadata,
+        "receipt_email": text,
+        "shipping": SHIPPING,
+        "transfer_group": text,
+    }
+)
+CAPTURED_CHARGE = Takes({"amount": positive})
+SETUP: dict[str, Check] = {
+    "customer": named,
+    "description": text,
+    "flow_directions": words,
+    "metadata": metadata,
+    "payment_method": named,
+    "payment_method_data": METHOD_DATA,
+    "payment_method_types": TYPES["payment_method_types"],
+}
+CONFIRMED_SETUP = Takes(
+    {
+        "mandate_data": MANDATE,
+        "payment_method": named,
+        "payment_method_data": METHOD_DATA,
+        "return_url": named,
+        "use_stripe_sdk": boolean,
+        **BROWSER,
+    }
+)
+NEW_SETUP = Takes(
+    SETUP
+    | {
+        "automatic_payment_methods": group(("enabled",), enabled=boolean, allow_redirects=one_of("always", "never")),
+        "confirm": boolean,
+        "mandate_data": MANDATE,
+        "return_url": named,
+        "usage": one_of("off_session", "on_session"),
+        "use_stripe_sdk": boolean,
+    }
+)
+CHANGED_SETUP = Takes(SETUP)
+CANCELED_SETUP = Takes({"cancellation_reason": one_of(*SETUP_CANCEL_REASONS)})
+KEY = Takes({"customer": named}, ("customer",))
+FEATURES: dict[str, Check] = dict.fromkeys(
+    (
+        "payment_method_redisplay",
+        "payment_method_remove",
+        "payment_method_save",
+        "payment_method_save_allow_redisplay_override",
+        "payment_method_save_usage",
+    ),
+    text,
+) | {"payment_method_allow_redisplay_filters": words, "payment_method_redisplay_limit": natural}
+COMPONENT = group(("enabled",), enabled=boolean, features=group(**FEATURES))
+COMPONENTS = group(**dict.fromkeys((*tokens.PLAIN, *tokens.FEATURES), COMPONENT))
+SESSION = Takes({"components": COMPONENTS, "customer": named}, ("components",))
+TOKEN = Takes(
+    {
+        "payment_method": named,
+        "payment_method_data": METHOD_DATA,
+        "return_url": named,
+        "setup_future_usage": FUTURE_USAGE,
+        "shipping": SHIPPING,
+    }
+)
+ENDPOINT: dict[str, Check] = {
+    "description": text,
+    "enabled_events": words,
+    "metadata": metadata,
+    "url": named,
+}
+NEW_ENDPOINT = Takes(ENDPOINT | {"api_version": text}, ("enabled_events", "url"))
+CHANGED_ENDPOINT = Takes(ENDPOINT | {"disabled": boolean})

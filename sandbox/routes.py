@@ -1,34 +1,34 @@
 """Which act answers which address, and what parameters it takes."""
 
 import re
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import balance, captures, changes, customers, deposits, disputes, intents, payment_methods, refunds
-from sandbox.errors import invalid
+from sandbox import (
+    account,
+    balance,
+    captures,
+    changes,
+    charges,
+    customers,
+    deposits,
+    disputes,
+    intents,
+    payment_methods,
+    refunds,
+    requests,
+    searching,
+    setups,
+    thin,
+    tokens,
+)
+from sandbox.errors import invalid, not_supported
 from sandbox.ledger import Ledger
 from sandbox.listing import list_parameters, page
 from sandbox.params import Takes
-from sandbox.requests import (
-    ATTACHED,
-    BROWSER,
-    CANCEL,
-    CAPTURE,
-    CHANGED_CUSTOMER,
-    CHANGED_INTENT,
-    CHANGED_METHOD,
-    CONFIRMED_INTENT,
-    DEPOSITS,
-    EVIDENCE,
-    INCREMENT,
-    METADATA,
-    NEW_CUSTOMER,
-    NEW_INTENT,
-    NEW_METHOD,
-    NEW_REFUND,
-    NOTHING,
-)
+from sandbox.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 
 Json = dict[str, Any]
 Ids = dict[str, str]
@@ -43,109 +43,164 @@ class Route:
     """
 
     method: str
+    path: str
     pattern: re.Pattern[str]
     act: Act
-    takes: Takes = NOTHING
+    takes: Takes = requests.NOTHING
     browser: bool = False
     check: Callable[[Json], None] = lambda params: None
 
+    def read(self, given: Json) -> Json:
+        """The typed parameters. Raises StripeError."""
+        params = self.takes.read(given, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
+        self.check(params)
+        return params
+
 
 def find(method: str, path: str) -> tuple[Route, Ids]:
-    """The route for a request, or Stripe's 404."""
-    for route in ROUTES:
-        match = route.pattern.fullmatch(path) if route.method == method else None
+    """The route for a request; for what Stripe has and we have not, an error that says so; or Stripe's 404."""
+    for route in _BY_ROOT.get((method, _root(path)), ()):
+        match = route.pattern.fullmatch(path)
         if match is not None:
             return route, match.groupdict()
+    version, _, root = path.strip("/").partition("/")
+    root = root.partition("/")[0]
+    if (
+        any(_CALL[call].fullmatch(f"{method} {path}") for call in CALLS)
+        or (version == "v1" and root in ROOTS)
+        or (version == "v2" and root in SECOND_VERSION)
+    ):
+        raise not_supported(f"{method} {path}")
     raise invalid(
         f"Unrecognized request URL ({method}: {path}). Look at the API reference for what there is.", status=404
     )
 
 
-def _route(method: str, path: str, act: Act, takes: Takes = NOTHING, **more: Any) -> Route:
-    return Route(method, re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)), act, takes, **more)
+def _pattern(path: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path))
+
+
+def _root(path: str) -> str:
+    return "/".join(path.split("/", 3)[:3])
+
+
+def _route(call: str, act: Act, takes: Takes = requests.NOTHING, **more: Any) -> Route:
+    method, _, path = call.partition(" ")
+    return Route(method, path, _pattern(path), act, takes, **more)
+
+
+def _new(act: Callable[[Ledger, Json], Json]) -> Act:
+    return lambda ledger, _, params: act(ledger, params)
+
+
+def _one(act: Callable[[Ledger, str, Json], Json]) -> Act:
+    return lambda ledger, ids, params: act(ledger, ids["id"], params)
+
+
+def _by_id(act: Callable[[Ledger, str], Json]) -> Act:
+    return lambda ledger, ids, _: act(ledger, ids["id"])
 
 
 def _get(kind: str) -> Act:
-    return lambda ledger, ids, _: ledger.need(kind, ids["id"], param="intent" if kind == "payment_intent" else "id")
+    intent = kind in ("payment_intent", "setup_intent")
+    return lambda ledger, ids, _: ledger.need(kind, ids["id"], param="intent" if intent else "id")
 
 
-def _list(kind: str, url: str) -> Act:
-    return lambda ledger, _, params: page(ledger.store, kind, url, params)
+def _read(kind: str, url: str = "") -> tuple[Route, Route]:
+    """Reading objects one by one and in lists."""
+    url = url or f"/v1/{kind}s"
+    return (
+        _route(f"GET {url}/{{id}}", _get(kind)),
+        _route(f"GET {url}", lambda ledger, _, params: page(ledger.store, kind, url, params), list_parameters(kind)),
+    )
 
 
-PI, RE, DU, PM, CUS = (
-    f"/v1/{name}" for name in ("payment_intents", "refunds", "disputes", "payment_methods", "customers")
+def _list(kind: str) -> Route:
+    return _read(kind)[1]
+
+
+def _search(kind: str) -> Route:
+    url = f"/v1/{kind}s/search"
+    return _route(f"GET {url}", lambda ledger, _, p: searching.search(ledger.store, kind, url, p), requests.SEARCH)
+
+
+def _refunds_of_charge(ledger: Ledger, ids: Ids, params: Json) -> Json:
+    ledger.need("charge", ids["id"])
+    return page(ledger.store, "refund", f"/v1/charges/{ids['id']}/refunds", params | {"charge": ids["id"]})
+
+
+PI, SI, CH, RE, DU = "/v1/payment_intents", "/v1/setup_intents", "/v1/charges", "/v1/refunds", "/v1/disputes"
+PM, CUS, WE = "/v1/payment_methods", "/v1/customers", "/v1/webhook_endpoints"
+ROUTES = (
+    _route(f"POST {PI}", _new(intents.create), requests.NEW_INTENT, check=intents.check_new),
+    _search("payment_intent"),
+    _route(f"GET {PI}/{{id}}", _get("payment_intent"), Takes(requests.BROWSER), browser=True),
+    _route(f"POST {PI}/{{id}}", _one(changes.update), requests.CHANGED_INTENT),
+    _route(f"POST {PI}/{{id}}/confirm", _one(intents.confirm), requests.CONFIRMED_INTENT, browser=True),
+    _route(f"POST {PI}/{{id}}/capture", _one(captures.capture), requests.CAPTURE),
+    _route(f"POST {PI}/{{id}}/increment_authorization", _one(captures.increment), requests.INCREMENT),
+    _route(f"POST {PI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS),
+    _route(f"POST {PI}/{{id}}/cancel", _one(captures.cancel), requests.CANCEL),
+    _list("payment_intent"),
+    _route(f"POST {SI}", _new(setups.create), requests.NEW_SETUP),
+    _route(f"GET {SI}/{{id}}", _get("setup_intent"), Takes(requests.BROWSER)),
+    _route(f"POST {SI}/{{id}}", _one(setups.update), requests.CHANGED_SETUP),
+    _route(f"POST {SI}/{{id}}/confirm", _one(setups.confirm), requests.CONFIRMED_SETUP),
+    _route(f"POST {SI}/{{id}}/verify_microdeposits", _one(setups.verify), requests.DEPOSITS),
+    _route(f"POST {SI}/{{id}}/cancel", _one(setups.cancel), requests.CANCELED_SETUP),
+    _list("setup_intent"),
+    _search("charge"),
+    *_read("charge"),
+    _route(f"POST {CH}/{{id}}", _one(charges.update), requests.CHANGED_CHARGE),
+    _route(f"POST {CH}/{{id}}/capture", _one(charges.capture), requests.CAPTURED_CHARGE),
+    _route(f"GET {CH}/{{id}}/refunds", _refunds_of_charge, list_parameters("refund", without=("charge",))),
+    _route(f"POST {RE}", _new(refunds.create), requests.NEW_REFUND),
+    _route(f"POST {RE}/{{id}}", _one(refunds.update), requests.METADATA),
+    _route(f"POST {RE}/{{id}}/cancel", _by_id(refunds.cancel)),
+    *_read("refund"),
+    _route(f"POST {CUS}", _new(customers.create), requests.NEW_CUSTOMER),
+    _search("customer"),
+    _route(f"GET {CUS}/{{id}}", _by_id(customers.retrieve)),
+    _route(f"POST {CUS}/{{id}}", _one(customers.update), requests.CHANGED_CUSTOMER),
+    _route(f"DELETE {CUS}/{{id}}", _by_id(customers.delete)),
+    _route(
+        f"GET {CUS}/{{id}}/payment_methods",
+        _one(payment_methods.of_customer),
+        list_parameters("payment_method", without=("customer",)),
+    ),
+    _route(
+        f"GET {CUS}/{{id}}/payment_methods/{{method}}",
+        lambda ledger, ids, _: payment_methods.one_of_customer(ledger, ids["id"], ids["method"]),
+    ),
+    _list("customer"),
+    _route(f"POST {PM}", _new(payment_methods.create), requests.NEW_METHOD),
+    _route(f"GET {PM}/{{id}}", _by_id(payment_methods.retrieve)),
+    _route(f"POST {PM}/{{id}}", _one(payment_methods.update), requests.CHANGED_METHOD),
+    _route(f"POST {PM}/{{id}}/attach", _one(payment_methods.attach), requests.ATTACHED),
+    _route(f"POST {PM}/{{id}}/detach", _by_id(payment_methods.detach)),
+    _list("payment_method"),
+    _route(f"POST {DU}/{{id}}", _one(disputes.update), requests.EVIDENCE),
+    _route(f"POST {DU}/{{id}}/close", _by_id(disputes.accept)),
+    *_read("dispute"),
+    *_read("event"),
+    *_read("balance_transaction"),
+    _route("GET /v1/balance", lambda ledger, _ids, _: balance.retrieve(ledger)),
+    *_read("payout"),
+    *_read("review"),
+    _route("POST /v1/reviews/{id}/approve", _by_id(account.approve_review)),
+    *_read("radar.early_fraud_warning", "/v1/radar/early_fraud_warnings"),
+    _route("POST /v1/ephemeral_keys", _new(tokens.create_key), requests.KEY),
+    _route("DELETE /v1/ephemeral_keys/{id}", _by_id(tokens.delete_key)),
+    _route("POST /v1/customer_sessions", _new(tokens.create_session), requests.SESSION),
+    _route("POST /v1/test_helpers/confirmation_tokens", _new(tokens.create_token), requests.TOKEN),
+    _route("GET /v1/confirmation_tokens/{id}", _get("confirmation_token")),
+    _route(f"POST {WE}", _new(account.create_endpoint), requests.NEW_ENDPOINT),
+    _route(f"POST {WE}/{{id}}", _one(account.update_endpoint), requests.CHANGED_ENDPOINT),
+    _route(f"DELETE {WE}/{{id}}", _by_id(account.delete_endpoint)),
+    *_read("webhook_endpoint"),
+    _route("GET /v2/core/events/{id}", _by_id(thin.retrieve)),
 )
-ROUTES = [
-    _route("POST", PI, lambda ledger, _, p: intents.create(ledger, p), NEW_INTENT, check=intents.check_new),
-    _route("POST", f"{PI}/{{id}}", lambda ledger, i, p: changes.update(ledger, i["id"], p), CHANGED_INTENT),
-    _route(
-        "POST",
-        f"{PI}/{{id}}/confirm",
-        lambda ledger, i, p: intents.confirm(ledger, i["id"], p),
-        CONFIRMED_INTENT,
-        browser=True,
-    ),
-    _route("POST", f"{PI}/{{id}}/capture", lambda ledger, i, p: captures.capture(ledger, i["id"], p), CAPTURE),
-    _route(
-        "POST",
-        f"{PI}/{{id}}/increment_authorization",
-        lambda ledger, i, p: captures.increment(ledger, i["id"], p),
-        INCREMENT,
-    ),
-    _route(
-        "POST",
-        f"{PI}/{{id}}/verify_microdeposits",
-        lambda ledger, i, p: deposits.verify(ledger, i["id"], p),
-        DEPOSITS,
-    ),
-    _route("POST", f"{PI}/{{id}}/cancel", lambda ledger, i, p: captures.cancel(ledger, i["id"], p), CANCEL),
-    _route("GET", f"{PI}/{{id}}", _get("payment_intent"), Takes(BROWSER), browser=True),
-    _route("GET", PI, _list("payment_intent", PI), list_parameters("payment_intent")),
-    _route("POST", RE, lambda ledger, _, p: refunds.create(ledger, p), NEW_REFUND),
-    _route("POST", f"{RE}/{{id}}", lambda ledger, i, p: refunds.update(ledger, i["id"], p), METADATA),
-    _route("POST", f"{RE}/{{id}}/cancel", lambda ledger, i, _: refunds.cancel(ledger, i["id"])),
-    _route("POST", CUS, lambda ledger, _, p: customers.create(ledger, p), NEW_CUSTOMER),
-    _route("POST", f"{CUS}/{{id}}", lambda ledger, i, p: customers.update(ledger, i["id"], p), CHANGED_CUSTOMER),
-    _route("GET", f"{CUS}/{{id}}", lambda ledger, i, _: customers.retrieve(ledger, i["id"])),
-    _route("DELETE", f"{CUS}/{{id}}", lambda ledger, i, _: customers.delete(ledger, i["id"])),
-    _route("GET", CUS, _list("customer", CUS), list_parameters("customer")),
-    _route(
-        "GET",
-        f"{CUS}/{{id}}/payment_methods",
-        lambda ledger, i, p: payment_methods.of_customer(ledger, i["id"], p),
-        list_parameters("payment_method"),
-    ),
-    _route("POST", PM, lambda ledger, _, p: payment_methods.create(ledger, p), NEW_METHOD),
-    _route("GET", f"{PM}/{{id}}", lambda ledger, i, _: payment_methods.retrieve(ledger, i["id"])),
-    _route(
-        "POST",
-        f"{PM}/{{id}}",
-        lambda ledger, i, p: payment_methods.update(ledger, i["id"], p),
-        CHANGED_METHOD,
-    ),
-    _route(
-        "POST",
-        f"{PM}/{{id}}/attach",
-        lambda ledger, i, p: payment_methods.attach(ledger, i["id"], p),
-        ATTACHED,
-    ),
-    _route("POST", f"{PM}/{{id}}/detach", lambda ledger, i, _: payment_methods.detach(ledger, i["id"])),
-    _route("GET", PM, _list("payment_method", PM), list_parameters("payment_method")),
-    _route(
-        "POST",
-        f"{DU}/{{id}}",
-        lambda ledger, i, p: disputes.update(ledger, i["id"], p),
-        EVIDENCE,
-    ),
-    _route("POST", f"{DU}/{{id}}/close", lambda ledger, i, _: disputes.accept(ledger, i["id"])),
-    _route("GET", "/v1/balance", lambda ledger, _ids, _: balance.retrieve(ledger)),
-    *(
-        route
-        for kind in ("charge", "refund", "dispute", "event", "balance_transaction")
-        for route in (
-            _route("GET", f"/v1/{kind}s/{{id}}", _get(kind)),
-            _route("GET", f"/v1/{kind}s", _list(kind, f"/v1/{kind}s"), list_parameters(kind)),
-        )
-    ),
-]
+_CALL = {call: _pattern(call) for call in CALLS}
+_BY_ROOT: dict[tuple[str, str], list[Route]] = defaultdict(list)
+for _each in ROUTES:
+    _BY_ROOT[_each.method, _root(_each.path)].append(_each)

@@ -11,6 +11,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     # What the network makes of a refund: money back (`refund`), or, soon after the charge, the charge taken off the
     # customer's statement (`reversal`). Both give back money that was taken. Source: docs.stripe.com/refunds
     "card_refunds": ("refund", "reversal"),
+    # What is delivered of an event: the event itself, or the v2 API's notification of it.
+    "event_payload": ("snapshot", "thin"),
     # What a card that needs its payer demands first: a captcha against card testing, in a shape of its own.
     "challenges": ("never", "always"),
     # What the bank says when more is to be held.

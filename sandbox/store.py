@@ -145,6 +145,11 @@ class Store:
         self.rows("UPDATE object SET json = ? WHERE id = ?", json.dumps(thing), thing["id"])
         return thing
 
+    def remove(self, identity: str) -> None:
+        """Delete an object, and remember that there was one."""
+        self.rows("DELETE FROM object WHERE id = ?", identity)
+        self.remember(identity, deleted=True)
+
     def get(self, identity: str, kind: str) -> Json | None:
         found = self.rows("SELECT json FROM object WHERE id = ? AND kind = ?", identity, kind)
         return json.loads(found[0][0]) if found else None

@@ -8,6 +8,7 @@ import typing
 from typing import Any, Literal, Union
 
 import stripe
+import stripe.radar
 
 OBJECTS: dict[str, Any] = {
     "balance": stripe.Balance,
@@ -22,7 +23,9 @@ OBJECTS: dict[str, Any] = {
     "payment_intent": stripe.PaymentIntent,
     "payment_method": stripe.PaymentMethod,
     "payout": stripe.Payout,
+    "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,
     "refund": stripe.Refund,
+    "review": stripe.Review,
     "setup_intent": stripe.SetupIntent,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
@@ -60,7 +63,7 @@ def _of_choices(value: Any, choices: tuple[Any, ...], path: str) -> typing.Itera
         if type(None) not in choices:
             yield f"{path}: null"
         return
-    if isinstance(value, dict) and value.get("object") in OBJECTS:
+    if isinstance(value, dict) and isinstance(value.get("object"), str):
         yield from problems(value)
         return
     classes = [choice for choice in choices if isinstance(choice, type) and hasattr(choice, "__annotations__")]

@@ -1,0 +1,155 @@
+"""What an account has beside its payments: webhook endpoints, payouts, reviews, early fraud warnings."""
+
+from typing import Any
+
+from sandbox.errors import invalid
+from sandbox.ledger import Ledger
+from sandbox.params import merged
+from sandbox.store import new_id
+
+Json = dict[str, Any]
+
+BANK = "ba_sandbox"
+ARRIVAL_SECONDS = 2 * 86_400
+PAYOUTS = ("paid", "pending", "in_transit", "failed")
+BANK_SAYS_NO = {"failure_code": "account_closed", "failure_message": "The bank account has been closed."}
+
+
+def create_endpoint(ledger: Ledger, params: Json) -> Json:
+    """A webhook endpoint on record; its secret is shown this once. Events still go to the sandbox's own address."""
+    endpoint = {
+        "id": new_id("we"),
+        "object": "webhook_endpoint",
+        "api_version": params.get("api_version"),
+        "application": None,
+        "created": ledger.now,
+        "description": params.get("description"),
+        "enabled_events": params["enabled_events"],
+        "livemode": False,
+        "metadata": merged({}, params.get("metadata")),
+        "status": "enabled",
+        "url": params["url"],
+    }
+    ledger.store.add(endpoint)
+    return endpoint | {"secret": f"whsec_{new_id('s', 32)[2:]}"}
+
+
+def update_endpoint(ledger: Ledger, identity: str, params: Json) -> Json:
+    """Change an endpoint."""
+    endpoint = ledger.need("webhook_endpoint", identity)
+    endpoint["metadata"] = merged(endpoint["metadata"], params.get("metadata"))
+    endpoint |= {name: params[name] for name in ("description", "enabled_events", "url") if name in params}
+    if "disabled" in params:
+        endpoint["status"] = "disabled" if params["disabled"] else "enabled"
+    return ledger.store.save(endpoint)
+
+
+def delete_endpoint(ledger: Ledger, identity: str) -> Json:
+    """Delete an endpoint."""
+    ledger.need("webhook_endpoint", identity)
+    ledger.store.remove(identity)
+    return {"id": identity, "object": "webhook_endpoint", "deleted": True}
+
+
+def pay_out(ledger: Ledger, amount: int, currency: str, status: str) -> Json:
+    """Stripe pays out by itself: `status` is what becomes of it."""
+    if status not in PAYOUTS:
+        raise invalid(f"A payout is one of {', '.join(PAYOUTS)}.", param="status")
+    payout = _payout(ledger.now, amount, currency) | {"status": status}
+    payout["balance_transaction"] = ledger.move(
+        amount=-amount, fee=0, currency=currency, source=payout["id"], kind="payout"
+    )
+    ledger.store.add(payout)
+    ledger.happened("payout.created", payout)
+    if status == "failed":
+        back = ledger.move(amount=amount, fee=0, currency=currency, source=payout["id"], kind="payout_failure")
+        ledger.store.save(payout | {"failure_balance_transaction": back, **BANK_SAYS_NO})
+        payout = ledger.need("payout", payout["id"])
+    if status in ("paid", "failed"):
+        ledger.happened(f"payout.{status}", payout)
+    return payout
+
+
+def open_review(ledger: Ledger, charge: Json) -> Json:
+    """Somebody is to look at a payment."""
+    review = {
+        "id": new_id("prv"),
+        "object": "review",
+        "billing_zip": None,
+        "charge": charge["id"],
+        "closed_reason": None,
+        "created": ledger.now,
+        "ip_address": None,
+        "ip_address_location": None,
+        "livemode": False,
+        "open": True,
+        "opened_reason": "rule",
+        "payment_intent": charge["payment_intent"],
+        "reason": "rule",
+        "session": None,
+    }
+    ledger.store.add(review)
+    ledger.store.save(charge | {"review": review["id"]})
+    intent = ledger.need("payment_intent", charge["payment_intent"])
+    ledger.store.save(intent | {"review": review["id"]})
+    ledger.happened("review.opened", review)
+    return review
+
+
+def approve_review(ledger: Ledger, identity: str) -> Json:
+    """The payment is good."""
+    review = ledger.need("review", identity)
+    if not review["open"]:
+        raise invalid("This review is closed already.")
+    ledger.store.save(review | {"open": False, "reason": "approved", "closed_reason": "approved"})
+    review = ledger.need("review", identity)
+    ledger.happened("review.closed", review)
+    return review
+
+
+def warn_of_fraud(ledger: Ledger, charge: Json) -> Json:
+    """The card's bank says that its customer did not pay this."""
+    warning = {
+        "id": new_id("issfr"),
+        "object": "radar.early_fraud_warning",
+        "actionable": not charge["refunded"] and not charge["disputed"],
+        "charge": charge["id"],
+        "created": ledger.now,
+        "fraud_type": "made_with_stolen_card",
+        "livemode": False,
+        "payment_intent": charge["payment_intent"],
+    }
+    ledger.store.add(warning)
+    ledger.happened("radar.early_fraud_warning.created", warning)
+    return warning
+
+
+def _payout(now: int, amount: int, currency: str) -> Json:
+    return {
+        "id": new_id("po"),
+        "object": "payout",
+        "amount": amount,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "arrival_date": now + ARRIVAL_SECONDS,
+        "automatic": True,
+        "balance_transaction": None,
+        "created": now,
+        "currency": currency,
+        "description": "STRIPE PAYOUT",
+        "destination": BANK,
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": False,
+        "metadata": {},
+        "method": "standard",
+        "original_payout": None,
+        "payout_method": None,
+        "reconciliation_status": "completed",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": None,
+        "trace_id": {"status": "unsupported", "value": None},
+        "type": "bank_account",
+    }

@@ -1,0 +1,45 @@
+"""Thin events: what an event destination of the v2 API sends. Source: docs.stripe.com/event-destinations.
+
+A notification names the object and says nothing of it; it has an id of its own, and the event's in `snapshot_event`
+when it is fetched.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sandbox.errors import missing
+from sandbox.ledger import Ledger
+
+Json = dict[str, Any]
+
+SNAPSHOT, THIN = "evt_", "evt_test_"
+PLURALS = {"balance_transaction": "balance_transactions", "radar.early_fraud_warning": "radar/early_fraud_warnings"}
+
+
+def notification(event: Json) -> Json:
+    """What is delivered of an event."""
+    thing = event["data"]["object"]
+    asked = event["request"]
+    reason = {"type": "request", "request": asked} if asked["id"] and asked["idempotency_key"] else None
+    return {
+        "id": THIN + event["id"].removeprefix(SNAPSHOT),
+        "object": "v2.core.event",
+        "context": None,
+        "created": datetime.fromtimestamp(event["created"], UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+        "livemode": event["livemode"],
+        "reason": reason,
+        "related_object": {
+            "id": thing["id"],
+            "type": thing["object"],
+            "url": f"/v1/{PLURALS.get(thing['object'], thing['object'] + 's')}/{thing['id']}",
+        },
+        "type": f"v1.{event['type']}",
+    }
+
+
+def retrieve(ledger: Ledger, identity: str) -> Json:
+    """The event behind a notification."""
+    event = ledger.store.get(SNAPSHOT + identity.removeprefix(THIN), "event")
+    if event is None or not identity.startswith(THIN):
+        raise missing("event", identity)
+    return notification(event) | {"changes": None, "snapshot_event": event["id"]}
