@@ -1,4 +1,4 @@
-"""What an account has beside its payments: webhook endpoints, payouts, reviews, early fraud warnings."""
+"""What an account has beside its payments: webhook endpoints, reviews, early fraud warnings."""
 
 from typing import Any
 
@@ -8,11 +8,6 @@ from sandbox.params import merged
 from sandbox.store import new_id
 
 Json = dict[str, Any]
-
-BANK = "ba_sandbox"
-ARRIVAL_SECONDS = 2 * 86_400
-PAYOUTS = ("paid", "pending", "in_transit", "failed")
-BANK_SAYS_NO = {"failure_code": "account_closed", "failure_message": "The bank account has been closed."}
 
 
 def create_endpoint(ledger: Ledger, params: Json) -> Json:
@@ -49,25 +44,6 @@ def delete_endpoint(ledger: Ledger, identity: str) -> Json:
     ledger.need("webhook_endpoint", identity)
     ledger.store.remove(identity)
     return {"id": identity, "object": "webhook_endpoint", "deleted": True}
-
-
-def pay_out(ledger: Ledger, amount: int, currency: str, status: str) -> Json:
-    """Stripe pays out by itself: `status` is what becomes of it."""
-    if status not in PAYOUTS:
-        raise invalid(f"A payout is one of {', '.join(PAYOUTS)}.", param="status")
-    payout = _payout(ledger.now, amount, currency) | {"status": status}
-    payout["balance_transaction"] = ledger.move(
-        amount=-amount, fee=0, currency=currency, source=payout["id"], kind="payout"
-    )
-    ledger.store.add(payout)
-    ledger.happened("payout.created", payout)
-    if status == "failed":
-        back = ledger.move(amount=amount, fee=0, currency=currency, source=payout["id"], kind="payout_failure")
-        ledger.store.save(payout | {"failure_balance_transaction": back, **BANK_SAYS_NO})
-        payout = ledger.need("payout", payout["id"])
-    if status in ("paid", "failed"):
-        ledger.happened(f"payout.{status}", payout)
-    return payout
 
 
 def open_review(ledger: Ledger, charge: Json) -> Json:
@@ -122,34 +98,3 @@ def warn_of_fraud(ledger: Ledger, charge: Json) -> Json:
     ledger.store.add(warning)
     ledger.happened("radar.early_fraud_warning.created", warning)
     return warning
-
-
-def _payout(now: int, amount: int, currency: str) -> Json:
-    return {
-        "id": new_id("po"),
-        "object": "payout",
-        "amount": amount,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "arrival_date": now + ARRIVAL_SECONDS,
-        "automatic": True,
-        "balance_transaction": None,
-        "created": now,
-        "currency": currency,
-        "description": "STRIPE PAYOUT",
-        "destination": BANK,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
-        "livemode": False,
-        "metadata": {},
-        "method": "standard",
-        "original_payout": None,
-        "payout_method": None,
-        "reconciliation_status": "completed",
-        "reversed_by": None,
-        "source_type": "card",
-        "statement_descriptor": None,
-        "trace_id": {"status": "unsupported", "value": None},
-        "type": "bank_account",
-    }

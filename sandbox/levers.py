@@ -12,6 +12,7 @@ from sandbox import (
     changes,
     disputes,
     intents,
+    payouts,
     refunds,
     requests,
     settings,
@@ -148,7 +149,7 @@ def _answer_setup(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
 
 def _pay_out(bench: Bench, _: Ids, given: Any) -> Json:
     currency, status = given.get("currency", "usd"), given.get("status", "paid")
-    return account.pay_out(bench.ledger, int(given.get("amount", "")), currency, status)
+    return payouts.by_stripe(bench.ledger, int(given.get("amount", "")), currency, status)
 
 
 def _new_dispute(bench: Bench, _: Ids, given: Any) -> Json:

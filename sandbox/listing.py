@@ -22,10 +22,16 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
     "setup_intent": ("customer", "payment_method"),
     "webhook_endpoint": (),
     "payout": ("destination", "status"),
+    "customer_balance_transaction": ("customer",),
+    "customer_cash_balance_transaction": ("customer",),
+    "tax_id": ("customer",),
     "review": (),
     "radar.early_fraud_warning": ("charge", "payment_intent"),
 }
-TIMELESS = ("payment_method", "webhook_endpoint")  # lists that cannot be narrowed by time
+TIMELESS = (
+    *("payment_method", "webhook_endpoint"),
+    *("customer_balance_transaction", "customer_cash_balance_transaction", "tax_id"),
+)  # lists that cannot be narrowed by time
 COMPARE: Mapping[str, str] = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "latest_charge": ("charge",),

@@ -24,6 +24,7 @@ REFERENCES: dict[str, tuple[str, ...]] = {
 }
 CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_failure", "adjustment": "dispute"} | {
     "payout": "payout",
+    "payout_cancel": "payout_reversal",
     "payout_failure": "payout_reversal",
 }
 

@@ -12,6 +12,7 @@ from sandbox.params import (
     Takes,
     boolean,
     group,
+    integer,
     integers,
     metadata,
     named,
@@ -205,5 +206,22 @@ ENDPOINT: dict[str, Check] = {
     "metadata": metadata,
     "url": named,
 }
+BALANCE_MOVE = Takes(
+    {"amount": integer, "currency": named, "description": text, "metadata": metadata}, ("amount", "currency")
+)
+BALANCE_NOTE = Takes({"description": text, "metadata": metadata})
+TAX_ID = Takes({"type": named, "value": named}, ("type", "value"))
+CASH = Takes({"settings": group(reconciliation_mode=one_of("automatic", "manual", "merchant_default"))})
+PAYOUT = Takes(
+    {
+        "amount": positive,
+        "currency": named,
+        "description": text,
+        "metadata": metadata,
+        "method": one_of("standard"),
+        "statement_descriptor": text,
+    },
+    ("amount", "currency"),
+)
 NEW_ENDPOINT = Takes(ENDPOINT | {"api_version": text}, ("enabled_events", "url"))
 CHANGED_ENDPOINT = Takes(ENDPOINT | {"disabled": boolean})

@@ -12,11 +12,13 @@ from sandbox import (
     captures,
     changes,
     charges,
+    customer_records,
     customers,
     deposits,
     disputes,
     intents,
     payment_methods,
+    payouts,
     refunds,
     requests,
     searching,
@@ -119,6 +121,22 @@ def _list(kind: str) -> Route:
     return _read(kind)[1]
 
 
+def _records(kind: str, name: str) -> tuple[Route, Route]:
+    """Reading what belongs to a customer."""
+    url = f"/v1/customers/{{id}}/{name}"
+    return (
+        _route(
+            f"GET {url}/{{other}}",
+            lambda ledger, ids, _: customer_records.one(ledger, kind, ids["id"], ids["other"]),
+        ),
+        _route(
+            f"GET {url}",
+            lambda ledger, ids, p: customer_records.several(ledger, kind, ids["id"], name, p),
+            list_parameters(kind, without=("customer",)),
+        ),
+    )
+
+
 def _search(kind: str) -> Route:
     url = f"/v1/{kind}s/search"
     return _route(f"GET {url}", lambda ledger, _, p: searching.search(ledger.store, kind, url, p), requests.SEARCH)
@@ -173,6 +191,22 @@ ROUTES = (
         lambda ledger, ids, _: payment_methods.one_of_customer(ledger, ids["id"], ids["method"]),
     ),
     _list("customer"),
+    *_records("customer_balance_transaction", "balance_transactions"),
+    _route(f"POST {CUS}/{{id}}/balance_transactions", _one(customer_records.add_to_balance), requests.BALANCE_MOVE),
+    _route(
+        f"POST {CUS}/{{id}}/balance_transactions/{{other}}",
+        lambda ledger, ids, p: customer_records.note_on_balance(ledger, ids["id"], ids["other"], p),
+        requests.BALANCE_NOTE,
+    ),
+    *_records("tax_id", "tax_ids"),
+    _route(f"POST {CUS}/{{id}}/tax_ids", _one(customer_records.add_tax_id), requests.TAX_ID),
+    _route(
+        f"DELETE {CUS}/{{id}}/tax_ids/{{other}}",
+        lambda ledger, ids, _: customer_records.delete_tax_id(ledger, ids["id"], ids["other"]),
+    ),
+    *_records("customer_cash_balance_transaction", "cash_balance_transactions"),
+    _route(f"GET {CUS}/{{id}}/cash_balance", _by_id(customer_records.cash_balance)),
+    _route(f"POST {CUS}/{{id}}/cash_balance", _one(customer_records.set_up_cash), requests.CASH),
     _route(f"POST {PM}", _new(payment_methods.create), requests.NEW_METHOD),
     _route(f"GET {PM}/{{id}}", _by_id(payment_methods.retrieve)),
     _route(f"POST {PM}/{{id}}", _one(payment_methods.update), requests.CHANGED_METHOD),
@@ -185,6 +219,10 @@ ROUTES = (
     *_read("event"),
     *_read("balance_transaction"),
     _route("GET /v1/balance", lambda ledger, _ids, _: balance.retrieve(ledger)),
+    _route("POST /v1/payouts", _new(payouts.create), requests.PAYOUT),
+    _route("POST /v1/payouts/{id}", _one(payouts.update), requests.METADATA),
+    _route("POST /v1/payouts/{id}/cancel", _by_id(payouts.cancel)),
+    _route("POST /v1/payouts/{id}/reverse", _one(payouts.reverse), requests.METADATA),
     *_read("payout"),
     *_read("review"),
     _route("POST /v1/reviews/{id}/approve", _by_id(account.approve_review)),

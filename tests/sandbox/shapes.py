@@ -13,9 +13,11 @@ import stripe.radar
 OBJECTS: dict[str, Any] = {
     "balance": stripe.Balance,
     "balance_transaction": stripe.BalanceTransaction,
+    "cash_balance": stripe.CashBalance,
     "charge": stripe.Charge,
     "confirmation_token": stripe.ConfirmationToken,
     "customer": stripe.Customer,
+    "customer_balance_transaction": stripe.CustomerBalanceTransaction,
     "customer_session": stripe.CustomerSession,
     "dispute": stripe.Dispute,
     "ephemeral_key": stripe.EphemeralKey,
@@ -27,6 +29,7 @@ OBJECTS: dict[str, Any] = {
     "refund": stripe.Refund,
     "review": stripe.Review,
     "setup_intent": stripe.SetupIntent,
+    "tax_id": stripe.TaxId,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
 
