@@ -27,7 +27,7 @@ from cli import (
     worker,
 )
 from cli.arguments import log_level
-from cli.failures import COULD_NOT, INTERRUPTED, sentence
+from cli.failures import COULD_NOT, INTERRUPTED, CannotRun, sentence
 from cli.version import Version
 
 COMMANDS: Final[dict[str, ModuleType]] = {
@@ -107,7 +107,10 @@ def _run(options: argparse.Namespace) -> int:
     from settings import Settings
 
     command = COMMANDS[options.command]
-    settings = Settings.load()
+    try:
+        settings = Settings.load()
+    except UnicodeDecodeError:
+        raise CannotRun(".env is no text in UTF-8.") from None
     configure_logging(json=settings.log_format == "json", level=options.log_level or command.LOG_LEVEL)
     _clean_up_on_signals()
     holds = command.HOLDS_STATE and is_needed(settings)

@@ -29,12 +29,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     from cli.database import ready_database
     from cli.listening import LOOPBACK, listen, until_stopped
+    from cli.named_files import refuse_unusable
     from server.demo import Demo
 
     if settings.environment == "production":
         raise CannotRun("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.")
     if settings.auth_jwks_url is not None:
         raise CannotRun("The demo signs its own tokens: unset AUTH_JWKS_URL.")
+    refuse_unusable(settings)
     sockets = listen(LOOPBACK, options.port)
     print("Starting PostgreSQL and the server …", flush=True)
     with ready_database(settings) as complete:

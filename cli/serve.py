@@ -38,8 +38,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
     from cli.database import ready_database
     from cli.listening import listen
+    from cli.named_files import refuse_unusable
     from server.connections import OPTIONS
 
+    refuse_unusable(settings)
     os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     sockets = listen(options.host, options.port)
     with ready_database(settings):

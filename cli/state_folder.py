@@ -5,7 +5,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -29,9 +29,16 @@ def is_needed(settings: Settings) -> bool:
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Hold the folder beside others who use it. The lock ends with the process, however that ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder, fcntl.LOCK_SH):
+    """Hold the folder beside others who use it. The lock ends with the process, however that ends.
+
+    Raises CannotRun for a folder that cannot be used.
+    """
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_locked(folder, fcntl.LOCK_SH))
+        except OSError as error:
+            raise CannotRun(f"PAYGRAPH_DIR: {folder} cannot be used: {error.strerror}.") from None
         yield
 
 

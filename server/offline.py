@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sqlite3
 
 import httpx
 import uvicorn
@@ -9,7 +10,7 @@ import uvicorn
 from sandbox import Sandbox
 from server.parts import webhook_secrets
 from server.serving import Server
-from settings import Settings
+from settings import Settings, SettingsError
 
 FILE = "stripe.sqlite3"
 
@@ -48,11 +49,19 @@ class OfflineStripe:
 def _sandbox(
     settings: Settings, *, webhook_url: str | None, webhook_transport: httpx.AsyncBaseTransport | None = None
 ) -> Sandbox:
+    """Raises SettingsError for a file that it cannot use."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
-    return Sandbox(
-        settings.state_dir / FILE,
-        webhook_url=webhook_url,
-        webhook_secret=webhook_secrets(settings)[0],
-        webhook_transport=webhook_transport,
-        faults_enabled=settings.sandbox_faults,
-    )
+    path = settings.state_dir / FILE
+    secret = webhook_secrets(settings)[0]
+    try:
+        return Sandbox(
+            path,
+            webhook_url=webhook_url,
+            webhook_secret=secret,
+            webhook_transport=webhook_transport,
+            faults_enabled=settings.sandbox_faults,
+        )
+    except sqlite3.OperationalError:
+        raise SettingsError(f"PAYGRAPH_DIR: {path} cannot be opened, written, or locked.") from None
+    except sqlite3.DatabaseError:
+        raise SettingsError(f"PAYGRAPH_DIR: {path} is no file of the offline Stripe's: move it away.") from None

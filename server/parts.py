@@ -21,7 +21,7 @@ from services.inbox import Endpoint
 from services.live import Live
 from services.pace import Pace
 from services.repair import Repairs
-from settings import Settings
+from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
 from webhooks.handlers import HANDLED
 from worker import Layers, Worker
 
@@ -125,6 +125,7 @@ def kept_secret(state_dir: Path, name: str) -> str:
     """A secret of this installation, made once and kept in a file that only its owner can read.
 
     It appears whole or not at all: another process may look for it, or this one may be killed, while it is written.
+    Raises SettingsError for a file that holds none.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / name
@@ -137,7 +138,10 @@ def kept_secret(state_dir: Path, name: str) -> str:
                 os.link(draft, path)
         finally:
             os.unlink(draft)
-    return path.read_text().strip()
+    secret = path.read_text(errors="replace").strip()
+    if len(secret.encode()) < SHORTEST_JWT_SECRET:
+        raise SettingsError(f"PAYGRAPH_DIR: {path} holds no secret of {SHORTEST_JWT_SECRET} bytes: move it away.")
+    return secret
 
 
 def jwt_secret(settings: Settings) -> str | None:
