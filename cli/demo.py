@@ -36,8 +36,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         raise CannotRun("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.")
     if settings.auth_jwks_url is not None:
         raise CannotRun("The demo signs its own tokens: unset AUTH_JWKS_URL.")
+    sockets = listen(LOOPBACK, options.port, other="--port {0}, or PORT={0} make demo")
     refuse_unusable(settings)
-    sockets = listen(LOOPBACK, options.port)
     print("Starting PostgreSQL and the server …", flush=True)
     with ready_database(settings) as complete:
         demo = Demo(complete, port=options.port, standing=_standing(settings))

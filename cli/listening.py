@@ -14,15 +14,20 @@ LOOPBACK: Final = "127.0.0.1"
 NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL})
 
 
-def listen(host: str, port: int) -> list[socket.socket]:
-    """Listen at every address that this host has here, as asyncio would. Raises CannotRun."""
+def listen(host: str, port: int, *, other: str = "--port {}") -> list[socket.socket]:
+    """Listen at every address that this host has here, as asyncio would. Raises CannotRun.
+
+    `other` says how its user chooses another port.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
         raise CannotRun("--host is no name or address of this machine.") from None
     addresses = sorted({(family, protocol, address) for family, _, protocol, _, address in found})
     with ExitStack() as opened:
-        sockets = [opened.enter_context(one) for address in addresses if (one := _bound(*address)) is not None]
+        sockets = [
+            opened.enter_context(one) for address in addresses if (one := _bound(*address, other=other)) is not None
+        ]
         if not sockets:
             raise CannotRun("--host is no name or address of this machine.")
         opened.pop_all()
@@ -44,7 +49,7 @@ def until_stopped(is_up: Callable[[], bool]) -> Iterator[None]:
             raise
 
 
-def _bound(family: int, protocol: int, address: tuple[Any, ...]) -> socket.socket | None:
+def _bound(family: int, protocol: int, address: tuple[Any, ...], *, other: str) -> socket.socket | None:
     """A socket at this address; None where the machine has none of this kind, as many have no IPv6."""
     try:
         opened = socket.socket(family, socket.SOCK_STREAM, protocol)  # without its protocol, asyncio leaves Nagle on
@@ -60,12 +65,13 @@ def _bound(family: int, protocol: int, address: tuple[Any, ...]) -> socket.socke
         opened.close()
         if error.errno in NOT_HERE:
             return None
-        raise CannotRun(_refusal(error, int(address[1]))) from None
+        raise CannotRun(_refusal(error, int(address[1]), other)) from None
     opened.set_inheritable(True)
     return opened
 
 
-def _refusal(error: OSError, port: int) -> str:
+def _refusal(error: OSError, port: int, other: str) -> str:
     if isinstance(error, PermissionError):
-        return f"Port {port} may not be used by this user. Choose one from 1024 on: --port 8001"
-    return f"Port {port} is taken. Choose another one: --port {port + 1 if port < HIGHEST_PORT else USUAL_PORT}"
+        return f"Port {port} may not be used by this user. Choose one from 1024 on: {other.format(USUAL_PORT + 1)}"
+    free = port + 1 if port < HIGHEST_PORT else USUAL_PORT
+    return f"Port {port} is taken. Choose another one: {other.format(free)}"

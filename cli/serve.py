@@ -41,9 +41,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.named_files import refuse_unusable
     from server.connections import OPTIONS
 
-    refuse_unusable(settings)
     os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     sockets = listen(options.host, options.port)
+    refuse_unusable(settings)
     with ready_database(settings):
         config = Config(
             "server.app:from_environment",
