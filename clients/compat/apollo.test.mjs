@@ -5,6 +5,7 @@ import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCach
 import { GraphQLWsLink } from '@apollo/client/link/subscriptions'
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
+import { BANK, EVENTS, TIMELINE, deeds, erased, twoOfOneName, waitsForTheBank } from './one-thing.mjs'
 import { FOLLOW, PAY, ask, buyer, graphql, newOrder, pay, payment, websocket } from './shop.mjs'
 
 const READ = gql`
@@ -37,7 +38,7 @@ test('a mutation pays once, and the cache knows the payment without asking', asy
 
 test('the error policies see refusals of the request, and partial data', async () => {
   const query = gql`query Mixed { __typename integrity { healthy } }`
-  const anonymous = gql`query Who { viewer { id } }`
+  const anonymous = gql`query Who { viewer { livemode } }`
 
   await assert.rejects(client().query({ query }), (error) => {
     assert.ok(CombinedGraphQLErrors.is(error))
@@ -107,4 +108,45 @@ test('two pages of payments are asked with cursors', async () => {
   assert.equal(first.data.payments.pageInfo.hasNextPage, true)
   assert.notEqual(first.data.payments.edges[0].node.id, second.data.payments.edges[0].node.id)
   await ask('{ __typename }')
+})
+
+test("the clerk's refund is the clerk's, and the payment the customer's, of one name", async () => {
+  const { id, clerk } = await twoOfOneName()
+
+  const { data } = await client(http(clerk)).query({ query: gql(TIMELINE), variables: { id } })
+
+  assert.deepEqual([...new Set(deeds(data).map(([, kind]) => kind))].sort(), ['CUSTOMER', 'STAFF'])
+  for (const [type, kind] of deeds(data)) assert.equal(kind, type.startsWith('refund') ? 'STAFF' : 'CUSTOMER', type)
+})
+
+test("the bank's page stays on the screen when events of the payment arrive", async () => {
+  const socket = createClient({ url: websocket, webSocketImpl: WebSocket, connectionParams: buyer })
+  const isLive = ({ operationType }) => operationType === 'subscription'
+  const apollo = client(ApolloLink.split(isLive, new GraphQLWsLink(socket), http()))
+  const variables = { id: await waitsForTheBank(buyer) }
+  const { data: before } = await apollo.query({ query: gql(BANK), variables })
+  const screens = []
+  const watching = apollo.watchQuery({ query: gql(BANK), variables }).subscribe(({ data }) => screens.push(data))
+
+  await new Promise((resolve, reject) => {
+    const events = apollo.subscribe({ query: gql(EVENTS), variables }).subscribe({
+      next: ({ data, error }) => {
+        if (error) return reject(error)
+        if (data.paymentUpdated.payment.status !== 'REQUIRES_ACTION') return
+        events.unsubscribe()
+        resolve()
+      },
+      error: reject,
+    })
+  })
+  watching.unsubscribe()
+
+  assert.match(before.paymentConfirmation.nextAction.redirectUrl, /^http/)
+  assert.match(before.paymentConfirmation.clientSecret, /_secret_/)
+  assert.ok(screens.length > 0)
+  for (const screen of [...screens, apollo.readQuery({ query: gql(BANK), variables })]) {
+    assert.deepEqual(erased(before, screen), [])
+    assert.deepEqual(screen.paymentConfirmation, before.paymentConfirmation)
+  }
+  await socket.dispose()
 })

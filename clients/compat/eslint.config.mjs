@@ -1,7 +1,10 @@
 // graphql-eslint's own rules for schemas, on the printed schema. What is loosened says why.
 import graphql from '@graphql-eslint/eslint-plugin'
 
-const withoutIds = ['Actor', 'Money', 'NextAction', 'OperationReview', 'PageInfo', 'SystemIntegrity'] // values, not things
+// Values, not things.
+const withoutIds = [
+  'Actor', 'Money', 'NextAction', 'OperationReview', 'PageInfo', 'PaymentConfirmation', 'SystemIntegrity', 'Viewer',
+]
 
 export default [
   {

@@ -31,13 +31,13 @@ export async function ask(query, variables = {}, headers = staff) {
   return answer.data
 }
 
-export async function newOrder(amount = 10_000) {
+export async function newOrder(amount = 10_000, customerExternalId = customer) {
   const { registerOrder } = await ask(
     `mutation Register($input: RegisterOrderInput!, $key: IdempotencyKey!) {
       registerOrder(input: $input, idempotencyKey: $key) { errors { message } order { id } }
     }`,
     {
-      input: { externalId: randomUUID(), total: { amount, currency: 'USD' }, customerExternalId: customer },
+      input: { externalId: randomUUID(), total: { amount, currency: 'USD' }, customerExternalId },
       key: randomUUID(),
     },
   )

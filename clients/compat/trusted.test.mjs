@@ -54,7 +54,7 @@ for (const [name, manifest, operation] of [
       const documentId = `sha256:${hash.replace('sha256:', '')}`
       const variables = operation === 'Pay' ? payment(await registered(post)) : { count: 1 }
       const trusted = await post({ documentId, variables })
-      const unknown = await post({ query: '{ viewer { id } }' })
+      const unknown = await post({ query: '{ viewer { livemode } }' })
 
       assert.equal(trusted.errors, undefined, JSON.stringify(trusted.errors))
       if (operation === 'Pay') assert.equal(trusted.data.createPayment.payment.status, 'SUCCEEDED')

@@ -1,23 +1,23 @@
 // urql with graphcache, which checks against the schema; subscriptions over graphql-sse and urql's own fetch.
 import assert from 'node:assert/strict'
-import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { Client, fetchExchange, subscriptionExchange } from '@urql/core'
 import { cacheExchange } from '@urql/exchange-graphcache'
 import { relayPagination } from '@urql/exchange-graphcache/extras'
-import { buildSchema, introspectionFromSchema } from 'graphql'
+import { introspectionFromSchema } from 'graphql'
 import { createClient as createStream } from 'graphql-sse'
-import { FOLLOW, PAY, buyer, graphql, newOrder, pay, payment, root } from './shop.mjs'
+import { BANK, EVENTS, TIMELINE, deeds, erased, twoOfOneName, waitsForTheBank } from './one-thing.mjs'
+import { schema, withoutId } from './selection.mjs'
+import { FOLLOW, PAY, buyer, graphql, newOrder, pay, payment } from './shop.mjs'
 
-const schema = introspectionFromSchema(buildSchema(await readFile(new URL('schema/schema.graphql', root), 'utf8')))
+const introspection = introspectionFromSchema(schema)
+const keys = Object.fromEntries(withoutId().map((name) => [name, () => null]))
 
-function client(...exchanges) {
-  const cache = cacheExchange({
-    schema,
-    keys: { Money: () => null, PageInfo: () => null },
-    resolvers: { Query: { payments: relayPagination() } },
-  })
-  const given = { url: graphql, fetchOptions: { headers: buyer }, fetchSubscriptions: true }
+const client = (...exchanges) => clientOf(buyer, ...exchanges)
+
+function clientOf(headers, ...exchanges) {
+  const cache = cacheExchange({ schema: introspection, keys, resolvers: { Query: { payments: relayPagination() } } })
+  const given = { url: graphql, fetchOptions: { headers }, fetchSubscriptions: true }
   return new Client({ ...given, exchanges: [cache, ...exchanges, fetchExchange] })
 }
 
@@ -90,4 +90,36 @@ test('graphql-sse follows an order', async () => {
   })
   await follows(client(forwarded))
   stream.dispose()
+})
+
+test("the clerk's refund is the clerk's, and the payment the customer's, of one name, without a warning", async (context) => {
+  const warned = context.mock.method(console, 'warn', () => undefined)
+  const { id, clerk } = await twoOfOneName()
+
+  const { data } = await clientOf(clerk).query(TIMELINE, { id }).toPromise()
+
+  assert.deepEqual([...new Set(deeds(data).map(([, kind]) => kind))].sort(), ['CUSTOMER', 'STAFF'])
+  for (const [type, kind] of deeds(data)) assert.equal(kind, type.startsWith('refund') ? 'STAFF' : 'CUSTOMER', type)
+  assert.deepEqual(warned.mock.calls.map((call) => call.arguments[0]), [])
+})
+
+test("the bank's page stays on the screen when events of the payment arrive", async () => {
+  const urql = client()
+  const variables = { id: await waitsForTheBank(buyer) }
+  const { data: before } = await urql.query(BANK, variables).toPromise()
+
+  await new Promise((resolve, reject) => {
+    const { unsubscribe } = urql.subscription(EVENTS, variables).subscribe(({ data, error }) => {
+      if (error) return reject(error)
+      if (data.paymentUpdated.payment.status !== 'REQUIRES_ACTION') return
+      resolve()
+      setTimeout(() => unsubscribe())
+    })
+  })
+  const { data: after } = await urql.query(BANK, variables, { requestPolicy: 'cache-only' }).toPromise()
+
+  assert.match(before.paymentConfirmation.nextAction.redirectUrl, /^http/)
+  assert.match(before.paymentConfirmation.clientSecret, /_secret_/)
+  assert.deepEqual(erased(before, after), [])
+  assert.deepEqual(after.paymentConfirmation, before.paymentConfirmation)
 })
