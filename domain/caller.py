@@ -57,12 +57,17 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """An authenticated caller. `order_id` is set for a view token, which shows that one order and nothing else."""
+    """An authenticated caller.
+
+    `order_id` is set for a view token, which shows that one order and nothing else; `customer_id` is the customer for
+    whom it was made then, None where the order named none.
+    """
 
     subject: str
     scopes: frozenset[Scope]
     expires_at: datetime | None = None
     order_id: UUID | None = None
+    customer_id: UUID | None = None
 
     def can(self, scope: Scope) -> bool:
         """Whether the token carries this scope."""

@@ -1,18 +1,14 @@
 """Who may see and do what. A thing that is not the caller's does not exist for them: the two look the same."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from uuid import UUID
-
-from tortoise.expressions import Q
 
 from domain.caller import Actor, Caller, PaymentAuthority, Scope
 from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
 from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
-from models import Customer, Order, Payment
+from models import Order, Payment
 from models.sql import read_one
-from resolvers.conditions import matching
 from resolvers.context import Asking
 from services.rows import Seen, see
 
@@ -48,53 +44,6 @@ def works_here(caller: Caller | None) -> bool:
     return caller is not None and not caller.scopes.isdisjoint(WORKS_HERE)
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """What a caller may read: everything, one customer's, or one order's. None of the three is nothing."""
-
-    everything: bool = False
-    customer_id: UUID | None = None
-    order_id: UUID | None = None
-
-    def covers_order(self, order: Order) -> bool:
-        return self.everything or _same(order.customer_id, self.customer_id) or _same(order.id, self.order_id)
-
-    def covers_payment(self, payment: Payment) -> bool:
-        """A payment is its own customer's, whoever its order belongs to by now."""
-        by_customer = _same(payment.customer_id, self.customer_id)
-        return self.everything or by_customer or _same(payment.order_id, self.order_id)
-
-    def covers_customer(self, customer_id: UUID) -> bool:
-        return self.everything or customer_id == self.customer_id
-
-    def column(self) -> tuple[str | None, UUID | None]:
-        """The column of payments that bounds what may be read, and its value; no column for everything."""
-        if self.everything:
-            return None, None
-        return ("customer_id", self.customer_id) if self.customer_id is not None else ("order_id", self.order_id)
-
-    def condition(self, prefix: str = "") -> Q | None:
-        """The condition on payments, or on what hangs below them with `prefix`; None when nothing can match."""
-        if self.everything:
-            return Q()
-        if self.customer_id is not None:
-            return matching(**{f"{prefix}customer_id": self.customer_id})
-        if self.order_id is not None:
-            return matching(**{f"{prefix}order_id": self.order_id})
-        return None
-
-
-async def reach(asking: Asking) -> Reach:
-    """What the caller may read. Raises SignIn, or Forbidden for a token that reads nothing."""
-    caller = signed_in(asking)
-    if caller.order_id is not None:
-        return Reach(order_id=caller.order_id)
-    if caller.can(Scope.PAYMENTS_READ):
-        return Reach(everything=True)
-    require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
-    return Reach(customer_id=await own_customer_id(asking))
-
-
 async def own_customer_id(asking: Asking) -> UUID | None:
     """The customer that a buyer's token stands for, or None if no order ever named them."""
     caller = asking.caller
@@ -108,25 +57,6 @@ async def own_customer_id(asking: Asking) -> UUID | None:
         return None
     asking.own_customers.keep(caller.subject, customer.id)
     return customer.id
-
-
-def sees_all_payments(caller: Caller | None) -> bool:
-    """Whether the caller sees all payments below what they may see, and not their own alone."""
-    return caller is None or caller.order_id is not None or works_here(caller)
-
-
-async def owner_shown(asking: Asking) -> UUID | None:
-    """The customer whose payments alone the caller sees below what they may see; None when they see all of them."""
-    return None if sees_all_payments(asking.caller) else await own_customer_id(asking)
-
-
-async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:
-    """The customer of something that the caller may see, if the caller may see people: the staff, or themselves."""
-    if customer_id is None or asking.caller is None or asking.caller.order_id is not None:
-        return None
-    if not works_here(asking.caller) and customer_id != await own_customer_id(asking):
-        return None
-    return await asking.loaders.customer.load(customer_id)
 
 
 def visible_actor(asking: Asking, actor: Actor) -> Actor:
@@ -199,8 +129,3 @@ def permitted_actions(
 ) -> tuple[PaymentAction, ...]:
     """Those of these actions that the caller may ask of a payment in this status that they may see."""
     return asking.caller.permitted(actions, status) if asking.caller is not None else ()
-
-
-def _same(one: UUID | None, other: UUID | None) -> bool:
-    """Whether both are known and equal: two unknown owners are not the same person."""
-    return one is not None and one == other

@@ -9,6 +9,7 @@ from models import Operation, Order, Payment, Refund
 from models.sql import read_one
 from resolvers.access import SignIn
 from resolvers.context import Asking
+from resolvers.visibility import visible_order, visible_payment, visible_refund
 from services.idempotency import Outcome
 
 
@@ -39,7 +40,8 @@ async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Resul
     except SignIn:
         raise
     except ActivePaymentExists as refusal:
-        return Result(error=refusal, payment=await read_one(Payment, "WHERE id = $1", refusal.payment_id))
+        in_the_way = await read_one(Payment, "WHERE id = $1", refusal.payment_id)
+        return Result(error=refusal, payment=await visible_payment(asking, in_the_way))
     except OperationInProgress as refusal:
         return Result(error=refusal, operation=await _own_operation(asking, refusal.operation_id))
     except DomainError as refusal:
@@ -53,14 +55,16 @@ async def _result(asking: Asking, outcome: Outcome) -> Result:
         asking.loaders.order.prime(payment.order_id, payment.order)
     elif operation.payment_id is not None:
         payment = await read_one(Payment, "WHERE id = $1", operation.payment_id)
-    concerns_order = operation.payment_id is None and operation.order_id is not None
+    is_of_order = operation.payment_id is None and operation.order_id is not None
+    order = await read_one(Order, "WHERE id = $1", operation.order_id) if is_of_order else None
+    refund = await read_one(Refund, "WHERE id = $1", operation.refund_id) if operation.refund_id else None
     return Result(
         error=outcome.error,
         operation=operation,
         replayed=outcome.replayed,
-        order=await read_one(Order, "WHERE id = $1", operation.order_id) if concerns_order else None,
-        payment=payment,
-        refund=await read_one(Refund, "WHERE id = $1", operation.refund_id) if operation.refund_id else None,
+        order=await visible_order(asking, order),
+        payment=await visible_payment(asking, payment),
+        refund=await visible_refund(asking, refund),
         client_secret=outcome.client_secret,
     )
 

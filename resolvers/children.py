@@ -10,11 +10,11 @@ from tortoise.models import Model
 from models import Customer, Order, Payment, PaymentEvent, Refund
 from models.partial import rows_below
 from models.sql import rows
-from resolvers.access import owner_shown, sees_all_payments
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.loaders import Loader
 from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
+from resolvers.visibility import NOBODY, order_of_payment, visibility, visible_payment
 from resolvers.wanted import ORDER, REFUNDS, payments_key
 
 Row = TypeVar("Row", bound=Model)
@@ -27,7 +27,7 @@ EVENTS_BELOW = 50
 PAYMENTS = """
 SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   SELECT p.id FROM payment p
-  WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR p.customer_id = $2)
+  WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR coalesce(p.customer_id, '{nobody}') = $2)
     AND ($3::timestamptz IS NULL OR (p.created_at, p.id) < ($3, $4::uuid))
     AND ($5::timestamptz IS NULL OR (p.created_at, p.id) > ($5, $6::uuid))
   ORDER BY p.created_at {direction}, p.id {direction} LIMIT $7
@@ -36,7 +36,8 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
 PAYMENTS_COUNT = """
 SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   SELECT count(*) AS total FROM (
-    SELECT 1 FROM payment p WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR p.customer_id = $2) LIMIT $3
+    SELECT 1 FROM payment p
+    WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR coalesce(p.customer_id, '{nobody}') = $2) LIMIT $3
   ) AS few
 ) AS counted
 """
@@ -53,22 +54,20 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
 async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, paging: Paging) -> Page[Payment]:
     """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
     window = paging.window(NEWEST)
-    parent_id, owner = row.id, await owner_shown(asking)
-    if owner is None and not sees_all_payments(asking.caller):
-        return Page.empty()
+    parent_id, owner = row.id, (await visibility(asking)).owner
 
     async def load(parent_ids: list[UUID]) -> list[list[Payment]]:
         places = [
             part for place in (window.after, window.before) for part in (place and place.value, place and place.id)
         ]
         direction = "ASC" if window.backward else "DESC"
-        statement = PAYMENTS.format(parent=parent, direction=direction)
+        statement = PAYMENTS.format(parent=parent, nobody=NOBODY, direction=direction)
         found = await rows(statement, [parent_ids, owner, *places, window.size + 1])
         payments = await Payment.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(payments, parent_ids, parent)
 
     async def load_counts(parent_ids: list[UUID]) -> list[int | None]:
-        found = await rows(PAYMENTS_COUNT.format(parent=parent), [parent_ids, owner, COUNTED + 1])
+        found = await rows(PAYMENTS_COUNT.format(parent=parent, nobody=NOBODY), [parent_ids, owner, COUNTED + 1])
         totals = {row["id"]: row["total"] for row in found}
         return [totals[parent_id] if totals[parent_id] <= COUNTED else None for parent_id in parent_ids]
 
@@ -87,9 +86,25 @@ async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, 
 async def order_of(asking: Asking, payment: Payment) -> Order:
     """The order that is paid."""
     read: Order | None = rows_below(payment, ORDER)
-    row = read if read is not None else await asking.loaders.order.load(payment.order_id)
+    if read is not None:
+        return read
+    row = await asking.loaders.order.load(payment.order_id)
     assert row is not None, "a payment without its order"
-    return row
+    return await order_of_payment(asking, payment, row)
+
+
+async def superseded_by(asking: Asking, payment: Payment) -> Payment | None:
+    """The order's payment before this one, if it is the caller's to see."""
+    earlier = payment.supersedes_id
+    return await visible_payment(asking, await asking.loaders.payment.load(earlier)) if earlier is not None else None
+
+
+async def order_of_event(asking: Asking, event: PaymentEvent) -> Order:
+    """The order whose chain an event is part of, that the caller may see."""
+    row = await asking.loaders.order.load(event.order_id)
+    assert row is not None, "an event without its order"
+    payment = await asking.loaders.payment.load(event.payment_id) if event.payment_id is not None else None
+    return await order_of_payment(asking, payment, row) if payment is not None else row
 
 
 async def refunds_of(asking: Asking, payment: Payment) -> list[Refund]:

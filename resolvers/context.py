@@ -30,7 +30,7 @@ class Asking:
     currencies: frozenset[str]
     publishable_key: str | None
     app_schemes: frozenset[str]
-    sign_view_token: Callable[[UUID], str | None] = field(repr=False)
+    sign_view_token: Callable[[UUID, UUID | None], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
 
@@ -46,7 +46,7 @@ class Asking:
         currencies: frozenset[str],
         publishable_key: str | None,
         app_schemes: frozenset[str],
-        sign_view_token: Callable[[UUID], str | None],
+        sign_view_token: Callable[[UUID, UUID | None], str | None],
         own_customers: OwnCustomers,
     ) -> "Asking":
         """The context of one request, with loaders of its own."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from tortoise.expressions import Q
@@ -10,11 +11,12 @@ from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Forbidden, NotFound, Refused
 from domain.ids import Kind
 from models import Order, Payment
-from resolvers.access import reach, require, signed_in
+from resolvers.access import require, signed_in
 from resolvers.context import Asking
 from resolvers.cursors import Cursor, SortKey
 from resolvers.filters import GivenFilter, condition
 from resolvers.ids import row_id
+from resolvers.visibility import Visibility, as_paid_by, lookup
 from services.feed import Entry, Wanted
 from services.followed_orders import Change, newest_sequence
 
@@ -31,24 +33,25 @@ async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | 
 
     Who sees only their own payments of it is not told of others. Raises SignIn, Forbidden, NotFound, Refused.
     """
-    covered = await reach(asking)
+    sees = await lookup(asking)
     identity = row_id(order_id, Kind.ORDER)
     order = await Order.get_or_none(id=identity) if identity is not None else None
-    if order is None or not covered.covers_order(order):
+    if order is None or not sees.includes_order(order):
         raise NotFound(("orderId",))
     wanted = Q(order_id=order.id)
-    if covered.customer_id is not None:
-        own = await Payment.filter(order_id=order.id, customer_id=covered.customer_id).values_list("id", flat=True)
+    theirs = sees.condition()
+    if not sees.everything and theirs is not None:
+        own = await Payment.filter(theirs, order_id=order.id).values_list("id", flat=True)
         wanted &= Q(payment_id__isnull=True) | Q(payment_id__in=list(own))
-    after = await _place(order, after_sequence, wanted)
+    after = await _place(order, after_sequence, wanted, sees)
     asking.live.wanted()
 
     def shows(change: Change) -> bool:
-        if not covered.covers_order(change.order):
+        if not sees.includes_order(change.order):
             raise NotFound(("orderId",))
-        return change.payment is None or covered.covers_payment(change.payment)
+        return change.payment is None or sees.includes_payment(change.payment)
 
-    return _shown(asking, order, after, shows)
+    return _shown(asking, order, after, shows, sees)
 
 
 async def payment_changes(
@@ -56,25 +59,25 @@ async def payment_changes(
 ) -> AsyncGenerator[Change, None]:
     """What happens to a payment: the newest event first, or all after `after_sequence`.
 
-    Raises SignIn, Forbidden, NotFound, Refused.
+    Whose order it is no longer sees of it what the payment tells. Raises SignIn, Forbidden, NotFound, Refused.
     """
-    covered = await reach(asking)
+    sees = await lookup(asking)
     identity = row_id(payment_id, Kind.PAYMENT)
     payment = await Payment.get_or_none(id=identity) if identity is not None else None
-    if payment is None or not covered.covers_payment(payment):
+    if payment is None or not sees.includes_payment(payment):
         raise NotFound(("paymentId",))
     order = await Order.get(id=payment.order_id)
-    after = await _place(order, after_sequence, Q(payment_id=payment.id))
+    after = await _place(order, after_sequence, Q(payment_id=payment.id), sees)
     asking.live.wanted()
 
     def shows(change: Change) -> bool:
         if change.payment is None or change.payment.id != identity:
             return False
-        if not covered.covers_payment(change.payment):
+        if not sees.includes_payment(change.payment):
             raise NotFound(("paymentId",))
         return True
 
-    return _shown(asking, order, after, shows)
+    return _shown(asking, order, after, shows, sees)
 
 
 async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str | None) -> AsyncGenerator[Entry, None]:
@@ -98,7 +101,7 @@ async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str
 
 
 async def _shown(
-    asking: Asking, order: Order, after: int, shows: Callable[[Change], bool]
+    asking: Asking, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
 ) -> AsyncGenerator[Change, None]:
     """The order's changes that `shows` shows, for as long as the token lasts."""
     caller = signed_in(asking)
@@ -106,14 +109,22 @@ async def _shown(
         async for change in changes:
             _still_signed_in(caller)
             if shows(change):
-                yield change
+                yield _as_seen_by(sees, change)
 
 
-async def _place(order: Order, after_sequence: int | None, wanted: Q) -> int:
+def _as_seen_by(sees: Visibility, change: Change) -> Change:
+    """The change itself, which is answered once for all who are given it; or another one, without a foreign order."""
+    if change.payment is None or sees.includes_order(change.order):
+        return change
+    return replace(change, order=as_paid_by(change.order, change.payment))
+
+
+async def _place(order: Order, after_sequence: int | None, wanted: Q, sees: Visibility) -> int:
     """The sequence after which to begin: right before the newest of these events, unless it is given."""
     if after_sequence is None:
         return max(await newest_sequence(wanted) - 1, 0)
-    if not 0 <= after_sequence <= order.last_sequence:
+    newest = order.last_sequence if sees.includes_order(order) else await newest_sequence(wanted)
+    if not 0 <= after_sequence <= newest:
         raise Refused(
             ErrorCode.VALIDATION_FAILED,
             "`afterSequence` must be the sequence of an event that you saw, or 0 for all.",

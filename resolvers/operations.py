@@ -9,7 +9,7 @@ from domain.idempotency import check_key
 from domain.ids import Kind
 from domain.states import OperationKind, OperationState, ReviewOutcome
 from domain.text import clean_text
-from models import Operation, Order, Payment, Refund
+from models import Operation
 from resolvers.access import SignIn, require, signed_in
 from resolvers.answers import Result
 from resolvers.context import Asking
@@ -38,18 +38,6 @@ async def open_operation_page(
     window = paging.window(NEWEST)
     found = Operation.filter(due__isnull=False)
     return await page_of(found if state is None else found.filter(state__in=list(state)), window)
-
-
-async def result_of(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:
-    """What an operation made or changed, if it is the caller's to see."""
-    loaders, caller = asking.loaders, signed_in(asking)
-    if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
-        return None
-    if operation.refund_id is not None:
-        return await loaders.refund.load(operation.refund_id)
-    if operation.payment_id is not None:
-        return await loaders.payment.load(operation.payment_id)
-    return await loaders.order.load(operation.order_id) if operation.order_id is not None else None
 
 
 def visible_review(asking: Asking, operation: Operation) -> dict[str, Any] | None:

@@ -12,13 +12,14 @@ from domain.states import CaptureMethod, OperationKind
 from domain.text import check_email, check_external_id, clean_text
 from models import Customer, Order
 from resolvers import given
-from resolvers.access import owner_shown, reach, require
+from resolvers.access import require
 from resolvers.answers import Result, answer
 from resolvers.conditions import matching
 from resolvers.context import Asking
 from resolvers.given import GivenMoney
 from resolvers.ids import row_id
 from resolvers.reads import order_row
+from resolvers.visibility import lookup, visibility
 from resolvers.wanted import Wanted
 from services import orders
 from services.idempotency import Outcome
@@ -43,7 +44,7 @@ async def order(
     asking: Asking, *, id: str | None, external_id: str | None, wanted: Wanted | None = None
 ) -> Order | None:
     """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
-    covered = await reach(asking)
+    sees = await lookup(asking)
     if (id is None) == (external_id is None):
         raise Refused(ErrorCode.VALIDATION_FAILED, "Give either `id` or `externalId`.", ("id",))
     column: str
@@ -55,10 +56,10 @@ async def order(
     if value is None:
         return None
     if wanted is not None:
-        row = await order_row(column, value, wanted, owner=await owner_shown(asking))
+        row = await order_row(column, value, wanted, sees=await visibility(asking))
     else:
         row = await Order.get_or_none(matching(**{column: value}))
-    if row is None or not covered.covers_order(row):
+    if row is None or not sees.includes_order(row):
         return None
     asking.repairs.order_was_read(row)
     return row
@@ -66,9 +67,9 @@ async def order(
 
 async def customer(asking: Asking, *, id: str) -> Customer | None:
     """One customer, for the staff or for themselves."""
-    covered = await reach(asking)
+    sees = await lookup(asking)
     customer_id = row_id(id, Kind.CUSTOMER)
-    if customer_id is None or not covered.covers_customer(customer_id):
+    if customer_id is None or not sees.includes_customer(customer_id):
         return None
     return await asking.loaders.customer.load(customer_id)
 

@@ -10,7 +10,7 @@ import structlog
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind
 from models import Payment
-from resolvers.access import Reach, owner_shown, reach, works_here
+from resolvers.access import works_here
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.filters import GivenFilter, condition
@@ -18,6 +18,7 @@ from resolvers.ids import row_id
 from resolvers.paging import Page, Paging, Sort, capped_count, page_of
 from resolvers.payments import refreshed
 from resolvers.reads import payment_row, payment_rows
+from resolvers.visibility import Visibility, lookup, visibility
 from resolvers.wanted import Wanted
 
 log = structlog.get_logger(__name__)
@@ -41,29 +42,29 @@ async def payment(
     With `max_staleness_ms`, an unfinished payment that was not compared with Stripe for that long is compared first;
     when Stripe cannot be asked, what we have is the answer. A view token only looks: it never makes us ask.
     """
-    covered = await reach(asking)
+    sees = await lookup(asking)
     if max_staleness_ms is not None and max_staleness_ms < 0:
         raise Refused(ErrorCode.VALIDATION_FAILED, "`maxStalenessMs` must not be negative.", ("maxStalenessMs",))
     payment_id = row_id(id, Kind.PAYMENT)
     if payment_id is None:
         return None
-    if max_staleness_ms is not None and covered.order_id is None:
-        await _look_at_stripe(asking, covered, payment_id, max_staleness_ms)
+    if max_staleness_ms is not None and sees.order_id is None:
+        await _look_at_stripe(asking, sees, payment_id, max_staleness_ms)
     row: Payment | None
     if wanted is not None:
-        row = await payment_row(payment_id, wanted, owner=await owner_shown(asking))
+        row = await payment_row(payment_id, wanted, sees=await visibility(asking))
     else:
         row = await asking.loaders.payment.load(payment_id)
-    if row is None or not covered.covers_payment(row):
+    if row is None or not sees.includes_payment(row):
         return None
     asking.repairs.payment_was_read(row)
     return row
 
 
-async def _look_at_stripe(asking: Asking, covered: Reach, payment_id: UUID, max_staleness_ms: int) -> None:
+async def _look_at_stripe(asking: Asking, sees: Visibility, payment_id: UUID, max_staleness_ms: int) -> None:
     """Bring a payment up to date that is the caller's, and was compared with Stripe too long ago, if Stripe answers."""
     row = await asking.loaders.payment.load(payment_id)
-    if row is None or not covered.covers_payment(row) or not _is_stale(row, max_staleness_ms):
+    if row is None or not sees.includes_payment(row) or not _is_stale(row, max_staleness_ms):
         return
     try:
         await refreshed(asking, row)
@@ -82,21 +83,21 @@ async def payment_page(
     wanted: Wanted | None = None,
 ) -> Page[Payment]:
     """The caller's payments that match, in this order."""
-    reached = await reach(asking)
-    covered = reached.condition()
+    sees = await lookup(asking)
+    visible = sees.condition()
     window = paging.window(sort.value)
     matching = condition(filter, staff=works_here(asking.caller)) if filter is not None else None
-    if covered is None:
+    if visible is None:
         return Page.empty()
-    rows = Payment.filter(covered)
+    rows = Payment.filter(visible)
     if matching is not None:
         rows = rows.filter(matching)
     if wanted is not None:
-        of: tuple[str | None, Any] = reached.column()
-        if matching is not None:
+        of: tuple[str | None, Any] = sees.column() or (None, None)
+        if matching is not None or (of[0] is None and not sees.everything):
             ids = rows.filter(window.condition()).order_by(*window.order()).limit(window.size + 1)
             of = "id", await ids.values_list("id", flat=True)
-        found = await payment_rows(*of, window, wanted, owner=await owner_shown(asking))
+        found = await payment_rows(*of, window, wanted, sees=await visibility(asking))
         return Page.of(found, window, count=lambda: capped_count(rows))
     page = await page_of(rows, window)
     for row in page.rows:

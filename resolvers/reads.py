@@ -12,6 +12,7 @@ from models import Order, Payment, Refund
 from models.partial import Make, maker
 from models.sql import fetch
 from resolvers.paging import Window
+from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
 from resolvers.wanted import Below, Relation, Wanted
 
 # What we ourselves need of a row, whatever is asked: whose it is, whether it needs looking after, its place in lists.
@@ -24,7 +25,7 @@ OWNER: Final = "<owner>"
 # What each relation's rows are, in their order; {of} is the row that they hang on, {columns} what is read of them.
 FROM: Final = {
     Relation.PAYMENTS_OF_ORDER: "SELECT {columns} FROM payment WHERE order_id = {of}.id AND ({owner}::uuid IS NULL "
-    "OR customer_id = {owner}) ORDER BY created_at {direction}, id {direction} LIMIT {size}",
+    "OR coalesce(customer_id, '{nobody}') = {owner}) ORDER BY created_at {direction}, id {direction} LIMIT {size}",
     Relation.REFUNDS_OF_PAYMENT: "SELECT {columns} FROM refund WHERE payment_id = {of}.id ORDER BY created_at, id",
     Relation.ORDER_OF_PAYMENT: "SELECT {columns} FROM orders WHERE id = {of}.order_id",
 }
@@ -49,24 +50,26 @@ class Reading:
         return (owner,) if self.by_owner else ()
 
 
-async def order_row(column: str, value: object, wanted: Wanted, *, owner: UUID | None) -> Order | None:
-    """The order that has this value in a column. `owner` is the customer whose payments alone are shown, or None."""
+async def order_row(column: str, value: object, wanted: Wanted, *, sees: Visibility) -> Order | None:
+    """The order that has this value in a column. `sees` bounds what hangs on it, and not the order itself."""
     reading = _reading(wanted)
     statement = f"SELECT {reading.select(owner='$2')} FROM orders t WHERE t.{column} = $1"  # noqa: S608 - our own words
-    row: Order | None = _only(await fetch(statement, value, *reading.given(owner)), reading)
+    row: Order | None = _only(await fetch(statement, value, *reading.given(sees.owner)), reading)
+    await without_foreign_orders([] if row is None else [row], sees)
     return row
 
 
-async def payment_row(payment_id: UUID, wanted: Wanted, *, owner: UUID | None) -> Payment | None:
-    """One payment."""
+async def payment_row(payment_id: UUID, wanted: Wanted, *, sees: Visibility) -> Payment | None:
+    """One payment; `sees` as above."""
     reading = _reading(wanted)
     statement = f"SELECT {reading.select(owner='$2')} FROM payment t WHERE t.id = $1"  # noqa: S608 - our own words
-    row: Payment | None = _only(await fetch(statement, payment_id, *reading.given(owner)), reading)
+    row: Payment | None = _only(await fetch(statement, payment_id, *reading.given(sees.owner)), reading)
+    await without_foreign_orders([] if row is None else [row], sees)
     return row
 
 
 async def payment_rows(
-    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Wanted, *, owner: UUID | None
+    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Wanted, *, sees: Visibility
 ) -> list[Payment]:
     """A page of all payments, or of those that have this value or one of these in a column, in the window's order and
     one more."""
@@ -87,8 +90,10 @@ async def payment_rows(
     order = f"ORDER BY {key} {direction}, id {direction}"
     select = reading.select(owner=f"${len(values) + 1}")
     page = f"SELECT {reading.columns} FROM payment {where} {order} LIMIT $1"  # noqa: S608 - our own words
-    found = await fetch(f"SELECT {select} FROM ({page}) t {order}", *values, *reading.given(owner))  # noqa: S608
-    return [reading.make(row) for row in found]  # type: ignore[misc]  # the reading is of payments
+    found = await fetch(f"SELECT {select} FROM ({page}) t {order}", *values, *reading.given(sees.owner))  # noqa: S608
+    made: list[Payment] = [reading.make(row) for row in found]  # type: ignore[misc]  # the reading is of payments
+    await without_foreign_orders(made, sees)
+    return made
 
 
 def _only(found: Sequence[Sequence[Any]], reading: Reading) -> Any:
@@ -119,6 +124,7 @@ def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tup
         columns=_listed(columns),
         of=of,
         owner=OWNER,
+        nobody=NOBODY,
         direction="ASC" if window is not None and window.backward else "DESC",
         size=window.size + 1 if window is not None else "",
     )

@@ -11,12 +11,13 @@ from domain.states import OperationKind, RefundReason, RefundStatus
 from domain.text import clean_text
 from models import Refund
 from resolvers import given
-from resolvers.access import reach, signed_in, staff_payment
+from resolvers.access import signed_in, staff_payment
 from resolvers.answers import Result, answer
 from resolvers.context import Asking
 from resolvers.given import GivenMoney
 from resolvers.ids import row_id
 from resolvers.paging import NEWEST, Page, Paging, page_of
+from resolvers.visibility import lookup, visible_refund
 from services import refunds
 from services.idempotency import Outcome
 
@@ -36,18 +37,15 @@ class GivenRefund:
 
 async def refund(asking: Asking, *, id: str) -> Refund | None:
     """One refund, if its payment is the caller's to see."""
-    covered = await reach(asking)
+    sees = await lookup(asking)
     refund_id = row_id(id, Kind.REFUND)
     row = await asking.loaders.refund.load(refund_id) if refund_id is not None else None
-    if row is None or covered.everything:
-        return row
-    payment = await asking.loaders.payment.load(row.payment_id)
-    return row if payment is not None and covered.covers_payment(payment) else None
+    return await visible_refund(asking, row, sees)
 
 
 async def refund_page(asking: Asking, *, status: Sequence[RefundStatus] | None, paging: Paging) -> Page[Refund]:
     """The caller's refunds, newest first."""
-    condition = (await reach(asking)).condition("payment__")
+    condition = (await lookup(asking)).condition("payment__")
     window = paging.window(NEWEST)
     if condition is None:
         return Page.empty()

@@ -11,6 +11,7 @@ from domain import caller
 from domain.ids import Kind, encode
 from domain.money import Money as DomainMoney
 from resolvers.access import visible_actor
+from resolvers.children import order_of_event
 from resolvers.cursors import Cursor, SortKey
 from resolvers.paging import Page
 from schema.actors import Actor
@@ -126,9 +127,7 @@ class PaymentEvent(Node):
         if self.change is not None:
             self._hand_over(info, self.change)
             return Order.of(self.change.order)
-        row = await info.context.loaders.order.load(self.row.order_id)
-        assert row is not None, "an event without its order"
-        return Order.of(row)
+        return Order.of(await order_of_event(info.context, self.row))
 
     @at_hand
     async def payment(self, info: Info) -> LazyPayment | None:

@@ -12,6 +12,7 @@ from domain.errors import DomainError
 from domain.ids import Kind
 from resolvers import operations
 from resolvers.paging import Page
+from resolvers.visibility import visible_result
 from schema.actors import Actor
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
 from schema.errors import UserError, shown_error
@@ -82,7 +83,7 @@ class Operation(Node):
     @field
     async def result(self, info: Info) -> OperationResult | None:
         """What it made or changed, as that stands now."""
-        row = await operations.result_of(info.context, self.row)
+        row = await visible_result(info.context, self.row)
         match row:
             case models.Refund():
                 return Refund.of(row)

@@ -7,9 +7,9 @@ import strawberry
 
 import models
 from domain.ids import Kind
-from resolvers.access import visible_customer
 from resolvers.children import payments_below
 from resolvers.paging import Paging
+from resolvers.visibility import visible_customer
 from resolvers.wanted import PAYMENTS_BELOW, Relation
 from schema.directives import PII
 from schema.enums import CaptureMethod, OrderPaymentStatus

@@ -1,7 +1,5 @@
 """What mutations answer: the thing as it is now, or why not."""
 
-from uuid import UUID
-
 import strawberry
 
 from domain.errors import DomainError
@@ -41,14 +39,13 @@ class MutationPayload:
 
 @strawberry.type(description="The answer to a mutation of a payment.")
 class PaymentPayload(MutationPayload):
-    """`shows_order` is the order that a view token is made for."""
+    """`has_view_token` says that one is made for the payment's buyer."""
 
-    shows_order: strawberry.Private[UUID | None] = None
+    has_view_token: strawberry.Private[bool] = False
 
     @classmethod
     def of(cls, result: Result, *, with_view_token: bool = False) -> "PaymentPayload":
-        order_id = result.payment.order_id if with_view_token and result.payment is not None else None
-        return cls(result=result, shows_order=order_id)
+        return cls(result=result, has_view_token=with_view_token)
 
     @field
     def payment(self) -> Payment | None:
@@ -63,8 +60,9 @@ class PaymentPayload(MutationPayload):
 
     @field
     def view_token(self, info: Info) -> str | None:
-        """A short-lived bearer token that shows this one order and nothing else; from createPayment only."""
-        return info.context.sign_view_token(self.shows_order) if self.shows_order is not None else None
+        """A short-lived bearer token that shows its buyer this one order and nothing else; from createPayment only."""
+        payment = self.result.payment if self.has_view_token else None
+        return info.context.sign_view_token(payment.order_id, payment.customer_id) if payment is not None else None
 
 
 @strawberry.type(description="The answer to a mutation of an order.")

@@ -8,9 +8,10 @@ import models
 from domain.caller import Scope
 from domain.errors import DomainError
 from domain.ids import Kind
-from resolvers.access import permitted_actions, visible_customer
-from resolvers.children import EVENTS_BELOW, order_of, refunds_of, timeline
+from resolvers.access import permitted_actions
+from resolvers.children import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
 from resolvers.paging import Page, Paging
+from resolvers.visibility import visible_customer
 from resolvers.wanted import Relation
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
@@ -45,7 +46,7 @@ class Payment(Node):
 
     @shown_with(Relation.ORDER_OF_PAYMENT, order_of)
     def order(self, row: models.Order) -> Order:
-        """The order that is paid."""
+        """The order that is paid. For a buyer whose it is no longer: only what this payment tells of it."""
         return Order.of(row)
 
     @field
@@ -142,10 +143,8 @@ class Payment(Node):
 
     @field
     async def supersedes(self, info: Info) -> "Payment | None":
-        """The order's payment before this one."""
-        if self.row.supersedes_id is None:
-            return None
-        row = await info.context.loaders.payment.load(self.row.supersedes_id)
+        """The order's payment before this one; null where that was another customer's."""
+        row = await superseded_by(info.context, self.row)
         return Payment.of(row) if row is not None else None
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))

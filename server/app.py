@@ -5,9 +5,10 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -16,7 +17,7 @@ from models.sql import rows
 from resolvers.context import Asking
 from resolvers.own_customers import OwnCustomers
 from sandbox import Sandbox
-from schema import print_sdl, schema
+from schema import schema
 from server import asking, policy
 from server.callers import Callers, sign_token
 from server.graphql_http import GraphQLEndpoint
@@ -27,6 +28,7 @@ from server.log import configure_logging
 from server.memory import settle_memory
 from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
+from server.sdl import SchemaDocument
 from server.shop_window import ShopWindow, Sign
 from server.trusted import explores
 from server.web import add_web
@@ -120,7 +122,7 @@ def create_app(
             publishable_key=settings.stripe_publishable_key,
             app_schemes=settings.return_url_schemes,
             own_customers=own_customers,
-            sign_view_token=lambda order_id: callers.sign_view_token(order_id, VIEW_TOKEN_LIFE) if secret else None,
+            sign_view_token=_view_tokens(callers if secret else None),
         )
 
     app.state.graphql = endpoint = _graphql(settings, callers, context)
@@ -137,13 +139,25 @@ def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactor
         schema,
         authenticate=callers.authenticate,
         context_factory=context,
-        may_introspect=lambda caller: settings.environment != "production" or explores(caller),
+        may_introspect=_introspection(settings),
         limits=policy.limits(settings),
         trusted=policy.trusted_documents(settings),
         rates=policy.rates(settings),
         proxies=settings.trusted_proxies,
         planned=settings.execution == "planned",
     )
+
+
+def _introspection(settings: Settings) -> asking.MayIntrospect:
+    """Who may read the schema, by introspection or as text."""
+    return lambda caller: settings.environment != "production" or explores(caller)
+
+
+def _view_tokens(callers: Callers | None) -> Callable[[UUID, UUID | None], str | None]:
+    """Signs view tokens; gives None where there is nobody to sign."""
+    if callers is None:
+        return lambda order_id, customer_id: None
+    return lambda order_id, customer_id: callers.sign_view_token(order_id, customer_id, VIEW_TOKEN_LIFE)
 
 
 def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
@@ -176,7 +190,7 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
         "stripe": lambda: _stripe_answers(app.state.parts),
     }
     app.add_route("/readyz", readyz(probes))
-    app.add_route("/schema.graphql", _sdl)
+    app.add_route("/schema.graphql", SchemaDocument(app.state.graphql, _introspection(settings)).__call__)
     has_shop = sandbox is not None and settings.environment != "production" and jwt_secret(settings) is not None
     add_web(app, settings, has_shop=has_shop)
     if has_shop:
@@ -259,10 +273,6 @@ async def _clocks_agree(parts: Parts) -> dict[str, float]:
 async def _stripe_answers(parts: Parts) -> dict[str, float]:
     """How long Stripe is left alone. No reason to be not ready: reads work, and mutations are kept."""
     return {"restSeconds": round(parts.driver.provider.rest_seconds, 1)}
-
-
-async def _sdl(_: Request) -> Response:
-    return Response(print_sdl(), media_type="text/plain")
 
 
 class _BusyDoorsFirst:

@@ -41,6 +41,7 @@ VERIFIED_SECONDS: Final = 60.0
 VERIFIED_TOKENS: Final = 10_000
 VIEW_TYPE: Final = "view+jwt"
 VIEW_PREFIX: Final = "view:"
+NO_CUSTOMER: Final = ""
 
 
 class Unauthenticated(Exception):
@@ -109,14 +110,19 @@ class Callers:
             # PyJWT answers most malformed tokens with its own errors, but not all (surrogates, huge numbers).
             raise Unauthenticated from None
 
-    def sign_view_token(self, order_id: UUID, ttl: timedelta) -> str:
-        """A token that shows one order until `ttl` has passed, and gives nothing else.
+    def sign_view_token(self, order_id: UUID, customer_id: UUID | None, ttl: timedelta) -> str:
+        """A token that shows this customer one order until `ttl` has passed, and gives nothing else.
 
+        `customer_id` None is for an order that names nobody: it shows it while that is so.
         Raises RuntimeError when no shared secret is configured.
         """
         if self._view_key is None:
             raise RuntimeError("View tokens need AUTH_JWT_SECRET.")
-        claims = {"view_order": str(order_id), "exp": datetime.now(UTC) + ttl}
+        claims = {
+            "view_order": str(order_id),
+            "view_customer": str(customer_id) if customer_id is not None else NO_CUSTOMER,
+            "exp": datetime.now(UTC) + ttl,
+        }
         return jwt.encode(claims, self._view_key, algorithm=SHARED_ALGORITHM, headers={"typ": VIEW_TYPE})
 
     def _view_caller(self, token: str) -> Caller:
@@ -127,10 +133,10 @@ class Callers:
             self._view_key,
             algorithms=[SHARED_ALGORITHM],
             leeway=LEEWAY,
-            options={"require": ["exp", "view_order"]},
+            options={"require": ["exp", "view_order", "view_customer"]},
         )
-        order = claims["view_order"]
-        if not isinstance(order, str):
+        order, customer = claims["view_order"], claims["view_customer"]
+        if not isinstance(order, str) or not isinstance(customer, str):
             raise Unauthenticated
         order_id = UUID(order)
         return Caller(
@@ -138,6 +144,7 @@ class Callers:
             scopes=frozenset(),
             expires_at=_expiry(claims),
             order_id=order_id,
+            customer_id=UUID(customer) if customer != NO_CUSTOMER else None,
         )
 
     async def _access_claims(self, token: str, header: Mapping[str, object]) -> tuple[Mapping[str, object], float]:

@@ -35,7 +35,7 @@ def asking(caller: Caller | None = None) -> Asking:
         currencies=frozenset({"USD"}),
         app_schemes=frozenset(),
         publishable_key=None,
-        sign_view_token=lambda _: None,
+        sign_view_token=lambda _, __: None,
         own_customers=OwnCustomers(),
     )
 

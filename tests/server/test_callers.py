@@ -31,6 +31,7 @@ from server.callers import (
 from tests.server.shop import CARD, MINUTE, SECRET
 
 ORDER = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
+BUYER = UUID("01890a5d-ac96-774b-bcce-b302099a8058")
 OTHER_SECRET = "another-secret-that-is-also-long-enough"
 PAY = Scope("payments:pay")
 READ = Scope("payments:read")
@@ -193,17 +194,17 @@ async def test_issuer_and_audience_are_checked_when_set() -> None:
 async def test_a_view_token_shows_one_order_and_nothing_else() -> None:
     callers = Callers(secret=SECRET)
 
-    caller = await callers.authenticate(f"Bearer {callers.sign_view_token(ORDER, MINUTE)}")
+    caller = await callers.authenticate(f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}")
 
     assert caller is not None
     assert caller.subject == f"view:{ORDER}"
-    assert caller.order_id == ORDER
+    assert (caller.order_id, caller.customer_id) == (ORDER, BUYER)
     assert caller.scopes == frozenset()
 
 
 async def test_view_and_access_tokens_never_pass_as_each_other() -> None:
     callers = Callers(secret=SECRET)
-    view = callers.sign_view_token(ORDER, MINUTE)
+    view = callers.sign_view_token(ORDER, BUYER, MINUTE)
     claims = {"view_order": str(ORDER), "exp": now(60), "sub": "ada"}
 
     with pytest.raises(jwt.InvalidSignatureError):
@@ -220,10 +221,10 @@ async def test_view_and_access_tokens_never_pass_as_each_other() -> None:
 async def test_a_view_token_ends_and_is_not_good_elsewhere() -> None:
     callers = Callers(secret=SECRET)
 
-    assert await refused(callers, f"Bearer {callers.sign_view_token(ORDER, timedelta(seconds=-31))}")
-    assert await refused(Callers(secret=OTHER_SECRET), f"Bearer {callers.sign_view_token(ORDER, MINUTE)}")
+    assert await refused(callers, f"Bearer {callers.sign_view_token(ORDER, BUYER, timedelta(seconds=-31))}")
+    assert await refused(Callers(secret=OTHER_SECRET), f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}")
     assert await Callers(secret=OTHER_SECRET, view_secret=SECRET).authenticate(
-        f"Bearer {callers.sign_view_token(ORDER, MINUTE)}"
+        f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}"
     )
 
 
@@ -351,8 +352,8 @@ async def test_without_a_shared_secret_there_are_no_view_tokens(provider: Provid
     callers = Callers(jwks_url=provider.url)
 
     with pytest.raises(RuntimeError):
-        callers.sign_view_token(ORDER, MINUTE)
-    assert await refused(callers, f"Bearer {Callers(secret=SECRET).sign_view_token(ORDER, MINUTE)}")
+        callers.sign_view_token(ORDER, BUYER, MINUTE)
+    assert await refused(callers, f"Bearer {Callers(secret=SECRET).sign_view_token(ORDER, BUYER, MINUTE)}")
 
 
 async def test_a_key_that_was_taken_back_ends_what_it_verified_when_it_is_no_longer_fresh(

@@ -1,0 +1,213 @@
+"""What a caller may see. Whatever leaves for a client is decided by `Visibility`, wherever it hangs.
+
+A payment is its own customer's, an order its present customer's. Refunds and events are seen by who sees their payment.
+A view token sees no more than the buyer for whom it was made. See docs/adr/0015-who-sees-what.md.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from domain.caller import Caller, Scope
+from domain.states import order_payment_status
+from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
+from models.partial import READ_BELOW
+from models.sql import read
+from resolvers.access import own_customer_id, require, signed_in, works_here
+from resolvers.conditions import matching
+from resolvers.context import Asking
+from resolvers.wanted import ORDER
+
+# What statements compare a payment's customer with, where it is not a customer of ours. No row has these ids.
+NOBODY: Final = UUID(int=0)  # the payments of orders that name no customer
+A_STRANGER: Final = UUID(int=2**128 - 1)  # none at all: a buyer whom no order has named
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Everything; or what is one customer's, None being the customer of orders that name none; or nothing.
+
+    `order_id` bounds it further, to that order and its payments.
+    """
+
+    everything: bool = False
+    is_buyers: bool = False
+    customer_id: UUID | None = None
+    order_id: UUID | None = None
+
+    def includes_order(self, order: Order) -> bool:
+        return self.everything or (self._is_their(order.customer_id) and self.order_id in (None, order.id))
+
+    def includes_payment(self, payment: Payment) -> bool:
+        return self.everything or (self._is_their(payment.customer_id) and self.order_id in (None, payment.order_id))
+
+    def includes_customer(self, customer_id: UUID) -> bool:
+        """True for themselves; a view token shows no people."""
+        return self.everything or (self.order_id is None and self._is_their(customer_id))
+
+    def _is_their(self, customer_id: UUID | None) -> bool:
+        knows_nobody = customer_id is None and self.order_id is None  # two unknown buyers are not the same person
+        return self.is_buyers and not knows_nobody and customer_id == self.customer_id
+
+    @property
+    def owner(self) -> UUID | None:
+        """The customer whose payments a statement may show, NOBODY for those without one; None for all."""
+        if self.everything:
+            return None
+        if not self.is_buyers or (self.customer_id is None and self.order_id is None):
+            return A_STRANGER
+        return self.customer_id or NOBODY
+
+    def column(self) -> tuple[str, UUID] | None:
+        """The column of payments that says all of `condition`, and its value; None where no single one does."""
+        is_one_customers = self.is_buyers and self.order_id is None and self.customer_id is not None
+        return ("customer_id", self.customer_id) if is_one_customers and self.customer_id is not None else None
+
+    def condition(self, prefix: str = "") -> Q | None:
+        """The condition on payments, or on what hangs below them with `prefix`; None when nothing can match."""
+        if self.everything:
+            return Q()
+        if self.owner == A_STRANGER:
+            return None
+        if self.customer_id is None:
+            theirs = matching(**{f"{prefix}customer_id__isnull": True})
+        else:
+            theirs = matching(**{f"{prefix}customer_id": self.customer_id})
+        return theirs & matching(**{f"{prefix}order_id": self.order_id}) if self.order_id is not None else theirs
+
+
+NOTHING: Final = Visibility()
+EVERYTHING: Final = Visibility(everything=True)
+
+
+async def visibility(asking: Asking) -> Visibility:
+    """What the caller may be shown, wherever it hangs: the staff what their acts answer, too. Never raises."""
+    return EVERYTHING if works_here(asking.caller) else await _of_payer(asking, asking.caller)
+
+
+async def lookup(asking: Asking) -> Visibility:
+    """What the caller may look up and list. Raises SignIn, or Forbidden for a token that reads nothing."""
+    caller = signed_in(asking)
+    if caller.order_id is None:
+        require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
+    return EVERYTHING if caller.can(Scope.PAYMENTS_READ) else await _of_payer(asking, caller)
+
+
+async def _of_payer(asking: Asking, caller: Caller | None) -> Visibility:
+    if caller is None:
+        return NOTHING
+    if caller.order_id is not None:
+        return Visibility(is_buyers=True, customer_id=caller.customer_id, order_id=caller.order_id)
+    return Visibility(is_buyers=True, customer_id=await own_customer_id(asking))
+
+
+async def visible_order(asking: Asking, order: Order | None) -> Order | None:
+    """The order, if the caller may see it."""
+    return order if order is not None and (await visibility(asking)).includes_order(order) else None
+
+
+async def visible_payment(asking: Asking, payment: Payment | None) -> Payment | None:
+    """The payment, if the caller may see it."""
+    return payment if payment is not None and (await visibility(asking)).includes_payment(payment) else None
+
+
+async def visible_refund(asking: Asking, refund: Refund | None, sees: Visibility | None = None) -> Refund | None:
+    """The refund, if the caller may see its payment; `sees` bounds it further than `visibility` does."""
+    sees = sees or await visibility(asking)
+    if refund is None or sees.everything:
+        return refund
+    payment = await asking.loaders.payment.load(refund.payment_id)
+    return refund if payment is not None and sees.includes_payment(payment) else None
+
+
+async def visible_event(asking: Asking, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
+    """The event, if the caller may see the payment that it is about, or the order where it is about that alone."""
+    if event is None or sees.everything:
+        return event
+    if event.payment_id is not None:
+        payment = await asking.loaders.payment.load(event.payment_id)
+        return event if payment is not None and sees.includes_payment(payment) else None
+    order = await asking.loaders.order.load(event.order_id)
+    return event if order is not None and sees.includes_order(order) else None
+
+
+async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:
+    """The customer of something that the caller may see, if the caller may see people: the staff, or themselves."""
+    if customer_id is None or not (await visibility(asking)).includes_customer(customer_id):
+        return None
+    return await asking.loaders.customer.load(customer_id)
+
+
+def visible_operation(asking: Asking, operation: Operation | None) -> Operation | None:
+    """The operation, if the caller used its key or looks after all of them."""
+    caller = signed_in(asking)
+    is_theirs = operation is not None and operation.principal == caller.principal
+    return operation if is_theirs or caller.can(Scope.OPS_READ) else None
+
+
+async def visible_result(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:
+    """What an operation made or changed, if the caller may see it."""
+    loaders = asking.loaders
+    if operation.refund_id is not None:
+        return await visible_refund(asking, await loaders.refund.load(operation.refund_id))
+    if operation.payment_id is not None:
+        return await visible_payment(asking, await loaders.payment.load(operation.payment_id))
+    if operation.order_id is not None:
+        return await visible_order(asking, await loaders.order.load(operation.order_id))
+    return None
+
+
+async def order_of_payment(asking: Asking, payment: Payment, order: Order) -> Order:
+    """The order of a payment that the caller may see; for whom it is no longer, what their payment tells of it."""
+    if (await visibility(asking)).includes_order(order):
+        return order
+    whole = await asking.loaders.payment.load(payment.id)
+    assert whole is not None, "a payment that is not there"
+    return as_paid_by(order, whole)
+
+
+def as_paid_by(order: Order, payment: Payment) -> Order:
+    """An order that has become somebody else's, as the payment of an earlier customer tells it: its numbers and what it
+    asked of them, and no later price, payment or person. It is never written."""
+    return Order(
+        id=order.id,
+        external_id=order.external_id,
+        customer_id=payment.customer_id,
+        total_minor=payment.amount_minor,
+        currency=payment.currency,
+        paid_minor=payment.captured_minor,
+        refunded_minor=payment.refunded_minor,
+        payment_status=order_payment_status(payment.amount_minor, [payment.as_facts()]),
+        capture_method=payment.capture_method,
+        version=payment.version,
+        created_at=order.created_at,
+    )
+
+
+async def without_foreign_orders(rows: Iterable[Any], sees: Visibility) -> None:
+    """Put what their payment tells of it in place of each order, read below these rows, that is not the caller's."""
+    foreign = [] if sees.everything else [payment for payment in _above_orders(rows) if _is_foreign(payment, sees)]
+    if not foreign:
+        return
+    payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", [one.id for one in foreign])}
+    orders = {row.id: row for row in await read(Order, "WHERE id = ANY($1)", [one.order_id for one in foreign])}
+    for one in foreign:
+        one.__dict__[READ_BELOW][ORDER] = as_paid_by(orders[one.order_id], payments[one.id])
+
+
+def _is_foreign(payment: Payment, sees: Visibility) -> bool:
+    """True for a payment of theirs whose order has become somebody else's. Foreign payments are not shown at all."""
+    return sees.includes_payment(payment) and not sees.includes_order(payment.__dict__[READ_BELOW][ORDER])
+
+
+def _above_orders(rows: Iterable[Any]) -> Iterable[Payment]:
+    """The payments, of these rows and of those below them, whose orders were read with them."""
+    for row in rows:
+        below: dict[str, Any] = row.__dict__.get(READ_BELOW, {})
+        if ORDER in below:
+            yield row
+        for found in below.values():
+            yield from _above_orders(found if isinstance(found, list) else [found])
