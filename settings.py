@@ -1,9 +1,10 @@
 """The settings: read once from the environment and `.env`, checked, frozen. Only composers read them."""
 
 import re
+from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,10 @@ PUBLISHABLE: Final = ("pk_live_", "pk_test_")
 ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\sA-Z]+")
 HEADER: Final = re.compile(r"[A-Za-z0-9_-]+\*?")
 LISTS: Final = ("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", "return_url_schemes")
+SIGNING: Final = "whsec_"
+SHORTEST_WEBHOOK_SECRET: Final = 16  # characters behind the prefix; Stripe's have 32 and more
+FEWEST_CHARACTERS: Final = 8  # different ones, in a secret that somebody drew
+ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
@@ -175,7 +180,8 @@ class Settings(BaseSettings):
     @field_validator("stripe_secret_key")
     @classmethod
     def _is_a_secret_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and not value.get_secret_value().startswith((*LIVE, *TEST)):
+        key = _secret(value)
+        if value is not None and (not key.startswith((*LIVE, *TEST)) or key in (*LIVE, *TEST)):
             raise ValueError("must begin with sk_test_, rk_test_, sk_live_ or rk_live_")
         return value
 
@@ -189,7 +195,8 @@ class Settings(BaseSettings):
     @field_validator("stripe_webhook_secrets")
     @classmethod
     def _are_webhook_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        if any(not secret.get_secret_value().startswith("whsec_") for secret in value):
+        secrets = [secret.get_secret_value() for secret in value]
+        if any(not secret.startswith(SIGNING) or secret == SIGNING for secret in secrets):
             raise ValueError("must be a comma-separated list of secrets that begin with whsec_")
         return value
 
@@ -237,6 +244,8 @@ def _stripe_problems(settings: Settings) -> list[str]:
         problems.append("STRIPE_SECRET_KEY is a live key, and ENVIRONMENT is not production: use a test key")
     if not settings.offline and not settings.stripe_webhook_secrets:
         problems.append("STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified")
+    if settings.livemode and settings.stripe_api_base is not None and _is_local(settings.stripe_api_base):
+        problems.append("STRIPE_API_BASE is on this machine, and STRIPE_SECRET_KEY is a live key: no money would move")
     published = settings.stripe_publishable_key
     if published is not None and settings.offline:
         problems.append("STRIPE_PUBLISHABLE_KEY needs STRIPE_SECRET_KEY: the offline Stripe has no Payment Element")
@@ -278,7 +287,73 @@ def _production_problems(settings: Settings) -> list[str]:
         problems.append("AUTH_JWT_SECRET or AUTH_JWKS_URL must be set when ENVIRONMENT is production")
     if settings.sandbox_faults:
         problems.append("SANDBOX_FAULTS must not be set when ENVIRONMENT is production")
+    if settings.rate_limits == "off":
+        problems.append("RATE_LIMITS must not be off when ENVIRONMENT is production: one caller could take it all")
+    return [*problems, *_guessable(settings), *_foreign_tokens(settings), *_in_the_clear(settings)]
+
+
+def _guessable(settings: Settings) -> list[str]:
+    """Secrets with which anybody could sign what we take for Stripe's, or for a caller's."""
+    problems = []
+    shortest = len(SIGNING) + SHORTEST_WEBHOOK_SECRET
+    if any(len(secret.get_secret_value()) < shortest for secret in settings.stripe_webhook_secrets):
+        problems.append(
+            f"STRIPE_WEBHOOK_SECRETS must have at least {SHORTEST_WEBHOOK_SECRET} characters behind whsec_ when"
+            " ENVIRONMENT is production: whoever guesses one can say that an order is paid"
+        )
+    secret = settings.auth_jwt_secret
+    if secret is not None and len(set(secret.get_secret_value())) < FEWEST_CHARACTERS:
+        problems.append(
+            f"AUTH_JWT_SECRET must have at least {FEWEST_CHARACTERS} different characters when ENVIRONMENT is"
+            " production: draw one, such as with `openssl rand -base64 32`"
+        )
     return problems
+
+
+def _foreign_tokens(settings: Settings) -> list[str]:
+    """What an identity provider signs for one application must not open another."""
+    if settings.auth_jwks_url is None:
+        return []
+    return [
+        f"{name} must be set beside AUTH_JWKS_URL when ENVIRONMENT is production: else tokens for others are accepted"
+        for name, value in (("AUTH_ISSUER", settings.auth_issuer), ("AUTH_AUDIENCE", settings.auth_audience))
+        if value is None or not value.strip()
+    ]
+
+
+def _in_the_clear(settings: Settings) -> list[str]:
+    """A database over a network is spoken to by TLS; loopback and sockets are no network."""
+    if settings.database_url is None:
+        return []
+    try:
+        parts = urlsplit(settings.database_url.get_secret_value())
+        query = dict(parse_qsl(parts.query))
+        hosts = (query.get("host") or unquote(parts.hostname or "localhost")).split(",")
+    except ValueError:
+        return []  # whoever opens it says what is wrong with the address
+    if query.get("sslmode") in ENCRYPTED or all(host.startswith("/") or _is_loopback(host) for host in hosts):
+        return []
+    return [
+        "DATABASE_URL must have sslmode=verify-full, verify-ca or require when ENVIRONMENT is production and the"
+        " database is on another machine: without it, TLS may be left out"
+    ]
+
+
+def _is_local(url: str) -> bool:
+    return _is_loopback(urlsplit(url).hostname or "")
+
+
+def _is_loopback(host: str) -> bool:
+    """True for this machine, in whatever spelling."""
+    name = host.rstrip(".").lower()
+    if name in LOOPBACK or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 def _secret(value: SecretStr | None) -> str:

@@ -42,6 +42,8 @@ VERIFIED_TOKENS: Final = 10_000
 VIEW_TYPE: Final = "view+jwt"
 VIEW_PREFIX: Final = "view:"
 NO_CUSTOMER: Final = ""
+SCOPE_CLAIMS: Final = ("scope", "scp")
+NO_SCOPE_SECONDS: Final = 60.0
 
 
 class Unauthenticated(Exception):
@@ -84,6 +86,7 @@ class Callers:
         basis = view_secret or secret
         self._view_key = None if basis is None else _view_key(basis)
         self._verified = VerifiedTokens()
+        self._no_scope = NoScope()
 
     async def authenticate(self, authorization: str | None) -> Caller | None:
         """The caller of this Authorization header; None for no header, which means anonymous.
@@ -104,6 +107,7 @@ class Callers:
             else:
                 claims, fresh_until = await self._access_claims(token, header)
                 caller = _caller(claims)
+                self._no_scope.tell(caller, claims)
             self._verified.keep(name, caller, fresh_until)
             return caller
         except (jwt.PyJWTError, DomainError, ValueError, TypeError, OverflowError, RecursionError):
@@ -172,6 +176,27 @@ class Callers:
             },
         )
         return claims, fresh_until
+
+
+class NoScope:
+    """Says in the log that valid tokens allow nothing, and how their claims look, never what they hold.
+
+    Once a minute: whoever has one such token may have any number of them.
+    """
+
+    def __init__(self) -> None:
+        self._silent_until = -math.inf
+
+    def tell(self, caller: Caller, claims: Mapping[str, object]) -> None:
+        now = time.monotonic()
+        if caller.scopes or now < self._silent_until:
+            return
+        self._silent_until = now + NO_SCOPE_SECONDS
+        log.warning(
+            "callers.no_scope",
+            **{claim: _form(claims, claim) for claim in SCOPE_CLAIMS},
+            expected="words of ours in `scope` or `scp`, in a text or a list",
+        )
 
 
 class VerifiedTokens:
@@ -296,16 +321,32 @@ def _bearer(authorization: str) -> str:
 
 
 def _caller(claims: Mapping[str, object]) -> Caller:
-    granted = claims.get("scope")
-    words = granted.split(" ") if isinstance(granted, str) else []
-    scopes = frozenset(scope for scope in Scope if scope.value in words)
     try:
         subject = _subject(claims["sub"])
     except DomainError as refusal:
         # The token is genuine, so somebody of ours made it, and learns here why it does not work.
         log.warning("callers.subject_refused", reason=refusal.message)
         raise
-    return Caller(subject=subject, scopes=scopes, expires_at=_expiry(claims))
+    return Caller(subject=subject, scopes=_scopes(claims), expires_at=_expiry(claims))
+
+
+def _scopes(claims: Mapping[str, object]) -> frozenset[Scope]:
+    """The scopes of ours in a token: `scope` (RFC 8693) or `scp` (Okta, Entra), words in a text or in a list."""
+    words = {word for claim in SCOPE_CLAIMS for word in _words(claims.get(claim))}
+    return frozenset(scope for scope in Scope if scope.value in words)
+
+
+def _words(value: object) -> list[str]:
+    """The words of a claim; none of a form that is neither a text nor a list. A token's length bounds them."""
+    if isinstance(value, str):
+        return value.split(" ")
+    return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
+
+
+def _form(claims: Mapping[str, object], claim: str) -> str:
+    if claim not in claims:
+        return "absent"
+    return "no words of ours" if isinstance(claims[claim], str | list) else "neither a text nor a list"
 
 
 def _subject(value: object) -> str:

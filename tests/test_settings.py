@@ -79,14 +79,6 @@ def test_a_complete_production_starts(environment: Environment) -> None:
     assert not settings.offline
 
 
-def test_production_may_trust_an_identity_provider_instead_of_a_secret(environment: Environment) -> None:
-    given = {name: value for name, value in LIVE.items() if name != "AUTH_JWT_SECRET"}
-
-    settings = environment.load({**given, "AUTH_JWKS_URL": "https://id.example/keys"})
-
-    assert settings.auth_jwt_secret is None
-
-
 @pytest.mark.parametrize("place", ["development", "test"])
 @pytest.mark.parametrize("key", [LIVE_KEY, LIVE_KEY.replace("sk_", "rk_")])
 def test_scenario_55_a_live_key_outside_production_is_refused(environment: Environment, place: str, key: str) -> None:
@@ -187,6 +179,8 @@ def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str)
             f"{WEBHOOK_SECRET},9f8e7d6c",
             "must be a comma-separated list of secrets that begin with whsec_",
         ),
+        ("STRIPE_WEBHOOK_SECRETS", "whsec_", "must be a comma-separated list of secrets that begin with whsec_"),
+        ("STRIPE_SECRET_KEY", "sk_live_", "must begin with sk_test_, rk_test_, sk_live_ or rk_live_"),
         ("STRIPE_API_BASE", "http://stripe.9f8e7d6c", "must be an https address, or http on 127.0.0.1"),
         ("STRIPE_API_BASE", "http://127.0.0.1.9f8e7d6c", "must be an https address, or http on 127.0.0.1"),
         ("STRIPE_API_BASE", "9f8e7d6c", "must be an https address, or http on 127.0.0.1"),

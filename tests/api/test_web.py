@@ -17,7 +17,8 @@ REAL_STRIPE: dict[str, Any] = {"stripe_secret_key": "sk_test_1", "stripe_webhook
 PRODUCTION: dict[str, Any] = {
     "environment": "production",
     "stripe_secret_key": "sk_live_1",
-    "stripe_webhook_secrets": "whsec_1",
+    "stripe_webhook_secrets": "whsec_c2lnbmVkIGJ5IHN0cmlwZQ",
+    "rate_limits": "process",
     "sandbox_faults": False,
 }
 

@@ -186,6 +186,8 @@ def test_in_production_only_listed_pages_may_call(tmp_path: Path) -> None:
         tmp_path,
         environment="production",
         stripe_secret_key="sk_live_" + "0" * 24,
+        stripe_webhook_secrets="whsec_c2lnbmVkIGJ5IHN0cmlwZQ",
+        rate_limits="process",
         sandbox_faults=False,
         allowed_origins=PAGE,
     )
