@@ -22,7 +22,7 @@ Found = TypeVar("Found")
 Parent = Literal["order_id", "customer_id"]
 
 CHRONICLE = Sort(SortKey.SEQUENCE, descending=False)
-EVENTS_BELOW = 50
+EVENTS_BELOW = 10  # twenty payments with their timelines are within what a buyer may ask for
 
 PAYMENTS = """
 SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
@@ -49,6 +49,11 @@ SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
   ORDER BY e.sequence {direction} LIMIT $4
 ) AS child
 """
+EVENTS_COUNT = """
+SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT count(*) AS total FROM (SELECT 1 FROM payment_event e WHERE e.payment_id = parent.id LIMIT $2) AS few
+) AS counted
+"""
 
 
 async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, paging: Paging) -> Page[Payment]:
@@ -68,8 +73,7 @@ async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, 
 
     async def load_counts(parent_ids: list[UUID]) -> list[int | None]:
         found = await rows(PAYMENTS_COUNT.format(parent=parent, nobody=NOBODY), [parent_ids, owner, COUNTED + 1])
-        totals = {row["id"]: row["total"] for row in found}
-        return [totals[parent_id] if totals[parent_id] <= COUNTED else None for parent_id in parent_ids]
+        return _capped(found, parent_ids)
 
     async def count() -> int | None:
         return await _loader(asking, (f"count by {parent}", None), load_counts).load(parent_id)
@@ -124,8 +128,14 @@ async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[Pay
         events = await PaymentEvent.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(events, payment_ids, "payment_id")
 
+    async def load_counts(payment_ids: list[UUID]) -> list[int | None]:
+        return _capped(await rows(EVENTS_COUNT, [payment_ids, COUNTED + 1]), payment_ids)
+
+    async def count() -> int | None:
+        return await _loader(asking, ("count of timeline", None), load_counts).load(payment_id)
+
     found = await _loader(asking, ("timeline", window), load).load(payment_id)
-    return Page.of(found, window)
+    return Page.of(found, window, count=count)
 
 
 def _loader(
@@ -144,6 +154,12 @@ def _loader(
 
 def _ids(found: Iterable[dict[str, Any]]) -> list[UUID]:
     return [row["id"] for row in found]
+
+
+def _capped(counted: Iterable[dict[str, Any]], parent_ids: Sequence[UUID]) -> list[int | None]:
+    """How many each parent has, None for more than anyone should wait for."""
+    totals = {row["id"]: row["total"] for row in counted}
+    return [totals[parent_id] if totals[parent_id] <= COUNTED else None for parent_id in parent_ids]
 
 
 def _grouped(found: Sequence[Row], parent_ids: Sequence[UUID], parent: str) -> list[list[Row]]:

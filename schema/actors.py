@@ -4,6 +4,7 @@ import strawberry
 
 from domain import caller as domain
 from resolvers import viewer
+from schema.directives import PART_OF_A_ROW
 from schema.enums import ActorKind
 from schema.fields import Info, field
 from schema.orders import Customer
@@ -11,7 +12,8 @@ from schema.orders import Customer
 
 @strawberry.type(
     description="Who did something, as the audit trail keeps it. It has no id: a buyer and a clerk may have the same"
-    " subject, and are two."
+    " subject, and are two.",
+    directives=PART_OF_A_ROW,
 )
 class Actor:
     """Says no more than the reader may know."""

@@ -3,6 +3,7 @@
 import strawberry
 
 from resolvers.confirmation import Confirmation
+from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 from schema.payment_methods import NextAction
 
@@ -10,7 +11,8 @@ from schema.payment_methods import NextAction
 @strawberry.type(
     description="What a payer needs to go on with a payment, while there is something to confirm. Only for the payer"
     " and for services that take payments. It stands beside the payment and not on it, so that no list and no stream"
-    " takes it from a client's cache."
+    " takes it from a client's cache.",
+    directives=PART_OF_A_ROW,
 )
 class PaymentConfirmation:
     """Wraps what is asked for field by field."""

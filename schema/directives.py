@@ -16,16 +16,17 @@ class Auth:
 
 
 @strawberry.schema_directive(
-    locations=[Location.FIELD_DEFINITION],
+    locations=[Location.FIELD_DEFINITION, Location.ARGUMENT_DEFINITION, Location.OBJECT, Location.INTERFACE],
     name="cost",
-    description="What a field counts against the cost limit of a document.",
+    description="What a field counts against the cost limit of a document, or more when the argument is given. Objects"
+    " of a type with weight 0 are part of the row that they stand on.",
 )
 class Cost:
-    """The weight of a field."""
+    """The weight of a field, of an argument, or of the objects of a type."""
 
     weight: int = strawberry.field(description="The cost of one item.")
     multiplier: str | None = strawberry.field(
-        default=None, description="The argument that says how many items there are."
+        default=strawberry.UNSET, description="The argument that says how many items there are."
     )
 
 
@@ -39,3 +40,4 @@ class Pii:
 
 
 PII = Pii()
+PART_OF_A_ROW = [Cost(weight=0)]

@@ -8,12 +8,13 @@ import strawberry
 from domain import errors
 from domain.ids import Kind, encode
 from resolvers.access import visible_error
+from schema.directives import PART_OF_A_ROW
 from schema.enums import ErrorCode, PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
 from schema.fields import Info
 from schema.money import Money
 
 
-@strawberry.interface(description="Why something was refused, for programs and for people.")
+@strawberry.interface(description="Why something was refused, for programs and for people.", directives=PART_OF_A_ROW)
 class UserError:
     """The fields that every refusal has."""
 
@@ -26,12 +27,15 @@ class UserError:
     request_id: strawberry.ID = strawberry.field(description="Name this to support.")
 
 
-@strawberry.type(description="A refusal that its code and message say in full.")
+@strawberry.type(description="A refusal that its code and message say in full.", directives=PART_OF_A_ROW)
 class GenericError(UserError):
     """No fields of its own."""
 
 
-@strawberry.type(description="The idempotency key belongs to an earlier call with another input. Nothing ran.")
+@strawberry.type(
+    description="The idempotency key belongs to an earlier call with another input. Nothing ran.",
+    directives=PART_OF_A_ROW,
+)
 class IdempotencyKeyReusedError(UserError):
     """Names what differs, never the values."""
 
@@ -39,7 +43,7 @@ class IdempotencyKeyReusedError(UserError):
     original_operation_id: strawberry.ID = strawberry.field(description="The operation that the key belongs to.")
 
 
-@strawberry.type(description="The work is still being done. Send the same call again.")
+@strawberry.type(description="The work is still being done. Send the same call again.", directives=PART_OF_A_ROW)
 class OperationInProgressError(UserError):
     """Says when to come back."""
 
@@ -47,7 +51,7 @@ class OperationInProgressError(UserError):
     retry_after_ms: int | None = strawberry.field(description="When to ask again, in milliseconds.")
 
 
-@strawberry.type(description="The client expects another amount than the order owes.")
+@strawberry.type(description="The client expects another amount than the order owes.", directives=PART_OF_A_ROW)
 class AmountMismatchError(UserError):
     """Shows both amounts."""
 
@@ -55,7 +59,7 @@ class AmountMismatchError(UserError):
     actual: Money = strawberry.field(description="What the order owes.")
 
 
-@strawberry.type(description="More was asked for than is there.")
+@strawberry.type(description="More was asked for than is there.", directives=PART_OF_A_ROW)
 class LimitExceededError(UserError):
     """Shows both amounts."""
 
@@ -63,7 +67,7 @@ class LimitExceededError(UserError):
     available: Money = strawberry.field(description="What is there.")
 
 
-@strawberry.type(description="The payment's state does not allow this.")
+@strawberry.type(description="The payment's state does not allow this.", directives=PART_OF_A_ROW)
 class InvalidStateError(UserError):
     """Shows what would be allowed."""
 
@@ -73,7 +77,8 @@ class InvalidStateError(UserError):
 
 @strawberry.type(
     description="The bank said no, or wants the payer to authenticate. The payment is still open. To buyers, a reason"
-    " that must not be shown (a card reported as stolen, suspected fraud) is a `generic_decline` in every field."
+    " that must not be shown (a card reported as stolen, suspected fraud) is a `generic_decline` in every field.",
+    directives=PART_OF_A_ROW,
 )
 class CardDeclinedError(UserError):
     """The bank's reasons in Stripe's words."""
@@ -85,7 +90,7 @@ class CardDeclinedError(UserError):
     retry: RetryAdvice = strawberry.field(description="What to do next.")
 
 
-@strawberry.type(description="Stripe could not do it, or has not said whether it did.")
+@strawberry.type(description="Stripe could not do it, or has not said whether it did.", directives=PART_OF_A_ROW)
 class ProviderError(UserError):
     """Says what is known about money."""
 

@@ -15,10 +15,12 @@ from resolvers.children import order_of_event
 from resolvers.cursors import Cursor, SortKey
 from resolvers.paging import Page
 from schema.actors import Actor
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW
 from schema.enums import PaymentStatus
 from schema.fields import Info, at_hand, field
 from schema.money import Money
-from schema.node import Node, PageInfo
+from schema.node import Node
 from schema.orders import Order
 from services.feed import Entry
 from services.followed_orders import Change
@@ -147,7 +149,7 @@ class PaymentEvent(Node):
         info.context.loaders.hand_over(change.order, change.payment)
 
 
-@strawberry.type(description="An event and its place in the timeline.")
+@strawberry.type(description="An event and its place in the timeline.", directives=PART_OF_A_ROW)
 class PaymentEventEdge:
     """One row of a page."""
 
@@ -155,8 +157,8 @@ class PaymentEventEdge:
     node: PaymentEvent = strawberry.field(description="The event.")
 
 
-@strawberry.type(description="A page of a timeline.")
-class PaymentEventConnection:
+@strawberry.type(description="A page of a timeline.", directives=PART_OF_A_ROW)
+class PaymentEventConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.PaymentEvent]]
@@ -168,10 +170,9 @@ class PaymentEventConnection:
     @field
     def edges(self) -> list[PaymentEventEdge]:
         """The events with their cursors."""
-        page = self.page
-        return [PaymentEventEdge(cursor=page.cursor(row), node=PaymentEvent.of(row)) for row in page.rows]
+        return [PaymentEventEdge(cursor=self.page.cursor(row), node=PaymentEvent.of(row)) for row in self.page.rows]
 
     @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
+    def nodes(self) -> list[PaymentEvent]:
+        """The events alone."""
+        return [PaymentEvent.of(row) for row in self.page.rows]

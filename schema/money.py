@@ -11,6 +11,7 @@ from babel.numbers import NumberPattern, parse_pattern
 
 from domain import money
 from resolvers.given import GivenMoney
+from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 from schema.scalars import CurrencyCode, MinorUnits
 
@@ -20,7 +21,7 @@ LONGEST_LOCALE = 35  # RFC 5646, 4.4.1
 _LETTERS_BESIDE_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 
-@strawberry.type(description="An exact amount of one currency.")
+@strawberry.type(description="An exact amount of one currency.", directives=PART_OF_A_ROW)
 class Money:
     """Wraps domain money."""
 

@@ -6,6 +6,7 @@ import strawberry
 
 from domain.ids import Kind, encode
 from resolvers.paging import Page
+from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 
 
@@ -22,7 +23,9 @@ class Node:
         return strawberry.ID(encode(self.kind_of_id, self.row.id))
 
 
-@strawberry.type(description="Whether there is more on either side, and from where to ask for it.")
+@strawberry.type(
+    description="Whether there is more on either side, and from where to ask for it.", directives=PART_OF_A_ROW
+)
 class PageInfo:
     """Taken from a page."""
 

@@ -14,10 +14,12 @@ from resolvers import operations
 from resolvers.paging import Page
 from resolvers.visibility import visible_result
 from schema.actors import Actor
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
 from schema.errors import UserError, shown_error
 from schema.fields import Info, field
-from schema.node import Node, PageInfo
+from schema.node import Node
 from schema.orders import Order
 from schema.payments import Payment
 from schema.refunds import Refund
@@ -114,7 +116,10 @@ class Operation(Node):
         return self.row.fingerprint
 
 
-@strawberry.type(description="What a person found out about an operation that Stripe could not tell the end of.")
+@strawberry.type(
+    description="What a person found out about an operation that Stripe could not tell the end of.",
+    directives=PART_OF_A_ROW,
+)
 class OperationReview:
     """Wraps the record on the operation's row."""
 
@@ -146,7 +151,7 @@ class OperationReview:
         return datetime.fromisoformat(self.record["at"])
 
 
-@strawberry.type(description="An operation and its place in the list.")
+@strawberry.type(description="An operation and its place in the list.", directives=PART_OF_A_ROW)
 class OperationEdge:
     """One row of a page."""
 
@@ -154,8 +159,8 @@ class OperationEdge:
     node: Operation = strawberry.field(description="The operation.")
 
 
-@strawberry.type(description="A page of operations.")
-class OperationConnection:
+@strawberry.type(description="A page of operations.", directives=PART_OF_A_ROW)
+class OperationConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.Operation]]
@@ -167,10 +172,9 @@ class OperationConnection:
     @field
     def edges(self) -> list[OperationEdge]:
         """The operations with their cursors."""
-        page = self.page
-        return [OperationEdge(cursor=page.cursor(row), node=Operation.of(row)) for row in page.rows]
+        return [OperationEdge(cursor=self.page.cursor(row), node=Operation.of(row)) for row in self.page.rows]
 
     @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
+    def nodes(self) -> list[Operation]:
+        """The operations alone."""
+        return [Operation.of(row) for row in self.page.rows]

@@ -6,15 +6,17 @@ from typing import Any
 
 import strawberry
 
+from schema.directives import PART_OF_A_ROW
 
-@strawberry.interface(description="The payment method as it was when it was used.")
+
+@strawberry.interface(description="The payment method as it was when it was used.", directives=PART_OF_A_ROW)
 class PaymentMethodSnapshot:
     """What all methods have."""
 
     type: str = strawberry.field(description="Stripe's word for the method: card, ideal, sepa_debit, …")
 
 
-@strawberry.type(description="A card, as a receipt shows it.")
+@strawberry.type(description="A card, as a receipt shows it.", directives=PART_OF_A_ROW)
 class CardSnapshot(PaymentMethodSnapshot):
     """No number and no fingerprint."""
 
@@ -27,14 +29,14 @@ class CardSnapshot(PaymentMethodSnapshot):
     wallet: str | None = strawberry.field(description="The wallet it came from, such as apple_pay.")
 
 
-@strawberry.type(description="A payment method that is no card.")
+@strawberry.type(description="A payment method that is no card.", directives=PART_OF_A_ROW)
 class OtherMethodSnapshot(PaymentMethodSnapshot):
     """Only its name."""
 
     label: str | None = strawberry.field(description="A name for people.")
 
 
-@strawberry.type(description="What the payer has to do next.")
+@strawberry.type(description="What the payer has to do next.", directives=PART_OF_A_ROW)
 class NextAction:
     """A page to visit, or a voucher to pay."""
 

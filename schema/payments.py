@@ -13,13 +13,14 @@ from resolvers.children import EVENTS_BELOW, order_of, refunds_of, superseded_by
 from resolvers.paging import Page, Paging
 from resolvers.visibility import visible_customer
 from resolvers.wanted import Relation
-from schema.directives import Auth
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW, Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, shown_error
 from schema.events import PaymentEventConnection
 from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
 from schema.money import Money
-from schema.node import Node, PageInfo
+from schema.node import Node
 from schema.orders import Customer, Order
 from schema.payment_methods import PaymentMethodSnapshot, snapshot
 from schema.refunds import Refund
@@ -196,7 +197,7 @@ def _reads(info: Info) -> bool:
     return caller is not None and caller.can(Scope.PAYMENTS_READ)
 
 
-@strawberry.type(description="A payment and its place in the list.")
+@strawberry.type(description="A payment and its place in the list.", directives=PART_OF_A_ROW)
 class PaymentEdge:
     """One row of a page."""
 
@@ -204,8 +205,8 @@ class PaymentEdge:
     node: Payment = strawberry.field(description="The payment.", metadata={THROUGH: True})
 
 
-@strawberry.type(description="A page of payments.")
-class PaymentConnection:
+@strawberry.type(description="A page of payments.", directives=PART_OF_A_ROW)
+class PaymentConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.Payment]]
@@ -223,13 +224,3 @@ class PaymentConnection:
     def nodes(self) -> list[Payment]:
         """The payments alone."""
         return [Payment.of(row) for row in self.page.rows]
-
-    @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
-
-    @field
-    async def total_count(self) -> int | None:
-        """How many there are on all pages; null when there are more than 10,000."""
-        return await self.page.count()

@@ -35,7 +35,8 @@ from schema.refunds import Refund, RefundConnection
 from schema.scalars import IdempotencyKey
 from schema.webhook_events import WebhookEvent, WebhookEventConnection
 
-PAGE = 25
+PAGE = 20
+ASKS_STRIPE = Cost(weight=10)
 OPEN = [DiscrepancyState.OPEN]
 UNDECIDED = [OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW]
 
@@ -90,7 +91,8 @@ class Query:
         max_staleness_ms: Annotated[
             int | None,
             strawberry.argument(
-                description="Ask Stripe first if the payment is not final and was last compared longer ago than this."
+                description="Ask Stripe first if the payment is not final and was last compared longer ago than this.",
+                directives=[ASKS_STRIPE],
             ),
         ] = None,
     ) -> Payment | None:
@@ -98,7 +100,7 @@ class Query:
         row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
         return Payment.of(row) if row is not None else None
 
-    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), Cost(weight=10))
+    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), ASKS_STRIPE)
     async def payment_confirmation(
         self,
         info: Info,

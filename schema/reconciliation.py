@@ -8,9 +8,11 @@ import models
 from domain.ids import Kind
 from resolvers.paging import Page, Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW
 from schema.enums import DiscrepancyKind, DiscrepancyState
 from schema.fields import After, Before, First, Info, Last, field
-from schema.node import Node, PageInfo
+from schema.node import Node
 from schema.payments import Payment
 from schema.scalars import Json
 from services import integrity
@@ -66,7 +68,7 @@ class Discrepancy(Node):
         return self.row.detected_at
 
 
-@strawberry.type(description="A discrepancy and its place in the list.")
+@strawberry.type(description="A discrepancy and its place in the list.", directives=PART_OF_A_ROW)
 class DiscrepancyEdge:
     """One row of a page."""
 
@@ -74,8 +76,8 @@ class DiscrepancyEdge:
     node: Discrepancy = strawberry.field(description="The discrepancy.")
 
 
-@strawberry.type(description="A page of discrepancies.")
-class DiscrepancyConnection:
+@strawberry.type(description="A page of discrepancies.", directives=PART_OF_A_ROW)
+class DiscrepancyConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.Discrepancy]]
@@ -87,13 +89,12 @@ class DiscrepancyConnection:
     @field
     def edges(self) -> list[DiscrepancyEdge]:
         """The discrepancies with their cursors."""
-        page = self.page
-        return [DiscrepancyEdge(cursor=page.cursor(row), node=Discrepancy.of(row)) for row in page.rows]
+        return [DiscrepancyEdge(cursor=self.page.cursor(row), node=Discrepancy.of(row)) for row in self.page.rows]
 
     @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
+    def nodes(self) -> list[Discrepancy]:
+        """The discrepancies alone."""
+        return [Discrepancy.of(row) for row in self.page.rows]
 
 
 @strawberry.type(description="One comparison of everything in a window of time with Stripe.")

@@ -11,10 +11,12 @@ from domain.ids import Kind
 from resolvers.access import visible_actor, visible_failure_reason, works_here
 from resolvers.paging import Page
 from schema.actors import Actor
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW
 from schema.enums import RefundReason, RefundStatus
 from schema.fields import Info, field
 from schema.money import Money
-from schema.node import Node, PageInfo
+from schema.node import Node
 
 if TYPE_CHECKING:
     from schema.payments import Payment
@@ -89,7 +91,7 @@ class Refund(Node):
         return self.row.updated_at
 
 
-@strawberry.type(description="A refund and its place in the list.")
+@strawberry.type(description="A refund and its place in the list.", directives=PART_OF_A_ROW)
 class RefundEdge:
     """One row of a page."""
 
@@ -97,8 +99,8 @@ class RefundEdge:
     node: Refund = strawberry.field(description="The refund.")
 
 
-@strawberry.type(description="A page of refunds.")
-class RefundConnection:
+@strawberry.type(description="A page of refunds.", directives=PART_OF_A_ROW)
+class RefundConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.Refund]]
@@ -113,11 +115,6 @@ class RefundConnection:
         return [RefundEdge(cursor=self.page.cursor(row), node=Refund.of(row)) for row in self.page.rows]
 
     @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
-
-    @field
-    async def total_count(self) -> int | None:
-        """How many there are on all pages; null when there are more than 10,000."""
-        return await self.page.count()
+    def nodes(self) -> list[Refund]:
+        """The refunds alone."""
+        return [Refund.of(row) for row in self.page.rows]

@@ -7,10 +7,11 @@ import strawberry
 import models
 from domain.ids import Kind
 from resolvers.paging import Page
-from schema.directives import PII
+from schema.connections import Connection
+from schema.directives import PART_OF_A_ROW, PII
 from schema.enums import EventSource, WebhookState
 from schema.fields import field, field_with
-from schema.node import Node, PageInfo
+from schema.node import Node
 from schema.scalars import Json
 
 LONGEST_LAG_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
@@ -84,7 +85,7 @@ class WebhookEvent(Node):
         return Json(self.row.payload)
 
 
-@strawberry.type(description="An event and its place in the list.")
+@strawberry.type(description="An event and its place in the list.", directives=PART_OF_A_ROW)
 class WebhookEventEdge:
     """One row of a page."""
 
@@ -92,8 +93,8 @@ class WebhookEventEdge:
     node: WebhookEvent = strawberry.field(description="The event.")
 
 
-@strawberry.type(description="A page of the inbox.")
-class WebhookEventConnection:
+@strawberry.type(description="A page of the inbox.", directives=PART_OF_A_ROW)
+class WebhookEventConnection(Connection):
     """Wraps a page."""
 
     page: strawberry.Private[Page[models.WebhookEvent]]
@@ -105,10 +106,9 @@ class WebhookEventConnection:
     @field
     def edges(self) -> list[WebhookEventEdge]:
         """The events with their cursors."""
-        page = self.page
-        return [WebhookEventEdge(cursor=page.cursor(row), node=WebhookEvent.of(row)) for row in page.rows]
+        return [WebhookEventEdge(cursor=self.page.cursor(row), node=WebhookEvent.of(row)) for row in self.page.rows]
 
     @field
-    def page_info(self) -> PageInfo:
-        """Whether there is more."""
-        return PageInfo.of(self.page)
+    def nodes(self) -> list[WebhookEvent]:
+        """The events alone."""
+        return [WebhookEvent.of(row) for row in self.page.rows]

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from graphql import (
@@ -26,6 +27,7 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import is_sensitive_even_as_id
 from execution import Execution, PlannedOperation
+from server.dearest import where_it_comes_from
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
 from server.limits import (
     LimitBroken,
@@ -58,14 +60,15 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """An operation that may run: `cost` is what it may cost at most, `surcharge` what it costs beside its objects.
+    """An operation that may run: `cost` is what it may cost at most, `surcharge` what it costs beside its rows.
 
-    `act` is the field of a mutation.
+    `free` are the names in the answer under which nothing stands that costs. `act` is the field of a mutation.
     """
 
     planned: PlannedOperation
     cost: int
     surcharge: int
+    free: frozenset[str]
     act: str | None
 
     @property
@@ -125,10 +128,11 @@ class Documents:
                 raise LimitBroken("INTROSPECTION_DISABLED", "Introspection is not allowed for this caller.")
             is_mutation = operation.operation is OperationType.MUTATION
             act = check_one_mutation(operation, prepared.document) if is_mutation else None
-            cost = check_cost(measure, self._limits, is_buyer=is_buyer)
+            explain = partial(self._explain, prepared.document, operation, variables)
+            cost = check_cost(measure, self._limits, is_buyer=is_buyer, explain=explain)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
-        return Ready(planned, cost, measure.surcharge, act)
+        return Ready(planned, cost, measure.surcharge, measure.free, act)
 
     def _parse(self, query: str) -> Prepared:
         if id_holds_card_number(query):
@@ -170,6 +174,11 @@ class Documents:
             prepared.measures.clear()
         prepared.measures[_measure_key(name, sized_by, variables)] = measure
         return measure
+
+    def _explain(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object]
+    ) -> str:
+        return where_it_comes_from(Meter(self._schema, document, operation, self._limits, variables))
 
     def _validate(self, document: DocumentNode) -> None:
         errors = validate(self._schema, document, RULES, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=True)
@@ -218,7 +227,8 @@ def _measure_key(name: str | None, sized_by: tuple[str, ...], variables: Mapping
 
 def _limit_refusal(broken: LimitBroken) -> RequestRefused:
     problem = Problem(message=broken.message, code=Code.GRAPHQL_VALIDATION_FAILED, reason=broken.reason)
-    return RequestRefused([problem], status=400, json_status=200)
+    cost = {"cost": {"requestedQueryCost": broken.cost, "actualQueryCost": 0}} if broken.cost is not None else None
+    return RequestRefused([problem], status=400, json_status=200, extensions=cost)
 
 
 def _holds_sensitive(document: DocumentNode) -> bool:

@@ -23,6 +23,7 @@ from services.tail import Closed, FellBehind, StreamEnded
 log = structlog.stdlib.get_logger("server.errors")
 
 MASKED_MESSAGE = "Something went wrong on our side."
+MASKED_REASON = "INTERNAL_ERROR"
 UNAVAILABLE_MESSAGE = "The service cannot be reached right now. Try again with the same idempotency key."
 
 
@@ -46,7 +47,7 @@ class Problem:
 
     message: str
     code: Code
-    reason: str | None = None
+    reason: str
     retryable: bool = False
     path: tuple[str | int, ...] | None = None
     locations: tuple[tuple[int, int], ...] = ()
@@ -58,9 +59,7 @@ class Problem:
             entry["locations"] = [{"line": line, "column": column} for line, column in self.locations]
         if self.path is not None:
             entry["path"] = list(self.path)
-        extensions: dict[str, object] = {"code": self.code.value, "requestId": request_id}
-        if self.reason is not None:
-            extensions["reason"] = self.reason
+        extensions: dict[str, object] = {"code": self.code.value, "reason": self.reason, "requestId": request_id}
         if self.retryable:
             extensions["retryable"] = True
         entry["extensions"] = extensions
@@ -81,12 +80,14 @@ class RequestRefused(Exception):
         status: int = 400,
         json_status: int | None = None,
         headers: Mapping[str, str] | None = None,
+        extensions: Mapping[str, object] | None = None,
     ) -> None:
-        super().__init__(problems[0].reason or problems[0].code.value)
+        super().__init__(problems[0].reason)
         self.problems = tuple(problems)
         self.status = status
         self.json_status = status if json_status is None else json_status
         self.headers = dict(headers or {})
+        self.extensions = extensions
 
 
 def refuse(
@@ -98,10 +99,11 @@ def refuse(
     json_status: int | None = None,
     headers: Mapping[str, str] | None = None,
     retryable: bool = False,
+    extensions: Mapping[str, object] | None = None,
 ) -> RequestRefused:
     """A refusal with one problem."""
     problem = Problem(message=message, code=code, reason=reason, retryable=retryable)
-    return RequestRefused([problem], status=status, json_status=json_status, headers=headers)
+    return RequestRefused([problem], status=status, json_status=json_status, headers=headers, extensions=extensions)
 
 
 def unavailable() -> RequestRefused:
@@ -148,7 +150,7 @@ def execution_problems(errors: Iterable[GraphQLError], *, anonymous: bool, opera
             if id(cause) not in logged:
                 logged.add(id(cause))
                 report_bug("graphql.field_failed", cause, operation=operation)
-            problem = _located(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR)
+            problem = _located(error, MASKED_MESSAGE, Code.INTERNAL_SERVER_ERROR, reason=MASKED_REASON)
         problems.append(problem)
     return problems
 
@@ -160,7 +162,7 @@ def is_unavailable(problems: Sequence[Problem]) -> bool:
 
 def masked() -> Problem:
     """What a client reads about a bug."""
-    return Problem(message=MASKED_MESSAGE, code=Code.INTERNAL_SERVER_ERROR)
+    return Problem(message=MASKED_MESSAGE, code=Code.INTERNAL_SERVER_ERROR, reason=MASKED_REASON)
 
 
 def report_bug(event: str, error: BaseException, **ids: str) -> None:
@@ -244,13 +246,21 @@ def domain_code(code: ErrorCode, *, anonymous: bool) -> Code:
     return Code.INTERNAL_SERVER_ERROR if code.value in _OUR_SIDE else Code.BAD_USER_INPUT
 
 
+# What graphql-core finds wrong has no finer word than where it was found.
+_REASONS: Mapping[Code, str] = {
+    Code.GRAPHQL_PARSE_FAILED: "SYNTAX_ERROR",
+    Code.GRAPHQL_VALIDATION_FAILED: "INVALID_DOCUMENT",
+    Code.BAD_USER_INPUT: "INVALID_INPUT",
+}
+
+
 def _client_mistake(error: GraphQLError, code: Code) -> Problem:
     cause = _cause(error)
     if isinstance(cause, DomainError):
         place = _PLACE.match(error.message)
         message = (place.group() if place else "") + cause.message
         return _located(error, message, Code.BAD_USER_INPUT, reason=cause.code.value)
-    return _located(error, without_values(error.message), code)
+    return _located(error, without_values(error.message), code, reason=_REASONS[code])
 
 
 def _located(
@@ -258,7 +268,7 @@ def _located(
     message: str,
     code: Code,
     *,
-    reason: str | None = None,
+    reason: str,
     retryable: bool = False,
 ) -> Problem:
     return Problem(

@@ -296,13 +296,11 @@ def _nothing_answered(data: Mapping[str, object] | None) -> bool:
 def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> Answer:
     legacy = accepted.single is Media.JSON and not accepted.events_first
     status = refused.json_status if legacy else refused.status
-    reasons: Sequence[str] = [problem.reason or problem.code.value for problem in refused.problems]
-    log.info("graphql.refused", status=status, reasons=sorted(set(reasons)))
-    return Answer(
-        status=status,
-        body={"errors": [problem.to_json(request_id) for problem in refused.problems]},
-        headers=refused.headers,
-    )
+    log.info("graphql.refused", status=status, reasons=sorted({problem.reason for problem in refused.problems}))
+    body: dict[str, object] = {"errors": [problem.to_json(request_id) for problem in refused.problems]}
+    if refused.extensions is not None:
+        body["extensions"] = refused.extensions
+    return Answer(status=status, body=body, headers=refused.headers)
 
 
 async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> None:

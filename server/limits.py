@@ -1,14 +1,15 @@
-"""How much one GraphQL document may ask for: depth, fields, aliases, cost, and one act with money.
+"""How much one GraphQL document may ask for: depth, fields, cost, and one act with money.
 
 Everything is measured in one pass that visits each fragment once, so a fragment bomb costs what its text
 costs. The pass reads the schema only for types; it runs before validation (whose comparison of fields is
 quadratic) and tolerates what validation will refuse.
 
-The cost is counted as Shopify and GitHub count it: an object costs 1, a leaf nothing, a list what its size
-says, and a field with `@cost` its weight. `values` is the other bound: all that the executor has to fill in.
+The cost is counted as Shopify and GitHub count it: a row costs 1, a leaf nothing, a list what its size says, a
+field with `@cost` its weight; amounts, edges and pages are parts of their rows. `values` is the other bound: all that
+the executor has to fill in. Aliases have no bound of their own: gateways that batch make many, and each costs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -33,10 +34,13 @@ from graphql import (
     is_list_type,
 )
 
-from schema.directives import Cost
+from server.fragments import dependencies_first, fragments_of
+from server.weights import is_part_of_a_row, weight_of
 
 SIZE_ARGUMENTS: Final = ("first", "last")
 META_FIELDS: Final = ("__schema", "__type")
+INTROSPECTION: Final = 10  # the price of reading the schema, which is in memory, once
+INTROSPECTED_FOR_ONE: Final = 10  # fields of it for the price of one row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,10 +53,9 @@ class Limits:
     tokens: int = 2_000  # Parsing costs about 5 µs per token.
     comments: int = 200
     depth: int = 15
-    aliases: int = 30
     written_fields: int = 500  # In the text. Validation compares fields in pairs.
     expanded_fields: int = 1_000  # With every fragment written out.
-    values: int = 10_000  # Field values to be answered; the executor manages about 100,000 a second.
+    values: int = 15_000  # Field values to be answered; the executor manages about 100,000 a second.
     cost: int = 10_000  # Objects to be answered, for the staff and for services.
     buyer_cost: int = 500  # The same for everybody else.
     list_size: int = 10  # What a list without a size of its own is taken to hold.
@@ -61,12 +64,16 @@ class Limits:
 
 
 class LimitBroken(Exception):
-    """The document asks for more than is allowed; `reason` is for machines, the text for people."""
+    """The document asks for more than is allowed; `reason` is for machines, the text for people.
 
-    def __init__(self, reason: str, message: str) -> None:
+    `cost` is what the document could have cost, where that is why.
+    """
+
+    def __init__(self, reason: str, message: str, *, cost: int | None = None) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.cost = cost
 
 
 class Line(NamedTuple):
@@ -96,27 +103,47 @@ NOTHING: Final = Line()
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a selection asks for, its fragments included. `surcharge` is what fields cost beside their objects."""
+    """What a selection asks for, its fragments included. `surcharge` is what fields cost beside their objects.
+
+    `rows` and `parts` are the names in the answer under which rows stand, and parts of rows, which cost nothing.
+    """
 
     depth: int = 0
     fields: int = 0
-    aliases: int = 0
     values: Line = NOTHING
     cost: Line = NOTHING
     surcharge: int = 0
     introspects: bool = False
+    rows: frozenset[str] = frozenset()
+    parts: frozenset[str] = frozenset()
+
+    @property
+    def free(self) -> frozenset[str]:
+        """The names under which nothing stands that costs."""
+        return self.parts - self.rows
 
     def beside(self, other: "Measure") -> "Measure":
         """Both selections in one set."""
         return Measure(
             max(self.depth, other.depth),
             self.fields + other.fields,
-            self.aliases + other.aliases,
             self.values.beside(other.values),
             self.cost.beside(other.cost),
             self.surcharge + other.surcharge,
             self.introspects or other.introspects,
+            self.rows | other.rows,
+            self.parts | other.parts,
         )
+
+
+class Share(NamedTuple):
+    """One field of a selection with its cost, and how many items it asks for."""
+
+    node: FieldNode
+    named: GraphQLNamedType | None
+    cost: Line
+    size: int | None
+    is_list: bool
 
 
 class Meter:
@@ -143,12 +170,30 @@ class Meter:
 
     def measure(self) -> Measure:
         """What the operation asks for. Raises LimitBroken only for nesting beyond any use."""
-        for name in _dependencies_first(self._fragments):
+        for name in dependencies_first(self._fragments):
             fragment = self._fragments[name]
             on = self.schema.get_type(fragment.type_condition.name.value)
             self._measured[name] = self._selection(fragment.selection_set, on, 0)
         root = self.schema.get_root_type(self.operation.operation)
         return self._selection(self.operation.selection_set, root, 0)
+
+    def shares(self, selection_set: SelectionSetNode, on: GraphQLNamedType | None) -> Iterator[Share]:
+        """What each field of a selection costs, those of its fragments included. For documents of a checked shape."""
+        for selection in selection_set.selections:
+            if isinstance(selection, FieldNode):
+                definition = _definition(on, selection.name.value)
+                is_list = definition is not None and is_list_type(get_nullable_type(definition.type))
+                named = None if definition is None else get_named_type(definition.type)
+                size = self._size(selection, definition, is_list)
+                yield Share(selection, named, self._field(selection, on, 0).cost, size, is_list)
+            elif isinstance(selection, InlineFragmentNode):
+                condition = selection.type_condition
+                yield from self.shares(
+                    selection.selection_set, self.schema.get_type(condition.name.value) if condition else on
+                )
+            elif isinstance(selection, FragmentSpreadNode) and selection.name.value in self._fragments:
+                fragment = self._fragments[selection.name.value]
+                yield from self.shares(fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value))
 
     def _selection(self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
         if nesting > 10 * self.limits.depth:
@@ -173,44 +218,57 @@ class Meter:
     def _field(self, node: FieldNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
         definition = _definition(on, node.name.value)
         inner = Measure()
+        named = None if definition is None else get_named_type(definition.type)
         if node.selection_set is not None:
-            named = None if definition is None else get_named_type(definition.type)
             inner = self._selection(node.selection_set, named, nesting + 1)
-        aliases = inner.aliases + (node.alias is not None)
         if node.name.value in META_FIELDS:
             # Deep by nature; bounded by its number of fields and graphql-core's rule for introspection.
             size_of_it = 1 + inner.fields
-            return Measure(1, size_of_it, aliases, Line(size_of_it), Line(size_of_it), 0, True)
+            cost = INTROSPECTION + size_of_it // INTROSPECTED_FOR_ONE
+            return Measure(1, size_of_it, Line(size_of_it), Line(cost), 0, True)
         is_list = definition is not None and is_list_type(get_nullable_type(definition.type))
         size = self._size(node, definition, is_list)
         list_size = self.limits.list_size
-        is_object = int(node.selection_set is not None)
-        surcharge = 0 if definition is None else max(_weight(definition) - is_object, 0)
-        cost = inner.cost.of_field(is_object, size=size, is_list=is_list, list_size=list_size, of_list=0)
+        is_part = named is not None and is_part_of_a_row(named)
+        is_row = int(node.selection_set is not None and not is_part)
+        surcharge = max(self._weight(node, definition) - is_row, 0)
+        line = inner.cost.of_field(is_row, size=size, is_list=is_list, list_size=list_size, of_list=0)
+        name = frozenset({(node.alias or node.name).value}) if node.selection_set is not None else frozenset()
         return Measure(
             1 + inner.depth,
             1 + inner.fields,
-            aliases,
             inner.values.of_field(1, size=size, is_list=is_list, list_size=list_size, of_list=1),
-            cost.beside(Line(surcharge)),
+            line.beside(Line(surcharge)),
             inner.surcharge + surcharge,
             inner.introspects,
+            inner.rows if is_part else inner.rows | name,
+            inner.parts | name if is_part else inner.parts,
         )
 
+    def _weight(self, node: FieldNode, definition: GraphQLField | None) -> int:
+        """What the field costs by itself with these arguments."""
+        if definition is None:
+            return 0
+        given = (
+            weight
+            for argument in node.arguments or ()
+            if (defined := definition.args.get(argument.name.value)) is not None
+            and (weight := weight_of(defined))
+            and self._value(argument.value) is not None
+        )
+        return weight_of(definition) + sum(given)
+
     def _size(self, node: FieldNode, definition: GraphQLField | None, is_list: bool) -> int | None:
-        """How many items the arguments ask for, or None when they do not say."""
+        """How many items the arguments ask for, or None when they do not say.
+
+        An argument that is null, or a variable that is not there, is one that was left out: its default counts.
+        """
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        sizes: list[int] = []
-        for name in SIZE_ARGUMENTS:
-            value: object = None
-            if name in given:
-                value = self._value(given[name])
-            elif definition is not None and name in definition.args:
-                value = _default(definition, name)
-            if isinstance(value, float) and value.is_integer():
-                value = int(value)  # GraphQL's Int takes 50.0 for 50.
-            if isinstance(value, int) and not isinstance(value, bool):
-                sizes.append(max(value, 1))
+        asked = (self._value(given[name]) for name in SIZE_ARGUMENTS if name in given)
+        sizes = [size for value in asked if (size := _as_size(value)) is not None]
+        if not sizes and definition is not None:
+            usual = (_default(definition, name) for name in SIZE_ARGUMENTS if name in definition.args)
+            sizes = [size for value in usual if (size := _as_size(value)) is not None]
         if not sizes and is_list:
             for argument in given.values():
                 items = self._value(argument)
@@ -229,26 +287,24 @@ def check_shape(measure: Measure, limits: Limits) -> None:
     """Raise LimitBroken for a document whose shape alone is too much, whatever its variables."""
     if measure.depth > limits.depth:
         raise LimitBroken("DEPTH_LIMIT", f"The document is nested too deeply; {limits.depth} levels are allowed.")
-    if measure.aliases > limits.aliases:
-        raise LimitBroken("ALIAS_LIMIT", f"The document has too many aliases; {limits.aliases} are allowed.")
     if measure.fields > limits.expanded_fields:
         raise LimitBroken("FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed.")
 
 
-def check_cost(measure: Measure, limits: Limits, *, is_buyer: bool) -> int:
+def check_cost(measure: Measure, limits: Limits, *, is_buyer: bool, explain: Callable[[], str]) -> int:
     """What the answer may cost at most, and 1 at least.
 
-    Raise LimitBroken when it could be too large. Smaller pages cost less.
+    Raise LimitBroken when it could be too large; `explain` then says where the cost comes from.
     """
     cost, values = measure.cost.at(limits.list_size), measure.values.at(limits.list_size)
     allowed = limits.buyer_cost if is_buyer else limits.cost
     if cost > allowed:
-        said = f"The document costs {_shown(cost)}, {allowed} is allowed"
+        said = f"The document costs {_shown(cost)}, {allowed} is allowed: {explain()}"
     elif values > limits.values:
         said = f"The answer may hold {_shown(values)} values, {limits.values} are allowed"
     else:
         return max(cost, 1)
-    raise LimitBroken("COST_LIMIT", f"{said}. Ask for fewer fields or smaller pages.")
+    raise LimitBroken("COST_LIMIT", f"{said}. Ask for fewer fields or smaller pages.", cost=max(cost, 1))
 
 
 def _shown(number: int) -> str:
@@ -300,56 +356,6 @@ def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNod
     return next(iter(fields.values()), None)
 
 
-def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    """The fragments of a document by name."""
-    return {
-        definition.name.value: definition
-        for definition in document.definitions
-        if isinstance(definition, FragmentDefinitionNode)
-    }
-
-
-def _dependencies_first(fragments: Mapping[str, FragmentDefinitionNode]) -> list[str]:
-    """Fragment names so that each comes after those it spreads; an edge that closes a cycle is ignored."""
-    spreads = {name: _spreads(fragment.selection_set) for name, fragment in fragments.items()}
-    ordered: list[str] = []
-    entered: set[str] = set()
-    for start in fragments:
-        if start in entered:
-            continue
-        entered.add(start)
-        stack = [(start, iter(spreads[start]))]
-        while stack:
-            name, rest = stack[-1]
-            following = next(rest, None)
-            if following is None:
-                ordered.append(name)
-                stack.pop()
-            elif following in spreads and following not in entered:
-                entered.add(following)
-                stack.append((following, iter(spreads[following])))
-    return ordered
-
-
-def _spreads(selection_set: SelectionSetNode) -> list[str]:
-    names: list[str] = []
-    waiting = [selection_set]
-    while waiting:
-        for selection in waiting.pop().selections:
-            if isinstance(selection, FragmentSpreadNode):
-                names.append(selection.name.value)
-            elif isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
-                waiting.append(selection.selection_set)
-    return names
-
-
-def _weight(definition: GraphQLField) -> int:
-    """What the field's `@cost` says, 0 without one."""
-    described = definition.extensions.get("strawberry-definition")
-    directives = getattr(described, "directives", None) or ()
-    return next((directive.weight for directive in directives if isinstance(directive, Cost)), 0)
-
-
 def _definition(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     return on.fields.get(name) if isinstance(on, (GraphQLObjectType, GraphQLInterfaceType)) else None
 
@@ -360,6 +366,13 @@ def _default(definition: GraphQLField, name: str) -> object:
     if default is not None:
         return _literal(default.literal) if default.literal is not None else default.value
     return argument.default_value
+
+
+def _as_size(value: object) -> int | None:
+    """The number of items that an argument's value asks for; None when it is no number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # GraphQL's Int takes 50.0 for 50.
+    return max(value, 1) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _literal(node: object) -> object:

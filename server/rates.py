@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import structlog
 from starlette.types import Scope
@@ -68,27 +68,19 @@ class Rates:
         short = [(take, level) for take, level in zip(takes, levels, strict=True) if not level.taken]
         if short:
             await self._give([take for take, level in zip(takes, levels, strict=True) if level.taken])
-            raise _refused(short)
+            raise _refused(short, _cost(ready.cost, 0, costs[0].rate, _left(takes[0], levels[0])))
         return Admission(ready, costs, costs[0].rate, levels[0])
 
     async def told(self, admission: Admission, answer: Answer) -> Answer:
         """The answer with what it cost in `extensions`; what was drawn beyond that goes back."""
         asked_for = admission.ready.cost
-        actual = min(asked_for, max(1, objects_in(answer.body.get("data")) + admission.ready.surcharge))
+        ready = admission.ready
+        actual = min(asked_for, max(1, rows_in(answer.body.get("data"), ready.free) + ready.surcharge))
         unused = asked_for - actual
         if unused:
             await self._give([Take(take.key, unused, take.rate) for take in admission.drawn])
-        cost = {
-            "requestedQueryCost": asked_for,
-            "actualQueryCost": actual,
-            "throttleStatus": {
-                "maximumAvailable": admission.rate.capacity,
-                "currentlyAvailable": math.floor(min(admission.rate.capacity, admission.level.left + unused)),
-                "restoreRate": admission.rate.per_second,
-            },
-        }
-        extensions = {"extensions": {"cost": cost}}
-        return Answer(status=answer.status, body={**answer.body, **extensions}, headers=answer.headers)
+        extensions = _cost(asked_for, actual, admission.rate, admission.level.left + unused)
+        return Answer(status=answer.status, body={**answer.body, "extensions": extensions}, headers=answer.headers)
 
     async def _give(self, takes: Sequence[Take]) -> None:
         """Put back; what cannot be put back now comes back with time, and the answer does not suffer for it."""
@@ -142,22 +134,41 @@ def _network(text: str, peer: str) -> str:
     return str(address)
 
 
-def objects_in(data: object) -> int:
-    """How many objects an answer holds, without the outermost one."""
-    if data.__class__ not in CONTAINERS:
+def rows_in(data: object, free: frozenset[str]) -> int:
+    """How many objects an answer holds, without the outermost one and those that stand under a name in `free`."""
+    if not isinstance(data, dict):
         return 0
-    count, waiting = -1 if isinstance(data, dict) else 0, [data]
+    count = -1
+    waiting: list[Any] = [data]
     for item in waiting:  # it grows meanwhile
-        if item.__class__ is dict:
-            count += 1
-            item = item.values()
-        for value in item:
+        if item.__class__ is list:
+            waiting += [value for value in item if value.__class__ in CONTAINERS]
+            continue
+        count += 1
+        for name, value in item.items():
             if value.__class__ in CONTAINERS:
                 waiting.append(value)
+                if name in free:
+                    count -= 1 if value.__class__ is dict else sum(part.__class__ is dict for part in value)
     return count
 
 
-def _refused(short: list[tuple[Take, Level]]) -> RequestRefused:
+def _left(take: Take, level: Level) -> float:
+    """What is left in a bucket from which nothing was drawn in the end."""
+    return level.left + (take.amount if level.taken else 0)
+
+
+def _cost(asked_for: int, actual: int, rate: Rate, left: float) -> dict[str, object]:
+    """What an answer says of its cost, and of what the caller still has."""
+    throttle = {
+        "maximumAvailable": rate.capacity,
+        "currentlyAvailable": max(math.floor(min(rate.capacity, left)), 0),
+        "restoreRate": rate.per_second,
+    }
+    return {"cost": {"requestedQueryCost": asked_for, "actualQueryCost": actual, "throttleStatus": throttle}}
+
+
+def _refused(short: list[tuple[Take, Level]], cost: dict[str, object]) -> RequestRefused:
     seconds = max(math.ceil((take.amount - level.left) / take.rate.per_second) for take, level in short)
     log.warning("rate.limited", buckets=sorted(take.key.partition(" ")[0] for take, _ in short), seconds=seconds)
     return refuse(
@@ -166,4 +177,5 @@ def _refused(short: list[tuple[Take, Level]]) -> RequestRefused:
         status=429,
         headers={"Retry-After": str(max(seconds, 1))},
         retryable=True,
+        extensions=cost,
     )

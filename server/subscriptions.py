@@ -39,8 +39,9 @@ from server.errors import (
     refuse,
     unavailable,
 )
+from server.fragments import fragments_of
 from server.http_request import GraphQLRequest
-from server.limits import Limits, fragments_of
+from server.limits import Limits
 
 Ended = TypeVar("Ended")
 

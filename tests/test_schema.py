@@ -282,3 +282,16 @@ def test_every_id_is_of_one_thing() -> None:
     assert len(set(kinds.values())) == len(kinds)
     row = UUID(int=7)
     assert len({encode(kind, row) for kind in kinds.values()}) == len(kinds), "one row id, as many ids as types"
+
+
+def test_every_page_of_a_list_has_its_rows_and_their_number() -> None:
+    pages = {
+        name: kind
+        for name, kind in BUILT.type_map.items()
+        if name.endswith("Connection") and isinstance(kind, GraphQLObjectType)
+    }
+
+    assert len(pages) >= 6
+    for name, page in pages.items():
+        assert set(page.fields) >= {"edges", "nodes", "pageInfo", "totalCount"}, name
+        assert str(page.fields["totalCount"].type) == "Int", name

@@ -334,11 +334,19 @@ def problem(response: httpx.Response) -> dict[str, Any]:
     return entry
 
 
-def refusal(response: httpx.Response) -> tuple[int, str, str | None]:
+# What graphql-core finds wrong, by where it was found.
+REASONS = {
+    "GRAPHQL_PARSE_FAILED": "SYNTAX_ERROR",
+    "GRAPHQL_VALIDATION_FAILED": "INVALID_DOCUMENT",
+    "BAD_USER_INPUT": "INVALID_INPUT",
+}
+
+
+def refusal(response: httpx.Response) -> tuple[int, str, str]:
     """Status, code and reason of a request that was refused before anything ran."""
     assert "data" not in response.json()
     extensions = problem(response)["extensions"]
-    return response.status_code, extensions["code"], extensions.get("reason")
+    return response.status_code, extensions["code"], extensions["reason"]
 
 
 Message = MutableMapping[str, Any]

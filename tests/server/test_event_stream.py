@@ -15,7 +15,7 @@ from server.negotiation import Acceptable, Media, StreamMedia, read_accept
 from server.subscriptions import StreamLimits
 from tests.server.conftest import Logs
 from tests.server.loopback import PATIENCE, Json, Served, served
-from tests.server.shop import CLIENT_SECRET, Shop, open_shop, refusal, token_for
+from tests.server.shop import CLIENT_SECRET, REASONS, Shop, open_shop, refusal, token_for
 
 SSE = "text/event-stream"
 APOLLO = "multipart/mixed;boundary=graphql;subscriptionSpec=1.0, application/graphql-response+json, application/json"
@@ -193,7 +193,7 @@ async def test_a_subscription_without_a_stream_names_the_transports(shop: Shop) 
 async def test_what_cannot_begin_is_an_ordinary_400(shop: Shop, accept: str, query: str, code: str) -> None:
     response = await shop.ask(query, accept=accept)
 
-    assert refusal(response) == (400, code, None)
+    assert refusal(response) == (400, code, REASONS[code])
     assert "json" in response.headers["content-type"]
 
 
@@ -208,7 +208,7 @@ async def test_a_refused_token_is_401(shop: Shop, accept: str) -> None:
 @pytest.mark.parametrize(
     ("query", "reason"),
     [
-        ('subscription { failing(how: "bug") }', None),
+        ('subscription { failing(how: "bug") }', "INTERNAL_ERROR"),
         ('subscription { failing(how: "database") }', "SERVICE_UNAVAILABLE"),
         ("subscription { hidden }", "FORBIDDEN"),
     ],

@@ -54,10 +54,10 @@ async def test_operations_run_beside_each_other(door: Served) -> None:
 @pytest.mark.parametrize(
     ("query", "problem"),
     [
-        ("subscription {", ("GRAPHQL_PARSE_FAILED", None)),
-        ("subscription { nothing }", ("GRAPHQL_VALIDATION_FAILED", None)),
-        ("subscription { ticks more: ticks }", ("GRAPHQL_VALIDATION_FAILED", None)),
-        ("subscription ($k: Key!) { keyed(key: $k) }", ("BAD_USER_INPUT", None)),
+        ("subscription {", ("GRAPHQL_PARSE_FAILED", "SYNTAX_ERROR")),
+        ("subscription { nothing }", ("GRAPHQL_VALIDATION_FAILED", "INVALID_DOCUMENT")),
+        ("subscription { ticks more: ticks }", ("GRAPHQL_VALIDATION_FAILED", "INVALID_DOCUMENT")),
+        ("subscription ($k: Key!) { keyed(key: $k) }", ("BAD_USER_INPUT", "INVALID_INPUT")),
         ("{ __schema { queryType { name } } }", ("GRAPHQL_VALIDATION_FAILED", "INTROSPECTION_DISABLED")),
         (f'{{ hello(name: "{CARD}") }}', ("BAD_USER_INPUT", "SENSITIVE_DATA_REFUSED")),
         ("{" + "item{parent" * 20 + "{name}" + "}" * 20 + "}", ("GRAPHQL_VALIDATION_FAILED", "DEPTH_LIMIT")),
@@ -80,8 +80,8 @@ async def test_what_may_not_run_ends_that_operation_and_not_the_socket(
 @pytest.mark.parametrize(
     ("how", "problem"),
     [
-        ("bug", ("INTERNAL_SERVER_ERROR", None)),
-        ("leak", ("INTERNAL_SERVER_ERROR", None)),
+        ("bug", ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")),
+        ("leak", ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")),
         ("database", ("INTERNAL_SERVER_ERROR", "SERVICE_UNAVAILABLE")),
     ],
 )
@@ -104,7 +104,7 @@ async def test_a_bug_of_ours_ends_its_operation_and_is_reported(logs: Logs) -> N
         raise RuntimeError(f"lost {CLIENT_SECRET}")
 
     async with served(open_shop(may_introspect=broken)) as door, door.socket() as socket:
-        assert failure(await socket.answer("{ hello }")) == ("INTERNAL_SERVER_ERROR", None)
+        assert failure(await socket.answer("{ hello }")) == ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")
         assert await socket.is_alive()
     assert len(logs.named("graphql.crashed")) == 1
     assert CLIENT_SECRET not in logs.text

@@ -169,7 +169,7 @@ async def test_at_most_a_handful_of_errors_is_reported(shop: Shop) -> None:
 async def test_an_answer_that_is_no_json_is_a_masked_500(shop: Shop, logs: Logs) -> None:
     response = await shop.ask("{ hello unprintable }")
 
-    assert refusal(response) == (500, "INTERNAL_SERVER_ERROR", None)
+    assert refusal(response) == (500, "INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")
     assert len(logs.named("graphql.answer_not_json")) == 1
 
 

@@ -98,7 +98,7 @@ async def test_a_context_that_crashes_is_a_masked_500_logged_once(logs: Logs) ->
     shop = open_shop(context=crash)
     async with shop.client:
         for query in ("{ hello }", 'mutation { pay(key: "k") }'):
-            assert refusal(await shop.ask(query, token=token_for())) == (500, "INTERNAL_SERVER_ERROR", None)
+            assert refusal(await shop.ask(query, token=token_for())) == (500, "INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")
 
     assert len(logs.named("graphql.crashed")) == 2
     assert CLIENT_SECRET not in logs.text

@@ -113,8 +113,8 @@ QUESTIONS: Final[dict[str, Asked]] = {
     "46: in a name of one": Asked(ORDER, "SENSITIVE_DATA_REFUSED", {CARD: "x"}),
     "46: in the document": Asked(f'{{ order(externalId: "{CARD}") {{ id }} }}', "SENSITIVE_DATA_REFUSED"),
     "46: in a comment": Asked(f"{{ viewer {{ scopes }} }} # {CARD}", "SENSITIVE_DATA_REFUSED"),
-    "47: a hundred aliases": Asked(
-        "{ " + " ".join(f"a{number}: viewer {{ scopes }}" for number in range(100)) + " }", "ALIAS_LIMIT"
+    "47: hundreds of aliases": Asked(
+        "{ " + " ".join(f"a{number}: viewer {{ scopes }}" for number in range(300)) + " }", "FIELD_LIMIT"
     ),
     "47: a page of pages": Asked(
         "{ payments(first: 100) { nodes { order { payments(first: 100) { nodes { id version } } } } } }", "COST_LIMIT"
