@@ -167,6 +167,21 @@ class ActivePaymentExists(DomainError):
         self.payment_id = UUID(details["payment_id"])
 
 
+class OrderAlreadyPaid(DomainError):
+    """The order owes nothing."""
+
+    def __init__(self, *, order_id: UUID) -> None:
+        message = "This order is already paid in full."
+        super().__init__(ErrorCode.ORDER_ALREADY_PAID, message, ("input", "orderId"))
+        self.order_id = order_id
+
+    def details(self) -> dict[str, Any]:
+        return {"order_id": str(self.order_id)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.order_id = UUID(details["order_id"])
+
+
 class AmountMismatch(DomainError):
     """The client expects another amount than the order owes."""
 

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import strawberry
 
 from domain import errors
 from domain.ids import Kind, encode
 from resolvers.access import visible_error
+from resolvers.visibility import visible_order
 from schema.directives import PART_OF_A_ROW
 from schema.enums import ErrorCode, PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
-from schema.fields import Info
+from schema.fields import Info, field
 from schema.money import Money
+from schema.orders import Order
 
 
 @strawberry.interface(description="Why something was refused, for programs and for people.", directives=PART_OF_A_ROW)
@@ -57,6 +60,19 @@ class AmountMismatchError(UserError):
 
     expected: Money = strawberry.field(description="What the client expected.")
     actual: Money = strawberry.field(description="What the order owes.")
+
+
+@strawberry.type(description="The order owes nothing.", directives=PART_OF_A_ROW)
+class OrderAlreadyPaidError(UserError):
+    """Shows the order, which says how it was paid."""
+
+    order_id: strawberry.Private[UUID]
+
+    @field
+    async def order(self, info: Info) -> Order | None:
+        """The order; null for who may not see it."""
+        row = await visible_order(info.context, await info.context.loaders.order.load(self.order_id))
+        return Order.of(row) if row is not None else None
 
 
 @strawberry.type(description="More was asked for than is there.", directives=PART_OF_A_ROW)
@@ -105,6 +121,7 @@ ERROR_TYPES = (
     GenericError,
     IdempotencyKeyReusedError,
     OperationInProgressError,
+    OrderAlreadyPaidError,
     AmountMismatchError,
     LimitExceededError,
     InvalidStateError,
@@ -151,6 +168,10 @@ def _in_progress(error: errors.OperationInProgress, common: dict[str, Any]) -> U
     )
 
 
+def _paid(error: errors.OrderAlreadyPaid, common: dict[str, Any]) -> UserError:
+    return OrderAlreadyPaidError(**common, order_id=error.order_id)
+
+
 def _mismatch(error: errors.AmountMismatch, common: dict[str, Any]) -> UserError:
     return AmountMismatchError(**common, expected=Money.of(error.expected), actual=Money.of(error.actual))
 
@@ -188,6 +209,7 @@ def _provider(error: errors.ProviderProblem, common: dict[str, Any]) -> UserErro
 _BUILDERS: dict[type[errors.DomainError], Callable[[Any, dict[str, Any]], UserError]] = {
     errors.IdempotencyKeyReused: _reused,
     errors.OperationInProgress: _in_progress,
+    errors.OrderAlreadyPaid: _paid,
     errors.AmountMismatch: _mismatch,
     errors.LimitExceeded: _limit,
     errors.InvalidState: _state,

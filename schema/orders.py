@@ -16,6 +16,7 @@ from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, field, field_with, read_with
 from schema.money import Money
 from schema.node import Node
+from schema.scalars import Metadata
 
 if TYPE_CHECKING:
     from schema.payments import PaymentConnection
@@ -126,6 +127,16 @@ class Order(Node):
 
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return PaymentConnection.of(await payments_below(info.context, "order_id", self.row, paging))
+
+    @field
+    def description(self) -> str | None:
+        """What it is about, as the shop said it."""
+        return self.row.description
+
+    @field
+    def metadata(self) -> Metadata:
+        """What the service that registered the order wanted kept with it."""
+        return Metadata(dict(self.row.metadata))
 
     @field
     def version(self) -> int:

@@ -17,6 +17,7 @@ from schema.enums import RefundReason, RefundStatus
 from schema.fields import Info, field
 from schema.money import Money
 from schema.node import Node
+from schema.scalars import Metadata
 
 if TYPE_CHECKING:
     from schema.payments import Payment
@@ -79,6 +80,11 @@ class Refund(Node):
     def stripe_refund_id(self) -> str | None:
         """Stripe's id of the refund; null until Stripe has answered."""
         return self.row.stripe_refund_id
+
+    @field
+    def metadata(self) -> Metadata:
+        """What the client that asked for the refund wanted kept with it."""
+        return Metadata(dict(self.row.metadata))
 
     @field
     def created_at(self) -> datetime:

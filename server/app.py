@@ -9,6 +9,7 @@ from uuid import UUID
 
 import httpx
 from fastapi import FastAPI
+from starlette.exceptions import HTTPException
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -22,7 +23,7 @@ from server import asking, policy
 from server.callers import Callers, sign_token
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
-from server.guards import crashed, guard
+from server.guards import crashed, guard, no_such_page
 from server.health import Probe, healthz, readyz
 from server.log import configure_logging
 from server.memory import settle_memory
@@ -31,7 +32,7 @@ from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
 from server.sdl import SchemaDocument
 from server.shop_window import ShopWindow, Sign
 from server.trusted import explores
-from server.web import add_web
+from server.web import add_web, is_a_visit
 from services import deliveries
 from services.inbox import Endpoint
 from services.lag import LagWatch
@@ -168,7 +169,7 @@ def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> F
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
-        exception_handlers={Exception: crashed},
+        exception_handlers={Exception: crashed, HTTPException: no_such_page},
     )
 
 
@@ -282,12 +283,13 @@ class _BusyDoorsFirst:
         self._app = app
         self._graphql: ASGIApp = getattr(app.state, "graphql", app)
         self._webhooks: ASGIApp = getattr(app.state, "webhooks", app)
+        self._visited: ASGIApp = getattr(app.state, "visited", self._graphql)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         door: ASGIApp = self._app
         if scope["type"] == "http":
             if scope["path"] == "/graphql":
-                door = self._graphql
+                door = self._visited if is_a_visit(scope) else self._graphql
             elif scope["path"] == PATH and scope["method"] == "POST":
                 door = self._webhooks
         await door(scope, receive, send)

@@ -6,10 +6,12 @@ Plain ASGI throughout: no task groups, so nothing here cancels a request that is
 import asyncio
 import time
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Final
 
 import structlog
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -104,6 +106,16 @@ class RequestLog:
 async def crashed(request: Request, error: Exception) -> Response:
     """The masked 500 for a framework's `Exception` handler, which answers before `RequestLog` does."""
     return JSONResponse({"errors": [masked().to_json(request_id_of(request.scope))]}, status_code=500)
+
+
+async def no_such_page(request: Request, error: Exception) -> Response:
+    """What a framework's `HTTPException` says, a page that is not there above all, in the words of every error here."""
+    assert isinstance(error, HTTPException), "registered for another exception"
+    reason = HTTPStatus(error.status_code).name
+    message = "There is no such page." if error.status_code == HTTPStatus.NOT_FOUND else f"{error.detail}."
+    problem = Problem(message=message, code=Code.BAD_REQUEST, reason=reason)
+    body = {"errors": [problem.to_json(request_id_of(request.scope))]}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
 
 
 class SecurityHeaders:

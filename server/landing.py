@@ -50,6 +50,18 @@ def landing(*, livemode: bool, offline: bool, explorer: bool, checkout: bool) ->
     return PAGE.format(title="Paygraph", body=body)
 
 
+def visited(*, explorer: bool) -> str:
+    """What a browser shows at /graphql, where programs ask."""
+    links = [("/explorer", "Explorer", "Try it: ready operations, with their answers", explorer)]
+    links += [("/", "Paygraph", "What else is here", True)]
+    items = "".join(LINK.format(path=path, name=name, what=what) for path, name, what, there in links if there)
+    body = (
+        "<h1>The API is here</h1><p>Programs send GraphQL to this address: <code>POST</code> with JSON, a bearer token,"
+        f" and <code>Accept: application/json</code>. People use the explorer.</p><ul>{items}</ul>"
+    )
+    return PAGE.format(title="Paygraph's API", body=body)
+
+
 def not_built() -> str:
     """What stands where a page would be, before `make web`."""
     body = (

@@ -15,6 +15,7 @@ import structlog
 from starlette.types import Scope
 
 from domain.caller import Caller
+from domain.errors import ErrorCode
 from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking
 from server.buckets import Buckets, Level, Rate, Take
@@ -173,7 +174,7 @@ def _refused(short: list[tuple[Take, Level]], cost: dict[str, object]) -> Reques
     log.warning("rate.limited", buckets=sorted(take.key.partition(" ")[0] for take, _ in short), seconds=seconds)
     return refuse(
         f"Too much was asked for lately. Nothing was done, and the key is still free. Try again in {seconds} s.",
-        reason="RATE_LIMITED",
+        reason=ErrorCode.RATE_LIMITED.value,
         status=429,
         headers={"Retry-After": str(max(seconds, 1))},
         retryable=True,

@@ -15,7 +15,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from server.landing import landing, not_built
+from server.landing import landing, not_built, visited
+from server.negotiation import header_values
 from settings import LOOPBACK, Settings
 
 DIST: Final = Path(__file__).parent.parent / "web" / "dist"
@@ -81,6 +82,7 @@ def add_web(app: FastAPI, settings: Settings, *, has_shop: bool, dist: Path = DI
     """
     web = _Web(settings, has_shop=has_shop, dist=dist)
     app.add_route("/", web.home)
+    app.state.visited = HTMLResponse(visited(explorer=settings.shows_explorer), headers=_headers(PRINTED))
     if settings.shows_explorer:
         app.add_route("/explorer", web.explorer)
         app.add_route("/explorer/session.json", web.session)
@@ -89,6 +91,13 @@ def add_web(app: FastAPI, settings: Settings, *, has_shop: bool, dist: Path = DI
         app.add_route("/checkout/settings.json", web.checkout_settings)
     if settings.shows_explorer or settings.shows_checkout:
         app.mount("/assets", _Assets(dist / "assets"))
+
+
+def is_a_visit(scope: Scope) -> bool:
+    """Whether somebody has opened /graphql in a browser: it asks for a page, and for nothing of the API."""
+    if scope["method"] != "GET" or scope["query_string"]:
+        return False
+    return any("text/html" in value for value in header_values(scope, b"accept"))
 
 
 class _Web:

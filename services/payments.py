@@ -14,6 +14,7 @@ from domain.errors import (
     Forbidden,
     LimitExceeded,
     NotFound,
+    OrderAlreadyPaid,
     Path,
     Refused,
 )
@@ -63,7 +64,7 @@ async def create_payment(
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
     `seen` is how the order and the key stood just now; whose the order is, is asked again of the order that is
-    accepted on. Raises NotFound, Forbidden, AmountMismatch, Refused(CURRENCY_MISMATCH, ORDER_ALREADY_PAID,
+    accepted on. Raises NotFound, Forbidden, AmountMismatch, OrderAlreadyPaid, Refused(CURRENCY_MISMATCH,
     CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and what `run_once` raises. A
     decline is in the outcome's `error`, with the payment still open.
     """
@@ -226,7 +227,7 @@ def _capture_method(asked: CaptureMethod | None, order: Order, authority: Paymen
 def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) -> None:
     check_currency(expected, order.currency, ("input", "expectedAmount", "currency"))
     if order.due.amount_minor == 0:
-        raise Refused(ErrorCode.ORDER_ALREADY_PAID, "This order is already paid in full.", ("input", "orderId"))
+        raise OrderAlreadyPaid(order_id=order.id)
     if expected != order.due:
         raise AmountMismatch(expected=expected, actual=order.due, path=("input", "expectedAmount", "amount"))
     check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
