@@ -89,6 +89,7 @@ async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutatio
         expected = {"orderId": order_id, "expectedAmount": given["RegisterOrderInput"]["total"]}
         paid = {"paymentMethodId": "pm_card_visa", "confirm": True, "returnUrl": "https://shop.example/"}
         given["CreatePaymentInput"] = {**given["CreatePaymentInput"], **expected, **paid}
+    if mutation not in ("registerOrder", "createPayment"):
         payment_id = (await _send(shop.staff, "createPayment", given["CreatePaymentInput"]))["payment"]["id"]
     if mutation == "refundPayment":
         await _send(shop.staff, "capturePayment", {"paymentId": payment_id})
