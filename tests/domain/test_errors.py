@@ -41,7 +41,6 @@ ERRORS: list[DomainError] = [
     IdempotencyKeyReused(mismatched_paths=(), operation_id=ID),
     OperationInProgress(operation_id=ID, retry_after_ms=1_500),
     ActivePaymentExists(payment_id=ID, allowed_actions=()),
-    ActivePaymentExists(payment_id=ID),
     OrderAlreadyPaid(order_id=ID),
     AmountMismatch(expected=Money(2**53 - 1, "USD"), actual=Money(0, "JPY"), path=("input", "expectedAmount")),
     LimitExceeded(ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE, requested=Money(6_000, "KWD"), available=Money(-1, "KWD")),
