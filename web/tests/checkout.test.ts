@@ -120,7 +120,7 @@ describe("checkout", () => {
 
       await pay(page, ASKS);
       await page.getByRole("heading", { name: title }).waitFor();
-      await page.getByText("This page cannot show it.").waitFor();
+      await page.getByText("This page cannot show you the details").waitFor();
       await page.getByRole("button", { name: "Pay in another way instead" }).click();
       await pay(page, VISA);
       await isPaid(page);

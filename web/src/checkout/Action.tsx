@@ -34,8 +34,7 @@ export function Action({ checkout, state, publishableKey }: Props) {
       <p>{text}</p>
       {!canGoOn && (
         <p>
-          This page cannot show it. Stripe has sent you what you need, or the shop does so; this page shows the result as
-          soon as it is known.
+          This page cannot show you the details; the shop can. Once it is done, the result appears here by itself.
         </p>
       )}
       {problem && (

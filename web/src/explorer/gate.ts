@@ -176,5 +176,5 @@ function lookAs({ post }: Sender): Look {
 function tellOf({ kind, said }: Verdict, title: string, isOver: boolean, hasKey: boolean): string {
   if (kind === "decided") return said === null ? `Answered: ${title}.` : `Refused: ${title}. ${said}`;
   if (isOver) return `Refused: ${title}. ${said} Nothing happened.`;
-  return `${title}: ${said} ${hasKey ? `Whether it happened is not known. ${KEEPS_ITS_KEY}` : "Send it again."}`;
+  return `${said} ${hasKey ? `Whether it happened is not known. ${KEEPS_ITS_KEY}` : "Send it again."}`;
 }
