@@ -52,6 +52,29 @@ describe("the explorer moves money once", () => {
     await refunded(1);
   });
 
+  test("the key and the input are kept before the first byte is sent, and nothing without", async () => {
+    const { page } = await explorer();
+    const network = await slow(page);
+    const sent = refunds(page);
+
+    await execute(page);
+    await network.isReached;
+    const [attempt] = await page.evaluate(() => Object.values(localStorage).map((text) => JSON.parse(text)));
+    await network.release();
+    await answers(page, '"status": "SUCCEEDED"');
+    await page.evaluate(() => {
+      Storage.prototype.setItem = () => {
+        throw new DOMException("It is full.", "QuotaExceededError");
+      };
+    });
+    await execute(page);
+    await says(page, "the browser's storage did not take the key");
+
+    assert.deepEqual(attempt.variables, (sent[0]?.postDataJSON() as { variables: object }).variables);
+    assert.deepEqual(await kept(page), []);
+    await refunded(1);
+  });
+
   test("a send after a lost answer is the same refund", async () => {
     const { page } = await explorer();
     const sent = refunds(page);
