@@ -360,6 +360,21 @@ def _secret(value: SecretStr | None) -> str:
     return value.get_secret_value() if value is not None else ""
 
 
+class StripeAccess(BaseSettings):
+    """What a command needs that asks Stripe and has nothing to do with the shop: the same variables, and no others."""
+
+    model_config = Settings.model_config
+
+    stripe_secret_key: SecretStr | None = None
+    stripe_api_base: str | None = None
+    stripe_account: str | None = None
+
+    @classmethod
+    def load(cls) -> "StripeAccess":
+        """The settings of this process, unchecked: the command says what it takes."""
+        return cls()
+
+
 def _explain(error: ValidationError) -> str:
     lines = ["The settings cannot be used:"]
     for problem in error.errors(include_url=False, include_context=False, include_input=False):

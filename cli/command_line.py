@@ -14,6 +14,7 @@ from types import FrameType, ModuleType
 from typing import Final, NoReturn
 
 from cli import (
+    compare_stripe,
     demo,
     migrate,
     reconcile,
@@ -41,6 +42,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "replay": replay,
     "reconcile": reconcile,
     "verify-audit": verify_audit,
+    "compare-stripe": compare_stripe,
     "reset": reset,
 }
 
@@ -107,6 +109,10 @@ def _run(options: argparse.Namespace) -> int:
     from settings import Settings
 
     command = COMMANDS[options.command]
+    if not getattr(command, "NEEDS_SETTINGS", True):
+        configure_logging(json=False, level=options.log_level or command.LOG_LEVEL)
+        _clean_up_on_signals()
+        return int(command.run(options))
     try:
         settings = Settings.load()
     except UnicodeDecodeError:

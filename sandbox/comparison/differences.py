@@ -1,0 +1,146 @@
+"""How two answers to the same call differ, in what matters: status, keys, types, words, amounts and order."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sandbox.comparison.side import Answer
+
+Json = dict[str, Any]
+
+HEADERS: Final = ("idempotent-replayed", "stripe-should-retry")
+PRESENT: Final = ("request-id", "original-request")  # their values are each side's own
+# What depends on the account, on the day, or on nothing that we read; how it is left out of a report.
+ACCOUNTS_OWN: Final = frozenset(
+    {
+        "calculated_statement_descriptor",
+        "doc_url",
+        "exchange_rate",
+        "exp_month",
+        "exp_year",
+        "fee_details",
+        "message",
+        "payment_method_configuration_details",
+        "payment_method_options",
+        "payment_method_types",
+        "pending_webhooks",
+        "request",
+        "request_log_url",
+        "risk_score",
+        "seller_message",
+    }
+)
+BOOKED: Final = frozenset({"amount", "currency", "fee", "net"})  # of a booking, in the account's own currency
+_WORD: Final = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)  # a word of Stripe's, and no id
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: where, and what each side says there. Holds words, numbers and kinds, and never a secret."""
+
+    call: str
+    place: str
+    stripe: str
+    offline: str
+
+
+def report(found: Iterable[Difference]) -> list[str]:
+    """One line for each difference, with all the calls in whose answers it is."""
+    calls: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        calls.setdefault((one.place, one.stripe, one.offline), []).append(one.call)
+    return [
+        f"{place}: Stripe {stripe}, offline {offline} ({'; '.join(names)})"
+        for (place, stripe, offline), names in calls.items()
+    ]
+
+
+def differences(call: str, stripe: Answer, offline: Answer) -> Iterator[Difference]:
+    """Every difference between two answers, in the order of the places."""
+    for place, theirs, ours in _places(stripe, offline):
+        yield Difference(call, place, theirs, ours)
+
+
+def _places(stripe: Answer, offline: Answer) -> Iterator[tuple[str, str, str]]:
+    if stripe.status != offline.status:
+        yield "HTTP status", str(stripe.status), str(offline.status)
+    for name in HEADERS:
+        theirs, ours = (answer.headers.get(name, "absent").lower() for answer in (stripe, offline))
+        if theirs != ours:
+            yield f"header {name}", theirs, ours
+    for name in PRESENT:
+        theirs, ours = ("present" if name in answer.headers else "absent" for answer in (stripe, offline))
+        if theirs != ours:
+            yield f"header {name}", theirs, ours
+    if stripe.items != offline.items:
+        yield "order of the list", _listed(stripe.items), _listed(offline.items)
+    yield from _compared(stripe.body, offline.body, "")
+
+
+def _compared(theirs: Any, ours: Any, place: str) -> Iterator[tuple[str, str, str]]:
+    if _kind(theirs) != _kind(ours):
+        yield place, _kind(theirs), _kind(ours)
+    elif isinstance(theirs, dict):
+        yield from _objects(theirs, ours, place)
+    elif isinstance(theirs, list):
+        if len(theirs) != len(ours):
+            yield place, f"{len(theirs)} items", f"{len(ours)} items"
+        for number, (one, other) in enumerate(zip(theirs, ours, strict=False)):
+            yield from _compared(one, other, f"{place}[{number}]")
+    elif _matters(theirs, ours, place) and theirs != ours:
+        yield place, _shown(theirs), _shown(ours)
+
+
+def _objects(theirs: Json, ours: Json, place: str) -> Iterator[tuple[str, str, str]]:
+    is_booking = theirs.get("object") == "balance_transaction"
+    for name in sorted(theirs.keys() | ours.keys()):
+        where = f"{place}.{name}" if place else name
+        if name in ACCOUNTS_OWN or (is_booking and name in BOOKED):
+            if (name in theirs) != (name in ours):
+                yield where, _there(name, theirs), _there(name, ours)
+        elif name not in theirs or name not in ours:
+            yield where, _there(name, theirs), _there(name, ours)
+        else:
+            yield from _compared(theirs[name], ours[name], where)
+
+
+def _there(name: str, side: Json) -> str:
+    return _kind(side[name]) if name in side else "absent"
+
+
+def _matters(theirs: Any, ours: Any, place: str) -> bool:
+    """Whether a scalar's value says anything: a boolean, an amount, a word of Stripe's, our own metadata."""
+    name = place.rpartition(".")[2]
+    if isinstance(theirs, bool):
+        return True
+    if isinstance(theirs, int | float):
+        return name.startswith("amount")
+    if ".metadata." in f".{place}":
+        return True
+    return any(_WORD.fullmatch(str(side)) for side in (theirs, ours)) and name != "client_secret"
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a boolean"
+        case int() | float():
+            return "a number"
+        case str():
+            return "text"
+        case list():
+            return "a list"
+        case _:
+            return "an object"
+
+
+def _shown(value: Any) -> str:
+    """A value that may be printed: a text that is no word may be an address, an id or a secret."""
+    return str(value) if not isinstance(value, str) or _WORD.fullmatch(value) else "another text"
+
+
+def _listed(items: tuple[str, ...] | None) -> str:
+    return "no list" if items is None else ", ".join(items) or "nothing"

@@ -1,0 +1,129 @@
+"""One of the two that are compared: it is asked, its answers are remembered, and what it made is cleaned up."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+
+from sandbox.comparison.script import Call
+
+Json = dict[str, Any]
+
+MOST_REQUESTS: Final = 60  # to Stripe, all told; a hard stop
+CALL_SECONDS: Final = 20.0
+OPEN: Final = frozenset(
+    {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture", "processing"}
+)
+_NAMED: Final = re.compile(r"\{(\w+)\}")
+
+
+class OutOfRequests(Exception):
+    """The limit is reached: nothing more is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. `items` are the names of a list's things, in its order."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Json
+    items: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Side:
+    """Stripe, or the offline Stripe. `run_id` makes this comparison's idempotency keys its own."""
+
+    client: httpx.AsyncClient = field(repr=False)
+    run_id: str
+    reserve: int = 0  # requests that only the cleaning up may make
+    sent: int = 0
+    kept: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)  # payments: id → status
+
+    def can(self, call: Call) -> bool:
+        """Whether everything that this call needs was kept."""
+        needed = {name for text in (call.path, *call.params.values()) for name in _NAMED.findall(text)}
+        return needed <= self.kept.keys()
+
+    async def ask(self, call: Call) -> Answer:
+        """Make one call. Raises OutOfRequests and httpx.HTTPError."""
+        key = f"{self.run_id}-{call.key}" if call.key is not None else None
+        params = {name: self._filled(value) for name, value in call.params.items()}
+        answer = await self._send(call.method, self._filled(call.path), params, key=key, leave=self.reserve)
+        for name, place in call.keeps.items():
+            value = _at(answer.body, place)
+            if value is not None:
+                self.kept[name] = str(value)
+        return answer
+
+    async def clean_up(self) -> list[str]:
+        """Give back, give up and delete what the script made; what could not be, by its id."""
+        left: list[str] = []
+        for intent, status in list(self.made.items()):
+            if status in OPEN:
+                left += await self._tidy(intent, "POST", f"/v1/payment_intents/{intent}/cancel", {})
+            elif status == "succeeded":
+                left += await self._tidy(intent, "POST", "/v1/refunds", {"payment_intent": intent})
+        if (customer := self.kept.get("customer")) is not None:
+            left += await self._tidy(customer, "DELETE", f"/v1/customers/{customer}", {})
+        return left
+
+    async def _tidy(self, identity: str, method: str, path: str, params: Mapping[str, str]) -> list[str]:
+        try:
+            answer = await self._send(method, path, params, key=None, leave=0)
+        except (OutOfRequests, httpx.HTTPError):
+            return [identity]
+        return [] if answer.status == httpx.codes.OK else [identity]
+
+    async def _send(self, method: str, path: str, params: Mapping[str, str], *, key: str | None, leave: int) -> Answer:
+        if self.sent >= MOST_REQUESTS - leave:
+            raise OutOfRequests
+        self.sent += 1
+        given: Json = {"params": params} if method == "GET" else {"data": params}
+        headers = {"Idempotency-Key": key} if key is not None else {}
+        response = await self.client.request(method, path, headers=headers, **given)
+        try:
+            body = response.json()
+        except ValueError:
+            body = {}
+        body = body if isinstance(body, dict) else {}
+        self._remember(body)
+        return Answer(response.status_code, response.headers, body, self._items(body))
+
+    def _remember(self, body: Json) -> None:
+        """Which payments there are by now, and how they stand, from whatever shows one."""
+        error = body.get("error")
+        shown = error.get("payment_intent") if isinstance(error, dict) else body
+        if isinstance(shown, dict) and shown.get("object") == "payment_intent":
+            self.made[str(shown.get("id"))] = str(shown.get("status"))
+
+    def _items(self, body: Json) -> tuple[str, ...] | None:
+        """The things of a list that this comparison made, by their names: the account may have others."""
+        data = body.get("data")
+        if body.get("object") != "list" or not isinstance(data, list):
+            return None
+        names = {value: name for name, value in self.kept.items()}
+        found = [(names.get(_identity(item)), item) for item in data]
+        if any(name is not None for name, _ in found):
+            body["data"] = [item for name, item in found if name is not None]
+        return tuple(name for name, _ in found if name is not None)
+
+    def _filled(self, text: str) -> str:
+        return _NAMED.sub(lambda match: self.kept[match[1]], text)
+
+
+def _identity(item: Any) -> str:
+    """The id of a list's thing; of an event, the id of what it is about."""
+    if not isinstance(item, dict):
+        return ""
+    return str(_at(item, "data.object.id") if item.get("object") == "event" else item.get("id"))
+
+
+def _at(body: Any, place: str) -> Any:
+    for name in place.split("."):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
