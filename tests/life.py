@@ -180,7 +180,7 @@ class Life:
             case "requires_payment_method" | "requires_confirmation":
                 acts += [self._confirm] * 3 + [self._cancel]
             case "requires_action":
-                acts += [self._cancel]
+                acts += [self._confirm] * 2 + [self._cancel]
             case "requires_capture":
                 acts += [self._capture] * 3 + [self._cancel]
             case "succeeded":

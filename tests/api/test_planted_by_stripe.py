@@ -54,6 +54,7 @@ HEADERS = ("Request-Id", "Original-Request", "Idempotency-Key", "Stripe-Version"
 # One disguise of a card stands for all: that each of them is known is told in tests/domain/test_card_disguises.py.
 SAID = [kind for kind in KINDS if not kind.startswith("card ") or kind == "card in full width"]
 WHY = {"reason": "OTHER"}
+PAGE = "https://shop.example/"
 FOR_THE_PAYER = (".client_secret", ".redirect_to_url.url", ".use_stripe_sdk.stripe_js")
 PAGE = "https://hooks.stripe.com/3d_secure_2/hosted?merchant=acct_1&payment_intent_client_secret="
 
@@ -159,7 +160,7 @@ async def _all_acts(shop: Shop, prepared: list[Json]) -> list[str]:
     new = {"orderId": order, "expectedAmount": {"amount": 10_000, "currency": "USD"}, "confirm": True}
     acts: list[tuple[str, Json]] = [
         ("createPayment", {"input": new | {"paymentMethodId": "pm_card_visa"}}),
-        ("confirmPayment", {"paymentId": open_one, "paymentMethodId": "pm_card_visa"}),
+        ("confirmPayment", {"paymentId": open_one, "paymentMethodId": "pm_card_visa", "returnUrl": PAGE}),
         ("capturePayment", {"input": {"paymentId": held}}),
         ("cancelPayment", {"input": {"paymentId": canceled}}),
         ("refundPayment", {"input": {"paymentId": paid, "amount": {"amount": 100, "currency": "USD"}} | WHY}),
