@@ -333,3 +333,19 @@ async def test_every_test_method_leads_somewhere(desk: Desk, method: str) -> Non
     expected = "requires_payment_method" if METHODS[method].decline else "requires_action processing succeeded"
     assert response.status_code == (402 if METHODS[method].decline else 200)
     assert (await desk.again(intent)).status in expected.split()
+
+
+async def test_another_card_replaces_the_one_that_waits_for_its_payer(desk: Desk) -> None:
+    """Stripe confirms an intent in `requires_action` anew (docs.stripe.com/api/payment_intents/confirm)."""
+    intent = await desk.intent("pm_card_threeDSecure2Required")
+    waiting = await desk.v1.payment_intents.confirm_async(intent.id, {"return_url": "https://shop.example/"})
+
+    paid = await desk.v1.payment_intents.confirm_async(
+        intent.id, {"payment_method": "pm_card_mastercard", "expand": ["latest_charge"]}
+    )
+
+    assert (waiting.status, waiting.next_action.type) == ("requires_action", "redirect_to_url")
+    assert (paid.status, paid.next_action) == ("succeeded", None)
+    assert paid.payment_method != waiting.payment_method
+    assert paid.latest_charge.payment_method_details.card.brand == "mastercard"
+    assert len(desk.sandbox.snapshot().charges) == 1
