@@ -19,6 +19,11 @@ ONLY_WITH_CONFIRM = ("confirmation_token", "error_on_requires_action", "off_sess
 def check_new(params: Json) -> None:
     """What can be said against a new intent before anything is done. Raises StripeError."""
     amounts.check(params["amount"], params["currency"])
+    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
+        raise invalid(
+            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
+            param="payment_method_types",
+        )
     for name in ONLY_WITH_CONFIRM:
         if params.get(name) and not params.get("confirm"):
             raise invalid(f"`{name}` can only be used with confirm=true.", param=name)

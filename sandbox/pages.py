@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from domain.currencies import CURRENCIES
-from sandbox import attempts
+from sandbox import attempts, setups
 from sandbox.ledger import Ledger
 from sandbox.store import Store
 
@@ -42,11 +42,12 @@ TOP = (
     .replace("}", "}}")
 )
 PAGE = (
-    TOP + "<h1>Confirm this payment</h1><strong>{amount}</strong>"
+    TOP + "<h1>{what}</h1><strong>{amount}</strong>"
     "<p>This page stands in for the payer's bank. No money moves.</p>"
     '<form method="post"><button name="result" value="complete">Complete</button>'
     '<button name="result" value="fail">Fail</button></form></main></html>'
 )
+ASKED = {"payment_intent": "Confirm this payment", "setup_intent": "Keep this payment method"}
 NOTE = TOP + "<p>{note}</p></main></html>"
 HEADERS = {
     "cache-control": "no-store",
@@ -59,20 +60,21 @@ HEADERS = {
 async def three_d_secure(request: Request, store: Store, identity: str, *, webhooks: bool) -> Response:
     """Show the page, or take its answer: `result` is complete or fail, in a form, in JSON, or at the address's end."""
     identity, _, ending = identity.partition("/")
-    intent = store.get(identity, "payment_intent")
+    intent = _find(store, identity)
     if intent is None or intent["status"] != "requires_action":
         return _note("There is nothing to confirm here.", status=404)
     if request.method == "GET":
-        page = PAGE.format(amount=escape(_shown(intent)))
+        page = PAGE.format(what=ASKED[intent["object"]], amount=escape(_shown(intent)))
         return HTMLResponse(page, headers=HEADERS)
     result = ending or await _result(request)
     if request.method != "POST" or result not in ("complete", "fail"):
         return _note("Send `result` as complete or fail.", status=400)
     with store.transaction():
-        if (store.get(identity, "payment_intent") or {}).get("status") != "requires_action":
+        if (_find(store, identity) or {}).get("status") != "requires_action":
             return _note("Somebody else has just answered.", status=404)
         ledger = Ledger(store, webhooks=webhooks)
-        intent = attempts.finish_action(ledger, identity, passed=result == "complete")
+        finish = setups.finish_action if intent["object"] == "setup_intent" else attempts.finish_action
+        intent = finish(ledger, identity, passed=result == "complete")
     back = store.hidden(identity).get("return_url")
     if "application/json" in request.headers.get("accept", ""):
         return JSONResponse({"id": identity, "status": intent["status"], "return_url": back})
@@ -91,15 +93,21 @@ async def _result(request: Request) -> str:
 def _returning(back: str, intent: Json) -> str:
     """Where the payer goes on, with what Stripe adds to the address."""
     added = {
-        "payment_intent": intent["id"],
-        "payment_intent_client_secret": intent["client_secret"],
+        intent["object"]: intent["id"],
+        f"{intent['object']}_client_secret": intent["client_secret"],
         "redirect_status": "failed" if intent["status"] == "requires_payment_method" else "succeeded",
     }
     address, mark, fragment = back.partition("#")
     return f"{address}{'&' if '?' in address else '?'}{urlencode(added)}{mark}{fragment}"
 
 
+def _find(store: Store, identity: str) -> Json | None:
+    return store.get(identity, "payment_intent") or store.get(identity, "setup_intent")
+
+
 def _shown(intent: Json) -> str:
+    if intent["object"] == "setup_intent":
+        return str(intent["id"])
     currency = CURRENCIES[intent["currency"].upper()]
     whole, rest = divmod(intent["amount"], 10**currency.exponent)
     decimals = f".{rest:0{currency.exponent}}" if currency.exponent else ""

@@ -63,6 +63,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
     setup |= {"status": "requires_action", "next_action": action, "last_setup_error": None}
     ledger.store.save(setup)
+    ledger.store.remember(identity, return_url=back)
     ledger.happened("setup_intent.requires_action", setup)
     return setup
 

@@ -67,6 +67,38 @@ async def test_a_payer_is_asked_for_a_setup(desk: Desk, answer: str, status: str
     assert (after.last_setup_error is None) is (answer == "complete")
 
 
+async def test_a_payer_keeps_a_method_on_a_page_in_the_browser(desk: Desk) -> None:
+    setup = await desk.v1.setup_intents.create_async(
+        {"payment_method": "pm_card_authenticationRequired", "confirm": True, "return_url": "https://shop.test/"}
+    )
+    page = setup.next_action.redirect_to_url.url
+
+    shown = await desk.browser.get(page)
+    sent = await desk.browser.post(page, data={"result": "complete"})
+
+    assert (shown.status_code, "Keep this payment method" in shown.text) == (200, True)
+    assert (sent.status_code, sent.headers["location"].partition("=")[0]) == (303, "https://shop.test/?setup_intent")
+    assert (await desk.v1.setup_intents.retrieve_async(setup.id)).status == "succeeded"
+
+
+async def test_a_setup_and_a_method_are_changed(desk: Desk) -> None:
+    setup = await desk.v1.setup_intents.create_async({})
+    method = await desk.v1.payment_methods.retrieve_async("pm_card_visa")
+
+    changed = await desk.v1.setup_intents.update_async(
+        setup.id, {"payment_method": method.id, "metadata": {"a": "1"}, "description": "Later"}
+    )
+    named = await desk.v1.payment_methods.update_async(method.id, {"billing_details": {"name": "A"}})
+
+    assert (changed.status, changed.payment_method, changed.description) == (
+        "requires_confirmation",
+        method.id,
+        "Later",
+    )
+    assert (named.billing_details.name, problems(named.to_dict())) == ("A", [])
+    assert problems(changed.to_dict()) == []
+
+
 async def test_a_setup_is_declined_or_given_up(desk: Desk) -> None:
     setup = await desk.v1.setup_intents.create_async({"payment_method": "pm_card_chargeDeclined"})
 

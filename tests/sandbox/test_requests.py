@@ -21,6 +21,11 @@ WRONG: list[tuple[dict[str, Any], str | None, str]] = [
     ({"currency": "isk", "amount": 1_050}, None, "amount"),
     ({"colour": "red"}, "parameter_unknown", "colour"),
     ({"payment_method_types": ["cardboard"]}, None, "payment_method_types"),
+    (
+        {"payment_method_types": ["card"], "automatic_payment_methods": {"enabled": True}},
+        None,
+        "payment_method_types",
+    ),
     ({"automatic_payment_methods": {"enabled": True, "x": 1}}, "parameter_unknown", "automatic_payment_methods[x]"),
     ({"automatic_payment_methods": {}, "capture_method": "soon"}, None, "capture_method"),
     ({"confirm": "perhaps"}, None, "confirm"),
