@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import hypothesis
 import pytest
 import stripe
+from hypothesis import strategies as st
 
-from tests.sandbox.desk import DAY, Desk
+from sandbox.releases import RECORDS
+from tests.sandbox.desk import DAY, Desk, open_desk
 
 FLEXIBLE: dict[str, Any] = {
     "capture_method": "manual",
@@ -176,3 +179,42 @@ async def test_a_refund_goes_the_long_way(desk: Desk) -> None:
 
     told = [event["data"]["object"]["status"] for event in desk.events("refund.updated")]
     assert (refund.status, told) == ("succeeded", ["requires_action", "canceled"])
+
+
+@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.given(
+    acts=st.lists(st.tuples(st.integers(0, 7_000), st.booleans()) | st.integers(10_001, 14_000), max_size=8),
+    releases=st.sampled_from(RECORDS),
+)
+async def test_pieces_are_never_more_than_what_is_held(acts: list[tuple[int, bool] | int], releases: str) -> None:
+    async with open_desk() as desk:
+        desk.sandbox.set_up(releases=releases)
+        held = await desk.pay(**FLEXIBLE)
+        taken, amount, status = 0, 10_000, "requires_capture"
+        for act in acts:
+            url = f"/v1/payment_intents/{held.id}"
+            if isinstance(act, int):
+                response = await desk.http.post(f"{url}/increment_authorization", data={"amount": act})
+                amount = act if response.status_code == 200 else amount
+            else:
+                piece, final = act
+                said = {"amount_to_capture": piece, "final_capture": str(final).lower()}
+                response = await desk.http.post(f"{url}/capture", data=said)
+                if response.status_code == 200:
+                    taken += piece
+                    status = "succeeded" if final or taken == amount else status
+
+            after = await desk.again(held)
+            left = amount - taken if status == "requires_capture" else 0
+            assert (after.status, after.amount, after.amount_received, after.amount_capturable) == (
+                status,
+                amount,
+                taken,
+                left,
+            )
+            assert taken <= amount
+            assert after.latest_charge.amount_captured == taken
+        books = desk.sandbox.snapshot()
+        assert sum(moved["amount"] for moved in books.balance_transactions) == taken
+        released = amount - taken if status == "succeeded" and releases != "none" else 0
+        assert sum(refund["amount"] for refund in books.refunds) == released
