@@ -99,6 +99,18 @@ NO_FUNDS_IN_BANK = Decline(
     "The customer's bank account has insufficient funds for this debit.",
 )
 
+ACCOUNT_CLOSED = Decline(
+    "payment_intent_payment_attempt_failed", "account_closed", "The customer's bank account has been closed."
+)
+NO_ACCOUNT = Decline(
+    "payment_intent_payment_attempt_failed", "no_account", "The customer's bank account could not be located."
+)
+NOT_AUTHORIZED = Decline(
+    "payment_intent_payment_attempt_failed",
+    "debit_not_authorized",
+    "The customer has notified their bank that this payment was unauthorized.",
+)
+
 _PLAIN = TestMethod()
 _DECLINED = replace(_PLAIN, attaches=False)
 _DECLINING: dict[str, TestMethod] = {
@@ -147,6 +159,9 @@ METHODS: dict[str, TestMethod] = {
     ),
     "pm_card_createDisputeInquiry": replace(_PLAIN, last4="1976", dispute=("warning_needs_response", "fraudulent")),
     "pm_usBankAccount_success": _BANK,
+    "pm_usBankAccount_accountClosed": replace(_BANK, last4="1113", settles=ACCOUNT_CLOSED),
+    "pm_usBankAccount_debitNotAuthorized": replace(_BANK, last4="3335", settles=NOT_AUTHORIZED),
+    "pm_usBankAccount_noAccount": replace(_BANK, last4="1116", settles=NO_ACCOUNT),
     "pm_usBankAccount_microdeposits": replace(_BANK, action=Action.UNTIL_SET_UP),
     "pm_usBankAccount_insufficientFunds": replace(_BANK, last4="2222", settles=NO_FUNDS_IN_BANK),
 }

@@ -273,6 +273,9 @@ async def test_money_that_was_taken_cannot_be_canceled(desk: Desk) -> None:
     [
         ("pm_usBankAccount_success", "succeeded", "succeeded"),
         ("pm_usBankAccount_insufficientFunds", "requires_payment_method", "failed"),
+        ("pm_usBankAccount_accountClosed", "requires_payment_method", "failed"),
+        ("pm_usBankAccount_debitNotAuthorized", "requires_payment_method", "failed"),
+        ("pm_usBankAccount_noAccount", "requires_payment_method", "failed"),
     ],
 )
 async def test_a_bank_debit_is_decided_days_later(desk: Desk, method: str, status: str, charge: str) -> None:
