@@ -83,7 +83,8 @@ def forget(folder: Path) -> bool:
     To be called `alone`. A foreign file stays, also one that bears a name of ours.
     """
     found = EmbeddedPostgres(folder).destroy()
-    for path in [folder / name for name in (*SECRETS, *STRIPE_FILES)]:
+    drafts = [path for name in SECRETS for path in folder.glob(f".{name}-????????")]  # of whoever was killed meanwhile
+    for path in [*drafts, *(folder / name for name in (*SECRETS, *STRIPE_FILES))]:
         if _is_ours(path):
             path.unlink()
             found = True
@@ -100,7 +101,9 @@ def _is_ours(path: Path) -> bool:
             return False
     except FileNotFoundError:
         return False
-    if path.name in SECRETS:
+    if path.name.startswith(".") and path.stat().st_size == 0:
+        return True
+    if path.name.startswith(".") or path.name in SECRETS:
         return SECRET.fullmatch(path.read_text(errors="replace")) is not None
     if path.name == FILE:
         with path.open("rb") as file:

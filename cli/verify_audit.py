@@ -43,7 +43,8 @@ def _known_heads(path: Path) -> "list[Head] | None":
 
     try:
         known = read_heads(path)
-        if known is None and not os.access(path.absolute().parent, os.W_OK):
+        folder = path.absolute().parent
+        if known is None and not (folder.is_dir() and os.access(folder, os.W_OK)):
             raise NotHeads("its folder is not there, or cannot be written to")
     except OSError as error:
         raise CannotRun(f"--head {path}: {error.strerror}.") from None

@@ -34,7 +34,7 @@ async def test_what_is_somebody_elses_stays(state: Path) -> None:
     async with started("sandbox", "--port", str(port), environment={"PAYGRAPH_DIR": str(state)}) as sandbox:
         await sandbox.said("The offline Stripe answers")
     await _make_secrets(state)
-    assert set(_files(state)) > {*FOREIGN, "jwt_secret", "webhook_secret", "stripe.sqlite3"}
+    assert set(_files(state)) >= {*FOREIGN, "jwt_secret", "webhook_secret", "stripe.sqlite3"}
 
     ended = await run("reset", PAYGRAPH_DIR=str(state))
 
@@ -75,6 +75,19 @@ async def test_a_folder_that_was_only_ours_goes_too(home: Path) -> None:
 
     assert (ended.code, ended.out) == (0, f"Forgot the demo's data under {folder}.\n")
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("text", ["", "a" * 64], ids=["empty", "whole"])
+async def test_what_a_killed_command_left_half_made_goes_too(text: str, home: Path) -> None:
+    """A secret that was being written; an own file of nearly that name stays."""
+    (home / ".jwt_secret-ab12_xyz").write_text(text)
+    (home / ".jwt_secret-ab12_mine").write_text("mine")
+    (home / ".webhook_secret-my_notes").write_text("mine")
+
+    ended = await run("reset", PAYGRAPH_DIR=str(home))
+
+    assert (ended.code, ended.out.splitlines()[0]) == (0, f"Forgot the demo's data under {home}.")
+    assert _files(home) == [".jwt_secret-ab12_mine", ".webhook_secret-my_notes"]
 
 
 async def test_where_nothing_is_nothing_is_made(home: Path) -> None:
