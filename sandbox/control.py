@@ -41,8 +41,10 @@ class Control:
                 return JSONResponse(lever.pull(bench, ids, given))
         except StripeError as error:
             return JSONResponse(error.body, status_code=error.status)
-        except LookupError as error:
-            return _problem(404, f"There is no lever {error.args[0]}.")
+        except LookupError:  # the address is not repeated: it may hold anything
+            return _problem(
+                404, "There is no such lever, or something that it needs is missing. GET /_sandbox/supported lists all."
+            )
         except (TypeError, ValueError, AttributeError) as error:
             return _problem(400, str(error))
 

@@ -64,7 +64,7 @@ def find(method: str, path: str) -> tuple[Lever, Ids]:
         ids = lever.match(method, path)
         if ids is not None:
             return lever, ids
-    raise LookupError(f"{method} /_sandbox/{path}")
+    raise LookupError("no such lever")
 
 
 def as_form(given: Any) -> Any:
