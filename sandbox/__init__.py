@@ -87,7 +87,7 @@ class Sandbox:
         change(self._store, settings)
 
     def settings(self) -> dict[str, str]:
-        """What kind of account it is."""
+        """The kind of account that it is."""
         return read(self._store)
 
     def advance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""What an account has beside its payments: webhook endpoints, reviews, early fraud warnings."""
+"""The account's records beside its payments: webhook endpoints, reviews, early fraud warnings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a payer is asked to do: the `next_action` of each kind of method, with the fields that Stripe gives it.
+"""The payer's next step: the `next_action` of each kind of method, with the fields that Stripe gives it.
 
 Every page and picture is an address of ours, where the payer's answer can be given by hand.
 """

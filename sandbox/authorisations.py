@@ -1,7 +1,8 @@
-"""What a card lets us do with an authorisation. Source: docs.stripe.com/payments/flexible-acquiring.
+"""A card's offers: raising, exceeding, splitting and extending a hold.
 
-Each is asked for with `payment_method_options[card][request_…]=if_available`, needs manual capture and a card brand
-that offers it, and is then shown by the charge.
+Source: docs.stripe.com/payments/flexible-acquiring. Each is asked for with
+`payment_method_options[card][request_…]=if_available`, needs manual capture and a card brand that offers it, and is
+then shown by the charge.
 """
 
 from typing import Any
@@ -21,7 +22,7 @@ BRANDS = {
 
 
 def features(intent: Json, brand: str, amount: int) -> Json:
-    """What the charge of this intent says of each."""
+    """The offers as the charge of this intent shows them."""
     asked = intent["payment_method_options"].get("card", {})
 
     def status(name: str, yes: str = "available", no: str = "unavailable") -> str:
@@ -37,17 +38,17 @@ def features(intent: Json, brand: str, amount: int) -> Json:
 
 
 def overcapture(amount: int, status: str) -> Json:
-    """How much may be captured of an authorised amount."""
+    """The most that may be captured of an authorised amount."""
     more = amount * OVERCAPTURE_PERCENT // 100 if status == "available" else 0
     return {"maximum_amount_capturable": amount + more, "status": status}
 
 
 def may(charge: Json, feature: str) -> bool:
-    """Whether the charge offers it."""
+    """True if the charge has this offer."""
     card = charge["payment_method_details"].get("card", {})
     return bool(card.get(feature, {}).get("status") in ("available", "enabled"))
 
 
 def hold_seconds(charge: Json) -> int:
-    """How long the money is held."""
+    """The life of the hold, in seconds."""
     return EXTENDED_HOLD_SECONDS if may(charge, "extended_authorization") else HOLD_SECONDS

@@ -1,4 +1,4 @@
-"""What a customer has beside methods: a balance with us, tax numbers, and money sent ahead.
+"""A customer's records beside methods: a balance with us, tax numbers, and money sent ahead.
 
 The balance and the tax numbers concern invoices only, which are not here: they are kept and change nothing.
 """
@@ -79,7 +79,7 @@ def delete_tax_id(ledger: Ledger, customer_id: str, identity: str) -> Json:
 
 
 def cash_balance(ledger: Ledger, customer_id: str) -> Json:
-    """What a customer has sent ahead: nothing, since bank transfers here always pay the intent that asked for them."""
+    """The money that a customer sent ahead: none, since bank transfers here pay the intent that asked for them."""
     ledger.need("customer", customer_id)
     mode = ledger.store.hidden(customer_id).get("reconciliation_mode")
     return {

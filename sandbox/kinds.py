@@ -144,7 +144,7 @@ KINDS: Mapping[str, Kind] = {
 
 
 def takes(kind: str, currency: str) -> bool:
-    """Whether a payment of this kind may be in this currency."""
+    """True if a payment of this kind may be in this currency."""
     known = KINDS[kind]
     return not known.currencies or currency in known.currencies
 

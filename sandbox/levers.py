@@ -1,4 +1,4 @@
-"""What only time, a bank, another program or somebody at the Dashboard does: the levers under /_sandbox."""
+"""The levers under /_sandbox: acts of time, a bank, another program or somebody at the Dashboard."""
 
 import re
 from collections.abc import Callable
@@ -35,7 +35,7 @@ Ids = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a lever works on."""
+    """The books and the faults, on which levers work."""
 
     ledger: Ledger
     faults: Faults

@@ -49,7 +49,7 @@ TYPES_AT_ONCE = 20
 
 
 def list_parameters(kind: str, *, without: tuple[str, ...] = ()) -> Takes:
-    """What a list of these objects can be asked; `without` is what the address says already."""
+    """The parameters of a list of these objects; `without` names those that its address says already."""
     checks: dict[str, Check] = {name: named for name in FILTERS[kind] if name not in without}
     checks |= {"limit": page_size, "starting_after": named, "ending_before": named}
     if kind not in TIMELESS:

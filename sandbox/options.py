@@ -1,4 +1,4 @@
-"""Which kinds of methods may pay an intent, and what is asked of them: `payment_method_types`, `…_options`."""
+"""The kinds of methods that may pay an intent, and the options of each: `payment_method_types`, `…_options`."""
 
 from typing import Any
 

@@ -44,7 +44,7 @@ def release(
 
 
 def is_booked(ledger: Ledger) -> bool:
-    """Whether a partial capture books all that was held, and takes back what it releases."""
+    """True if a partial capture books all that was held, and takes back the part that it releases."""
     return ledger.store.setting("releases", NONE) == BOOKED
 
 

@@ -1,4 +1,4 @@
-"""Which act answers which address, and what parameters it takes."""
+"""The endpoints: an act for each address, with the parameters that it takes."""
 
 import re
 from collections import defaultdict

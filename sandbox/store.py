@@ -121,7 +121,7 @@ class Store:
         )
 
     def setting(self, name: str, default: str) -> str:
-        """How the account is set up in this respect."""
+        """A setting of the account, or its default."""
         found = self.rows("SELECT value FROM meta WHERE name = ?", f"setting.{name}")
         return str(found[0][0]) if found else default
 

@@ -17,7 +17,7 @@ PLURALS = {"balance_transaction": "balance_transactions", "radar.early_fraud_war
 
 
 def notification(event: Json) -> Json:
-    """What is delivered of an event."""
+    """The body that is delivered of an event."""
     thing = event["data"]["object"]
     asked = event["request"]
     reason = {"type": "request", "request": asked} if asked["id"] and asked["idempotency_key"] else None

@@ -1,4 +1,4 @@
-"""What a shop's pages and apps are handed: ephemeral keys, customer sessions, confirmation tokens."""
+"""Keys for a shop's pages and apps: ephemeral keys, customer sessions, confirmation tokens."""
 
 from typing import Any
 
@@ -57,7 +57,7 @@ def delete_key(ledger: Ledger, identity: str) -> Json:
 
 
 def create_session(ledger: Ledger, params: Json) -> Json:
-    """What Stripe's elements may do for a customer for half an hour."""
+    """Permission for Stripe's elements to act for a customer for half an hour."""
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     ledger.need("customer", params["customer"], param="customer")

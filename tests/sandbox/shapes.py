@@ -35,7 +35,7 @@ OBJECTS: dict[str, Any] = {
 
 
 def problems(thing: dict[str, Any]) -> list[str]:
-    """What is wrong with an object, by the path of each fault."""
+    """The faults of an object, by their paths."""
     if thing["object"] in ("list", "search_result"):
         return [problem for item in thing["data"] for problem in problems(item)]
     if thing.get("deleted"):

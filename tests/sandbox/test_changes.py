@@ -1,4 +1,4 @@
-"""What changes of an intent after it was made: its fields, what is held of it, what is taken of it."""
+"""Changes of an intent after it was made: of its fields, of what is held, of what is taken."""
 
 from typing import Any
 

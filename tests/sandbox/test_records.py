@@ -1,4 +1,4 @@
-"""What a customer and the account have on record: balances, tax numbers, payouts."""
+"""Records of customers and of the account: balances, tax numbers, payouts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is released of an authorisation, by the API version of the account. The values are the changelog's of
+"""Releases of held money, by the API version of the account. The values are the changelog's of
 2025-03-31.basil (docs.stripe.com/changelog) and those of reports by shops on older versions.
 """
 

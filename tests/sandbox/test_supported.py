@@ -1,4 +1,4 @@
-"""What the offline Stripe has, what it has not, and that it says so; by the names in Stripe's own library."""
+"""The offline Stripe names what it has and what it has not, by the names in Stripe's own library."""
 
 import importlib
 import re
@@ -76,7 +76,7 @@ def test_the_parameters_of_stripes_library_are_known(call: str, name: str) -> No
 
 
 def _options() -> set[str]:
-    """What each of the library's calls takes beside Stripe's parameters."""
+    """The options that each of the library's calls takes beside Stripe's parameters."""
     module = importlib.import_module("stripe._request_options")
     return set(module.RequestOptions.__annotations__)
 
