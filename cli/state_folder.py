@@ -18,6 +18,8 @@ LOCK: Final = ".paygraph.lock"
 SECRETS: Final = ("jwt_secret", "webhook_secret")
 SECRET: Final = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)  # as server/parts.py makes them
 STRIPE_FILES: Final = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")
+# The offline Stripe keeps each connected account in a file beside its own.
+ACCOUNT_FILE: Final = re.compile(rf"{re.escape(FILE)}\.acct_[A-Za-z0-9]{{1,64}}(-wal|-shm|-journal)?", re.ASCII)
 SQLITE: Final = b"SQLite format 3\x00"
 
 
@@ -84,7 +86,8 @@ def forget(folder: Path) -> bool:
     """
     found = EmbeddedPostgres(folder).destroy()
     drafts = [path for name in SECRETS for path in folder.glob(f".{name}-????????")]  # of whoever was killed meanwhile
-    for path in [*drafts, *(folder / name for name in (*SECRETS, *STRIPE_FILES))]:
+    accounts = [path for path in folder.iterdir() if ACCOUNT_FILE.fullmatch(path.name)]
+    for path in [*drafts, *accounts, *(folder / name for name in (*SECRETS, *STRIPE_FILES))]:
         if _is_ours(path):
             path.unlink()
             found = True
@@ -105,7 +108,8 @@ def _is_ours(path: Path) -> bool:
         return True
     if path.name.startswith(".") or path.name in SECRETS:
         return SECRET.fullmatch(path.read_text(errors="replace")) is not None
-    if path.name == FILE:
+    account = ACCOUNT_FILE.fullmatch(path.name)
+    if path.name == FILE or (account is not None and account[1] is None):
         with path.open("rb") as file:
             return file.read(len(SQLITE)) in (SQLITE, b"")  # SQLite writes nothing before the first table
-    return path.name in STRIPE_FILES
+    return path.name in STRIPE_FILES or account is not None

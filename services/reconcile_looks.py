@@ -22,6 +22,7 @@ from provider import (
     Unreadable,
 )
 from provider.client import UNREADABLE_ANSWER
+from provider.ids import MALFORMED_ID
 from services.reconcile_findings import (
     OVERDUE,
     Finding,
@@ -216,7 +217,8 @@ async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | 
     except ProviderFailure as failure:
         if failure.code == UNREADABLE_ANSWER:
             return Unreadable(identity)
-        if failure.outcome is Outcome.REJECTED and failure.http_status == NOT_FOUND:
+        is_unknown = failure.http_status == NOT_FOUND or failure.code == MALFORMED_ID
+        if failure.outcome is Outcome.REJECTED and is_unknown:
             return None
         raise
 

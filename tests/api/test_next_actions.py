@@ -49,6 +49,64 @@ async def test_the_payer_is_told_the_page_of_each_method(shop: Shop, kind: str) 
     assert await WebhookEvent.filter(state__in=["DEAD", "FAILED"]).count() == 0
 
 
+async def _browser_pays(shop: Shop, **method: str) -> Json:
+    """The buyer's browser confirms the newest payment with a method that it has just made; the intent then."""
+    intent = shop.sandbox.snapshot().payment_intents[-1]
+    given = {"client_secret": intent["client_secret"], "return_url": "https://shop.example/", **method}
+    async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as browser:
+        response = await browser.post(
+            f"/v1/payment_intents/{intent['id']}/confirm",
+            data=given,
+            headers={"Authorization": "Bearer pk_test_browser"},
+        )
+    assert response.status_code == 200, response.text
+    after: Json = response.json()
+    return after
+
+
+@pytest.mark.parametrize(
+    ("kind", "place"),
+    [
+        ("cashapp", "hosted_instructions_url"),
+        ("alipay", "url"),
+        ("wechat_pay", "hosted_instructions_url"),
+        ("affirm", "url"),
+    ],
+)
+async def test_a_payer_who_chose_another_method_and_comes_back_finds_the_page(
+    shop: Shop, kind: str, place: str
+) -> None:
+    payment = await shop.prepared()
+    intent = await _browser_pays(shop, **{"payment_method_data[type]": kind})
+    await shop.deliver()
+
+    seen = await _told(shop, payment)
+    action = intent["next_action"]
+    assert seen["status"] == "REQUIRES_ACTION"
+    assert (seen["nextAction"]["type"], seen["nextAction"]["redirectUrl"]) == (
+        action["type"],
+        action[action["type"]][place],
+    )
+    assert await WebhookEvent.filter(state__in=["DEAD", "FAILED"]).count() == 0
+
+
+async def test_a_captcha_against_card_testing_is_a_type_without_a_page(shop: Shop) -> None:
+    shop.sandbox.set_up(challenges="always")
+    payment = await shop.prepared()
+    intent = await _browser_pays(shop, payment_method="pm_card_threeDSecure2Required", use_stripe_sdk="true")
+    await shop.deliver()
+
+    synced = await shop.staff.do("syncPayment", paymentId=payment["id"])
+
+    assert isinstance(intent["next_action"]["use_stripe_sdk"]["stripe_js"], dict)
+    assert synced["errors"] == []
+    assert await _told(shop, payment) == {
+        "status": "REQUIRES_ACTION",
+        "nextAction": {"type": "use_stripe_sdk", "redirectUrl": None, "expiresAt": None},
+    }
+    assert await WebhookEvent.filter(state__in=["DEAD", "FAILED"]).count() == 0
+
+
 async def test_a_captcha_reaches_the_payer_by_webhook_too(shop: Shop) -> None:
     payment = await shop.prepared()
     _asks_for(shop, {"type": "use_stripe_sdk", "use_stripe_sdk": {"stripe_js": {"site_key": "k"}}})

@@ -4,11 +4,19 @@ import signal
 from pathlib import Path
 from typing import Final
 
+import httpx
 import pytest
 
 from tests.cli.commands import free_port, run, started
 
-FOREIGN: Final = ("notes.txt", "postgres.conf", "stripe.sqlite3.bak", "photos/1.jpg", ".env")
+FOREIGN: Final = (
+    "notes.txt",
+    "postgres.conf",
+    "stripe.sqlite3.bak",
+    "stripe.sqlite3.acct_mine",
+    "photos/1.jpg",
+    ".env",
+)
 
 
 @pytest.fixture
@@ -33,8 +41,12 @@ async def test_what_is_somebody_elses_stays(state: Path) -> None:
     port = free_port()
     async with started("sandbox", "--port", str(port), environment={"PAYGRAPH_DIR": str(state)}) as sandbox:
         await sandbox.said("The offline Stripe answers")
+        headers = {"Authorization": "Bearer sk_test_1", "Stripe-Account": "acct_1A"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, trust_env=False) as stripe:
+            assert (await stripe.post("/v1/customers")).status_code == 200
     await _make_secrets(state)
-    assert set(_files(state)) >= {*FOREIGN, "jwt_secret", "webhook_secret", "stripe.sqlite3"}
+    ours = {"jwt_secret", "webhook_secret", "stripe.sqlite3", "stripe.sqlite3.acct_1A"}
+    assert set(_files(state)) >= {*FOREIGN, *ours}
 
     ended = await run("reset", PAYGRAPH_DIR=str(state))
 
