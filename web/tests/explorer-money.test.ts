@@ -4,7 +4,7 @@ import { after, before, beforeEach, describe, test } from "node:test";
 import type { Browser, Page, Request, Route } from "playwright-core";
 import { openBrowser, openPage } from "./browser";
 import { type Demo, startDemo } from "./demo";
-import { breakStripe, refundsAtStripe, WITH_LEVERS } from "./stripe";
+import { breakStripe, refundsAtStripe, WITH_LEVERS } from "./books";
 
 let demo: Demo;
 let browser: Browser;

@@ -112,6 +112,17 @@ describe("explorer", () => {
     assert.equal(kept, '[{},{},""]');
   });
 
+  test("whoever opens /graphql in a browser is led to it", async () => {
+    const { page, isClean } = await openPage(browser, demo.base);
+
+    await page.goto("/graphql");
+    await page.getByRole("link", { name: /explorer/i }).click();
+    await page.locator(".graphiql-query-editor .view-line").first().waitFor();
+
+    assert.equal(new URL(page.url()).pathname, "/explorer");
+    isClean();
+  });
+
   test("says that no real money moves", async () => {
     const { page } = await explorer();
 

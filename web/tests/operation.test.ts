@@ -3,12 +3,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { buildSchema, print } from "graphql";
-import { type Answer, judge, withoutAside } from "../src/explorer/answer";
+import { type Answer, judge, withoutFinalityFields } from "../src/explorer/answer";
 import { Attempts } from "../src/explorer/attempts";
 import { describe as inWords } from "../src/explorer/money";
 import {
   actOf,
-  askingWhetherFinal,
+  withFinalityFields,
   NotSent,
   readMutation,
   readOperation,
@@ -71,7 +71,7 @@ describe("a mutation", () => {
   });
 
   test("asks beside what is asked whether the answer is final", () => {
-    const asked = print(askingWhetherFinal(schema, mutation(WRITTEN_OUT, null).document));
+    const asked = print(withFinalityFields(schema, mutation(WRITTEN_OUT, null).document));
 
     mutation(asked, null); // which the schema allows
     assert.match(asked, /explorerErrors: errors/);
@@ -126,7 +126,7 @@ describe("an answer", () => {
   test("is shown as it was asked for", () => {
     const body = { data: { answer: DONE }, extensions: { cost: 1 } };
 
-    assert.deepEqual(withoutAside(body, "answer"), { data: { answer: { refund: {} } }, extensions: { cost: 1 } });
+    assert.deepEqual(withoutFinalityFields(body, "answer"), { data: { answer: { refund: {} } }, extensions: { cost: 1 } });
   });
 });
 

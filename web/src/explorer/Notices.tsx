@@ -16,7 +16,7 @@ export function Notices({ session }: Props) {
   }, [session]);
   return (
     <>
-      <div className="told" role="status" aria-live="polite">
+      <div className="notice" role="status" aria-live="polite">
         {notice && <p className={notice.tone}>{notice.text}</p>}
       </div>
       {undecided.length > 0 && (

@@ -1,5 +1,5 @@
 /** What an answer says about the act that was asked for. */
-import { ASIDE } from "./operation";
+import { FINALITY } from "./operation";
 
 /** An answer over HTTP; null for none at all. A body that is no JSON object is undefined. */
 export type Answer = {
@@ -9,13 +9,13 @@ export type Answer = {
 } | null;
 
 /**
- * - decided: this is what became of the act. `said` is why it was refused, if it was.
+ * - decided: this is what became of the act. `reason` is why it was refused, if it was.
  * - refused: the request was, before the act began. An earlier send of the same key is still undecided.
  * - undecided: nobody knows yet; the same act is sent again with its key.
  */
 export type Verdict =
-  | { readonly kind: "decided"; readonly said: string | null }
-  | { readonly kind: "refused" | "undecided"; readonly said: string };
+  | { readonly kind: "decided"; readonly reason: string | null }
+  | { readonly kind: "refused" | "undecided"; readonly reason: string };
 
 interface Problem {
   readonly message?: unknown;
@@ -23,8 +23,8 @@ interface Problem {
 }
 
 interface Payload {
-  readonly [ASIDE.errors]?: readonly { readonly message: string; readonly retryable: boolean }[];
-  readonly [ASIDE.operation]?: { readonly state: string } | null;
+  readonly [FINALITY.errors]?: readonly { readonly message: string; readonly retryable: boolean }[];
+  readonly [FINALITY.operation]?: { readonly state: string } | null;
 }
 
 const NOT_OURS = 400;
@@ -33,26 +33,26 @@ const FAILED = 500;
 const OPEN_STATES = new Set(["IN_PROGRESS", "UNRESOLVED", "NEEDS_REVIEW"]);
 
 export function judge(answer: Answer, responseName: string): Verdict {
-  if (answer === null) return { kind: "undecided", said: "No answer came." };
+  if (answer === null) return { kind: "undecided", reason: "No answer came." };
   const { status, body } = answer;
   const errors = (Array.isArray(body?.["errors"]) ? body["errors"] : []) as readonly Problem[];
-  const said = saidBy(answer, errors);
-  if (status >= FAILED || status === TOO_MANY || errors.some(isOpen)) return { kind: "undecided", said };
-  if (body === undefined) return { kind: status >= NOT_OURS ? "refused" : "undecided", said };
+  const reason = reasonOf(answer, errors);
+  if (status >= FAILED || status === TOO_MANY || errors.some(isOpen)) return { kind: "undecided", reason };
+  if (body === undefined) return { kind: status >= NOT_OURS ? "refused" : "undecided", reason };
   const payload = (body["data"] as Record<string, Payload | null> | null | undefined)?.[responseName];
-  if (!payload) return { kind: errors.length > 0 ? "refused" : "undecided", said };
+  if (!payload) return { kind: errors.length > 0 ? "refused" : "undecided", reason };
   return judgePayload(payload);
 }
 
 function judgePayload(payload: Payload): Verdict {
-  const refusals = payload[ASIDE.errors] ?? [];
-  const operation = payload[ASIDE.operation];
-  const said = refusals[0]?.message ?? null;
+  const refusals = payload[FINALITY.errors] ?? [];
+  const operation = payload[FINALITY.operation];
+  const reason = refusals[0]?.message ?? null;
   if (refusals.some(({ retryable }) => retryable) || OPEN_STATES.has(operation?.state ?? "")) {
-    return { kind: "undecided", said: said ?? "It is not decided yet." };
+    return { kind: "undecided", reason: reason ?? "It is not decided yet." };
   }
-  if (said !== null && operation === null) return { kind: "refused", said };
-  return { kind: "decided", said };
+  if (reason !== null && operation === null) return { kind: "refused", reason };
+  return { kind: "decided", reason };
 }
 
 /** Worth another try with the same key. */
@@ -60,17 +60,17 @@ function isOpen({ extensions }: Problem): boolean {
   return extensions?.retryable === true || extensions?.code === "INTERNAL_SERVER_ERROR";
 }
 
-function saidBy({ status, retryAfterSeconds }: NonNullable<Answer>, errors: readonly Problem[]): string {
-  const told = errors.map(({ message }) => message).find((message) => typeof message === "string");
+function reasonOf({ status, retryAfterSeconds }: NonNullable<Answer>, errors: readonly Problem[]): string {
+  const message = errors.map((one) => one.message).find((text) => typeof text === "string");
   const wait = retryAfterSeconds === null ? "" : ` The server asks to wait for ${retryAfterSeconds} s.`;
-  return (told ?? `The answer was HTTP ${status}, and none of Paygraph's.`) + wait;
+  return (message ?? `The answer was HTTP ${status}, and none of Paygraph's.`) + wait;
 }
 
 /** The body as its user asked for it. */
-export function withoutAside(body: Readonly<Record<string, unknown>>, responseName: string): Record<string, unknown> {
+export function withoutFinalityFields(body: Readonly<Record<string, unknown>>, responseName: string): Record<string, unknown> {
   const data = body["data"] as Record<string, unknown> | null | undefined;
   const payload = data?.[responseName];
   if (!data || !payload) return { ...body };
-  const { [ASIDE.errors]: _, [ASIDE.operation]: __, ...asked } = payload as Record<string, unknown>;
+  const { [FINALITY.errors]: _, [FINALITY.operation]: __, ...asked } = payload as Record<string, unknown>;
   return { ...body, data: { ...data, [responseName]: asked } };
 }

@@ -6,12 +6,12 @@
  */
 import { type GraphQLSchema, print } from "graphql";
 import { newIdempotencyKey } from "../idempotency";
-import { type Answer, judge, type Verdict, withoutAside } from "./answer";
+import { type Answer, judge, type Verdict, withoutFinalityFields } from "./answer";
 import type { Attempt, Attempts } from "./attempts";
-import { describe, type Look } from "./money";
+import { describe, type LookUp } from "./money";
 import {
   actOf,
-  askingWhetherFinal,
+  withFinalityFields,
   keyVariables,
   type Mutation,
   NotSent,
@@ -36,8 +36,8 @@ export interface Notice {
 }
 
 /** What the gate shows to whoever clicked. */
-export interface Shown {
-  tell(notice: Notice): void;
+export interface Display {
+  notify(notice: Notice): void;
   /** Ask before real money moves; false sends nothing. */
   approve(title: string): Promise<boolean>;
   /** What is undecided has changed. */
@@ -48,7 +48,7 @@ interface Options {
   readonly schema: GraphQLSchema;
   readonly livemode: boolean;
   readonly attempts: Attempts;
-  readonly shown: Shown;
+  readonly display: Display;
 }
 
 /** A click. */
@@ -84,14 +84,14 @@ export class Gate {
     }
     const answer = inOneTab(() => this.#carry({ ...click, mutation, act })).finally(() => {
       this.#flight = null;
-      this.options.shown.refresh();
+      this.options.display.refresh();
     });
     this.#flight = { act, answer };
     return answer;
   }
 
   async #carry(prepared: Prepared): Promise<unknown> {
-    const { attempts, livemode, shown } = this.options;
+    const { attempts, livemode, display } = this.options;
     const { mutation, act, sender } = prepared;
     const earlier = attempts.find(act);
     const key = this.#chooseKey(prepared, earlier);
@@ -99,9 +99,9 @@ export class Gate {
     refusePlaceholders(keyed.variables);
     refusePlaceholders(mutation.input);
     if (key !== undefined) prepared.showKey(Object.fromEntries(keyVariables(mutation).map((name) => [name, key])));
-    const { title, movesMoney } = await describe(mutation, lookAs(sender));
+    const { title, movesMoney } = await describe(mutation, lookUpAs(sender));
     const again = earlier === null ? "" : " (again, with its key)";
-    if (livemode && movesMoney && !(await shown.approve(title + again))) {
+    if (livemode && movesMoney && !(await display.approve(title + again))) {
       throw new NotSent(`Not sent: ${title}. Nothing happened.`);
     }
     if (key !== undefined && earlier === null) {
@@ -109,9 +109,9 @@ export class Gate {
       const { subject: caller, name: as } = sender;
       this.#keep({ key, act, caller, as, title, sentAt: Date.now(), query, variables: keyed.variables });
     }
-    shown.tell({ tone: "busy", text: `${title}${again} … on its way.` });
+    display.notify({ tone: "busy", text: `${title}${again} … on its way.` });
     const answer = await sender.post({
-      query: print(askingWhetherFinal(this.options.schema, keyed.document)),
+      query: print(withFinalityFields(this.options.schema, keyed.document)),
       variables: keyed.variables,
       operationName: mutation.definition.name?.value,
     });
@@ -146,13 +146,13 @@ export class Gate {
 
   /** Tell what the answer says of the act, and forget the key once that is final. */
   #settle({ mutation }: Prepared, title: string, key: string | undefined, earlier: Attempt | null, answer: Answer): unknown {
-    const { attempts, shown } = this.options;
+    const { attempts, display } = this.options;
     const verdict = judge(answer, mutation.responseName);
     const isOver = verdict.kind === "decided" || (verdict.kind === "refused" && earlier === null);
     if (isOver && key !== undefined) attempts.forget(key);
-    const text = tellOf(verdict, title, isOver, key !== undefined);
-    shown.tell({ tone: verdict.kind === "decided" && verdict.said === null ? "good" : "bad", text });
-    return answer?.body === undefined ? text : withoutAside(answer.body, mutation.responseName);
+    const text = sentenceOf(verdict, title, isOver, key !== undefined);
+    display.notify({ tone: verdict.kind === "decided" && verdict.reason === null ? "good" : "bad", text });
+    return answer?.body === undefined ? text : withoutFinalityFields(answer.body, mutation.responseName);
   }
 }
 
@@ -165,16 +165,16 @@ async function inOneTab<Result>(work: () => Promise<Result>): Promise<Result> {
   });
 }
 
-function lookAs({ post }: Sender): Look {
+function lookUpAs({ post }: Sender): LookUp {
   return async (query, variables) => {
     const answer = await post({ query, variables });
-    return (answer?.body?.["data"] as Awaited<ReturnType<Look>> | undefined) ?? null;
+    return (answer?.body?.["data"] as Awaited<ReturnType<LookUp>> | undefined) ?? null;
   };
 }
 
 /** What the answer says of the act, in a sentence. */
-function tellOf({ kind, said }: Verdict, title: string, isOver: boolean, hasKey: boolean): string {
-  if (kind === "decided") return said === null ? `Answered: ${title}.` : `Refused: ${title}. ${said}`;
-  if (isOver) return `Refused: ${title}. ${said} Nothing happened.`;
-  return `${said} ${hasKey ? `Whether it happened is not known. ${KEEPS_ITS_KEY}` : "Send it again."}`;
+function sentenceOf({ kind, reason }: Verdict, title: string, isOver: boolean, hasKey: boolean): string {
+  if (kind === "decided") return reason === null ? `Answered: ${title}.` : `Refused: ${title}. ${reason}`;
+  if (isOver) return `Refused: ${title}. ${reason} Nothing happened.`;
+  return `${reason} ${hasKey ? `Whether it happened is not known. ${KEEPS_ITS_KEY}` : "Send it again."}`;
 }

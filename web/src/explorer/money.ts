@@ -2,7 +2,7 @@
 import type { Mutation, Variables } from "./operation";
 
 /** Ask the API as the caller who is about to send; null where there is no answer. */
-export type Look = (query: string, variables: Variables) => Promise<Readonly<Record<string, unknown>> | null>;
+export type LookUp = (query: string, variables: Variables) => Promise<Readonly<Record<string, unknown>> | null>;
 
 interface Money {
   readonly amount: number;
@@ -39,16 +39,16 @@ const PAYMENT = `query ExplorerPayment($id: ID!) { payment(id: $id) {
 const MOVES_NOTHING = new Set(["registerOrder"]);
 
 /** The act in words; `movesMoney` is true for every keyed mutation that is not known to move none. */
-export async function describe(mutation: Mutation, look: Look): Promise<{ title: string; movesMoney: boolean }> {
+export async function describe(mutation: Mutation, lookUp: LookUp): Promise<{ title: string; movesMoney: boolean }> {
   const { field, key } = mutation;
   if (key === undefined || MOVES_NOTHING.has(field)) return { title: `Send ${field}`, movesMoney: false };
   const input = (mutation.input["input"] ?? mutation.input) as Input;
-  const title = input.orderId === undefined ? await ofPayment(field, input, look) : await ofOrder(field, input, look);
+  const title = input.orderId === undefined ? await ofPayment(field, input, lookUp) : await ofOrder(field, input, lookUp);
   return { title, movesMoney: true };
 }
 
-async function ofOrder(field: string, input: Input, look: Look): Promise<string> {
-  const order = (await look(ORDER, { id: input.orderId }))?.["order"] as Order | null | undefined;
+async function ofOrder(field: string, input: Input, lookUp: LookUp): Promise<string> {
+  const order = (await lookUp(ORDER, { id: input.orderId }))?.["order"] as Order | null | undefined;
   const amount = input.expectedAmount ?? input.amount;
   const money = amount ? inWords(amount, order?.total) : "what is due";
   const place = `order ${named(input.orderId, order?.externalId)}`;
@@ -57,8 +57,8 @@ async function ofOrder(field: string, input: Input, look: Look): Promise<string>
   return `${(input.captureMethod ?? order?.captureMethod) === "MANUAL" ? "Hold" : "Charge"} ${money} for ${place}`;
 }
 
-async function ofPayment(field: string, input: Input, look: Look): Promise<string> {
-  const payment = (await look(PAYMENT, { id: input.paymentId }))?.["payment"] as Payment | null | undefined;
+async function ofPayment(field: string, input: Input, lookUp: LookUp): Promise<string> {
+  const payment = (await lookUp(PAYMENT, { id: input.paymentId }))?.["payment"] as Payment | null | undefined;
   const { order, amount, amountCapturable, amountRefundable } = payment ?? {};
   const place = `${input.paymentId ?? "?"}${order?.externalId ? ` (order ${order.externalId})` : ""}`;
   const given = (all: Money | undefined, unknown: string) =>

@@ -44,7 +44,7 @@ export interface Mutation extends Operation {
 
 const KEY = "idempotencyKey";
 /** What the page asks beside what its user asks: whether the answer is final. Its names are taken out of the answer. */
-export const ASIDE = { errors: "explorerErrors", operation: "explorerOperation" } as const;
+export const FINALITY = { errors: "explorerErrors", operation: "explorerOperation" } as const;
 
 /** Read the chosen operation; without a name there must be one only. Raises NotSent. */
 export function readOperation(text: string, name: string | null | undefined, given: Variables): Operation {
@@ -128,8 +128,8 @@ export function withKey(mutation: Mutation, key: string): Pick<Operation, "docum
   return { document, variables: { ...mutation.variables, ...keys } };
 }
 
-/** The document asking also whether its answer is final, where the payload can tell. */
-export function askingWhetherFinal(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
+/** The document with the fields that say whether its answer is final, where its payload has them. */
+export function withFinalityFields(schema: GraphQLSchema, document: DocumentNode): DocumentNode {
   const types = schema.getMutationType()?.getFields() ?? {};
   return visit(document, {
     OperationDefinition: (operation) => ({
@@ -140,7 +140,7 @@ export function askingWhetherFinal(schema: GraphQLSchema, document: DocumentNode
           if (field.kind !== Kind.FIELD || !field.selectionSet) return field;
           const payload = getNamedType(types[field.name.value]?.type);
           if (!isObjectType(payload) || !payload.getFields()["operation"]) return field;
-          const selections = [...field.selectionSet.selections, ...ASIDE_FIELDS];
+          const selections = [...field.selectionSet.selections, ...FINALITY_FIELDS];
           return { ...field, selectionSet: { ...field.selectionSet, selections } };
         }),
       },
@@ -148,8 +148,8 @@ export function askingWhetherFinal(schema: GraphQLSchema, document: DocumentNode
   });
 }
 
-const ASIDE_FIELDS = (
-  parse(`{ ${ASIDE.errors}: errors { message retryable } ${ASIDE.operation}: operation { state } }`, { noLocation: true })
+const FINALITY_FIELDS = (
+  parse(`{ ${FINALITY.errors}: errors { message retryable } ${FINALITY.operation}: operation { state } }`, { noLocation: true })
     .definitions[0] as OperationDefinitionNode
 ).selectionSet.selections;
 

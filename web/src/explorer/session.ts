@@ -37,7 +37,7 @@ export interface State {
 }
 
 /** Whatever the answer's pane can show: any JSON, a sentence too. */
-type Shown = Awaited<ReturnType<Fetcher>>;
+type FetcherResult = Awaited<ReturnType<Fetcher>>;
 
 const NOBODY = "Nobody";
 const LONGEST_ANSWER_MS = 30_000; // the server answers within ten seconds
@@ -65,8 +65,8 @@ export class Session {
       schema,
       livemode,
       attempts: this.#attempts,
-      shown: {
-        tell: (notice) => this.#set({ notice }),
+      display: {
+        notify: (notice) => this.#set({ notice }),
         approve: (title) => this.#ask(title),
         refresh: this.refresh,
       },
@@ -119,7 +119,7 @@ export class Session {
   }
 
   /** Sends over HTTP, mutations through the gate, or follows over a WebSocket at the same address. */
-  fetcher: Fetcher = (request) => this.#answer(request) as Promise<Shown>;
+  fetcher: Fetcher = (request) => this.#answer(request) as Promise<FetcherResult>;
 
   async #answer({ query, operationName, variables }: FetcherParams): Promise<unknown> {
     try {
