@@ -6,6 +6,7 @@ cannot express them; `tests/models/test_migrations.py` lists each of them by nam
 
 from models.customers import Customer
 from models.events import PaymentEvent
+from models.failures import PaymentFailure
 from models.operations import Operation
 from models.orders import Order
 from models.payments import Payment
@@ -19,6 +20,7 @@ TABLES = (
     "models.orders",
     "models.payments",
     "models.refunds",
+    "models.failures",
     "models.operations",
     "models.events",
     "models.webhook_events",
@@ -35,6 +37,7 @@ __all__ = [
     "Order",
     "Payment",
     "PaymentEvent",
+    "PaymentFailure",
     "RateBucket",
     "ReconciliationRun",
     "Refund",

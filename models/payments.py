@@ -28,7 +28,8 @@ class Payment(Model):
 
     The status and the totals are Stripe's, merged by `services.state` only. `refund_pending_minor` is our own: the
     sum of refunds that are reserved and not yet decided. `capture_before` is when held money is released by itself.
-    `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret.
+    `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
+    also names the request that failed. `failed_at` is when the last attempt failed, whatever came afterwards.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -66,6 +67,7 @@ class Payment(Model):
     method: dict[str, Any] | None = fields.JSONField(null=True)
     next_action: dict[str, Any] | None = fields.JSONField(null=True)
     last_error: dict[str, Any] | None = fields.JSONField(null=True)
+    failed_at: datetime | None = fields.DatetimeField(null=True)
     capture_before: datetime | None = fields.DatetimeField(null=True)
     metadata: dict[str, str] = fields.JSONField(default=dict)
     version: int = fields.IntField(default=1)

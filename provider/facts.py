@@ -24,6 +24,8 @@ class ProviderPayment:
 
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
     `is_replayed` says that Stripe repeated an earlier answer to the same key: so it stood then, and not now.
+    `failed_charge_id` is the charge that `last_error` is about, where the attempt came so far, and `failed_method`
+    what it was made with.
     `capture_before` is when held money is released by itself; only an expanded charge tells it.
     """
 
@@ -40,6 +42,8 @@ class ProviderPayment:
     disputed: bool = False
     next_action: Actionable | None = None
     last_error: CardDeclined | None = None
+    failed_charge_id: str | None = None
+    failed_method: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
     capture_before: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)

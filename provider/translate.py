@@ -66,6 +66,8 @@ def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bo
         disputed=bool(expanded.get("disputed")),
         next_action=next_action_from(intent.get("next_action"), livemode=bool(intent["livemode"])),
         last_error=decline_from(error) if isinstance(error, dict) else None,
+        failed_charge_id=id_of(error.get("charge")) if isinstance(error, dict) else None,
+        failed_method=_method({}, error.get("payment_method")) if isinstance(error, dict) else None,
         method=_method(expanded, intent.get("payment_method")),
         capture_before=_capture_before(expanded) if status is PaymentStatus.REQUIRES_CAPTURE else None,
         metadata=_metadata(intent),

@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any
 from uuid import UUID
 
-from tortoise.expressions import Q
+from tortoise.expressions import Q, Subquery
 
 from domain.declines import searched_codes
 from domain.errors import ErrorCode, Path, Refused
@@ -15,6 +15,7 @@ from domain.ids import Kind
 from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
 from domain.text import check_metadata, clean_id, clean_text
+from models import PaymentFailure
 from resolvers.conditions import matching
 from resolvers.ids import row_id
 
@@ -126,7 +127,8 @@ def _declined_with(codes: Sequence[str], path: Path, *, staff: bool) -> Q:
         raise _refused(f"has {len(codes)} entries, {MOST_CHOICES} are allowed", path)
     cleaned = [clean_text(code, path=path, max_length=64) for code in codes]
     found = cleaned if staff else searched_codes(cleaned)
-    return _known("last_error", _any([Q(last_error__contains={"details": {"decline_code": code}}) for code in found]))
+    failures = PaymentFailure.filter(matching(decline_code__in=list(found)))
+    return Q(id__in=Subquery(failures.values("payment_id")))
 
 
 def _search(text: str, path: Path) -> Q:

@@ -142,10 +142,22 @@ async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer
 
 
 def visible_operation(asking: Asking, operation: Operation | None) -> Operation | None:
-    """The operation, if the caller used its key or looks after all of them."""
+    """The operation, if the caller used its key, looks after all of them, or sees all payments."""
+    sees_all = signed_in(asking).can(Scope.PAYMENTS_READ)
+    return operation if operation is not None and (sees_all or may_read_key(asking, operation)) else None
+
+
+def may_read_key(asking: Asking, operation: Operation) -> bool:
+    """Whether the caller may read an operation's key: whose it is, and who looks after all of them."""
     caller = signed_in(asking)
-    is_theirs = operation is not None and operation.principal == caller.principal
-    return operation if is_theirs or caller.can(Scope.OPS_READ) else None
+    return operation.principal == caller.principal or caller.can(Scope.OPS_READ)
+
+
+async def operation_of_event(asking: Asking, event: PaymentEvent) -> Operation | None:
+    """The operation that brought an event, if the caller may see it."""
+    if event.operation_id is None or asking.caller is None:
+        return None
+    return visible_operation(asking, await asking.loaders.operation.load(event.operation_id))
 
 
 async def visible_result(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:

@@ -1,7 +1,7 @@
 """Refusals as data: one interface, so that clients written today survive errors of tomorrow."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 from uuid import UUID
 
 import strawberry
@@ -16,6 +16,8 @@ from schema.fields import Info, field
 from schema.money import Money
 from schema.orders import Order
 
+NOT_KEPT: Final = "not-kept"  # of failures that are older than the keeping of their requests
+
 
 @strawberry.interface(description="Why something was refused, for programs and for people.", directives=PART_OF_A_ROW)
 class UserError:
@@ -27,7 +29,10 @@ class UserError:
         description='The place in the input, such as ["input", "expectedAmount", "amount"].'
     )
     retryable: bool = strawberry.field(description="Safe to resend with the SAME key.")
-    request_id: strawberry.ID = strawberry.field(description="Name this to support.")
+    request_id: strawberry.ID = strawberry.field(
+        description="The request that was refused or failed: name it to support. Of an attempt that the payer made at"
+        " Stripe it is Stripe's."
+    )
 
 
 @strawberry.type(description="A refusal that its code and message say in full.", directives=PART_OF_A_ROW)
@@ -131,8 +136,15 @@ ERROR_TYPES = (
 
 
 def shown_error(info: Info, error: errors.DomainError) -> UserError:
-    """A refusal, fresh or stored, as the caller may read it."""
+    """A refusal of this request, as the caller may read it."""
     return user_error(visible_error(info.context, error), request_id=info.context.request_id)
+
+
+def stored_error(info: Info, record: Mapping[str, Any], *, request_id: str | None) -> UserError:
+    """A failure that is kept, as the caller may read it. `request_id` is the request that failed, and not the reader's;
+    None where nobody has kept it."""
+    error = visible_error(info.context, errors.DomainError.from_record(record))
+    return user_error(error, request_id=request_id or NOT_KEPT)
 
 
 def user_error(error: errors.DomainError, *, request_id: str) -> UserError:

@@ -14,6 +14,7 @@ from resolvers.access import visible_actor
 from resolvers.children import order_of_event
 from resolvers.cursors import Cursor, SortKey
 from resolvers.paging import Page
+from resolvers.visibility import operation_of_event
 from schema.actors import Actor
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
@@ -26,8 +27,12 @@ from services.feed import Entry
 from services.followed_orders import Change
 
 if TYPE_CHECKING:
+    from schema.errors import UserError
+    from schema.operations import Operation
     from schema.payments import Payment
 
+LazyUserError = Annotated["UserError", strawberry.lazy("schema.errors")]
+LazyOperation = Annotated["Operation", strawberry.lazy("schema.operations")]
 LazyPayment = Annotated["Payment", strawberry.lazy("schema.payments")]
 
 
@@ -89,6 +94,22 @@ class PaymentEvent(Node):
         """The amount that the event is about."""
         minor = self.row.amount_minor
         return Money.of(DomainMoney(minor, self.row.currency)) if minor is not None else None
+
+    @field
+    def error(self, info: Info) -> LazyUserError | None:
+        """Why an attempt to pay failed; null for all other events."""
+        from schema.errors import stored_error
+
+        failed = self.row.after.get("failure")
+        return stored_error(info, failed["error"], request_id=failed["request_id"]) if failed is not None else None
+
+    @field
+    async def operation(self, info: Info) -> LazyOperation | None:
+        """The operation through which it was done, for who used its key and for payments:read."""
+        from schema.operations import Operation
+
+        row = await operation_of_event(info.context, self.row)
+        return Operation.of(row) if row is not None else None
 
     @field
     def operation_id(self) -> strawberry.ID | None:

@@ -162,7 +162,7 @@ class PaymentFilter:
     created_at: DateRange | None = strawberry.field(default=None, description="Accepted in this time.")
     updated_at: DateRange | None = strawberry.field(default=None, description="Last changed in this time.")
     decline_code: list[str] | None = strawberry.field(
-        default=None, description="Whose last attempt was declined with one of Stripe's codes."
+        default=None, description="With an attempt, however long ago, that was declined with one of Stripe's codes."
     )
     search: str | None = strawberry.field(
         default=None,

@@ -8,16 +8,15 @@ import strawberry
 
 import models
 from domain import caller
-from domain.errors import DomainError
 from domain.ids import Kind
 from resolvers import operations
 from resolvers.paging import Page
-from resolvers.visibility import visible_result
+from resolvers.visibility import may_read_key, visible_result
 from schema.actors import Actor
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
-from schema.errors import UserError, shown_error
+from schema.errors import UserError, stored_error
 from schema.fields import Info, field
 from schema.node import Node
 from schema.orders import Order
@@ -43,9 +42,9 @@ class Operation(Node):
         return cls(row=row)
 
     @field
-    def key(self) -> IdempotencyKey:
+    def key(self, info: Info) -> IdempotencyKey | None:
         """The key; only its owner and ops:read ever read it."""
-        return IdempotencyKey(self.row.key)
+        return IdempotencyKey(self.row.key) if may_read_key(info.context, self.row) else None
 
     @field
     def kind(self) -> OperationKind:
@@ -100,9 +99,7 @@ class Operation(Node):
     def error(self, info: Info) -> UserError | None:
         """Why it failed; null unless it did."""
         stored = self.row.error
-        if stored is None:
-            return None
-        return shown_error(info, DomainError.from_record(stored))
+        return stored_error(info, stored, request_id=self.row.request_id) if stored is not None else None
 
     @field
     def review(self, info: Info) -> "OperationReview | None":

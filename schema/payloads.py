@@ -6,7 +6,7 @@ from domain.errors import DomainError
 from resolvers.answers import Result
 from resolvers.confirmation import confirmation_of
 from schema.confirmation import PaymentConfirmation
-from schema.errors import UserError, shown_error
+from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, field
 from schema.operations import Operation
 from schema.orders import Order
@@ -23,7 +23,10 @@ class MutationPayload:
     @field
     def errors(self, info: Info) -> list[UserError]:
         """Why it was refused or failed; empty when it was done."""
-        return _errors(self.result.error, info)
+        error, operation = self.result.error, self.result.operation
+        if error is not None and operation is not None and self.result.replayed:
+            return [stored_error(info, error.to_record(), request_id=operation.request_id)]
+        return _errors(error, info)
 
     @field
     def operation(self) -> Operation | None:

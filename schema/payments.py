@@ -6,7 +6,6 @@ import strawberry
 
 import models
 from domain.caller import Scope
-from domain.errors import DomainError
 from domain.ids import Kind
 from resolvers.access import permitted_actions
 from resolvers.children import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
@@ -16,7 +15,7 @@ from resolvers.wanted import Relation
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW, Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
-from schema.errors import UserError, shown_error
+from schema.errors import UserError, stored_error
 from schema.events import PaymentEventConnection
 from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
 from schema.money import Money
@@ -115,9 +114,12 @@ class Payment(Node):
     def last_error(self, info: Info) -> UserError | None:
         """Why the last attempt failed; null once one succeeds."""
         stored = self.row.last_error
-        if stored is None:
-            return None
-        return shown_error(info, DomainError.from_record(stored))
+        return stored_error(info, stored, request_id=stored.get("request_id")) if stored is not None else None
+
+    @field
+    def failed_at(self) -> datetime | None:
+        """When the last attempt failed, whatever came afterwards; null while none has. The timeline tells of each."""
+        return self.row.failed_at
 
     @field
     def payment_method(self) -> PaymentMethodSnapshot | None:

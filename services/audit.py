@@ -48,12 +48,16 @@ WHERE o.id = ANY($1::uuid[]) ORDER BY o.id, e.sequence
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a change happens: whose act, through which operation, Stripe event or Stripe request."""
+    """Why a change happens: whose act, through which operation, Stripe event or Stripe request.
+
+    `request_id` is the request that made an attempt: of our operation, or Stripe's of the payer's own.
+    """
 
     actor: Actor
     operation_id: UUID | None = None
     stripe_event_id: str | None = None
     stripe_request_id: str | None = None
+    request_id: str | None = None
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def answered_by(self, request_id: str | None) -> "Cause":

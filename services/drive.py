@@ -201,7 +201,9 @@ class Driver:
     ) -> Driven:
         """Settle rows that nobody else is changing, and write them."""
         now, wait = datetime.now(UTC), self._wait(operation, verdict)
-        cause = Cause(actor=by or Actor.from_record(operation.actor), operation_id=operation.id)
+        cause = Cause(
+            actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
+        )
         await settle(operation, order, payment, verdict, cause=cause, wait=wait)
         if verdict.kind is Kind.ABSENT:
             operation.generation += 1

@@ -16,7 +16,14 @@ from provider.failures import DEFINITE
 from services import rows
 from services.audit import Cause
 from services.missing import knows_another_payment
-from services.state import Outrun, apply_provider_refund, apply_provider_state, mark_payment_missing, set_disputed
+from services.state import (
+    Outrun,
+    apply_provider_refund,
+    apply_provider_state,
+    keep_failed_attempt,
+    mark_payment_missing,
+    set_disputed,
+)
 
 REFETCHES = 5
 SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
@@ -96,13 +103,13 @@ async def _merge(
         raise Outrun
     since, synced_before = picture.since_version, payment.last_synced_at
     await apply_provider_state(order, payment, picture.payment, since_version=since, fetched=True, cause=cause)
-    for told in earlier if payment.is_final else ():
-        await apply_provider_state(order, payment, told.seen, since_version=since, fetched=False, cause=told.cause)
     for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
         await apply_provider_refund(order, payment, seen, cause=cause)
     if picture.disputes is not None:
         disputed = sum(dispute.amount_minor for dispute in picture.disputes if dispute.is_open_or_lost)
         await set_disputed(order, payment, disputed, cause)
+    for told in earlier:
+        await keep_failed_attempt(order, payment, told.seen, told.cause)
     if payment.last_synced_at == synced_before:  # no change has written it
         payment.last_synced_at = datetime.now(UTC)
         await fetch(SYNCED, payment.id, payment.last_synced_at)

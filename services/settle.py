@@ -8,6 +8,7 @@ import structlog
 from domain.errors import (
     DomainError,
     ErrorCode,
+    InvalidState,
     ProviderProblem,
 )
 from domain.states import (
@@ -18,6 +19,7 @@ from domain.states import (
     RefundStatus,
 )
 from models import Operation, Order, Payment, Refund
+from provider import Outcome
 from services.audit import Cause
 from services.refusals import invalid_state, payment_error, refund_error
 from services.state import (
@@ -26,6 +28,7 @@ from services.state import (
     apply_provider_refund,
     apply_provider_state,
     change_refund,
+    keep_refused_attempt,
     mark_payment_missing,
     mark_payment_unknown,
 )
@@ -177,10 +180,14 @@ async def _failed(
         return
     if verdict.payment is not None:
         await _apply_payment(order, payment, verdict, cause)
-    if operation.step == Step.CREATE:
-        await abandon_payment(order, payment, cause.answered_by(failure.request_id))
     step = Step(operation.step)
-    _fail(operation, payment_error(failure, step, payment, operation.params[step]))
+    error = payment_error(failure, step, payment, operation.params[step])
+    answered = cause.answered_by(failure.request_id)
+    if step is Step.CREATE:
+        await abandon_payment(order, payment, error, answered)
+    elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
+        await keep_refused_attempt(order, payment, error, answered)
+    _fail(operation, error)
 
 
 def _succeed(operation: Operation) -> None:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import structlog
 
+from domain.errors import DomainError
 from domain.ids import new_id
 from domain.sensitive import without_secrets
 from domain.states import (
@@ -20,11 +21,12 @@ from domain.states import (
     payment_move,
     refund_move,
 )
-from models import Order, Payment, PaymentEvent, Refund
+from models import Order, Payment, PaymentFailure, Refund
 from models.sql import Insert, Update
 from models.written import change
 from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
+from services.failures import facts, failed_request, is_same, made, new_failure, told_failure
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +59,7 @@ async def apply_provider_state(
         log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
         return False
     if move is Move.LATE:
-        await _keep_late_failure(order, payment, seen, cause)
+        await keep_failed_attempt(order, payment, seen, cause)
         return False
     if move is Move.CONFLICT and not fetched:
         raise Outrun
@@ -70,8 +72,11 @@ async def apply_provider_state(
         log.error("payment.amount_drift", payment=str(payment.id), intent=seen.id)
     if move is Move.CONFLICT:
         log.error("payment.conflict", payment=str(payment.id), ours=payment.status.value, stripe=seen.status.value)
+    failure = await new_failure(payment, seen, cause)
+    if changes.get("last_error"):
+        changes["last_error"] |= {"request_id": failed_request(cause)}
     kind = "payment.corrected" if move is Move.CONFLICT else _event_type(payment, seen, changes)
-    await change_payment(order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id))
+    await change_payment(order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure)
     return True
 
 
@@ -83,24 +88,28 @@ async def change_payment(
     type: str,
     cause: Cause,
     of_refund: Insert[Refund] | Update[Refund] | None = None,
+    failure: PaymentFailure | None = None,
 ) -> None:
     """Write fields of a payment with its event, and recompute the order. The caller holds both locks.
 
-    `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, if any.
+    `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, `failure` the
+    attempt that failed, if any.
     """
     refund = of_refund.row if of_refund is not None else None
     before, old_status = payment.facts(), payment.status
+    if failure is not None:
+        changes = {**changes, "failed_at": _latest(payment.failed_at, failure.failed_at)}
     change(payment, changes)
     payment.version += 1
     payment.last_synced_at = datetime.now(UTC)
     changed = _recompute(order)
-    about_refund = refund.facts() if refund is not None else {}
+    about = refund.facts() if refund is not None else facts(failure) if failure is not None else {}
     await record(
         order,
         Change(
             type=type,
             before=before,
-            after={**payment.facts(), **about_refund},
+            after={**payment.facts(), **about},
             amount=refund.amount if refund is not None else payment.amount,
             payment_id=payment.id,
             refund_id=refund.id if refund is not None else None,
@@ -110,6 +119,7 @@ async def change_payment(
         cause,
         Update(payment, (*changes, "version", "last_synced_at")),
         *([of_refund] if of_refund is not None else []),
+        *([Insert(failure)] if failure is not None else []),
         order_changed=changed,
     )
 
@@ -131,10 +141,29 @@ async def mark_payment_missing(order: Order, payment: Payment, cause: Cause) -> 
         await change_payment(order, payment, changes, type="payment.missing_at_provider", cause=cause)
 
 
-async def abandon_payment(order: Order, payment: Payment, cause: Cause) -> None:
+async def abandon_payment(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
     """Close a payment that Stripe refused to create: it never existed there, so the order may be paid anew."""
     if payment.stripe_payment_intent_id is None and not payment.is_final:
-        await change_payment(order, payment, {"status": PaymentStatus.CANCELED}, type="payment.refused", cause=cause)
+        failure = made(payment, error, cause)
+        last_error = error.to_record() | {"request_id": failure.request_id}
+        changes = {"status": PaymentStatus.CANCELED, "last_error": last_error}
+        await change_payment(order, payment, changes, type="payment.refused", cause=cause, failure=failure)
+
+
+async def keep_failed_attempt(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
+    """Keep a failed attempt that is told when the payment has gone on: its state stands, the attempt is kept once.
+
+    The caller holds the order's and the payment's locks.
+    """
+    failure = await told_failure(payment, seen, cause)
+    if failure is not None:
+        await change_payment(order, payment, {}, type="payment.attempt_failed", cause=cause, failure=failure)
+
+
+async def keep_refused_attempt(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
+    """Keep an attempt that Stripe refused without a decline: nothing of the payment has changed. Holds the locks."""
+    failure = made(payment, error, cause)
+    await change_payment(order, payment, {}, type="payment.attempt_failed", cause=cause, failure=failure)
 
 
 async def apply_provider_refund(order: Order, payment: Payment, seen: ProviderRefund, *, cause: Cause) -> Refund:
@@ -201,7 +230,9 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         if seen.status is PaymentStatus.REQUIRES_CAPTURE
         else None,
         "next_action": _kept_action(seen.next_action) if seen.next_action else None,
-        "last_error": seen.last_error.to_record() if seen.last_error else None,
+        "last_error": payment.last_error
+        if is_same(payment.last_error, seen.last_error)
+        else seen.last_error and seen.last_error.to_record(),
     }
     return {name: value for name, value in told.items() if getattr(payment, name) != value}
 
@@ -218,32 +249,16 @@ def _kept_action(action: Actionable) -> dict[str, Any]:
     return kept | {"page_withheld": True} if withheld else kept
 
 
+def _latest(known: datetime | None, other: datetime) -> datetime:
+    return other if known is None else max(known, other)
+
+
 def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, Any]) -> str:
     if seen.status is PaymentStatus.REQUIRES_PAYMENT_METHOD and changes.get("last_error"):
         return "payment.declined"
     if "status" not in changes:
         return "payment.updated"
     return f"payment.{seen.status.value.lower()}"
-
-
-async def _keep_late_failure(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
-    """An earlier attempt's failure that arrives after the end: the state stands, the attempt is remembered once."""
-    if seen.last_error is None or cause.stripe_event_id is None:
-        return
-    trail = await PaymentEvent.filter(payment_id=payment.id).only("id", "after")
-    if seen.charge_id is not None and any(seen.charge_id in _charges(event) for event in trail):
-        return
-    facts = payment.facts()
-    after = {**facts, "attempt": {"stripe_charge_id": seen.charge_id, "decline_code": seen.last_error.decline_code}}
-    change = Change(
-        type="payment.attempt_failed", before=facts, after=after, amount=payment.amount, payment_id=payment.id
-    )
-    await record(order, change, cause)
-
-
-def _charges(event: PaymentEvent) -> tuple[str | None, str | None]:
-    """The attempts that an event of the trail tells of."""
-    return event.after.get("stripe_charge_id"), event.after.get("attempt", {}).get("stripe_charge_id")
 
 
 async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:

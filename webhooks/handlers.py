@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
 
+FAILED = "payment_intent.payment_failed"
+LONGEST_ID = 255
+
 # Stripe lists events of at most 20 types at a time.
 HANDLED = frozenset(
     {
@@ -31,7 +34,7 @@ HANDLED = frozenset(
         "payment_intent.requires_action",
         "payment_intent.processing",
         "payment_intent.amount_capturable_updated",
-        "payment_intent.payment_failed",
+        FAILED,
         "payment_intent.succeeded",
         "payment_intent.canceled",
         "charge.refunded",
@@ -90,7 +93,19 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
 
 
 def _cause(event: WebhookEvent) -> Cause:
-    return Cause(actor=STRIPE, stripe_event_id=event.stripe_event_id, occurred_at=event.stripe_created_at)
+    return Cause(
+        actor=STRIPE,
+        stripe_event_id=event.stripe_event_id,
+        request_id=_payers_request(event),
+        occurred_at=event.stripe_created_at,
+    )
+
+
+def _payers_request(event: WebhookEvent) -> str | None:
+    """Stripe's id of the request with which the payer's attempt failed."""
+    request = event.payload.get("request")
+    identity = request.get("id") if isinstance(request, dict) and event.type == FAILED else None
+    return identity if isinstance(identity, str) and len(identity) <= LONGEST_ID else None
 
 
 def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
@@ -122,7 +137,7 @@ async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
 
 def _snapshot(event: WebhookEvent) -> ProviderPayment | None:
     """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
-    if event.type != "payment_intent.payment_failed":
+    if event.type != FAILED:
         return None
     seen = payment_if_readable(object_of(event.payload))
     if seen is None and related_to(event.payload) is None:

@@ -59,6 +59,14 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
         "created_at": NOW,
         "updated_at": NOW,
     },
+    "payment_failure": {
+        "code": "CARD_DECLINED",
+        "error": "{}",
+        "stripe_charge_id": "ch_1",
+        "stripe_event_id": "evt_1",
+        "failed_at": NOW,
+        "created_at": NOW,
+    },
     "operation": {
         "principal": "ada",
         "kind": "CREATE_PAYMENT",
@@ -135,6 +143,7 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
 PARENT: Final = {
     "payment": "orders",
     "refund": "payment",
+    "payment_failure": "payment",
     "payment_event": "orders",
     "discrepancy": "reconciliation_run",
 }

@@ -130,6 +130,8 @@ SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
         ]
     ),
     ("refund_stripe_refund", "refund", {}, {}),
+    ("payment_failure_charge", "payment_failure", {}, {"stripe_event_id": None}),
+    ("payment_failure_event", "payment_failure", {}, {"stripe_charge_id": None}),
     ("reconciliation_run_one_open", "reconciliation_run", RUNNING, RUNNING),
     ("discrepancy_one_open", "discrepancy", {}, {}),
     ("uid_operation_princip_845e54", "operation", {}, {}),
@@ -160,6 +162,11 @@ SEVERAL: Final[list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]] = [
         "refund",
         {"status": "UNKNOWN", "stripe_refund_id": None},
         {"status": "UNKNOWN", "stripe_refund_id": None},
+    ),
+    (
+        "payment_failure",
+        {"stripe_charge_id": None, "stripe_event_id": None},
+        {"stripe_charge_id": None, "stripe_event_id": None},
     ),
     ("operation", {}, {"key": "key-2"}),
     ("operation", {}, {"principal": "bob"}),

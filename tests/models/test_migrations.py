@@ -41,6 +41,7 @@ CHECKS: Final = {
 REFERENCES: Final = {"operation": {"operation_payment", "operation_refund", "operation_order"}}
 UNIQUE: Final = {
     "payment": {"payment_one_live_for_order", "payment_stripe_intent"},
+    "payment_failure": {"payment_failure_charge", "payment_failure_event"},
     "refund": {"refund_stripe_refund"},
     "operation": {"operation_one_open_for_payment"},
     "reconciliation_run": {"reconciliation_run_one_open"},
@@ -157,7 +158,7 @@ async def test_every_row_that_refers_to_another_keeps_it(database_url: str) -> N
     """Nothing about money vanishes because something else does."""
     found = [text for kind, _, _, text in await _structure(database_url) if kind == "constraint" and text[0] == "f"]
 
-    assert len(found) == 11
+    assert len(found) == 12
     assert all(text.endswith("ON DELETE RESTRICT") for text in found)
 
 
