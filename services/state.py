@@ -157,13 +157,26 @@ async def keep_failed_attempt(order: Order, payment: Payment, seen: ProviderPaym
     """
     failure = await told_failure(payment, seen, cause)
     if failure is not None:
-        await change_payment(order, payment, {}, type="payment.attempt_failed", cause=cause, failure=failure)
+        await _keep(order, payment, failure, cause)
 
 
 async def keep_refused_attempt(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
     """Keep an attempt that Stripe refused without a decline: nothing of the payment has changed. Holds the locks."""
-    failure = made(payment, error, cause)
-    await change_payment(order, payment, {}, type="payment.attempt_failed", cause=cause, failure=failure)
+    await _keep(order, payment, made(payment, error, cause), cause)
+
+
+async def _keep(order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
+    """Write a failed attempt with its event. The payment stands as it stood, so its version does not grow."""
+    known = payment.facts()
+    payment.failed_at = _latest(payment.failed_at, failure.failed_at)
+    change = Change(
+        type="payment.attempt_failed",
+        before=known,
+        after={**known, **facts(failure)},
+        amount=payment.amount,
+        payment_id=payment.id,
+    )
+    await record(order, change, cause, Insert(failure), Update(payment, ("failed_at",)))
 
 
 async def apply_provider_refund(order: Order, payment: Payment, seen: ProviderRefund, *, cause: Cause) -> Refund:

@@ -83,7 +83,7 @@ def _tells_twice(trail: list[PaymentEvent]) -> bool:
     """Whether a failed attempt was remembered late although an event before it had told of its charge."""
     told: set[str | None] = set()
     for event in trail:
-        late = event.after["attempt"]["stripe_charge_id"] if event.type == "payment.attempt_failed" else None
+        late = event.after["failure"]["stripe_charge_id"] if event.type == "payment.attempt_failed" else None
         if late is not None and late in told:
             return True
         told.add(late or event.after.get("stripe_charge_id"))
