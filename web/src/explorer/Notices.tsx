@@ -1,4 +1,5 @@
 import { pick, useGraphiQL, useGraphiQLActions } from "@graphiql/react";
+import { Kind, parse } from "graphql";
 import { useEffect, useRef, useSyncExternalStore } from "react";
 import type { Attempt } from "./attempts";
 import type { Question, Session } from "./session";
@@ -33,7 +34,7 @@ export function Notices({ session }: Props) {
 
 /** An act without a final answer: it can be opened, to be sent again with its key, or be forgotten. */
 function Undecided({ session, attempt }: Props & { readonly attempt: Attempt }) {
-  const { addTab } = useGraphiQLActions();
+  const { addTab, setOperationFacts } = useGraphiQLActions();
   const { queryEditor, variableEditor } = useGraphiQL(pick("queryEditor", "variableEditor"));
   const forgetting = useRef<HTMLDialogElement>(null);
   const isReady = queryEditor !== undefined && variableEditor !== undefined;
@@ -42,6 +43,10 @@ function Undecided({ session, attempt }: Props & { readonly attempt: Attempt }) 
     addTab();
     queryEditor?.setValue(attempt.query);
     variableEditor?.setValue(JSON.stringify(attempt.variables, null, 2));
+    const documentAST = parse(attempt.query);
+    const operations = documentAST.definitions.filter((one) => one.kind === Kind.OPERATION_DEFINITION);
+    // GraphiQL would learn of it a moment later, and a quick click would send the operation of the tab before.
+    setOperationFacts({ documentAST, operations, ...(operations[0]?.name && { operationName: operations[0].name.value }) });
   };
   return (
     <div className="attempt">
