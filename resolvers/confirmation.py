@@ -13,6 +13,7 @@ from provider import ProviderFailure, ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import Asking
 from resolvers.ids import row_id
+from services.payments import named_page
 from services.refresh import unavailable
 
 
@@ -37,6 +38,10 @@ class Confirmation:
     def next_action(self) -> Mapping[str, Any] | None:
         """The payer's next step as it is stored, without a page that holds a secret."""
         return self._payment.next_action
+
+    async def return_url(self) -> str | None:
+        """Where the payer comes back to, as createPayment named it."""
+        return await named_page(self._payment)
 
     async def client_secret(self) -> str | None:
         """The secret with which the payer confirms. Raises ProviderProblem when Stripe cannot be asked."""

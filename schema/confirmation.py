@@ -38,3 +38,8 @@ class PaymentConfirmation:
     def publishable_key(self) -> str | None:
         """Stripe's publishable key of this installation, to begin Stripe.js with; null where none is configured."""
         return self.found.publishable_key
+
+    @field
+    async def return_url(self) -> str | None:
+        """Where the payer comes back to from a redirect, as createPayment named it: hand it to Stripe.js."""
+        return await self.found.return_url()

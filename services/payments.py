@@ -242,11 +242,25 @@ def _check_nothing_is_kept(new: NewPayment) -> None:
         )
 
 
+async def named_page(payment: Payment) -> str | None:
+    """The page to come back to that createPayment named, if it did."""
+    return _page_in(await _params_of_creation(payment))
+
+
+async def _params_of_creation(payment: Payment) -> Mapping[str, Any]:
+    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
+    return made.params if made is not None else {}
+
+
+def _page_in(params: Mapping[str, Any]) -> str | None:
+    page: str | None = params.get(Step.CONFIRM, params).get("return_url")
+    return page
+
+
 async def _page_to_come_back_to(payment: Payment) -> str | None:
     """The page that createPayment named; None where no method leaves for another page, so that none is needed."""
-    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
-    params = made.params if made is not None else {}
-    page: str | None = params.get(Step.CONFIRM, params).get("return_url")
+    params = await _params_of_creation(payment)
+    page = _page_in(params)
     create = params.get(Step.CREATE, {})
     if page is None and create.get("automatic_payment_methods", {}).get("allow_redirects") == "always":
         raise Refused(

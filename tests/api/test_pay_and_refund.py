@@ -47,6 +47,8 @@ async def test_3ds_is_needed_then_the_payment_is_paid(shop: Shop) -> None:
 
     payload = await shop.pay(order_id, method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back")
     waiting = payload["payment"]
+    page = "query R($id: ID!) { paymentConfirmation(paymentId: $id) { returnUrl } }"
+    told = await shop.buyer.ask(page, id=waiting["id"])
     await shop.finish_3ds("complete")
     await shop.deliver()
 
@@ -54,6 +56,7 @@ async def test_3ds_is_needed_then_the_payment_is_paid(shop: Shop) -> None:
     assert payload["errors"] == []
     assert waiting["status"] == "REQUIRES_ACTION"
     assert payload["confirmation"]["nextAction"]["redirectUrl"]
+    assert told["paymentConfirmation"] == {"returnUrl": "https://shop.example/back"}
     assert waiting["order"]["paymentStatus"] == "ACTION_REQUIRED"
     assert payment["status"] == "SUCCEEDED"
     assert await shop.confirmation(waiting["id"]) is None
