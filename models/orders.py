@@ -1,5 +1,7 @@
 """An order says what is owed. Only a service may register one; a buyer's client never states an amount."""
 
+import hashlib
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -77,10 +79,23 @@ class Order(Model):
         return Money(max(self.total_minor - self.paid_minor, 0), self.currency)
 
     def facts(self) -> dict[str, Any]:
-        """The figures that an audit event keeps of the order."""
+        """What an audit event keeps of the order: whose it is, what the shop states of it, and its figures.
+
+        Free text may name people, and events stay for good: of it there is a digest, so that a change is seen.
+        """
         return {
+            "customer_id": str(self.customer_id) if self.customer_id is not None else None,
+            "capture_method": self.capture_method.value,
+            "description": self._digest(self.description),
+            "metadata": self._digest(self.metadata),
+            "currency": self.currency,
             "total_minor": self.total_minor,
             "paid_minor": self.paid_minor,
             "refunded_minor": self.refunded_minor,
             "payment_status": self.payment_status.value,
         }
+
+    def _digest(self, text: str | dict[str, str] | None) -> str | None:
+        """SHA-256, in hex, of free text together with the order's id; None for none."""
+        said = json.dumps([str(self.id), text], sort_keys=True).encode()
+        return hashlib.sha256(said).hexdigest() if text else None

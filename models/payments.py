@@ -109,8 +109,14 @@ class Payment(Model):
         )
 
     def facts(self) -> dict[str, Any]:
-        """The figures that an audit event keeps of the payment, before and after."""
+        """What an audit event keeps of the payment, before and after: whose it is, its figures, and how it is paid.
+
+        `method` is the snapshot that a receipt shows. No person is named: `customer_id` is our own id.
+        """
         return {
+            "customer_id": str(self.customer_id) if self.customer_id is not None else None,
+            "capture_method": self.capture_method.value,
+            "method": self.method,
             "status": self.status.value,
             "amount_minor": self.amount_minor,
             "capturable_minor": self.capturable_minor,

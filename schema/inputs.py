@@ -26,7 +26,8 @@ class RegisterOrderInput:
     )
     customer_email: str | None = strawberry.field(default=None, description="Where to write to that person.")
     description: str | None = strawberry.field(
-        default=None, description="What it is about, up to 1,000 characters; Stripe shows it too."
+        default=None,
+        description="What it is about, up to 1,000 characters; Stripe shows it too.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
     capture_method: CaptureMethod = strawberry.field(

@@ -28,6 +28,15 @@ class NewOrder:
     capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The customer that a registration names, and whether it changed their address."""
+
+    customer: Customer
+    had_email: bool = False
+    changes_email: bool = False
+
+
 async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
@@ -37,8 +46,10 @@ async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
 
     async def accept(operation: Operation) -> None:
         cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
-        customer = await _customer(new)
-        order = await _upsert(new, customer, cause)
+        named = await _customer(new)
+        order = await _upsert(new, named.customer if named is not None else None, cause)
+        if named is not None and named.changes_email:
+            await record(order, _email_changed(named), cause)
         operation.order_id = order.id
         operation.state = OperationState.SUCCEEDED
         operation.due = None
@@ -88,14 +99,24 @@ async def _payment_begun(order: Order) -> bool:
     return live or order.paid_minor > 0
 
 
-async def _customer(new: NewOrder) -> Customer | None:
+async def _customer(new: NewOrder) -> Named | None:
+    """The customer that the order names, with the address that it states."""
     if new.customer_external_id is None:
         return None
     fresh = Customer(external_id=new.customer_external_id, email=new.customer_email)
     if await insert_if_new(fresh):
-        return fresh
+        return Named(fresh)
     customer = await Customer.get(external_id=new.customer_external_id)
-    if new.customer_email and customer.email != new.customer_email:
-        customer.email = new.customer_email
-        await customer.save(update_fields=["email", "updated_at"])
-    return customer
+    if not new.customer_email or customer.email == new.customer_email:
+        return Named(customer)
+    had_email, customer.email = customer.email is not None, new.customer_email
+    await customer.save(update_fields=["email", "updated_at"])
+    return Named(customer, had_email=had_email, changes_email=True)
+
+
+def _email_changed(named: Named) -> Change:
+    """That an address changed, and never what it was or is: events stay for good, and an address is to be forgotten
+    when its owner wants. See docs/adr/0018-what-the-trail-keeps.md."""
+    known = {"customer_id": str(named.customer.id)}
+    before = known | {"email": "given" if named.had_email else None}
+    return Change("customer.email_changed", before=before, after=known | {"email": "changed"})
