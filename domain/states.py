@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
 
+from domain.money import Money
+
 
 class PaymentStatus(StrEnum):
     """Where a payment stands: Stripe's lifecycle, and two honest words of our own."""
@@ -286,33 +288,45 @@ def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: b
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
-    """What an order's status depends on, of one of its payments. Minor units."""
+    """What an order's status depends on, of one of its payments. Minor units of `currency`, Stripe's own for it."""
 
+    currency: str
     status: PaymentStatus
     amount_minor: int
+    capturable_minor: int
     captured_minor: int
     refunded_minor: int
     disputed_minor: int
 
 
-def order_payment_status(total_minor: int, payments: Iterable[PaymentFacts]) -> OrderPaymentStatus:
-    """How far an order is paid, from all its payments: the gravest fact first."""
-    known = list(payments)
-    paid = sum(payment.captured_minor for payment in known)
-    refunded = sum(payment.refunded_minor for payment in known)
-    if any(payment.disputed_minor > 0 for payment in known):
+def order_payment_status(total: Money, payments: Iterable[PaymentFacts]) -> OrderPaymentStatus:
+    """How far an order is paid, from all its payments: the gravest fact first.
+
+    Money in another currency than the order's pays nothing of it. An order is AUTHORIZED when all that it owes is held.
+    """
+    given = list(payments)
+    if any(payment.disputed_minor > 0 for payment in given):
         return OrderPaymentStatus.DISPUTED
+    known = [payment for payment in given if payment.currency == total.currency]
+    paid, refunded = order_sums(total.currency, known)
     if refunded > 0:
         return OrderPaymentStatus.REFUNDED if refunded >= paid else OrderPaymentStatus.PARTIALLY_REFUNDED
     if paid > 0:
-        if paid == total_minor:
+        if paid == total.amount_minor:
             return OrderPaymentStatus.PAID
-        return OrderPaymentStatus.OVERPAID if paid > total_minor else OrderPaymentStatus.PARTIALLY_PAID
-    statuses = {payment.status for payment in known}
-    if _P.REQUIRES_CAPTURE in statuses:
+        return OrderPaymentStatus.OVERPAID if paid > total.amount_minor else OrderPaymentStatus.PARTIALLY_PAID
+    held = sum(payment.capturable_minor for payment in known if payment.status is _P.REQUIRES_CAPTURE)
+    statuses = {payment.status for payment in given}
+    if held > 0 and held >= total.amount_minor:
         return OrderPaymentStatus.AUTHORIZED
     if _P.REQUIRES_ACTION in statuses:
         return OrderPaymentStatus.ACTION_REQUIRED
-    if statuses & {_P.PROCESSING, _P.UNKNOWN}:
+    if statuses & {_P.PROCESSING, _P.REQUIRES_CAPTURE, _P.UNKNOWN}:
         return OrderPaymentStatus.PENDING
     return OrderPaymentStatus.UNPAID
+
+
+def order_sums(currency: str, payments: Iterable[PaymentFacts]) -> tuple[int, int]:
+    """Return what was taken and what was given back in the order's currency, in minor units."""
+    known = [payment for payment in payments if payment.currency == currency]
+    return sum(payment.captured_minor for payment in known), sum(payment.refunded_minor for payment in known)

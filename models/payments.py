@@ -30,6 +30,13 @@ class Payment(Model):
     sum of refunds that are reserved and not yet decided. `capture_before` is when held money is released by itself.
     `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
     also names the request that failed. `failed_at` is when the last attempt failed, whatever came afterwards.
+
+    `currency` and `amount_minor` are what was asked for. `provider_currency` and `provider_amount_minor` are what
+    Stripe's object says where another program made something else of it, and null where it is as asked. All sums
+    (`capturable_minor` to `disputed_minor`) are in `held_currency`: a number is never taken over without its currency.
+
+    `last_synced_at` grows with every look at Stripe that is merged here, whether or not it changed anything.
+    `reopened_at` is when Stripe turned out to hold a payment open that was over here.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -62,6 +69,8 @@ class Payment(Model):
     refunded_minor: int = fields.BigIntField(default=0)
     refund_pending_minor: int = fields.BigIntField(default=0)
     disputed_minor: int = fields.BigIntField(default=0)
+    provider_currency = fields.CharField(max_length=3, null=True)
+    provider_amount_minor: int | None = fields.BigIntField(null=True)
     stripe_payment_intent_id = fields.CharField(max_length=255, null=True)
     stripe_charge_id = fields.CharField(max_length=255, null=True)
     method: dict[str, Any] | None = fields.JSONField(null=True)
@@ -72,6 +81,7 @@ class Payment(Model):
     metadata: dict[str, str] = fields.JSONField(default=dict)
     version: int = fields.IntField(default=1)
     last_synced_at: datetime | None = fields.DatetimeField(null=True)
+    reopened_at: datetime | None = fields.DatetimeField(null=True)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)
     updated_at: datetime = fields.DatetimeField(auto_now=True)
 
@@ -87,16 +97,31 @@ class Payment(Model):
         )
 
     def money(self, minor: int) -> Money:
-        return Money(minor, self.currency)
+        """An amount of what Stripe holds, took or gave back."""
+        return Money(minor, self.provider_currency or self.currency)
+
+    @property
+    def held_currency(self) -> str:
+        """The currency of all sums: that of Stripe's object."""
+        return self.provider_currency or self.currency
 
     @property
     def amount(self) -> Money:
-        return self.money(self.amount_minor)
+        """What was asked for."""
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def provider_amount(self) -> Money | None:
+        """What Stripe's object asks for, where that is not what was asked."""
+        minor, currency = self.provider_amount_minor, self.provider_currency
+        if minor is None and currency is None:
+            return None
+        return Money(self.amount_minor if minor is None else minor, currency or self.currency)
 
     @property
     def refundable(self) -> Money:
         """What may still be given back: taken, less given back, less reserved."""
-        return self.money(self.captured_minor - self.refunded_minor - self.refund_pending_minor)
+        return self.money(max(self.captured_minor - self.refunded_minor - self.refund_pending_minor, 0))
 
     @property
     def is_final(self) -> bool:
@@ -104,9 +129,14 @@ class Payment(Model):
 
     @property
     def actions(self) -> tuple[PaymentAction, ...]:
-        return allowed_actions(
+        """What may be asked of the payment. What is not as it was asked for is not confirmed: nobody agreed to it."""
+        actions = allowed_actions(
             self.status, refundable_minor=self.refundable.amount_minor, disputed=self.disputed_minor > 0
         )
+        if self.provider_amount_minor is None and self.provider_currency is None:
+            return actions
+        withheld = {PaymentAction.CONFIRM} | ({PaymentAction.CAPTURE} if self.provider_currency is not None else set())
+        return tuple(action for action in actions if action not in withheld)
 
     def facts(self) -> dict[str, Any]:
         """What an audit event keeps of the payment, before and after: whose it is, its figures, and how it is paid.
@@ -126,13 +156,20 @@ class Payment(Model):
             "disputed_minor": self.disputed_minor,
             "stripe_payment_intent_id": self.stripe_payment_intent_id,
             "stripe_charge_id": self.stripe_charge_id,
+            **self._other_than_asked(),
         }
+
+    def _other_than_asked(self) -> dict[str, Any]:
+        held = {"provider_currency": self.provider_currency, "provider_amount_minor": self.provider_amount_minor}
+        return {name: value for name, value in held.items() if value is not None}
 
     def as_facts(self) -> PaymentFacts:
         """What the order's status is derived from."""
         return PaymentFacts(
+            currency=self.provider_currency or self.currency,
             status=self.status,
             amount_minor=self.amount_minor,
+            capturable_minor=self.capturable_minor,
             captured_minor=self.captured_minor,
             refunded_minor=self.refunded_minor,
             disputed_minor=self.disputed_minor,

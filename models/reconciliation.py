@@ -42,14 +42,15 @@ class ReconciliationRun(Model):
 class Discrepancy(Model):
     """One thing that differs. `subject` is what it is about: Stripe's id, or ours where Stripe has none.
 
-    The same open finding is one row, however many runs see it. `local` and `provider` are the figures of each side.
+    The same open finding is one row, however many runs see it. `run` is the one that found it first, and null where
+    the difference was seen when it was written. `local` and `provider` are the figures of each side.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
-    run: fields.ForeignKeyRelation[ReconciliationRun] = fields.ForeignKeyField(
-        "models.ReconciliationRun", related_name="discrepancies", on_delete=fields.RESTRICT
+    run: fields.ForeignKeyNullableRelation[ReconciliationRun] = fields.ForeignKeyField(
+        "models.ReconciliationRun", related_name="discrepancies", null=True, on_delete=fields.RESTRICT
     )
-    run_id: UUID
+    run_id: UUID | None
     payment: fields.ForeignKeyNullableRelation[Payment] = fields.ForeignKeyField(
         "models.Payment", related_name="discrepancies", null=True, on_delete=fields.RESTRICT
     )

@@ -29,6 +29,7 @@ Call = Coroutine[Any, Any, T]
 
 EXPAND_PAYMENT = ["latest_charge", "payment_method"]
 EXPAND_SOURCES = ["data.source"]
+EXPAND_REFUND = ["charge.balance_transaction"]  # by which a refund is told from what was released of a hold
 PAGE = 100  # Stripe's largest page
 LIST_TOO_LONG = "list_too_long"
 UNREADABLE_ANSWER = "unreadable_answer"
@@ -166,11 +167,13 @@ class Provider:
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
-        return await self._refund(Rank.LOOK, "GET refunds/id", self._get(path_of("refunds", refund_id)))
+        call = self._get(path_of("refunds", refund_id), {"expand": EXPAND_REFUND})
+        return await self._refund(Rank.LOOK, "GET refunds/id", call)
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
-        params = {"payment_intent": intent_id, "limit": PAGE}
+        expand = [f"data.{path}" for path in EXPAND_REFUND]
+        params = {"payment_intent": intent_id, "limit": PAGE, "expand": expand}
         items = [item async for item in self._pages(Rank.LOOK, "/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 

@@ -54,7 +54,10 @@ class ProviderPayment:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """One Refund as it stood when Stripe answered; `is_replayed` as of a payment."""
+    """One Refund as it stood when Stripe answered; `is_replayed` as of a payment.
+
+    `is_release` tells that it gives nothing back: Stripe lists the part of a hold that is not taken as a refund too.
+    """
 
     id: str
     status: RefundStatus
@@ -67,6 +70,7 @@ class ProviderRefund:
     metadata: dict[str, str] = field(default_factory=dict)
     request_id: str | None = None
     is_replayed: bool = False
+    is_release: bool = False
 
 
 @dataclass(frozen=True, slots=True)

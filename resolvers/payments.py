@@ -12,7 +12,6 @@ from domain.states import (
     CancelReason,
     CaptureMethod,
     OperationKind,
-    ProviderEffect,
     SetupFutureUsage,
 )
 from domain.text import check_payment_method_id
@@ -36,7 +35,6 @@ from services import payments
 from services.audit import Cause
 from services.idempotency import Outcome
 from services.refresh import close_if_gone, refresh_payment, unavailable
-from services.state import NotYet
 
 RETRY_AFTER_MS = 1000
 
@@ -111,7 +109,7 @@ async def confirm_payment(
 
 
 async def capture_payment(
-    asking: Asking, *, payment_id: str, amount: GivenMoney | None, final_capture: bool, key: str
+    asking: Asking, *, payment_id: str, amount: GivenMoney | None, final_capture: bool, settles_order: bool, key: str
 ) -> Result:
     """Take money that is held, for a service. None means all of it."""
 
@@ -132,9 +130,12 @@ async def capture_payment(
             "paymentId": encode(Kind.PAYMENT, payment.id),
             "amount": given.money_record(wanted),
             "finalCapture": True,
+            **({"settlesOrder": True} if settles_order else {}),  # a key of an older version stays the same request
         }
         ask = given.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
-        return await payments.capture_payment(ask, payment.id, amount=wanted, driver=asking.driver)
+        return await payments.capture_payment(
+            ask, payment.id, amount=wanted, settles_order=settles_order, driver=asking.driver
+        )
 
     return await answer(asking, act)
 
@@ -178,14 +179,6 @@ async def refreshed(asking: Asking, payment: Payment) -> Payment:
         if closed is not None:
             return closed
         problem = unavailable(failure)
-    except NotYet:
-        problem = ProviderProblem(
-            ErrorCode.OUTCOME_UNKNOWN,
-            "Stripe knows of a refund that stands against one of ours which is not decided yet. Ask again.",
-            effect=ProviderEffect.UNKNOWN,
-            retry_after_ms=RETRY_AFTER_MS,
-            retryable=True,
-        )
     raise problem
 
 

@@ -100,6 +100,10 @@ class CapturePaymentInput:
     final_capture: bool = strawberry.field(
         default=True, description="What is not taken is released; false, for taking in several parts, is refused."
     )
+    settles_order: bool = strawberry.field(
+        default=False,
+        description="No more will be asked for: when the money is taken, the order's total is lowered to it.",
+    )
 
 
 @strawberry.input(description="Which payment is given up, and why.")

@@ -89,6 +89,7 @@ class Mutation:
             payment_id=input.payment_id,
             amount=input.amount.given() if input.amount is not None else None,
             final_capture=input.final_capture,
+            settles_order=input.settles_order,
             key=idempotency_key,
         )
         return PaymentPayload.of(result)

@@ -71,6 +71,12 @@ class Payment(Node):
         return Money.of(self.row.amount)
 
     @field
+    def provider_amount(self) -> Money | None:
+        """What Stripe has it for, where another program made an other amount or currency of it; null as it is asked."""
+        amount = self.row.provider_amount
+        return Money.of(amount) if amount is not None else None
+
+    @field
     def amount_capturable(self) -> Money:
         """What is held and may be taken."""
         return self._money(self.row.capturable_minor)

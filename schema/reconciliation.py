@@ -151,11 +151,20 @@ class ReconciliationRun(Node):
 class SystemIntegrity:
     """The figures that an alarm watches."""
 
-    healthy: bool = strawberry.field(description="No operation is unresolved and no discrepancy about money is open.")
+    healthy: bool = strawberry.field(
+        description="Nothing waits for a person, or for longer than it should: no operation is unresolved, overdue or"
+        " needs a review, no event was given up, and no discrepancy about money is open."
+    )
     ledger_balanced: bool = strawberry.field(
         description="Orders' sums are their payments', and none took more than it owes."
     )
     unresolved_operations: int = strawberry.field(description="Operations whose outcome nobody knows yet.")
+    operations_needing_review: int = strawberry.field(
+        description="Operations whose outcome Stripe cannot tell: a person settles them with `resolveOperation`."
+    )
+    dead_webhooks: int = strawberry.field(
+        description="Events of Stripe's that were given up; `replayWebhookEvents` tries them again."
+    )
     oldest_unprocessed_webhook_ms: int = strawberry.field(
         description="How long the oldest event has waited to be applied, in milliseconds, at most 24 days; 0 for none."
     )
@@ -175,6 +184,8 @@ class SystemIntegrity:
             healthy=seen.healthy,
             ledger_balanced=seen.ledger_balanced,
             unresolved_operations=seen.unresolved_operations,
+            operations_needing_review=seen.operations_needing_review,
+            dead_webhooks=seen.dead_webhooks,
             oldest_unprocessed_webhook_ms=seen.oldest_unprocessed_webhook_ms,
             missed_webhooks=seen.missed_webhooks,
             open_discrepancies=seen.open_discrepancies,

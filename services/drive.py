@@ -24,7 +24,7 @@ from services import rows
 from services.audit import Cause
 from services.idempotency import Driven
 from services.pace import Pace
-from services.settle import settle
+from services.settle import CRASHED, call_a_person, leave_open, settle
 from services.state import Outrun
 from services.steps import Kind, Verdict, attempt
 
@@ -109,17 +109,11 @@ class Driver:
         deadline = time.monotonic() + self.pace.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
-            payment = payment or await rows.read_payment(operation.payment_id)
-            verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
-            try:
-                settled = await self._settle_at_once(operation, payment, verdict) or await self.settle(
-                    operation, verdict
-                )
-            except Fenced:
-                operation, payment = await rows.read_operation(operation.id), None
-                break
+            settled = await self._step(operation, payment)
             operation, payment = settled.operation, settled.payment
             secret = settled.client_secret or secret
+            if payment is None:  # somebody else has it, or it is for another time
+                break
             if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
                 continue
             is_soon = in_request and operation.state is OperationState.UNRESOLVED
@@ -130,6 +124,37 @@ class Driver:
                 break
             operation = taken
         return Driven(operation, payment, secret)
+
+    async def _step(self, operation: Operation, payment: Payment | None) -> Driven:
+        """One step and what came of it. Without the payment when it is not to be driven on: another has taken it over,
+        or something here is broken, which is kept on the operation for a person."""
+        verdict: Verdict | None = None
+        try:
+            payment = payment or await rows.read_payment(operation.payment_id)
+            verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
+            return await self._settle_at_once(operation, payment, verdict) or await self.settle(operation, verdict)
+        except Fenced:
+            return Driven(await rows.read_operation(operation.id), None, _secret(verdict) if verdict else None)
+        except (DatabaseUnavailable, *CONFLICTS):
+            raise
+        except Exception:
+            log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
+            return Driven(await atomic(lambda: self._crashed(operation), patient=True))
+
+    async def _crashed(self, driven: Operation) -> Operation:
+        """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
+        operation = await rows.lock_operation(driven.id)
+        if operation.attempt == driven.attempt and operation.is_open:
+            age = datetime.now(UTC) - operation.created_at
+            wait = self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
+            leave_to_a_person = operation.last_problem == CRASHED
+            leave_open(operation, wait=wait, problem=CRASHED)
+            operation.due = datetime.now(UTC) + wait
+            if leave_to_a_person:
+                call_a_person(operation)
+                operation.due = datetime.now(UTC) + self.pace.review()
+            await write(Update(operation, DRIVEN))
+        return operation
 
     async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
         wait = ((operation.due or datetime.now(UTC)) - datetime.now(UTC)).total_seconds()
@@ -247,11 +272,22 @@ class Driver:
         intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
         assert intent is not None, "outrun by a change of a payment that Stripe does not know"
         try:
+            if operation.refund_id is not None:
+                return await self._fetch_refunds_again(payment, verdict)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
             return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure)
         seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
+
+    async def _fetch_refunds_again(self, payment: Payment, verdict: Verdict) -> Verdict:
+        refund, refunds = verdict.refund, verdict.refunds
+        assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
+        if refund is not None:
+            refund = await self.provider.retrieve_refund(refund.id)
+        if refunds:
+            refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
+        return replace(verdict, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
 
 
 def _secret(verdict: Verdict) -> str | None:

@@ -160,15 +160,14 @@ async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: st
         raise Fenced
 
 
-async def retry(event: WebhookEvent, reason: str, *, parked: bool = False, waits: bool = False) -> None:
+async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> None:
     """Put an event back to be tried later; after too many tries it is DEAD, visible and replayable.
 
-    A parked event waits for its row to appear, for a day, and is then IGNORED. One that `waits` for an operation of
-    ours is never given up: the operation has its own alarm.
+    A parked event waits for its row to appear, for a day, and is then IGNORED.
     """
     if parked and datetime.now(UTC) - event.received_at > PARKED_FOR:
         await _give_up(event, WebhookState.IGNORED, reason)
-    elif not (parked or waits) and event.tries >= MAX_ATTEMPTS:
+    elif not parked and event.tries >= MAX_ATTEMPTS:
         await _give_up(event, WebhookState.DEAD, reason)
     else:
         seconds = BACK_OFF_SECONDS[min(event.tries, len(BACK_OFF_SECONDS)) - 1]

@@ -3,18 +3,27 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, OperationState
-from models import Discrepancy, Operation, ReconciliationRun, WebhookEvent
+from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, WebhookState
+from models import Discrepancy, ReconciliationRun, WebhookEvent
+from models.sql import rows
 from services.deliveries import missed_webhooks
+from services.reconcile_findings import OVERDUE
 
 UNBALANCED = frozenset({DiscrepancyKind.LEDGER_IMBALANCE, DiscrepancyKind.DUPLICATE_CHARGE})
 LARGEST_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
 DAY = timedelta(days=1)
+WAITING = """
+SELECT count(*) FILTER (WHERE state = 'UNRESOLVED') AS unresolved,
+  count(*) FILTER (WHERE state = 'NEEDS_REVIEW') AS reviews,
+  count(*) FILTER (WHERE state = 'IN_PROGRESS' AND due < now() - $1 * interval '1 second') AS overdue
+FROM operation WHERE due IS NOT NULL
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """`healthy` when no money finding and no unresolved operation is open. Moments are None before the first run.
+    """`healthy` when nothing waits for a person or longer than it should: no open money finding, no operation that is
+    unresolved, needs a review or lies overdue, no event that was given up. Moments are None before the first run.
 
     The audit chains are verified through nothing while a broken one is open.
     """
@@ -22,6 +31,8 @@ class Integrity:
     healthy: bool
     ledger_balanced: bool
     unresolved_operations: int
+    operations_needing_review: int
+    dead_webhooks: int
     oldest_unprocessed_webhook_ms: int
     missed_webhooks: int
     open_discrepancies: int
@@ -33,14 +44,19 @@ async def integrity() -> Integrity:
     """How things stand now, as far as the last run has looked."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
     chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
-    unresolved = await Operation.filter(due__isnull=False, state=OperationState.UNRESOLVED).count()
+    (waiting,) = await rows(WAITING, [OVERDUE.total_seconds()])
+    dead = await WebhookEvent.filter(state=WebhookState.DEAD).count()
     oldest = await WebhookEvent.filter(due__isnull=False).order_by("received_at").first()
     age = datetime.now(UTC) - oldest.received_at if oldest is not None else None
     last = await ReconciliationRun.filter(finished_at__isnull=False).order_by("-finished_at").first()
     return Integrity(
-        healthy=not unresolved and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
+        healthy=not any(waiting.values())
+        and not dead
+        and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
         ledger_balanced=not await still_open.filter(kind__in=list(UNBALANCED)).exists(),
-        unresolved_operations=unresolved,
+        unresolved_operations=waiting["unresolved"],
+        operations_needing_review=waiting["reviews"],
+        dead_webhooks=dead,
         oldest_unprocessed_webhook_ms=min(int(age.total_seconds() * 1000), LARGEST_MS) if age is not None else 0,
         missed_webhooks=await missed_webhooks(DAY),
         open_discrepancies=await still_open.count(),

@@ -6,13 +6,15 @@ from typing import Final
 
 from domain.errors import ErrorCode, Refused
 from domain.money import Money
-from domain.states import PAYMENT_FINAL, CaptureMethod, OperationState
-from models import Customer, Operation, Order, Payment
+from domain.states import CaptureMethod, OperationState
+from models import Customer, Operation, Order
 from models.sql import Update, insert_if_new, write
+from services import rows
 from services.audit import Cause, Change, record
 from services.idempotency import Ask, Outcome, Runner, run_once
+from services.state import recompute_order
 
-STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata", "version")
+STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,8 @@ class Named:
 async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
-    Raises Refused(INVALID_STATE) when the order has a live or finished payment and its total, customer or capture
-    method would change.
+    When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part
+    will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would change.
     """
 
     async def accept(operation: Operation) -> None:
@@ -72,31 +74,38 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
     if await insert_if_new(fresh):
         await record(fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
         return fresh
-    order = await Order.select_for_update(no_key=True).get(external_id=new.external_id)
+    order = await rows.lock_registered_order(new.external_id)
     before = order.facts()
     changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
-    changes_owner = order.customer_id != (customer.id if customer else None)
-    changes_capture = order.capture_method is not new.capture_method
-    if (changes_money or changes_owner or changes_capture) and await _payment_begun(order):
+    changes_terms = order.customer_id != (customer.id if customer else None)
+    changes_terms |= order.capture_method is not new.capture_method
+    may_change = not _payment_begun(order) or (_only_lowers(order, new.total) and not changes_terms)
+    if (changes_money or changes_terms) and not may_change:
         raise Refused(
             ErrorCode.INVALID_STATE,
-            "This order has a payment: its total, currency, customer and capture method can no longer change.",
+            "This order has a payment: its currency, customer and capture method can no longer change, and its total"
+            " can only be lowered, down to what was taken, while no payment is under way.",
             ("input", "externalId"),
         )
     order.total_minor, order.currency = new.total.amount_minor, new.total.currency
     order.customer_id = customer.id if customer else None
     order.capture_method = new.capture_method
     order.description, order.metadata = new.description, dict(new.metadata)
-    order.version += 1
+    changed = recompute_order(order)
     change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
-    await record(order, change, cause, order_changed=STATED)
+    await record(order, change, cause, order_changed=(*STATED, *changed))
     return order
 
 
-async def _payment_begun(order: Order) -> bool:
-    """Whether a payment lives, or has taken money: an abandoned attempt does not bind the order."""
-    live = await Payment.filter(order_id=order.id).exclude(status__in=list(PAYMENT_FINAL)).exists()
-    return live or order.paid_minor > 0
+def _only_lowers(order: Order, total: Money) -> bool:
+    """Tell whether a new total is lower, no less than what was taken, and in nobody's way."""
+    is_lower = total.currency == order.currency and order.paid_minor <= total.amount_minor < order.total_minor
+    return is_lower and all(payment.is_final for payment in order.locked_payments)
+
+
+def _payment_begun(order: Order) -> bool:
+    """Tell whether a payment lives, or has taken money: an abandoned attempt does not bind the order."""
+    return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
 
 
 async def _customer(new: NewOrder) -> Named | None:

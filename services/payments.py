@@ -37,6 +37,7 @@ from services.drive import Driver
 from services.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
 from services.refusals import invalid_state
 from services.rows import Seen
+from services.settle import SETTLES_ORDER
 from services.steps import Step
 
 
@@ -80,8 +81,9 @@ async def create_payment(
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
         earlier = order.locked_payments[-1] if order.locked_payments else None
-        if earlier is not None and not earlier.is_final:
-            raise ActivePaymentExists(payment_id=earlier.id, allowed_actions=earlier.actions)
+        live = next((payment for payment in order.locked_payments if not payment.is_final), None)
+        if live is not None:
+            raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
         payment = fresh(
             Payment,
             id=new_id(),
@@ -152,17 +154,20 @@ async def confirm_payment(
     return await run_once(ask, accept, driver)
 
 
-async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, driver: Driver) -> Outcome:
-    """Take money that is held, all of it or less; the rest is released.
+async def capture_payment(
+    ask: Ask, payment_id: UUID, *, amount: Money | None, settles_order: bool, driver: Driver
+) -> Outcome:
+    """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
-    Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
+    `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to what
+    was taken. Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
     """
 
     async def accept(operation: Operation) -> Payment:
         _, payment = await rows.lock_payment(payment_id)
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CAPTURE)
-        capturable = payment.money(payment.capturable_minor)
+        capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
         wanted = capturable if amount is None else amount
         check_currency(wanted, payment.currency, ("input", "amount", "currency"))
         if wanted > capturable:
@@ -172,8 +177,8 @@ async def capture_payment(ask: Ask, payment_id: UUID, *, amount: Money | None, d
                 available=capturable,
                 path=("input", "amount", "amount"),
             )
-        params = {"amount_to_capture": wanted.amount_minor}
-        return await _begin(operation, payment, Step.CAPTURE, {Step.CAPTURE: params})
+        params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": wanted.amount_minor}}
+        return await _begin(operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {}))
 
     return await run_once(ask, accept, driver)
 

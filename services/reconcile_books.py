@@ -16,9 +16,11 @@ from services.reconcile_looks import find_payment, look_at_payments, worked_on
 SUMS = """
 SELECT o.id, o.total_minor, o.paid_minor, o.refunded_minor,
   coalesce(sum(p.captured_minor), 0)::bigint AS captured, coalesce(sum(p.refunded_minor), 0)::bigint AS given_back,
-  coalesce(sum((SELECT sum(r.amount_minor) FROM refund r WHERE r.payment_id = p.id AND r.status = 'SUCCEEDED')), 0
+  coalesce(sum((SELECT sum(r.amount_minor) FROM refund r
+    WHERE r.payment_id = p.id AND r.status = 'SUCCEEDED' AND r.currency = o.currency)), 0
   )::bigint AS refunds, count(p.id) FILTER (WHERE p.captured_minor > p.refunded_minor) AS charges
-FROM orders o LEFT JOIN payment p ON p.order_id = o.id WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
+FROM orders o LEFT JOIN payment p ON p.order_id = o.id AND coalesce(p.provider_currency, p.currency) = o.currency
+WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
 """
 
 

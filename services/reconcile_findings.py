@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, WebhookState
+from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, RefundStatus, WebhookState
 from models import Operation, Payment, Refund, WebhookEvent
 from provider import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, StripeEvent, Unreadable
 
@@ -53,15 +53,13 @@ def payment_findings(seen: ProviderPayment | Unreadable, row: Payment | None) ->
         if "payment_id" in seen.metadata or has_money:
             return [Finding(Kind.MISSING_LOCALLY, seen.id, {}, stripe_figures(seen))]
         return []
-    kinds = []
-    if seen.status is not row.status or row.stripe_payment_intent_id is None:
-        kinds.append(Kind.STATUS_DRIFT)
+    findings = drift_findings(seen, row)
+    is_new_status = seen.status is not row.status and not (seen.status is PaymentStatus.UNKNOWN and row.is_final)
     sums = (seen.captured_minor, seen.capturable_minor) != (row.captured_minor, row.capturable_minor)
-    if seen.amount_minor != row.amount_minor or (sums and not kinds):
-        kinds.append(Kind.AMOUNT_DRIFT)
-    if seen.currency != row.currency:
-        kinds.append(Kind.CURRENCY_DRIFT)
-    findings = [Finding(kind, seen.id, payment_figures(row), stripe_figures(seen), row.id) for kind in kinds]
+    if is_new_status or row.stripe_payment_intent_id is None:
+        findings.insert(0, _drift(Kind.STATUS_DRIFT, seen, row))
+    elif sums and not findings:
+        findings.append(_drift(Kind.AMOUNT_DRIFT, seen, row))
     ours = {"payment_id": str(row.id), "order_id": str(row.order_id)}
     theirs = {name: seen.metadata.get(name) for name in ours}
     if theirs != ours:
@@ -69,16 +67,32 @@ def payment_findings(seen: ProviderPayment | Unreadable, row: Payment | None) ->
     return findings
 
 
+def drift_findings(seen: ProviderPayment, row: Payment) -> list[Finding]:
+    """What Stripe asks for that is not what the payment was to be: its amount, its currency.
+
+    It stays a finding after the row says so too, until a person has accepted it.
+    """
+    kinds = [Kind.AMOUNT_DRIFT] if seen.amount_minor != row.amount_minor else []
+    kinds += [Kind.CURRENCY_DRIFT] if seen.currency != row.currency else []
+    return [_drift(kind, seen, row) for kind in kinds]
+
+
+def _drift(kind: DiscrepancyKind, seen: ProviderPayment, row: Payment) -> Finding:
+    return Finding(kind, seen.id, payment_figures(row), stripe_figures(seen), row.id)
+
+
 def refund_findings(seen: ProviderRefund | Unreadable, row: Refund | None, payment: Payment | None) -> list[Finding]:
-    """What differs between a refund at Stripe and ours. One of somebody else's payment is none of ours."""
+    """What differs between a refund at Stripe and ours. One of somebody else's payment is none of ours, and what was
+    released of a hold is no refund: a row that took it for one is to be CANCELED."""
     if isinstance(seen, Unreadable):
         return [unreadable(Kind.REFUND_DRIFT, seen, row)]
     if row is None:
-        if payment is None and "refund_id" not in seen.metadata:
+        if seen.is_release or (payment is None and "refund_id" not in seen.metadata):
             return []
         payment_id = payment.id if payment is not None else None
         return [Finding(Kind.REFUND_DRIFT, seen.id, {}, stripe_refund_figures(seen), payment_id)]
-    theirs = (seen.status, seen.amount_minor, seen.currency)
+    status = RefundStatus.CANCELED if seen.is_release else seen.status
+    theirs = (status, seen.amount_minor, seen.currency)
     if theirs == (row.status, row.amount_minor, row.currency) and row.stripe_refund_id == seen.id:
         return []
     return [Finding(Kind.REFUND_DRIFT, seen.id, refund_figures(row), stripe_refund_figures(seen), row.payment_id)]
@@ -88,20 +102,22 @@ def dispute_finding(intent_id: str, seen: Sequence[ProviderDispute] | Unreadable
     """Whether what our row says is contested is not what all disputes of the intent come to, open or lost."""
     if isinstance(seen, Unreadable):
         return unreadable(Kind.DISPUTE_DRIFT, seen, row)
-    contested = contested_minor(seen)
-    if contested == row.disputed_minor:
+    contested = contested_minor(seen, row.held_currency)
+    others = sorted({dispute.currency for dispute in seen if dispute.is_open_or_lost} - {row.held_currency})
+    if contested == row.disputed_minor and not others:
         return None
-    local = {"disputed_minor": row.disputed_minor, "currency": row.currency}
-    told = {"disputed_minor": contested, "disputes": sorted(dispute.id for dispute in seen)}
+    local = {"disputed_minor": row.disputed_minor, "currency": row.held_currency}
+    told: dict[str, Any] = {"disputed_minor": contested, "disputes": sorted(dispute.id for dispute in seen)}
+    told |= {"other_currencies": others} if others else {}
     return Finding(Kind.DISPUTE_DRIFT, intent_id, local, told, row.id)
 
 
-def contested_minor(disputes: Sequence[ProviderDispute | Unreadable]) -> int | None:
-    """What these disputes come to; None when one of them cannot be read."""
+def contested_minor(disputes: Sequence[ProviderDispute | Unreadable], currency: str) -> int | None:
+    """What these disputes come to in a currency, in minor units; None when one of them cannot be read."""
     read = [dispute for dispute in disputes if isinstance(dispute, ProviderDispute)]
     if len(read) < len(disputes):
         return None
-    return sum(dispute.amount_minor for dispute in read if dispute.is_open_or_lost)
+    return sum(dispute.amount_minor for dispute in read if dispute.is_open_or_lost and dispute.currency == currency)
 
 
 def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:
@@ -122,7 +138,8 @@ def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | 
     else:
         expected, figures, payment_id = -row.amount_minor, refund_figures(row), row.payment_id
         is_other = False
-    as_booked = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, row.currency)
+    currency = row.held_currency if isinstance(row, Payment) else row.currency
+    as_booked = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, currency)
     if as_booked and not is_other:
         return None
     return Finding(Kind.BALANCE_DRIFT, seen.id, figures, told, payment_id)
@@ -189,6 +206,7 @@ def payment_figures(row: Payment) -> dict[str, Any]:
         "capturable_minor": row.capturable_minor,
         "captured_minor": row.captured_minor,
         "stripe_payment_intent_id": row.stripe_payment_intent_id,
+        **({"held_currency": row.provider_currency} if row.provider_currency is not None else {}),
     }
 
 

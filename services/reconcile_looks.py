@@ -101,10 +101,15 @@ async def look_at_disputes(
     for dispute in seen:
         by_intent.setdefault(dispute.payment_intent_id, []).append(dispute)
     payments = await _payments_of(by_intent, livemode=livemode)
-    suspects = [row for intent, row in payments.items() if contested_minor(by_intent[intent]) != row.disputed_minor]
+    suspects = [row for intent, row in payments.items() if _may_differ(by_intent[intent], row)]
     nobodys = [thing for thing in by_intent.get(None, ()) if isinstance(thing, Unreadable)]
     findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in nobodys]
     return findings + await look_at_disputed(suspects, provider=provider)
+
+
+def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) -> bool:
+    currencies = {dispute.currency for dispute in disputes if isinstance(dispute, ProviderDispute)}
+    return contested_minor(disputes, row.held_currency) != row.disputed_minor or currencies != {row.held_currency}
 
 
 async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:

@@ -4,13 +4,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
-from tortoise.exceptions import IntegrityError
 
 from domain.caller import Actor
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, EventSource, WebhookState
 from models import Discrepancy, Operation, Payment, ReconciliationRun, Refund, WebhookEvent
-from models.atomic import atomic
+from models.atomic import DatabaseUnavailable, atomic
 from provider import Provider, ProviderFailure, Unreadable
 from services import inbox
 from services.audit import Cause
@@ -29,12 +28,13 @@ from services.reconcile_looks import (
     look_at_unseen_refunds,
 )
 from services.refresh import refresh_payment
-from services.state import NotYet
 
 log = structlog.get_logger(__name__)
 Kind = DiscrepancyKind
 
-REFRESHED = frozenset({Kind.STATUS_DRIFT, Kind.AMOUNT_DRIFT, Kind.REFUND_DRIFT, Kind.DISPUTE_DRIFT})
+REFRESHED = frozenset(
+    {Kind.STATUS_DRIFT, Kind.AMOUNT_DRIFT, Kind.CURRENCY_DRIFT, Kind.REFUND_DRIFT, Kind.DISPUTE_DRIFT}
+)
 REPAIRED_BY_RUN = "Repaired by the reconciler; the two sides agree."
 REPAIRED_WITH_ANOTHER = "Repaired by the reconciler together with another finding of the same payment."
 AGREED_BY_ITSELF = "Agreed by itself: a second look found no difference, and nothing was repaired."
@@ -57,6 +57,11 @@ async def settle(discrepancy: Discrepancy, *, provider: Provider, run: Reconcili
             return False
     except (ProviderFailure, ProviderProblem) as failure:
         log.warning("reconcile.not_settled", discrepancy=str(discrepancy.id), reason=str(failure))
+        return False
+    except DatabaseUnavailable:
+        raise
+    except Exception:  # one thing that cannot be written must not keep all others from being repaired: it stays open
+        log.exception("reconcile.settling_failed", discrepancy=str(discrepancy.id))
         return False
     await _close_by_run(discrepancy, REPAIRED_BY_RUN)
     return True
@@ -160,7 +165,7 @@ async def _repair(discrepancy: Discrepancy, *, provider: Provider) -> bool:
             return True
         if discrepancy.kind is Kind.WEBHOOK_GAP:
             return await _receive_again(discrepancy, provider=provider)
-    except (NotYet, IntegrityError, ProviderProblem) as refusal:  # true, and not to be written beside what is here
+    except ProviderProblem as refusal:
         log.warning("reconcile.repair_refused", discrepancy=str(discrepancy.id), reason=type(refusal).__name__)
     return False
 

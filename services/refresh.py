@@ -2,12 +2,14 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
+
+import structlog
 
 from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
-from models import Payment
+from models import Order, Payment
 from models.atomic import atomic
 from models.sql import fetch
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
@@ -16,6 +18,7 @@ from provider.failures import DEFINITE
 from services import rows
 from services.audit import Cause
 from services.missing import knows_another_payment
+from services.settle import end_operations
 from services.state import (
     Outrun,
     apply_provider_refund,
@@ -23,7 +26,10 @@ from services.state import (
     keep_failed_attempt,
     mark_payment_missing,
     set_disputed,
+    synced_after,
 )
+
+log = structlog.get_logger(__name__)
 
 REFETCHES = 5
 SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
@@ -31,9 +37,10 @@ SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What Stripe has of one payment, asked when our row had `since_version`."""
+    """What Stripe has of one payment, asked when our row had `since_version` and was last `synced_at`."""
 
     since_version: int
+    synced_at: datetime | None
     payment: ProviderPayment
     refunds: tuple[ProviderRefund, ...]
     disputes: tuple[ProviderDispute, ...] | None
@@ -61,7 +68,11 @@ async def refresh_payment(
 
     `intent_id` is for a payment that has none yet. `known` is the row as it was read just now. `earlier` are older
     snapshots that are only kept if they tell of failed attempts. `within` runs in the same transaction as the change.
-    Raises ProviderFailure, and `NotYet` when a fact cannot be written beside a reservation of ours.
+    Raises ProviderFailure.
+
+    Two looks may be under way at once, and the slower one may have been asked first. Whatever was written of the
+    payment since it was asked, by a look that found nothing new as well, is not undone: where the slower one would
+    change anything it asks again.
     """
     for _ in range(REFETCHES):
         row = known or await rows.read_payment(payment_id)
@@ -84,11 +95,12 @@ async def refresh_payment(
 
 async def _ask(intent: str, row: Payment, provider: Provider) -> Picture:
     payment = await provider.retrieve_payment(intent)
-    refunds = await provider.list_refunds(intent) if payment.captured_minor else []
+    has_refunds = payment.captured_minor > 0 or row.refunded_minor > 0 or row.refund_pending_minor > 0
+    refunds = await provider.list_refunds(intent) if has_refunds else []
     disputes = None
     if payment.disputed or row.disputed_minor:
         disputes = tuple(await provider.list_disputes(intent))
-    return Picture(row.version, payment, tuple(refunds), disputes)
+    return Picture(row.version, row.last_synced_at, payment, tuple(refunds), disputes)
 
 
 async def _merge(
@@ -99,23 +111,41 @@ async def _merge(
     within: Callable[[], Awaitable[None]] | None,
 ) -> Payment:
     order, payment = await rows.lock_payment(payment_id)
-    if payment.version != picture.since_version and not payment.is_final:
-        raise Outrun
-    since, synced_before = picture.since_version, payment.last_synced_at
-    await apply_provider_state(order, payment, picture.payment, since_version=since, fetched=True, cause=cause)
+    is_latest = (payment.version, payment.last_synced_at) == (picture.since_version, picture.synced_at)
+
+    def since() -> int:
+        """The version that the picture is at least as new as: with our own changes while it is the latest."""
+        return payment.version if is_latest else picture.since_version - 1
+
+    await apply_provider_state(order, payment, picture.payment, since_version=since(), fetched=True, cause=cause)
     for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
-        await apply_provider_refund(order, payment, seen, cause=cause)
+        await apply_provider_refund(order, payment, seen, since_version=since(), fetched=True, cause=cause)
     if picture.disputes is not None:
-        disputed = sum(dispute.amount_minor for dispute in picture.disputes if dispute.is_open_or_lost)
-        await set_disputed(order, payment, disputed, cause)
+        await _apply_disputes(order, payment, picture.disputes, since_version=since(), cause=cause)
     for told in earlier:
         await keep_failed_attempt(order, payment, told.seen, told.cause)
-    if payment.last_synced_at == synced_before:  # no change has written it
-        payment.last_synced_at = datetime.now(UTC)
+    if payment.version != picture.since_version:
+        await end_operations(order, payment, cause)
+    if payment.last_synced_at == picture.synced_at:  # no change has written it
+        payment.last_synced_at = synced_after(payment.last_synced_at)
         await fetch(SYNCED, payment.id, payment.last_synced_at)
     if within is not None:
         await within()
     return payment
+
+
+async def _apply_disputes(
+    order: Order, payment: Payment, disputes: Sequence[ProviderDispute], *, since_version: int, cause: Cause
+) -> None:
+    """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
+    contested = [dispute for dispute in disputes if dispute.is_open_or_lost]
+    known = [dispute for dispute in contested if dispute.currency == payment.held_currency]
+    if len(known) < len(contested):
+        log.error("dispute.in_another_currency", payment=str(payment.id))
+    disputed_minor = sum(dispute.amount_minor for dispute in known)
+    if payment.disputed_minor != disputed_minor and payment.version != since_version:
+        raise Outrun
+    await set_disputed(order, payment, disputed_minor, cause)
 
 
 async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -> Payment | None:

@@ -43,7 +43,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
         order, payment = await rows.lock_payment(new.payment_id)
         await _check_refundable(payment)
         amount = payment.refundable if new.amount is None else new.amount
-        check_currency(amount, payment.currency, ("input", "amount", "currency"))
+        check_currency(amount, payment.held_currency, ("input", "amount", "currency"))
         if amount > payment.refundable or amount.amount_minor == 0:
             raise LimitExceeded(
                 ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE,
@@ -56,7 +56,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
             payment_id=payment.id,
             livemode=payment.livemode,
             amount_minor=amount.amount_minor,
-            currency=payment.currency,
+            currency=payment.held_currency,
             reason=new.reason,
             note=new.note,
             requested_by=ask.caller.actor.to_record(),

@@ -77,6 +77,12 @@ async def lock_order(order_id: UUID) -> Order:
     return await _with_payments(order)
 
 
+async def lock_registered_order(external_id: str) -> Order:
+    """The order that a shop has registered under its own number, and its payments, locked in the same way."""
+    (order,) = await read(Order, "WHERE external_id = $1 FOR NO KEY UPDATE", external_id)
+    return await _with_payments(order)
+
+
 async def lock_payment(payment_id: UUID) -> tuple[Order, Payment]:
     """The payment's order with all its payments, locked until the transaction ends, and the one that was asked for."""
     owner = "WHERE id = (SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # which never changes

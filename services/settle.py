@@ -1,6 +1,6 @@
 """Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
 
-from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -12,6 +12,7 @@ from domain.errors import (
     ProviderProblem,
 )
 from domain.states import (
+    PAYMENT_FINAL,
     OperationKind,
     OperationState,
     PaymentStatus,
@@ -19,11 +20,12 @@ from domain.states import (
     RefundStatus,
 )
 from models import Operation, Order, Payment, Refund
+from models.sql import Update, read, write
 from provider import Outcome
 from services.audit import Cause
 from services.refusals import invalid_state, payment_error, refund_error
 from services.state import (
-    NotYet,
+    Outrun,
     abandon_payment,
     apply_provider_refund,
     apply_provider_state,
@@ -31,6 +33,7 @@ from services.state import (
     keep_refused_attempt,
     mark_payment_missing,
     mark_payment_unknown,
+    settle_order,
 )
 from services.steps import SERVER_ERROR, Kind, Step, Verdict
 
@@ -40,6 +43,20 @@ RETRY_AFTER_MS = 1000
 AT_ONCE = timedelta()
 
 # The ends that a step may lawfully come to. Anything else means that another act got there first.
+SHOWN_BY_STATUS = {
+    Step.CONFIRM: frozenset(
+        {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
+    ),
+    Step.CAPTURE: PAYMENT_FINAL,
+    Step.CANCEL: PAYMENT_FINAL,
+}
+UNDECIDED = frozenset({Kind.UNKNOWN, Kind.NOT_DONE, Kind.REVIEW})
+CRASHED = "crashed"  # driving it failed by a fault of ours
+SETTLES_ORDER = "settles_order"  # beside a capture's parameters: this is all that the order owes
+WAITING = """
+WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
+"""
+ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
 GOOD_ENDS = {
     Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
     Step.CONFIRM: frozenset(
@@ -64,26 +81,70 @@ async def settle(
     operation. Raises `Outrun` when the snapshot's place in time is unknown.
     """
     refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
-    match verdict.kind:
+    kind = verdict.kind
+    if kind in UNDECIDED and end_by_rows(operation, payment, refund):
+        kind = Kind.DONE  # a webhook or a look was quicker than the answer: an answer never says two things
+    match kind:
         case Kind.ABSENT:
             operation.state = OperationState.IN_PROGRESS
         case Kind.UNKNOWN:
             await _unknown(operation, order, payment, refund, verdict, cause, wait)
         case Kind.REVIEW:
             await _unknown(operation, order, payment, refund, verdict, cause, wait)
-            _call_a_person(operation)
+            call_a_person(operation)
         case Kind.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
             operation.error = _unavailable(operation, wait).to_record()
+        case Kind.DONE if verdict.kind in UNDECIDED:
+            pass
         case Kind.DONE if refund is not None:
-            assert verdict.refund is not None
-            seen = await apply_provider_refund(order, payment, verdict.refund, cause=cause)
-            _finish_refund(operation, seen)
+            _finish_refund(operation, await _apply_refund(order, payment, verdict, cause))
         case Kind.DONE:
             await _apply_payment(order, payment, verdict, cause)
             _advance(operation, payment)
         case Kind.FAILED:
             await _failed(operation, order, payment, refund, verdict, cause)
+    await _settle_order(operation, order, cause)
+
+
+def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
+    """Set the operation's next step or its end if our rows show what became of the step; True if they do.
+
+    Everything in them that is past the operation's beginning was told by Stripe. The caller holds the locks.
+    """
+    if refund is not None:
+        is_told = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
+        if is_told:
+            _finish_refund(operation, refund)
+        return is_told
+    step = Step(operation.step)
+    is_told = (
+        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in SHOWN_BY_STATUS[step]
+    )
+    if is_told:
+        _advance(operation, payment)
+    return is_told
+
+
+async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
+    """End the operations that wait for what a look has just brought. The caller holds the order's and payment's locks.
+
+    One that somebody has in hand is left to them: they find the same rows.
+    """
+    for operation in await read(Operation, WAITING, payment.id):
+        refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
+        if operation.step == Step.CREATE or not end_by_rows(operation, payment, refund):
+            continue
+        operation.due, operation.finished_at = None, datetime.now(UTC)
+        await _settle_order(operation, order, cause)
+        await write(Update(operation, ENDED))
+        log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
+
+
+async def _settle_order(operation: Operation, order: Order, cause: Cause) -> None:
+    """Lower what the order owes to what was taken, where the capture was to be all of it."""
+    if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
+        await settle_order(order, cause)
 
 
 async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:
@@ -98,10 +159,27 @@ async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause
     )
 
 
+async def _apply_refund(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> Refund:
+    assert verdict.refund is not None
+    refund = await apply_provider_refund(
+        order,
+        payment,
+        replace(verdict.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
+        since_version=verdict.since_version,
+        fetched=verdict.fetched,
+        cause=cause,
+    )
+    assert refund is not None, "a refund of ours is none"
+    return refund
+
+
 def _advance(operation: Operation, payment: Payment) -> None:
     """Go to the next step, or finish."""
     step = Step(operation.step)
     operation.error, operation.last_problem = None, None
+    if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount is not None:
+        _fail(operation, invalid_state(payment))  # another program has changed it: nobody agreed to pay that
+        return
     if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
         operation.step = Step.CONFIRM.value
         operation.effect, operation.generation = ProviderEffect.NONE, 1
@@ -110,6 +188,9 @@ def _advance(operation: Operation, payment: Payment) -> None:
         return
     if payment.status in GOOD_ENDS[step]:
         _succeed(operation)
+    elif payment.status is PaymentStatus.UNKNOWN:  # Stripe has said what we do not know the meaning of
+        operation.effect = ProviderEffect.UNKNOWN
+        call_a_person(operation)
     else:
         _fail(operation, invalid_state(payment))
 
@@ -137,20 +218,27 @@ async def _unknown(
         await mark_payment_unknown(order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
         await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
+    problem = SERVER_ERROR if failure and failure.is_server_error else "no_answer"
+    leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
+
+
+def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:
+    """Say that nobody knows whether the step has happened, and that it is found out later."""
     operation.state = OperationState.UNRESOLVED
     operation.effect = ProviderEffect.UNKNOWN
-    operation.last_problem = SERVER_ERROR if failure and failure.is_server_error else "no_answer"
+    operation.last_problem = problem
     operation.error = ProviderProblem(
         ErrorCode.OUTCOME_UNKNOWN,
         "Stripe has not told us whether this happened. It is being found out; ask again with the same key.",
         effect=ProviderEffect.UNKNOWN,
         retry_after_ms=_milliseconds(wait),
-        stripe_request_id=failure.request_id if failure else None,
+        stripe_request_id=request_id,
         retryable=True,
     ).to_record()
 
 
-def _call_a_person(operation: Operation) -> None:
+def call_a_person(operation: Operation) -> None:
+    """Leave an operation to a person, with an alarm: neither Stripe nor we can tell what became of it."""
     log.error("operation.needs_review", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
     operation.state = OperationState.NEEDS_REVIEW
     operation.error = ProviderProblem(
@@ -169,13 +257,12 @@ async def _failed(
     if verdict.gone:
         await mark_payment_missing(order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
+        if verdict.refunds and payment.version != verdict.since_version:
+            raise Outrun
         refund.failure_reason = failure.code or "refused"
         await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
         for seen in verdict.refunds:
-            with suppress(
-                NotYet
-            ):  # no room beside another reservation of ours: its webhook or the poller will bring it
-                await apply_provider_refund(order, payment, seen, cause=cause)
+            await apply_provider_refund(order, payment, seen, since_version=payment.version, fetched=True, cause=cause)
         _fail(operation, refund_error(failure, refund, payment))
         return
     if verdict.payment is not None:

@@ -1,8 +1,8 @@
 """The one door for state: nothing else sets a status. API answers, webhooks, janitor and sync all come through here."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
 import structlog
@@ -11,13 +11,14 @@ from domain.errors import DomainError
 from domain.ids import new_id
 from domain.sensitive import without_secrets
 from domain.states import (
-    REFUND_RELEASED,
+    PAYMENT_FINAL,
     REFUND_RESERVES,
     ActorKind,
     Move,
     PaymentStatus,
     RefundStatus,
     order_payment_status,
+    order_sums,
     payment_move,
     refund_move,
 )
@@ -27,18 +28,15 @@ from models.written import change
 from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 from services.failures import facts, failed_request, is_same, made, new_failure, told_failure
+from services.not_as_asked import is_not_as_asked, report_not_as_asked
 
 log = structlog.get_logger(__name__)
 
-NEVER_AT_STRIPE = PaymentStatus.INITIATED
+AS_ASKED: Final = frozenset({"provider_currency", "provider_amount_minor", "capturable_minor", "captured_minor"})
 
 
 class Outrun(Exception):
     """Somebody changed the row after this snapshot was asked for, so its place in time is not known: fetch again."""
-
-
-class NotYet(Exception):
-    """The fact is true but cannot be written now, because our own reservation stands against it. Try later."""
 
 
 async def apply_provider_state(
@@ -47,36 +45,42 @@ async def apply_provider_state(
     """Merge what Stripe said of a payment into our row; True if anything changed.
 
     The caller holds the order's and the payment's locks. `since_version` is the payment's version when Stripe was
-    asked: if the row has moved on since, a snapshot that is not final may be older than the row, and `Outrun` is
-    raised instead of guessing. `fetched` says that Stripe was asked just now; only then may a final state be
-    contradicted. Late, repeated and foreign facts change nothing.
+    asked: if the row has moved on since, the snapshot may be older than the row, and `Outrun` is raised instead of
+    guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth, whatever the row says, and
+    is written as it is. An answer to an act of ours, or an event, may be old: where it is late it changes nothing, and
+    where it contradicts an end Stripe must be asked (`Outrun`). Facts about another intent change nothing.
     """
     if payment.stripe_payment_intent_id not in (None, seen.id):
         log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
         return False
     move = payment_move(payment.status, seen.status)
-    if seen.status is PaymentStatus.UNKNOWN:
-        log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
-        return False
-    if move is Move.LATE:
+    if move is Move.LATE and not fetched:
         await keep_failed_attempt(order, payment, seen, cause)
         return False
     if move is Move.CONFLICT and not fetched:
         raise Outrun
+    if seen.status is PaymentStatus.UNKNOWN:
+        log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
     changes = _differences(payment, seen)
     if not changes:
         return False
-    if payment.version != since_version and seen.status not in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
+    is_first_end = move is Move.FORWARD and seen.status in PAYMENT_FINAL and not fetched
+    if payment.version != since_version and not is_first_end:
         raise Outrun
-    if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):
-        log.error("payment.amount_drift", payment=str(payment.id), intent=seen.id)
-    if move is Move.CONFLICT:
+    is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Move.REPEAT
+    if is_correction:
         log.error("payment.conflict", payment=str(payment.id), ours=payment.status.value, stripe=seen.status.value)
+        changes["reopened_at"] = cause.occurred_at if seen.status not in PAYMENT_FINAL else payment.reopened_at
     failure = await new_failure(payment, seen, cause)
     if changes.get("last_error"):
         changes["last_error"] |= {"request_id": failed_request(cause)}
-    kind = "payment.corrected" if move is Move.CONFLICT else _event_type(payment, seen, changes)
+    is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
+    if "provider_currency" in changes:  # what was summed up in the other currency is no sum of this one
+        changes |= {"disputed_minor": 0, **await _refund_totals(payment, currency=seen.currency)}
+    kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
     await change_payment(order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure)
+    if is_other:
+        await report_not_as_asked(payment, seen)
     return True
 
 
@@ -101,8 +105,8 @@ async def change_payment(
         changes = {**changes, "failed_at": _latest(payment.failed_at, failure.failed_at)}
     change(payment, changes)
     payment.version += 1
-    payment.last_synced_at = datetime.now(UTC)
-    changed = _recompute(order)
+    payment.last_synced_at = synced_after(payment.last_synced_at)
+    changed = recompute_order(order)
     about = refund.facts() if refund is not None else facts(failure) if failure is not None else {}
     await record(
         order,
@@ -122,6 +126,23 @@ async def change_payment(
         *([Insert(failure)] if failure is not None else []),
         order_changed=changed,
     )
+
+
+def synced_after(earlier: datetime | None) -> datetime:
+    """Now, and in any case later than the last time: by it a look knows whether another one was written meanwhile."""
+    now = datetime.now(UTC)
+    return now if earlier is None else max(now, earlier + timedelta(microseconds=1))
+
+
+async def settle_order(order: Order, cause: Cause) -> None:
+    """Lower an order's total to what was taken: the rest will never be asked for. The caller holds the order's lock."""
+    if order.paid_minor == 0 or order.total_minor <= order.paid_minor:
+        return
+    before = order.facts()
+    order.total_minor = order.paid_minor
+    changed = recompute_order(order)
+    change = Change("order.settled", before=before, after=order.facts(), amount=order.total)
+    await record(order, change, cause, order_changed=("total_minor", *changed))
 
 
 async def mark_payment_unknown(order: Order, payment: Payment, cause: Cause) -> None:
@@ -179,44 +200,55 @@ async def _keep(order: Order, payment: Payment, failure: PaymentFailure, cause: 
     await record(order, change, cause, Insert(failure), Update(payment, ("failed_at",)))
 
 
-async def apply_provider_refund(order: Order, payment: Payment, seen: ProviderRefund, *, cause: Cause) -> Refund:
+async def apply_provider_refund(
+    order: Order, payment: Payment, seen: ProviderRefund, *, since_version: int, fetched: bool, cause: Cause
+) -> Refund | None:
     """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
 
-    The caller holds the order's and the payment's locks, and asked Stripe after it last looked at the row, or has a
-    final answer. Raises `NotYet` when a refund of ours that is still reserved leaves no room for an adopted one.
+    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `Outrun` are as for a payment.
+    None for what gives nothing back: the part of a hold that was released, which Stripe lists among the refunds.
     """
     refund = await _find_refund(payment, seen)
+    status = RefundStatus.CANCELED if seen.is_release else seen.status
+    if refund is None and seen.is_release:
+        return None
     if refund is None:
+        if payment.version != since_version:
+            raise Outrun
         return await _adopt_refund(order, payment, seen, cause)
-    move = refund_move(refund.status, seen.status)
-    if seen.status is RefundStatus.UNKNOWN or move in (Move.LATE, Move.CONFLICT):
+    move = refund_move(refund.status, status)
+    is_correction = move in (Move.LATE, Move.CONFLICT)
+    if (move is Move.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
         return refund
-    if move is Move.REPEAT and refund.stripe_refund_id == seen.id:
-        return refund
+    if fetched and payment.version != since_version:
+        raise Outrun
+    if status is RefundStatus.UNKNOWN:
+        log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)
     refund.stripe_refund_id = seen.id
     refund.failure_reason = seen.failure_reason
-    if seen.status is RefundStatus.FAILED and refund.status is RefundStatus.SUCCEEDED:
+    if is_correction:
+        log.error("refund.conflict", refund=str(refund.id), ours=refund.status.value, stripe=status.value)
+    elif status is RefundStatus.FAILED and refund.status is RefundStatus.SUCCEEDED:
         log.error("refund.failed_after_success", refund=str(refund.id), reason=seen.failure_reason)
-    await change_refund(order, payment, refund, seen.status, cause=cause.answered_by(seen.request_id))
+    kind = "refund.corrected" if is_correction else None
+    await change_refund(order, payment, refund, status, cause=cause.answered_by(seen.request_id), type=kind)
     return refund
 
 
-async def change_refund(order: Order, payment: Payment, refund: Refund, status: RefundStatus, *, cause: Cause) -> None:
+async def change_refund(
+    order: Order, payment: Payment, refund: Refund, status: RefundStatus, *, cause: Cause, type: str | None = None
+) -> None:
     """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
     refund.status = status
     written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
     totals = await _refund_totals(payment, refund)
-    await change_payment(order, payment, totals, type=f"refund.{status.value.lower()}", cause=cause, of_refund=written)
+    kind = type or f"refund.{status.value.lower()}"
+    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=written)
 
 
 async def add_refund(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
-    """Write a new refund and reserve its amount against the payment. The caller holds the locks.
-
-    Raises `NotYet` when the payment has not that much left.
-    """
-    already = refund.status in REFUND_RELEASED
-    if not already and refund.amount > payment.refundable:
-        raise NotYet
+    """Write a new refund with the payment's refund totals. The caller holds the locks, and has checked an act of ours
+    against what is left; what Stripe says has happened is written whatever is left."""
     totals = await _refund_totals(payment, refund)
     kind = f"refund.{refund.status.value.lower()}"
     await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
@@ -230,10 +262,13 @@ async def set_disputed(order: Order, payment: Payment, disputed_minor: int, caus
 
 
 def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
-    """The fields of the row that this snapshot would change."""
+    """The fields of the row that this snapshot would change. A status that is not known to us ends nothing."""
+    is_unknown = seen.status is PaymentStatus.UNKNOWN
     told = {
-        "status": seen.status,
+        "status": payment.status if is_unknown and payment.is_final else seen.status,
         "stripe_payment_intent_id": seen.id,
+        "provider_currency": seen.currency if seen.currency != payment.currency else None,
+        "provider_amount_minor": seen.amount_minor if is_not_as_asked(payment, seen) else None,
         "capturable_minor": seen.capturable_minor,
         "captured_minor": seen.captured_minor,
         "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
@@ -305,22 +340,30 @@ async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, ca
     return refund
 
 
-async def _refund_totals(payment: Payment, changed: Refund) -> dict[str, Any]:
-    """Given back and reserved, from the refunds themselves, of which one has changed: no sum that could drift."""
-    others = Refund.filter(payment_id=payment.id).exclude(id=changed.id).only("id", "status", "amount_minor")
-    refunds = [*await others, changed]
+async def _refund_totals(
+    payment: Payment, changed: Refund | None = None, *, currency: str | None = None
+) -> dict[str, Any]:
+    """Given back and reserved, from the refunds themselves, of which one may have changed: no sum that could drift.
+
+    A refund in another currency than the payment's money is no part of it; Stripe makes none.
+    """
+    found = await Refund.filter(payment_id=payment.id).only("id", "status", "amount_minor", "currency")
+    given = [refund for refund in found if changed is None or refund.id != changed.id]
+    given += [changed] if changed is not None else []
+    refunds = [refund for refund in given if refund.currency == (currency or payment.held_currency)]
+    if len(refunds) < len(given):
+        log.error("refund.in_another_currency", payment=str(payment.id))
     return {
         "refunded_minor": sum(r.amount_minor for r in refunds if r.status is RefundStatus.SUCCEEDED),
         "refund_pending_minor": sum(r.amount_minor for r in refunds if r.status in REFUND_RESERVES),
     }
 
 
-def _recompute(order: Order) -> tuple[str, ...]:
-    """Set the order's sums and status from its payments; the fields that are to be written. The version grows with
-    every change of any of them."""
+def recompute_order(order: Order) -> tuple[str, ...]:
+    """Set an order's sums and status from its locked payments; the fields that are to be written. The version grows
+    with every change of any of them."""
     payments = [payment.as_facts() for payment in order.locked_payments]
-    order.paid_minor = sum(facts.captured_minor for facts in payments)
-    order.refunded_minor = sum(facts.refunded_minor for facts in payments)
-    order.payment_status = order_payment_status(order.total_minor, payments)
+    order.paid_minor, order.refunded_minor = order_sums(order.currency, payments)
+    order.payment_status = order_payment_status(order.total, payments)
     order.version += 1
     return "paid_minor", "refunded_minor", "payment_status", "version"

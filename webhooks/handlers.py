@@ -17,7 +17,6 @@ from provider.translate import payment_if_readable
 from services import inbox
 from services.audit import Cause
 from services.refresh import Earlier, refresh_payment
-from services.state import NotYet
 from webhooks.subjects import find_subject
 
 log = structlog.get_logger(__name__)
@@ -74,8 +73,6 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
             within=_settled(events),
         )
-    except NotYet:
-        await _put_back(events, "a reservation of ours stands against it", waits=True)
     except ProviderFailure as failure:
         await _put_back(events, str(failure))
     except ProviderProblem as problem:
@@ -115,9 +112,9 @@ def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
     return within
 
 
-async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False, waits: bool = False) -> None:
+async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False) -> None:
     for event in events:
-        await inbox.retry(event, reason, parked=parked, waits=waits)
+        await inbox.retry(event, reason, parked=parked)
 
 
 async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:

@@ -20,6 +20,7 @@ query Details($id: ID!) {
 """
 OF_ORDER = "currency customer_id external_id id paid_minor payment_status total_minor"
 OF_PAYMENT = "amount_minor created_at currency customer_id id order_id refund_pending_minor status"
+OF_MONEY = "captured_minor provider_currency refunded_minor"
 OF_REFUND = "amount_minor currency id status"
 NESTED = "{ payments(first: 20) { nodes { id customer { id payments { nodes { id order { id } } } } } totalCount } }"
 
@@ -95,7 +96,7 @@ async def test_what_is_not_read_at_once_is_read_for_all_rows_together(shop: Shop
 @pytest.mark.parametrize(
     ("query", "columns"),
     [
-        (ORDER_STATUS, [OF_ORDER, f"{OF_PAYMENT} captured_minor refunded_minor", OF_REFUND]),
+        (ORDER_STATUS, [OF_ORDER, f"{OF_PAYMENT} {OF_MONEY}", OF_REFUND]),
         (PAGE, [OF_PAYMENT, "customer_id external_id id payment_status", OF_REFUND]),
     ],
 )

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.money import Money
 from domain.states import (
     OrderPaymentStatus,
     PaymentAction,
@@ -44,11 +45,19 @@ def test_what_is_disputed_or_given_back_already_cannot_be_refunded(
 
 
 def paid(captured: int, *, refunded: int = 0, disputed: int = 0) -> PaymentFacts:
-    return PaymentFacts(PaymentStatus.SUCCEEDED, captured, captured, refunded, disputed)
+    return PaymentFacts("USD", PaymentStatus.SUCCEEDED, captured, 0, captured, refunded, disputed)
 
 
 def unpaid(status: PaymentStatus) -> PaymentFacts:
-    return PaymentFacts(status, 1_000, 0, 0, 0)
+    return PaymentFacts("USD", status, 1_000, 1_000 if status is PaymentStatus.REQUIRES_CAPTURE else 0, 0, 0, 0)
+
+
+def held(capturable: int, *, currency: str = "USD") -> PaymentFacts:
+    return PaymentFacts(currency, PaymentStatus.REQUIRES_CAPTURE, 1_000, capturable, 0, 0, 0)
+
+
+def in_yen(captured: int, *, refunded: int = 0, disputed: int = 0) -> PaymentFacts:
+    return PaymentFacts("JPY", PaymentStatus.SUCCEEDED, 1_000, 0, captured, refunded, disputed)
 
 
 P, S = PaymentStatus, OrderPaymentStatus
@@ -67,6 +76,14 @@ ORDERS = [
     ([paid(1_000), paid(1_000, disputed=2_000)], S.DISPUTED),
     ([paid(400), unpaid(P.REQUIRES_CAPTURE)], S.PARTIALLY_PAID),
     ([unpaid(P.REQUIRES_CAPTURE), unpaid(P.REQUIRES_ACTION)], S.AUTHORIZED),
+    ([held(1_001)], S.AUTHORIZED),
+    ([held(1)], S.PENDING),
+    ([held(999)], S.PENDING),
+    ([held(1_000, currency="JPY")], S.PENDING),
+    ([in_yen(1_000)], S.UNPAID),
+    ([in_yen(1_000), paid(1_000)], S.PAID),
+    ([in_yen(1_000, refunded=1_000), paid(1_000)], S.PAID),
+    ([in_yen(1_000, disputed=1_000), paid(1_000)], S.DISPUTED),
     ([unpaid(P.REQUIRES_ACTION), unpaid(P.PROCESSING)], S.ACTION_REQUIRED),
     ([unpaid(P.PROCESSING)], S.PENDING),
     ([unpaid(P.UNKNOWN)], S.PENDING),
@@ -79,19 +96,20 @@ ORDERS = [
 
 @pytest.mark.parametrize(("payments", "status"), ORDERS)
 def test_how_far_an_order_of_ten_is_paid(payments: list[PaymentFacts], status: OrderPaymentStatus) -> None:
-    assert order_payment_status(1_000, payments) is status
-    assert order_payment_status(1_000, reversed(payments)) is status
+    assert order_payment_status(Money(1_000, "USD"), payments) is status
+    assert order_payment_status(Money(1_000, "USD"), reversed(payments)) is status
 
 
 amounts = st.integers(0, 2**53 - 1)
-facts = st.builds(PaymentFacts, st.sampled_from(PaymentStatus), amounts, amounts, amounts, amounts)
+currencies = st.sampled_from(["USD", "JPY"])
+facts = st.builds(PaymentFacts, currencies, st.sampled_from(PaymentStatus), *[amounts] * 5)
 
 
 @given(total=amounts, payments=st.lists(facts, max_size=6))
 def test_every_set_of_facts_has_a_status(total: int, payments: list[PaymentFacts]) -> None:
-    status = order_payment_status(total, iter(payments))
+    status = order_payment_status(Money(total, "USD"), iter(payments))
 
     assert status in OrderPaymentStatus
     assert (status is OrderPaymentStatus.DISPUTED) == any(payment.disputed_minor for payment in payments)
     if status is OrderPaymentStatus.PAID:
-        assert sum(payment.captured_minor for payment in payments) == total
+        assert sum(payment.captured_minor for payment in payments if payment.currency == "USD") == total

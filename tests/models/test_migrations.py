@@ -24,8 +24,8 @@ CHECKS: Final = {
     "orders": {"orders_total_positive", "orders_sums", "orders_currency", "orders_chain_head"},
     "payment": {
         "payment_amount_positive",
-        "payment_capture_within_amount",
-        "payment_refund_within_capture",
+        "payment_sums_not_negative",
+        "payment_provider_currency",
         "payment_disputed_not_negative",
         "payment_currency",
         "payment_money_needs_intent",
@@ -50,11 +50,19 @@ UNIQUE: Final = {
 INDEXES: Final = {
     "orders": {"orders_external_id_prefix"},
     "operation": {"operation_due"},
-    "webhook_event": {"webhook_event_due", "webhook_event_busy", "webhook_event_undelivered"},
+    "webhook_event": {
+        "webhook_event_due",
+        "webhook_event_busy",
+        "webhook_event_undelivered",
+        "webhook_event_dead",
+    },
 }
-TRIGGERS: Final = {"payment_event": {"payment_event_append_only", "payment_event_no_truncate"}}
+TRIGGERS: Final = {
+    "payment_event": {"payment_event_append_only", "payment_event_no_truncate"},
+    "refund": {"refund_within_capture"},
+}
 SCRATCH: Final = "reconciliation_sighting"  # a run's own notes: unlogged, and no model
-FUNCTIONS: Final = {"refuse_change_of_the_trail"}
+FUNCTIONS: Final = {"refuse_change_of_the_trail", "refuse_refund_above_capture"}
 
 # A table's comment is its class's docstring, which may be improved without a migration; so comments are left out.
 STRUCTURE: Final = {

@@ -78,6 +78,8 @@ async def amount_drift(ground: Ground, one: One) -> str:
 
 
 async def currency_drift(ground: Ground, one: One) -> str:
+    """Its order counts no money in another currency."""
+    await ground.change("UPDATE orders SET paid_minor = 0, refunded_minor = 0 WHERE id = $1", one.order_id)
     await ground.change("UPDATE payment SET currency = 'EUR' WHERE id = $1", one.payment_id)
     return one.stripe("pi")
 

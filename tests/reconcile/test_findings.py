@@ -3,7 +3,7 @@
 from uuid import uuid4
 
 from domain.states import DiscrepancyKind
-from models import Discrepancy, PaymentEvent, ReconciliationRun, Refund
+from models import Discrepancy, Payment, PaymentEvent, ReconciliationRun, Refund
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, stripe_post
 from tests.rows import row_id
 from tests.shop import Shop
@@ -80,7 +80,10 @@ async def test_an_amount_that_differs_is_found_and_never_repaired_silently(shop:
 
     assert await found() == [("AMOUNT_DRIFT", await intent_of(payment))]
     assert run.repaired == 0
-    assert await PaymentEvent.all().count() == before
+    row = await Payment.get(id=row_id(payment["id"]))
+    assert (row.amount_minor, row.provider_amount_minor) == (9999, row.captured_minor)  # what was asked for stays so
+    (event,) = await PaymentEvent.all().order_by("recorded_at").offset(before)
+    assert (event.type, event.after["provider_amount_minor"]) == ("payment.updated", row.captured_minor)
 
 
 async def test_a_currency_that_differs_is_found(shop: Shop) -> None:
