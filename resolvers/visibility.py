@@ -12,7 +12,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from domain.caller import Caller, Scope
-from domain.states import order_payment_status
+from domain.states import order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from models.partial import READ_BELOW
 from models.sql import read
@@ -184,15 +184,17 @@ async def order_of_payment(asking: Asking, payment: Payment, order: Order) -> Or
 def as_paid_by(order: Order, payment: Payment) -> Order:
     """An order that has become somebody else's, as the payment of an earlier customer tells it: its numbers and what it
     asked of them, and no later price, payment or person. It is never written."""
+    facts = [payment.as_facts()]
+    paid_minor, refunded_minor = order_sums(payment.currency, facts)
     return Order(
         id=order.id,
         external_id=order.external_id,
         customer_id=payment.customer_id,
         total_minor=payment.amount_minor,
         currency=payment.currency,
-        paid_minor=payment.captured_minor,
-        refunded_minor=payment.refunded_minor,
-        payment_status=order_payment_status(payment.amount_minor, [payment.as_facts()]),
+        paid_minor=paid_minor,
+        refunded_minor=refunded_minor,
+        payment_status=order_payment_status(payment.amount, facts),
         capture_method=payment.capture_method,
         version=payment.version,
         created_at=order.created_at,

@@ -80,10 +80,7 @@ async def create_payment(
             )
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
-        earlier = order.locked_payments[-1] if order.locked_payments else None
-        live = next((payment for payment in order.locked_payments if not payment.is_final), None)
-        if live is not None:
-            raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
+        earlier = _earlier(order)
         payment = fresh(
             Payment,
             id=new_id(),
@@ -203,6 +200,14 @@ async def cancel_payment(
         return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
+
+
+def _earlier(order: Order) -> Payment | None:
+    """The order's latest payment. Raises ActivePaymentExists while any of them lives."""
+    live = next((payment for payment in order.locked_payments if not payment.is_final), None)
+    if live is not None:
+        raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
+    return order.locked_payments[-1] if order.locked_payments else None
 
 
 def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from models import Operation, PaymentEvent
 from services import state
-from tests.api.test_as_stripe_says import reached, reconciled
+from tests.as_stripe_says import reached, reconciled
 from tests.shop import Json, Shop, key
 
 OPEN = "{ openOperations { edges { node { id state effect } } } integrity { healthy operationsNeedingReview } }"
