@@ -1,0 +1,33 @@
+"""Any documented object of Stripe's after any history of ours is recorded, shown, flagged, and never a crash."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.any_history import HISTORIES, History, check
+from tests.shop import Shop, open_shop, settings_for
+
+# Always the same ones; `make attack` draws others (tests/attack/test_any_history.py).
+EXAMPLES = 40
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop whose requests do not wait."""
+    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
+        yield opened
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=HISTORIES)
+async def test_whatever_stripe_says_after_whatever_we_did_is_recorded_as_it_is(shop: Shop, history: History) -> None:
+    await check(shop, history)

@@ -1,0 +1,36 @@
+"""Random histories and random objects of Stripe's, others each time. `ATTACK_EXAMPLES=300` for each part."""
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from tests.any_history import HISTORIES, History, check
+from tests.shop import Shop, open_shop, settings_for
+
+EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300"))
+PARTS = 2  # so that they run side by side
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """As in tests/api/test_any_history.py."""
+    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    database=None,
+    print_blob=True,  # how to run the same one again
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=HISTORIES)
+async def test_whatever_stripe_says_after_whatever_we_did_is_recorded_as_it_is(
+    shop: Shop, part: int, history: History
+) -> None:
+    await check(shop, history)
