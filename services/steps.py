@@ -190,6 +190,9 @@ async def _weigh(
     if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
         # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
         refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
+        made = next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)
+        if made is not None:  # refused, and there: what is there is true
+            return Verdict(Kind.DONE, version, refund=made, fetched=True)
     return Verdict(Kind.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
 

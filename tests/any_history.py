@@ -130,7 +130,7 @@ class Teller:
         for refund, status in zip(ours, answers.ours, strict=False):
             self.refunds.append({**refund, "status": status, "currency": answers.currency})
         for number, made in enumerate(answers.made):
-            like = {
+            like: Json = {
                 "id": f"re_{self.intent_id[3:]}x{self.told}x{number}",
                 "object": "refund",
                 "metadata": {},

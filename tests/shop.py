@@ -310,6 +310,7 @@ class Shop:
 
 class Between(httpx.AsyncBaseTransport):
     """Stands between the application and Stripe: `answered` may change each answer, or do something before it arrives.
+    `instead` may answer a request that never reaches Stripe.
 
     What it does itself at Stripe through the application is not seen by it again.
     """
@@ -318,8 +319,11 @@ class Between(httpx.AsyncBaseTransport):
         self._stripe = stripe
         self._busy = False
         self.answered: Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]] | None = None
+        self.instead: Callable[[httpx.Request], httpx.Response | None] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.instead is not None and (refused := self.instead(request)) is not None:
+            return refused
         response = await self._stripe.handle_async_request(request)
         if self.answered is None or self._busy:
             return response

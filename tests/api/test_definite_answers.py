@@ -61,7 +61,7 @@ async def test_an_act_on_a_payment_that_is_gone_frees_the_order(shop: Shop, alon
     _forgets(shop, _newest(shop))
 
     payload = (await shop.staff.ask(CAPTURE, input={"paymentId": payment["id"]}, key=key()))["capturePayment"]
-    shop.between.answered = None
+    shop.between.answered = shop.between.instead = None
     again = await shop.pay(payment["order"]["id"])
 
     [error] = payload["errors"]
@@ -113,7 +113,7 @@ async def test_under_a_key_of_another_account_nothing_is_given_up(shop: Shop) ->
         await shop.staff.do("syncPayment", paymentId=second["id"]),
     ]
     meanwhile = [(await shop.payment(payment["id"]))["status"] for payment in (first, second)]
-    shop.between.answered = None
+    shop.between.answered = shop.between.instead = None
     await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
     await shop.parts.worker.drain()
 
@@ -156,7 +156,7 @@ async def test_a_person_who_rules_on_a_payment_that_is_gone_frees_the_order(shop
 
     settled = (await shop.staff.ask(RESOLVE, id=payload["operation"]["id"]))["resolveOperation"]
     shop.sandbox.clear_faults()
-    shop.between.answered = None
+    shop.between.answered = shop.between.instead = None
     again = await shop.pay(payload["payment"]["order"]["id"])
 
     assert before == "UNKNOWN"
@@ -247,6 +247,20 @@ async def test_each_refusal_of_a_refund_has_its_word(shop: Shop, code: str, ours
     assert (await shop.payment(payment["id"]))["amountRefundable"] == {"amount": 10_000}
 
 
+async def test_a_refund_that_is_refused_and_there_all_the_same_is_one(shop: Shop) -> None:
+    payment = await shop.paid()
+
+    async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        is_refund = request.method == "POST" and request.url.path == "/v1/refunds"
+        return httpx.Response(400, json={"error": _error("charge_already_refunded")}) if is_refund else response
+
+    shop.between.answered = answered
+    payload = await shop.refund(payment["id"], 1_000)
+
+    assert (payload["errors"], payload["refund"]["status"]) == ([], "SUCCEEDED")
+    assert (await shop.payment(payment["id"]))["amountRefundable"] == {"amount": 9_000}
+
+
 async def test_the_staff_are_told_what_stripe_found_wrong_and_buyers_are_not(shop: Shop) -> None:
     payment = await shop.prepared()
     error = _error("parameter_unknown", param="payment_method_options[card]")
@@ -296,9 +310,9 @@ def _forgets(shop: Shop, *intents: str) -> None:
 
 
 def _refuses(shop: Shop, which: Callable[[httpx.Request], bool], error: Json, *, status: int = 400) -> None:
-    async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+    def instead(request: httpx.Request) -> httpx.Response | None:
         if not which(request):
-            return response
+            return None
         return httpx.Response(status, json={"error": error}, headers={"request-id": "req_1"})
 
-    shop.between.answered = answered
+    shop.between.instead = instead

@@ -114,7 +114,8 @@ async def test_a_generated_operation_gets_a_graphql_answer(shop: Shop, name: str
 
 def _check(document: str, answer: Json, request_id: str) -> None:
     """The answer is a GraphQL response, its errors are typed, and nothing of ours shows in them."""
-    assert set(answer) in ({"data"}, {"errors"}, {"data", "errors"}), answer
+    assert set(answer) - {"extensions"} in ({"data"}, {"errors"}, {"data", "errors"}), answer
+    assert set(answer.get("extensions", {})) <= {"cost"}, answer
     for error in answer.get("errors", ()):
         assert set(error) <= {"message", "locations", "path", "extensions"}, error
         assert set(error["extensions"]) <= {"code", "requestId", "reason", "retryable"}, error

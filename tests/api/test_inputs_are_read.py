@@ -40,6 +40,7 @@ NOT_KEPT: Final = {
     "CreatePaymentInput.confirm": "says what to do now; the payment's status shows that it was done",
     "CreatePaymentInput.setupFutureUsage": "an instruction to Stripe",
     "CapturePaymentInput.finalCapture": "must be true",
+    "CapturePaymentInput.settlesOrder": "says what to do now; the order's total shows that it was done",
     "CancelPaymentInput.reason": "an instruction to Stripe, which keeps it",
 }
 GIVEN: Final[Json] = {

@@ -9,9 +9,9 @@ import pytest
 from domain.errors import CardDeclined
 from domain.ids import Kind, encode
 from domain.states import PaymentStatus, RetryAdvice
-from models import Customer
+from models import Customer, PaymentFailure
 from resolvers.cursors import Cursor, SortKey
-from tests.rows import a_payment, a_refund, an_order, row_id, wire
+from tests.rows import NOON, a_payment, a_refund, an_order, row_id, wire
 from tests.shop import Client, Json, Shop
 
 IDS = "query P($first: Int, $after: String, $last: Int, $before: String, $sort: PaymentSort!, $filter: PaymentFilter) {"
@@ -116,6 +116,9 @@ async def test_filters_find_exactly_what_they_say(shop: Shop) -> None:
     kept = {"channel": "web", "lang": "de", "odd": odd}
     first = wire(await a_payment(one, 0, metadata=kept, amount_minor=500))
     second = await a_payment(one, 10, status=PaymentStatus.REQUIRES_PAYMENT_METHOD, last_error=declined.to_record())
+    await PaymentFailure.create(
+        payment_id=second.id, code="CARD_DECLINED", decline_code="lost_card", error=declined.to_record(), failed_at=NOON
+    )
     third = wire(await a_payment(two, 20, stripe_payment_intent_id=None))
     all_of_them = {first, wire(second), third}
 

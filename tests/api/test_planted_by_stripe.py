@@ -271,7 +271,8 @@ async def test_a_library_that_crashes_talking_is_not_quoted(
             await work()
         logging.getLogger("somebody").exception("it crashed", exc_info=crash.value)
 
-    assert all("Something went wrong on our side." in answer for answer in answers), answers
+    told = ("Something went wrong on our side.", "Stripe has not told us whether this happened.")
+    assert all(any(words in answer for words in told) for answer in answers), answers
     assert len(evil.planter.places) > 10
     assert evil.planter.seen_in("\n".join(answers)) == []
     assert "builtins.RuntimeError" in lines.text

@@ -1,4 +1,4 @@
-"""Random histories and random objects of Stripe's, others each time. `ATTACK_EXAMPLES=300` for each part."""
+"""Random histories and random objects of Stripe's, others each time. A third of `ATTACK_EXAMPLES=300` for each part."""
 
 import os
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.any_history import HISTORIES, History, check
 from tests.shop import Shop, open_shop, settings_for
 
-EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300")) // 3  # each is a whole life and a reconciliation
 PARTS = 2  # so that they run side by side
 
 
