@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 import server.parts
 import webhooks.handlers
 from domain.states import Move, PaymentStatus, WebhookState
-from models import Operation, Order, Payment, WebhookEvent
+from models import Operation, Order, Payment, Refund, WebhookEvent
 from models.atomic import atomic
+from models.sql import fetch
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.translate import payment_from
-from services import drive, idempotency, inbox, pace, payments, rows, settle, state, steps
+from services import drive, idempotency, inbox, pace, payments, refresh, refunds, rows, settle, state, steps
 from services.audit import Cause, Change, record
 from services.pace import Pace
 from services.steps import Kind, Step, Verdict
@@ -93,8 +94,15 @@ def unknown_is_failed() -> None:
 
 
 def refund_not_reserved() -> None:
-    """A refund counts only when Stripe has confirmed it."""
+    """A refund counts only when Stripe has confirmed it, here and for the database."""
+    right = state.add_refund
+
+    async def wrong(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
+        await fetch("SET LOCAL session_replication_role = replica")  # no trigger: the database is no referee
+        await right(order, payment, refund, cause)
+
     _put(state, "REFUND_RESERVES", frozenset())
+    _put(refunds, "add_refund", wrong)
 
 
 def event_applied_again() -> None:
@@ -114,7 +122,7 @@ def event_applied_again() -> None:
             await record(order, change, cause)
 
     _put(inbox, "receive", wrong)
-    _put(state, "_keep_late_failure", told)
+    _put(refresh, "keep_failed_attempt", told)
 
 
 def stale_event_wins() -> None:
@@ -159,7 +167,7 @@ def lease_ignored() -> None:
 
 
 def fence_ignored() -> None:
-    """A driver that was overtaken writes all the same."""
+    """A driver that was overtaken writes all the same, whatever our rows show."""
     right = drive.Driver._settle_once
 
     async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict, *others: Any) -> idempotency.Driven:
@@ -171,6 +179,7 @@ def fence_ignored() -> None:
         return await right(self, driven, verdict, *others)
 
     _put(drive.Driver, "_settle_once", wrong)
+    _put(settle, "end_by_rows", lambda *_: False)
 
 
 def cliff_ignored() -> None:
