@@ -80,14 +80,10 @@ async def wrongs(life: Life) -> list[str]:
 
 
 def _tells_twice(trail: list[PaymentEvent]) -> bool:
-    """Whether a failed attempt was remembered late although an event before it had told of its charge."""
-    told: set[str | None] = set()
-    for event in trail:
-        late = event.after["failure"]["stripe_charge_id"] if event.type == "payment.attempt_failed" else None
-        if late is not None and late in told:
-            return True
-        told.add(late or event.after.get("stripe_charge_id"))
-    return False
+    """Tell whether two events tell of one failed attempt."""
+    failed = [event.after["failure"]["stripe_charge_id"] for event in trail if "failure" in event.after]
+    known = [charge for charge in failed if charge is not None]
+    return len(known) > len(set(known))
 
 
 async def _world(life: Life, trail: list[PaymentEvent]) -> World:
