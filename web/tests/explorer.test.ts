@@ -31,6 +31,23 @@ describe("explorer", () => {
     isClean();
   });
 
+  test("where the schema is not for everybody it asks for a token, and says so in words", async () => {
+    const { page } = await openPage(browser, demo.base);
+    await page.route("**/schema.graphql", async (route) => {
+      const token = route.request().headers().authorization;
+      if (token === "Bearer one-with-the-scope") return route.continue({ headers: {} });
+      return route.fulfill({ status: token ? 403 : 401, json: { errors: [{ message: "No." }] } });
+    });
+    await page.goto("/explorer");
+
+    for (const token of ["one-without", "one-with-the-scope"]) {
+      await page.getByLabel("This server shows its schema to tokens with the scope explorer").fill(token);
+      await page.getByRole("button", { name: "Open" }).click();
+    }
+
+    await page.getByRole("button", { name: "Replay" }).waitFor();
+  });
+
   test("a subscription hears of a payment while it runs, with the tab's own token", async () => {
     const { page, isClean } = await explorer();
     await show(page, "Operations");

@@ -8,6 +8,7 @@ import { createRoot } from "react-dom/client";
 import "graphiql/style.css";
 import { Bar } from "./Bar";
 import { Notices } from "./Notices";
+import { readSchema } from "./schema";
 import { Session, type Welcome } from "./session";
 import "./style.css";
 import { roleTabs } from "./tabs";
@@ -27,8 +28,9 @@ function forgetful(): Storage {
 }
 
 async function open(): Promise<void> {
+  const place = document.getElementById("root") as HTMLElement;
   const [sdl, welcome] = await Promise.all([
-    fetch("/schema.graphql").then((answer) => answer.text()),
+    readSchema(place),
     fetch("/explorer/session.json").then((answer) => answer.json() as Promise<Welcome>),
   ]);
   const schema = buildSchema(sdl);
@@ -37,7 +39,7 @@ async function open(): Promise<void> {
     query,
     variables: JSON.stringify(variables, null, 2),
   }));
-  createRoot(document.getElementById("root") as HTMLElement).render(
+  createRoot(place).render(
     <GraphiQLProvider
       fetcher={session.fetcher}
       schema={schema}
