@@ -31,8 +31,9 @@ class Payment(Model):
     `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
     also names the request that failed. `failed_at` is when the last attempt failed, whatever came afterwards.
 
-    `currency` and `amount_minor` are what was asked for. `provider_currency` and `provider_amount_minor` are what
-    Stripe's object says where another program made something else of it, and null where it is as asked. All sums
+    `currency` and `amount_minor` are what was asked for. `provider_amount_minor` is what Stripe's object says where
+    another program made something else of it, `provider_currency` is that where it is another one; both are null where
+    it is as asked. All sums
     (`capturable_minor` to `disputed_minor`) are in `held_currency`: a number is never taken over without its currency.
 
     `last_synced_at` grows with every look at Stripe that is merged here, whether or not it changed anything.
@@ -113,10 +114,7 @@ class Payment(Model):
     @property
     def provider_amount(self) -> Money | None:
         """What Stripe's object asks for, where that is not what was asked."""
-        minor, currency = self.provider_amount_minor, self.provider_currency
-        if minor is None and currency is None:
-            return None
-        return Money(self.amount_minor if minor is None else minor, currency or self.currency)
+        return None if self.provider_amount_minor is None else self.money(self.provider_amount_minor)
 
     @property
     def refundable(self) -> Money:
@@ -133,7 +131,7 @@ class Payment(Model):
         actions = allowed_actions(
             self.status, refundable_minor=self.refundable.amount_minor, disputed=self.disputed_minor > 0
         )
-        if self.provider_amount_minor is None and self.provider_currency is None:
+        if self.provider_amount_minor is None:
             return actions
         withheld = {PaymentAction.CONFIRM} | ({PaymentAction.CAPTURE} if self.provider_currency is not None else set())
         return tuple(action for action in actions if action not in withheld)

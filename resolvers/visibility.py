@@ -63,8 +63,9 @@ class Visibility:
 
     def column(self) -> tuple[str, UUID] | None:
         """The column of payments that says all of `condition`, and its value; None where no single one does."""
-        is_one_customers = self.is_buyers and self.order_id is None and self.customer_id is not None
-        return ("customer_id", self.customer_id) if is_one_customers and self.customer_id is not None else None
+        if self.is_buyers and self.order_id is None and self.customer_id is not None:
+            return "customer_id", self.customer_id
+        return None
 
     def condition(self, prefix: str = "") -> Q | None:
         """The condition on payments, or on what hangs below them with `prefix`; None when nothing can match."""

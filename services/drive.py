@@ -23,10 +23,11 @@ from provider import Provider, ProviderFailure
 from services import rows
 from services.audit import Cause
 from services.idempotency import Driven
+from services.not_as_asked import is_not_as_asked
 from services.pace import Pace
 from services.settle import CRASHED, call_a_person, leave_open, settle
 from services.state import Outrun
-from services.steps import Kind, Verdict, attempt
+from services.steps import Kind, Verdict, attempt, refund_made_by
 
 log = structlog.get_logger(__name__)
 
@@ -145,14 +146,12 @@ class Driver:
         """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
         operation = await rows.lock_operation(driven.id)
         if operation.attempt == driven.attempt and operation.is_open:
-            age = datetime.now(UTC) - operation.created_at
-            wait = self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
-            leave_to_a_person = operation.last_problem == CRASHED
+            is_again, wait = operation.last_problem == CRASHED, self._back_off(operation)
             leave_open(operation, wait=wait, problem=CRASHED)
-            operation.due = datetime.now(UTC) + wait
-            if leave_to_a_person:
+            if is_again:
                 call_a_person(operation)
-                operation.due = datetime.now(UTC) + self.pace.review()
+                wait = self.pace.review()
+            operation.due = datetime.now(UTC) + wait
             await write(Update(operation, DRIVEN))
         return operation
 
@@ -204,6 +203,8 @@ class Driver:
         """
         if verdict.kind is not Kind.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
             return None
+        if verdict.payment is not None and is_not_as_asked(payment, verdict.payment):
+            return None  # its finding is written in the same transaction, and is a statement of its own
         operation, order = copy(driven), payment.order
         before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
         before += [order.id, order.last_sequence, order.last_hash]
@@ -264,6 +265,9 @@ class Driver:
             return self.pace.rest(failure.retry_after_seconds)
         if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
             return self.pace.rest(self.provider.rest_seconds)
+        return self._back_off(operation)
+
+    def _back_off(self, operation: Operation) -> timedelta:
         age = datetime.now(UTC) - operation.created_at
         return self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
 
@@ -273,20 +277,22 @@ class Driver:
         assert intent is not None, "outrun by a change of a payment that Stripe does not know"
         try:
             if operation.refund_id is not None:
-                return await self._fetch_refunds_again(payment, verdict)
+                return await self._fetch_refunds_again(operation, payment, verdict)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
             return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure)
         seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
 
-    async def _fetch_refunds_again(self, payment: Payment, verdict: Verdict) -> Verdict:
+    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, verdict: Verdict) -> Verdict:
         refund, refunds = verdict.refund, verdict.refunds
         assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
         if refund is not None:
             refund = await self.provider.retrieve_refund(refund.id)
         if refunds:
             refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
+            if (made := refund_made_by(operation, refunds)) is not None:
+                verdict, refund = replace(verdict, kind=Kind.DONE), made
         return replace(verdict, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
 
 

@@ -1,6 +1,6 @@
 """What differs between one thing of Stripe's and our row of it. Pure comparisons: nothing is asked or written here."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -117,7 +117,12 @@ def contested_minor(disputes: Sequence[ProviderDispute | Unreadable], currency: 
     read = [dispute for dispute in disputes if isinstance(dispute, ProviderDispute)]
     if len(read) < len(disputes):
         return None
-    return sum(dispute.amount_minor for dispute in read if dispute.is_open_or_lost and dispute.currency == currency)
+    return contested_in(currency, read)
+
+
+def contested_in(currency: str, disputes: Iterable[ProviderDispute]) -> int:
+    """What is contested by the open and lost ones of these disputes in a currency, in minor units."""
+    return sum(dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and dispute.currency == currency)
 
 
 def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:

@@ -18,6 +18,7 @@ from provider.failures import DEFINITE
 from services import rows
 from services.audit import Cause
 from services.missing import knows_another_payment
+from services.reconcile_findings import contested_in
 from services.settle import end_operations
 from services.state import (
     Outrun,
@@ -138,11 +139,9 @@ async def _apply_disputes(
     order: Order, payment: Payment, disputes: Sequence[ProviderDispute], *, since_version: int, cause: Cause
 ) -> None:
     """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
-    contested = [dispute for dispute in disputes if dispute.is_open_or_lost]
-    known = [dispute for dispute in contested if dispute.currency == payment.held_currency]
-    if len(known) < len(contested):
+    if any(dispute.is_open_or_lost and dispute.currency != payment.held_currency for dispute in disputes):
         log.error("dispute.in_another_currency", payment=str(payment.id))
-    disputed_minor = sum(dispute.amount_minor for dispute in known)
+    disputed_minor = contested_in(payment.held_currency, disputes)
     if payment.disputed_minor != disputed_minor and payment.version != since_version:
         raise Outrun
     await set_disputed(order, payment, disputed_minor, cause)

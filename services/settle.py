@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_MS = 1000
 AT_ONCE = timedelta()
 
-# The ends that a step may lawfully come to. Anything else means that another act got there first.
+# By these our row shows, whatever became of the answer, that a step has ended: it was in none of them when it began.
 SHOWN_BY_STATUS = {
     Step.CONFIRM: frozenset(
         {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
@@ -57,6 +57,7 @@ WAITING = """
 WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
 """
 ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
+# The ends that a step may lawfully come to. Anything else means that another act got there first.
 GOOD_ENDS = {
     Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
     Step.CONFIRM: frozenset(
@@ -80,11 +81,27 @@ async def settle(
     `wait` is how long until it is tried again, if it is not decided. The caller holds the locks and saves the
     operation. Raises `Outrun` when the snapshot's place in time is unknown.
     """
-    refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
-    kind = verdict.kind
-    if kind in UNDECIDED and end_by_rows(operation, payment, refund):
-        kind = Kind.DONE  # a webhook or a look was quicker than the answer: an answer never says two things
-    match kind:
+    refund = await _refund_of(operation)
+    # A webhook or a look may have been quicker than the answer: an answer never says two things.
+    if verdict.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
+        await _merge(operation, order, payment, refund, verdict, cause, wait)
+    await _settle_order(operation, order, cause)
+
+
+async def _refund_of(operation: Operation) -> Refund | None:
+    return await Refund.get(id=operation.refund_id) if operation.refund_id else None
+
+
+async def _merge(
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    refund: Refund | None,
+    verdict: Verdict,
+    cause: Cause,
+    wait: timedelta,
+) -> None:
+    match verdict.kind:
         case Kind.ABSENT:
             operation.state = OperationState.IN_PROGRESS
         case Kind.UNKNOWN:
@@ -95,8 +112,6 @@ async def settle(
         case Kind.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
             operation.error = _unavailable(operation, wait).to_record()
-        case Kind.DONE if verdict.kind in UNDECIDED:
-            pass
         case Kind.DONE if refund is not None:
             _finish_refund(operation, await _apply_refund(order, payment, verdict, cause))
         case Kind.DONE:
@@ -104,7 +119,6 @@ async def settle(
             _advance(operation, payment)
         case Kind.FAILED:
             await _failed(operation, order, payment, refund, verdict, cause)
-    await _settle_order(operation, order, cause)
 
 
 def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
@@ -132,8 +146,7 @@ async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
     One that somebody has in hand is left to them: they find the same rows.
     """
     for operation in await read(Operation, WAITING, payment.id):
-        refund = await Refund.get(id=operation.refund_id) if operation.refund_id else None
-        if operation.step == Step.CREATE or not end_by_rows(operation, payment, refund):
+        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
             continue
         operation.due, operation.finished_at = None, datetime.now(UTC)
         await _settle_order(operation, order, cause)

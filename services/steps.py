@@ -4,7 +4,7 @@ No transaction is open here. A step that may have been sent before is not simply
 has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -190,8 +190,7 @@ async def _weigh(
     if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
         # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
         refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
-        made = next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)
-        if made is not None:  # refused, and there: what is there is true
+        if (made := refund_made_by(operation, refunds)) is not None:  # refused, and there: what is there is true
             return Verdict(Kind.DONE, version, refund=made, fetched=True)
     return Verdict(Kind.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
@@ -299,7 +298,10 @@ async def _look_for_end(operation: Operation, payment: Payment, provider: Provid
 
 
 async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
-    for seen in await provider.list_refunds(_intent(payment)):
-        if seen.metadata.get("refund_id") == str(operation.refund_id):
-            return Verdict(Kind.DONE, payment.version, refund=seen, fetched=True)
-    return None
+    made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
+    return Verdict(Kind.DONE, payment.version, refund=made, fetched=True) if made is not None else None
+
+
+def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:
+    """The refund that this operation made, among all of a payment's at Stripe."""
+    return next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)
