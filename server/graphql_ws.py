@@ -7,8 +7,8 @@ server/connections.py).
 
 import asyncio
 import time
-from collections.abc import Container, Iterable, Mapping
-from contextlib import ExitStack, aclosing
+from collections.abc import Collection, Container, Mapping
+from contextlib import ExitStack, aclosing, suppress
 from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
@@ -214,22 +214,28 @@ class _Connection:
     async def _operate(self, identity: str, payload: dict[str, object]) -> None:
         """Carry one operation out; whatever happens ends it, and not the socket."""
         request_id = new_request_id()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._carry_out(identity, payload, self._endpoint.asking(self._scope, self._caller, request_id))
-                self._forget(identity)
+        with structlog.contextvars.bound_contextvars(request_id=request_id), suppress(Gone):
+            problems = await self._problems_of(identity, payload, request_id)
+            self._forget(identity)
+            if problems:
+                await self._fail(identity, problems, request_id)
+            else:
                 await self._say({"id": identity, "type": "complete"})
-            except Gone:
-                return
-            except RequestRefused as refused:
-                self._forget(identity)
-                reasons = sorted({problem.reason or problem.code.value for problem in refused.problems})
-                log.info("graphql.refused", reasons=reasons)
-                await self._fail(identity, refused.problems, request_id)
-            except Exception as error:  # noqa: BLE001 - a bug ends this operation only
-                self._forget(identity)
-                report_bug("graphql.crashed", error)
-                await self._fail(identity, [masked()], request_id)
+
+    async def _problems_of(self, identity: str, payload: dict[str, object], request_id: str) -> Collection[Problem]:
+        """What refused or broke the operation; nothing when it was carried out. Raises Gone."""
+        try:
+            await self._carry_out(identity, payload, self._endpoint.asking(self._scope, self._caller, request_id))
+        except Gone:
+            raise
+        except RequestRefused as refused:
+            reasons = sorted({problem.reason or problem.code.value for problem in refused.problems})
+            log.info("graphql.refused", reasons=reasons)
+            return refused.problems
+        except Exception as error:  # noqa: BLE001 - a bug ends this operation only
+            report_bug("graphql.crashed", error)
+            return [masked()]
+        return []
 
     async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
         request = request_of(payload, self._endpoint.limits)
@@ -250,7 +256,7 @@ class _Connection:
         if self._operations.get(identity) is asyncio.current_task():
             del self._operations[identity]
 
-    async def _fail(self, identity: str, problems: Iterable[Problem], request_id: str) -> None:
+    async def _fail(self, identity: str, problems: Collection[Problem], request_id: str) -> None:
         errors = [problem.to_json(request_id) for problem in problems]
         await self._say({"id": identity, "type": "error", "payload": errors})
 

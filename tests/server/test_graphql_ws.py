@@ -1,9 +1,11 @@
 """graphql-transport-ws, with a real client against a real server on loopback."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.types import Message
 
 from domain.caller import Caller
 from server.asking import Asking
@@ -196,6 +198,36 @@ async def test_a_client_that_leaves_is_left(door: Served) -> None:
     async with asyncio.timeout(PATIENCE):
         while asyncio.all_tasks() - before:
             await asyncio.sleep(0.01)
+
+
+async def test_a_client_that_leaves_before_its_refusal_leaves_no_task_that_failed() -> None:
+    """Spoken in ASGI itself, where the client is gone at the very moment of the answer."""
+    said = [
+        {"type": "websocket.connect"},
+        {"type": "websocket.receive", "text": '{"type":"connection_init"}'},
+        {"type": "websocket.receive", "text": '{"type":"subscribe","id":"1","payload":{"query":"{"}}'},
+    ]
+    refused, complaints = asyncio.Event(), []
+
+    async def receive() -> Message:
+        if said:
+            return said.pop(0)
+        async with asyncio.timeout(PATIENCE):
+            await refused.wait()
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    async def send(message: Message) -> None:
+        if '"error"' in message.get("text", ""):
+            refused.set()
+            raise OSError("the client is gone")
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [TRANSPORT_WS], "client": None}
+    await open_shop().app(scope, receive, send)
+    gc.collect()  # where a task that nobody asked says that it failed
+
+    assert refused.is_set()
+    assert complaints == []
 
 
 async def test_pings_are_answered_before_and_after_the_acknowledgement(door: Served) -> None:
