@@ -154,6 +154,11 @@ def may_read_key(asking: Asking, operation: Operation) -> bool:
     return operation.principal == caller.principal or caller.can(Scope.OPS_READ)
 
 
+def may_read_payload(asking: Asking) -> bool:
+    """Whether the caller may read what Stripe's events say of payments, and not only that they came."""
+    return signed_in(asking).can(Scope.PAYMENTS_READ)
+
+
 async def operation_of_event(asking: Asking, event: PaymentEvent) -> Operation | None:
     """The operation that brought an event, if the caller may see it."""
     if event.operation_id is None or asking.caller is None:

@@ -5,12 +5,14 @@ from datetime import datetime
 import strawberry
 
 import models
+from domain.caller import Scope
 from domain.ids import Kind
 from resolvers.paging import Page
+from resolvers.visibility import may_read_payload
 from schema.connections import Connection
-from schema.directives import PART_OF_A_ROW, PII
+from schema.directives import PART_OF_A_ROW, PII, Auth
 from schema.enums import EventSource, WebhookState
-from schema.fields import field, field_with
+from schema.fields import Info, field, field_with
 from schema.node import Node
 from schema.scalars import Json
 
@@ -79,10 +81,10 @@ class WebhookEvent(Node):
         lag = self.row.received_at - self.row.stripe_created_at
         return min(max(int(lag.total_seconds() * 1000), 0), LONGEST_LAG_MS)
 
-    @field_with(PII)
-    def payload(self) -> Json | None:
-        """The event as Stripe sent it, without its secrets."""
-        return Json(self.row.payload)
+    @field_with(PII, Auth(scopes=[Scope.PAYMENTS_READ.value]))
+    def payload(self, info: Info) -> Json | None:
+        """The event as Stripe sent it, without its secrets; null for who may not read payments beside the inbox."""
+        return Json(self.row.payload) if may_read_payload(info.context) else None
 
 
 @strawberry.type(description="An event and its place in the list.", directives=PART_OF_A_ROW)

@@ -5,7 +5,7 @@ import pytest
 from domain.ids import Kind, encode
 from models import Customer, Order
 from tests.rows import row_id
-from tests.shop import Client, Json, Shop, key
+from tests.shop import Client, Json, Shop, key, token
 
 EVERYTHING = """query E($id: ID!, $order: ID!, $refund: ID!, $customer: ID!, $name: String!, $ids: [ID!]!) {
   payment(id: $id) { id } order(id: $order) { id } byName: order(externalId: $name) { id } refund(id: $refund) { id }
@@ -205,3 +205,20 @@ async def test_operators_see_the_inbox_and_replay_it(shop: Shop) -> None:
     assert done == dry
     assert waiting == 0
     assert refused["code"] == "FORBIDDEN"
+
+
+async def test_operators_see_that_events_came_and_not_what_they_say_of_payments(shop: Shop) -> None:
+    await shop.paid()
+    await shop.deliver()
+    listed = "{ webhookEvents(first: 100) { nodes { id stripeEventId type state lastError payload } } }"
+    one = "query E($id: ID!) { node(id: $id) { ... on WebhookEvent { id stripeEventId payload } } }"
+    operator = Client(shop.http, token("operator", "ops:read"))
+    support = Client(shop.http, token("support", "ops:read payments:read"))
+
+    theirs, whole = [(await who.ask(listed))["webhookEvents"]["nodes"] for who in (operator, support)]
+    alone = (await operator.ask(one, id=whole[0]["id"]))["node"]
+
+    assert "payment_intent.succeeded" in [event["type"] for event in theirs]
+    assert theirs == [event | {"payload": None} for event in whole]
+    assert all(event["payload"]["id"] == event["stripeEventId"] for event in whole)
+    assert alone == {"id": whole[0]["id"], "stripeEventId": whole[0]["stripeEventId"], "payload": None}
