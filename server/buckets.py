@@ -9,7 +9,9 @@ from typing import Final, NamedTuple, Protocol
 
 from models.sql import rows
 
-REMEMBERED: Final = 50_000  # buckets of a process, about 15 MB; the one that was asked longest ago is forgotten
+REMEMBERED: Final = 20_000  # buckets of each kind in a process, about 6 MB
+NEWCOMERS: Final = ""  # the key of those for whom there is no room
+LOOKED_AT: Final = 8  # old buckets for each new one, when there is no room: a look costs less than a microsecond
 TAKES_BETWEEN_SWEEPS: Final = 5_000
 
 # One statement for all that a request takes: taken where there is enough, and told otherwise. In the order of their
@@ -81,33 +83,80 @@ class Buckets(Protocol):
 
 
 class ProcessBuckets:
-    """Buckets of this process. Two replicas let through twice as much."""
+    """Buckets of this process. Two replicas let through twice as much.
+
+    The first word of a key is its kind, and each kind has room of its own: whoever comes from many addresses takes no
+    room of buyers who are known by name. Where there is none left, only a bucket that is full again is forgotten, for
+    it says nothing that a new one would not. If there is no such one, newcomers share one bucket: a flood of them
+    wipes out nobody's.
+    """
 
     def __init__(self) -> None:
-        self._levels: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._kinds: dict[str, _Kind] = {}
 
     async def take(self, takes: Sequence[Take]) -> list[Level]:
         now = time.monotonic()
-        return [self._take(take, now) for take in takes]
+        return [self._kind(take).take(take, now) for take in takes]
 
     async def give(self, takes: Sequence[Take]) -> None:
         for take in takes:
-            if take.key in self._levels:
-                level, at = self._levels[take.key]
-                self._levels[take.key] = (min(take.rate.capacity, level + take.amount), at)
+            self._kind(take).give(take)
 
     def __len__(self) -> int:
-        return len(self._levels)
+        return sum(map(len, self._kinds.values()))
 
-    def _take(self, take: Take, now: float) -> Level:
-        level, at = self._levels.pop(take.key, (take.rate.capacity, now))
-        level = min(take.rate.capacity, level + (now - at) * take.rate.per_second)
+    def _kind(self, take: Take) -> "_Kind":
+        name = take.key.partition(" ")[0]
+        if (kind := self._kinds.get(name)) is None:
+            kind = self._kinds[name] = _Kind()
+        return kind
+
+
+class _Kind:
+    """The buckets of one kind, those that were asked longest ago first: level, its moment, and the rate."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[str, tuple[float, float, Rate]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+    def take(self, take: Take, now: float) -> Level:
+        """Take what there is enough of."""
+        key = self._key(take.key, now)
+        known = self._buckets.pop(key, None)
+        level = take.rate.capacity if known is None else _refilled(known[0], known[1], take.rate, now)
         taken = level >= take.amount
         level -= take.amount if taken else 0.0
-        self._levels[take.key] = (level, now)
-        if len(self._levels) > REMEMBERED:
-            self._levels.popitem(last=False)
+        self._buckets[key] = (level, now, take.rate)
         return Level(level, taken)
+
+    def give(self, take: Take) -> None:
+        """Put back; what the bucket of all newcomers was given is not worth keeping apart."""
+        if (known := self._buckets.get(take.key)) is not None:
+            level, at, rate = known
+            self._buckets[take.key] = (min(take.rate.capacity, level + take.amount), at, rate)
+
+    def _key(self, key: str, now: float) -> str:
+        """The key under which a bucket is kept: its own where it is known, or there is room."""
+        if key in self._buckets or len(self._buckets) < REMEMBERED or self._makes_room(now):
+            return key
+        return NEWCOMERS
+
+    def _makes_room(self, now: float) -> bool:
+        """Forget the full ones of the few that were asked longest ago; the others are looked at again much later."""
+        has_room = False
+        for _ in range(LOOKED_AT):
+            key, (level, at, rate) = self._buckets.popitem(last=False)
+            if key != NEWCOMERS and _refilled(level, at, rate, now) >= rate.capacity:
+                has_room = True
+            else:
+                self._buckets[key] = (level, at, rate)
+        return has_room
+
+
+def _refilled(level: float, at: float, rate: Rate, now: float) -> float:
+    return min(rate.capacity, level + (now - at) * rate.per_second)
 
 
 class DatabaseBuckets:

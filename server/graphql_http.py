@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 from domain.caller import Caller
 from execution import Execution, PlannedOperation
 from models.atomic import DatabaseUnavailable
+from server.addresses import address_of
 from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
 from server.callers import KeysUnavailable, Unauthenticated
 from server.documents import Documents, Ready
@@ -36,7 +37,7 @@ from server.guards import RAW_REQUEST_ID_HEADER, request_id_of
 from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
 from server.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
-from server.rates import Rates, address_of, is_buyer
+from server.rates import Rates, is_buyer
 from server.subscriptions import Places, StreamLimits, Subscriptions
 from server.trusted import ManifestRefused, TrustedDocuments
 

@@ -4,30 +4,27 @@ Buyers and strangers draw from a bucket of their own and from one of the address
 cards has many of the one or of the other. The staff and services have one, and it is wide.
 """
 
-import ipaddress
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import structlog
-from starlette.types import Scope
 
 from domain.caller import Caller
 from domain.errors import ErrorCode
 from models.atomic import DatabaseUnavailable
+from server.addresses import site_of
 from server.asking import Answer, Asking
 from server.buckets import Buckets, Level, Rate, Take
 from server.documents import Ready
 from server.errors import RequestRefused, refuse, unavailable
-from server.negotiation import header_values
 
 log = structlog.stdlib.get_logger("server.rates")
 
 PAYING: Final = frozenset({"createPayment", "confirmPayment"})  # what somebody with stolen cards would call
 CONTAINERS: Final = frozenset({dict, list})
-NETWORK_BITS: Final = 64  # of an IPv6 address: the rest is the customer's to choose
+SITE_SHARES: Final = 4  # a /48 of IPv6 has as much as four addresses: one customer may have 65,536 of its networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +93,14 @@ class Rates:
             assert asking.caller is not None
             return (Take(f"staff {asking.caller.principal}", cost, limits.staff),)
         who = f"address {asking.address}" if asking.caller is None else f"buyer {asking.caller.principal}"
-        return (Take(who, cost, limits.buyer), Take(f"network {asking.address}", cost, limits.address))
+        return (Take(who, cost, limits.buyer), *_of_address("network", asking.address, cost, limits.address))
 
     def _attempts(self, asking: Asking) -> tuple[Take, ...]:
         if asking.caller is None or not is_buyer(asking.caller):
             return ()  # nobody pays without a token; services may pay as often as they ask
         return (
             Take(f"payments {asking.caller.principal}", 1, self._limits.payments),
-            Take(f"payments from {asking.address}", 1, self._limits.address_payments),
+            *_of_address("payments-from", asking.address, 1, self._limits.address_payments),
         )
 
 
@@ -112,27 +109,13 @@ def is_buyer(caller: Caller | None) -> bool:
     return caller is None or not caller.is_staff
 
 
-def address_of(scope: Scope, *, proxies: int) -> str:
-    """The address that the client comes from, as the outermost of `proxies` trusted proxies saw it.
-
-    What stands further left in X-Forwarded-For is what the client says. Of IPv6 the network is taken.
-    """
-    peer: str = (scope.get("client") or ("", 0))[0]
-    if proxies == 0:
-        return _network(peer, peer)
-    seen = [part.strip() for value in header_values(scope, b"x-forwarded-for") for part in value.split(",")]
-    return _network(seen[-proxies] if proxies <= len(seen) else peer, peer)
-
-
-@lru_cache(maxsize=4096)  # parsing one costs 3 µs, and most clients come again
-def _network(text: str, peer: str) -> str:
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return peer[:100]
-    if address.version == 6:
-        return str(ipaddress.ip_network((address, NETWORK_BITS), strict=False))
-    return str(address)
+def _of_address(kind: str, address: str, amount: float, rate: Rate) -> tuple[Take, ...]:
+    """What is drawn from an address and, with IPv6, from the site around it."""
+    own, site = Take(f"{kind} {address}", amount, rate), site_of(address)
+    if site is None:
+        return (own,)
+    wide = Rate(rate.capacity * SITE_SHARES, rate.per_second * SITE_SHARES)
+    return own, Take(f"{kind} {site}", amount, wide)
 
 
 def rows_in(data: object, free: frozenset[str]) -> int:

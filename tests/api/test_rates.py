@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
@@ -241,13 +242,51 @@ async def test_an_answer_does_not_suffer_when_its_unused_points_cannot_be_put_ba
 # -- memory ----------------------------------------------------------------------------------------------------------
 
 
-async def test_a_process_forgets_the_oldest_of_too_many_buckets() -> None:
-    buckets = ProcessBuckets()
+async def test_a_flood_of_addresses_costs_bounded_memory_and_wipes_out_nobodys_bucket() -> None:
+    buckets, rate = ProcessBuckets(), Rate(1_000, 0.001)
+    await buckets.take([Take("network victim", 900, rate), Take("buyer victim", 900, rate)])
 
-    for number in range(REMEMBERED + 10):
-        await buckets.take([Take(f"address {number}", 1, Rate(10, 1))])
+    for number in range(200_000):
+        await buckets.take([Take(f"network {number}", 1, Rate(10, 1_000_000)), Take(f"address {number}", 1, rate)])
 
-    assert len(buckets) == REMEMBERED
+    assert len(buckets) <= 2 * REMEMBERED + 3  # of two kinds, each with a bucket for newcomers, and the buyer's
+    levels = await buckets.take([Take("network victim", 101, rate), Take("buyer victim", 101, rate)])
+    assert [level.taken for level in levels] == [False, False]
+
+
+async def test_newcomers_share_a_bucket_while_there_is_no_room_and_get_their_own_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("server.buckets.REMEMBERED", 4)
+    now = [0.0]
+    monkeypatch.setattr("server.buckets.time", SimpleNamespace(monotonic=lambda: now[0]))
+    buckets, rate = ProcessBuckets(), Rate(10, 1)
+    for number in range(4):
+        await buckets.take([Take(f"address {number}", 8, rate)])
+
+    while_full = [(await buckets.take([Take(f"address new-{number}", 4, rate)]))[0].taken for number in range(5)]
+    now[0] = 60.0  # all are full again
+    later = [(await buckets.take([Take(f"address new-{number}", 4, rate)]))[0].taken for number in range(5)]
+
+    assert while_full == [True, True, False, False, False]
+    assert later == [True] * 5
+
+
+async def test_a_site_of_ipv6_has_as_much_as_four_addresses(opened: Opened) -> None:
+    small = {"buyer_cost_limit": 1, "buyer_points": 1, "address_points": 1, **SLOW}
+    async with opened(trusted_proxies=1, **small) as shop:
+        statuses = [
+            (
+                await shop.http.post(
+                    "/graphql",
+                    json={"query": '{ order(id: "order_01h455vb4pex5vsknk084sn02q") { id } }'},
+                    headers={"X-Forwarded-For": address},
+                )
+            ).status_code
+            for address in (*(f"2001:db8:1:{network:x}::1" for network in range(6)), "2001:db8:2::1")
+        ]
+
+    assert statuses == [200] * 4 + [429] * 2 + [200]
 
 
 async def test_the_database_forgets_buckets_that_are_full_again(

@@ -1,0 +1,75 @@
+"""The address that a client comes from, as limits count it: one customer's line, however it is spelled.
+
+An IPv4 address inside an IPv6 one is that IPv4 address: a socket that listens to both protocols sees `::ffff:1.2.3.4`
+(RFC 4291, 2.5.5.2), and a translator `64:ff9b::102:304` (RFC 6052). Of IPv6 the /64 counts, for the rest is the
+customer's to choose, and the /48 around it: that is what one customer may be given (RFC 6177).
+"""
+
+import re
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final
+
+from starlette.types import Scope
+
+from server.negotiation import header_values
+
+NETWORK_BITS: Final = 64
+SITE_BITS: Final = 48
+IPV6_BITS: Final = 128
+TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|(?P<v4>[0-9.]{7,15}):[0-9]{1,5}")
+LONGEST: Final = 100  # characters of a peer that is no address
+
+
+def address_of(scope: Scope, *, proxies: int) -> str:
+    """The address that the client comes from, as the outermost of `proxies` trusted proxies saw it.
+
+    `1.2.3.4`, or the network of an IPv6 address, `2001:db8:0:1::/64`. What stands further left in X-Forwarded-For is
+    what the client says.
+    """
+    peer: str = (scope.get("client") or ("", 0))[0]
+    if proxies == 0:
+        return network_of(peer)
+    seen = [part.strip() for value in header_values(scope, b"x-forwarded-for") for part in value.split(",")]
+    said = seen[-proxies] if proxies <= len(seen) else ""
+    return _network(said) or network_of(peer)
+
+
+def network_of(text: str) -> str:
+    """What counts as one address; a text that is none is itself, cut short."""
+    return _network(text) or text[:LONGEST]
+
+
+@lru_cache(maxsize=4096)
+def site_of(network: str) -> str | None:
+    """The /48 around the network of an IPv6 address; None for anything else."""
+    base, _, bits = network.partition("/")
+    return _prefix(IPv6Address(base), SITE_BITS) if bits == str(NETWORK_BITS) else None
+
+
+@lru_cache(maxsize=4096)  # parsing one costs 3 µs, and most clients come again
+def _network(text: str) -> str | None:
+    address = _parsed(text)
+    if address is None:
+        return None
+    return str(address) if isinstance(address, IPv4Address) else _prefix(address, NETWORK_BITS)
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    if (found := WITH_PORT.fullmatch(text)) is not None:
+        text = found["v6"] or found["v4"]
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return IPv4Address(int(address) & 0xFFFF_FFFF) if address in TRANSLATED else address
+
+
+def _prefix(address: IPv6Address, bits: int) -> str:
+    base = int(address) >> (IPV6_BITS - bits) << (IPV6_BITS - bits)
+    return f"{IPv6Address(base)}/{bits}"
