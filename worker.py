@@ -14,13 +14,14 @@ from models.atomic import DatabaseUnavailable
 from provider import Provider, ProviderFailure
 from services import inbox, janitor, reconcile
 from services.drive import Driver
-from services.lag import ALARM_SECONDS, LagWatch
+from services.lag import ALARM_SECONDS, LagWatch, report_long_wait
 from services.poller import Reader, Schedule
 from webhooks import handlers
 
 log = structlog.get_logger(__name__)
 
 RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
+WAITS_TICK_SECONDS = 600.0  # how often it looks whether an event has waited for Stripe too long
 READ_TICK_SECONDS = 5.0  # how often it looks whether Stripe's events are to be read; a killed reading waits no longer
 SWEEP_PAUSE = timedelta(seconds=1)  # between two pages of the sweep: of 25 requests a second it takes one
 
@@ -81,6 +82,7 @@ class Worker:
             if layers.reconciler:
                 group.create_task(self._reconcile_at_times())
             group.create_task(self._watch_lag())
+            group.create_task(self._until_stopped("waits", self.watch_waits, WAITS_TICK_SECONDS))
 
     async def apply_next(self) -> bool:
         """Apply the next events of the inbox, those of one payment; False when none is due, or Stripe is left alone."""
@@ -109,6 +111,11 @@ class Worker:
     async def watch_lag(self) -> bool:
         """Look how long work has been waiting, and say so if it is too long."""
         await self._lag.look()
+        return False
+
+    async def watch_waits(self) -> bool:
+        """Look how long events have waited for Stripe, and say so if it is too long."""
+        await report_long_wait()
         return False
 
     async def reconcile(self) -> bool:

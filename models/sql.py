@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -27,6 +28,12 @@ async def fetch(statement: str, *values: Any) -> list[Any]:
     """Run one SQL statement and give its rows as asyncpg does, their values by place or by name."""
     client: Any = connections.get("default")
     return await fetched(client, statement, values)
+
+
+async def database_now() -> datetime:
+    """The moment at which the running transaction began, by the database's clock, which all processes share."""
+    moment: datetime = (await fetch("SELECT now()"))[0][0]
+    return moment
 
 
 async def change_rows(model: type[T], statement: str, *values: Any) -> list[T]:

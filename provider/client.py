@@ -16,7 +16,14 @@ from provider.breaker import Breaker
 from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
-from provider.failures import Outcome, ProviderFailure, classify, is_replayed
+from provider.failures import (
+    LIST_TOO_LONG,
+    UNREADABLE_ANSWER,
+    Outcome,
+    ProviderFailure,
+    classify,
+    is_replayed,
+)
 from provider.ids import path_of
 from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
 from provider.transport import LocalTransport, NetworkTransport, Transport
@@ -31,8 +38,6 @@ EXPAND_PAYMENT = ["latest_charge", "payment_method"]
 EXPAND_SOURCES = ["data.source"]
 EXPAND_REFUND = ["charge.balance_transaction"]  # by which a refund is told from what was released of a hold
 PAGE = 100  # Stripe's largest page
-LIST_TOO_LONG = "list_too_long"
-UNREADABLE_ANSWER = "unreadable_answer"
 LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
 
 
@@ -346,7 +351,7 @@ class Provider:
             page, request_id = response.data, word(response.request_id)
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
-                raise ProviderFailure(Outcome.UNKNOWN, request_id=request_id)
+                raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code=UNREADABLE_ANSWER, request_id=request_id)
             for item in items:
                 yield item
             if not page.get("has_more") or not items:

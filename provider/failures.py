@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     MISCONFIGURED = "MISCONFIGURED"  # 401, 403: our key or our account
 
 
+LIST_TOO_LONG = "list_too_long"
+UNREADABLE_ANSWER = "unreadable_answer"
 LONGEST_RETRY_AFTER_SECONDS = 3600.0  # what Stripe asks for is believed up to an hour
 NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
 DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
@@ -63,6 +65,15 @@ class ProviderFailure(Exception):
         return self.outcome is Outcome.UNKNOWN and (
             self.http_status is None or (self.is_server_error and not self.is_replayed)
         )
+
+    @property
+    def tells_nothing(self) -> bool:
+        """Whether the question is as open as before: it was not executed, or nobody answered. Asked later, it may be.
+
+        A no, an answer that cannot be read and a list that is too long are answers.
+        """
+        is_answer = self.http_status == 200 or self.code in (LIST_TOO_LONG, UNREADABLE_ANSWER)
+        return self.outcome in NOT_EXECUTED or (self.outcome is Outcome.UNKNOWN and not is_answer)
 
     @property
     def is_missing_payment(self) -> bool:

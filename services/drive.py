@@ -24,7 +24,7 @@ from services import rows
 from services.audit import Cause
 from services.idempotency import Driven
 from services.not_as_asked import is_not_as_asked
-from services.pace import Pace
+from services.pace import Pace, back_off, rest
 from services.settle import CRASHED, call_a_person, leave_open, settle
 from services.state import Outrun
 from services.steps import Kind, Verdict, attempt, refund_made_by
@@ -262,14 +262,14 @@ class Driver:
         """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
         failure = verdict.failure
         if failure is not None and failure.retry_after_seconds is not None:
-            return self.pace.rest(failure.retry_after_seconds)
+            return rest(failure.retry_after_seconds)
         if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
-            return self.pace.rest(self.provider.rest_seconds)
+            return rest(self.provider.rest_seconds)
         return self._back_off(operation)
 
     def _back_off(self, operation: Operation) -> timedelta:
         age = datetime.now(UTC) - operation.created_at
-        return self.pace.back_off(operation.attempt, open_seconds=age.total_seconds())
+        return back_off(operation.attempt, open_seconds=age.total_seconds())
 
     async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
         payment = await rows.read_payment(operation.payment_id)

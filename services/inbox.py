@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from tortoise.expressions import Q
 from tortoise.queryset import QuerySet
 
 from domain.ids import new_hex
@@ -16,12 +15,13 @@ from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from models.atomic import DatabaseUnavailable, atomic
 from models.sql import change_rows, fetch, rows
-from provider import StripeEvent
+from provider import ProviderFailure, StripeEvent
 from services.news import told_before
+from services.pace import back_off, rest
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 12  # with the back-off below: about five hours of trying before a person is asked
+MAX_ATTEMPTS = 12  # tries that Stripe answered; with the back-off below five hours before a person is asked
 MOST_TAKES = 60  # an event that was taken so often and never put back ends the process that applies it
 BACK_OFF_SECONDS = (1, 5, 30, 120, 600, 1800)
 PARKED_FOR = timedelta(hours=24)  # an event may overtake its row; after a day it is somebody else's
@@ -48,33 +48,48 @@ UPDATE webhook_event SET
   state = 'PROCESSING', attempt = attempt + 1, tries = tries + 1, due = now() + $1 * interval '1 second'
 WHERE id IN (SELECT id FROM mine)
 """
-# What is stored of an event, in the order of `_values`. An event that is told already is stored as one that is applied.
-STORED: Final = (
-    "id",
-    "stripe_event_id",
-    "livemode",
-    "account",
-    "api_version",
-    "type",
-    "source",
-    "subject",
-    "payload",
-    "last_error",
-    "stripe_created_at",
-    "received_at",
-    "delivered_at",
-    "state",
-    "due",
-    "processed_at",
-)
+# Whoever put it back had its lease. A wait for Stripe takes back the try that taking it had counted.
+PUT_BACK = """
+UPDATE webhook_event SET
+  state = 'FAILED', tries = tries - $3, due = now() + $4::interval, last_error = $5
+WHERE id = $1 AND attempt = $2 AND state = 'PROCESSING'
+"""
+# Only ever put back because Stripe could not be asked.
+WAITS_FOR_STRIPE: Final = "state = 'FAILED' AND tries = 0"
+TAKE_UP = f"""
+UPDATE webhook_event SET due = now() WHERE id = ANY($1::uuid[]) AND due > now() AND {WAITS_FOR_STRIPE}
+"""  # noqa: S608 - our own words
+# What is given of an event, in the order of `_values`, with the types of its columns.
+STORED: Final = {
+    "id": "uuid",
+    "stripe_event_id": "varchar",
+    "livemode": "boolean",
+    "account": "varchar",
+    "api_version": "varchar",
+    "type": "varchar",
+    "source": "varchar",
+    "subject": "varchar",
+    "payload": "jsonb",
+    "last_error": "varchar",
+    "stripe_created_at": "timestamptz",
+    "state": "varchar",
+}
+# What the database's clock says. An event that is told already is stored as one that is applied.
+MOMENTS: Final = {
+    "received_at": "now()",
+    "delivered_at": "CASE WHEN {source} = 'WEBHOOK' THEN now() END",
+    "due": "CASE WHEN {state} = 'RECEIVED' THEN now() END",
+    "processed_at": "CASE WHEN {state} <> 'RECEIVED' THEN now() END",
+}
 IF_TOLD: Final = {
-    "state": "CASE WHEN EXISTS (SELECT FROM told) THEN 'PROCESSED' ELSE {state}::varchar END",
-    "due": "CASE WHEN NOT EXISTS (SELECT FROM told) THEN {due}::timestamptz END",
-    "processed_at": "CASE WHEN EXISTS (SELECT FROM told) THEN {received_at}::timestamptz ELSE {processed_at} END",
+    "state": "CASE WHEN EXISTS (SELECT FROM told) THEN 'PROCESSED' ELSE {state} END",
+    "due": "CASE WHEN {state} = 'RECEIVED' AND NOT EXISTS (SELECT FROM told) THEN now() END",
+    "processed_at": "CASE WHEN {state} <> 'RECEIVED' OR EXISTS (SELECT FROM told) THEN now() END",
 }
 DELIVERED = """
-UPDATE webhook_event SET delivered_at = $3 WHERE stripe_event_id = $1 AND livemode = $2 AND delivered_at IS NULL
+UPDATE webhook_event SET delivered_at = now() WHERE stripe_event_id = $1 AND livemode = $2 AND delivered_at IS NULL
 """
+REPLAY = "UPDATE webhook_event SET state = 'RECEIVED', due = now(), tries = 0, processed_at = NULL, last_error = NULL"
 SETTLE = """
 UPDATE webhook_event e SET state = $3, due = NULL, processed_at = now(), last_error = $4
 FROM unnest($1::uuid[], $2::int[]) AS held(id, attempt)
@@ -111,7 +126,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
         if await fetch(statement, *values):
             return True
         if source is EventSource.WEBHOOK:
-            await rows(DELIVERED, [event.id, event.livemode, datetime.now(UTC)])
+            await rows(DELIVERED, [event.id, event.livemode])
         return False
 
     try:
@@ -125,19 +140,24 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
 
 
 async def unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
-    """Those of these events that the inbox does not have, by one statement."""
+    """Those of these events that the inbox does not have, by one statement.
+
+    Stripe has just told of the others: those that wait because it could not be asked are due at once.
+    """
     if not events:
         return []
     found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in events])
-    known = set(await found.values_list("stripe_event_id", "livemode"))
+    listed = await found.values_list("stripe_event_id", "livemode", "id", "state", "tries")
+    if waiting := [row for _, _, row, state, tries in listed if state is WebhookState.FAILED and tries == 0]:
+        await fetch(TAKE_UP, waiting)
+    known = {(stripe_event_id, livemode) for stripe_event_id, livemode, *_ in listed}
     return [event for event in events if (event.id, event.livemode) not in known]
 
 
 async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: EventSource) -> None:
     """Store fetched events, as `receive` does, by one statement. Runs inside a transaction."""
     values = [_values(event, source, _why_ignored(event, endpoint)) for event in events]
-    new = [WebhookEvent(**dict(zip(STORED, one, strict=True))) for one in values]
-    await WebhookEvent.bulk_create(new, ignore_conflicts=True)
+    await fetch(_storing_all(), *(list(column) for column in zip(*values, strict=True)))
 
 
 async def take(*, lease_seconds: float) -> list[WebhookEvent]:
@@ -165,14 +185,32 @@ async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> No
 
     A parked event waits for its row to appear, for a day, and is then IGNORED.
     """
-    if parked and datetime.now(UTC) - event.received_at > PARKED_FOR:
+    if parked and _age(event) > PARKED_FOR:
         await _give_up(event, WebhookState.IGNORED, reason)
     elif not parked and event.tries >= MAX_ATTEMPTS:
         await _give_up(event, WebhookState.DEAD, reason)
     else:
-        seconds = BACK_OFF_SECONDS[min(event.tries, len(BACK_OFF_SECONDS)) - 1]
-        due = datetime.now(UTC) + timedelta(seconds=seconds)
-        await _held(event).update(state=WebhookState.FAILED, due=due, last_error=reason[:255])
+        wait = timedelta(seconds=BACK_OFF_SECONDS[min(event.tries, len(BACK_OFF_SECONDS)) - 1])
+        await fetch(PUT_BACK, event.id, event.attempt, 0, wait, reason[:255])
+
+
+async def wait_for_stripe(event: WebhookEvent, failure: ProviderFailure) -> None:
+    """Put an event back because Stripe could not be asked: no try, however often and however long.
+
+    Within an hour of its arrival it waits 90 seconds at most; later longer, until a poll that succeeds takes it up.
+    """
+    wait = (
+        rest(failure.retry_after_seconds)
+        if failure.retry_after_seconds is not None
+        else back_off(event.attempt, open_seconds=_age(event).total_seconds())
+    )
+    await fetch(PUT_BACK, event.id, event.attempt, 1, wait, str(failure)[:255])
+
+
+def _age(event: WebhookEvent) -> timedelta:
+    """How old an event will be when its lease ends, by the database's clock."""
+    assert event.due is not None, "an event without a lease"
+    return event.due - event.received_at
 
 
 async def replay(stripe_event_id: str, *, dry_run: bool = False) -> int:
@@ -180,26 +218,25 @@ async def replay(stripe_event_id: str, *, dry_run: bool = False) -> int:
 
     One that is being applied at the moment is left alone. A dry run only counts.
     """
-    return await _replay(WebhookEvent.filter(stripe_event_id=stripe_event_id), dry_run=dry_run)
+    return await _replay("stripe_event_id = $1", stripe_event_id, dry_run=dry_run)
 
 
 async def replay_rows(ids: Sequence[UUID], *, dry_run: bool) -> int:
     """As `replay`, by the ids of our rows."""
-    return await _replay(WebhookEvent.filter(id__in=list(ids)), dry_run=dry_run)
+    return await _replay("id = ANY($1::uuid[])", list(ids), dry_run=dry_run)
 
 
 async def replay_dead(*, dry_run: bool) -> int:
     """As `replay`, for every event that was given up."""
-    return await _replay(WebhookEvent.filter(state=WebhookState.DEAD), dry_run=dry_run)
+    return await _replay("state = $1", WebhookState.DEAD.value, dry_run=dry_run)
 
 
-async def _replay(events: QuerySet[WebhookEvent], *, dry_run: bool) -> int:
+async def _replay(which: str, value: object, *, dry_run: bool) -> int:
     """`attempt` stays: whoever still works on one of them under an old number must not settle it under a new lease."""
-    now = datetime.now(UTC)
-    free = events.filter(~Q(state=WebhookState.PROCESSING) | Q(due__lte=now))
+    free = f"WHERE {which} AND (state <> 'PROCESSING' OR due <= now())"
     if dry_run:
-        return await free.count()
-    return await free.update(state=WebhookState.RECEIVED, due=now, tries=0, processed_at=None, last_error=None)
+        return len(await fetch(f"SELECT 1 FROM webhook_event {free}", value))  # noqa: S608 - our own words
+    return len(await fetch(f"{REPLAY} {free} RETURNING 1", value))
 
 
 async def _give_up(event: WebhookEvent, state: WebhookState, reason: str) -> None:
@@ -223,20 +260,29 @@ def _held(event: WebhookEvent) -> QuerySet[WebhookEvent]:
 def _storing(told: str, given: int) -> str:
     """The statement that adds an event unless it is there. `told`, if any, is the query of `given` values that finds a
     row when there is nothing to be applied; the values of the event follow its own."""
-    places = {name: f"${number}" for number, name in enumerate(STORED, start=given + 1)}
+    places = {name: f"${number}::{kind}" for number, (name, kind) in enumerate(STORED.items(), start=given + 1)}
     finds = f"WITH told AS MATERIALIZED ({told}) " if told else ""
-    if told:
-        places |= {name: said.format_map(places) for name, said in IF_TOLD.items()}
-    columns, values = ", ".join(STORED), ", ".join(places.values())
+    said = places | {name: each.format_map(places) for name, each in {**MOMENTS, **(IF_TOLD if told else {})}.items()}
     return (
-        f"{finds}INSERT INTO webhook_event ({columns}, attempt, tries) VALUES ({values}, 0, 0) "  # noqa: S608 - our own
-        "ON CONFLICT DO NOTHING RETURNING 1"
+        f"{finds}INSERT INTO webhook_event ({', '.join(said)}, attempt, tries) "  # noqa: S608 - our own
+        f"VALUES ({', '.join(said.values())}, 0, 0) ON CONFLICT DO NOTHING RETURNING 1"
+    )
+
+
+@lru_cache(maxsize=1)
+def _storing_all() -> str:
+    """The statement that adds each of many events unless it is there: one list of values for each column."""
+    lists = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(STORED.values(), start=1))
+    given = {name: f"given.{name}" for name in STORED}
+    said = given | {name: each.format_map(given) for name, each in MOMENTS.items()}
+    return (
+        f"INSERT INTO webhook_event ({', '.join(said)}, attempt, tries) SELECT {', '.join(said.values())}, 0, 0 "  # noqa: S608
+        f"FROM unnest({lists}) AS given({', '.join(STORED)}) ON CONFLICT DO NOTHING"
     )
 
 
 def _values(event: StripeEvent, source: EventSource, reason: str | None) -> tuple[Any, ...]:
     """What is stored of an event, `STORED`; `reason` is why it is ignored, if it is."""
-    now = datetime.now(UTC)
     return (
         new_hex(),
         event.id,
@@ -249,11 +295,7 @@ def _values(event: StripeEvent, source: EventSource, reason: str | None) -> tupl
         event.text,
         reason,
         event.created_at,
-        now,
-        now if source is EventSource.WEBHOOK else None,
         WebhookState.IGNORED.value if reason else WebhookState.RECEIVED.value,
-        None if reason else now,
-        now if reason else None,
     )
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import structlog
 
 from models.sql import rows
+from services.inbox import WAITS_FOR_STRIPE
 
 log = structlog.get_logger(__name__)
 
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
 ALARM_SECONDS = 60.0  # at most one alarm of a process in this time
+LONGEST_WAIT_SECONDS = 3600.0  # an hour is no hiccup of Stripe's: somebody has to look at the key, or at the network
 
 OLDEST = """
 SELECT what, extract(epoch FROM now() - due)::float8 AS seconds FROM (
@@ -20,6 +22,10 @@ SELECT what, extract(epoch FROM now() - due)::float8 AS seconds FROM (
 ) AS waiting
 ORDER BY due LIMIT 1
 """
+WAITS_LONGEST = f"""
+SELECT stripe_event_id, last_error, extract(epoch FROM now() - received_at)::float8 AS seconds FROM webhook_event
+WHERE {WAITS_FOR_STRIPE} ORDER BY received_at LIMIT 1
+"""  # noqa: S608 - our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +55,16 @@ class LagWatch:
             self._quiet_until = now + ALARM_SECONDS
             log.error("worker.lag", seconds=round(lag.seconds, 1), oldest=lag.oldest)
         return lag
+
+
+async def report_long_wait() -> None:
+    """Say loudly that an event waits because Stripe could not be asked for an hour. It is kept however long that is."""
+    found = await rows(WAITS_LONGEST)
+    if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS:
+        [event] = found
+        log.error(
+            "webhook.waits_long",
+            stripe_event=event["stripe_event_id"],
+            seconds=round(event["seconds"]),
+            reason=event["last_error"],
+        )

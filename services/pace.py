@@ -27,20 +27,22 @@ class Pace:
     # What a caller's own request may spend on trying again before it answers "not yet".
     request_budget_seconds: float = 8.0
 
-    def back_off(self, attempt: int, *, open_seconds: float) -> timedelta:
-        """How long an operation that has been open for so long waits after the given attempt (1, 2, …)."""
-        for since, wait in LATER_SECONDS:
-            if open_seconds >= since:
-                return _about(wait)
-        return _about(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
-
-    def rest(self, seconds: float) -> timedelta:
-        """How long to wait when Stripe, or the circuit breaker, wants to be left alone for so long."""
-        return timedelta(seconds=seconds) + _about(max(REST_SECONDS, seconds / 4))
-
     def review(self) -> timedelta:
         """How long until an operation that needs a person is looked at again."""
         return _about(REVIEW_SECONDS)
+
+
+def back_off(attempt: int, *, open_seconds: float) -> timedelta:
+    """The wait after the given attempt (1, 2, …) of what has been open for so long."""
+    for since, wait in LATER_SECONDS:
+        if open_seconds >= since:
+            return _about(wait)
+    return _about(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
+
+
+def rest(seconds: float) -> timedelta:
+    """The wait when Stripe, or the circuit breaker, wants to be left alone for so long."""
+    return timedelta(seconds=seconds) + _about(max(REST_SECONDS, seconds / 4))
 
 
 def _about(seconds: float) -> timedelta:

@@ -7,7 +7,7 @@ all replicas, and goes on from its last page whoever reads the next one.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import structlog
@@ -16,7 +16,7 @@ from domain.ids import new_id
 from domain.states import EventSource
 from models import EventReading
 from models.atomic import atomic
-from models.sql import rows
+from models.sql import database_now, rows
 from provider import Outcome, Provider, ProviderFailure, StripeEvent
 from services import deliveries, inbox
 
@@ -93,7 +93,9 @@ class Reader:
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
     async def _page(self, reading: EventReading) -> list[StripeEvent]:
-        since = datetime.now(UTC) - KEPT
+        since = (
+            reading.due - timedelta(seconds=self.lease_seconds) - KEPT
+        )  # since it was taken, by the database's clock
         if reading.source is EventSource.POLL:
             since = max(since, reading.read_through - OVERLAP)
         listed = self.provider.events(self.endpoint.types, created_since=since, after=reading.cursor)
@@ -114,7 +116,7 @@ class Reader:
         async def body() -> datetime:
             if fresh:
                 await inbox.store(fresh, self.endpoint, reading.source)
-            now = datetime.now(UTC)
+            now = await database_now()
             if has_more:
                 await _save(reading, cursor=page[-1].id, due=now + schedule.pause)
             else:
@@ -138,7 +140,7 @@ class Reader:
 
 async def _begin_anew(reading: EventReading) -> bool:
     """Go back to the newest page: Stripe does not know the cursor, so there is no place to go on from."""
-    now = datetime.now(UTC)
+    now = await database_now()
     await _save(reading, cursor=None, started_at=now, due=now)
     return True
 

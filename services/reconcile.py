@@ -14,7 +14,7 @@ from domain.ids import new_id
 from domain.states import MONEY_KINDS, DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from models.atomic import atomic
-from models.sql import rows
+from models.sql import database_now, rows
 from provider import Provider
 from services.inbox import Endpoint
 from services.reconcile_findings import Finding
@@ -88,7 +88,7 @@ class Reconciler:
             to_moment=window.to_moment,
             repair=repair,
             stage=FIRST_STAGE.value,
-            due=self._until(),
+            due=await self._until(),
         )
 
         async def body() -> bool:
@@ -137,7 +137,8 @@ class Reconciler:
 
     async def _save(self, run: ReconciliationRun, stage: Stage, page: Walked) -> None:
         """Write a page's findings and how far the run is, or nothing if the run was taken over."""
-        checked, repaired, due = run.checked + page.checked, run.repaired + page.repaired, self._until()
+        checked, repaired = run.checked + page.checked, run.repaired + page.repaired
+        due = await self._until()
         found = [_row(run, finding) for finding in page.findings]
 
         async def body() -> None:
@@ -160,8 +161,8 @@ class Reconciler:
     async def _advance(self, run: ReconciliationRun, stage: Stage) -> None:
         """Begin the next stage, or finish."""
         following = NEXT_STAGE.get(stage)
-        finished_at = datetime.now(UTC) if following is None else None
-        due = self._until() if following is not None else None
+        finished_at = await database_now() if following is None else None
+        due = await self._until() if following is not None else None
         name = (following or stage).value
 
         async def body() -> None:
@@ -177,13 +178,14 @@ class Reconciler:
         await atomic(body)
         run.stage, run.cursor, run.due, run.finished_at = name, None, due, finished_at
 
-    def _until(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.lease_seconds)
+    async def _until(self) -> datetime:
+        """When the lease of this run ends, if it is taken or prolonged now."""
+        return await database_now() + timedelta(seconds=self.lease_seconds)
 
 
 async def is_due(*, interval: timedelta, livemode: bool) -> bool:
     """Whether the nightly run is due: no run of the last interval covers that interval, and none is left over."""
-    now = datetime.now(UTC)
+    now = await database_now()
     runs = ReconciliationRun.filter(livemode=livemode)
     if await runs.filter(due__lte=now).exists():
         return True

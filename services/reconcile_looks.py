@@ -21,7 +21,7 @@ from provider import (
     StripeEvent,
     Unreadable,
 )
-from provider.client import UNREADABLE_ANSWER
+from provider.failures import UNREADABLE_ANSWER
 from provider.ids import MALFORMED_ID
 from services.reconcile_findings import (
     OVERDUE,

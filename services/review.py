@@ -12,8 +12,7 @@ from domain.states import OperationState, ProviderEffect, ReviewOutcome
 from models import Operation, Payment, Refund
 from models.atomic import finish
 from provider import Outcome, Provider, ProviderFailure
-from provider.client import LIST_TOO_LONG
-from provider.failures import DEFINITE
+from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
 from services import rows
 from services.audit import Cause, Change, record

@@ -21,8 +21,7 @@ from domain.states import (
 )
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
-from provider.client import LIST_TOO_LONG
-from provider.failures import DEFINITE, NOT_EXECUTED
+from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED
 from services.missing import knows_another_payment
 from services.pace import Pace
 

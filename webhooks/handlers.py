@@ -10,7 +10,7 @@ from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
 from models import WebhookEvent
 from models.atomic import atomic
-from provider import Provider, ProviderFailure, ProviderPayment
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment
 from provider.events import object_of
 from provider.thin_events import related_to
 from provider.translate import payment_if_readable
@@ -57,7 +57,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
     try:
         subject = await find_subject(events, provider)
     except ProviderFailure as failure:
-        await _put_back(events, str(failure))
+        await _not_asked(events, failure)
         return
     payment = subject.payment
     if payment is None:
@@ -74,7 +74,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             within=_settled(events),
         )
     except ProviderFailure as failure:
-        await _put_back(events, str(failure))
+        await _not_asked(events, failure)
     except ProviderProblem as problem:
         await _put_back(events, problem.message)
     except inbox.Fenced:
@@ -110,6 +110,17 @@ def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
         await inbox.settle(events, WebhookState.PROCESSED)
 
     return within
+
+
+async def _not_asked(events: Sequence[WebhookEvent], failure: ProviderFailure) -> None:
+    """Put events back after a look that failed: a try only if Stripe answered, and its answer cannot be used."""
+    if failure.outcome is Outcome.MISCONFIGURED:
+        log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
+    if not failure.tells_nothing:
+        await _put_back(events, str(failure))
+        return
+    for event in events:
+        await inbox.wait_for_stripe(event, failure)
 
 
 async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool = False) -> None:

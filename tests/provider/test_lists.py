@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from provider import Booked, Provider, ProviderFailure, ProviderPayment, Unreadable
-from provider.client import UNREADABLE_ANSWER
+from provider.failures import UNREADABLE_ANSWER
 from provider.translate import booking_from, dispute_from, payment_from
 from tests.provider.stripe_says import intent, provider_hearing, refund, saying
 
