@@ -10,7 +10,7 @@ from tortoise.expressions import Q
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Forbidden, NotFound, Refused
 from domain.ids import Kind
-from models import Order, Payment
+from models import Order, Payment, PaymentEvent
 from resolvers.access import require, signed_in
 from resolvers.context import Asking
 from resolvers.cursors import Cursor, SortKey
@@ -31,7 +31,8 @@ class TokenExpired(Forbidden):
 async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | None) -> AsyncGenerator[Change, None]:
     """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
 
-    Who sees only their own payments of it is not told of others. Raises SignIn, Forbidden, NotFound, Refused.
+    Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
+    SignIn, Forbidden, NotFound, Refused.
     """
     sees = await lookup(asking)
     identity = row_id(order_id, Kind.ORDER)
@@ -42,14 +43,16 @@ async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | 
     theirs = sees.condition()
     if not sees.everything and theirs is not None:
         own = await Payment.filter(theirs, order_id=order.id).values_list("id", flat=True)
-        wanted &= Q(payment_id__isnull=True) | Q(payment_id__in=list(own))
+        wanted &= Q(sequence__in=await _alone(order, sees)) | Q(payment_id__in=list(own))
     after = await _place(order, after_sequence, wanted, sees)
     asking.live.wanted()
 
     def shows(change: Change) -> bool:
         if not sees.includes_order(change.order):
             raise NotFound(("orderId",))
-        return change.payment is None or sees.includes_payment(change.payment)
+        if change.payment is None:
+            return sees.includes_order_event(change.order, change.event.after)
+        return sees.includes_payment(change.payment)
 
     return _shown(asking, order, after, shows, sees)
 
@@ -117,6 +120,12 @@ def _as_seen_by(sees: Visibility, change: Change) -> Change:
     if change.payment is None or sees.includes_order(change.order):
         return change
     return replace(change, order=as_paid_by(change.order, change.payment))
+
+
+async def _alone(order: Order, sees: Visibility) -> list[int]:
+    """The sequences of the order's events that are about no payment, and that the caller may see; they are few."""
+    alone = await PaymentEvent.filter(order_id=order.id, payment_id__isnull=True).values("sequence", "after")
+    return [event["sequence"] for event in alone if sees.includes_order_event(order, event["after"])]
 
 
 async def _place(order: Order, after_sequence: int | None, wanted: Q, sees: Visibility) -> int:

@@ -1,10 +1,11 @@
 """What a caller may see. Whatever leaves for a client is decided by `Visibility`, wherever it hangs.
 
-A payment is its own customer's, an order its present customer's. Refunds and events are seen by who sees their payment.
-A view token sees no more than the buyer for whom it was made. See docs/adr/0015-who-sees-what.md.
+A payment is its own customer's, an order its present customer's. Refunds and events are seen by who sees their payment;
+events of an order alone by whose it was when they were recorded, and is. A view token sees no more than the buyer for
+whom it was made. See docs/adr/0015-who-sees-what.md.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -43,6 +44,18 @@ class Visibility:
 
     def includes_payment(self, payment: Payment) -> bool:
         return self.everything or (self._is_their(payment.customer_id) and self.order_id in (None, payment.order_id))
+
+    def includes_order_event(self, order: Order, after: Mapping[str, Any]) -> bool:
+        """True for an event of the order alone, which has these facts, that was recorded while the order was theirs.
+
+        Events that do not say whose the order was are the staff's.
+        """
+        if self.everything:
+            return True
+        if not self.includes_order(order) or "customer_id" not in after:
+            return False
+        of = after["customer_id"]
+        return self._is_their(UUID(of) if of is not None else None)
 
     def includes_customer(self, customer_id: UUID) -> bool:
         """True for themselves; a view token shows no people."""
@@ -125,14 +138,14 @@ async def visible_refund(asking: Asking, refund: Refund | None, sees: Visibility
 
 
 async def visible_event(asking: Asking, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
-    """The event, if the caller may see the payment that it is about, or the order where it is about that alone."""
+    """The event, if the caller may see the payment that it is about; of an order alone, if it was and is theirs."""
     if event is None or sees.everything:
         return event
     if event.payment_id is not None:
         payment = await asking.loaders.payment.load(event.payment_id)
         return event if payment is not None and sees.includes_payment(payment) else None
     order = await asking.loaders.order.load(event.order_id)
-    return event if order is not None and sees.includes_order(order) else None
+    return event if order is not None and sees.includes_order_event(order, event.after) else None
 
 
 async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:

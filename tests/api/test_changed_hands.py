@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from domain.ids import Kind, encode
+from models import PaymentEvent
 from tests.shop import Client, Json, Shop, key
 
 FIRST_PRICE, SECOND_PRICE = 10_000, 7_700
@@ -170,3 +172,21 @@ async def test_a_view_token_of_an_order_that_names_nobody_shows_nothing_of_who_h
     assert [node["id"] for node in order["payments"]["nodes"]] == [handed.second["id"]]
     assert payments == {"nodes": [{"id": handed.second["id"]}], "totalCount": 1}
     assert early == {"nodes": [{"id": handed.first["id"]}], "totalCount": 1}
+
+
+async def test_events_of_the_order_alone_are_told_to_whose_it_was_then(shop: Shop) -> None:
+    """The first of them says what the order cost the owner before."""
+    handed = await changes_hands(shop)
+    query = """query E($id: ID!) { node(id: $id) { ... on PaymentEvent { type amount { amount } } } }"""
+    alone = await PaymentEvent.filter(payment_id__isnull=True).order_by("sequence")
+    ids = [encode(Kind.EVENT, event.id) for event in alone]
+
+    async def told(client: Client) -> list[tuple[str, int]]:
+        nodes = [(await client.ask(query, id=identity))["node"] for identity in ids]
+        return [(node["type"], node["amount"]["amount"]) for node in nodes if node is not None]
+
+    registered, handed_over = ("order.registered", FIRST_PRICE), ("order.updated", SECOND_PRICE)
+    assert (await told(shop.staff))[:2] == [registered, handed_over]
+    assert (await told(shop.stranger))[:1] == (await told(handed.second_view))[:1] == [handed_over]
+    assert registered not in await told(shop.stranger) + await told(handed.second_view)
+    assert await told(shop.buyer) == await told(handed.first_view) == []

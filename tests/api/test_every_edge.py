@@ -1,182 +1,161 @@
 """A walk over every edge of the schema: what leaves belongs to whoever asks, wherever it hangs.
 
-One order had two owners, and each paid or tried to. As the staff everything is walked, and each object's id is kept;
-then each caller asks for every one of these objects, and from it along every field that leads to another object.
+Each caller asks for every object of the world by its id, by every field of the roots with whatever arguments could
+lead to it, and from what they are given along every field that leads to another object. See also the same over sockets
+and streams: tests/live/test_every_edge_live.py.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Final
 
-from graphql import GraphQLObjectType, build_schema, get_named_type, is_leaf_type, is_object_type, is_required_argument
-from graphql.type import GraphQLField, GraphQLInterfaceType, GraphQLUnionType
+import pytest
 
-from schema import print_sdl
-from tests.api.test_changed_hands import Handed, changes_hands
-from tests.shop import STAFF, Client, Json, Shop, key, token
+from domain.caller import Scope
+from tests.edges import Answered, Ask, all_edges, walk
+from tests.shop import Client, Json, Shop, open_shop, settings_for, token
+from tests.two_owners import (
+    CLERK,
+    FIRST,
+    OF_THE_STAFF,
+    SECOND,
+    Who,
+    build,
+    from_every_root,
+    secrets_of,
+    strangers,
+)
 
-BUILT: Final = build_schema(print_sdl())
-NODE: Final = BUILT.type_map["Node"]
-NOT_ASKED: Final[set[str]] = set()  # fields that want an argument, each with the test that asks it
-FOR_PAYMENTS: Final = {"payments:read", "payments:write", "refunds:write"}
-NOT_FOR_PAYMENTS: Final = (*sorted(set(STAFF.split()) - FOR_PAYMENTS), "refunds:approve", "disputes:write", "explorer")
-DEPTH: Final = 2  # objects with an id below the one that is asked for
-
-
-def _is_node(kind: object) -> bool:
-    return isinstance(kind, GraphQLObjectType) and NODE in kind.interfaces
-
-
-def _needs(field: GraphQLField) -> bool:
-    return any(map(is_required_argument, field.args.values()))
-
-
-def _selected(kind: Any, depth: int, asked: set[str]) -> str:
-    """Every leaf of a type, and what hangs on it, down to so many objects with an id."""
-    if isinstance(kind, GraphQLUnionType | GraphQLInterfaceType):
-        own = _own(kind, depth, asked) if isinstance(kind, GraphQLInterfaceType) else ""
-        parts = [f"... on {one} {{ {_own(one, depth, asked, alias=True)} }}" for one in BUILT.get_possible_types(kind)]
-        return " ".join(["__typename", own, *parts])
-    return f"__typename {_own(kind, depth, asked)}"
-
-
-def _own(kind: Any, depth: int, asked: set[str], *, alias: bool = False) -> str:
-    """`alias` where types are beside each other whose fields of one name are of different types."""
-    chosen = []
-    for name, field in kind.fields.items():
-        inner = get_named_type(field.type)
-        if _needs(field):
-            continue
-        shown = f"{kind.name}_{name}: {name}" if alias and name != "id" else name
-        if is_leaf_type(inner):
-            chosen.append(shown)
-        elif depth > 0 or not (_is_node(inner) or name in ("edges", "nodes")):
-            left = depth - 1 if _is_node(inner) else depth
-            chosen.append(f"{shown} {{ {_selected(inner, left, asked)} }}")
-            asked.add(f"{kind.name}.{name}")
-    return " ".join(chosen) or "__typename"
-
-
-def _documents(kind: Any, asked: set[str]) -> Iterator[str]:
-    """One document for the leaves of a type of object, and one for each field that leads further."""
-    leaves = [n for n, f in kind.fields.items() if is_leaf_type(get_named_type(f.type)) and not _needs(f)]
-    yield f"query N($id: ID!) {{ node(id: $id) {{ ... on {kind.name} {{ __typename {' '.join(leaves)} }} }} }}"
-    for name, field in kind.fields.items():
-        inner = get_named_type(field.type)
-        if is_leaf_type(inner) or _needs(field):
-            continue
-        few = "(first: 3)" if "first" in field.args else ""
-        below = _selected(inner, 1 if is_object_type(inner) and not _is_node(inner) else 0, asked)
-        asked.add(f"{kind.name}.{name}")
-        yield f"query N($id: ID!) {{ node(id: $id) {{ ... on {kind.name} {{ {name}{few} {{ {below} }} }} }} }}"
+# Edges that no query answers, each with the reason. The payloads of mutations do.
+OF_PAYLOADS: Final = {
+    "AmountMismatchError.actual": "refused before the key is used: no operation keeps it",
+    "AmountMismatchError.expected": "the same",
+    "LimitExceededError.available": "the same",
+    "LimitExceededError.requested": "the same",
+    "OrderAlreadyPaidError.order": "the same",
+}
+# What each scope alone leads to, besides its own viewer. docs/adr/0015 says why.
+OF_PAYMENTS: Final = frozenset(
+    "Order Payment Refund Customer Operation PaymentEvent Money CardSnapshot CardDeclinedError ProviderError".split()
+)
+OF_OPERATIONS: Final = frozenset("WebhookEvent Operation OperationReview CardDeclinedError ProviderError".split())
+LEADS_TO: Final[Mapping[Scope, frozenset[str]]] = {
+    Scope.PAYMENTS_PAY: frozenset(),
+    Scope.PAYMENTS_READ: OF_PAYMENTS,
+    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation", "NextAction"}),
+    Scope.REFUNDS_WRITE: frozenset(),
+    Scope.REFUNDS_APPROVE: frozenset(),
+    Scope.DISPUTES_WRITE: frozenset(),
+    Scope.ORDERS_WRITE: frozenset(),
+    Scope.FINANCE_READ: frozenset({"Discrepancy", "ReconciliationRun", "SystemIntegrity"}),
+    Scope.OPS_READ: OF_OPERATIONS,
+    Scope.OPS_WRITE: frozenset(),
+    Scope.EXPLORER: frozenset(),
+}
+# The fields in which a scope alone reads what belongs to somebody.
+MAY_TELL: Final[Mapping[Scope, frozenset[str]]] = {
+    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation.clientSecret", "NextAction.redirectUrl"}),
+    Scope.FINANCE_READ: frozenset({"Discrepancy.local", "Discrepancy.provider"}),
+    Scope.OPS_READ: frozenset(
+        {
+            "Operation.id",
+            "Operation.key",
+            "CardDeclinedError.declineCode",
+            "OperationReview.evidence",
+            "OperationReview.stripeId",
+            "Actor.subject",
+        }
+    ),
+}
 
 
-def _edges(names: set[str]) -> Iterator[tuple[GraphQLObjectType, str, bool]]:
-    """The fields of these types that lead to objects, and whether each wants an argument."""
-    for name in names:
-        kind = BUILT.type_map[name]
-        assert isinstance(kind, GraphQLObjectType)
-        for field, definition in kind.fields.items():
-            if not is_leaf_type(get_named_type(definition.type)):
-                yield kind, field, _needs(definition)
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop whose requests do not wait for what Stripe does not say."""
+    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
+        yield opened
 
 
-def _objects(value: Any) -> Iterator[Json]:
-    if isinstance(value, dict):
-        yield value
-        for inner in value.values():
-            yield from _objects(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _objects(inner)
+def over_http(client: Client) -> Ask:
+    async def ask(document: str, variables: Json) -> Json:
+        response = await client.post(document, variables)
+        answer: Json = response.json()
+        assert response.status_code == 200 or "errors" in answer, response.text
+        return answer
 
-
-async def _walk(client: Client, known: dict[str, str], asked: set[str]) -> tuple[str, dict[str, str]]:
-    """Everything that leaves when this caller asks for these objects; and all objects with an id among it."""
-    left, found = [], {}
-    for identity, kind in known.items():
-        for document in _documents(BUILT.type_map[kind], asked):
-            response = await client.post(document, {"id": identity})
-            answer = response.json()
-            assert response.status_code in (200, 400, 401), response.text
-            assert not any(e["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED" for e in answer.get("errors", ())), (
-                document,
-                answer,
-            )
-            left.append(str(answer.get("data")))
-            for thing in _objects(answer.get("data")):
-                if isinstance(thing.get("id"), str) and "__typename" in thing:
-                    found[thing["id"]] = thing["__typename"]
-    return "\n".join(left), found
-
-
-async def _world(shop: Shop) -> tuple[Handed, dict[str, str], set[str]]:
-    """The order, and every object that hangs on it, found by walking as the staff until nothing new comes."""
-    handed = await changes_hands(shop)
-    await shop.staff.do(
-        "refundPayment",
-        input={"paymentId": handed.second["id"], "amount": {"amount": 700, "currency": "USD"}, "reason": "OTHER"},
-        key=key(),
-    )
-    asked: set[str] = set()
-    known = {handed.order_id: "Order", handed.first["id"]: "Payment", handed.second["id"]: "Payment"}
-    new = dict(known)
-    while new:
-        _, found = await _walk(shop.staff, new, asked)
-        new = {identity: kind for identity, kind in found.items() if identity not in known}
-        known |= new
-    return handed, known, asked
-
-
-async def _belongings(shop: Shop, payment_id: str) -> set[str]:
-    """What tells of one payment: its id, Stripe's, those of its events and refunds, and what was written on it."""
-    query = """query B($id: ID!) { payment(id: $id) {
-      id stripePaymentIntentId metadata refunds { id stripeRefundId } timeline(first: 50) { nodes { id } } } }"""
-    payment = (await shop.staff.ask(query, id=payment_id))["payment"]
-    told = {payment["id"], payment["stripePaymentIntentId"], *map(str, (payment["metadata"] or {}).values())}
-    told |= {event["id"] for event in payment["timeline"]["nodes"]}
-    return told | {one[name] for one in payment["refunds"] for name in ("id", "stripeRefundId")}
+    return ask
 
 
 async def test_every_edge_leads_only_to_what_the_caller_may_see(shop: Shop) -> None:
-    handed, known, asked = await _world(shop)
-    firsts, seconds = await _belongings(shop, handed.first["id"]), await _belongings(shop, handed.second["id"])
-    forbidden: dict[str, tuple[Client, set[str]]] = {
-        "the first owner": (shop.buyer, seconds | {"4242"}),
-        "the first owner's view token": (handed.first_view, seconds | {"4242"}),
-        "the second owner": (shop.stranger, firsts),
-        "the second owner's view token": (handed.second_view, firsts),
-        "nobody": (shop.anonymous, firsts | seconds | {handed.external_id}),
-        "a buyer of something else": (
-            Client(shop.http, token("somebody", "payments:pay")),
-            firsts | seconds | {handed.external_id},
-        ),
+    world = await build(shop)
+    objects = await world.objects()
+    those = await strangers(world)
+    callers = {who: over_http(one.client) for who, one in those.items()} | {CLERK: over_http(world.client(CLERK))}
+
+    answered = await walk(callers, from_every_root(world, objects))
+
+    assert _leaks(those, answered) == {}
+    assert {who for who, one in those.items() if not one.reaches <= answered[who].found.keys()} == set()
+    assert set(objects) - answered[CLERK].found.keys() == set()
+    assert answered[CLERK].refusals == set()
+    edges, wanting = all_edges("Query")
+    assert wanting == set(), "a field below the roots wants an argument: say here how it is walked"
+    assert edges - answered[CLERK].edges - answered[SECOND].edges == set(OF_PAYLOADS)
+
+
+async def test_each_scope_alone_leads_to_what_it_is_for(shop: Shop) -> None:
+    world = await build(shop)
+    secrets = await secrets_of(FIRST) | await secrets_of(SECOND) | OF_THE_STAFF
+    callers = {scope: Client(shop.http, token("somebody-else", scope.value)) for scope in Scope}
+
+    answered = await walk(
+        {scope.value: over_http(client) for scope, client in callers.items()},
+        from_every_root(world, await world.objects()),
+    )
+
+    assert {scope: _objects(answered[scope.value]) for scope in Scope} == LEADS_TO
+    told = {scope: answered[scope.value].leaks(secrets) for scope in Scope if scope is not Scope.PAYMENTS_READ}
+    fields = {scope: frozenset(field for field, _ in places) for scope, places in told.items() if places}
+    assert fields == MAY_TELL
+
+
+async def test_a_repeated_act_shows_others_nothing_of_it(shop: Shop) -> None:
+    """All that built the world is sent once more, with its key: by who did it, then by everybody else who may not."""
+    world = await build(shop)
+    those = await strangers(world)
+    powerless = [Scope.FINANCE_READ, Scope.OPS_READ, Scope.EXPLORER]
+    secrets = await secrets_of(FIRST) | await secrets_of(SECOND) | OF_THE_STAFF
+    those |= {
+        scope.value: Who(Client(shop.http, token("somebody-else", scope.value)), secrets, frozenset())
+        for scope in powerless
     }
+    before = _at_stripe(shop)
 
-    for who, (client, not_theirs) in forbidden.items():
-        left, _ = await _walk(client, known, asked)
-        assert {told for told in not_theirs if told in left} == set(), who
-    theirs, _ = await _walk(shop.stranger, known, asked)
-    assert handed.second["id"] in theirs
-    assert set(known.values()) >= {"Order", "Payment", "Refund", "PaymentEvent", "Operation", "Customer"}
+    edges = set(world.answered.edges)
+    for maker, act in world.acts:
+        edges |= (await walk({maker: over_http(world.client(maker))}, [act]))[maker].edges
+    answered = await walk({who: over_http(one.client) for who, one in those.items()}, [act for _, act in world.acts])
 
-
-async def test_staff_without_a_scope_for_payments_see_none(shop: Shop) -> None:
-    handed, known, asked = await _world(shop)
-    firsts, seconds = await _belongings(shop, handed.first["id"]), await _belongings(shop, handed.second["id"])
-    payments = {told for told in firsts | seconds if told.startswith(("pi_", "re_", "payment_")) or " " in told}
-
-    for scope in NOT_FOR_PAYMENTS:
-        left, _ = await _walk(Client(shop.http, token("somebody-else", scope)), known, asked)
-        assert {told for told in payments if told in left} == set(), scope
+    assert _leaks(those, answered) == {}
+    assert _at_stripe(shop) == before
+    mine, _ = all_edges("Mutation")
+    others, _ = all_edges("Query")
+    assert mine - others - edges == set()
+    assert set(OF_PAYLOADS) <= edges
 
 
-async def test_every_edge_was_walked(shop: Shop) -> None:
-    """A new field that leads to an object is walked by itself, unless it wants an argument: then it stands above."""
-    _, known, asked = await _world(shop)
-    edges = {(kind.name, field): is_needy for kind, field, is_needy in _edges(set(known.values()))}
+def _leaks(those: Mapping[str, Who], answered: Mapping[str, Answered]) -> dict[str, object]:
+    """What left for whom and must not, and by which document."""
+    found = {who: answered[who].leaks(one.secrets) for who, one in those.items()}
+    return {who: leaks for who, leaks in found.items() if leaks}
 
-    wanted = {f"{kind}.{field}" for (kind, field), is_needy in edges.items() if not is_needy}
-    need = {f"{kind}.{field}" for (kind, field), is_needy in edges.items() if is_needy}
 
-    assert wanted - asked == set()
-    assert need - NOT_ASKED == set()
+def _objects(answered: Answered) -> set[str]:
+    """The types of what was shown, without the viewer and the pages around them."""
+    pages = {kind for kind in answered.kinds if kind.endswith(("Connection", "Edge", "PageInfo"))}
+    return answered.kinds - pages - {"Viewer", "Actor"}
+
+
+def _at_stripe(shop: Shop) -> list[int]:
+    there = shop.sandbox.snapshot()
+    return [len(there.payment_intents), len(there.charges), len(there.refunds)]
