@@ -1,9 +1,26 @@
 """Nothing about money is forgotten: the trail of every act."""
 
+from typing import Final
+
+import asyncpg
+
 from domain.ids import decode
 from models import Order, PaymentEvent
-from services.audit import broken_links, chain_hash
+from models.database import parse_url
+from services.audit import SAID, broken_links, chain_hash
 from tests.shop import Shop, key
+
+# For each type of a column, how whoever owns the database would change what stands there.
+FORGED: Final = {
+    "uuid": "gen_random_uuid()",
+    "text": "coalesce(reverse({0}), 'x')",
+    "character varying": "coalesce(reverse({0}), 'x')",
+    "integer": "coalesce({0}, 0) + 1000",
+    "bigint": "coalesce({0}, 0) + 1000",
+    "timestamp with time zone": "{0} + interval '1 microsecond'",
+    "jsonb": """coalesce({0}, '{{}}') || '{{"forged": 1}}'""",
+}
+COLUMNS: Final = "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'payment_event'"
 
 
 async def test_every_change_says_who_why_from_what_to_what(shop: Shop) -> None:
@@ -51,6 +68,35 @@ async def test_the_chain_holds_and_a_changed_link_is_found(shop: Shop) -> None:
     assert chain_hash(events[2]) != events[2].hash
     await Order.filter(id=order.id).update(last_hash="0" * 64)
     assert (await broken_links([order.id])).get(order.id) == len(events) + 1
+
+
+async def test_each_part_of_an_event_is_in_its_hash(shop: Shop, database_url: str) -> None:
+    """Whoever owns the database switches the triggers off, and changes one column of one event."""
+    payment = await shop.paid()
+    await shop.refund(payment["id"], 1_000)
+    [order] = await Order.all()
+    forger = await asyncpg.connect(**parse_url(database_url))
+    await forger.execute("CREATE TEMP TABLE kept AS SELECT * FROM payment_event")
+    columns = dict(await forger.fetch(COLUMNS))
+
+    unseen = []
+    for name, type in columns.items():
+        forged = FORGED[type].format(name)
+        await _untriggered(forger, f"UPDATE payment_event SET {name} = {forged} WHERE sequence = 3")  # noqa: S608
+        if order.id not in await broken_links([order.id]):
+            unseen.append(name)
+        await _untriggered(forger, "DELETE FROM payment_event; INSERT INTO payment_event SELECT * FROM kept")
+
+    await forger.close()
+    assert unseen == []
+    assert set(columns) >= set(SAID)
+    assert await broken_links([order.id]) == {}
+
+
+async def _untriggered(forger: asyncpg.Connection, statements: str) -> None:
+    async with forger.transaction():
+        await forger.execute("SET LOCAL session_replication_role = replica")
+        await forger.execute(statements)
 
 
 async def test_acts_that_change_nothing_write_nothing(shop: Shop) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import httpx
+
+from domain.ids import Kind, encode
 from models import Operation, Order, Payment, PaymentEvent
 from services.audit import broken_links
 from tests.rows import row_id
@@ -119,6 +122,29 @@ async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(s
     assert learnt.status == "REQUIRES_PAYMENT_METHOD"
     assert payload["payment"]["status"] == "REQUIRES_PAYMENT_METHOD"
     assert (await Payment.get(id=learnt.id)).status == "REQUIRES_PAYMENT_METHOD"
+
+
+async def test_an_answer_that_contradicts_an_end_is_asked_of_stripe(shop: Shop) -> None:
+    """A look did not find the payment, so it was given up here, and then Stripe answers that it is paid."""
+    await shop.paid()  # another one, which Stripe knows: the key is not to blame
+    order_id = await shop.order()
+    held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
+    paying = asyncio.create_task(shop.pay(order_id))
+    await _reached(shop, held)
+    intent = shop.sandbox.snapshot().payment_intents[-1]["id"]
+    missing = {"error": {"type": "invalid_request_error", "code": "resource_missing", "param": "intent"}}
+    shop.between.instead = lambda sent: httpx.Response(404, json=missing) if sent.url.path.endswith(intent) else None
+    payment = await Payment.get(stripe_payment_intent_id=intent)
+    given_up = await shop.staff.do("syncPayment", paymentId=encode(Kind.PAYMENT, payment.id))
+
+    shop.between.instead = None
+    shop.sandbox.clear_faults()
+    payload = await paying
+
+    assert given_up["payment"]["status"] == "CANCELED"
+    assert payload["errors"] == []
+    assert (payload["payment"]["status"], payload["payment"]["amountCaptured"]["amount"]) == ("SUCCEEDED", 10_000)
+    assert "payment.corrected" in await shop.timeline(payload["payment"]["id"])
 
 
 async def test_what_happens_to_the_order_while_stripe_answers_is_neither_lost_nor_written_over(shop: Shop) -> None:

@@ -251,6 +251,29 @@ async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
     assert await shop.timeline(payload["payment"]["id"]) == trail
 
 
+async def test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing(shop: Shop) -> None:
+    """The operation is open under another number: whoever holds that alone may say how it ends."""
+    driver = shop.parts.driver
+    shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
+    payload = await shop.pay(await shop.order())
+    await _age(2)
+    operation = await Operation.get(kind="CREATE_PAYMENT")
+    slow = await driver.take(operation.id)
+    await _age(0)
+    quick = await driver.take(operation.id)
+    assert slow is not None
+    assert quick is not None
+    trail = await shop.timeline(payload["payment"]["id"])
+
+    told = await driver.drive(slow, in_request=False)
+
+    assert (told.operation.state, told.operation.attempt) == ("IN_PROGRESS", quick.attempt)
+    assert await shop.timeline(payload["payment"]["id"]) == trail
+    finished = await driver.drive(quick, in_request=False)
+    assert finished.operation.state == "SUCCEEDED"
+    assert len(shop.sandbox.snapshot().charges) == 1
+
+
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
 async def test_scenario_12_a_refund_after_thirty_hours_is_looked_for_first(shop: Shop, kind: str) -> None:
     payment = await shop.paid()

@@ -166,6 +166,26 @@ async def test_a_refund_that_is_anothers_already_proves_nothing(shop: Shop) -> N
     assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 3_000}
 
 
+@pytest.mark.parametrize("whose", ["the Dashboard's", "a refund of ours that was forgotten here"])
+async def test_a_refund_of_the_same_amount_that_is_anothers_proves_nothing(shop: Shop, whose: str) -> None:
+    """Without metadata, and known here already; or with the id of another refund, of which we have no row."""
+    payment = await shop.paid()
+    [intent] = shop.sandbox.snapshot().payment_intents
+    metadata = {} if whose == "the Dashboard's" else {"metadata": {"refund_id": "01890000-0000-7000-8000-000000000000"}}
+    other = await shop.stripe("refunds", {"payment_intent": intent["id"], "amount": 3_000, **metadata})
+    if not metadata:
+        await shop.staff.do("syncPayment", paymentId=payment["id"])
+    shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/refunds")
+    shop.sandbox.fault(kind="error_500_before", method="GET", path="/v1/refunds", times=MANY)
+    await shop.refund(payment["id"], 3_000)
+    await _pass(shop, 21 * HOUR)
+
+    payload = await _resolve(shop, "HAPPENED", stripeId=other["id"])
+
+    assert [(e["code"], e["path"]) for e in payload["errors"]] == [("VALIDATION_FAILED", ["stripeId"])]
+    assert len(await _waiting(shop)) == 1
+
+
 async def test_what_did_not_happen_gives_its_room_back_and_never_runs_again(shop: Shop) -> None:
     payment, one_key = await _lost_refund(shop, "drop_before")
     shop.sandbox.clear_faults()
