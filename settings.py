@@ -73,6 +73,12 @@ class Settings(BaseSettings):
     address_payments_per_minute: Positive = 100
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
 
+    connections: Annotated[int, Field(ge=16, le=1_000_000)] = 4_096
+    connections_per_address: Positive = 256
+    streams_per_address: Positive = 100
+    header_seconds: Annotated[float, Field(gt=0, le=300)] = 10.0
+    idle_seconds: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+
     trusted_documents: Path | None = None
     trusted_documents_mode: Literal["off", "allowed", "enforced"] = "off"
 

@@ -39,11 +39,14 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.database import ready_database
     from cli.listening import listen
     from cli.named_files import refuse_unusable
-    from server.connections import OPTIONS
+    from server.connections import options as served_with
+    from server.policy import connection_limits
+    from server.serving import raise_file_limit
 
     os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     sockets = listen(options.host, options.port)
     refuse_unusable(settings)
+    raise_file_limit()
     with ready_database(settings):
         config = Config(
             "server.app:from_environment",
@@ -52,7 +55,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
             port=options.port,
             workers=options.workers,
             timeout_worker_healthcheck=START_SECONDS,
-            **OPTIONS,
+            **served_with(connection_limits(settings)),
         )
         structlog.get_logger(__name__).info("server.listening", host=options.host, port=options.port)
         return _serve(config, sockets)

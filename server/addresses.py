@@ -16,6 +16,7 @@ from server.negotiation import header_values
 
 NETWORK_BITS: Final = 64
 SITE_BITS: Final = 48
+SITE_SHARES: Final = 4  # such a /48 has as much as four addresses, though 65,536 networks are in it
 IPV6_BITS: Final = 128
 TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|(?P<v4>[0-9.]{7,15}):[0-9]{1,5}")

@@ -142,6 +142,7 @@ def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactor
         context_factory=context,
         may_introspect=_introspection(settings),
         limits=policy.limits(settings),
+        stream_limits=policy.stream_limits(settings),
         trusted=policy.trusted_documents(settings),
         rates=policy.rates(settings),
         proxies=settings.trusted_proxies,

@@ -1,24 +1,90 @@
-"""How uvicorn serves us: its limits, and what its connections lack for streams that last.
+"""How uvicorn serves us: its limits, and what its connections lack.
 
-A client that stops reading is cut off, a stream over HTTP learns that the server leaves (a WebSocket is closed with
-1012 by uvicorn itself), and what a client sends on a WebSocket is neither logged nor answered without bound.
+Who connects has a place by address, and a few seconds for each header and each body; a header has a bound, and what is
+sent behind an answer does not keep a connection open. A client that stops reading is cut off, a stream over HTTP learns
+that the server leaves (a WebSocket is closed with 1012 by uvicorn itself), and what a client sends on a WebSocket is
+neither logged nor answered without bound.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from http import HTTPStatus
 from typing import Any, Final
 
+import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from server.addresses import network_of
+from server.errors import Code, Problem
 from server.event_stream import LEAVING
+from server.guards import new_request_id
+from server.quotas import AddressQuota, Place
 
 GRACEFUL_SECONDS: Final = 4  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
 STALLED_SECONDS: Final = 30.0  # Nobody who is still there takes longer to read 64 KiB.
 FRAME_BYTES: Final = 64 * 1024
 PING_SECONDS: Final = 20.0
 NOT_UTF8: Final = 1007
+
+TARGET_BYTES: Final = 128 * 1024  # of a request line: a document of 100 KiB may come by GET
+HEADER_BYTES: Final = 64 * 1024  # of all header fields; browsers, proxies and tokens fill a tenth of it
+HEADER_FIELDS: Final = 100
+# A body of 100 KiB takes longer only from a client that stalls. Routes that read one answer 408 before that.
+BODY_SECONDS: Final = 15.0
+PIPELINED: Final = 20  # requests that wait behind one that is being answered
+LINGER_SECONDS: Final = 1.0  # closing on unread bytes would reset the connection, and the answer be lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many connections a process has, and how long one may say nothing of use."""
+
+    connections: int = 4_096
+    per_address: int | None = 256  # None: all come from a proxy, which bounds them
+    header_seconds: float = 10.0
+    idle_seconds: float = 5.0
+
+
+class Refusal(Enum):
+    """Why a connection is closed that cannot be served."""
+
+    TOO_MANY_CONNECTIONS = 429, "Too many connections are open from this address. Close some, or try again later."
+    HEADER_TIMEOUT = 408, "The header did not arrive in time."
+    HEADER_TOO_LARGE = 431, f"The header is too large; {HEADER_BYTES} bytes in {HEADER_FIELDS} fields are allowed."
+    TARGET_TOO_LONG = 414, f"The address is too long; {TARGET_BYTES} bytes are allowed."
+    INVALID_HTTP = 400, "This is not HTTP/1.1."
+    INVALID_HANDSHAKE = 400, "This begins no WebSocket, or a line of its header has more than 8,192 bytes."
+
+    def answer(self) -> bytes:
+        """The whole response, in the words of every error here."""
+        status, message = self.value
+        problem = Problem(
+            message=message,
+            code=Code.BAD_REQUEST,
+            reason=self.name,
+            retryable=self in (Refusal.TOO_MANY_CONNECTIONS, Refusal.HEADER_TIMEOUT),
+        )
+        request_id = new_request_id()
+        body = orjson.dumps({"errors": [problem.to_json(request_id)]})
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            "content-type: application/json",
+            f"content-length: {len(body)}",
+            "cache-control: no-store",
+            "x-content-type-options: nosniff",
+            f"x-request-id: {request_id}",
+            *(["retry-after: 10"] if self is Refusal.TOO_MANY_CONNECTIONS else []),
+            "connection: close",
+        ]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+class _Refused(Exception):
+    """Ends the reading of a request from inside the parser, which tells of it as of bytes that are no HTTP."""
 
 
 class _Impatient(asyncio.Protocol):
@@ -46,20 +112,181 @@ class _Impatient(asyncio.Protocol):
             self._stalled = None
 
 
+class _Expects(Enum):
+    """What a client is to send next."""
+
+    HEADER = "header"
+    BODY = "body"
+    FRAMES = "frames"  # another protocol has taken the connection over
+
+
 class HttpConnection(_Impatient, HttpToolsProtocol):
-    """An HTTP connection whose streams end when the server begins to leave."""
+    """An HTTP connection that is bounded in time and bytes, and whose streams end when the server begins to leave."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
+    def __init__(self, *given: Any, quota: AddressQuota, limits: ConnectionLimits, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # uvicorn only gives it to a timer
+        self.url = b""
         self._leaving = asyncio.Event()
+        self._quota = quota
+        self._header_seconds = limits.header_seconds
+        self._place: Place | None = None
+        self._expects = _Expects.HEADER
+        self._late: asyncio.TimerHandle | None = None  # runs while a header or a body is on its way
+        self._held = 0  # bytes that have come since the last that was of use
+        self._header_bytes = 0
+        self._header_fields = 0
+        self._refusal: Refusal | None = None
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["state"][LEAVING] = self._leaving
+    # -- the connection ----------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        super().connection_made(transport)
+        self._place = self._quota.acquire(network_of(self.client[0]) if self.client else "")
+        if self._place is None:
+            self._refusal = Refusal.TOO_MANY_CONNECTIONS
+            transport.write(self._refusal.answer())
+            self._close()
+        else:
+            self._late = self.loop.call_later(self._header_seconds, self._header_is_late)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._in_time()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+        if self._place is not None:
+            self._place.release()
+
+    def data_received(self, data: bytes) -> None:
+        if self._refusal is not None:
+            return
+        self._held += len(data)
+        super().data_received(data)
+        if self._late is None and self._refusal is None:
+            self._expect_more()
+        if self._held > HEADER_BYTES and self._held - len(self.url) > HEADER_BYTES:
+            self._refuse(Refusal.HEADER_TOO_LARGE)
+
+    def handle_websocket_upgrade(self) -> None:
+        self._in_time()
+        self._expects = _Expects.FRAMES
+        super().handle_websocket_upgrade()
+        upgraded = self.transport.get_protocol()
+        assert isinstance(upgraded, WebSocketConnection), "uvicorn's other class for WebSockets"
+        upgraded.place, self._place = self._place, None
+        if not upgraded.handshake_initiated:  # its library gave up on the header, and uvicorn does not notice
+            self.transport.write(Refusal.INVALID_HANDSHAKE.answer())
+            self._close()
 
     def shutdown(self) -> None:
         super().shutdown()
         self._leaving.set()
+
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    # -- the parser ----------------------------------------------------------------------------------------------------
+
+    def on_message_begin(self) -> None:
+        if len(self.pipeline) >= PIPELINED:
+            raise _Refused
+        super().on_message_begin()
+        self.scope["state"][LEAVING] = self._leaving
+        self._header_bytes = self._header_fields = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > TARGET_BYTES:
+            self._refuse(Refusal.TARGET_TOO_LONG)
+            raise _Refused
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        self._header_fields += 1
+        if self._header_bytes > HEADER_BYTES or self._header_fields > HEADER_FIELDS:
+            self._refuse(Refusal.HEADER_TOO_LARGE)
+            raise _Refused
+        if self._expects is _Expects.HEADER:  # trailers of a body are nothing that a route should take for its header
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._held = 0
+        self._in_time()
+        self._expects = _Expects.BODY
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._held = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._held = 0
+        self._in_time()
+        self._expects = _Expects.HEADER
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._close()
+        elif self._late is not None:
+            self._unset_keepalive_if_required()  # a body, or half a header, has a time of its own
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(Refusal.INVALID_HTTP)
+
+    # -- limits --------------------------------------------------------------------------------------------------------
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _expect_more(self) -> None:
+        """Give the rest of a header or a body its time; between requests, none is expected while one is answered."""
+        if self._expects is _Expects.BODY:
+            self._late = self.loop.call_later(BODY_SECONDS, self._body_is_late)
+        elif self._expects is _Expects.HEADER and (self._held or not self._is_answering):
+            self._late = self.loop.call_later(self._header_seconds, self._header_is_late)
+
+    def _in_time(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _header_is_late(self) -> None:
+        self._late = None
+        if self._is_answering:
+            self.cycle.keep_alive = False  # it is closed with the end of the answer
+        elif self._held:
+            self._refuse(Refusal.HEADER_TIMEOUT)
+        else:
+            self._close()
+
+    def _body_is_late(self) -> None:
+        """Close: whoever needed the body has answered by now, and whoever still waits for it learns that it is gone."""
+        self._late = None
+        self._close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say why and close, once; without a word in the middle of another answer."""
+        if self._refusal is not None:
+            return
+        self._refusal = refusal
+        self._in_time()
+        self._unset_keepalive_if_required()
+        if self._is_answering or self.transport.is_closing():
+            self._close()
+            return
+        self.transport.write(refusal.answer())
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+
+    def _close(self) -> None:
+        """Close when what was written is read, but do not wait for it for ever."""
+        self.transport.close()
+        if self.transport.get_write_buffer_size():
+            self.loop.call_later(STALLED_SECONDS, self.transport.abort)
 
 
 class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
@@ -67,8 +294,14 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        self.place: Place | None = None  # taken by the HTTP connection that it was
         # Held at WARNING: below, lines tell the address with its query string, and every frame with its token.
         self.logger = self.conn.logger = logging.getLogger("uvicorn.websocket")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        if self.place is not None:
+            self.place.release()
 
     def handle_ping(self) -> None:
         pong = self.conn.data_to_send()
@@ -89,14 +322,31 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
         self.transport.abort()
 
 
-OPTIONS: Final[Mapping[str, Any]] = {
-    "log_config": None,
-    "access_log": False,
-    "timeout_graceful_shutdown": GRACEFUL_SECONDS,
-    "http": HttpConnection,
-    "ws": WebSocketConnection,
-    "ws_max_size": FRAME_BYTES,
-    "ws_ping_interval": PING_SECONDS,
-    "ws_ping_timeout": PING_SECONDS,
-    "ws_per_message_deflate": False,  # what it saves on small messages is not worth its memory for each socket
-}
+class Connections:
+    """Makes the connections of one process, and counts them. uvicorn takes it for their class.
+
+    It is sent to processes that uvicorn starts, before there is any connection.
+    """
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        self._limits = limits
+        self._quota = AddressQuota(limits.connections, per_address=limits.per_address, of="connections")
+
+    def __call__(self, *given: Any, **named: Any) -> HttpConnection:
+        return HttpConnection(*given, quota=self._quota, limits=self._limits, **named)
+
+
+def options(limits: ConnectionLimits | None = None) -> Mapping[str, Any]:
+    """How uvicorn serves us, for its `Config`: one of these for each server."""
+    return {
+        "log_config": None,
+        "access_log": False,
+        "timeout_graceful_shutdown": GRACEFUL_SECONDS,
+        "http": Connections(limits or ConnectionLimits()),
+        "ws": WebSocketConnection,
+        "ws_max_size": FRAME_BYTES,
+        "ws_ping_interval": PING_SECONDS,
+        "ws_ping_timeout": PING_SECONDS,
+        "ws_per_message_deflate": False,  # what it saves on small messages is not worth its memory for each socket
+        "proxy_headers": False,  # whom to believe, TRUSTED_PROXIES says; uvicorn would believe anybody on this machine
+    }

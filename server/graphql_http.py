@@ -105,6 +105,12 @@ class GraphQLEndpoint:
             self.stream_limits.connections,
             each=self.stream_limits.connections_per_caller,
             anonymous=self.stream_limits.anonymous_connections,
+            per_address=self.stream_limits.connections_per_address,
+        )
+        # Whoever has yet to say who they are takes no place of those who have: only of their own address.
+        everybody = self.stream_limits.connections
+        self.introductions = Places(
+            everybody, each=everybody, anonymous=everybody, per_address=self.stream_limits.connections_per_address
         )
         self._running: set[asyncio.Task[Answer]] = set()
 
@@ -168,7 +174,11 @@ class GraphQLEndpoint:
 
     def asking(self, scope: Scope, caller: Caller | None, request_id: str) -> Asking:
         """Who asks, and from where."""
-        return Asking(caller=caller, request_id=request_id, address=address_of(scope, proxies=self._proxies))
+        return Asking(caller=caller, request_id=request_id, address=self.address_of(scope))
+
+    def address_of(self, scope: Scope) -> str:
+        """Where a request or a socket comes from, as limits count it."""
+        return address_of(scope, proxies=self._proxies)
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, request_id: str, accepted: Acceptable
@@ -189,7 +199,7 @@ class GraphQLEndpoint:
         beat = self.stream_limits.heartbeat_seconds
         if ready.operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
-            with self.connections.take(caller):
+            with self.connections.take(caller, asking.address):
                 stream = await self.subscribe(ready, request, asking)
                 await send_stream(scope, receive, send, stream, accepted.stream, asking, beat)
             return None

@@ -24,7 +24,7 @@ from server.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.graphql_http import GraphQLEndpoint
 from server.guards import new_request_id
 from server.http_request import request_of
-from server.subscriptions import until_expired, until_one_ends
+from server.subscriptions import Places, until_expired, until_one_ends
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -94,6 +94,7 @@ class _Connection:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._address = endpoint.address_of(scope)
         self._caller: Caller | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._running: set[asyncio.Task[None]] = set()  # Those too that the client has completed and that still end.
@@ -116,7 +117,7 @@ class _Connection:
         if not is_understood:
             raise Closed(4406, "Subprotocol not acceptable")
         with ExitStack() as places:
-            self._take_place(places)
+            self._take_place(places, self._endpoint.introductions)
             try:
                 async with asyncio.timeout(self._limits.init_seconds):
                     message = await self._first_of_substance()
@@ -124,16 +125,16 @@ class _Connection:
                 raise Closed(4408, "Connection initialisation timeout") from None
             self._caller = await self._who(message)
             places.close()
-            self._take_place(places)
+            self._take_place(places, self._endpoint.connections)
             await self._say({"type": "connection_ack"})
             try:
                 await until_one_ends(self._listen(), self._expire())
             finally:
                 await self._stop()
 
-    def _take_place(self, places: ExitStack) -> None:
+    def _take_place(self, places: ExitStack, of: Places) -> None:
         try:
-            places.enter_context(self._endpoint.connections.take(self._caller))
+            places.enter_context(of.take(self._caller, self._address))
         except RequestRefused:
             raise Closed(1013, "Too many sockets") from None
 

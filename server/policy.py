@@ -3,9 +3,11 @@
 from typing import Final
 
 from server.buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
+from server.connections import ConnectionLimits
 from server.cross_origin import AllowedOrigins
 from server.limits import Limits
 from server.rates import RateLimits, Rates
+from server.subscriptions import StreamLimits
 from server.trusted import Mode, TrustedDocuments
 from settings import Settings
 
@@ -15,6 +17,21 @@ MINUTE: Final = 60
 def limits(settings: Settings) -> Limits:
     """How much one document may ask for."""
     return Limits(cost=settings.staff_cost_limit, buyer_cost=settings.buyer_cost_limit)
+
+
+def connection_limits(settings: Settings) -> ConnectionLimits:
+    """How many connections a process has. Behind proxies none is bounded by its address, which is the proxy's."""
+    return ConnectionLimits(
+        connections=settings.connections,
+        per_address=settings.connections_per_address if settings.trusted_proxies == 0 else None,
+        header_seconds=settings.header_seconds,
+        idle_seconds=settings.idle_seconds,
+    )
+
+
+def stream_limits(settings: Settings) -> StreamLimits:
+    """How many streams there may be at once."""
+    return StreamLimits(connections_per_address=settings.streams_per_address)
 
 
 def rates(settings: Settings) -> Rates | None:

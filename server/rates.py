@@ -14,7 +14,7 @@ import structlog
 from domain.caller import Caller
 from domain.errors import ErrorCode
 from models.atomic import DatabaseUnavailable
-from server.addresses import site_of
+from server.addresses import SITE_SHARES, site_of
 from server.asking import Answer, Asking
 from server.buckets import Buckets, Level, Rate, Take
 from server.documents import Ready
@@ -24,7 +24,6 @@ log = structlog.stdlib.get_logger("server.rates")
 
 PAYING: Final = frozenset({"createPayment", "confirmPayment"})  # what somebody with stolen cards would call
 CONTAINERS: Final = frozenset({dict, list})
-SITE_SHARES: Final = 4  # a /48 of IPv6 has as much as four addresses: one customer may have 65,536 of its networks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,17 @@
 """uvicorn's server as the commands run it."""
 
 import asyncio
+import resource
 import socket
 from types import FrameType
 
 import uvicorn
+
+
+def raise_file_limit() -> None:
+    """Let this process, and those that it starts, open as many files as they may: a connection is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Server(uvicorn.Server):

@@ -42,6 +42,7 @@ from server.errors import (
 from server.fragments import fragments_of
 from server.http_request import GraphQLRequest
 from server.limits import Limits
+from server.quotas import AddressQuota
 
 Ended = TypeVar("Ended")
 
@@ -67,7 +68,8 @@ class StreamLimits:
 
     connections: int = 1_000  # Of this process that carry streams: WebSockets, and HTTP requests that stream.
     connections_per_caller: int = 100  # A service that subscribes for its own users is one caller.
-    anonymous_connections: int = 250  # Of all that have shown no token, or none yet.
+    anonymous_connections: int = 250  # Of all that have shown no token.
+    connections_per_address: int = 100  # Of buyers and strangers, and of all that have yet to say who they are.
     subscriptions: int = 5_000  # Of this process, on whatever connection.
     subscriptions_per_caller: int = 500
     operations: int = 50  # On one WebSocket.
@@ -76,13 +78,17 @@ class StreamLimits:
 
 
 class Places:
-    """So many places, of which each caller, and all anonymous ones together, may take so many."""
+    """So many places, of which each caller, and all anonymous ones together, may take so many.
 
-    def __init__(self, total: int, *, each: int, anonymous: int) -> None:
+    `per_address` comes first, for whoever is not of the staff or a service: no address takes the places of others.
+    """
+
+    def __init__(self, total: int, *, each: int, anonymous: int, per_address: int | None = None) -> None:
         self._total = total
         self._each = each
         self._anonymous = anonymous
         self._taken: Counter[str | None] = Counter()
+        self._addresses = AddressQuota(total, per_address=per_address, of="streams")
 
     @property
     def taken(self) -> int:
@@ -90,21 +96,20 @@ class Places:
         return self._taken.total()
 
     @contextmanager
-    def take(self, caller: Caller | None) -> Iterator[None]:
+    def take(self, caller: Caller | None, address: str = "") -> Iterator[None]:
         """A place for this caller, None for an anonymous one. Raises RequestRefused (429) when there is none."""
         whose = None if caller is None else caller.principal
-        if self._taken[whose] >= (self._anonymous if whose is None else self._each) or self.taken >= self._total:
-            raise refuse(
-                "Too many streams are open. Close one, or try again later.",
-                reason="TOO_MANY_STREAMS",
-                status=429,
-                headers={"Retry-After": "10"},
-                retryable=True,
-            )
+        place = self._addresses.acquire("" if caller is not None and caller.is_staff else address)
+        if place is None:
+            raise _no_place()
+        if self._taken[whose] >= (self._anonymous if whose is None else self._each):
+            place.release()
+            raise _no_place()
         self._taken[whose] += 1
         try:
             yield
         finally:
+            place.release()
             self._taken[whose] -= 1
             if not self._taken[whose]:
                 del self._taken[whose]
@@ -178,6 +183,16 @@ class Subscriptions:
             if len(self._shared) > SHARED_AT_ONCE:
                 self._shared.popitem(last=False)
         return response
+
+
+def _no_place() -> RequestRefused:
+    return refuse(
+        "Too many streams are open. Close one, or try again later.",
+        reason="TOO_MANY_STREAMS",
+        status=429,
+        headers={"Retry-After": "10"},
+        retryable=True,
+    )
 
 
 async def until_expired(caller: Caller | None) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 
 import uvicorn
 
+from server import policy
 from server.app import create_app, guarded
-from server.connections import OPTIONS
+from server.connections import options
 from server.log import configure_logging
 from settings import Settings
 from tests.attack import variants
@@ -41,7 +42,7 @@ def _serve(given: dict[str, Any]) -> None:
     variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, port=given["port"], **OPTIONS)
+    config = uvicorn.Config(app, port=given["port"], **options(policy.connection_limits(settings)))
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

@@ -115,6 +115,8 @@ class Town:
             "auth_jwt_secret": JWT_SECRET,
             "environment": "test",
             "rate_limits": "off",
+            "connections_per_address": 100_000,  # all come from loopback
+            "streams_per_address": 100_000,
             "paygraph_dir": str(self.folder / "state"),
             "stripe_timeout_seconds": 5.0,
             "stripe_requests_per_second": 10_000.0,

@@ -19,7 +19,7 @@ from domain.ids import decode
 from models import Order, Payment
 from models.atomic import atomic
 from models.database import parse_url
-from server.connections import OPTIONS
+from server.connections import ConnectionLimits, options
 from services.audit import SYSTEM, Cause, Change, record
 from tests.shop import Json, token
 
@@ -116,7 +116,7 @@ async def crowd(count: int, address: str, query: str, **variables: Any) -> Async
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """Serve an application whose lifespan runs elsewhere, on loopback; its address for WebSockets."""
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **OPTIONS))
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **options(ConnectionLimits(per_address=None))))
     serving = asyncio.create_task(server._serve(sockets=[listener]))
     try:
         yield f"ws://127.0.0.1:{listener.getsockname()[1]}"

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from server.connections import OPTIONS
+from server.connections import ConnectionLimits, options
 from tests.server.shop import Shop
 
 Json = dict[str, Any]
@@ -139,11 +139,11 @@ def failure(message: Json) -> tuple[str, str | None]:
 
 
 @asynccontextmanager
-async def served(shop: Shop, **options: Any) -> AsyncIterator[Served]:
+async def served(shop: Shop, *, limits: ConnectionLimits | None = None, **more: Any) -> AsyncIterator[Served]:
     """Serve the shop as `cli serve` would, in this process, until the block ends."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(shop.app, lifespan="off", **{**OPTIONS, **options}))
+    server = uvicorn.Server(uvicorn.Config(shop.app, lifespan="off", **{**options(limits), **more}))
     serving = asyncio.create_task(server._serve(sockets=[listener]))
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE, trust_env=False) as http:
