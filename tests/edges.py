@@ -169,7 +169,7 @@ async def walk(callers: Mapping[str, Ask], calls: Iterable[Call]) -> dict[str, A
         return who if any(one["__typename"] == way.end.name for one in there) else None
 
     async def along(call: Call, way: Way, further: int, those: Iterable[str]) -> None:
-        document = call.document(_along(way))  # for all at once: the server compiles each document for the first
+        document = document_of(call, way)  # for all at once: the server compiles each document for the first
         reached = [who for who in await asyncio.gather(*(asked(who, call, way, document) for who in those)) if who]
         for more in ways(way.end) if further and reached else ():
             await along(call, Way(way.steps + more.steps, more.end), further - 1, reached)
@@ -241,11 +241,12 @@ def _below(kind: GraphQLNamedType) -> str:
     return " ".join(["__typename", *sorted(first), *parts])
 
 
-def _along(way: Way) -> str:
+def document_of(call: Call, way: Way) -> str:
+    """What asks along this way, and everything of the object at its end."""
     selection = f"__typename ... on {way.end.name} {{ {own(way.end)} }}"
     for kind, name in reversed(way.steps):
         selection = f"__typename ... on {kind} {{ {_asked(kind, name)} {{ {selection} }} }}"
-    return selection
+    return call.document(selection)
 
 
 def _asked(kind: str, name: str) -> str:
