@@ -8,6 +8,7 @@ from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from domain.deadlines import PAST, Deadline
 from domain.ids import new_id
 from domain.states import OPERATION_OPEN, OperationKind, OperationState, ProviderEffect
 
@@ -20,7 +21,12 @@ class Operation(Model):
     same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
     same Stripe key is no longer safe to send. `leaves` has one short hash for each input field, no value. `review` is
     who settled it by hand, how, and on what evidence.
+
+    `held_until` is no column: until when this process may act on it, by its own clocks. Whoever leases the row sets it
+    as it was before the lease was asked for; a row that was only read is held by nobody.
     """
+
+    held_until: Deadline = PAST
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     principal = fields.CharField(max_length=300)

@@ -12,12 +12,14 @@ import stripe
 import structlog
 
 from domain.api_version import STRIPE_API_VERSION
+from domain.deadlines import NEVER, Deadline
 from provider.breaker import Breaker
 from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
 from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import (
     LIST_TOO_LONG,
+    TOO_LATE,
     UNREADABLE_ANSWER,
     Outcome,
     ProviderFailure,
@@ -26,7 +28,7 @@ from provider.failures import (
 )
 from provider.ids import path_of
 from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
-from provider.transport import LocalTransport, NetworkTransport, Transport
+from provider.transport import LocalTransport, NetworkTransport, Transport, departing
 from provider.words import id_of, word
 
 log = structlog.get_logger(__name__)
@@ -44,7 +46,9 @@ LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a l
 class Provider:
     """Stripe, as this application knows it. Build it inside the running loop, close it with `close`.
 
-    Every method raises `ProviderFailure` and nothing else of Stripe's. `transport` replaces the network (the offline
+    Every method raises `ProviderFailure` and nothing else of Stripe's. What changes something at Stripe takes the
+    deadline `until` which its first byte may leave; later nothing is sent, and the failure's code is TOO_LATE. A whole
+    call takes at most `timeout_seconds`. `transport` replaces the network (the offline
     Stripe); `before_request` runs before each request. `budget` limits how many there are; None is no limit.
     `account` is the connected account that every call is for; None is the key's own.
     """
@@ -97,36 +101,37 @@ class Provider:
 
     # -- payments ------------------------------------------------------------------------------------------------
 
-    async def create_payment(self, params: Params, *, key: str) -> ProviderPayment:
+    async def create_payment(self, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Create an intent, unconfirmed: no money moves."""
         return await self._payment(
-            Rank.PAY,
-            "POST payment_intents",
-            self._post("/v1/payment_intents", _expanding(params), key),
+            Rank.PAY, "POST payment_intents", self._post("/v1/payment_intents", _expanding(params), key), until
         )
 
-    async def confirm_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+    async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Ask for the money. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/confirm",
             self._post(path_of("payment_intents", intent_id, "/confirm"), _expanding(params), key),
+            until,
         )
 
-    async def capture_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+    async def capture_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Take money that is held."""
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/capture",
             self._post(path_of("payment_intents", intent_id, "/capture"), _expanding(params), key),
+            until,
         )
 
-    async def cancel_payment(self, intent_id: str, params: Params, *, key: str) -> ProviderPayment:
+    async def cancel_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Give up an intent and release what it holds."""
         return await self._payment(
             Rank.PAY,
             "POST payment_intents/cancel",
             self._post(path_of("payment_intents", intent_id, "/cancel"), _expanding(params), key),
+            until,
         )
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
@@ -162,13 +167,9 @@ class Provider:
 
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
-    async def create_refund(self, params: Params, *, key: str) -> ProviderRefund:
+    async def create_refund(self, params: Params, *, key: str, until: Deadline) -> ProviderRefund:
         """Give money back."""
-        return await self._refund(
-            Rank.REFUND,
-            "POST refunds",
-            self._post("/v1/refunds", _ordered(params), key),
-        )
+        return await self._refund(Rank.REFUND, "POST refunds", self._post("/v1/refunds", _ordered(params), key), until)
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
@@ -287,13 +288,13 @@ class Provider:
     def _get(self, path: str, params: Params | None = None) -> Call[Any]:
         return self._client.raw_request_async("get", path, **(params or {}))
 
-    async def _payment(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderPayment:
-        answer = await self._send(rank, endpoint, call)
+    async def _payment(self, rank: Rank, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderPayment:
+        answer = await self._send(rank, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: payment_from(thing, request_id=request_id, is_replayed=again), request_id)
 
-    async def _refund(self, rank: Rank, endpoint: str, call: Call[Any]) -> ProviderRefund:
-        answer = await self._send(rank, endpoint, call)
+    async def _refund(self, rank: Rank, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderRefund:
+        answer = await self._send(rank, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
 
@@ -301,8 +302,8 @@ class Provider:
         """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""
         return _plain(await self._send(rank, endpoint, call))
 
-    async def _send(self, rank: Rank, endpoint: str, call: Call[T]) -> T:
-        """Make one call of the library, in its turn.
+    async def _send(self, rank: Rank, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
+        """Make one call of the library, in its turn, whose first byte leaves before the deadline or not at all.
 
         Raises ProviderFailure, without Stripe's body in its trace; before anything is sent when the circuit is open
         or the turn does not come.
@@ -315,7 +316,8 @@ class Provider:
             call.close()
             raise
         try:
-            answer = await call
+            with departing(until):
+                answer = await call
         except stripe.StripeError as error:
             failure = classify(error)
         except BaseException:
@@ -324,7 +326,9 @@ class Provider:
         else:
             self._breaker.answered()
             return answer
-        if failure.is_no_answer:
+        if failure.code == TOO_LATE:
+            self._breaker.abandoned()
+        elif failure.is_no_answer:
             self._breaker.not_answered()
         else:
             self._breaker.answered()

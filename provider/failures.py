@@ -26,6 +26,7 @@ class Outcome(StrEnum):
 
 LIST_TOO_LONG = "list_too_long"
 UNREADABLE_ANSWER = "unreadable_answer"
+TOO_LATE = "lease_over"  # our own word: the request was not sent, for the lease under which it was made had ended
 LONGEST_RETRY_AFTER_SECONDS = 3600.0  # what Stripe asks for is believed up to an hour
 NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
 DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
@@ -61,7 +62,7 @@ class ProviderFailure(Exception):
     def is_no_answer(self) -> bool:
         """Whether this looks like an outage: no connection, no answer, a fresh 5xx, or too many requests."""
         if self.outcome in (Outcome.UNREACHABLE, Outcome.THROTTLED):
-            return True
+            return self.code != TOO_LATE
         return self.outcome is Outcome.UNKNOWN and (
             self.http_status is None or (self.is_server_error and not self.is_replayed)
         )
@@ -110,9 +111,15 @@ class NothingSent(stripe.APIConnectionError):
     """The connection could not be opened, so no byte of the request left us."""
 
 
+class SentTooLate(NothingSent):
+    """The request was ready to leave when its deadline was over, so no byte of it left us."""
+
+
 def classify(error: stripe.StripeError) -> ProviderFailure:
     """Say what this error means for money; when in doubt, UNKNOWN."""
     status = error.http_status
+    if isinstance(error, SentTooLate):
+        return ProviderFailure(Outcome.UNREACHABLE, code=TOO_LATE)
     if isinstance(error, NothingSent):
         return ProviderFailure(Outcome.UNREACHABLE)
     body = error.json_body if isinstance(error.json_body, dict) else {}

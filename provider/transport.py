@@ -1,7 +1,11 @@
 """Stripe's library over our own HTTP client: limits, time limits, no retries of its own, our errors' vocabulary."""
 
+import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -13,7 +17,8 @@ import stripe
 import structlog
 from yarl import URL
 
-from provider.failures import NothingSent
+from domain.deadlines import Deadline
+from provider.failures import TOO_LATE, NothingSent, SentTooLate
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +32,40 @@ LONGEST_HEADER_BYTES: Final = 65_536  # a header too long for us would make an u
 Heard = tuple[bytes, int, Mapping[str, str]]
 
 
+@dataclass(slots=True)
+class Departure:
+    """The first byte of a request: until when it may leave, and whether it may have left."""
+
+    until: Deadline
+    has_begun: bool = False
+
+    def check(self) -> None:
+        """Raise SentTooLate when nothing may leave any more."""
+        if self.until.is_over:
+            raise SentTooLate(TOO_LATE)  # type: ignore[no-untyped-call]  # stripe's has no types
+
+    def begin(self) -> None:
+        """Say that the first byte leaves now. Raises as `check`."""
+        self.check()
+        self.has_begun = True
+
+
+# Between whoever makes a call and the transport stands Stripe's library, which hands nothing of ours through.
+_departure: ContextVar[Departure] = ContextVar("departure")
+
+
+@contextmanager
+def departing(until: Deadline) -> Iterator[None]:
+    """Let the one request that is made inside leave until this deadline, and no later."""
+    token = _departure.set(Departure(until))
+    try:
+        yield
+    finally:
+        _departure.reset(token)
+
+
 class Transport(stripe.HTTPClient):
-    """Carries the `stripe` library's requests, each once.
+    """Carries the `stripe` library's requests, each once, and each within `timeout_seconds`, to its answer's last byte.
 
     `before_request` runs before each request leaves: the composer uses it to assert that no transaction is open.
     `clock_skew_seconds` is how far our clock was ahead of Stripe's at the last answer.
@@ -36,8 +73,9 @@ class Transport(stripe.HTTPClient):
 
     name = "ours"
 
-    def __init__(self, before_request: Callable[[], None]) -> None:
+    def __init__(self, *, timeout_seconds: float, before_request: Callable[[], None]) -> None:
         super().__init__()
+        self._timeout_seconds = timeout_seconds
         self.clock_skew_seconds = 0.0
         self._before_request = before_request
         self._date: str | None = None
@@ -45,12 +83,23 @@ class Transport(stripe.HTTPClient):
     async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Heard:
         self._before_request()
         content = post_data.encode() if isinstance(post_data, str) else post_data
-        body, status, answered = await self.carry(method, url, headers, content)
+        departure = _departure.get()
+        try:
+            async with asyncio.timeout(self._timeout_seconds):
+                body, status, answered = await self.carry(method, url, headers, content, departure)
+        except TimeoutError:
+            kind = stripe.APIConnectionError if departure.has_begun else NothingSent
+            raise kind("TimeoutError") from None  # type: ignore[no-untyped-call]  # stripe's have no types
         self._compare_clocks(answered.get("date"))
         return _readable(body), status, answered
 
-    async def carry(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Heard:
-        """Send one request, once. Raises NothingSent when no byte of it left us, else APIConnectionError."""
+    async def carry(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
+    ) -> Heard:
+        """Send one request, once. Raises NothingSent when no byte of it left us, else APIConnectionError.
+
+        `departure.begin` is called right before its first byte.
+        """
         raise NotImplementedError
 
     def _compare_clocks(self, date: str | None) -> None:
@@ -81,7 +130,7 @@ class NetworkTransport(Transport):
     name = "aiohttp"
 
     def __init__(self, *, timeout_seconds: float, before_request: Callable[[], None]) -> None:
-        super().__init__(before_request)
+        super().__init__(timeout_seconds=timeout_seconds, before_request=before_request)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=MOST_CONNECTIONS,
@@ -90,14 +139,9 @@ class NetworkTransport(Transport):
                 resolver=aiohttp.ThreadedResolver(),  # the machine's own, whatever else is installed
                 ssl=_trusting(),
             ),
-            # `connect` has the wait for a free connection in it. `sock_read` runs from the request's last byte, and
-            # from each piece of the answer to the next.
-            timeout=aiohttp.ClientTimeout(
-                total=None,
-                connect=timeout_seconds,
-                sock_connect=min(CONNECT_SECONDS, timeout_seconds),
-                sock_read=timeout_seconds,
-            ),
+            # The whole is limited outside: aiohttp's own limits are rounded up, or begin anew with each piece.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds)),
+            request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "gzip, deflate"},
             middlewares=(_once,),
@@ -106,7 +150,9 @@ class NetworkTransport(Transport):
             trust_env=False,
         )
 
-    async def carry(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Heard:
+    async def carry(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
+    ) -> Heard:
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), headers=headers, data=content, allow_redirects=False
@@ -115,6 +161,8 @@ class NetworkTransport(Transport):
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             # These two alone come from opening a connection, and from nothing after it.
             raise NothingSent(type(error).__name__) from None  # type: ignore[no-untyped-call]  # stripe's has no types
+        except TimeoutError:
+            raise
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise stripe.APIConnectionError(type(error).__name__) from None  # type: ignore[no-untyped-call]  # as above
 
@@ -130,10 +178,13 @@ class LocalTransport(Transport):
     def __init__(
         self, transport: httpx.AsyncBaseTransport, *, timeout_seconds: float, before_request: Callable[[], None]
     ) -> None:
-        super().__init__(before_request)
+        super().__init__(timeout_seconds=timeout_seconds, before_request=before_request)
         self._client = httpx.AsyncClient(transport=transport, timeout=timeout_seconds, trust_env=False)
 
-    async def carry(self, method: str, url: str, headers: Mapping[str, str], content: bytes | None) -> Heard:
+    async def carry(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
+    ) -> Heard:
+        departure.begin()
         try:
             answer = await self._client.request(method, url, headers=dict(headers), content=content)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -144,6 +195,30 @@ class LocalTransport(Transport):
 
     async def close_async(self) -> None:
         await self._client.aclose()
+
+
+class _Request(aiohttp.ClientRequest):
+    """A request whose deadline is looked at when it has its connection, right before its first byte is written."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._departure: Departure = _departure.get()
+
+    async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        # What has a body is written by `write_bytes`, which may run a turn of the loop later.
+        if self.body:
+            self._departure.check()
+        else:
+            self._departure.begin()
+        return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        try:
+            self._departure.begin()
+        except SentTooLate as late:
+            conn.protocol.set_exception(late)  # whoever waits for the answer
+            return
+        await super().write_bytes(writer, conn, content_length)
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:

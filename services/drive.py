@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from domain.caller import Actor
+from domain.deadlines import Deadline
 from domain.states import OPERATION_OPEN, OperationState
 from models import Operation, Order, Payment
 from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
@@ -99,8 +100,12 @@ class Driver:
 
     async def _leased(self, statement: str, *given: object) -> Operation | None:
         """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
+        until = Deadline.within(self.pace.lease_seconds)  # before it is asked for: the database's begins later
         taken = await change_rows(Operation, statement, self.pace.lease_seconds, *given)
-        return taken[0] if taken else None
+        if not taken:
+            return None
+        taken[0].held_until = until
+        return taken[0]
 
     async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven:
         """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
@@ -236,6 +241,7 @@ class Driver:
             operation.first_sent_at, operation.last_problem = now, None
         if operation.state is OperationState.IN_PROGRESS:
             operation.due = now + timedelta(seconds=self.pace.lease_seconds)
+            operation.held_until = Deadline.within(self.pace.lease_seconds)
         elif operation.state is OperationState.UNRESOLVED:
             operation.due = now + wait
         elif operation.state is OperationState.NEEDS_REVIEW:

@@ -15,6 +15,7 @@ from uuid import UUID
 from tortoise.exceptions import IntegrityError
 
 from domain.caller import Caller
+from domain.deadlines import Deadline
 from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
 from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import new_id
@@ -147,8 +148,12 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
 async def _run(ask: Ask, accept: Accept, runner: Runner, *, identity: UUID, claimed: Driven | None = None) -> Outcome:
     """Claim the key for the operation of this id, unless it is `claimed`, and drive it."""
 
+    until = Deadline.within(runner.lease_seconds)
+
     async def phase_1() -> Driven:
         operation = await _claim(ask, identity, runner.lease_seconds)
+        if operation.id == identity:
+            operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
         if operation.id == identity and operation.is_open and not operation.step:
             return Driven(operation, await accept(operation))
@@ -202,8 +207,8 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
 
 
 def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
-    now = datetime.now(UTC)
-    return fresh(
+    now, until = datetime.now(UTC), Deadline.within(lease_seconds)
+    operation = fresh(
         Operation,
         id=identity,
         principal=ask.caller.principal,
@@ -217,6 +222,8 @@ def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
         due=now + timedelta(seconds=lease_seconds),
         expires_at=now + KEY_LIFE,
     )
+    operation.held_until = until
+    return operation
 
 
 async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import structlog
 
+from domain.deadlines import Deadline
 from domain.states import (
     ActorKind,
     CaptureMethod,
@@ -78,9 +79,13 @@ class Verdict:
 
 
 async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
-    """Carry the operation's current step out, or find out that it has been."""
+    """Carry the operation's current step out, or find out that it has been.
+
+    What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
+    """
     maybe_sent = operation.attempt > 1 or operation.effect is ProviderEffect.UNKNOWN
     age = (datetime.now(UTC) - (operation.first_sent_at or operation.created_at)).total_seconds()
+    until = operation.held_until.or_earlier(Deadline.within(pace.key_life_seconds - age))
     if maybe_sent and age >= min(pace.unknown_grace_seconds, pace.key_life_seconds):
         try:
             found = await look(operation, payment, provider)
@@ -97,7 +102,7 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
     if held is not None:
         return held
     try:
-        return await _send(operation, payment, provider)
+        return await _send(operation, payment, provider, until)
     except ProviderFailure as failure:
         if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
             return gone
@@ -197,23 +202,23 @@ async def _weigh(
 # -- sending -------------------------------------------------------------------------------------------------------
 
 
-async def _send(operation: Operation, payment: Payment, provider: Provider) -> Verdict:
+async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> Verdict:
     step = Step(operation.step)
     key = operation.stripe_key(step)
     params = operation.params[step]
     version = payment.version
     if step is Step.CREATE:
-        seen = await provider.create_payment(params, key=key)
+        seen = await provider.create_payment(params, key=key, until=until)
         return await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
     if step is Step.REFUND:
-        refund = await provider.create_refund(params, key=key)
+        refund = await provider.create_refund(params, key=key, until=until)
         return await _since_then(Verdict(Kind.DONE, version, refund=refund), provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
-    seen = await calls[step](_intent(payment), params, key=key)
+    seen = await calls[step](_intent(payment), params, key=key, until=until)
     verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
     if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
         return _failed_attempt(verdict.payment, version)

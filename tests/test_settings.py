@@ -159,8 +159,9 @@ def test_two_ways_to_know_who_asks_are_one_too_many(environment: Environment) ->
 
 
 @pytest.mark.parametrize("lease", ["19", "20"])
-def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str) -> None:
-    problems = environment.refusal({**LIVE, "LEASE_SECONDS": lease, "STRIPE_TIMEOUT_SECONDS": "20"})
+@pytest.mark.parametrize("more", [LIVE, {}], ids=["production", "development"])
+def test_a_lease_outlives_a_call_of_stripe(environment: Environment, lease: str, more: dict[str, str]) -> None:
+    problems = environment.refusal({**more, "LEASE_SECONDS": lease, "STRIPE_TIMEOUT_SECONDS": "20"})
 
     assert problems == ["LEASE_SECONDS must be longer than STRIPE_TIMEOUT_SECONDS, or live work is taken over"]
 

@@ -80,9 +80,9 @@ async def test_each_part_of_an_event_is_in_its_hash(shop: Shop, database_url: st
     columns = dict(await forger.fetch(COLUMNS))
 
     unseen = []
-    for name, type in columns.items():
-        forged = FORGED[type].format(name)
-        await _untriggered(forger, f"UPDATE payment_event SET {name} = {forged} WHERE sequence = 3")  # noqa: S608
+    for name, kind in columns.items():
+        forged = FORGED[kind].format(name)
+        await _untriggered(forger, f"UPDATE payment_event SET {name} = {forged} WHERE sequence = 3")
         if order.id not in await broken_links([order.id]):
             unseen.append(name)
         await _untriggered(forger, "DELETE FROM payment_event; INSERT INTO payment_event SELECT * FROM kept")

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import server.parts
 import webhooks.handlers
+from domain.deadlines import Deadline
 from domain.states import Move, PaymentStatus, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from models.atomic import atomic
@@ -63,11 +64,11 @@ def new_key_on_retry() -> None:
     """The provider tries again by itself after a lost answer, under a new key."""
     right = Provider.create_refund
 
-    async def wrong(self: Provider, params: Mapping[str, Any], *, key: str) -> ProviderRefund:
+    async def wrong(self: Provider, params: Mapping[str, Any], *, key: str, until: Deadline) -> ProviderRefund:
         try:
-            return await right(self, params, key=key)
+            return await right(self, params, key=key, until=until)
         except ProviderFailure:
-            return await right(self, params, key=f"{key}:{uuid4()}")
+            return await right(self, params, key=f"{key}:{uuid4()}", until=until)
 
     _put(Provider, "create_refund", wrong)
 

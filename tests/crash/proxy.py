@@ -13,7 +13,8 @@ class DatabaseProxy:
 
     Every Sync and every simple Query of the application counts as one step, over all its connections. Before the
     step `stop_at` is passed on, `on_stop` is called and nothing more is passed on: the process is dead by then. With
-    `stops_after`, PostgreSQL carries the step out first, and the application dies before it hears of it.
+    `stops_after`, PostgreSQL carries the step out first, and the application dies before it hears of it. With `goes_on`
+    the step and its answer are passed on all the same: the process is only frozen.
     """
 
     def __init__(self, folder: Path, target: Path) -> None:
@@ -22,8 +23,10 @@ class DatabaseProxy:
         self.armed = False
         self.stop_at: int | None = None
         self.stops_after = False
+        self.goes_on = False
         self.on_stop: Callable[[], None] = lambda: None
         self.stopped = asyncio.Event()
+        self.answered = asyncio.Event()  # PostgreSQL has said something since `goes_on` let the step pass
         self._target = target
         self._path = folder / ".s.PGSQL.5432"
         self._server: asyncio.Server | None = None
@@ -64,7 +67,7 @@ class DatabaseProxy:
         self._tasks.add(task)
         try:
             server, send = await asyncio.open_unix_connection(str(self._target))
-            back = asyncio.create_task(_copy(server, answer))
+            back = asyncio.create_task(self._copy(server, answer))
             try:
                 await self._forward(client, send, lambda: _carried_out(server, back))
             finally:
@@ -95,9 +98,18 @@ class DatabaseProxy:
                         await carried_out()
                     self.on_stop()
                     self.stopped.set()
-                    return
+                    if not self.goes_on:
+                        return
+                    self.answered.clear()
             send.write(kind + length + body)
             await send.drain()
+
+    async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while chunk := await source.read(65_536):
+            self.answered.set()
+            target.write(chunk)
+            await target.drain()
+        target.close()
 
 
 async def _carried_out(server: asyncio.StreamReader, back: asyncio.Task[None]) -> None:
@@ -108,10 +120,3 @@ async def _carried_out(server: asyncio.StreamReader, back: asyncio.Task[None]) -
     while kind != READY:
         kind = await server.readexactly(1)
         await server.readexactly(int.from_bytes(await server.readexactly(4)) - 4)
-
-
-async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    while chunk := await source.read(65_536):
-        target.write(chunk)
-        await target.drain()
-    target.close()

@@ -42,7 +42,7 @@ async def _behind_proxy(database_url: str, tmp_path: Path) -> AsyncIterator[Frag
     with TemporaryDirectory(prefix="pg-down-") as folder:
         async with DatabaseProxy(Path(folder), target) as proxy:
             url = f"postgresql://postgres@{parts.path}?host={folder}"
-            settings = settings_for(url, tmp_path / "state", lease_seconds=0.3, request_budget_seconds=0)
+            settings = settings_for(url, tmp_path / "state", lease_seconds=1.0, request_budget_seconds=0)
             async with open_shop(settings) as shop:
                 yield Fragile(shop, proxy)
                 await proxy.down()

@@ -78,6 +78,14 @@ class Application:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
 
+    def freeze(self) -> None:
+        """Stop the process where it stands; its connections stay, and the kernel goes on answering for it."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
     async def gone(self) -> None:
         """Wait until the process is no more."""
         with contextlib.suppress(ProcessLookupError):

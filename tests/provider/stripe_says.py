@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from domain.deadlines import NEVER
 from provider import Provider, ProviderFailure, ProviderPayment
 
 SECRET = "pi_1_secret_tellnobody"
@@ -73,7 +74,7 @@ async def confirm(answer: Callable[[httpx.Request], httpx.Response]) -> Provider
     """Confirm a payment with a Stripe that answers so."""
     provider = provider_hearing(answer)
     try:
-        return await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k")
+        return await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k", until=NEVER)
     finally:
         await provider.close()
 

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from domain.deadlines import NEVER
 from provider import Outcome, Provider, ProviderFailure
 from provider.ids import is_id
 from tests.provider.stripe_says import intent, provider_hearing, refund, saying
@@ -35,9 +36,9 @@ async def test_what_is_no_id_reaches_no_address(identity: str) -> None:
     provider = provider_hearing(answer)
     calls = [
         provider.retrieve_payment(identity),
-        provider.confirm_payment(identity, {}, key="k"),
-        provider.capture_payment(identity, {}, key="k"),
-        provider.cancel_payment(identity, {}, key="k"),
+        provider.confirm_payment(identity, {}, key="k", until=NEVER),
+        provider.capture_payment(identity, {}, key="k", until=NEVER),
+        provider.cancel_payment(identity, {}, key="k", until=NEVER),
         provider.retrieve_dispute(identity),
         provider.retrieve_booking(identity),
         provider.retrieve_event(identity),
@@ -81,8 +82,8 @@ async def test_every_call_is_for_the_account_and_in_the_version_that_we_speak(ac
         return saying(200, refund() if request.method == "POST" and "refunds" in request.url.path else body)(request)
 
     provider = Provider(secret_key="sk_test_1", livemode=False, account=account, transport=httpx.MockTransport(answer))
-    await provider.create_payment({"amount": 1}, key="k")
-    await provider.create_refund({"payment_intent": "pi_1"}, key="k")
+    await provider.create_payment({"amount": 1}, key="k", until=NEVER)
+    await provider.create_refund({"payment_intent": "pi_1"}, key="k", until=NEVER)
     await provider.retrieve_payment("pi_1")
     await provider.list_refunds("pi_1")
     await provider.close()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.deadlines import NEVER
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
 from provider import Outcome, Provider, ProviderFailure
 from provider.translate import payment_from, refund_from
@@ -48,7 +49,7 @@ async def test_scenario_24_each_status_of_a_payment_has_our_word(word: str | Non
 async def test_scenario_24_each_status_of_a_refund_has_our_word(word: str | None, status: RefundStatus) -> None:
     provider = provider_hearing(saying(200, refund(status=word, reason="expired_uncaptured_charge")))
 
-    heard = await provider.create_refund({"payment_intent": "pi_1"}, key="k")
+    heard = await provider.create_refund({"payment_intent": "pi_1"}, key="k", until=NEVER)
     await provider.close()
 
     assert (heard.status, heard.reason) == (status, RefundReason.OTHER)

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from domain.deadlines import NEVER, Deadline
 from provider import Outcome, Provider, ProviderFailure
 from tests.provider.stripe_says import KEY, intent
 
@@ -111,11 +112,11 @@ async def wire(behave: Behaviour = answering, *, tls: ssl.SSLContext | None = No
         await asyncio.sleep(0)
 
 
-async def confirming(provider: Provider) -> Outcome | None:
+async def confirming(provider: Provider, *, until: Deadline = NEVER) -> Outcome | None:
     """What confirming a payment comes to; None when it is answered."""
     failure: ProviderFailure | None = None
     try:
-        await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k")
+        await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k", until=until)
     except ProviderFailure as raised:
         failure = raised
     if failure is None:
