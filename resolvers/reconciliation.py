@@ -9,12 +9,11 @@ from domain.ids import Kind
 from domain.states import DiscrepancyState
 from domain.text import clean_text
 from models import Discrepancy, Payment, ReconciliationRun
-from resolvers.access import SignIn, require
+from resolvers.access import SignIn, require, signed_in
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.ids import row_id
 from resolvers.paging import LARGEST_PAGE, Page, Paging, Sort, page_of
-from resolvers.visibility import visible_payment
 from services import integrity, reconcile_settle
 
 LATEST = Sort(SortKey.DETECTED_AT, descending=True)
@@ -48,8 +47,10 @@ async def discrepancies_of(asking: Asking, run_id: UUID, paging: Paging) -> Page
 
 
 async def payment_of(asking: Asking, payment_id: UUID | None) -> Payment | None:
-    """The payment that a discrepancy is about, for those who may see it."""
-    return await visible_payment(asking, await asking.loaders.payment.load(payment_id)) if payment_id else None
+    """The payment that a discrepancy is about, for those who may look payments up."""
+    if payment_id is None or not signed_in(asking).can(Scope.PAYMENTS_READ):
+        return None
+    return await asking.loaders.payment.load(payment_id)
 
 
 async def system_integrity(asking: Asking) -> integrity.Integrity:

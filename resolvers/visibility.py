@@ -180,8 +180,10 @@ async def operation_of_event(asking: Asking, event: PaymentEvent) -> Operation |
 
 
 async def visible_result(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:
-    """What an operation made or changed, if the caller may see it."""
-    loaders = asking.loaders
+    """What an operation made or changed, if the caller may see it; of somebody else's, if they may look payments up."""
+    caller, loaders = signed_in(asking), asking.loaders
+    if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
+        return None
     if operation.refund_id is not None:
         return await visible_refund(asking, await loaders.refund.load(operation.refund_id))
     if operation.payment_id is not None:
