@@ -5,6 +5,9 @@ Luhn, however they are dressed: other scripts' digits, full width or circled, in
 separators between digits. An expiry date beside the number does not hide it. UUIDs, hashes and dates are set aside
 first: they are long, and by chance one in some thousand would pass.
 
+Any text costs time in proportion to its length, by linear patterns; what they leave for a closer look is capped, and a
+text that holds more of it is taken for one with a card in it.
+
 An id is no free text: an order number that is refused is refused for ever. There a number counts only if nothing
 speaks against it; docs/adr/0013-numbers-that-look-like-cards.md has the rates.
 """
@@ -18,24 +21,39 @@ from typing import Final
 
 SHORTEST: Final = 14
 FIRST_DIGITS: Final = frozenset("2345689")
-_DIGITS: Final = "0123456789"
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _UNSEEN_CATEGORIES: Final = frozenset({"Mn", "Me", "Cf"})  # accents and enclosures, zero widths, direction marks, tags
 _UNSEEN_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and signs that print as nothing
-_UUID = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9A-Za-z])", re.I)
-# The usual lengths of a bare UUID, SHA-1 and SHA-256 in hex.
-_HASH = re.compile(r"(?<![0-9A-Za-z])(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})(?![0-9A-Za-z])", re.I)
+# Letters, the unassigned and the private: none of them is a digit, a dash or a space in other clothes.
+_AS_IT_IS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Cn", "Co", "Cs"})
+_FOLDS_KEPT: Final = 20_000  # about 2 MB; there are 13,000 characters that are none of those
+# Each of these begins with the characters that it may begin with and looks back only then: most places cost nothing.
+# A UUID, or as many hexadecimal digits as one without dashes, a SHA-1 or a SHA-256 has.
+_LONG_ID = re.compile(
+    r"[0-9A-Fa-f](?<![0-9A-Za-z][0-9A-Fa-f])[0-9A-Fa-f]{7}"
+    r"(?:-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
+    r"|[0-9A-Fa-f]{24}(?:[0-9A-Fa-f]{8}(?:[0-9A-Fa-f]{24})?)?)"
+    r"(?![0-9A-Za-z])"
+)
+_LONG_ID_BYTES: Final = re.compile(_LONG_ID.pattern.encode())
 # "23.11.2026-24.11.2026" has sixteen digits and begins like a Mastercard.
 _DATE = re.compile(
-    r"(?<![0-9])(?:(?:19|20)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]|[0-3]?[0-9]([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})"
+    r"[0-9](?<![0-9][0-9])"
+    r"(?:(?:(?<=1)9|(?<=2)0)[0-9]{2}([-./])[01]?[0-9]\1[0-3]?[0-9]"
+    r"|(?:(?<=[0-3])[0-9])?([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})"
     r"(?![0-9])"
 )
-# Groups of digits with up to two separators between them.
-_RUN = re.compile(r"[0-9]+(?:[\s\-._/]{1,2}[0-9]+)*")
+# As many digits as the shortest card has, with up to two separators between them; all of them, or nothing.
+_LONG_RUN = re.compile(
+    r"[0-9](?<![0-9][0-9])(?<![0-9][\s\-._/][0-9])(?<![0-9][\s\-._/]{2}[0-9])"
+    rf"(?:[\s\-._/]{{0,2}}[0-9]){{{SHORTEST - 1},}}+"
+)
 _GROUP = re.compile(r"[0-9]+")
-_LONG_IDS: Final = tuple(re.compile(one.pattern.encode(), re.I) for one in (_UUID, _HASH))
+# How many groups of digits such runs may have: a thousand numbers like a card's, and three times as many in ids and
+# dates. More is no text that somebody means.
+MOST_GROUPS: Final = 1_000
+MOST_GROUPS_WITH_IDS: Final = 4 * MOST_GROUPS
 _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
-_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # of ASCII, all that `_RUN` takes for one
+_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # of ASCII, all that `_LONG_RUN` takes for one
 _SHORTEST_RUN: Final = b"0" * SHORTEST
 
 # prefix range → lengths; ISO/IEC 7812 as the networks publish them
@@ -73,37 +91,23 @@ _UNION_PAY: Final = "62"  # its debit cards have 19 digits
 _PRINTED: Final = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
 _YEARS: Final = range(20, 32)  # of this century: of the order numbers that a shop of today has, and will have
 
-_LENGTHS: Final = tuple(sorted({length for _, _, lengths in _ISSUERS for length in lengths}))
 _VALUE = bytes((byte - 48) % 256 for byte in range(256))
 _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]).ljust(256, b"\0")
 
 
 def contains_card_number(text: str) -> bool:
     """Whether a card number stands in this text. Linear in its length."""
-    plain = _plain(text)
-    if len(plain) < SHORTEST:
-        return False
-    if not (_has_long_run(plain.encode()) if plain.isascii() else sum(map(plain.count, _DIGITS)) >= SHORTEST):
-        return False
-    for other in (_UUID, _HASH, _DATE):
-        plain = other.sub("x", plain)
-    return any(_holds_card(_GROUP.findall(run.group())) for run in _RUN.finditer(plain))
+    return any(map(_holds_card, _long_runs(text)))
 
 
 def id_holds_card_number(text: str) -> bool:
-    """Whether a card number stands in this id beyond reasonable doubt.
+    """Whether a card number stands in this id beyond reasonable doubt. Linear in its length.
 
     It has a length that cards are issued in, stands alone or in groups as cards are printed, and does not begin with a
     date. Every number of Visa and American Express is found, and of all numbers about one in two hundred is not:
     Mastercards and Diners Club cards that begin like a date of this decade.
     """
-    if not contains_card_number(text):
-        return False
-    plain = _plain(text)
-    for other in (_UUID, _HASH, _DATE):
-        plain = other.sub("x", plain)
-    runs = (_GROUP.findall(run.group()) for run in _RUN.finditer(plain))
-    return any(_is_card_beyond_doubt(groups) for run in runs for groups in _as_printed(run))
+    return any(run is None or any(map(_is_beyond_doubt, _cards(run))) for run in _long_runs(text))
 
 
 def may_hold_cards(ascii_text: bytes) -> bool:
@@ -113,47 +117,60 @@ def may_hold_cards(ascii_text: bytes) -> bool:
     """
     if not _has_long_run(ascii_text):
         return False
-    for other in _LONG_IDS:
-        ascii_text = other.sub(b"x", ascii_text)
-    return _has_long_run(ascii_text)
+    return _has_long_run(_LONG_ID_BYTES.sub(b"x", ascii_text))
 
 
 def _has_long_run(ascii_text: bytes) -> bool:
     return _SHORTEST_RUN in ascii_text.translate(_DIGITS_AS_ZEROS, _SEPARATORS)
 
 
-def _holds_card(groups: list[str]) -> bool:
-    """Whether some neighbouring groups make one card number."""
+def _long_runs(text: str) -> Iterator[list[str] | None]:
+    """The groups of digits of each run that may hold a card number; None instead of those beyond the cap."""
+    plain = text if text.isascii() else text.translate(_FOLDED)
+    if len(plain) < SHORTEST or (plain.isascii() and not _has_long_run(plain.encode())):
+        return
+    in_ids = MOST_GROUPS_WITH_IDS
+    for run in _LONG_RUN.findall(plain):
+        in_ids -= len(_GROUP.findall(run))
+        if in_ids < 0:
+            yield None
+            return
+    if in_ids == MOST_GROUPS_WITH_IDS:
+        return
+    left = MOST_GROUPS
+    for run in _LONG_RUN.findall(_DATE.sub("x", _LONG_ID.sub("x", plain))):
+        groups = _GROUP.findall(run)
+        left -= len(groups)
+        if left < 0:
+            yield None
+            return
+        yield groups
+
+
+def _holds_card(groups: list[str] | None) -> bool:
+    return groups is None or next(_cards(groups), None) is not None
+
+
+def _cards(groups: list[str]) -> Iterator[list[str]]:
+    """Neighbouring groups that make one card number."""
     digits = "".join(groups)
     starts = list(accumulate(map(len, groups), initial=0))
-    bounds = frozenset(starts)
-    return any(
-        start + length in bounds and _is_card(digits[start : start + length])
-        for start in starts[:-1]
-        if digits[start] in FIRST_DIGITS
-        for length in _LENGTHS
-    )
+    places = {start: place for place, start in enumerate(starts)}
+    for place, start in enumerate(starts[:-1]):
+        if digits[start] not in FIRST_DIGITS:
+            continue
+        for length in _lengths(digits[start : start + 4]):
+            end = places.get(start + length)
+            if end is not None and _luhn(digits[start : start + length]):
+                yield groups[place:end]
 
 
-def _as_printed(groups: list[str]) -> Iterator[list[str]]:
-    """Neighbouring groups that stand as on a card: one alone, some as cards are printed, or each digit apart."""
-    for start in range(len(groups)):
-        yield groups[start : start + 1]
-        for printed in _PRINTED:
-            some = groups[start : start + len(printed)]
-            if tuple(map(len, some)) == printed:
-                yield some
-        if len(groups[start]) == 1:
-            for length in (*sorted(_ISSUED_LENGTHS), 19):
-                some = groups[start : start + length]
-                if len(some) == length and all(len(group) == 1 for group in some):
-                    yield some
-
-
-def _is_card_beyond_doubt(groups: list[str]) -> bool:
+def _is_beyond_doubt(groups: list[str]) -> bool:
+    """Whether the groups of a card number can be nothing else: as it is issued, as it is printed, and no date."""
     digits = "".join(groups)
     is_issued = len(digits) in _ISSUED_LENGTHS or (len(digits) == 19 and digits.startswith(_UNION_PAY))
-    return is_issued and _is_card(digits) and not _begins_with_date(digits)
+    is_printed = len(groups) in (1, len(digits)) or tuple(map(len, groups)) in _PRINTED
+    return is_issued and is_printed and not _begins_with_date(digits)
 
 
 def _begins_with_date(digits: str) -> bool:
@@ -165,28 +182,31 @@ def _begins_with_date(digits: str) -> bool:
     return (first in _YEARS and third in range(1, 32)) or (first in range(1, 32) and (third in _YEARS or of_century))
 
 
-def _plain(text: str) -> str:
-    """The text with every digit and dash in ASCII, and without characters that cannot be seen."""
-    return text if text.isascii() else _NOT_ASCII.sub(lambda found: _fold(found.group()), text)
-
-
-@lru_cache(maxsize=4096)
-def _fold(character: str) -> str:
-    """One character as its digits, dash or NFKC form, or as nothing when it cannot be seen.
+class _Folds(dict[int, str | int]):
+    """Every character as its digits, dash or NFKC form, or as nothing when it cannot be seen: for `str.translate`.
 
     One at a time: to normalise a whole text puts its accents in order, and that takes time quadratic in their number.
     """
-    if unicodedata.category(character) in _UNSEEN_CATEGORIES or character in _UNSEEN_LETTERS:
+
+    def __missing__(self, code: int) -> str | int:
+        folded = code if code < 128 else _folded(chr(code))
+        if len(self) < _FOLDS_KEPT:
+            self[code] = folded
+        return folded
+
+
+_FOLDED: Final = _Folds()
+
+
+def _folded(character: str) -> str | int:
+    category = unicodedata.category(character)
+    if category in _UNSEEN_CATEGORIES or character in _UNSEEN_LETTERS:
         return ""
-    if unicodedata.category(character) == "Pd" or character == "\u2212":
+    if category in _AS_IT_IS:
+        return ord(character)
+    if category == "Pd" or character == "\u2212":
         return "-"
-    plain = unicodedata.normalize("NFKC", character)
-    return "".join(str(unicodedata.digit(c, c)) for c in plain)
-
-
-def _is_card(digits: str) -> bool:
-    """Whether these digits are one card number."""
-    return len(digits) in _lengths(digits[:4]) and _luhn(digits)
+    return "".join(str(unicodedata.digit(c, c)) for c in unicodedata.normalize("NFKC", character))
 
 
 @lru_cache(maxsize=10_000)

@@ -15,7 +15,7 @@ from domain.sensitive import contains_email, contains_secret
 MAX_EXTERNAL_ID: Final = 255
 # What Unicode calls stream-safe (UAX #15); to put more in order takes time quadratic in their number.
 MOST_ACCENTS: Final = 30
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Schemes that browsers and systems act on by themselves; none of them leads back into a shop's own app.
 NOT_AN_APPS_OWN: Final = frozenset(

@@ -286,7 +286,8 @@ _VALUE = re.compile(
     r"(?P<keep>cannot represent [^:]{0,60}\bvalue): .*|, but encountered error '.*|[,;] found: .*", re.DOTALL
 )
 _LEXED_VALUE = re.compile(r"\b(String|BlockString|Int|Float) ['\"].*", re.DOTALL)
-_ENUM_VALUE = re.compile(r"\bValue '.*' does not exist in '(?P<enum>\w+)' enum.*", re.DOTALL)
+_VALUE_OF_ENUM, _NOT_IN_ENUM = "Value '", "' does not exist in '"
+_ENUM = re.compile(r"(?P<enum>\w{1,127})' enum")
 # Names of types, fields, arguments and variables may stay in quotes; anything else in quotes came from the request.
 # 'Mutation.createPayment(idempotencyKey:)' is an argument, 'order { ... }' a field with a selection.
 _QUOTED = re.compile(
@@ -297,6 +298,7 @@ _QUOTED = re.compile(
 )
 _PLACE = re.compile(r"^(?:Variable '\$\w+'|Argument '\w+') has invalid value[^:]*: ")
 MESSAGE_LENGTH = 300
+LONGEST_READ = 2_000  # of a message: what a client may read stands at the beginning, values fill the rest
 
 
 def without_values(message: str) -> str:
@@ -304,10 +306,18 @@ def without_values(message: str) -> str:
 
     Values may be idempotency keys, e-mail addresses or secrets; names of types, fields, arguments and variables stay.
     """
-    message = _ENUM_VALUE.sub(r"Value does not exist in '\g<enum>' enum.", message)
+    message = _without_value_of_enum(message)[:LONGEST_READ]
     message = _VALUE.sub(lambda found: found["keep"] or "", message)
     message = _LEXED_VALUE.sub(r"\1", message)
     message = redact_text(_QUOTED.sub(lambda found: found.group() if found["name"] else "…", message))[
         :MESSAGE_LENGTH
     ].rstrip()
     return message if message.endswith(".") else message + "."
+
+
+def _without_value_of_enum(message: str) -> str:
+    """The enum stands behind the value, however long that is and whatever stands in it: the last such words count."""
+    begins, ends = message.find(_VALUE_OF_ENUM), message.rfind(_NOT_IN_ENUM)
+    if not 0 <= begins < ends or (found := _ENUM.match(message, ends + len(_NOT_IN_ENUM))) is None:
+        return message
+    return f"{message[:begins]}Value does not exist in '{found['enum']}' enum."

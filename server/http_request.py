@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive, Scope
 
-from domain.sensitive import MARKS, is_sensitive, is_sensitive_even_as_id
+from domain.cards import contains_card_number
+from domain.sensitive import MARKS, is_sensitive_even_as_id
 from server.errors import refuse, sensitive_data
 from server.limits import Limits
 from server.negotiation import header_values, is_json
@@ -19,6 +20,9 @@ SHORTEST_CARD: Final = 12
 MAX_PARAMETERS: Final = 16
 DOCUMENT_ID: Final = re.compile(r"(?:sha256:)?(?P<hash>[0-9a-f]{64})")
 DIGITS: Final = b"0123456789"
+# No separator of digits, no letter, nothing that a secret or an address may hold: what stands beside it stands alone.
+BETWEEN: Final = "\0"
+FEWEST_DIGITS, MOST_DIGITS = 10**13, 10**19  # of numbers that are as long as those of cards
 SECRET_MARKS: Final = tuple(mark.encode() for mark in MARKS)
 
 
@@ -98,10 +102,7 @@ def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
         raise refuse("Batches are not accepted; send one operation per request.", reason="BATCH_NOT_ALLOWED")
     if not isinstance(parsed, dict):
         raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
-    if not _is_harmless(body):
-        refuse_sensitive(_beside_document(parsed), limits.value_depth)
-    elif nests_deeper(parsed, limits.value_depth):
-        raise _too_deep()
+    check_values(_beside_document(parsed), limits, is_harmless=_is_harmless(body))
     return _request(parsed)
 
 
@@ -137,7 +138,7 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
 
 def request_of(parameters: Mapping[str, object], limits: Limits) -> GraphQLRequest:
     """The GraphQL request that these members are; raises RequestRefused."""
-    refuse_sensitive(_beside_document(parameters), limits.value_depth)
+    check_values(_beside_document(parameters), limits)
     return _request(parameters)
 
 
@@ -203,35 +204,37 @@ def _is_hash(value: object) -> bool:
     return isinstance(value, str) and DOCUMENT_ID.fullmatch(value) is not None
 
 
-def refuse_sensitive(value: object, max_depth: int) -> None:
-    """Raise RequestRefused when a text, key or number inside is a card number or a secret, or it nests too deeply.
+def check_values(value: object, limits: Limits, *, is_harmless: bool = False) -> None:
+    """Raise RequestRefused when too many values are in this one, they nest too deeply, or a secret is among them.
 
-    Of a text nobody knows yet whether an id is meant; whoever takes it for free text looks closer.
+    A text, key or number that is a card number or a secret; of a text nobody knows yet whether an id is meant, and
+    whoever takes it for free text looks closer. `is_harmless` says that none is there. All are looked at in one text.
     """
+    texts: list[str] = []
+    numbers: list[str] = []
     waiting: list[tuple[object, int]] = [(value, 0)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, str):
-            text = item
-        elif isinstance(item, dict):
-            if depth > max_depth:
-                raise _too_deep()
-            waiting.extend((key, depth) for key in item)
-            waiting.extend((entry, depth + 1) for entry in item.values())
-            continue
-        elif isinstance(item, list):
-            if depth > max_depth:
-                raise _too_deep()
-            waiting.extend((entry, depth + 1) for entry in item)
-            continue
-        elif isinstance(item, (int, float)):
-            if is_sensitive(f"{item:.0f}" if isinstance(item, float) else str(item)):
-                raise sensitive_data()
-            continue
-        else:
-            continue
-        if is_sensitive_even_as_id(text):
-            raise sensitive_data()
+    left = limits.request_values
+    for container, depth in waiting:  # it grows meanwhile
+        if depth > limits.value_depth:
+            raise _too_deep()
+        entries: Iterable[object] = container if isinstance(container, list) else (container,)
+        if isinstance(container, dict):
+            texts.extend(container)
+            entries = container.values()
+        left -= len(container) if isinstance(container, (dict, list)) else 1
+        if left < 0:
+            raise _too_many(limits.request_values)
+        for entry in entries:
+            if isinstance(entry, str):
+                texts.append(entry)
+            elif isinstance(entry, (dict, list)):
+                waiting.append((entry, depth + 1))
+            elif isinstance(entry, (int, float)) and FEWEST_DIGITS <= abs(entry) < MOST_DIGITS:
+                numbers.append(str(int(abs(entry))))
+    if is_harmless:
+        return
+    if is_sensitive_even_as_id(BETWEEN.join(texts)) or contains_card_number(BETWEEN.join(numbers)):
+        raise sensitive_data()
 
 
 def _is_harmless(body: bytes) -> bool:
@@ -245,21 +248,12 @@ def _digits_in(body: bytes) -> int:
     return len(body) - len(body.translate(None, DIGITS))
 
 
-def nests_deeper(value: object, max_depth: int) -> bool:
-    """Whether containers are nested beyond `max_depth`."""
-    waiting: list[tuple[object, int]] = [(value, 0)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, (dict, list)):
-            if depth > max_depth:
-                return True
-            entries = item.values() if isinstance(item, dict) else item
-            waiting.extend((entry, depth + 1) for entry in entries if isinstance(entry, (dict, list)))
-    return False
-
-
 def _too_deep() -> Exception:
     return refuse("The request is nested too deeply.", reason="NESTED_TOO_DEEPLY")
+
+
+def _too_many(allowed: int) -> Exception:
+    return refuse(f"The request holds too many values; {allowed} are allowed.", reason="TOO_MANY_VALUES")
 
 
 def _too_large(max_bytes: int) -> Exception:

@@ -60,6 +60,7 @@ class Limits:
     buyer_cost: int = 500  # The same for everybody else.
     list_size: int = 10  # What a list without a size of its own is taken to hold.
     value_depth: int = 32
+    request_values: int = 5_000  # Of variables; a list of ids, the longest there is, has 3,000 in such a body.
     coercion_errors: int = 5
 
 

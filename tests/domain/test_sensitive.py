@@ -70,7 +70,7 @@ MORE = ["://", "user:pass", "@", "example.com", " ", "-", "1"]
 def test_a_text_that_is_not_suspicious_loses_nothing(text: str) -> None:
     """The quick look finds everything that the thorough one would."""
     if _SUSPICIOUS.search(text) is None:
-        assert _REMOVABLE.search(text) is None
+        assert not any(one.search(text) for one in _REMOVABLE)
 
 
 def test_the_shortest_secret_there_is_is_found() -> None:
