@@ -95,6 +95,8 @@ class Settings(BaseSettings):
     reconcile_interval_seconds: Seconds = 86_400.0
     unknown_grace_seconds: Seconds = 60.0
     stripe_key_life_seconds: Annotated[float, Field(gt=0, le=82_800)] = 72_000.0
+    sticky_error_seconds: Annotated[float, Field(gt=0, le=82_800)] = 900.0
+    review_interval_seconds: Seconds = 3600.0
     request_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
     live_poll_seconds: Annotated[float, Field(gt=0, le=300)] = 3.0
     live_doorbell: bool = True

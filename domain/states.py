@@ -268,7 +268,8 @@ def refund_move(old: RefundStatus, new: RefundStatus) -> Move:
 
 
 CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})
-CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE}
+# INITIATED: as long as Stripe was never told of it, which the cancel finds out.
+CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE, _P.INITIATED}
 
 
 def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: bool) -> tuple[PaymentAction, ...]:

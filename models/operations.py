@@ -1,7 +1,8 @@
 """An operation is what became of one idempotency key. It is also the queue entry of the work still to be done."""
 
-from datetime import datetime
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 from uuid import UUID
 
 from tortoise import fields
@@ -19,14 +20,23 @@ class Operation(Model):
     `due` is when somebody may take the work up (null: settled) and `attempt` fences: only the holder of the number
     may write. `params` holds, per step, the exact parameters that Stripe was or will be sent, so that a retry is the
     same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
-    same Stripe key is no longer safe to send. `leaves` has one short hash for each input field, no value. `review` is
-    who settled it by hand, how, and on what evidence.
+    same Stripe key is no longer safe to send; it is null while no request can have left us under it. `leaves` has one
+    short hash for each input field, no value. `review` is who settled it by hand, how, and on what evidence.
 
     `held_until` is no column: until when this process may act on it, by its own clocks. Whoever leases the row sets it
     as it was before the lease was asked for; a row that was only read is held by nobody.
     """
 
     held_until: Deadline = PAST
+    # Moments that the database computes when a row is written: its now(), and so much later. None writes null.
+    BY_DATABASE: ClassVar[Mapping[str, str]] = {
+        "due": "due_in",
+        "finished_at": "finished_in",
+        "expires_at": "expires_in",
+    }
+    due_in: timedelta | None = None
+    finished_in: timedelta | None = None
+    expires_in: timedelta | None = None
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     principal = fields.CharField(max_length=300)

@@ -13,7 +13,7 @@ from tortoise.models import Model
 
 from models.engine import fetched
 from models.partial import columns_of, whole
-from models.written import Shape, all_fields, changed_fields, reader, said, statement
+from models.written import Shape, all_fields, changed_fields, note_moments, reader, said, statement
 
 T = TypeVar("T", bound=Model)
 M = TypeVar("M", bound=Model, covariant=True)
@@ -136,9 +136,7 @@ async def write(*writes: Write) -> None:
     if kept is not None:
         kept += writes
         return
-    await fetch(*_statement(writes))
-    for one in writes:
-        one.row._saved_in_db = True
+    _written(writes, await fetch(*_statement(writes)))
 
 
 @contextmanager
@@ -159,10 +157,17 @@ async def write_if_still(condition: str, values: Sequence[Any], kept: Sequence[W
     Raises `Overtaken` when it finds none.
     """
     writes = _each_row_once(kept)
-    if not await fetch(*_statement(writes, condition, values)):
+    found = await fetch(*_statement(writes, condition, values))
+    if not found:
         raise Overtaken
+    _written(writes, found)
+
+
+def _written(writes: Sequence[Write], found: Sequence[Any]) -> None:
+    """Note on rows that a statement has written what it says: the moment at which it did."""
     for one in writes:
         one.row._saved_in_db = True
+        note_moments(one.row, one.shape.fields, found[0][0])
 
 
 def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any] = ()) -> list[Any]:
@@ -198,5 +203,7 @@ async def insert_if_new(row: Model) -> bool:
     """
     shape = Insert(row).shape
     values = reader(shape.table, shape.fields)(row)
-    row._saved_in_db = bool(await fetch(f"{said(shape, 1)} ON CONFLICT DO NOTHING RETURNING 1", *values))
-    return row._saved_in_db
+    added = await fetch(f"{said(shape, 1)} ON CONFLICT DO NOTHING RETURNING now()", *values)
+    if added:
+        _written([Insert(row)], added)
+    return bool(added)

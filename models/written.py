@@ -5,7 +5,7 @@ itself. Both depend only on the table and on which of its fields are written, so
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from tortoise.models import Model
 T = TypeVar("T", bound=Model)
 
 # What these hold is what the driver takes; their lengths are PostgreSQL's to refuse. Our enums are texts themselves.
+AT_ONCE: Final = timedelta()
 PLAIN: Final = (fields.BooleanField, fields.IntField, fields.BigIntField, fields.CharField, fields.UUIDField)
 
 
@@ -71,13 +72,41 @@ def changed_fields(table: type[Model], changed: tuple[str, ...]) -> tuple[str, .
     return tuple(dict.fromkeys((*changed, *kept)))
 
 
+@lru_cache(maxsize=100)
+def by_database(table: type[Model]) -> Mapping[str, str]:
+    """The moments of a table that the database's clock computes, with the name under which a row holds how much later
+    than now each is; no name stands for now itself.
+
+    A process's clock decides nothing where rows are leases: see `models.Operation`.
+    """
+    later: Mapping[str, str] = getattr(table, "BY_DATABASE", {})
+    kept = (name for name, field in table._meta.fields_map.items() if getattr(field, "auto_now_add", False))
+    always = (name for name, field in table._meta.fields_map.items() if getattr(field, "auto_now", False))
+    return {**later, **dict.fromkeys((*kept, *always), "")} if later else {}
+
+
+def note_moments(row: Model, names: tuple[str, ...], now: datetime) -> None:
+    """Note on a row that was written the moments that the database has computed, at its `now`."""
+    values, computed = row.__dict__, by_database(type(row))
+    for name in names:
+        if (held := computed.get(name)) is not None:
+            later = values.get(held) if held else AT_ONCE
+            values[name] = now + later if later is not None else None
+
+
 @lru_cache(maxsize=1_000)
 def reader(table: type[Model], names: tuple[str, ...]) -> Callable[[Model], list[Any]]:
-    """What reads these fields off a row for the driver, and notes on the row the moments that it keeps by itself."""
-    known: dict[str, Any] = {"now": _now}
+    """What reads these fields off a row for the driver, and notes on the row the moments that it keeps by itself.
+
+    Of a moment that the database computes it reads how much later than now it is.
+    """
+    known: dict[str, Any] = {"now": _now, "at_once": AT_ONCE}
     lines, values = ["def read(row):", "    v = row.__dict__"], []
     for place, name in enumerate(names):
         field = table._meta.fields_map[name]
+        if (held := by_database(table).get(name)) is not None:
+            values.append(f"v.get({held!r})" if held else "at_once")
+            continue
         if getattr(field, "auto_now", False):
             lines.append(f"    v[{name!r}] = now()")
         elif getattr(field, "auto_now_add", False):
@@ -111,7 +140,7 @@ def statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) ->
     for number, shape in enumerate(shapes):
         parts.append(f"w{number} AS ({said(shape, place, only_if='still' if condition else '')})")
         place += len(shape.fields) + (not shape.is_new)
-    return f"WITH {', '.join(parts)} SELECT 1{' FROM still' if condition else ''}"  # noqa: S608 - our own words
+    return f"WITH {', '.join(parts)} SELECT now(){' FROM still' if condition else ''}"  # noqa: S608 - our own words
 
 
 @lru_cache(maxsize=1_000)
@@ -119,7 +148,11 @@ def said(shape: Shape, place: int, *, only_if: str = "") -> str:
     """The SQL of one write whose values begin at `place`. `only_if` names what must have found a row."""
     meta = shape.table._meta
     columns = [f'"{meta.fields_db_projection[name]}"' for name in shape.fields]
-    marks = [f"${number}" for number in range(place, place + len(columns))]
+    computed = by_database(shape.table)
+    marks = [
+        f"now() + ${number}::interval" if name in computed else f"${number}"
+        for number, name in enumerate(shape.fields, start=place)
+    ]
     if_found = f"EXISTS (SELECT FROM {only_if})" if only_if else ""
     if shape.is_new:
         source = f"SELECT {', '.join(marks)} WHERE {if_found}" if only_if else f"VALUES ({', '.join(marks)})"

@@ -73,6 +73,8 @@ async def open_parts(
             lease_seconds=settings.lease_seconds,
             unknown_grace_seconds=settings.unknown_grace_seconds,
             key_life_seconds=settings.stripe_key_life_seconds,
+            sticky_error_seconds=settings.sticky_error_seconds,
+            review_seconds=settings.review_interval_seconds,
             request_budget_seconds=settings.request_budget_seconds,
         ),
     )

@@ -9,14 +9,14 @@ import time
 from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 import structlog
 
 from domain.caller import Actor
 from domain.deadlines import Deadline
-from domain.states import OPERATION_OPEN, OperationState
+from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
 from models import Operation, Order, Payment
 from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
 from models.sql import Overtaken, Update, change_rows, kept_back, write, write_if_still
@@ -35,8 +35,11 @@ log = structlog.get_logger(__name__)
 REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
 
 # A lease: `due` is pushed forward, and a new number of the fence is given out. What needs a review stays marked so.
+# Whoever had the lease before and left no word may have sent the request at any moment of it.
 LEASE = """
 UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt + 1,
+  first_sent_at = CASE WHEN state = 'IN_PROGRESS'
+    THEN coalesce(first_sent_at, greatest(created_at, due - $1 * interval '1 second')) ELSE first_sent_at END,
   state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
 """
 TAKE = f"""{LEASE}
@@ -156,12 +159,13 @@ class Driver:
             if is_again:
                 call_a_person(operation)
                 wait = self.pace.review()
-            operation.due = datetime.now(UTC) + wait
+            operation.due_in = wait
+            operation.first_sent_at = operation.first_sent_at or self.pace.leased_at(driven)
             await write(Update(operation, DRIVEN))
         return operation
 
     async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
-        wait = ((operation.due or datetime.now(UTC)) - datetime.now(UTC)).total_seconds()
+        wait = (operation.due_in or timedelta()).total_seconds()
         if time.monotonic() + wait > deadline:
             return None
         await asyncio.sleep(max(wait, 0.0) + 0.01)
@@ -231,23 +235,26 @@ class Driver:
         self, operation: Operation, order: Order, payment: Payment, verdict: Verdict, by: Actor | None, within: Within
     ) -> Driven:
         """Settle rows that nobody else is changing, and write them."""
-        now, wait = datetime.now(UTC), self._wait(operation, verdict)
+        wait, leased_at = self._wait(operation, verdict), self.pace.leased_at(operation)
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
         await settle(operation, order, payment, verdict, cause=cause, wait=wait)
         if verdict.kind is Kind.ABSENT:
             operation.generation += 1
-            operation.first_sent_at, operation.last_problem = now, None
+            operation.first_sent_at, operation.last_problem = None, None
+            operation.effect = ProviderEffect.NONE
+        elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
+            operation.first_sent_at = leased_at
         if operation.state is OperationState.IN_PROGRESS:
-            operation.due = now + timedelta(seconds=self.pace.lease_seconds)
+            operation.due_in = timedelta(seconds=self.pace.lease_seconds)
             operation.held_until = Deadline.within(self.pace.lease_seconds)
         elif operation.state is OperationState.UNRESOLVED:
-            operation.due = now + wait
+            operation.due_in = wait
         elif operation.state is OperationState.NEEDS_REVIEW:
-            operation.due = now + self.pace.review()
+            operation.due_in = self.pace.review()
         else:
-            operation.due, operation.finished_at = None, now
+            operation.due_in, operation.finished_in = None, timedelta()
         await within(operation)
         await write(Update(operation, DRIVEN))
         return Driven(operation, payment, _secret(verdict))
@@ -274,7 +281,7 @@ class Driver:
         return self._back_off(operation)
 
     def _back_off(self, operation: Operation) -> timedelta:
-        age = datetime.now(UTC) - operation.created_at
+        age = self.pace.leased_at(operation) - operation.created_at
         return back_off(operation.attempt, open_seconds=age.total_seconds())
 
     async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
@@ -286,7 +293,7 @@ class Driver:
                 return await self._fetch_refunds_again(operation, payment, verdict)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
-            return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure)
+            return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure, by_look=True)
         seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
 

@@ -207,7 +207,8 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
 
 
 def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
-    now, until = datetime.now(UTC), Deadline.within(lease_seconds)
+    """The operation of a key that was just claimed, leased to whoever claims it."""
+    until = Deadline.within(lease_seconds)
     operation = fresh(
         Operation,
         id=identity,
@@ -218,11 +219,9 @@ def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
         leaves=dict(ask.fingerprint.leaves),
         actor=ask.caller.actor.to_record(),
         request_id=ask.request_id,
-        first_sent_at=now,
-        due=now + timedelta(seconds=lease_seconds),
-        expires_at=now + KEY_LIFE,
     )
     operation.held_until = until
+    operation.due_in, operation.expires_in = timedelta(seconds=lease_seconds), KEY_LIFE
     return operation
 
 

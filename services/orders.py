@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from domain.errors import ErrorCode, Refused
@@ -54,8 +55,7 @@ async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
             await record(order, _email_changed(named), cause)
         operation.order_id = order.id
         operation.state = OperationState.SUCCEEDED
-        operation.due = None
-        operation.finished_at = cause.occurred_at
+        operation.due_in, operation.finished_in = None, timedelta()
         await write(Update(operation, ("order_id", "state", "due", "finished_at")))
 
     return await run_once(ask, accept, runner)

@@ -2,14 +2,20 @@
 
 import random
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
 BACK_OFF_SECONDS: tuple[float, ...] = (1.0, 5.0, 30.0, 90.0)
 # Within the first hour nobody waits longer than those 90 s, so that what an outage of Stripe left undecided is decided
 # two minutes after its end. What is still open then is no outage: (open for, wait).
 LATER_SECONDS: tuple[tuple[float, float], ...] = ((6 * 3600.0, 3600.0), (3600.0, 600.0))
 REST_SECONDS = 1.0  # what is added at least to a rest that somebody else asks for
-REVIEW_SECONDS = 3600.0  # a person has been called; meanwhile it is only looked at
+
+
+class Leased(Protocol):
+    """An operation whose lease ends at `due`."""
+
+    due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +30,19 @@ class Pace:
     key_life_seconds: float = 72_000.0
     # A 500 is replayed under its key for ever; after 15 minutes without a trace of the act, a new key is safe.
     sticky_error_seconds: float = 900.0
+    # A person has been called; meanwhile Stripe is asked again from time to time.
+    review_seconds: float = 3600.0
     # What a caller's own request may spend on trying again before it answers "not yet".
     request_budget_seconds: float = 8.0
 
+    def leased_at(self, operation: Leased) -> datetime:
+        """When the operation's lease began, by the database's clock: now, for its holder, as leases are short."""
+        assert operation.due is not None, "an operation without a lease"
+        return operation.due - timedelta(seconds=self.lease_seconds)
+
     def review(self) -> timedelta:
         """How long until an operation that needs a person is looked at again."""
-        return _about(REVIEW_SECONDS)
+        return _about(self.review_seconds)
 
 
 def back_off(attempt: int, *, open_seconds: float) -> timedelta:

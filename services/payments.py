@@ -37,8 +37,15 @@ from services.drive import Driver
 from services.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
 from services.refusals import invalid_state
 from services.rows import Seen
-from services.settle import SETTLES_ORDER
+from services.settle import SETTLES_ORDER, end_unsent
 from services.steps import Step
+
+# A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
+# the two the one that comes later finds what the other has written.
+UNSENT = """
+WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND step = 'create' AND state = 'UNRESOLVED' AND effect = 'NONE'
+  AND first_sent_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +192,26 @@ async def cancel_payment(
 ) -> Outcome:
     """Give an open payment up and release what it holds, which a service alone may do.
 
-    Raises NotFound, and InvalidState when it is too late, or when money is held and a buyer asks. `services.steps` asks
-    Stripe once more before it gives up a buyer's payment that may hold money by then.
+    A payment of which Stripe was never told ends here, without a call. Raises NotFound, and InvalidState when it is too
+    late, or when money is held and a buyer asks. `services.steps` asks Stripe once more before it gives up a buyer's
+    payment that may hold money by then.
     """
 
     async def accept(operation: Operation) -> Payment:
-        _, payment = await rows.lock_payment(payment_id)
+        order, payment = await rows.lock_payment(payment_id)
         _check_owner(payment, authority, path=("input", "paymentId"))
+        unsent = await read_one(Operation, UNSENT, payment.id)
+        if unsent is not None:
+            await end_unsent(
+                unsent, operation, order, payment, Cause(actor=ask.caller.actor, operation_id=operation.id)
+            )
+            return payment
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CANCEL)
+        if payment.stripe_payment_intent_id is None:
+            raise invalid_state(
+                payment, "Nobody knows yet whether Stripe has this payment. Ask again when it is decided."
+            )
         if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:
             raise invalid_state(payment, "The money of this payment is held: only the shop can release it.")
         params = {"cancellation_reason": reason.value.lower()} if reason else {}

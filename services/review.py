@@ -1,7 +1,7 @@
 """What a person settles: an operation whose end Stripe cannot tell, by evidence that stays in the audit trail."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -62,7 +62,7 @@ async def _write_down(operation: Operation, ruling: Ruling, by: Actor) -> None:
     """Keep the ruling on the operation and in the order's trail. Runs in the transaction that settles it."""
     now = datetime.now(UTC)
     if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
-        operation.state, operation.due = OperationState.UNRESOLVED, now
+        operation.state, operation.due_in = OperationState.UNRESOLVED, timedelta()
     elif ruling.outcome is ReviewOutcome.DID_NOT_HAPPEN and operation.state is OperationState.FAILED:
         operation.error = _did_not_happen().to_record()
     operation.review = {

@@ -1,7 +1,7 @@
 """Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -29,6 +29,7 @@ from services.state import (
     abandon_payment,
     apply_provider_refund,
     apply_provider_state,
+    cancel_unsent_payment,
     change_refund,
     keep_refused_attempt,
     mark_payment_missing,
@@ -52,6 +53,7 @@ SHOWN_BY_STATUS = {
 }
 UNDECIDED = frozenset({Kind.UNKNOWN, Kind.NOT_DONE, Kind.REVIEW})
 CRASHED = "crashed"  # driving it failed by a fault of ours
+NO_ANSWER = "no_answer"
 SETTLES_ORDER = "settles_order"  # beside a capture's parameters: this is all that the order owes
 WAITING = """
 WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
@@ -148,10 +150,24 @@ async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
     for operation in await read(Operation, WAITING, payment.id):
         if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
             continue
-        operation.due, operation.finished_at = None, datetime.now(UTC)
+        operation.due_in, operation.finished_in = None, timedelta()
         await _settle_order(operation, order, cause)
         await write(Update(operation, ENDED))
         log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
+
+
+async def end_unsent(unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause) -> None:
+    """End a payment of which Stripe was never told, with its creation: nothing is there to be given up.
+
+    `by` is the cancel, which is carried out by that. The caller holds the locks of the creation, order and payment.
+    """
+    await cancel_unsent_payment(order, payment, cause)
+    _fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
+    unsent.due_in, unsent.finished_in = None, timedelta()
+    by.order_id, by.payment_id, by.step = payment.order_id, payment.id, Step.CANCEL.value
+    by.state, by.due_in, by.finished_in = OperationState.SUCCEEDED, None, timedelta()
+    await write(Update(unsent, ENDED), Update(by, ("order_id", "payment_id", "step", "state", "due", "finished_at")))
+    log.info("operation.ended_unsent", operation=str(unsent.id), by=str(by.id))
 
 
 async def _settle_order(operation: Operation, order: Order, cause: Cause) -> None:
@@ -196,7 +212,7 @@ def _advance(operation: Operation, payment: Payment) -> None:
     if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
         operation.step = Step.CONFIRM.value
         operation.effect, operation.generation = ProviderEffect.NONE, 1
-        operation.first_sent_at = datetime.now(UTC)
+        operation.first_sent_at = None
         operation.state = OperationState.IN_PROGRESS
         return
     if payment.status in GOOD_ENDS[step]:
@@ -231,7 +247,9 @@ async def _unknown(
         await mark_payment_unknown(order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
         await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
-    problem = SERVER_ERROR if failure and failure.is_server_error else "no_answer"
+    problem = SERVER_ERROR if failure and failure.is_server_error else NO_ANSWER
+    if verdict.by_look:  # what sending has met stands: only a 500 to the request itself sticks to its key
+        problem = operation.last_problem or NO_ANSWER
     leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
 
 

@@ -171,6 +171,12 @@ async def abandon_payment(order: Order, payment: Payment, error: DomainError, ca
         await change_payment(order, payment, changes, type="payment.refused", cause=cause, failure=failure)
 
 
+async def cancel_unsent_payment(order: Order, payment: Payment, cause: Cause) -> None:
+    """Give up a payment of which Stripe was never told: the order may be paid anew."""
+    assert payment.stripe_payment_intent_id is None, "Stripe knows of it"
+    await change_payment(order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
+
+
 async def keep_failed_attempt(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
     """Keep a failed attempt that is told when the payment has gone on: its state stands, the attempt is kept once.
 

@@ -1,12 +1,13 @@
 """Phase 2: one call to Stripe for one step of an operation, and what its answer means.
 
 No transaction is open here. A step that may have been sent before is not simply sent again: once the first minute
-has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look.
+has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look. A create and a refund
+need no such question while Stripe keeps their key: it repeats its first answer, and nothing happens twice.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 import structlog
@@ -65,7 +66,7 @@ class Kind(StrEnum):
 class Verdict:
     """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
 
-    `gone` says that Stripe does not know the payment any more.
+    `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act.
     """
 
     kind: Kind
@@ -76,6 +77,7 @@ class Verdict:
     failure: ProviderFailure | None = None
     fetched: bool = field(default=False)
     gone: bool = False
+    by_look: bool = False
 
 
 async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
@@ -83,10 +85,11 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
 
     What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
     """
-    maybe_sent = operation.attempt > 1 or operation.effect is ProviderEffect.UNKNOWN
-    age = (datetime.now(UTC) - (operation.first_sent_at or operation.created_at)).total_seconds()
+    maybe_sent = operation.first_sent_at is not None or operation.effect is ProviderEffect.UNKNOWN
+    age = _age(operation, pace)
     until = operation.held_until.or_earlier(Deadline.within(pace.key_life_seconds - age))
-    if maybe_sent and age >= min(pace.unknown_grace_seconds, pace.key_life_seconds):
+    sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
+    if maybe_sent and (sticky or age >= _look_after(Step(operation.step), pace)):
         try:
             found = await look(operation, payment, provider)
         except ProviderFailure as failure:
@@ -94,7 +97,6 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
             return gone or _unseen(failure, operation, payment, age=age, pace=pace)
         if found is not None:
             return found
-        sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
         if sticky or age >= pace.key_life_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return Verdict(Kind.ABSENT, payment.version)
@@ -107,10 +109,29 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
         if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
             return gone
         try:
-            return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent)
+            is_stuck = failure.is_server_error and failure.is_replayed and age >= pace.unknown_grace_seconds
+            return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck)
         except ProviderFailure as second:
             gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
-            return gone or Verdict(Kind.UNKNOWN, payment.version, failure=second)
+            return gone or Verdict(Kind.UNKNOWN, payment.version, failure=second, by_look=True)
+
+
+def _age(operation: Operation, pace: Pace) -> float:
+    """How old the request may be at Stripe, in seconds, by the database's clock; 0 for one that was never sent."""
+    now = pace.leased_at(operation)
+    unsent_since = operation.created_at if operation.effect is ProviderEffect.UNKNOWN else now
+    return (now - (operation.first_sent_at or unsent_since)).total_seconds()
+
+
+def _look_after(step: Step, pace: Pace) -> float:
+    """The age in seconds at which Stripe is asked what became of a request, instead of sending it again.
+
+    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while
+    Stripe keeps the key it is sent again, and the answer is final. The other steps show on an intent that we hold.
+    """
+    if step in (Step.CREATE, Step.REFUND):
+        return pace.key_life_seconds
+    return min(pace.unknown_grace_seconds, pace.key_life_seconds)
 
 
 async def _held_meanwhile(
@@ -143,9 +164,9 @@ def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *,
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
     is_hopeless = age >= pace.key_life_seconds or (is_final and age >= pace.sticky_error_seconds)
     if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
-        return Verdict(Kind.REVIEW, payment.version, failure=failure)
+        return Verdict(Kind.REVIEW, payment.version, failure=failure, by_look=True)
     kind = Kind.NOT_DONE if failure.outcome in NOT_EXECUTED else Kind.UNKNOWN
-    return Verdict(kind, payment.version, failure=failure)
+    return Verdict(kind, payment.version, failure=failure, by_look=True)
 
 
 async def _gone(
@@ -173,16 +194,26 @@ async def _gone(
 
 
 async def _weigh(
-    failure: ProviderFailure, operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
+    failure: ProviderFailure,
+    operation: Operation,
+    payment: Payment,
+    provider: Provider,
+    *,
+    maybe_sent: bool,
+    is_stuck: bool,
 ) -> Verdict:
-    """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too."""
+    """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too.
+
+    `is_stuck` says that Stripe keeps repeating an error to this key: to ask again will tell nothing else.
+    """
     version = payment.version
     if failure.outcome in NOT_EXECUTED:
         if failure.outcome is Outcome.MISCONFIGURED:
             log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
         return Verdict(Kind.NOT_DONE, version, failure=failure)
     if failure.outcome not in DEFINITE:
-        return Verdict(Kind.UNKNOWN, version, failure=failure)
+        found = await look(operation, payment, provider) if is_stuck else None
+        return found or Verdict(Kind.UNKNOWN, version, failure=failure)
     if maybe_sent:
         found = await look(operation, payment, provider)
         if found is not None:
@@ -235,7 +266,8 @@ async def _since_then(verdict: Verdict, provider: Provider) -> Verdict:
         if refund is not None and refund.is_replayed:
             return replace(verdict, refund=await provider.retrieve_refund(refund.id), fetched=True)
     except ProviderFailure as failure:
-        raise replace(failure, outcome=Outcome.UNKNOWN) from None  # it was done; only how it stands is not known
+        # It was done; only how it stands is not known. The status is the look's, and no 500 of the request's.
+        raise replace(failure, outcome=Outcome.UNKNOWN, http_status=None) from None
     return verdict
 
 
@@ -261,16 +293,10 @@ async def look(operation: Operation, payment: Payment, provider: Provider) -> Ve
 
 
 async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
-    """No money moves by creating, so an intent that cannot be found among too many counts as absent: at worst it is
-    left behind unconfirmed."""
-    try:
-        found = await provider.find_payment(
-            metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - MARGIN
-        )
-    except ProviderFailure as failure:
-        if failure.code != LIST_TOO_LONG:
-            raise
-        return None
+    """Raises when the list is too long to say that the intent is not on it."""
+    found = await provider.find_payment(
+        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - MARGIN
+    )
     return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
 
 

@@ -18,6 +18,7 @@ BACK_WITHIN_SECONDS = 120 / FASTER
 # Stripe repeats a 500 under its key for ever: only after a quarter of an hour without a trace is there a new key.
 STICKY_SECONDS = 900 / FASTER
 IN_FLIGHT = 50
+ACCEPTED = 1_000
 PAST_THE_OUTAGE: Json = {
     "stripe_timeout_seconds": 1.0,
     "request_budget_seconds": 0.5,
@@ -57,6 +58,43 @@ async def test_scenario_60_ten_minutes_without_stripe_leave_nothing_undecided_tw
     assert idle
     assert violations(world) == []
     assert [payment["status"] for payment in world.payments] == ["SUCCEEDED"] * len(orders)
+
+
+async def test_a_thousand_payments_accepted_in_an_outage_are_decided_two_minutes_after_its_end(
+    town: Town, database_url: str
+) -> None:
+    """On an account on which others make payments too, at the pace that Stripe allows, with the waits as they are."""
+    pace: Json = {
+        "stripe_requests_per_second": 100.0,
+        "stripe_requests_per_endpoint": 25.0,
+        "request_budget_seconds": 0,
+    }
+    memory, gate = Memory(), asyncio.Semaphore(20)
+    async with town.application(worker=True, worker_webhooks=True, lease_seconds=60, **pace) as running:
+
+        async def accept(order_id: str) -> None:
+            async with gate:
+                await memory.do(running.buyer, "buyer", "createPayment", key(), input=paying(order_id))
+
+        orders = [await memory.order(running) for _ in range(ACCEPTED)]
+        town.sandbox.fault(kind="drop_before", path="/v1/.*", times=1_000_000)
+        await asyncio.gather(*(accept(order_id) for order_id in orders))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as others:
+            town.sandbox.clear_faults()
+            for _ in range(2 * ACCEPTED):
+                headers = {"Authorization": "Bearer sk_test_other", "Idempotency-Key": key()}
+                await others.post("/v1/payment_intents", data={"amount": "500", "currency": "usd"}, headers=headers)
+        idle = await until_idle(database_url, seconds=120)
+        world = await look(town, running, memory, database_url)
+
+    sent = [r for r in town.sandbox.snapshot().requests if r["status"] == 200]
+    calls = [r for r in sent if r["path"].startswith("/v1/")][2 * ACCEPTED :]
+    lists = [r for r in calls if r["method"] == "GET" and r["path"] == "/v1/payment_intents"]
+    assert idle
+    assert violations(world) == []
+    assert [payment["status"] for payment in world.payments] == ["SUCCEEDED"] * ACCEPTED
+    assert lists == []
+    assert len(calls) <= 1.2 * 2 * ACCEPTED  # a create and a confirmation for each
 
 
 async def test_mutations_in_flight_survive_a_restart_of_the_database(town: Town, database_url: str) -> None:

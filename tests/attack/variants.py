@@ -1,11 +1,13 @@
 """Deliberately wrong variants of the application: each takes one promise away, as a tired programmer might.
 
-A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only shorten the waits.
+A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only
+shorten the waits. Nor are `behind` and `ahead`, whose clocks are.
 """
 
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,7 +43,7 @@ def hurried() -> None:
     breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
-    _put(server.parts, "Pace", partial(Pace, sticky_error_seconds=0.6))
+    _put(server.parts, "Pace", lambda **given: Pace(**{**given, "sticky_error_seconds": 0.6}))
 
 
 def thirtyfold() -> None:
@@ -52,7 +54,40 @@ def thirtyfold() -> None:
     breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for everybody but this
     breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
-    _put(server.parts, "Pace", partial(Pace, sticky_error_seconds=Pace().sticky_error_seconds / 30))
+    _put(
+        server.parts,
+        "Pace",
+        lambda **given: Pace(**{**given, "sticky_error_seconds": given["sticky_error_seconds"] / 30}),
+    )
+
+
+def behind() -> None:
+    """Right, on a machine whose clock is 90 seconds behind."""
+    _shift_clocks(timedelta(seconds=-90))
+
+
+def ahead() -> None:
+    """Right, on a machine whose clock is 300 seconds ahead."""
+    _shift_clocks(timedelta(seconds=300))
+
+
+def _shift_clocks(by: timedelta) -> None:
+    """Let what works with rows read another time: everybody who asks `datetime` for it."""
+
+    class Likewise(type):
+        def __instancecheck__(cls, thing: object) -> bool:
+            return isinstance(thing, datetime)
+
+    class Shifted(datetime, metaclass=Likewise):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # plain moments, as elsewhere
+            return datetime.now(tz) + by
+
+    rooms = ("services", "models", "resolvers", "worker", "webhooks.handlers")
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in rooms or name in rooms:
+            for known in [known for known, value in vars(module).items() if value is datetime]:
+                setattr(module, known, Shifted)
 
 
 def stripe_key_for_each_attempt() -> None:
@@ -253,4 +288,6 @@ WRONG: tuple[Callable[[], None], ...] = (
     confirmed_at_create,
     late_answer_wins,
 )
-VARIANTS: Mapping[str, Callable[[], None]] = {wrong.__name__: wrong for wrong in (hurried, thirtyfold, *WRONG)}
+VARIANTS: Mapping[str, Callable[[], None]] = {
+    wrong.__name__: wrong for wrong in (hurried, thirtyfold, behind, ahead, *WRONG)
+}

@@ -17,7 +17,7 @@ from domain.states import (
 CONFIRM, CAPTURE, CANCEL = PaymentAction.CONFIRM, PaymentAction.CAPTURE, PaymentAction.CANCEL
 REFUND, SYNC = PaymentAction.REFUND, PaymentAction.SYNC
 ACTIONS = {
-    PaymentStatus.INITIATED: (SYNC,),
+    PaymentStatus.INITIATED: (CANCEL, SYNC),
     PaymentStatus.REQUIRES_PAYMENT_METHOD: (CONFIRM, CANCEL, SYNC),
     PaymentStatus.REQUIRES_CONFIRMATION: (CONFIRM, CANCEL, SYNC),
     PaymentStatus.REQUIRES_ACTION: (CONFIRM, CANCEL, SYNC),
