@@ -41,9 +41,13 @@ Follow = Callable[[str, Json, Take], Any]  # a subscription until it ends, each 
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait for what Stripe does not say, and that hears of a change by the doorbell."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, live_poll_seconds=300)
-    async with open_shop(settings) as opened:
+    """A shop whose requests do not wait for what Stripe does not say, and that hears of a change by the doorbell.
+
+    All callers have one address here.
+    """
+    quick = {"request_budget_seconds": 0, "live_poll_seconds": 300}
+    roomy = {"streams_per_address": 1_000, "connections_per_address": 1_000}
+    async with open_shop(settings_for(database_url, tmp_path / "state", **quick, **roomy)) as opened:
         yield opened
 
 
