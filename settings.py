@@ -339,7 +339,7 @@ def _in_the_clear(settings: Settings) -> list[str]:
         hosts = (query.get("host") or unquote(parts.hostname or "localhost")).split(",")
     except ValueError:
         return []  # whoever opens it says what is wrong with the address
-    if query.get("sslmode") in ENCRYPTED or all(host.startswith("/") or _is_loopback(host) for host in hosts):
+    if query.get("sslmode") in ENCRYPTED or all(host.startswith("/") or is_loopback(host) for host in hosts):
         return []
     return [
         "DATABASE_URL must have sslmode=verify-full, verify-ca or require when ENVIRONMENT is production and the"
@@ -348,10 +348,10 @@ def _in_the_clear(settings: Settings) -> list[str]:
 
 
 def _is_local(url: str) -> bool:
-    return _is_loopback(urlsplit(url).hostname or "")
+    return is_loopback(urlsplit(url).hostname or "")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     """True for this machine, in whatever spelling."""
     name = host.rstrip(".").lower()
     if name in LOOPBACK or name.endswith(".localhost"):

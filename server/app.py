@@ -10,9 +10,11 @@ from uuid import UUID
 import httpx
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from domain.caller import Scope as CallerScope
 from models import database
 from models.sql import rows
 from resolvers.context import Asking
@@ -21,10 +23,11 @@ from sandbox import Sandbox
 from schema import schema
 from server import asking, policy
 from server.callers import Callers, sign_token
+from server.errors import RequestRefused
 from server.graphql_http import GraphQLEndpoint
 from server.graphql_ws import GraphQLSocket
 from server.guards import crashed, guard, no_such_page
-from server.health import Probe, healthz, readyz
+from server.health import MaySee, Probe, Readiness, healthz
 from server.log import configure_logging
 from server.memory import settle_memory
 from server.offline import offline_stripe
@@ -36,7 +39,7 @@ from server.web import add_web, is_a_visit
 from services import deliveries
 from services.inbox import Endpoint
 from services.lag import LagWatch
-from settings import Settings
+from settings import Settings, is_loopback
 from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, StripeWebhooks
 
@@ -191,7 +194,8 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
         "clock": lambda: _clocks_agree(app.state.parts),
         "stripe": lambda: _stripe_answers(app.state.parts),
     }
-    app.add_route("/readyz", readyz(probes))
+    app.state.readiness = Readiness(probes, may_see=_figures(app.state.graphql, settings))
+    app.add_route("/readyz", app.state.readiness.answer)
     app.add_route("/schema.graphql", SchemaDocument(app.state.graphql, _introspection(settings)).__call__)
     has_shop = sandbox is not None and settings.environment != "production" and jwt_secret(settings) is not None
     add_web(app, settings, has_shop=has_shop)
@@ -199,6 +203,24 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
         app.router.routes.extend(ShopWindow(app, _signing(settings)).routes)
     if sandbox is not None:
         app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
+
+
+def _figures(endpoint: GraphQLEndpoint, settings: Settings) -> MaySee:
+    """Who may read the figures of `/readyz`: tokens with ops:read, and outside production whoever is on this machine.
+
+    In production loopback says nothing: a proxy beside us may forward the bytes of anybody.
+    """
+
+    async def may_see(request: Request) -> bool:
+        if settings.environment != "production" and request.client is not None and is_loopback(request.client.host):
+            return True
+        try:
+            caller = await endpoint.authenticate(request.headers.getlist("authorization"))
+        except RequestRefused:
+            return False
+        return caller is not None and caller.can(CallerScope.OPS_READ)
+
+    return may_see
 
 
 def _signing(settings: Settings) -> Sign:

@@ -13,9 +13,11 @@ from server.errors import describe_failure
 log = structlog.stdlib.get_logger("server.health")
 
 Probe = Callable[[], Awaitable[object]]
-Endpoint = Callable[[Request], Awaitable[Response]]
+Checks = dict[str, dict[str, object]]
+MaySee = Callable[[Request], Awaitable[bool]]
 
 PROBE_SECONDS: Final = 2.0  # A load balancer asks every few seconds; a slower answer is a failure.
+FRESH_SECONDS: Final = 1.0
 
 
 async def healthz(request: Request) -> Response:
@@ -26,21 +28,44 @@ async def healthz(request: Request) -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def readyz(probes: Mapping[str, Probe], *, seconds: float = PROBE_SECONDS) -> Endpoint:
-    """An endpoint that runs all probes at once, each within `seconds`: 200 when all pass, else 503.
+class Readiness:
+    """Answers whether the process is fit to take work: 200 when all probes pass, else 503.
 
-    A probe passes by returning its detail (JSON-safe, shown to anyone who can reach the port) and fails by
-    raising; of a failure only the fact is shown, its type goes to the log.
+    A probe passes by returning its detail (JSON-safe) and fails by raising, or by taking longer than `seconds`; of a
+    failure only the fact is shown, its type goes to the log. All probes run at once, and all who ask within
+    `fresh_seconds` hear of the same run: asking often costs nothing. Details are shown to those who `may_see` them,
+    and to nobody else.
     """
 
-    async def endpoint(request: Request) -> Response:
-        results = await asyncio.gather(*(_run(name, probe, seconds) for name, probe in probes.items()))
-        checks = dict(zip(probes, results, strict=True))
-        ready = all(check["ok"] for check in results)
-        body = {"status": "ready" if ready else "not ready", "checks": checks}
+    def __init__(self, probes: Mapping[str, Probe], *, may_see: MaySee, seconds: float = PROBE_SECONDS) -> None:
+        self.fresh_seconds = FRESH_SECONDS
+        self._probes = probes
+        self._may_see = may_see
+        self._seconds = seconds
+        self._looking: asyncio.Task[Checks] | None = None
+        self._began = 0.0
+
+    async def answer(self, request: Request) -> Response:
+        """The answer to one request."""
+        checks = await self._checks()
+        ready = all(check["ok"] for check in checks.values())
+        body: dict[str, object] = {"status": "ready" if ready else "not ready"}
+        if await self._may_see(request):
+            body["checks"] = checks
         return JSONResponse(body, status_code=200 if ready else 503)
 
-    return endpoint
+    async def _checks(self) -> Checks:
+        """What the run under way finds, or the last one while it is fresh."""
+        now = asyncio.get_running_loop().time()
+        looking = self._looking
+        if looking is None or (looking.done() and now >= self._began + self.fresh_seconds):
+            self._began = now
+            self._looking = looking = asyncio.create_task(self._look())
+        return await asyncio.shield(looking)  # whoever began it may leave
+
+    async def _look(self) -> Checks:
+        results = await asyncio.gather(*(_run(name, probe, self._seconds) for name, probe in self._probes.items()))
+        return dict(zip(self._probes, results, strict=True))
 
 
 async def _run(name: str, probe: Probe, seconds: float) -> dict[str, object]:

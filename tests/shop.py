@@ -353,6 +353,7 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
     between = Between(sandbox.transport())
     inner = create_app(settings, run_worker=False, sandbox=sandbox, transport=between)
     late["app"] = app = guarded(inner, settings)
+    inner.state.readiness.fresh_seconds = 0.0  # tests look before and after
     async with inner.router.lifespan_context(inner):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=30) as http:

@@ -1,6 +1,7 @@
 """What stands around every route, and the two questions of a load balancer."""
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx
 from starlette.applications import Starlette
@@ -10,7 +11,7 @@ from starlette.routing import Route
 
 from server.cross_origin import AllowedOrigins
 from server.guards import crashed, guard
-from server.health import healthz, readyz
+from server.health import Probe, Readiness, healthz
 from tests.server.conftest import Logs
 from tests.server.shop import CLIENT_SECRET, call, post_scope
 
@@ -41,6 +42,14 @@ async def fails() -> None:
 
 async def hangs() -> None:
     await asyncio.Event().wait()
+
+
+async def everybody(request: Request) -> bool:
+    return True
+
+
+def ready(probes: Mapping[str, Probe], seconds: float = 5.0) -> Readiness:
+    return Readiness(probes, may_see=everybody, seconds=seconds)
 
 
 def client(*routes: Route, https_only: bool = False, max_body_bytes: int = 100) -> httpx.AsyncClient:
@@ -130,7 +139,7 @@ async def test_healthz_asks_nothing_but_the_process() -> None:
 
 
 async def test_readyz_is_200_when_every_probe_passes() -> None:
-    async with client(Route("/readyz", readyz({"database": passes, "migrations": passes}))) as asking:
+    async with client(Route("/readyz", ready({"database": passes, "migrations": passes}).answer)) as asking:
         response = await asking.get("/readyz")
 
     assert response.status_code == 200
@@ -142,7 +151,7 @@ async def test_readyz_is_200_when_every_probe_passes() -> None:
 
 async def test_readyz_is_503_when_a_probe_fails_or_hangs_and_says_which(logs: Logs) -> None:
     probes = {"database": passes, "worker": fails, "lag": hangs}
-    async with client(Route("/readyz", readyz(probes, seconds=0.01))) as asking:
+    async with client(Route("/readyz", ready(probes, seconds=0.01).answer)) as asking:
         response = await asking.get("/readyz")
 
     assert response.status_code == 503
@@ -154,3 +163,39 @@ async def test_readyz_is_503_when_a_probe_fails_or_hangs_and_says_which(logs: Lo
     }
     assert {entry["probe"] for entry in logs.named("health.probe_failed")} == {"worker", "lag"}
     assert CLIENT_SECRET not in response.text + logs.text
+
+
+async def test_however_many_ask_whether_it_is_ready_the_probes_run_once() -> None:
+    ran, gate = 0, asyncio.Event()
+
+    async def counted() -> None:
+        nonlocal ran
+        ran += 1
+        await gate.wait()
+
+    readiness = ready({"database": counted})
+    async with client(Route("/readyz", readiness.answer)) as asking:
+        together = [asyncio.create_task(asking.get("/readyz")) for _ in range(50)]
+        async with asyncio.timeout(5):
+            while not ran:
+                await asyncio.sleep(0)
+        together[0].cancel()  # whoever began it leaves
+        gate.set()
+        answers = await asyncio.gather(*together[1:])
+        later = await asking.get("/readyz")
+        at_once = ran
+        readiness.fresh_seconds = 0.0
+        after = await asking.get("/readyz")
+
+    assert {answer.status_code for answer in (*answers, later, after)} == {200}
+    assert (at_once, ran) == (1, 2)
+
+
+async def test_strangers_are_told_ready_or_not_and_no_figures() -> None:
+    async def nobody(request: Request) -> bool:
+        return False
+
+    async with client(Route("/readyz", Readiness({"worker": fails}, may_see=nobody).answer)) as asking:
+        response = await asking.get("/readyz")
+
+    assert (response.status_code, response.json()) == (503, {"status": "not ready"})
