@@ -17,12 +17,14 @@ THROTTLED_HERE: Final = "throttled_here"
 
 
 class Rank(IntEnum):
-    """Whose turn comes first: whoever waits at a till, then whoever waits for money back, then those who look."""
+    """Whose turn comes first: whoever waits at a till, then whoever waits for money back, then the workers, who look
+    and poll, and last those who only read: reading delays nobody."""
 
     PAY = 0
     REFUND = 1
     LOOK = 2
     POLL = 3
+    READ = 4
 
 
 class Bucket:

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
+from copy import copy
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -74,7 +76,7 @@ class Provider:
             if transport is None
             else LocalTransport(transport, timeout_seconds=timeout_seconds, before_request=before_request)
         )
-        client = stripe.StripeClient(
+        self._client = stripe.StripeClient(
             secret_key,
             base_addresses={"api": api_base} if api_base else {},
             stripe_account=account,
@@ -82,9 +84,9 @@ class Provider:
             max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
             http_client=self._http,
         )
-        self._client = client
         self._breaker = Breaker()
         self._budget = budget or Budget()
+        self._look = Rank.LOOK
 
     @property
     def clock_skew_seconds(self) -> float:
@@ -95,6 +97,12 @@ class Provider:
     def rest_seconds(self) -> float:
         """How long Stripe will not be asked, because it did not answer; 0 when it will."""
         return self._breaker.rest_seconds
+
+    def for_readers(self) -> "Provider":
+        """The same provider, whose looks come after everything that workers do. It is closed with the other."""
+        theirs = copy(self)
+        theirs._look = Rank.READ
+        return theirs
 
     async def close(self) -> None:
         await self._http.close_async()
@@ -136,11 +144,8 @@ class Provider:
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
         """The intent as it stands now."""
-        return await self._payment(
-            Rank.LOOK,
-            "GET payment_intents/id",
-            self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT}),
-        )
+        call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT})
+        return await self._payment(self._look, "GET payment_intents/id", call)
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
         """The intent that carries this metadata, by listing: lists are read-after-write at Stripe, search is not.
@@ -180,7 +185,7 @@ class Provider:
         """Every refund of an intent, newest first, whoever made it."""
         expand = [f"data.{path}" for path in EXPAND_REFUND]
         params = {"payment_intent": intent_id, "limit": PAGE, "expand": expand}
-        items = [item async for item in self._pages(Rank.LOOK, "/v1/refunds", params)]
+        items = [item async for item in self._pages(self._look, "/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def refunds(
@@ -194,7 +199,7 @@ class Provider:
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
         params = {"payment_intent": intent_id, "limit": PAGE}
-        items = [item async for item in self._pages(Rank.LOOK, "/v1/disputes", params)]
+        items = [item async for item in self._pages(self._look, "/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
@@ -390,8 +395,6 @@ def _ordered(params: Any) -> Any:
 
 def _translated(build: Callable[[], T], request_id: str | None) -> T:
     """A 200 that is not the object we asked for says nothing about money: UNKNOWN."""
-    try:
+    with suppress(*NOT_THE_OBJECT):
         return build()
-    except NOT_THE_OBJECT:
-        pass
     raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code=UNREADABLE_ANSWER, request_id=request_id)

@@ -9,12 +9,11 @@ from domain.errors import DomainError
 from domain.ids import Kind
 from domain.states import CONFIRMABLE
 from models import Payment
-from provider import ProviderFailure, ProviderPayment
+from provider import ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import Asking
 from resolvers.ids import row_id
 from services.payments import named_page
-from services.refresh import unavailable
 
 
 class Confirmation:
@@ -67,9 +66,9 @@ class Confirmation:
         intent = self._payment.stripe_payment_intent_id
         assert intent is not None, "something to confirm without an intent"
         try:
-            return await self._asking.driver.provider.retrieve_payment(intent)
-        except ProviderFailure as failure:
-            return unavailable(failure)
+            return await self._asking.document_looks.retrieve(self._payment.id, intent)
+        except DomainError as refusal:
+            return refusal
 
 
 async def confirmation_of(

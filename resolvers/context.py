@@ -9,6 +9,7 @@ from resolvers.loaders import Loaders
 from resolvers.own_customers import OwnCustomers
 from services.drive import Driver
 from services.live import Live
+from services.looks import DocumentLooks, Looks
 from services.repair import Repairs
 
 
@@ -16,7 +17,8 @@ from services.repair import Repairs
 class Asking:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
-    `repairs` is told what is read, and looks after it. `live` is what subscribers follow. `currencies` are the ones
+    `repairs` is told what is read, and looks after it. `looks` ask Stripe, and `document_looks` do so for what is read:
+    of few payments, each once. `live` is what subscribers follow. `currencies` are the ones
     that may be charged here; `app_schemes` belong to the shop's own apps, which a payer may come back to;
     `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token that shows one order, or
     None where none can be signed. `loaders` batch the rows of this request and end with it; `own_customers` outlive it.
@@ -26,6 +28,7 @@ class Asking:
     request_id: str
     driver: Driver
     repairs: Repairs
+    looks: Looks
     live: Live
     currencies: frozenset[str]
     publishable_key: str | None
@@ -33,6 +36,7 @@ class Asking:
     sign_view_token: Callable[[UUID, UUID | None], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
+    document_looks: DocumentLooks = field(repr=False)
 
     @classmethod
     def for_request(
@@ -42,6 +46,7 @@ class Asking:
         request_id: str,
         driver: Driver,
         repairs: Repairs,
+        looks: Looks,
         live: Live,
         currencies: frozenset[str],
         publishable_key: str | None,
@@ -55,6 +60,8 @@ class Asking:
             request_id=request_id,
             driver=driver,
             repairs=repairs,
+            looks=looks,
+            document_looks=DocumentLooks(looks),
             live=live,
             currencies=currencies,
             publishable_key=publishable_key,

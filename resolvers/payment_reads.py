@@ -10,16 +10,16 @@ import structlog
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind
 from models import Payment
-from resolvers.access import works_here
+from resolvers.access import signed_in, works_here
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.filters import GivenFilter, condition
 from resolvers.ids import row_id
 from resolvers.paging import Page, Paging, Sort, capped_count, page_of
-from resolvers.payments import refreshed
 from resolvers.reads import payment_row, payment_rows
 from resolvers.visibility import Visibility, lookup, visibility
 from resolvers.wanted import Wanted
+from services.audit import Cause
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,8 @@ async def payment(
     """One payment, if it is the caller's to see.
 
     With `max_staleness_ms`, an unfinished payment that was not compared with Stripe for that long is compared first;
-    when Stripe cannot be asked, what we have is the answer. A view token only looks: it never makes us ask.
+    when Stripe cannot be asked, or the document has asked about enough payments, what we have is the answer, as old as
+    its `lastSyncedAt`. A view token only looks: it never makes us ask.
     """
     sees = await lookup(asking)
     if max_staleness_ms is not None and max_staleness_ms < 0:
@@ -66,8 +67,10 @@ async def _look_at_stripe(asking: Asking, sees: Visibility, payment_id: UUID, ma
     row = await asking.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row) or not _is_stale(row, max_staleness_ms):
         return
+    if not asking.document_looks.may_look_at(row.id):
+        return
     try:
-        await refreshed(asking, row)
+        await asking.document_looks.refresh(row, cause=Cause(actor=signed_in(asking).actor))
     except ProviderProblem as problem:
         log.info("payment.read_through_failed", payment=str(row.id), code=problem.code.value)
     asking.loaders.payment.clear(row.id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.amounts import check_positive
 from domain.caller import Scope
-from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
+from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind, encode
 from domain.states import (
     CancelReason,
@@ -16,7 +16,6 @@ from domain.states import (
 )
 from domain.text import check_payment_method_id
 from models import Payment
-from provider import Provider, ProviderFailure
 from resolvers import given
 from resolvers.access import (
     SignIn,
@@ -34,7 +33,6 @@ from resolvers.ids import row_id
 from services import payments
 from services.audit import Cause
 from services.idempotency import Outcome
-from services.refresh import close_if_gone, refresh_payment, unavailable
 
 RETRY_AFTER_MS = 1000
 
@@ -162,36 +160,10 @@ async def sync_payment(asking: Asking, *, payment_id: str) -> Result:
     except DomainError as refusal:
         return Result(error=refusal)
     try:
-        return Result(payment=await refreshed(asking, payment))
+        cause = Cause(actor=signed_in(asking).actor)
+        return Result(payment=await asking.looks.refresh(payment, cause=cause, anew=True))
     except DomainError as problem:
         return Result(error=problem, payment=await Payment.get(id=payment.id))
-
-
-async def refreshed(asking: Asking, payment: Payment) -> Payment:
-    """The payment after Stripe was asked about it. Raises ProviderProblem when it could not be brought up to date."""
-    cause = Cause(actor=signed_in(asking).actor)
-    problem: ProviderProblem
-    provider = asking.driver.provider
-    try:
-        return await refresh_payment(payment.id, provider=provider, cause=cause)
-    except ProviderFailure as failure:
-        closed = await _closed_if_gone(payment, failure, provider=provider, cause=cause)
-        if closed is not None:
-            return closed
-        problem = unavailable(failure)
-    raise problem
-
-
-async def _closed_if_gone(
-    payment: Payment, failure: ProviderFailure, *, provider: Provider, cause: Cause
-) -> Payment | None:
-    """The payment, closed, if the failure says that Stripe does not know it and that is to be believed."""
-    if not failure.is_missing_payment or payment.is_final:
-        return None
-    try:
-        return await close_if_gone(payment, provider=provider, cause=cause)
-    except ProviderFailure:
-        return None
 
 
 async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:

@@ -91,7 +91,8 @@ class Query:
         max_staleness_ms: Annotated[
             int | None,
             strawberry.argument(
-                description="Ask Stripe first if the payment is not final and was last compared longer ago than this.",
+                description="Ask Stripe first if the payment is not final and was last compared longer ago than this. A"
+                " document asks about five payments; what could not be asked is as old as its `lastSyncedAt`.",
                 directives=[ASKS_STRIPE],
             ),
         ] = None,
@@ -106,7 +107,10 @@ class Query:
         info: Info,
         payment_id: Annotated[strawberry.ID, strawberry.argument(description="The payment.")],
     ) -> PaymentConfirmation | None:
-        """What the payer needs to go on with a payment; null when there is nothing to confirm, and for others."""
+        """What the payer needs to go on with a payment; null when there is nothing to confirm, and for others.
+
+        A document may ask about five payments.
+        """
         return PaymentConfirmation.of(await confirmation.payment_confirmation(info.context, payment_id=payment_id))
 
     @looking_ahead(models.Payment, Cost(weight=1, multiplier="first"))

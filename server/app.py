@@ -111,7 +111,6 @@ def create_app(
                 await endpoint.drain(MUTATION_SECONDS)
 
     app = _bare(lifespan)
-
     own_customers = OwnCustomers()
 
     def context(asked: asking.Asking) -> Asking:
@@ -121,6 +120,7 @@ def create_app(
             request_id=asked.request_id,
             driver=parts.driver,
             repairs=parts.repairs,
+            looks=parts.looks,
             live=parts.live,
             currencies=settings.currencies,
             publishable_key=settings.stripe_publishable_key,

@@ -19,6 +19,7 @@ from sandbox import Sandbox
 from services.drive import Driver
 from services.inbox import Endpoint
 from services.live import Live
+from services.looks import Looks
 from services.pace import Pace
 from services.repair import Repairs
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
@@ -37,6 +38,7 @@ class Parts:
 
     driver: Driver
     repairs: Repairs
+    looks: Looks
     live: Live
     endpoint: Endpoint
     worker: Worker
@@ -93,12 +95,14 @@ async def open_parts(
         reconciler=settings.worker_reconciler,
     )
     worker = Worker(driver=driver, endpoint=endpoint, layers=layers)
+    looks = Looks(provider)
     live = Live(poll_seconds=settings.live_poll_seconds)
     url = database_url(settings)
     try:
         async with doorbell(url, rings=settings.live_doorbell), live.running(url if settings.live_doorbell else None):
-            yield Parts(driver, repairs, live, endpoint, worker, sandbox)
+            yield Parts(driver, repairs, looks, live, endpoint, worker, sandbox)
     finally:
+        await looks.close()
         await drain(DRAIN_SECONDS)
         await provider.close()
         await database.close_database()

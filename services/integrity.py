@@ -7,6 +7,7 @@ from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, Webhoo
 from models import Discrepancy, ReconciliationRun, WebhookEvent
 from models.sql import rows
 from services.deliveries import missed_webhooks
+from services.lag import waits_long
 from services.reconcile_findings import OVERDUE
 
 UNBALANCED = frozenset({DiscrepancyKind.LEDGER_IMBALANCE, DiscrepancyKind.DUPLICATE_CHARGE})
@@ -23,7 +24,8 @@ FROM operation WHERE due IS NOT NULL
 @dataclass(frozen=True, slots=True)
 class Integrity:
     """`healthy` when nothing waits for a person or longer than it should: no open money finding, no operation that is
-    unresolved, needs a review or lies overdue, no event that was given up. Moments are None before the first run.
+    unresolved, needs a review or lies overdue, no event that was given up or has waited for Stripe for an hour. Moments
+    are None before the first run.
 
     The audit chains are verified through nothing while a broken one is open.
     """
@@ -52,6 +54,7 @@ async def integrity() -> Integrity:
     return Integrity(
         healthy=not any(waiting.values())
         and not dead
+        and await waits_long() is None
         and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
         ledger_balanced=not await still_open.filter(kind__in=list(UNBALANCED)).exists(),
         unresolved_operations=waiting["unresolved"],

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -57,11 +58,16 @@ class LagWatch:
         return lag
 
 
+async def waits_long() -> dict[str, Any] | None:
+    """The event that has waited longest because Stripe could not be asked, if that is more than an hour."""
+    found = await rows(WAITS_LONGEST)
+    return found[0] if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS else None
+
+
 async def report_long_wait() -> None:
     """Say loudly that an event waits because Stripe could not be asked for an hour. It is kept however long that is."""
-    found = await rows(WAITS_LONGEST)
-    if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS:
-        [event] = found
+    event = await waits_long()
+    if event is not None:
         log.error(
             "webhook.waits_long",
             stripe_event=event["stripe_event_id"],

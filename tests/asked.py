@@ -13,6 +13,7 @@ from resolvers.own_customers import OwnCustomers
 from schema import schema
 from services.drive import Driver
 from services.live import Live
+from services.looks import Looks
 from services.repair import Repairs
 
 
@@ -25,12 +26,14 @@ class NoProvider(Provider):
 
 def asking(caller: Caller | None = None) -> Asking:
     """A request without a database and without Stripe: whoever needs them fails loudly."""
-    driver = Driver(NoProvider())
+    provider = NoProvider()
+    driver = Driver(provider)
     return Asking.for_request(
         caller=caller,
         request_id="req_test",
         driver=driver,
         repairs=Repairs(driver, enabled=False),
+        looks=Looks(provider),
         live=Live(),
         currencies=frozenset({"USD"}),
         app_schemes=frozenset(),

@@ -40,9 +40,9 @@ async def test_the_urgent_ones_go_first() -> None:
         await limited.take(rank, "any")
         gone.append(rank)
 
-    await asyncio.gather(*(go(rank) for rank in (Rank.POLL, Rank.LOOK, Rank.REFUND, Rank.PAY)))
+    await asyncio.gather(*(go(rank) for rank in (Rank.READ, Rank.POLL, Rank.LOOK, Rank.REFUND, Rank.PAY)))
 
-    assert gone == [Rank.PAY, Rank.REFUND, Rank.LOOK, Rank.POLL]
+    assert gone == [Rank.PAY, Rank.REFUND, Rank.LOOK, Rank.POLL, Rank.READ]
 
 
 async def test_a_turn_that_does_not_come_is_a_refusal_of_ours_and_spends_nothing(

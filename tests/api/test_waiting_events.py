@@ -1,0 +1,52 @@
+"""No event waits unseen: nothing of ours stands in its way, and one that waits for Stripe is an alarm and shown."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.inbox import apply_all, one_event_is_due, pass_time, seen
+from tests.shop import Shop, open_shop, settings_for
+
+INTEGRITY = "{ integrity { healthy deadWebhooks oldestUnprocessedWebhookMs } }"
+HOUR = 3_600
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop whose requests do not wait, so that each says at once what it knows."""
+    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
+        yield opened
+
+
+async def test_a_refund_from_elsewhere_is_applied_at_once_though_a_reservation_of_ours_leaves_no_room(
+    shop: Shop,
+) -> None:
+    payment = await shop.paid()
+    shop.sandbox.fault(kind="timeout_before", method="POST", path="/v1/refunds")
+    ours = await shop.refund(payment["id"], 6_000)
+    shop.sandbox.clear_faults()
+    await shop.dashboard_refund(10_000)
+
+    await shop.deliver()
+
+    after = await shop.payment(payment["id"])
+    assert ours["refund"]["status"] == "UNKNOWN"
+    assert (after["amountRefunded"], after["amountRefundPending"]) == ({"amount": 10_000}, {"amount": 6_000})
+    assert await seen(shop, "FAILED") == []
+    assert await seen(shop, "RECEIVED") == []
+
+
+async def test_an_event_that_waits_for_stripe_for_an_hour_is_shown_as_not_healthy(shop: Shop) -> None:
+    await one_event_is_due(shop)
+    shop.between.instead = lambda _: httpx.Response(401, json={"error": {"type": "invalid_request_error"}})
+    await apply_all(shop)
+    young = (await shop.staff.ask(INTEGRITY))["integrity"]
+    await pass_time(shop, HOUR + 60)
+
+    old = (await shop.staff.ask(INTEGRITY))["integrity"]
+
+    assert (young["healthy"], old["healthy"]) == (True, False)
+    assert old["deadWebhooks"] == 0
+    assert old["oldestUnprocessedWebhookMs"] > HOUR * 1_000
