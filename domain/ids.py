@@ -1,9 +1,12 @@
-"""Ids as the outside sees them: TypeIDs such as `payment_01h455vb4pex5vsknk084sn02q`, with a UUIDv7 inside.
+"""Ids as the outside sees them: TypeIDs such as `payment_01h455vb4pex5vsknk084sn02q`, with a UUID inside: version 7,
+or 8 where a repeated request must find the id that it had.
 
 The format is github.com/jetify-com/typeid's: 128 bits as 26 digits of Crockford's base 32, the first of them at most 7.
 A page holds hundreds of them, so they are written here and not by a library.
 """
 
+import hashlib
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -42,6 +45,16 @@ RANDOM_BITS: Final = 80  # of a UUIDv7, after its 48 bits of milliseconds; RFC 9
 def new_id() -> UUID:
     """A fresh UUIDv7: sorts by the time it was made."""
     return UUID(int=uuid_utils.uuid7().int)
+
+
+def derived_id(*parts: str) -> UUID:
+    """The id that belongs to these texts, in this order: always the same, and nobody else's. A UUIDv8, RFC 9562, 5.8.
+
+    A digest in which each text keeps its bounds, so that no two lists of texts share one; it tells nothing of them.
+    """
+    digest = hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
+    bits = int.from_bytes(digest) & ~(0xF << 76) & ~(0x3 << 62)
+    return UUID(int=bits | 0x8 << 76 | 0x2 << 62)
 
 
 def new_hex() -> str:

@@ -17,6 +17,8 @@ from domain.states import OPERATION_OPEN, OperationKind, OperationState, Provide
 class Operation(Model):
     """One caller's key for one mutation, the work it stands for, and its outcome.
 
+    `id` is derived from mode, caller, mutation and key: if the commit is lost, the repeated request has the same one,
+    and with it the same idempotency keys at Stripe. `claim` names the call that wrote the row.
     `due` is when somebody may take the work up (null: settled) and `attempt` fences: only the holder of the number
     may write. `params` holds, per step, the exact parameters that Stripe was or will be sent, so that a retry is the
     same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
@@ -45,6 +47,7 @@ class Operation(Model):
     fingerprint = fields.CharField(max_length=64)
     leaves: dict[str, str] = fields.JSONField(default=dict)
     actor: dict[str, Any] = fields.JSONField(default=dict)
+    claim: UUID | None = fields.UUIDField(null=True)
     request_id = fields.CharField(max_length=64, default="")
     state = fields.CharEnumField(
         OperationState, max_length=16, description="how far", default=OperationState.IN_PROGRESS

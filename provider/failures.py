@@ -26,6 +26,7 @@ class Outcome(StrEnum):
 
 LIST_TOO_LONG = "list_too_long"
 UNREADABLE_ANSWER = "unreadable_answer"
+OTHER_PARAMETERS = "idempotency_error"  # our key is known at Stripe, for a request that was not quite this one
 TOO_LATE = "lease_over"  # our own word: the request was not sent, for the lease under which it was made had ended
 LONGEST_RETRY_AFTER_SECONDS = 3600.0  # what Stripe asks for is believed up to an hour
 NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
@@ -141,6 +142,7 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
             outcome = Outcome.THROTTLED
         case 400 if detail.get("type") == "idempotency_error":
             outcome = Outcome.UNKNOWN  # an earlier request had this key: what that one did is not said here
+            code = code or OTHER_PARAMETERS
         case 400 | 404 | 405 | 410 | 413 | 415 | 422:
             outcome = Outcome.REJECTED if detail else Outcome.UNKNOWN
         case _:  # no answer, 409, 5xx, an unreadable 200, or something Stripe invents tomorrow

@@ -89,6 +89,10 @@ class Driver:
     def lease_seconds(self) -> float:
         return self.pace.lease_seconds
 
+    @property
+    def livemode(self) -> bool:
+        return self.provider.livemode
+
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
         """Lease an operation that is due, or None. `nudge` also takes one that is only waiting to be tried again."""
         return await self._leased(TAKE, operation_id, nudge)

@@ -18,7 +18,7 @@ from domain.caller import Caller
 from domain.deadlines import Deadline
 from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
 from domain.idempotency import Fingerprint, mismatched_paths
-from domain.ids import new_id
+from domain.ids import derived_id, new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Payment
 from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
@@ -79,6 +79,9 @@ class Runner(Protocol):
     @property
     def lease_seconds(self) -> float: ...
 
+    @property
+    def livemode(self) -> bool: ...
+
     async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven: ...
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
@@ -98,7 +101,7 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     earlier = await find_operation(ask.caller, ask.kind, ask.key)
     if earlier is not None:  # a repetition needs no transaction
         return await _answer_again(ask, earlier, runner)
-    return await _run(ask, accept, runner, identity=new_id())
+    return await _run(ask, accept, runner, claim=new_id())
 
 
 async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept, runner: Runner) -> Outcome:
@@ -112,12 +115,12 @@ async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept
         outcome = await _answer_again(ask, seen.operation, runner)
         is_as_seen = outcome.operation is seen.operation
         return replace(outcome, payment=seen.payment(outcome.operation.payment_id)) if is_as_seen else outcome
-    identity = new_id()
-    claimed = await _accepted_at_once(ask, seen, at_once, runner, identity)
-    return await _run(ask, accept, runner, identity=identity, claimed=claimed)
+    claim = new_id()
+    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)
+    return await _run(ask, accept, runner, claim=claim, claimed=claimed)
 
 
-async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, identity: UUID) -> Driven | None:
+async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, claim: UUID) -> Driven | None:
     """Phase 1 by one statement; None where it needs locks. As if nothing was sent then, or the fresh operation stands.
 
     It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
@@ -129,7 +132,7 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
 
     async def body() -> Driven:
         with kept_back() as kept:
-            operation = _fresh(ask, identity, runner.lease_seconds)
+            operation = _fresh(ask, claim, runner)
             await write(Insert(operation))
             payment = await at_once(operation)
         await write_if_still(AS_SEEN, still, kept)
@@ -145,27 +148,37 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
     return None
 
 
-async def _run(ask: Ask, accept: Accept, runner: Runner, *, identity: UUID, claimed: Driven | None = None) -> Outcome:
-    """Claim the key for the operation of this id, unless it is `claimed`, and drive it."""
+async def _run(ask: Ask, accept: Accept, runner: Runner, *, claim: UUID, claimed: Driven | None = None) -> Outcome:
+    """Claim the key for this call, unless that is done (`claimed`), and drive the operation."""
 
     until = Deadline.within(runner.lease_seconds)
 
     async def phase_1() -> Driven:
-        operation = await _claim(ask, identity, runner.lease_seconds)
-        if operation.id == identity:
+        operation = await _claim(ask, claim, runner)
+        if operation.claim == claim:
             operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
-        if operation.id == identity and operation.is_open and not operation.step:
+        if operation.claim == claim and operation.is_open and not operation.step:
             return Driven(operation, await accept(operation))
         return Driven(operation)
 
     claimed = claimed or await _when_free(phase_1)
     operation = claimed.operation
-    if operation.id != identity:
+    if operation.claim != claim:
         return await _answer_again(ask, operation, runner)
     if operation.is_open:
         return _outcome(await finish(runner.drive(operation, in_request=True, payment=claimed.payment)), replayed=False)
     return _outcome(claimed, replayed=False)
+
+
+def operation_id(ask: Ask, *, livemode: bool) -> UUID:
+    """The id of the operation that stands for a caller's key: the same whenever it is asked for.
+
+    A standby that takes over may not have our last commits, and neither has a backup. A client that repeats its key
+    then meets what Stripe has under it, instead of moving money again.
+    """
+    mode = "live" if livemode else "test"
+    return derived_id("operation", mode, ask.caller.principal, ask.kind.value, ask.key)
 
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
@@ -196,9 +209,9 @@ async def _when_free(phase_1: Callable[[], Awaitable[Driven]]) -> Driven:
                 await asyncio.sleep(WAIT_STEP_SECONDS)
 
 
-async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
+async def _claim(ask: Ask, claim: UUID, runner: Runner) -> Operation:
     """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
-    fresh = _fresh(ask, identity, lease_seconds)
+    fresh = _fresh(ask, claim, runner)
     if await insert_if_new(fresh):
         return fresh
     claimed = await find_operation(ask.caller, ask.kind, ask.key)
@@ -206,12 +219,13 @@ async def _claim(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
     return claimed
 
 
-def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
+def _fresh(ask: Ask, claim: UUID, runner: Runner) -> Operation:
     """The operation of a key that was just claimed, leased to whoever claims it."""
-    until = Deadline.within(lease_seconds)
+    until = Deadline.within(runner.lease_seconds)
     operation = fresh(
         Operation,
-        id=identity,
+        id=operation_id(ask, livemode=runner.livemode),
+        claim=claim,
         principal=ask.caller.principal,
         kind=ask.kind,
         key=ask.key,
@@ -221,7 +235,7 @@ def _fresh(ask: Ask, identity: UUID, lease_seconds: float) -> Operation:
         request_id=ask.request_id,
     )
     operation.held_until = until
-    operation.due_in, operation.expires_in = timedelta(seconds=lease_seconds), KEY_LIFE
+    operation.due_in, operation.expires_in = timedelta(seconds=runner.lease_seconds), KEY_LIFE
     return operation
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from domain.errors import ErrorCode, Refused
+from domain.ids import derived_id
 from domain.money import Money
 from domain.states import CaptureMethod, OperationState
 from models import Customer, Operation, Order
@@ -63,6 +64,7 @@ async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
 
 async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
     fresh = Order(
+        id=derived_id("order", new.external_id),  # known to Stripe by it, also if this is registered a second time
         external_id=new.external_id,
         total_minor=new.total.amount_minor,
         currency=new.total.currency,

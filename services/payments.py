@@ -18,7 +18,7 @@ from domain.errors import (
     Path,
     Refused,
 )
-from domain.ids import new_id
+from domain.ids import derived_id
 from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import (
@@ -90,7 +90,7 @@ async def create_payment(
         earlier = _earlier(order)
         payment = fresh(
             Payment,
-            id=new_id(),
+            id=derived_id("payment", str(operation.id)),
             order_id=order.id,
             customer_id=order.customer_id,
             supersedes_id=earlier.id if earlier is not None else None,

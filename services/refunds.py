@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.errors import ErrorCode, InvalidState, LimitExceeded, Refused
-from domain.ids import new_id
+from domain.ids import derived_id
 from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
@@ -52,7 +52,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
                 path=("input", "amount", "amount"),
             )
         refund = Refund(
-            id=new_id(),
+            id=derived_id("refund", str(operation.id)),
             payment_id=payment.id,
             livemode=payment.livemode,
             amount_minor=amount.amount_minor,

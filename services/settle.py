@@ -21,7 +21,8 @@ from domain.states import (
 )
 from models import Operation, Order, Payment, Refund
 from models.sql import Update, read, write
-from provider import Outcome
+from provider import Outcome, ProviderFailure
+from provider.failures import OTHER_PARAMETERS
 from services.audit import Cause
 from services.refusals import invalid_state, payment_error, refund_error
 from services.state import (
@@ -247,10 +248,16 @@ async def _unknown(
         await mark_payment_unknown(order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
         await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
-    problem = SERVER_ERROR if failure and failure.is_server_error else NO_ANSWER
-    if verdict.by_look:  # what sending has met stands: only a 500 to the request itself sticks to its key
-        problem = operation.last_problem or NO_ANSWER
+    # What sending has met stands, whatever a look meets: only a 500 to the request itself sticks to its key.
+    sent = verdict.sent if verdict.by_look else failure
+    problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
     leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
+
+
+def _problem(sent: ProviderFailure) -> str:
+    if sent.code == OTHER_PARAMETERS:
+        return OTHER_PARAMETERS
+    return SERVER_ERROR if sent.is_server_error else NO_ANSWER
 
 
 def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:

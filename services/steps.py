@@ -23,7 +23,7 @@ from domain.states import (
 )
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
-from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED
+from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
 from services.missing import knows_another_payment
 from services.pace import Pace
 
@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
 MARGIN = timedelta(minutes=10)  # clocks differ
+KEPT_AT_STRIPE = timedelta(hours=25)  # a key, with room for clocks: docs.stripe.com/api/idempotent_requests says 24
+ANOTHER_ACT = "key_of_another_act"
 WAITING = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
 
 
@@ -66,7 +68,8 @@ class Kind(StrEnum):
 class Verdict:
     """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
 
-    `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act.
+    `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act;
+    `sent` is then what sending it has met, if it was sent.
     """
 
     kind: Kind
@@ -78,6 +81,7 @@ class Verdict:
     fetched: bool = field(default=False)
     gone: bool = False
     by_look: bool = False
+    sent: ProviderFailure | None = None
 
 
 async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
@@ -110,10 +114,20 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
             return gone
         try:
             is_stuck = failure.is_server_error and failure.is_replayed and age >= pace.unknown_grace_seconds
+            if failure.code == OTHER_PARAMETERS:
+                is_stuck, operation.last_problem = True, OTHER_PARAMETERS
+                _known_at_stripe(operation)
             return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck)
         except ProviderFailure as second:
             gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
-            return gone or Verdict(Kind.UNKNOWN, payment.version, failure=second, by_look=True)
+            is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
+            kind = Kind.REVIEW if is_final and age >= pace.sticky_error_seconds else Kind.UNKNOWN
+            return gone or Verdict(kind, payment.version, failure=second, by_look=True, sent=failure)
+
+
+def _known_at_stripe(operation: Operation) -> None:
+    """Say loudly that Stripe knows a request of ours that our books do not: commits were lost since."""
+    log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
 
 
 def _age(operation: Operation, pace: Pace) -> float:
@@ -240,26 +254,29 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
     version = payment.version
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
-        return await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
+        return await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
     if step is Step.REFUND:
         refund = await provider.create_refund(params, key=key, until=until)
-        return await _since_then(Verdict(Kind.DONE, version, refund=refund), provider)
+        return await _since_then(Verdict(Kind.DONE, version, refund=refund), operation, provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
     seen = await calls[step](_intent(payment), params, key=key, until=until)
-    verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), provider)
+    verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
     if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
         return _failed_attempt(verdict.payment, version)
     return verdict
 
 
-async def _since_then(verdict: Verdict, provider: Provider) -> Verdict:
+async def _since_then(verdict: Verdict, operation: Operation, provider: Provider) -> Verdict:
     """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
     as old as the first answer, which was lost, and our rows may know better by now."""
     payment, refund = verdict.payment, verdict.refund
+    is_replayed = (payment is not None and payment.is_replayed) or (refund is not None and refund.is_replayed)
+    if is_replayed and operation.first_sent_at is None and operation.effect is ProviderEffect.NONE:
+        _known_at_stripe(operation)
     try:
         if payment is not None and payment.is_replayed:
             return replace(verdict, payment=await provider.retrieve_payment(payment.id), fetched=True)
@@ -293,10 +310,16 @@ async def look(operation: Operation, payment: Payment, provider: Provider) -> Ve
 
 
 async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
-    """Raises when the list is too long to say that the intent is not on it."""
+    """Raises when the list is too long to say that the intent is not on it, or when it was made for another order.
+
+    Where Stripe knows the key from before our books begin, as far back as Stripe keeps keys.
+    """
+    earlier = KEPT_AT_STRIPE if operation.last_problem == OTHER_PARAMETERS else MARGIN
     found = await provider.find_payment(
-        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - MARGIN
+        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - earlier
     )
+    if found is not None and found.metadata.get("order_id") != str(operation.order_id):
+        raise _another_act()
     return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
 
 
@@ -329,7 +352,14 @@ async def _look_for_end(operation: Operation, payment: Payment, provider: Provid
 
 async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
     made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
+    if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
+        raise _another_act()
     return Verdict(Kind.DONE, payment.version, refund=made, fetched=True) if made is not None else None
+
+
+def _another_act() -> ProviderFailure:
+    """What stands under our key at Stripe is another act than this one: the key was used before, and that was lost."""
+    return ProviderFailure(Outcome.REJECTED, code=ANOTHER_ACT)
 
 
 def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:

@@ -112,8 +112,8 @@ def client_key_not_kept() -> None:
     """A client's key is not kept, so its retry is a new act."""
     right = idempotency._claim
 
-    async def wrong(ask: idempotency.Ask, identity: UUID, lease_seconds: float) -> Operation:
-        return await right(replace(ask, key=str(uuid4())), identity, lease_seconds)
+    async def wrong(ask: idempotency.Ask, claim: UUID, runner: idempotency.Runner) -> Operation:
+        return await right(replace(ask, key=str(uuid4())), claim, runner)
 
     _put(idempotency, "_claim", wrong)
 
