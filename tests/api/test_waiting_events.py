@@ -6,7 +6,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.inbox import apply_all, one_event_is_due, pass_time, seen
+from provider import Budget, budget
+from provider.budget import Rank
+from services import inbox
+from tests.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.shop import Shop, open_shop, settings_for
 
 INTEGRITY = "{ integrity { healthy deadWebhooks oldestUnprocessedWebhookMs } }"
@@ -50,3 +53,24 @@ async def test_an_event_that_waits_for_stripe_for_an_hour_is_shown_as_not_health
     assert (young["healthy"], old["healthy"]) == (True, False)
     assert old["deadWebhooks"] == 0
     assert old["oldestUnprocessedWebhookMs"] > HOUR * 1_000
+
+
+async def test_a_throttle_of_our_own_is_no_try_of_an_event(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    await one_event_is_due(shop)
+    monkeypatch.setattr(budget, "LONGEST_WAIT_SECONDS", 0.01)
+    provider = shop.parts.driver.provider
+    unlimited, provider._budget = provider._budget, Budget(per_second=0.001)
+    await provider._budget.take(Rank.PAY, "any")  # the next turn is a quarter of an hour away
+    for _ in range(inbox.MAX_ATTEMPTS + 3):
+        await all_is_due()
+        await apply_all(shop)
+    [waiting] = await seen(shop, "FAILED")
+    given_up = await seen(shop, "DEAD")
+
+    provider._budget = unlimited
+    await all_is_due()
+    await apply_all(shop)
+
+    assert "throttled_here" in waiting["lastError"]
+    assert given_up == []
+    assert await seen(shop, "FAILED") == []
