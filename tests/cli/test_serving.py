@@ -55,6 +55,21 @@ async def test_a_server_says_where_it_listens_and_stops_when_told(workers: str, 
     assert "Traceback" not in ended.err
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_server_bounds_connections_as_its_settings_say(workers: str, database_url: str, home: Path) -> None:
+    port = free_port()
+    environment = {"PAYGRAPH_DIR": str(home / "state"), "DATABASE_URL": database_url, "HEADER_SECONDS": "0.2"}
+    async with started("serve", "--port", str(port), "--workers", workers, environment=environment):
+        await _answers(port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET /healthz HTTP/1.1\r\nHost: sh")
+        async with asyncio.timeout(8):  # without the setting it would take ten seconds
+            answer = await reader.read()
+        writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+
+
 async def test_a_worker_stops_when_told(database_url: str, home: Path) -> None:
     environment = {"PAYGRAPH_DIR": str(home / "state"), "DATABASE_URL": database_url}
     async with started("worker", environment=environment) as worker:
