@@ -15,6 +15,7 @@ EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
 LONGEST_TTL: Final = int(timedelta(days=3650).total_seconds())
 STRIPE_EVENT: Final = re.compile(r"evt_[A-Za-z0-9_]{1,250}", re.ASCII)
+STRIPE_INTENT: Final = re.compile(r"pi_[A-Za-z0-9]{1,250}", re.ASCII)
 HOST: Final = re.compile(r"[0-9A-Za-z.:_%-]{1,253}", re.ASCII)
 
 
@@ -69,6 +70,13 @@ def event_id(text: str) -> str:
     """Stripe's id of an event."""
     if STRIPE_EVENT.fullmatch(text) is None:
         raise ArgumentTypeError("must be Stripe's id of an event, as evt_1Nxyz")
+    return text
+
+
+def intent_id(text: str) -> str:
+    """Stripe's id of a payment."""
+    if STRIPE_INTENT.fullmatch(text) is None:
+        raise ArgumentTypeError("must be Stripe's id of a payment, as pi_1Nxyz")
     return text
 
 

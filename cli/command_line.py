@@ -14,6 +14,7 @@ from types import FrameType, ModuleType
 from typing import Final, NoReturn
 
 from cli import (
+    adopt,
     compare_stripe,
     demo,
     migrate,
@@ -41,6 +42,7 @@ COMMANDS: Final[dict[str, ModuleType]] = {
     "schema": schema,
     "replay": replay,
     "reconcile": reconcile,
+    "adopt": adopt,
     "verify-audit": verify_audit,
     "compare-stripe": compare_stripe,
     "reset": reset,

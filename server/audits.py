@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from domain.states import MONEY_KINDS, DiscrepancyState
+from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState
 from models import Discrepancy, ReconciliationRun, database
 from models.atomic import DatabaseUnavailable
 from provider import ProviderFailure
+from provider.ids import is_id
 from server.offline import offline_stripe
 from server.parts import database_url, open_parts
 from services.reconcile import SPAN, Reconciler, Window
@@ -61,6 +62,8 @@ async def reconcile_and_report(
     print(f"{run.repaired} repaired, {count} open.")
     for row in await still_open.order_by("-detected_at", "-id").limit(SHOWN):
         print(f"  {row.kind.value:<22} {row.subject}  here {_figures(row.local)}  Stripe {_figures(row.provider)}")
+        if row.kind is DiscrepancyKind.MISSING_LOCALLY and is_id(row.subject, "payment_intents"):
+            print(f"  {'':<22} if it was made here and lost: python -m cli adopt {row.subject}")
     return FOUND if await still_open.filter(kind__in=list(MONEY_KINDS)).exists() else FINE
 
 

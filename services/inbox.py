@@ -226,6 +226,11 @@ async def replay_rows(ids: Sequence[UUID], *, dry_run: bool) -> int:
     return await _replay("id = ANY($1::uuid[])", list(ids), dry_run=dry_run)
 
 
+async def replay_subject(subject: str) -> int:
+    """As `replay`, for what could not be applied of one payment because we did not have it."""
+    return await _replay("subject = $1 AND state IN ('IGNORED', 'FAILED', 'DEAD')", subject, dry_run=False)
+
+
 async def replay_dead(*, dry_run: bool) -> int:
     """As `replay`, for every event that was given up."""
     return await _replay("state = $1", WebhookState.DEAD.value, dry_run=dry_run)

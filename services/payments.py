@@ -37,7 +37,7 @@ from services.drive import Driver
 from services.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
 from services.refusals import invalid_state
 from services.rows import Seen
-from services.settle import SETTLES_ORDER, end_unsent
+from services.settle import SETTLES_ORDER, end_unsent, end_with_known
 from services.steps import Step
 
 # A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
@@ -85,6 +85,8 @@ async def create_payment(
                 "This order has just become another customer's. Look at it, and decide again.",
                 ("input", "orderId"),
             )
+        if (known := _taken_in(order, operation)) is not None and await end_with_known(operation, known):
+            return known
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
         earlier = _earlier(order)
@@ -218,6 +220,12 @@ async def cancel_payment(
         return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
+
+
+def _taken_in(order: Order, operation: Operation) -> Payment | None:
+    """The payment of this very key, if its own operation was lost and it was taken in from Stripe since."""
+    payment_id = derived_id("payment", str(operation.id))
+    return next((payment for payment in order.locked_payments if payment.id == payment_id), None)
 
 
 def _earlier(order: Order) -> Payment | None:

@@ -11,12 +11,13 @@ from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
-from models.sql import Update, write
+from models.sql import Update, read, write
 from services import rows
 from services.audit import Cause
 from services.drive import Driver
 from services.idempotency import Ask, Outcome, run_once
 from services.payments import check_currency
+from services.settle import end_with_known
 from services.state import add_refund
 from services.steps import Step
 
@@ -41,7 +42,12 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
 
     async def accept(operation: Operation) -> Payment:
         order, payment = await rows.lock_payment(new.payment_id)
-        await _check_refundable(payment)
+        refund_id = derived_id("refund", str(operation.id))
+        others = await read(Refund, "WHERE payment_id = $1 AND (status = 'UNKNOWN' OR id = $2)", payment.id, refund_id)
+        known = next((refund for refund in others if refund.id == refund_id), None)
+        if known is not None and await end_with_known(operation, payment, known):
+            return payment
+        _check_refundable(payment, is_any_unknown=bool(others))
         amount = payment.refundable if new.amount is None else new.amount
         check_currency(amount, payment.held_currency, ("input", "amount", "currency"))
         if amount > payment.refundable or amount.amount_minor == 0:
@@ -52,7 +58,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
                 path=("input", "amount", "amount"),
             )
         refund = Refund(
-            id=derived_id("refund", str(operation.id)),
+            id=refund_id,
             payment_id=payment.id,
             livemode=payment.livemode,
             amount_minor=amount.amount_minor,
@@ -72,7 +78,7 @@ async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome
     return await run_once(ask, accept, driver)
 
 
-async def _check_refundable(payment: Payment) -> None:
+def _check_refundable(payment: Payment, *, is_any_unknown: bool) -> None:
     if payment.disputed_minor > 0:
         raise Refused(
             ErrorCode.CHARGE_DISPUTED,
@@ -81,7 +87,7 @@ async def _check_refundable(payment: Payment) -> None:
         )
     if payment.status is not PaymentStatus.SUCCEEDED:
         raise _not_captured(payment)
-    if await rows.has_unknown_refund(payment.id):
+    if is_any_unknown:
         raise _refused(payment, "An earlier refund of this payment is not decided yet. Ask again when it is.")
 
 

@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from domain.states import OperationKind, RefundStatus
-from models import Operation, Order, Payment, Refund
+from domain.states import OperationKind
+from models import Operation, Order, Payment
 from models.partial import columns_of, whole_from_json
 from models.sql import read, read_beside
 
@@ -89,11 +89,6 @@ async def lock_payment(payment_id: UUID) -> tuple[Order, Payment]:
     (order,) = await read(Order, owner, payment_id)
     await _with_payments(order)
     return order, next(payment for payment in order.locked_payments if payment.id == payment_id)
-
-
-async def has_unknown_refund(payment_id: UUID) -> bool:
-    """Whether nobody knows what became of one of the payment's refunds."""
-    return await Refund.filter(payment_id=payment_id, status=RefundStatus.UNKNOWN).exists()
 
 
 async def _with_payments(order: Order) -> Order:

@@ -143,6 +143,21 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
     return is_told
 
 
+async def end_with_known(operation: Operation, payment: Payment, refund: Refund | None = None) -> bool:
+    """End a fresh operation whose payment or refund was taken in before its key came again; False if that is open.
+
+    The operation is the caller's own; the payment's order is locked, or written only while it is as it was seen.
+    """
+    operation.order_id, operation.payment_id = payment.order_id, payment.id
+    operation.refund_id = refund.id if refund is not None else None
+    operation.step = (Step.CREATE if refund is None else Step.REFUND).value
+    if not end_by_rows(operation, payment, refund):
+        return False
+    operation.due_in, operation.finished_in = None, timedelta()
+    await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", *ENDED)))
+    return True
+
+
 async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
     """End the operations that wait for what a look has just brought. The caller holds the order's and payment's locks.
 

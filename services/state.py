@@ -330,8 +330,9 @@ async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
 
 
 async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, cause: Cause) -> Refund:
+    lost = await _lost_id(payment, seen)
     refund = Refund(
-        id=new_id(),
+        id=lost or new_id(),
         payment_id=payment.id,
         livemode=payment.livemode,
         amount_minor=seen.amount_minor,
@@ -339,11 +340,25 @@ async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, ca
         status=seen.status,
         reason=seen.reason,
         failure_reason=seen.failure_reason,
-        requested_by={"kind": ActorKind.STRIPE_WEBHOOK.value, "id": None, "label": "made outside this API"},
+        requested_by={
+            "kind": ActorKind.STRIPE_WEBHOOK.value,
+            "id": None,
+            "label": "made here, and lost" if lost else "made outside this API",
+        },
         stripe_refund_id=seen.id,
     )
     await add_refund(order, payment, refund, cause.answered_by(seen.request_id))
     return refund
+
+
+async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
+    """The id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
+    try:
+        ours = UUID(seen.metadata.get("refund_id", ""))
+    except ValueError:
+        return None
+    is_of_payment = seen.metadata.get("payment_id") == str(payment.id)
+    return ours if is_of_payment and not await Refund.filter(id=ours).exists() else None
 
 
 async def _refund_totals(

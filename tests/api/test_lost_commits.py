@@ -14,7 +14,10 @@ from domain.ids import new_id
 from models.database import parse_url
 from models.embedded import EmbeddedPostgres
 from models.sql import rows
+from server.adoptions import adopt_and_report
 from services import idempotency
+from services.audit import broken_links
+from tests.reconcile.faults import stripe_post
 from tests.shop import Json, Shop, key, open_shop, settings_for
 
 ALARM = "operation.known_at_stripe"
@@ -231,3 +234,76 @@ async def test_one_key_of_two_callers_is_two_keys_at_stripe(shop: Shop) -> None:
     assert (first["errors"], second["errors"]) == ([], [])
     assert first["operation"]["id"] != second["operation"]["id"]
     assert len(shop.sandbox.snapshot().charges) == 2
+
+
+# -- taken in by hand ------------------------------------------------------------------------------------------------
+
+
+async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pay_key, refund_key = key(), key()
+    async with cluster.primary() as shop:
+        order_id = await shop.order()
+    await cluster.copy()
+    async with cluster.primary() as shop:
+        paid = await shop.pay(order_id, with_key=pay_key)
+        refunded = await shop.refund(paid["payment"]["id"], 4_000, with_key=refund_key)
+        intent = shop.sandbox.snapshot().payment_intents[-1]["id"]
+
+    async with cluster.standby() as shop:
+        provider = shop.parts.driver.provider
+        capsys.readouterr()
+        would = await adopt_and_report([intent], apply=False, provider=provider), capsys.readouterr().out
+        untouched = await rows("SELECT 1 FROM payment")
+        done = await adopt_and_report([intent], apply=True, provider=provider), capsys.readouterr().out
+        again = await adopt_and_report([intent], apply=True, provider=provider), capsys.readouterr().err
+        payment = await shop.payment(paid["payment"]["id"])
+        timeline = await shop.timeline(paid["payment"]["id"])
+        paid_again = await shop.pay(order_id, with_key=pay_key)
+        refunded_again = await shop.refund(payment["id"], 4_000, with_key=refund_key)
+        stripe = shop.sandbox.snapshot()
+        broken = await broken_links([row["id"] for row in await rows("SELECT id FROM orders")])
+
+    assert (would[0], untouched) == (0, [])
+    assert "Would take in" in would[1]
+    assert paid["payment"]["id"] in would[1]
+    assert done[0] == 0
+    assert "Took in" in done[1]
+    assert again[0] == 1
+    assert "is here already" in again[1]
+    assert (payment["status"], payment["amountRefunded"]) == ("SUCCEEDED", {"amount": 4_000})
+    assert [refund["id"] for refund in payment["refunds"]] == [refunded["refund"]["id"]]
+    assert timeline[0] == "payment.adopted"
+    assert (paid_again["errors"], paid_again["payment"]["id"]) == ([], paid["payment"]["id"])
+    assert (refunded_again["errors"], refunded_again["refund"]["id"]) == ([], refunded["refund"]["id"])
+    assert (len(stripe.charges), len(stripe.refunds)) == (1, 1)
+    assert broken == {}
+
+
+async def test_what_is_not_ours_or_has_no_order_is_not_taken_in(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with cluster.primary():
+        pass
+    await cluster.copy()
+    async with cluster.primary() as shop:
+        await shop.paid()
+        ours = shop.sandbox.snapshot().payment_intents[-1]["id"]
+    async with cluster.standby() as shop:
+        given = {"amount": "500", "currency": "usd"}
+        await stripe_post(shop, "/v1/payment_intents", given)
+        theirs = shop.sandbox.snapshot().payment_intents[-1]["id"]
+        capsys.readouterr()
+
+        code = await adopt_and_report([ours, theirs, "pi_nobodys"], apply=True, provider=shop.parts.driver.provider)
+
+        said = capsys.readouterr().err.splitlines()
+        left = await rows("SELECT 1 FROM payment")
+    assert code == 1
+    assert left == []
+    assert said == [
+        f"The order of {ours} is not here: let the shop register it first, then adopt again.",
+        f"{theirs} carries no ids of ours: it was not made by this application.",
+        "Stripe does not know pi_nobodys under this key.",
+    ]

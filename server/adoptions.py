@@ -1,0 +1,39 @@
+"""The adoption of the command line: payments that Stripe has and the database has lost."""
+
+import sys
+from collections.abc import Sequence
+
+from domain.ids import Kind, encode
+from provider import Provider
+from server.offline import offline_stripe
+from server.parts import open_parts
+from services.adopt import CannotAdopt, adopt, find_lost
+from settings import Settings
+
+FINE, FOUND = 0, 1
+
+
+async def adopt_once(settings: Settings, intent_ids: Sequence[str], *, apply: bool) -> int:
+    """Open the application, take these payments in or say what that would do; the exit code."""
+    async with open_parts(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
+        return await adopt_and_report(intent_ids, apply=apply, provider=parts.driver.provider)
+
+
+async def adopt_and_report(intent_ids: Sequence[str], *, apply: bool, provider: Provider) -> int:
+    """Take in and print; 1 when one of them cannot be taken in. Raises ProviderFailure."""
+    outcome = FINE
+    for intent_id in dict.fromkeys(intent_ids):
+        try:
+            lost = await find_lost(intent_id, provider=provider)
+            named = (
+                f"{intent_id} as {encode(Kind.PAYMENT, lost.payment_id)} of order {encode(Kind.ORDER, lost.order.id)}"
+            )
+            if not apply:
+                print(f"Would take in {named}, {lost.seen.status.value}. Run it again with --apply.")
+                continue
+            payment = await adopt(lost, provider=provider)
+            print(f"Took in {named}, {payment.status.value}.")
+        except CannotAdopt as reason:
+            print(reason, file=sys.stderr)
+            outcome = FOUND
+    return outcome
