@@ -1,6 +1,7 @@
 """The worker: applies webhooks, resumes operations, reads Stripe's events. In the server or on its own."""
 
 import asyncio
+import random
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from webhooks import handlers
 
 log = structlog.get_logger(__name__)
 
+LONGEST_WAIT_SECONDS = 3.0  # while the database or Stripe is away; work goes on within five seconds of its return
 RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
 WAITS_TICK_SECONDS = 600.0  # how often it looks whether an event has waited for Stripe too long
 READ_TICK_SECONDS = 5.0  # how often it looks whether Stripe's events are to be read; a killed reading waits no longer
@@ -58,6 +60,7 @@ class Worker:
         self._poll = Schedule(EventSource.POLL, timedelta(seconds=layers.poll_interval_seconds))
         self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=layers.sweep_interval_seconds), SWEEP_PAUSE)
         self._lag = LagWatch()
+        self._waiting: set[str] = set()
 
     def stop(self) -> None:
         """Take up no more work; `run` returns when the work in hand is done."""
@@ -169,23 +172,46 @@ class Worker:
             await asyncio.gather(working, stopped, return_exceptions=True)
 
     async def _repeat(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
+        troubles = 0
         while not self._stopping.is_set():
             try:
                 again = await work()
+                if troubles:
+                    troubles = 0
+                    self._goes_on(name)
             except (DatabaseUnavailable, ProviderFailure) as error:
-                log.warning("worker.waiting", layer=name, reason=str(error))
-                again = False
+                self._waits(name, error)
+                troubles += 1
+                await self._pause(_longer(pause_seconds, troubles))
+                continue
             except Exception:  # a bug in one layer must not end the process that the other layers live in
                 log.exception("worker.failed", layer=name)
                 again = False
             if not again:
                 await self._pause(pause_seconds)
 
+    def _waits(self, name: str, error: Exception) -> None:
+        """Say that a layer waits, once however many lanes it has and however long it takes."""
+        if name not in self._waiting:
+            self._waiting.add(name)
+            log.warning("worker.waiting", layer=name, reason=str(error))
+
+    def _goes_on(self, name: str) -> None:
+        if name in self._waiting:
+            self._waiting.discard(name)
+            log.info("worker.goes_on", layer=name)
+
     async def _pause(self, seconds: float) -> None:
         try:
             await asyncio.wait_for(self._stopping.wait(), timeout=seconds)
         except TimeoutError:
             return
+
+
+def _longer(pause_seconds: float, troubles: int) -> float:
+    """How long to wait after so many failures in a row: longer each time, within bounds, and no two lanes in step."""
+    longest = max(pause_seconds, LONGEST_WAIT_SECONDS)
+    return min(pause_seconds * (1 << min(troubles, 10)), longest) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 def _where(error: Exception) -> str:

@@ -6,11 +6,10 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
-import asyncpg
 import structlog
 from tortoise.transactions import in_transaction
 
-from models.engine import BUSY, LOST, DatabaseUnavailable, unavailable
+from models.unavailable import OF_THE_DRIVER, DatabaseConflict, DatabaseUnavailable, unavailable
 
 __all__ = [
     "CONFLICTS",
@@ -27,7 +26,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 TRIES: Final = 5
-CONFLICTS: Final = (asyncpg.exceptions.SerializationError, asyncpg.exceptions.DeadlockDetectedError)
+CONFLICTS: Final = (DatabaseConflict,)
 
 _in_atomic: contextvars.ContextVar[bool] = contextvars.ContextVar("in_atomic", default=False)
 _after_commit: contextvars.ContextVar[list[Callable[[], None]]] = contextvars.ContextVar("after_commit")
@@ -107,11 +106,14 @@ async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T
         try:
             async with in_transaction():
                 result = await body()
-        except (DatabaseUnavailable, *CONFLICTS, *LOST, *BUSY) as error:
-            trouble = error if isinstance(error, DatabaseUnavailable) else unavailable(error)
-            if attempt == TRIES or not (patient or trouble.lost or isinstance(error, CONFLICTS)):
+        except (DatabaseUnavailable, *OF_THE_DRIVER) as error:
+            trouble = unavailable(error)
+            if trouble is None:
+                raise
+            if attempt == TRIES or not (patient or trouble.lost):
                 raise trouble from error
-            log.warning("database.retry", reason=type(error).__name__, attempt=attempt)
+            if attempt == 1:  # the others are the same trouble
+                log.warning("database.retry", reason=str(trouble))
         else:
             for call in calls:
                 call()

@@ -2,21 +2,35 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import asyncpg
+import structlog
 from aerich import Command
 from aerich.migrate import Migrate
-from tortoise import Tortoise
+from tortoise import Tortoise, connections
 
 from models import TABLES
+from models.lines import connect
 from models.sql import rows
 
+log = structlog.get_logger(__name__)
+
 MIGRATIONS: Final = str(Path(__file__).parent.parent / "migrations")
+LONGEST_STATEMENT_SECONDS: Final = 35.0  # PostgreSQL ends one after 30; what is not answered then never will be
 MIGRATION_LOCK: Final = 5_207_310_118  # any number, the same in every process that migrates
+MIGRATION_WAIT_SECONDS: Final = 60.0  # as long as whoever starts a deployment looks on
+CONNECT_SECONDS: Final = 10.0
+HOLDER: Final = """
+SELECT pid FROM pg_locks
+WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) | objid::bigint = $1
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 # What a connection may hold up: a lock nobody gets in 5 s, a transaction forgotten, a statement run wild.
 SESSION: Final = {
@@ -103,6 +117,7 @@ def tortoise_config(
         "minsize": 0,  # each connection is made under `acquire_timeout`, the first one too
         "maxsize": pool_size,
         "acquire_timeout": acquire_timeout,
+        "longest_statement_seconds": LONGEST_STATEMENT_SECONDS if session is SESSION else inf,
         "server_settings": {**session, **address.get("server_settings", {})},
     }
     return {
@@ -125,17 +140,64 @@ async def close_database() -> None:
     await Tortoise.close_connections()
 
 
-async def migrate(url: str) -> list[str]:
-    """Apply the migrations that are missing and name them. Several processes at once wait for each other."""
+class MigrationInProgress(Exception):
+    """Another session has held the lock of migrations for so long that it is not waited for any more."""
+
+    def __init__(self, waited_seconds: float, holder: int | None) -> None:
+        super().__init__(
+            f"another session{f', process {holder} of PostgreSQL,' if holder else ''} has been migrating for more than"
+            f" {waited_seconds:.0f} seconds: let it end and try again, or, if nothing runs there any more, end it by"
+            " pg_terminate_backend"
+        )
+
+
+async def migrate(url: str, *, wait_seconds: float = MIGRATION_WAIT_SECONDS) -> list[str]:
+    """Apply the migrations that are missing and name them.
+
+    Several processes at once wait for each other, each for at most `wait_seconds`. Raises MigrationInProgress.
+    """
     config = tortoise_config(url, pool_size=2, session=MIGRATING)
-    guard = await asyncpg.connect(**parse_url(url))
+    async with _migrating_alone(url, wait_seconds), Command(config, app="models", location=MIGRATIONS) as command:
+        applied: list[str] = await command.upgrade()
+        return applied
+
+
+@asynccontextmanager
+async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]:
+    """Keep every other process from migrating.
+
+    The lock belongs to a transaction: one of a session stays behind on the server's side of a pooler, and nobody would
+    ever get it again.
+    """
+    guard = await connect(parse_url(url), timeout=CONNECT_SECONDS)
     try:
-        await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
-        async with Command(config, app="models", location=MIGRATIONS) as command:
-            applied: list[str] = await command.upgrade()
-            return applied
+        await guard.execute("BEGIN")
+        for name, value in (
+            ("idle_in_transaction_session_timeout", "0"),
+            ("statement_timeout", "0"),
+            ("lock_timeout", f"{wait_seconds * 1000:.0f}"),
+        ):
+            await guard.execute(f"SET LOCAL {name} = {value}")
+        if not await guard.fetchval("SELECT pg_try_advisory_xact_lock($1)", MIGRATION_LOCK):
+            log.warning("migrate.waiting", seconds=wait_seconds)
+            try:
+                await guard.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            except asyncpg.LockNotAvailableError:
+                await guard.execute("ROLLBACK")
+                raise MigrationInProgress(wait_seconds, await guard.fetchval(HOLDER, MIGRATION_LOCK)) from None
+        yield
     finally:
-        await guard.close()
+        guard.terminate()
+
+
+async def only_reads() -> bool:
+    """Whether nothing can be written now. Then no connection is kept: the next ones may lead to one that can be."""
+    found = await rows("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS only_reads")
+    is_so: bool = found[0]["only_reads"]
+    if is_so:
+        pool: Any = connections.get("default")
+        pool._pool.renew()
+    return is_so
 
 
 async def wanted_migrations() -> list[str]:

@@ -16,7 +16,8 @@ import structlog
 
 from models.atomic import after_commit
 from models.database import SESSION, parse_url
-from models.engine import BUSY, LOST
+from models.lines import connect
+from models.unavailable import OF_THE_DRIVER, reason_of
 
 log = structlog.get_logger(__name__)
 
@@ -27,10 +28,10 @@ IDS_IN_ONE: Final = 200  # a NOTIFY carries less than 8,000 bytes, an id and its
 MOST_UNSENT: Final = 10_000  # orders; followers look by themselves every few seconds
 ANSWER_SECONDS: Final = 5.0
 LAST_RING_SECONDS: Final = 1.0
-ALIVE_SECONDS: Final = 10.0  # how often a silent connection is asked whether it still is one
+ALIVE_SECONDS: Final = 5.0  # how often a silent connection is asked whether it still is one
 FIRST_WAIT_SECONDS: Final = 0.05
 LONGEST_WAIT_SECONDS: Final = 10.0
-TROUBLE: Final = (asyncpg.PostgresError, *LOST, *BUSY, OSError)
+TROUBLE: Final = (*OF_THE_DRIVER, OSError)
 
 _open: "Doorbell | None" = None
 
@@ -88,13 +89,13 @@ class Doorbell:
         for is_last in (self._connection is None, True):
             try:
                 if self._connection is None:
-                    self._connection = await asyncpg.connect(**self._address, timeout=ANSWER_SECONDS)
+                    self._connection = await connect(self._address, timeout=ANSWER_SECONDS)
                 await self._connection.execute(RING, CHANNEL, texts, timeout=ANSWER_SECONDS)
                 return
             except TROUBLE as error:
                 self._hang_up()
                 if is_last:
-                    log.warning("doorbell.not_rung", orders=len(ids), reason=type(error).__name__)
+                    log.warning("doorbell.not_rung", orders=len(ids), reason=reason_of(error))
                     return
 
     def _hang_up(self) -> None:
@@ -130,7 +131,7 @@ async def listen(url: str, *, heard: Callable[[frozenset[UUID]], None], connecte
     address, wait = _address(url, "paygraph-listener"), FIRST_WAIT_SECONDS
     while True:
         try:
-            connection = await asyncpg.connect(**address, timeout=ANSWER_SECONDS)
+            connection = await connect(address, timeout=ANSWER_SECONDS)
             try:
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda _, lost=lost: lost.set())
@@ -141,7 +142,7 @@ async def listen(url: str, *, heard: Callable[[frozenset[UUID]], None], connecte
             finally:
                 connection.terminate()
         except TROUBLE as error:
-            log.warning("doorbell.not_heard", reason=type(error).__name__)
+            log.warning("doorbell.not_heard", reason=reason_of(error))
         await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, not a secret
         wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 

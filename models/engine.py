@@ -4,8 +4,9 @@ The stock engine loses a connection for good when a task is cancelled between ta
 and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from math import inf
 from types import TracebackType
 from typing import Any, Final
 
@@ -13,47 +14,14 @@ import asyncpg
 from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.backends.base.client import TransactionalDBClient, TransactionContext, TransactionContextPooled
 from tortoise.connection import get_connections
-from tortoise.exceptions import DBConnectionError, IntegrityError, OperationalError, TransactionManagementError
+from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
 from models.pool import Pool
+from models.unavailable import OF_THE_DRIVER, unavailable
 
-# The server went away, or the connection did.
-LOST: Final = (
-    asyncpg.exceptions.PostgresConnectionError,
-    asyncpg.exceptions.InterfaceError,
-    asyncpg.exceptions.InternalClientError,  # a connection that was ended between two messages of one statement
-    asyncpg.exceptions.AdminShutdownError,
-    asyncpg.exceptions.CrashShutdownError,
-    asyncpg.exceptions.CannotConnectNowError,
-    asyncpg.exceptions.TooManyConnectionsError,
-    asyncpg.exceptions.IdleInTransactionSessionTimeoutError,
-    asyncpg.exceptions.InvalidCatalogNameError,
-    DBConnectionError,
-    ConnectionError,
+NOT_OF_THE_ADDRESS: Final = frozenset(
+    {"min_size", "max_size", "acquire_timeout", "longest_statement_seconds", "connection_class", "loop"}
 )
-# It is there, and too busy: no connection free, a lock held too long, a statement that took too long.
-BUSY: Final = (asyncpg.exceptions.LockNotAvailableError, asyncpg.exceptions.QueryCanceledError, TimeoutError)
-NOT_OF_THE_ADDRESS: Final = frozenset({"min_size", "max_size", "acquire_timeout", "connection_class", "loop"})
-
-
-class DatabaseUnavailable(Exception):
-    """The database cannot be reached, is shutting down, or has no connection free. Nothing was decided; try again.
-
-    `lost` says that the connection broke, so that another one may do better at once.
-    """
-
-    def __init__(self, reason: str, *, lost: bool) -> None:
-        super().__init__(reason)
-        self.lost = lost
-
-
-def unavailable(error: BaseException) -> DatabaseUnavailable:
-    """The same trouble in our words; the text of a driver's error stays behind, it may name hosts."""
-    return DatabaseUnavailable(type(error).__name__, lost=isinstance(error, (*LOST, OSError)) and not _busy(error))
-
-
-def _busy(error: BaseException) -> bool:
-    return isinstance(error, BUSY)  # TimeoutError is an OSError too
 
 
 class SafeTransaction(TransactionContextPooled):
@@ -64,8 +32,9 @@ class SafeTransaction(TransactionContextPooled):
             await self.ensure_connection()
             parent = self.client._parent
             connection = await parent._pool.acquire()
-        except (*LOST, *BUSY, OSError) as error:
-            raise unavailable(error) from error
+        except (*OF_THE_DRIVER, OSError) as error:
+            _raise_ours(error)
+            raise
         try:
             self.client._connection = connection
             await self.client.begin()
@@ -84,20 +53,29 @@ class SafeTransaction(TransactionContextPooled):
             if client._finalized:
                 return
             if kind is None:
-                await client.commit()
+                await _commit(client)
             elif kind is not TransactionManagementError:  # PostgreSQL has ended that one already
-                await client.rollback()
+                with suppress(*OF_THE_DRIVER):  # what went wrong before is what is to be told
+                    await client.rollback()
         finally:
             get_connections().reset(self.token)
-            with suppress(*LOST, OSError):  # the pool throws the broken one away and makes another
+            with suppress(*OF_THE_DRIVER):  # the pool throws the broken one away and makes another
                 await client._parent._pool.release(client._connection)
+
+
+async def _commit(client: TransactionalDBClient) -> None:
+    try:
+        await client.commit()
+    except OF_THE_DRIVER as error:
+        _raise_ours(error)
+        raise
 
 
 class SafeTransactionClient(TransactionWrapper):
     """A connection inside a transaction, whose failures speak our words."""
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await _translated(super()._translate_exceptions, func, *args, **kwargs)
+        return await _translated(func(self, *args, **kwargs))
 
 
 class SafeClient(AsyncpgDBClient):
@@ -105,13 +83,18 @@ class SafeClient(AsyncpgDBClient):
 
     async def create_pool(self, **settings: Any) -> Any:  # Tortoise asks for no more than `Pool` has
         address = {name: value for name, value in settings.items() if name not in NOT_OF_THE_ADDRESS}
-        return Pool(size=settings["max_size"], patience_seconds=settings.get("acquire_timeout", 5.0), **address)
+        return Pool(
+            size=settings["max_size"],
+            patience_seconds=settings.get("acquire_timeout", 5.0),
+            longest_statement_seconds=settings.get("longest_statement_seconds", inf),
+            **address,
+        )
 
     def _in_transaction(self) -> TransactionContext:
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await _translated(super()._translate_exceptions, func, *args, **kwargs)
+        return await _translated(func(self, *args, **kwargs))
 
 
 async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
@@ -122,14 +105,9 @@ async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]
         async with client.acquire_connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values)
             return found
-    except (*LOST, *BUSY, OSError) as error:
-        raise unavailable(error) from error
-    except asyncpg.IntegrityConstraintViolationError as error:
-        raise IntegrityError(error) from error
-    except (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.DataError) as error:
-        raise OperationalError(error) from error
-    except asyncpg.InvalidTransactionStateError as error:
-        raise TransactionManagementError(error) from error
+    except (*OF_THE_DRIVER, OSError) as error:
+        _raise_ours(error)
+        raise
 
 
 async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
@@ -142,11 +120,34 @@ async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[as
         await pool.release(connection)
 
 
-async def _translated(translate: Callable[..., Any], func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+async def _translated(work: Awaitable[Any]) -> Any:
     try:
-        return await translate(func, *args, **kwargs)
-    except (*LOST, *BUSY, OSError) as error:
-        raise unavailable(error) from error
+        return await work
+    except (*OF_THE_DRIVER, OSError) as error:
+        _raise_ours(error)
+        raise
+
+
+def _raise_ours(error: BaseException) -> None:
+    """Raise what stands for a driver's error; return when nothing of ours does."""
+    if (ours := _ours(error)) is not None:
+        raise ours from error
+
+
+def _ours(error: BaseException) -> Exception | None:
+    """The error that stands for a driver's: DatabaseUnavailable by its class, else Tortoise's; None if neither has one.
+
+    The class comes first: a database that only reads is an invalid transaction state to asyncpg.
+    """
+    if (trouble := unavailable(error)) is not None:
+        return trouble
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        return IntegrityError(error)
+    if isinstance(error, (asyncpg.SyntaxOrAccessError, asyncpg.exceptions.DataError)):
+        return OperationalError(error)
+    if isinstance(error, asyncpg.InvalidTransactionStateError):
+        return TransactionManagementError(error)
+    return None
 
 
 client_class = SafeClient

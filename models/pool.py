@@ -5,19 +5,46 @@ statement itself, and who gives one back may take it again before the one who wa
 """
 
 import asyncio
-from typing import Any, Final
+import time
+from collections.abc import Awaitable, Sequence
+from math import inf
+from typing import Any, Final, TypeVar
 
 import asyncpg
+import structlog
+
+from models.lines import connect, keep_watched
+from models.unavailable import OF_THE_DRIVER, Session, session_after, unavailable
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 IDLE_SECONDS: Final = 300.0  # what nobody needed for so long is given back to the server
 LIFE_SECONDS: Final = 3_600.0  # a session of the server's grows with what it has seen; and a new address is found
+WATCH_SECONDS: Final = 1.0
+# A statement that has not been answered for so long is asked about; most take a hundredth of that.
+SILENT_SECONDS: Final = 3.0
+OPINION_SECONDS: Final = 2.0  # how long a new connection, and what it is asked, may take
+# Where a new connection meets nobody either, nothing is to be expected of the old ones after so long.
+DARK_SECONDS: Final = 5.0
+# Sessions that wait for us, who wait for them, are at the other end of a line that swallows what is said. An answer
+# that is on its way arrives within the second.
+WAITING_FOR_US: Final = """
+SELECT pid FROM pg_stat_activity
+WHERE pid = ANY($1) AND state LIKE 'idle%' AND state_change < clock_timestamp() - interval '1 second'
+"""
 
 
 class Connection(asyncpg.Connection):
-    """A connection of a pool, with the moments that decide how long it is kept."""
+    """A connection of a pool, with the moments that decide how long it is kept.
+
+    `asked` is since when it has been waiting for an answer; `fate` is what errors on it have made of it.
+    """
 
     made = 0.0
     returned = 0.0
+    asked: float | None = None
+    fate = Session.KEPT
     _protocol: Any  # what asyncpg's own pool looks at as well
     _top_xact: object
 
@@ -25,25 +52,60 @@ class Connection(asyncpg.Connection):
         """Whether nothing was left open on it. A BEGIN that was cancelled may begin a transaction all the same."""
         return not (self._top_xact is not None or self._protocol.is_in_transaction() or self._protocol._is_cancelling())
 
+    # All that is asked of PostgreSQL goes through one of these three.
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        said: str = await self._heard(super().execute(query, *args, timeout=timeout))
+        return said
+
+    async def _execute(self, *args: Any, **more: Any) -> Any:
+        return await self._heard(super()._execute(*args, **more))  # type: ignore[misc]  # the stubs leave it out
+
+    async def _executemany(self, *args: Any, **more: Any) -> Any:
+        return await self._heard(super()._executemany(*args, **more))  # type: ignore[misc]  # as above
+
+    async def _heard(self, answer: Awaitable[T]) -> T:
+        """Await an answer, with the time since when, and remember what an error says about the session."""
+        before, self.asked = self.asked, time.monotonic()
+        try:
+            return await answer
+        except Exception as error:
+            self.fate = max(self.fate, session_after(error))
+            raise
+        finally:
+            self.asked = before
+
 
 class Pool:
     """Connections made when they are needed, `size` at most. `acquire` waits at most `patience_seconds`, in turn.
 
     Nobody leaves anything on a connection but an open transaction or a cancelled statement, and those are ended
     before another one gets it. Settings of the session, cursors, listeners and advisory locks are not looked for.
+
+    A connection whose line is dead is broken off, so that whoever waits for its answer waits no longer: when PostgreSQL
+    says, asked on a line of its own, that the session waits for us; when it cannot be asked either; and, whatever it
+    says, after `longest_statement_seconds`. What such a line, or a server that only reads, has shown of one
+    connection is held against all that are open then: each is closed when it comes back.
     """
 
-    def __init__(self, *, size: int, patience_seconds: float, **address: Any) -> None:
+    def __init__(
+        self, *, size: int, patience_seconds: float, longest_statement_seconds: float = inf, **address: Any
+    ) -> None:
         self._address = address
         self._patience_seconds = patience_seconds
+        self._longest_statement_seconds = longest_statement_seconds
         self._size = size
         self._free = asyncio.Semaphore(size)  # fair: who waits longest is next
         self._idle: list[Connection] = []  # the last one used is the next: its caches are warm, and the others age
         self._open: set[Connection] = set()
         self._mending: set[asyncio.Task[None]] = set()
+        self._asking: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self._closing = False
+        self._kept_since = -inf  # what was made before is not kept
+        self._refused: str | None = None  # why the last connection could not be made
         self._sweep()
+        self._watch()
 
     async def acquire(self, *, timeout: float | None = None) -> Connection:
         """Lend a connection. Raises TimeoutError, and whatever keeps one from being made."""
@@ -64,12 +126,18 @@ class Pool:
 
     async def release(self, connection: Connection) -> None:
         """Take a connection back. It does not wait: what is left on it is ended behind the caller's back."""
-        if connection.is_clean() or connection.is_closed():
+        if connection.is_closed() or connection.is_clean():
             self._put(connection)
         else:
             task = asyncio.create_task(self._mend(connection))
             self._mending.add(task)
             task.add_done_callback(self._mending.discard)
+
+    def renew(self) -> None:
+        """Keep no connection that is open now: those in use are closed when they come back."""
+        self._kept_since = self._clock()
+        while self._idle:
+            self._drop(self._idle.pop())
 
     def get_size(self) -> int:
         """How many connections there are."""
@@ -84,17 +152,21 @@ class Pool:
         self._closing = True
         for _ in range(self._size):
             await self._free.acquire()
-        self._timer.cancel()
+        self._stop_timers()
         await asyncio.gather(*(connection.close() for connection in self._open))
         self._forget_all()
 
     def terminate(self) -> None:
         """Break off every connection, whoever uses it."""
         self._closing = True
-        self._timer.cancel()
+        self._stop_timers()
         for connection in self._open:
             connection.terminate()
         self._forget_all()
+
+    def _stop_timers(self) -> None:
+        self._timer.cancel()
+        self._watching.cancel()
 
     def _forget_all(self) -> None:
         self._idle.clear()
@@ -115,7 +187,14 @@ class Pool:
 
     def _put(self, connection: Connection) -> None:
         now = connection.returned = self._clock()
-        if connection.is_closed() or now - connection.made > LIFE_SECONDS:
+        if connection.fate is Session.ALL_DROPPED:
+            self.renew()
+        if (
+            connection.is_closed()
+            or connection.fate is not Session.KEPT
+            or connection.made <= self._kept_since
+            or now - connection.made > LIFE_SECONDS
+        ):
             self._drop(connection)
         else:
             self._idle.append(connection)
@@ -126,10 +205,26 @@ class Pool:
         connection.terminate()
 
     async def _connect(self) -> Connection:
-        connection = await asyncpg.connect(**self._address, connection_class=Connection)
-        connection.made = self._clock()
+        began = self._clock()  # what is learnt about the server while this one is made counts for it too
+        try:
+            connection = await asyncpg.connect(**self._address, connection_class=Connection)
+            keep_watched(connection)
+        except (*OF_THE_DRIVER, OSError) as error:
+            trouble = unavailable(error, connecting=True)
+            if trouble is None:
+                raise
+            self._tell_refusal(str(trouble))
+            raise trouble from error
+        self._refused = None
+        connection.made = began
         self._open.add(connection)
         return connection
+
+    def _tell_refusal(self, reason: str) -> None:
+        """Say once, and not for each who asks, why there is no connection."""
+        if reason != self._refused:
+            log.warning("database.not_connected", reason=reason)
+        self._refused = reason
 
     async def _mend(self, connection: Connection) -> None:
         """End what was left open or cut off, or else the connection."""
@@ -141,6 +236,44 @@ class Pool:
             connection.terminate()
         finally:
             self._put(connection)
+
+    def _watch(self) -> None:
+        """Look for statements that were not answered for long, every second."""
+        now = time.monotonic()
+        silent = [one for one in self._open if one.asked is not None and now - one.asked > SILENT_SECONDS]
+        late = [one for one in silent if now - (one.asked or now) > self._longest_statement_seconds]
+        self._break_off(late, "too_long")
+        if silent and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.create_task(self._ask_about(silent))
+        self._watching = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
+
+    async def _ask_about(self, silent: Sequence[Connection]) -> None:
+        """Ask PostgreSQL, on a connection of its own, which of these sessions wait for us, and break those off."""
+        since = {one: one.asked for one in silent}
+        try:
+            async with asyncio.timeout(OPINION_SECONDS):
+                apart = await connect(self._address)
+                try:
+                    rows = await apart.fetch(WAITING_FOR_US, [one.get_server_pid() for one in silent])
+                finally:
+                    apart.terminate()
+        except OSError:  # nobody is met there: a refusal would be an answer
+            now = time.monotonic()
+            dead = [one for one, asked in since.items() if asked is not None and now - asked > DARK_SECONDS]
+        except OF_THE_DRIVER:
+            return
+        else:
+            waiting = {row["pid"] for row in rows}
+            dead = [one for one in silent if one.get_server_pid() in waiting]
+        self._break_off([one for one in dead if one.asked == since[one]], "line_dead")
+
+    def _break_off(self, dead: Sequence[Connection], reason: str) -> None:
+        if not dead:
+            return
+        log.warning("database.connections_broken_off", reason=reason, connections=len(dead))
+        for connection in dead:
+            connection.terminate()
+        self.renew()
 
     def _sweep(self) -> None:
         """Close what has not been used for long: it lies at the bottom."""

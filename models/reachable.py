@@ -8,7 +8,9 @@ from typing import Any, Final
 import asyncpg
 from tortoise.exceptions import BaseORMException
 
-from models.database import SESSION, migrate, parse_url, wanted_migrations
+from models.database import SESSION, MigrationInProgress, migrate, parse_url, wanted_migrations
+from models.lines import connect
+from models.unavailable import DatabaseUnavailable, refused_parameter
 
 LOOK_SECONDS: Final = 10.0  # a database that takes longer to say hello is not one to serve requests with
 
@@ -36,13 +38,15 @@ async def bring_up_to_date(url: str) -> list[str]:
     await missing_migrations(url)  # says best why there is no connection
     try:
         return await migrate(url)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException) as error:
+    except MigrationInProgress as error:
+        raise CannotUseDatabase(f"The database that DATABASE_URL names is being migrated: {error}.") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, BaseORMException, DatabaseUnavailable) as error:
         reason = explain(error.__cause__ or error)
         raise CannotUseDatabase(f"The database that DATABASE_URL names could not be migrated: {reason}") from error
 
 
 async def _applied(address: dict[str, Any]) -> set[str]:
-    connection = await asyncpg.connect(**{**address, "server_settings": SESSION})
+    connection = await connect({**address, "server_settings": SESSION})
     try:
         if await connection.fetchval("SELECT to_regclass('aerich') IS NULL"):
             return set()
@@ -53,6 +57,10 @@ async def _applied(address: dict[str, Any]) -> set[str]:
 
 def explain(error: BaseException) -> str:
     """The reason in our words; a driver's own text may show hosts, users and passwords."""
+    if (parameter := refused_parameter(error)) is not None:
+        return (
+            f"it refuses {parameter}, which each session of ours begins with. A pooler does so: name PostgreSQL itself."
+        )
     for kinds, words in _REASONS:
         if isinstance(error, kinds):
             return words

@@ -16,7 +16,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.caller import Scope as CallerScope
 from models import database
-from models.sql import rows
 from resolvers.context import Asking
 from resolvers.own_customers import OwnCustomers
 from sandbox import Sandbox
@@ -253,8 +252,13 @@ async def background(parts: Parts, *, run_worker: bool, deliver: bool) -> AsyncI
             await parts.sandbox.close()
 
 
+class OnlyReads(RuntimeError):
+    """The database cannot be written to: it is a standby, or was made one."""
+
+
 async def _database_answers() -> None:
-    await rows("SELECT 1")
+    if await database.only_reads():
+        raise OnlyReads
 
 
 async def _migrations_done() -> None:

@@ -31,6 +31,9 @@ class DatabaseProxy:
         self._path = folder / ".s.PGSQL.5432"
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._swallowed: set[asyncio.StreamWriter] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._swallows_new = False
 
     async def __aenter__(self) -> "DatabaseProxy":
         await self.up()
@@ -43,6 +46,23 @@ class DatabaseProxy:
         """Take connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._server = await asyncio.start_unix_server(self._connected, str(self._path))
+
+    def swallow(self, *, new_ones: bool) -> None:
+        """Pass nothing on any more, on the connections that there are and on `new_ones`, and break none.
+
+        A connection that was swallowed stays dead for good, as one whose bytes a network has lost and not sent again.
+        """
+        self._swallowed |= self._open
+        self._swallows_new = new_ones
+
+    def pass_on(self) -> None:
+        """Pass on what is said on new connections."""
+        self._swallows_new = False
+
+    @property
+    def alive(self) -> int:
+        """How many connections there are on which something is passed on."""
+        return len(self._open - self._swallowed)
 
     async def down(self) -> None:
         """Break every connection and take no more, as a database that is gone."""
@@ -65,11 +85,14 @@ class DatabaseProxy:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
+        self._open.add(answer)
+        if self._swallows_new:
+            self._swallowed.add(answer)
         try:
             server, send = await asyncio.open_unix_connection(str(self._target))
             back = asyncio.create_task(self._copy(server, answer))
             try:
-                await self._forward(client, send, lambda: _carried_out(server, back))
+                await self._forward(client, send, answer, lambda: _carried_out(server, back))
             finally:
                 back.cancel()
                 send.close()
@@ -79,16 +102,26 @@ class DatabaseProxy:
         finally:
             answer.close()  # PostgreSQL may never have answered: it may be away
             self._tasks.discard(task)
+            self._open.discard(answer)
+            self._swallowed.discard(answer)
 
     async def _forward(
-        self, client: asyncio.StreamReader, send: asyncio.StreamWriter, carried_out: Callable[[], Awaitable[None]]
+        self,
+        client: asyncio.StreamReader,
+        send: asyncio.StreamWriter,
+        answer: asyncio.StreamWriter,
+        carried_out: Callable[[], Awaitable[None]],
     ) -> None:
         length = await client.readexactly(4)
-        send.write(length + await client.readexactly(int.from_bytes(length) - 4))  # the startup message has no type
+        startup = await client.readexactly(int.from_bytes(length) - 4)  # the startup message has no type
+        if answer not in self._swallowed:
+            send.write(length + startup)
         while True:
             kind = await client.readexactly(1)
             length = await client.readexactly(4)
             body = await client.readexactly(int.from_bytes(length) - 4)
+            if answer in self._swallowed:
+                continue
             if self.armed and kind in (SYNC, QUERY):
                 self.steps += 1
                 if self.steps == self.stop_at:
@@ -107,6 +140,8 @@ class DatabaseProxy:
     async def _copy(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         while chunk := await source.read(65_536):
             self.answered.set()
+            if target in self._swallowed:
+                continue
             target.write(chunk)
             await target.drain()
         target.close()

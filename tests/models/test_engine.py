@@ -37,7 +37,8 @@ async def _database(url: str, engine: str) -> AsyncIterator[None]:
     config = database.tortoise_config(url, pool_size=POOL)
     if engine != "models.engine":
         config["connections"]["default"]["engine"] = engine
-        config["connections"]["default"]["credentials"].pop("acquire_timeout")
+        for ours in ("acquire_timeout", "longest_statement_seconds"):
+            config["connections"]["default"]["credentials"].pop(ours)
     await Tortoise.init(config=config, _enable_global_fallback=True)
     try:
         yield
