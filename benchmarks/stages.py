@@ -270,7 +270,7 @@ class Stages:
             spent = Spent()
             for _ in range(20):
                 since = time.process_time()
-                made = documents._parse(text)
+                made = documents._parse(text, endpoint.limits.tokens)
                 spent.add("once: parse", since)
                 since = time.process_time()
                 documents._validate(made.document)

@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from graphql.execution.values import VariableValues
 
 from execution.fields import Arguments
 from resolvers.wanted import Wanted
+
+# Measured (tests/server/test_document_cache.py): the functions and their code.
+PLAN_BYTES: Final = 6_000
+FIELD_BYTES: Final = 150
+BYTES_OF_A_CHARACTER: Final = 12
 
 Complete = Callable[[Any, Any, "list[Later]"], Any]
 
@@ -48,6 +53,11 @@ class Plan:
     fields: int
     source: str
     is_for_all: bool
+
+    @property
+    def weight(self) -> int:
+        """About how many bytes it takes, beside the document that it was made for."""
+        return PLAN_BYTES + FIELD_BYTES * self.fields + BYTES_OF_A_CHARACTER * len(self.source)
 
 
 def listed(value: Any) -> Iterable[Any]:

@@ -1,7 +1,6 @@
 """Running an operation: by its plan, and by graphql-core when there is none or things do not go as planned."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,17 +28,20 @@ from execution.planner import Planner
 from execution.shaping import shaping
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it
-FIELDS_KEPT: Final = 10_000  # in all plans together: a field weighs 3.6 KB, and fragments make many of a short text
 
 
 @dataclass(slots=True)
 class PlannedOperation:
-    """One operation of a document with its plans, which are kept for as long as it is."""
+    """One operation of a document with its plans, which are kept for as long as it is.
+
+    `on_growth` is told the bytes of each plan that is made: whoever keeps the operation bounds what it keeps.
+    """
 
     document: DocumentNode
     operation: OperationDefinitionNode
     shaped_by: tuple[str, ...]
     plans: dict[tuple[object, ...], Plan | None] = field(default_factory=dict)
+    on_growth: Callable[[int], None] | None = None
 
 
 class Execution:
@@ -62,8 +64,6 @@ class Execution:
         self._planned = planned
         self._report = report
         self._coercion_errors = coercion_errors
-        self._kept: OrderedDict[tuple[int, tuple[object, ...]], tuple[PlannedOperation, int]] = OrderedDict()
-        self._fields_kept = 0
         self.fallbacks = 0
         self.unplanned = 0
 
@@ -131,10 +131,7 @@ class Execution:
         key = tuple(given.coerced.get(name) for name in prepared.shaped_by)
         plans = prepared.plans
         if key in plans:
-            plan = plans[key]
-            if plan is not None:
-                self._kept.move_to_end((id(prepared), key))
-            return plan
+            return plans[key]
         if len(plans) >= PLANS_KEPT:
             return None
         try:
@@ -151,17 +148,9 @@ class Execution:
             plans[key] = None
             return None
         plans[key] = plan
-        self._keep(prepared, key, plan)
+        if prepared.on_growth is not None:
+            prepared.on_growth(plan.weight)
         return plan
-
-    def _keep(self, prepared: PlannedOperation, key: tuple[object, ...], plan: Plan) -> None:
-        """Bound what all plans weigh; the one that was used longest ago is made anew when it is wanted again."""
-        self._kept[id(prepared), key] = prepared, plan.fields
-        self._fields_kept += plan.fields
-        while self._fields_kept > FIELDS_KEPT and len(self._kept) > 1:
-            (_, old), (owner, fields) = self._kept.popitem(last=False)
-            del owner.plans[old]
-            self._fields_kept -= fields
 
     async def _by_graphql_core(
         self,

@@ -33,6 +33,7 @@ from server.offline import offline_stripe
 from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
 from server.sdl import SchemaDocument
 from server.shop_window import ShopWindow, Sign
+from server.strangers import Strangers
 from server.trusted import explores
 from server.web import add_web, is_a_visit
 from services import deliveries
@@ -149,6 +150,7 @@ def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactor
         rates=policy.rates(settings),
         proxies=settings.trusted_proxies,
         planned=settings.execution == "planned",
+        strangers=Strangers(fields=frozenset()),  # every field of ours asks for a token
     )
 
 

@@ -30,12 +30,16 @@ def where_it_comes_from(meter: Meter) -> str:
 def _downwards(meter: Meter, share: Share) -> Iterator[tuple[str, int]]:
     """From a field of the root down, always by the dearest field: its path, and all that it costs."""
     path, times, above = _name(share), 1, meter.limits.list_size
-    while share.node.selection_set is not None:
+    for _ in range(meter.limits.depth):  # of a valid document; before validation its fragments may go round
+        if share.node.selection_set is None:
+            return
         if share.is_list:
             times, inside = times * (above if share.size is None else share.size), meter.limits.list_size
         else:
             inside = meter.limits.list_size if share.size is None else share.size
         below = list(meter.shares(share.node.selection_set, share.named))
+        if not below:
+            return
         share = max(below, key=lambda one: one.cost.at(inside))
         path, above = f"{path}.{_name(share)}", inside
         yield path, times * share.cost.at(inside)

@@ -1,8 +1,7 @@
 """From query text to an operation that may run: scanned, parsed, measured, validated, and kept."""
 
-from collections import OrderedDict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -24,38 +23,22 @@ from graphql import (
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
+from domain.caller import Caller
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import is_sensitive_even_as_id
 from execution import Execution, PlannedOperation
 from server.dearest import where_it_comes_from
+from server.document_cache import DocumentCache, Prepared
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
-from server.limits import (
-    LimitBroken,
-    Limits,
-    Measure,
-    Meter,
-    check_cost,
-    check_one_mutation,
-    check_shape,
-    check_written,
-)
+from server.http_request import is_harmless
+from server.limits import LimitBroken, Limits, Measure, Meter, check_cost, check_shape
+from server.shape import check_one_mutation, check_written
+from server.strangers import Strangers
 
 RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_VALIDATION_ERRORS: Final = 5
-CACHED_CHARACTERS: Final = 64 * 1024  # A parsed document weighs two hundred times its text: about 14 MB.
-LONGEST_CACHED: Final = 16 * 1024
+CHARACTERS_OF_A_POINT: Final = 250  # of a document that is read, validated and planned: about a millisecond
 MEASURES_KEPT: Final = 16
-
-
-@dataclass(slots=True)
-class Prepared:
-    """A valid document with what was already measured of it."""
-
-    query: str
-    document: DocumentNode
-    operations: tuple[PlannedOperation, ...]
-    measures: dict[tuple[object, ...], Measure] = field(default_factory=dict)
-    sized_by: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,21 +62,31 @@ class Ready:
 class Documents:
     """The documents of one schema, within limits; a bounded cache of those that proved valid."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, execution: Execution) -> None:
+    def __init__(self, schema: GraphQLSchema, limits: Limits, execution: Execution, strangers: Strangers) -> None:
         self._schema = schema
         self._execution = execution
         self._limits = limits
-        self._cache: OrderedDict[str, Prepared] = OrderedDict()
-        self._cached_characters = 0
-        self._pinned: dict[str, Prepared] = {}
+        self._strangers = strangers
+        self.cache = DocumentCache()
 
     def pin(self, query: str) -> None:
         """Parse and validate a document that is trusted, and keep it. Raises RequestRefused for one that cannot run."""
-        prepared = self._parse(query)
+        prepared = self._parse(query, self._limits.tokens)
         self._validate(prepared.document)
+        self.cache.pin(prepared)
         for operation in prepared.operations:
             self._execution.warm(operation)
-        self._pinned[query] = prepared
+
+    def price_of_reading(self, query: str, caller: Caller | None) -> int:
+        """The points that are drawn before a document is read; 0 for a short one, and for one that is known.
+
+        Raises RequestRefused for what a stranger need not be read.
+        """
+        if query in self.cache:
+            return 0
+        if caller is None:
+            self._strangers.check_length(query)
+        return len(query) // CHARACTERS_OF_A_POINT
 
     def prepare(
         self,
@@ -101,47 +94,54 @@ class Documents:
         operation_name: str | None,
         variables: Mapping[str, object],
         *,
+        caller: Caller | None,
         may_introspect: bool,
-        is_buyer: bool = False,
+        is_buyer: bool,
+        check_transport: Callable[[OperationType], None] = lambda kind: None,
     ) -> Ready:
-        """The one operation to run.
+        """The one operation to run: what is cheap and bounded is looked at first, and validated is what may run.
 
-        Raises RequestRefused for everything that must not run.
+        `check_transport` raises RequestRefused for what may not be sent as it was; this does for all that must not run.
         """
-        prepared = self._pinned.get(query) or self._cache.get(query)
+        prepared = self.cache.find(query)
         fresh = prepared is None
         if prepared is None:
-            prepared = self._parse(query)
-        elif query in self._cache:
-            self._cache.move_to_end(query)
+            self.price_of_reading(query, caller)
+            prepared = self._parse(query, self._tokens(caller))
         planned = _choose(prepared.operations, operation_name)
         operation = planned.operation
+        check_transport(operation.operation)
         try:
             if fresh:
                 check_written(prepared.document, self._limits)
+            if caller is None:
+                self._strangers.check_fields(operation, prepared.document)
             measure = self._measure(prepared, operation, variables)
             check_shape(measure, self._limits)
-            if fresh:
-                self._validate(prepared.document)
-                self._keep(prepared)
             if measure.introspects and not may_introspect:
                 raise LimitBroken("INTROSPECTION_DISABLED", "Introspection is not allowed for this caller.")
             is_mutation = operation.operation is OperationType.MUTATION
             act = check_one_mutation(operation, prepared.document) if is_mutation else None
             explain = partial(self._explain, prepared.document, operation, variables)
             cost = check_cost(measure, self._limits, is_buyer=is_buyer, explain=explain)
+            if fresh:
+                self._validate(prepared.document)
+                self.cache.keep(prepared)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
         return Ready(planned, cost, measure.surcharge, measure.free, act)
 
-    def _parse(self, query: str) -> Prepared:
+    def _tokens(self, caller: Caller | None) -> int:
+        return self._strangers.tokens(self._limits.tokens) if caller is None else self._limits.tokens
+
+    def _parse(self, query: str, tokens: int) -> Prepared:
         if id_holds_card_number(query):
             raise sensitive_data()
         limits = self._limits
         try:
             document = parse(
                 query,
-                max_lexical_tokens=limits.tokens,
+                max_lexical_tokens=tokens,
                 max_comments=limits.comments,
                 max_source_length=limits.body_bytes,
             )
@@ -149,7 +149,7 @@ class Documents:
             raise RequestRefused(
                 document_problems([error], Code.GRAPHQL_PARSE_FAILED), status=400, json_status=200
             ) from None
-        if _holds_sensitive(document):
+        if not is_harmless(query.encode("utf-8", "surrogatepass")) and _holds_sensitive(document):
             raise sensitive_data()
         operations = tuple(
             self._execution.prepare(document, definition)
@@ -184,15 +184,6 @@ class Documents:
         errors = validate(self._schema, document, RULES, max_errors=MAX_VALIDATION_ERRORS, hide_suggestions=True)
         if errors:
             raise RequestRefused(document_problems(errors, Code.GRAPHQL_VALIDATION_FAILED), status=400, json_status=200)
-
-    def _keep(self, prepared: Prepared) -> None:
-        if len(prepared.query) > LONGEST_CACHED:
-            return
-        self._cache[prepared.query] = prepared
-        self._cached_characters += len(prepared.query)
-        while self._cached_characters > CACHED_CHARACTERS:
-            dropped, _ = self._cache.popitem(last=False)
-            self._cached_characters -= len(dropped)
 
 
 def _choose(operations: tuple[PlannedOperation, ...], name: str | None) -> PlannedOperation:

@@ -70,7 +70,8 @@ class RequestRefused(Exception):
     """The request ends before anything ran: the answer has `errors` and no `data`.
 
     `status` is used with application/graphql-response+json. `json_status` is used with application/json,
-    where GraphQL over HTTP wants 200 for every well-formed request; it defaults to `status`.
+    where GraphQL over HTTP wants 200 for every well-formed request; it defaults to `status`. `data` stands in the
+    answer where it would have run and all of it would have been refused.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class RequestRefused(Exception):
         json_status: int | None = None,
         headers: Mapping[str, str] | None = None,
         extensions: Mapping[str, object] | None = None,
+        data: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(problems[0].reason)
         self.problems = tuple(problems)
@@ -88,6 +90,7 @@ class RequestRefused(Exception):
         self.json_status = status if json_status is None else json_status
         self.headers = dict(headers or {})
         self.extensions = extensions
+        self.data = data
 
 
 def refuse(

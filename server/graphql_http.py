@@ -6,7 +6,7 @@ https://graphql.github.io/graphql-over-http/draft/
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -38,6 +38,7 @@ from server.http_request import ClientGone, GraphQLRequest, read_request
 from server.limits import Limits
 from server.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
 from server.rates import Rates, is_buyer
+from server.strangers import NotForStrangers, Strangers
 from server.subscriptions import Places, StreamLimits, Subscriptions
 from server.trusted import ManifestRefused, TrustedDocuments
 
@@ -63,7 +64,7 @@ class GraphQLEndpoint:
 
     `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect`
     decides who reads the schema. `rates` None limits nobody; `proxies` is how many trusted ones stand in front.
-    `planned` False leaves all executing to graphql-core.
+    `planned` False leaves all executing to graphql-core. `strangers` None reads them as everybody.
     Strawberry's own HTTP view, its extensions and its error handling are not used. Raises ManifestRefused when
     one of the trusted documents could not run.
     """
@@ -81,6 +82,7 @@ class GraphQLEndpoint:
         rates: Rates | None = None,
         proxies: int = 0,
         planned: bool = True,
+        strangers: Strangers | None = None,
     ) -> None:
         self._schema = schema
         self._authenticate = authenticate
@@ -94,7 +96,7 @@ class GraphQLEndpoint:
             coercion_errors=self.limits.coercion_errors,
             report=partial(report_bug, "graphql.plan_failed"),
         )
-        self._documents = Documents(schema._schema, self.limits, self.execution)
+        self._documents = Documents(schema._schema, self.limits, self.execution, strangers or Strangers())
         self._trusted = trusted or TrustedDocuments()
         for name, text in self._trusted.texts.items():
             self._trust(name, text)
@@ -156,15 +158,29 @@ class GraphQLEndpoint:
         except (KeysUnavailable, DatabaseUnavailable):
             raise unavailable() from None
 
-    def prepare(self, request: GraphQLRequest, caller: Caller | None) -> Ready:
-        """The operation that this caller may run. Raises RequestRefused."""
-        return self._documents.prepare(
-            self._trusted.query_of(request, caller),
-            request.operation_name,
-            request.variables,
-            may_introspect=self._may_introspect(caller),
-            is_buyer=is_buyer(caller),
-        )
+    async def admit(
+        self, request: GraphQLRequest, asking: Asking, check_transport: Callable[[OperationType], None]
+    ) -> Ready:
+        """The operation that this caller may run, after what reading it costs was drawn. Raises RequestRefused."""
+        caller = asking.caller
+        query = self._trusted.query_of(request, caller)
+        points = self._documents.price_of_reading(query, caller)
+        if points and self._rates is not None:
+            await self._rates.draw(points, asking)
+        try:
+            return self._documents.prepare(
+                query,
+                request.operation_name,
+                request.variables,
+                caller=caller,
+                may_introspect=self._may_introspect(caller),
+                is_buyer=is_buyer(caller),
+                check_transport=check_transport,
+            )
+        except NotForStrangers:
+            if not points and self._rates is not None:
+                await self._rates.draw(1, asking)
+            raise
 
     def _trust(self, name: str, text: str) -> None:
         try:
@@ -193,9 +209,8 @@ class GraphQLEndpoint:
             )
         caller = await self.authenticate(header_values(scope, b"authorization"))
         request = await read_request(scope, receive, self.limits)
-        ready = self.prepare(request, caller)
-        _check_method(scope["method"], ready.operation.operation, accepted)
         asking = self.asking(scope, caller, request_id)
+        ready = await self.admit(request, asking, partial(_check_method, scope["method"], accepted))
         beat = self.stream_limits.heartbeat_seconds
         if ready.operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
@@ -279,7 +294,7 @@ def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: 
     return Answer(status=200, body=body, headers={})
 
 
-def _check_method(method: str, operation: OperationType, accepted: Acceptable) -> None:
+def _check_method(method: str, accepted: Acceptable, operation: OperationType) -> None:
     if operation is OperationType.SUBSCRIPTION:
         if accepted.stream is None:
             raise refuse(
@@ -309,6 +324,8 @@ def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> 
     status = refused.json_status if legacy else refused.status
     log.info("graphql.refused", status=status, reasons=sorted({problem.reason for problem in refused.problems}))
     body: dict[str, object] = {"errors": [problem.to_json(request_id) for problem in refused.problems]}
+    if refused.data is not None:
+        body["data"] = refused.data
     if refused.extensions is not None:
         body["extensions"] = refused.extensions
     return Answer(status=status, body=body, headers=refused.headers)

@@ -240,9 +240,7 @@ class _Connection:
 
     async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
         request = request_of(payload, self._endpoint.limits)
-        ready = self._endpoint.prepare(request, asking.caller)
-        if ready.operation.operation is OperationType.MUTATION:
-            raise refuse("Send mutations by POST.", reason="METHOD_NOT_ALLOWED")
+        ready = await self._endpoint.admit(request, asking, _check_kind)
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
         if ready.operation.operation is OperationType.QUERY:
             answer = await self._endpoint.run(ready, request, asking)
@@ -297,6 +295,11 @@ class _Connection:
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
+
+
+def _check_kind(operation: OperationType) -> None:
+    if operation is OperationType.MUTATION:
+        raise refuse("Send mutations by POST.", reason="METHOD_NOT_ALLOWED")
 
 
 def _object(message: Mapping[str, object], member: str) -> Mapping[str, object]:

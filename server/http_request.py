@@ -102,7 +102,7 @@ def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
         raise refuse("Batches are not accepted; send one operation per request.", reason="BATCH_NOT_ALLOWED")
     if not isinstance(parsed, dict):
         raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
-    check_values(_beside_document(parsed), limits, is_harmless=_is_harmless(body))
+    check_values(_beside_document(parsed), limits, nothing_hidden=is_harmless(body))
     return _request(parsed)
 
 
@@ -204,11 +204,11 @@ def _is_hash(value: object) -> bool:
     return isinstance(value, str) and DOCUMENT_ID.fullmatch(value) is not None
 
 
-def check_values(value: object, limits: Limits, *, is_harmless: bool = False) -> None:
+def check_values(value: object, limits: Limits, *, nothing_hidden: bool = False) -> None:
     """Raise RequestRefused when too many values are in this one, they nest too deeply, or a secret is among them.
 
     A text, key or number that is a card number or a secret; of a text nobody knows yet whether an id is meant, and
-    whoever takes it for free text looks closer. `is_harmless` says that none is there. All are looked at in one text.
+    whoever takes it for free text looks closer. `nothing_hidden` says that none is there. All are one text here.
     """
     texts: list[str] = []
     numbers: list[str] = []
@@ -231,13 +231,13 @@ def check_values(value: object, limits: Limits, *, is_harmless: bool = False) ->
                 waiting.append((entry, depth + 1))
             elif isinstance(entry, (int, float)) and FEWEST_DIGITS <= abs(entry) < MOST_DIGITS:
                 numbers.append(str(int(abs(entry))))
-    if is_harmless:
+    if nothing_hidden:
         return
     if is_sensitive_even_as_id(BETWEEN.join(texts)) or contains_card_number(BETWEEN.join(numbers)):
         raise sensitive_data()
 
 
-def _is_harmless(body: bytes) -> bool:
+def is_harmless(body: bytes) -> bool:
     """Whether one look at the bytes shows that neither a card number nor a secret is in them."""
     if not body.isascii() or b"\\" in body or _digits_in(body) >= SHORTEST_CARD:
         return False

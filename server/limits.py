@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLField,
     GraphQLInterfaceType,
@@ -53,7 +52,10 @@ class Limits:
     tokens: int = 2_000  # Parsing costs about 5 µs per token.
     comments: int = 200
     depth: int = 15
-    written_fields: int = 500  # In the text. Validation compares fields in pairs.
+    nesting: int = 150  # Of selections in the text, inline fragments included.
+    written_fields: int = 500  # In the text.
+    validated_selections: int = 5_000  # Of all definitions, with fragments written out: what validation goes through.
+    compared_fields: int = 5_000  # Twice as often as validation compares two fields of one name: 4 µs each.
     expanded_fields: int = 1_000  # With every fragment written out.
     values: int = 15_000  # Field values to be answered; the executor manages about 100,000 a second.
     cost: int = 10_000  # Objects to be answered, for the staff and for services.
@@ -178,8 +180,13 @@ class Meter:
         root = self.schema.get_root_type(self.operation.operation)
         return self._selection(self.operation.selection_set, root, 0)
 
-    def shares(self, selection_set: SelectionSetNode, on: GraphQLNamedType | None) -> Iterator[Share]:
-        """What each field of a selection costs, those of its fragments included. For documents of a checked shape."""
+    def shares(
+        self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, within: frozenset[str] = frozenset()
+    ) -> Iterator[Share]:
+        """What each field of a selection costs, those of its fragments included. For documents of a checked shape.
+
+        `within` are the fragments that this selection stands in: before validation they may go round.
+        """
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode):
                 definition = _definition(on, selection.name.value)
@@ -189,15 +196,17 @@ class Meter:
                 yield Share(selection, named, self._field(selection, on, 0).cost, size, is_list)
             elif isinstance(selection, InlineFragmentNode):
                 condition = selection.type_condition
-                yield from self.shares(
-                    selection.selection_set, self.schema.get_type(condition.name.value) if condition else on
-                )
-            elif isinstance(selection, FragmentSpreadNode) and selection.name.value in self._fragments:
-                fragment = self._fragments[selection.name.value]
-                yield from self.shares(fragment.selection_set, self.schema.get_type(fragment.type_condition.name.value))
+                inner = self.schema.get_type(condition.name.value) if condition else on
+                yield from self.shares(selection.selection_set, inner, within)
+            elif isinstance(selection, FragmentSpreadNode):
+                name = selection.name.value
+                if name in self._fragments and name not in within:
+                    fragment = self._fragments[name]
+                    inner = self.schema.get_type(fragment.type_condition.name.value)
+                    yield from self.shares(fragment.selection_set, inner, within | {name})
 
     def _selection(self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
-        if nesting > 10 * self.limits.depth:
+        if nesting > self.limits.nesting:
             # Inline fragments nest without deepening the answer, so depth alone does not bound the recursion.
             raise LimitBroken("DEPTH_LIMIT", "The document is nested too deeply.")
         total = Measure()
@@ -310,51 +319,6 @@ def check_cost(measure: Measure, limits: Limits, *, is_buyer: bool, explain: Cal
 
 def _shown(number: int) -> str:
     return str(number) if number < 10**9 else "more than 1000000000"
-
-
-def check_written(document: DocumentNode, limits: Limits) -> None:
-    """Raise LimitBroken when the text holds more fields than validation should compare."""
-    count = 0
-    waiting: list[SelectionSetNode] = [
-        definition.selection_set
-        for definition in document.definitions
-        if isinstance(definition, (OperationDefinitionNode, FragmentDefinitionNode))
-    ]
-    while waiting:
-        for selection in waiting.pop().selections:
-            count += 1
-            if isinstance(selection, (FieldNode, InlineFragmentNode)) and selection.selection_set is not None:
-                waiting.append(selection.selection_set)
-    if count > limits.written_fields:
-        raise LimitBroken(
-            "FIELD_LIMIT", f"The document has too many selections; {limits.written_fields} may be written."
-        )
-
-
-def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> str | None:
-    """The name of the mutation's one root field, None when it asks only for its type.
-
-    Raise LimitBroken when it has more than one: one document is one act with money.
-    """
-    fragments = fragments_of(document)
-    fields: dict[str, str] = {}
-    seen: set[str] = set()
-    waiting: list[SelectionSetNode] = [operation.selection_set]
-    while waiting:
-        for selection in waiting.pop().selections:
-            if isinstance(selection, FieldNode):
-                if selection.name.value != "__typename":
-                    fields[(selection.alias or selection.name).value] = selection.name.value
-            elif isinstance(selection, InlineFragmentNode):
-                waiting.append(selection.selection_set)
-            elif isinstance(selection, FragmentSpreadNode):
-                name = selection.name.value
-                if name in fragments and name not in seen:
-                    seen.add(name)
-                    waiting.append(fragments[name].selection_set)
-    if len(fields) > 1:
-        raise LimitBroken("ONE_MUTATION", "A document may hold one mutation; send the others in requests of their own.")
-    return next(iter(fields.values()), None)
 
 
 def _definition(on: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -56,17 +56,15 @@ class Rates:
 
     async def admit(self, ready: Ready, asking: Asking) -> Admission:
         """Draw what the operation may cost at most. Raises RequestRefused (429, 503); then nothing is drawn."""
-        costs = self._costs(ready, asking)
-        takes = costs + (self._attempts(asking) if ready.act in self._paying else ())
-        try:
-            levels = await self._buckets.take(takes)
-        except DatabaseUnavailable:
-            raise unavailable() from None
-        short = [(take, level) for take, level in zip(takes, levels, strict=True) if not level.taken]
-        if short:
-            await self._give([take for take, level in zip(takes, levels, strict=True) if level.taken])
-            raise _refused(short, _cost(ready.cost, 0, costs[0].rate, _left(takes[0], levels[0])))
-        return Admission(ready, costs, costs[0].rate, levels[0])
+        costs = self._costs(ready.cost, asking)
+        level = await self._take(costs + (self._attempts(asking) if ready.act in self._paying else ()), ready.cost)
+        return Admission(ready, costs, costs[0].rate, level)
+
+    async def draw(self, points: int, asking: Asking) -> None:
+        """Draw points that never come back, for reading what may not run. Raises RequestRefused as `admit` does."""
+        most = (self._limits.buyer if is_buyer(asking.caller) else self._limits.staff).capacity
+        points = min(points, int(most))
+        await self._take(self._costs(points, asking), points)
 
     async def told(self, admission: Admission, answer: Answer) -> Answer:
         """The answer with what it cost in `extensions`; what was drawn beyond that goes back."""
@@ -79,6 +77,18 @@ class Rates:
         extensions = _cost(asked_for, actual, admission.rate, admission.level.left + unused)
         return Answer(status=answer.status, body={**answer.body, "extensions": extensions}, headers=answer.headers)
 
+    async def _take(self, takes: tuple[Take, ...], cost: int) -> Level:
+        """All of these or nothing; the level of the first."""
+        try:
+            levels = await self._buckets.take(takes)
+        except DatabaseUnavailable:
+            raise unavailable() from None
+        short = [(take, level) for take, level in zip(takes, levels, strict=True) if not level.taken]
+        if short:
+            await self._give([take for take, level in zip(takes, levels, strict=True) if level.taken])
+            raise _refused(short, _cost(cost, 0, takes[0].rate, _left(takes[0], levels[0])))
+        return levels[0]
+
     async def _give(self, takes: Sequence[Take]) -> None:
         """Put back; what cannot be put back now comes back with time, and the answer does not suffer for it."""
         try:
@@ -86,8 +96,8 @@ class Rates:
         except DatabaseUnavailable as error:
             log.warning("rate.not_given_back", reason=str(error))
 
-    def _costs(self, ready: Ready, asking: Asking) -> tuple[Take, ...]:
-        limits, cost = self._limits, float(ready.cost)
+    def _costs(self, points: int, asking: Asking) -> tuple[Take, ...]:
+        limits, cost = self._limits, float(points)
         if not is_buyer(asking.caller):
             assert asking.caller is not None
             return (Take(f"staff {asking.caller.principal}", cost, limits.staff),)

@@ -167,7 +167,8 @@ def _canonical(response: httpx.Response) -> tuple[bytes, list[bytes]]:
 
 async def test_the_hottest_queries_go_as_planned(shop: Shop) -> None:
     stock = await stock_of(shop)
-    execution = endpoint_of(shop).execution
+    endpoint = endpoint_of(shop)
+    execution, cache = endpoint.execution, endpoint._documents.cache
 
     for order_id in stock["orders"]:
         await shop.buyer.ask(ORDER_STATUS, id=order_id)
@@ -175,7 +176,8 @@ async def test_the_hottest_queries_go_as_planned(shop: Shop) -> None:
     await shop.staff.ask(PAGE, after=stock["cursors"][0])
 
     assert execution.fallbacks == 0
-    plans = [plan for prepared, _ in execution._kept.values() for plan in prepared.plans.values() if plan is not None]
+    operations = [operation for prepared in cache._kept.values() for operation in prepared.operations]
+    plans = [plan for operation in operations for plan in operation.plans.values() if plan is not None]
     [page] = [plan for plan in plans if "'hasNextPage'" in plan.source]
     assert "now(" not in page.source  # nothing that might wait
     assert re.findall(r"\bv = |\(v, info, later\)", page.source) == ["(v, info, later)"]  # no type but the page is made

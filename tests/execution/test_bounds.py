@@ -32,21 +32,6 @@ def test_one_operation_has_a_few_plans_and_no_more() -> None:
     assert len(prepared.plans) == run.PLANS_KEPT
 
 
-def test_all_plans_together_are_bounded_and_the_oldest_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "FIELDS_KEPT", 40)
-    execution = Execution(schema)
-    documents = [_prepared(execution, SIZED.replace("nodes", f"alias{number}: nodes")) for number in range(20)]
-
-    for prepared in documents:
-        assert _plan(execution, prepared) is not None
-
-    assert sum(len(prepared.plans) for prepared in documents) == len(execution._kept) < 10
-    assert execution._fields_kept <= 40
-    assert documents[0].plans == {}
-    assert _plan(execution, documents[0]) is not None
-    assert len(documents[0].plans) == 1
-
-
 def test_a_document_of_too_many_fields_is_left_to_graphql_core() -> None:
     execution = Execution(schema)
     one = "payments { nodes { id amount { amount currency exponent decimal } createdAt status version livemode } }"

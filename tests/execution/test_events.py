@@ -110,8 +110,8 @@ async def _followed(
     request = GraphQLRequest(query=document.text, operation_name=None, variables=variables, extensions=None)
     kept, endpoint.subscriptions.execution = endpoint.subscriptions.execution, execution
     try:
-        ready = endpoint.prepare(request, caller)
         asking = Asking(caller=caller, request_id="req_the-same-for-both")
+        ready = await endpoint.admit(request, asking, lambda kind: None)
         async with aclosing(await endpoint.subscriptions.open(ready.planned, request, asking)) as answers:
             return [_parted(await anext(answers)) for _ in range(3)]
     except RequestRefused:

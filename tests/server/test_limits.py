@@ -5,8 +5,8 @@ import time
 import pytest
 from graphql import OperationDefinitionNode, build_schema, get_introspection_query, parse
 
-from server.documents import CACHED_CHARACTERS
-from server.limits import LimitBroken, Limits, Measure, Meter, check_one_mutation
+from server.limits import LimitBroken, Limits, Measure, Meter
+from server.shape import check_one_mutation
 from tests.server.shop import Shop, open_shop, refusal, token_for
 
 SCHEMA = build_schema("""
@@ -269,13 +269,3 @@ async def test_an_introspection_bomb_is_refused(shop: Shop) -> None:
     for query in (nested, many):
         response = await shop.ask(query, token=token_for())
         assert "data" not in response.json()
-
-
-async def test_the_cache_of_documents_stays_small(shop: Shop) -> None:
-    documents = shop.endpoint._documents
-    for number in range(200):
-        await shop.ask('{ hello(name: "%s") }' % (f"x{number}" * 400))
-
-    assert documents._cached_characters <= CACHED_CHARACTERS
-    assert documents._cached_characters == sum(map(len, documents._cache))
-    assert (await shop.ask("{ hello }")).status_code == 200
