@@ -68,6 +68,7 @@ async def test_a_thousand_payments_accepted_in_an_outage_are_decided_two_minutes
         "stripe_requests_per_second": 100.0,
         "stripe_requests_per_endpoint": 25.0,
         "request_budget_seconds": 0,
+        "worker_reconciler": False,  # it reads every list of the account, whatever has happened
     }
     memory, gate = Memory(), asyncio.Semaphore(20)
     async with town.application(worker=True, worker_webhooks=True, lease_seconds=60, **pace) as running:

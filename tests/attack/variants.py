@@ -95,6 +95,11 @@ def stripe_key_for_each_attempt() -> None:
     _put(Operation, "stripe_key", lambda operation, step: f"{operation.id}:{step}:{uuid4()}")
 
 
+def id_of_its_own() -> None:
+    """An operation's id is drawn, so that what a failover loses has another key at Stripe when it comes again."""
+    _put(idempotency, "operation_id", lambda *_, **__: uuid4())
+
+
 def new_key_on_retry() -> None:
     """The provider tries again by itself after a lost answer, under a new key."""
     right = Provider.create_refund
@@ -275,6 +280,7 @@ def _put(owner: object, name: str, wrong: object) -> None:
 
 WRONG: tuple[Callable[[], None], ...] = (
     stripe_key_for_each_attempt,
+    id_of_its_own,
     new_key_on_retry,
     client_key_not_kept,
     unknown_is_failed,
