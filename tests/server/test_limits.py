@@ -86,6 +86,14 @@ def test_sizes_come_from_variables_and_their_defaults_too() -> None:
     assert values("{ few(first: " + "9" * 5000 + ") { name } }") > 10**17
 
 
+def test_a_size_that_is_null_or_left_out_is_the_fields_own() -> None:
+    by_variable = "query Q($n: Int) { things(first: $n) { nodes { name } } }"
+    of_null = "query Q($n: Int = null) { things(first: $n) { nodes { name } } }"
+
+    assert values(by_variable) == values(by_variable, n=None) == values(of_null) == 2 + 20 * 2
+    assert values(of_null, n=None) == values("{ things(first: null) { nodes { name } } }") == 2 + 20 * 2
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
