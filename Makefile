@@ -63,6 +63,9 @@ bench: $(TOOLS)  ## measure Paygraph beside a hand-written limit and Node's serv
 attack: $(TOOLS)  ## break everything, at every point and at random, for half an hour (SEEDS=20 storms, FIRST_SEED=1, ATTACK_EXAMPLES=300 lives)
 	@SEEDS=$(SEEDS) FIRST_SEED=$(FIRST_SEED) $(RUN) -m pytest tests/attack -n auto --maxprocesses 4 --dist worksteal -q
 
+model: $(TOOLS)  ## explore every state of the protocol, and what it would be without each rule (needs spin and gcc; MODEL=NO_CLIFF shows one)
+	@$(RUN) -m tests.protocol $(MODEL)
+
 lint: $(TOOLS)  ## check the style
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
@@ -84,4 +87,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev web test-web test test-clients attack lint types ci schema migrate reset clean
+.PHONY: help demo dev web test-web test test-clients attack model lint types ci schema migrate reset clean

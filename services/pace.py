@@ -40,6 +40,11 @@ class Pace:
         assert operation.due is not None, "an operation without a lease"
         return operation.due - timedelta(seconds=self.lease_seconds)
 
+    @property
+    def quiet_seconds(self) -> float:
+        """The time after the last moment at which a request may leave, in which it is carried out or never will be."""
+        return min(self.sticky_error_seconds, self.key_life_seconds)
+
     def review(self) -> timedelta:
         """How long until an operation that needs a person is looked at again."""
         return _about(self.review_seconds)

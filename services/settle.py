@@ -272,7 +272,8 @@ async def _unknown(
 def _problem(sent: ProviderFailure) -> str:
     if sent.code == OTHER_PARAMETERS:
         return OTHER_PARAMETERS
-    return SERVER_ERROR if sent.is_server_error else NO_ANSWER
+    # One that is told for the first time need not be kept under the key: an earlier request may still be carried out.
+    return SERVER_ERROR if sent.is_server_error and sent.is_replayed else NO_ANSWER
 
 
 def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:

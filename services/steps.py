@@ -101,9 +101,11 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
             return gone or _unseen(failure, operation, payment, age=age, pace=pace)
         if found is not None:
             return found
-        if sticky or age >= pace.key_life_seconds:
+        if sticky or age >= pace.key_life_seconds + pace.quiet_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return Verdict(Kind.ABSENT, payment.version)
+        if age >= pace.key_life_seconds:  # what left at the last moment may still be on its way
+            return Verdict(Kind.UNKNOWN, payment.version, by_look=True)
     held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
