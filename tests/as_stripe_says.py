@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from domain.states import MONEY_KINDS, WebhookState
 from models import Discrepancy, PaymentEvent, WebhookEvent
-from services.audit import broken_links
+from services.audit import SYSTEM, Cause, broken_links
 from services.reconcile import Reconciler, Window
+from services.refresh import refresh_payment
+from tests.rows import row_id
 from tests.shop import Json, Shop, key
 
 MONEY = """query P($id: ID!) { payment(id: $id) {
@@ -66,6 +68,12 @@ async def held_by_card(shop: Shop, option: str) -> Json:
 
 def intent_id(shop: Shop) -> str:
     return str(shop.sandbox.snapshot().payment_intents[-1]["id"])
+
+
+async def another_process_looks(shop: Shop, payment_id: str) -> None:
+    """What a look by a process of its own finds and writes: it knows nothing of the looks that are under way here."""
+    cause = Cause(actor=SYSTEM)
+    await refresh_payment(row_id(payment_id), provider=shop.parts.driver.provider, cause=cause)
 
 
 async def sync(shop: Shop, payment_id: str) -> None:

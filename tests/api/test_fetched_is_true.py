@@ -6,7 +6,16 @@ import pytest
 
 from domain.states import REFUND_RESERVES, DiscrepancyKind, RefundStatus
 from models import Order, Payment, Refund
-from tests.as_stripe_says import held, intent_id, money, reached, reconciled, refund_at_stripe, sync
+from tests.as_stripe_says import (
+    another_process_looks,
+    held,
+    intent_id,
+    money,
+    reached,
+    reconciled,
+    refund_at_stripe,
+    sync,
+)
 from tests.shop import Shop, key
 
 
@@ -115,7 +124,7 @@ async def test_a_slow_look_does_not_undo_what_was_learnt_of_a_dispute(shop: Shop
     slow = asyncio.create_task(shop.staff.do("syncPayment", paymentId=payment["id"]))
     await reached(shop, number)
     await shop.stripe(f"disputes/{dispute['id']}", {"status": "won"})
-    await sync(shop, payment["id"])
+    await another_process_looks(shop, payment["id"])
     assert (await money(shop, payment["id"]))["amountDisputed"]["amount"] == 0
 
     shop.sandbox.clear_faults()
@@ -134,7 +143,7 @@ async def test_a_slow_look_does_not_undo_what_was_learnt_of_a_refund(shop: Shop)
     slow = asyncio.create_task(shop.staff.do("syncPayment", paymentId=payment["id"]))
     await reached(shop, number)
     await shop.stripe(f"refunds/{identity}", {"status": "succeeded"})
-    await sync(shop, payment["id"])
+    await another_process_looks(shop, payment["id"])
 
     shop.sandbox.clear_faults()
     await slow
@@ -152,7 +161,7 @@ async def test_a_slow_look_does_not_undo_a_look_that_found_nothing_new(shop: Sho
     await reached(shop, number)
     await shop.stripe(f"disputes/{dispute['id']}", {"status": "won"})
     before = await money(shop, payment["id"])
-    await sync(shop, payment["id"])
+    await another_process_looks(shop, payment["id"])
     assert (await money(shop, payment["id"]))["version"] == before["version"]
 
     shop.sandbox.clear_faults()
