@@ -22,6 +22,24 @@ async def test_a_foreign_payment_looks_like_a_missing_one(shop: Shop) -> None:
     assert own["payment"]["id"] == payment["id"]
 
 
+async def test_an_order_that_names_nobody_is_not_anybodys(shop: Shop) -> None:
+    """Two buyers of whom no order tells are not the same person."""
+    given = {"externalId": "nobodys", "total": {"amount": 10_000, "currency": "USD"}}
+    order_id = (await shop.staff.do("registerOrder", input=given, key=key()))["order"]["id"]
+    paying = {"orderId": order_id, "expectedAmount": given["total"], "paymentMethodId": "pm_card_visa", "confirm": True}
+    payment = (await shop.staff.do("createPayment", input=paying, key=key()))["payment"]
+    unnamed = Client(shop.http, token("unnamed", "payments:pay"))
+    query = """query N($order: ID!, $payment: ID!) {
+      order(id: $order) { id } node(id: $order) { id }
+      payment(id: $payment) { id } payments(first: 5) { nodes { id } } }"""
+
+    seen = await unnamed.ask(query, order=order_id, payment=payment["id"])
+    refused = await unnamed.do("createPayment", input=paying, key=key())
+
+    assert seen == {"order": None, "payment": None, "payments": {"nodes": []}, "node": None}
+    assert [error["code"] for error in refused["errors"]] == ["NOT_FOUND"]
+
+
 async def test_a_foreign_order_cannot_be_paid_and_says_no_more_than_a_missing_one(shop: Shop) -> None:
     order_id = await shop.order()
 
