@@ -48,6 +48,7 @@ PLACES = (
     "/v1/payment_intents/[^/]+",
     ".*",
 )
+CLOCKS = ((), (), ("behind",), ("ahead",))  # of a replica's machine: right, 90 seconds behind, 300 seconds ahead
 PACE: Json = {
     "lease_seconds": 2.5,
     "stripe_timeout_seconds": 0.8,
@@ -86,10 +87,12 @@ class Storm:
                 group.create_task(self._client(random.Random(self._seed * 100 + number)))  # noqa: S311 - as above
             group.create_task(self._faults())
             group.create_task(self._webhooks())
+            group.create_task(self._network())
             await asyncio.sleep(seconds)
             self._over.set()
         self._town.sandbox.clear_faults()
         self._town.proxy.armed = False
+        self._town.proxy.pass_on()
 
     @asynccontextmanager
     async def calm(self) -> AsyncIterator[Application]:
@@ -113,22 +116,35 @@ class Storm:
     # -- replicas --------------------------------------------------------------------------------------------------
 
     async def _replica(self, number: int, dice: random.Random) -> None:
-        """Start, serve a while, die at a random statement or moment, start again."""
+        """Start with a clock of its own, serve a while, freeze now and then, die at a random statement or moment, start
+        again."""
         while not self._over.is_set():
+            clock = dice.choice(CLOCKS)
+            self._seen.update(clock)
             async with AsyncExitStack() as stack:
                 try:
                     application = await stack.enter_async_context(
-                        self._town.application(worker=True, variants=self._variants, **PACE)
+                        self._town.application(worker=True, variants=[*self._variants, *clock], **PACE)
                     )
                 except TimeoutError:  # the other replica's kill broke its first connection to the database
                     continue
                 self._running[number] = application
                 await self._pause(dice.uniform(0.5, 3.0))
+                if dice.random() < 0.4:
+                    await self._freeze(application, dice.choice((0.3, 1.0, 4.0)))
                 if dice.random() < 0.6:
                     await self._kill_at_statement(application, dice.randint(1, 60))
                 application.kill()
                 self._running[number] = None
                 self._seen["kill -9"] += 1
+
+    async def _freeze(self, application: Application, seconds: float) -> None:
+        """Stop the process where it stands, for less or more than a lease, and let it go on."""
+        application.freeze()
+        self._seen["frozen"] += 1
+        await self._pause(seconds)
+        application.thaw()
+        await self._pause(0.5)
 
     async def _kill_at_statement(self, application: Application, step: int) -> None:
         """Kill before the n-th statement from now; whichever replica sends it, this one dies."""
@@ -251,6 +267,16 @@ class Storm:
             given = {"result": dice.choice(("complete", "complete", "fail"))}
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._town.stripe_port}") as browser:
                 await browser.post(f"/_sandbox/3ds/{dice.choice(waiting)}", data=given)
+
+    async def _network(self) -> None:
+        """Now and then lose what is said on every connection to the database, and sometimes on new ones for a while."""
+        dice = random.Random(self._seed * 7 + 3)  # noqa: S311 - as above
+        while not self._over.is_set():
+            await self._pause(dice.uniform(2.0, 6.0))
+            self._town.proxy.swallow(new_ones=dice.random() < 0.5)
+            self._seen["bytes swallowed"] += 1
+            await self._pause(dice.uniform(0.2, 1.0))
+            self._town.proxy.pass_on()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
