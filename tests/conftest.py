@@ -21,6 +21,7 @@ from models.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
 from tests.shop import Shop, open_shop, settings_for
 
 TEMPLATE = "paygraph_template"
+OUTER_RUN = "OUTER_RUN"  # the environment's word for the run whose server a run inside it shares
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +54,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedPostgres]:
     """The server, shared by all workers of a run; the first one to come builds the template."""
     root = tmp_path_factory.getbasetemp()
-    run = root.parent if worker_id != "master" else root
+    run = Path(os.environ.get(OUTER_RUN) or (root.parent if worker_id != "master" else root))
     home = Path(tempfile.gettempdir()) / f"paygraph-tests-{_name(run)}"
     home.mkdir(mode=0o755, exist_ok=True)
     server = EmbeddedPostgres(home, options=FAST_AND_FORGETFUL)

@@ -1,0 +1,10 @@
+"""Wrong variants of single lines: each takes one promise away, as a tired programmer might, and its test says so."""
+
+from tests.attack.mutants.doors import DOORS
+from tests.attack.mutants.facts import FACTS
+from tests.attack.mutants.keys import KEYS
+from tests.attack.mutants.mutant import Mutant
+from tests.attack.mutants.sight import SIGHT
+
+MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS)
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
