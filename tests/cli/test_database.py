@@ -17,7 +17,7 @@ from tests.cli.commands import Ended, free_port, run
 
 PASSWORD: Final = "hunter2-hunter2"
 WITHOUT: Final = {"sandbox", "token", "schema", "reset", "compare-stripe"}  # these want no database
-ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {"replay": ("--dead",)}
+ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {"replay": ("--dead",), "adopt": ("pi_1",)}
 USE: Final = sorted(set(COMMANDS) - WITHOUT)
 CANNOT: Final = "The database that DATABASE_URL names cannot be used: "
 
