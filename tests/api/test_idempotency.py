@@ -145,8 +145,9 @@ async def test_scenario_6_a_bad_key_is_refused_and_not_echoed(shop: Shop, bad: s
 
 async def test_scenario_7_one_key_may_pay_and_refund(shop: Shop) -> None:
     one_key = key()
-    order_id = await shop.order()
-    paid = await shop.pay(order_id, with_key=one_key)
+    given = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}}
+    method = {"paymentMethodId": "pm_card_visa", "confirm": True}
+    paid = await shop.staff.do("createPayment", input={**given, **method}, key=one_key)  # by who refunds: one principal
 
     refunded = await shop.refund(paid["payment"]["id"], with_key=one_key)
 

@@ -4,7 +4,8 @@ from tests.attack.mutants.doors import DOORS
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
 from tests.attack.mutants.mutant import Mutant
+from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
 
-MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS)
+MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS, *SCENARIOS)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
