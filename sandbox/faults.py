@@ -20,7 +20,16 @@ BEFORE = frozenset(  # of the request nothing is executed
     }
 )
 AFTER = frozenset(  # the request is executed (with error_500_before it fails on the way), and its answer suffers
-    {"error_500_before", "drop_after", "timeout_after", "error_500_after", "broken_json", "slow", "hold_after"}
+    {
+        "error_500_before",
+        "drop_after",
+        "timeout_after",
+        "error_500_after",
+        "broken_json",
+        "slow",
+        "trickle",
+        "hold_after",
+    }
 )
 WEBHOOK = frozenset({"webhook_duplicate", "webhook_drop", "webhook_delay", "webhook_reorder", "webhook_old_secret"})
 KINDS = BEFORE | AFTER | WEBHOOK
@@ -32,7 +41,7 @@ class Fault:
 
     `method` and `path` are regular expressions for all of a request's method and path, `prefix` is how the path begins;
     for webhooks `path` is the event's type. `seconds` is how long `slow`, `timeout_*` (over a network) and
-    `webhook_delay` take. `should_retry` is sent as Stripe-Should-Retry with a 429. `late` says that a request of
+    `webhook_delay` take, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry with a 429. `late` says that a request of
     `hold_before` whose client has gone is executed when the rule is taken away. `secret` signs a
     `webhook_old_secret`.
     """

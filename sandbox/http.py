@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any
 
@@ -50,6 +50,7 @@ class Answer:
     status: int
     body: str
     headers: dict[str, str]
+    byte_seconds: float | None = None  # before each byte of the body, when it trickles
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +127,7 @@ class StripeApi:
                 await _until_gone(request)
             await _cut(send)
             return
-        given = {"content-type": "application/json", "date": formatdate(usegmt=True), **CORS, **answer.headers}
-        raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body.encode()})
+        await _send(answer, request, send)
 
     async def _answer(self, request: Request, in_process: bool) -> Answer:
         try:
@@ -181,6 +179,8 @@ class StripeApi:
                 return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers)
             case "slow":
                 await asyncio.sleep(fault.seconds)
+            case "trickle":
+                return replace(answer, byte_seconds=fault.seconds)
             case "hold_after":
                 await self._held(fault, asked.request)
         return answer
@@ -327,6 +327,31 @@ def _error(kind: str, message: str, code: str | None = None) -> Json:
 
 def _json(body: Json) -> str:
     return json.dumps(body, indent=None if body.get("object") == "list" else 2)  # a long list is slow to indent
+
+
+async def _send(answer: Answer, request: Request, send: Send) -> None:
+    body = answer.body.encode()
+    given = {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "date": formatdate(usegmt=True),
+        **CORS,
+        **answer.headers,
+    }
+    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
+    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+    if answer.byte_seconds is not None:
+        await _trickle(body, answer.byte_seconds, request, send)
+    await send({"type": "http.response.body", "body": b"" if answer.byte_seconds is not None else body})
+
+
+async def _trickle(body: bytes, byte_seconds: float, request: Request, send: Send) -> None:
+    """Send a body a byte at a time, until it ends or nobody listens any more."""
+    for byte in body:
+        await asyncio.sleep(byte_seconds)
+        if await request.is_disconnected():
+            return
+        await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
 
 
 async def _until_gone(request: Request) -> None:

@@ -92,14 +92,25 @@ async def test_a_cut_answer_is_no_answer(desk: Desk) -> None:
     assert (await desk.again(intent)).status == "succeeded"
 
 
-async def test_a_slow_answer_outlasts_an_impatient_client(desk: Desk) -> None:
+@pytest.mark.parametrize("rule", [{"kind": "slow", "seconds": 30}, {"kind": "trickle", "seconds": 0.04}])
+async def test_a_slow_answer_outlasts_an_impatient_client(desk: Desk, rule: dict[str, Any]) -> None:
     intent = await desk.intent()
-    desk.sandbox.fault(kind="slow", path=CONFIRM, seconds=30)
+    desk.sandbox.fault(path=CONFIRM, **rule)
 
     with pytest.raises(httpx.ReadTimeout):
         await desk.http.post(f"/v1/payment_intents/{intent.id}/confirm", timeout=0.05)
 
     assert (await desk.again(intent)).status == "succeeded"
+
+
+async def test_an_answer_that_trickles_is_whole_in_the_end(desk: Desk) -> None:
+    intent = await desk.intent()
+    desk.sandbox.fault(kind="trickle", path=CONFIRM)
+
+    answer = await _confirm(desk, intent)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "succeeded")
+    assert int(answer.headers["content-length"]) == len(answer.content)
 
 
 async def _until_fired(desk: Desk, number: int) -> None:
