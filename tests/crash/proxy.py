@@ -59,6 +59,16 @@ class DatabaseProxy:
         """Pass on what is said on new connections."""
         self._swallows_new = False
 
+    async def lead_to(self, target: Path) -> None:
+        """Break every connection, and lead whoever comes next to another server's socket."""
+        await self.down()
+        self._target = target
+        await self.up()
+
+    def lead_new_ones_to(self, target: Path) -> None:
+        """Lead whoever comes next to another server's socket; the connections that there are stay where they are."""
+        self._target = target
+
     @property
     def alive(self) -> int:
         """How many connections there are on which something is passed on."""
