@@ -39,11 +39,11 @@ KINDS = BEFORE | AFTER | WEBHOOK
 class Fault:
     """One rule. It fires from the `nth` matching request on, `times` times.
 
-    `method` and `path` are regular expressions for all of a request's method and path, `prefix` is how the path begins;
-    for webhooks `path` is the event's type. `seconds` is how long `slow`, `timeout_*` (over a network) and
-    `webhook_delay` take, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry with a 429. `late` says that a request of
-    `hold_before` whose client has gone is executed when the rule is taken away. `secret` signs a
-    `webhook_old_secret`.
+    `method` and `path` are regular expressions for all of a request's method and path, `prefix` is how the path
+    begins; for webhooks `path` is the event's type. `seconds` is how long `slow`, `timeout_*` (over a network) and
+    `webhook_delay` take, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry
+    with a 429. `late` says that a request of `hold_before` whose client has gone is executed when the rule is taken
+    away. `secret` signs a `webhook_old_secret`.
     """
 
     kind: str

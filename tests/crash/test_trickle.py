@@ -37,7 +37,13 @@ FINISHED_RUNS: Final = "SELECT count(*) FROM reconciliation_run WHERE finished_a
 @asynccontextmanager
 async def _one_lane(town: Town, **layers: Any) -> AsyncIterator[Application]:
     """An application whose worker has one lane of the layers that are named, and no other layer."""
-    given: Json = {"worker_janitor": False, "worker_reconciler": False, "worker_lanes": 1, "repair_on_read": False, **layers}
+    given: Json = {
+        "worker_janitor": False,
+        "worker_reconciler": False,
+        "worker_lanes": 1,
+        "repair_on_read": False,
+        **layers,
+    }
     limits: Json = {"stripe_timeout_seconds": LIMIT_SECONDS, "request_budget_seconds": 0, "lease_seconds": 3.0}
     async with town.application(worker=bool(layers), **limits, **given) as application:
         yield application
