@@ -76,8 +76,9 @@ def followed() -> Iterator[Pair]:
             try:
                 yield Pair(primary, Server(standby, url.replace(str(primary.folder), str(standby))), library)
             finally:
-                with suppress(SubprocessError):
-                    _run(library, "pg_ctl", "-D", standby, "-m", "immediate", "-w", "stop")
+                for folder in (standby, primary.folder):
+                    with suppress(SubprocessError):  # killed by the test
+                        _run(library, "pg_ctl", "-D", folder, "-m", "immediate", "-w", "stop")
 
 
 def _run(library: "PostgresServer", tool: str, *arguments: str | Path) -> None:
