@@ -1,11 +1,13 @@
 """Wrong variants of single lines: each takes one promise away, as a tired programmer might, and its test says so."""
 
 from tests.attack.mutants.doors import DOORS
+from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
 from tests.attack.mutants.mutant import Mutant
 from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
+from tests.attack.mutants.streams import STREAMS
 
-MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS, *SCENARIOS)
+MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS, *SCENARIOS, *STREAMS, *EXECUTED)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

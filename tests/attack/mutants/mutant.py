@@ -20,7 +20,8 @@ class Mutant:
     @property
     def module(self) -> str:
         """The module's name."""
-        return self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        name = self.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return name.removeprefix("clients.python.")  # which is on the tests' path
 
     def applied(self, source: str) -> str:
         """The wrong text of the module. Raises ValueError where there is nothing, or more than one place, to change."""

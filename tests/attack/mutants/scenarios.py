@@ -244,6 +244,22 @@ SCENARIOS = (
         '"data" not in response.json()',
     ),
     Mutant(
+        "who_comes_again_while_it_is_done_is_sent_away",
+        "services/idempotency.py",
+        "WAIT_SECONDS = 2.0  #",
+        "WAIT_SECONDS = 0.0  #",
+        RACES + "test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished",
+        'answer["errors"] == []',
+    ),
+    Mutant(
+        "an_order_is_read_before_its_payment_is_waited_for",
+        "services/rows.py",
+        '(SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # which never changes',
+        '(SELECT order_id FROM payment WHERE id = $1)"  # which never changes',
+        RACES + "test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_without_a_deadlock",
+        "INTERNAL_SERVER_ERROR",
+    ),
+    Mutant(
         "what_is_processing_is_paid",
         "provider/translate.py",
         '    "processing": PaymentStatus.PROCESSING,\n',

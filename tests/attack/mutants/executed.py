@@ -1,0 +1,138 @@
+"""Wrong variants of how documents are executed, what that costs, and what is compared at night."""
+
+from tests.attack.mutants.mutant import Mutant
+
+SEEN = "tests/api/test_accepted_as_seen.py::"
+READ = "tests/api/test_read_statements.py::"
+
+EXECUTED = (
+    Mutant(
+        "an_operation_that_is_lost_comes_again_as_another",
+        "services/idempotency.py",
+        "        id=operation_id(ask, livemode=runner.livemode),\n",
+        "        id=new_id(),\n",
+        "tests/api/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
+        'assert (again["payment"]["id"], again["operation"]["id"])',
+    ),
+    Mutant(
+        "an_address_may_be_a_key",
+        "domain/idempotency.py",
+        "    if contains_email(key):\n",
+        "    if False:\n",
+        "tests/api/test_planted_secrets.py::test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_nowhere",
+        "idempotencyKey",
+    ),
+    Mutant(
+        "a_payment_is_accepted_by_many_statements",
+        "services/idempotency.py",
+        "    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)\n",
+        "    claimed = None\n",
+        "tests/api/test_statement_budget.py::test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks",
+        "STATEMENTS",
+    ),
+    Mutant(
+        "who_found_no_connection_queues_again",
+        "services/idempotency.py",
+        "        if not trouble.lost:  # no connection",
+        "        if False:  # no connection",
+        SEEN + "test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_second_time",
+        "len(asked) == 2",
+    ),
+    Mutant(
+        "each_refund_of_a_page_is_asked_about",
+        "services/reconcile_looks.py",
+        "        if row is None or row.payment_id not in busy:\n            findings += refund_findings",
+        "        if row is None or row.payment_id not in await worked_on([row.payment_id]):\n"
+        "            findings += refund_findings",
+        "tests/reconcile/test_crowd.py::test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten",
+        "statements[0] == statements[1]",
+    ),
+    Mutant(
+        "whose_intent_it_is_is_not_compared",
+        "services/reconcile_findings.py",
+        "    if theirs != ours:\n",
+        "    if None in theirs.values():\n",
+        "tests/reconcile/test_crowd.py::test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_else",
+        "METADATA_DRIFT",
+    ),
+    Mutant(
+        "what_cannot_be_read_is_passed_over",
+        "provider/client.py",
+        '                thing = Unreadable(str(item["id"]), id_of(item.get("payment_intent")))\n',
+        "                continue\n",
+        "tests/reconcile/test_unreadable.py::test_one_that_cannot_be_read_is_a_finding_and_stops_nothing",
+        "assert await found() == [(said, identity)]",
+    ),
+    Mutant(
+        "a_row_is_read_whole",
+        "execution/fields.py",
+        "        if _hands_on_the_row(code):\n            return known\n",
+        "        if code.co_names:\n            return known\n",
+        READ + "test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for",
+        "sorted(read) ==",
+    ),
+    Mutant(
+        "payments_are_read_after_their_order",
+        "resolvers/wanted.py",
+        "    return Below(relation, window) if window.after is None and window.before is None else None\n",
+        "    return None\n",
+        READ + "test_an_order_with_its_payments_and_refunds_is_one_statement",
+        "len(sent) == 1",
+    ),
+    Mutant(
+        "one_plan_is_for_all_variables",
+        "execution/run.py",
+        "        key = tuple(given.coerced.get(name) for name in prepared.shaped_by)\n",
+        "        key = tuple(prepared.shaped_by)\n",
+        "tests/execution/test_zoo.py::test_a_plan_answers_as_graphql_core_does",
+        "canonical(got) == canonical(expected)",
+    ),
+    Mutant(
+        "what_an_event_has_to_wait_for_is_left_out",
+        "execution/filling.py",
+        "        return self._rest(info) if self._later else None\n",
+        "        return None\n",
+        "tests/execution/test_events.py::test_a_plan_answers_each_event_as_graphql_core_does",
+        "[answer for answer, _ in ours]",
+    ),
+    Mutant(
+        "an_act_is_done_again_for_its_answer",
+        "execution/run.py",
+        "prepared, variables, context, extensions, filling.outcomes())",
+        "prepared, variables, context, extensions, {})",
+        "tests/execution/test_api.py::test_a_mutation_whose_answer_goes_astray_is_not_done_again",
+        '== {"replayed": False, "payment": None}',
+    ),
+    Mutant(
+        "each_request_of_a_client_has_a_key_of_its_own",
+        "clients/python/paygraph_client/client.py",
+        '{**record["variables"], "key": record["key"]}',
+        '{**record["variables"], "key": str(uuid4())}',
+        "tests/clients/test_python_client.py::test_wherever_the_connection_is_cut_the_order_is_paid_once",
+        "isinstance(result, Paid)",
+    ),
+    Mutant(
+        "a_run_that_somebody_holds_is_taken_over",
+        "services/reconcile.py",
+        "WHERE due <= now() AND livemode = $2 FOR UPDATE",
+        "WHERE due IS NOT NULL AND livemode = $2 FOR UPDATE",
+        "tests/reconcile/test_runs.py::test_while_a_run_is_held_nobody_begins_another",
+        "assert refused is None",
+    ),
+    Mutant(
+        "a_run_that_was_left_begins_anew",
+        "services/reconcile.py",
+        "SET attempt = attempt + 1, due = now()",
+        "SET attempt = attempt + 1, stage = 'PAYMENTS', cursor = NULL, due = now()",
+        "tests/reconcile/test_runs.py::test_a_killed_run_goes_on_from_its_last_page",
+        '"/v1/payment_intents" not in lists',
+    ),
+    Mutant(
+        "a_query_goes_on_after_its_time",
+        "server/graphql_http.py",
+        "                return await running\n",
+        "                return await asyncio.shield(asyncio.ensure_future(running))\n",
+        "tests/server/test_mutations_finish.py::test_a_query_ends_after_its_time_and_its_work_is_cancelled",
+        'shop.world.cancelled == ["slow"]',
+    ),
+)
