@@ -40,15 +40,12 @@ def check_written(document: DocumentNode, limits: Limits) -> None:
             "The document's operations and fragments have too many selections with all fragments written out; "
             f"{limits.validated_selections} are allowed.",
         )
-    left = limits.compared_fields
-    for one in sets:
-        left -= _comparisons([one], fragments, left)
-        if left < 0:
-            raise LimitBroken(
-                "FIELD_LIMIT",
-                "The document asks for the same names too many times in the same places: comparing those fields would "
-                "take too long. Ask for each once, or use aliases.",
-            )
+    if _comparisons(sets, fragments, limits.compared_fields) > limits.compared_fields:
+        raise LimitBroken(
+            "FIELD_LIMIT",
+            "The document asks for the same names too many times in the same places: comparing those fields would "
+            "take too long. Ask for each once, or use aliases.",
+        )
 
 
 def _check_depth_and_number(sets: Iterable[SelectionSetNode], limits: Limits) -> None:
@@ -83,12 +80,24 @@ def _size(selected: SelectionSetNode, sizes: dict[str, int]) -> int:
     return total
 
 
-def _comparisons(sets: list[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode], most: int) -> int:
-    """How often fields of one name in one place are compared; something above `most` as soon as it is more."""
+def _comparisons(
+    definitions: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode], most: int
+) -> int:
+    """How often fields of one name in one place are compared; something above `most` as soon as it is more.
+
+    Fragments may go in circles here, which validation finds. A selection set that stands alone in a place is looked at
+    once, and several meet in one only where a name was compared: so this ends.
+    """
     total = 0
-    waiting = [sets]
+    waiting = [[one] for one in definitions]
+    alone: set[int] = set()
     while waiting and total <= most:
-        for fields in _by_name(waiting.pop(), fragments).values():
+        sets = waiting.pop()
+        if len(sets) == 1:
+            if id(sets[0]) in alone:
+                continue
+            alone.add(id(sets[0]))
+        for fields in _by_name(sets, fragments).values():
             if len(fields) > 1:
                 total += (len(fields) - 1) * sum(map(_weight, fields))
             below = [field.selection_set for field in fields if field.selection_set is not None]

@@ -139,8 +139,16 @@ async def test_fragment_cycles_are_refused(shop: Shop) -> None:
     cycle = "{ item { ...A } } fragment A on Item { parent { ...B } } fragment B on Item { parent { ...A } }"
     itself = "{ item { ...A } } fragment A on Item { ...A }"
 
-    for query in (cycle, itself):
+    through_fields = "{ item { ...F0 } }" + "".join(
+        f" fragment F{n} on Item {{ parent {{ ...F{(n + 1) % 40} }} again: parent {{ ...F{(n + 2) % 40} }} }}"
+        for n in range(40)
+    )
+    met_twice = "{ item { ...A ...B } } fragment A on Item { parent { ...B } } fragment B on Item { parent { ...A } }"
+
+    before = time.process_time()
+    for query in (cycle, itself, through_fields, met_twice):
         assert (await shop.ask(query)).json()["errors"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    assert time.process_time() - before < 1
 
 
 @pytest.mark.parametrize(
