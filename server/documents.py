@@ -30,7 +30,7 @@ from execution import Execution, PlannedOperation
 from server.dearest import where_it_comes_from
 from server.document_cache import DocumentCache, Prepared
 from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
-from server.http_request import is_harmless
+from server.http_request import hides_nothing
 from server.limits import LimitBroken, Limits, Measure, Meter, check_cost, check_shape
 from server.shape import check_one_mutation, check_written
 from server.strangers import Strangers
@@ -84,8 +84,7 @@ class Documents:
         """
         if query in self.cache:
             return 0
-        if caller is None:
-            self._strangers.check_length(query)
+        self._check_length(query, caller)
         return len(query) // CHARACTERS_OF_A_POINT
 
     def prepare(
@@ -106,7 +105,7 @@ class Documents:
         prepared = self.cache.find(query)
         fresh = prepared is None
         if prepared is None:
-            self.price_of_reading(query, caller)
+            self._check_length(query, caller)  # it may have been known when its price was asked for
             prepared = self._parse(query, self._tokens(caller))
         planned = _choose(prepared.operations, operation_name)
         operation = planned.operation
@@ -131,6 +130,10 @@ class Documents:
             raise _limit_refusal(broken) from None
         return Ready(planned, cost, measure.surcharge, measure.free, act)
 
+    def _check_length(self, query: str, caller: Caller | None) -> None:
+        if caller is None:
+            self._strangers.check_length(query)
+
     def _tokens(self, caller: Caller | None) -> int:
         return self._strangers.tokens(self._limits.tokens) if caller is None else self._limits.tokens
 
@@ -149,7 +152,7 @@ class Documents:
             raise RequestRefused(
                 document_problems([error], Code.GRAPHQL_PARSE_FAILED), status=400, json_status=200
             ) from None
-        if not is_harmless(query.encode("utf-8", "surrogatepass")) and _holds_sensitive(document):
+        if not hides_nothing(query.encode("utf-8", "surrogatepass")) and _holds_sensitive(document):
             raise sensitive_data()
         operations = tuple(
             self._execution.prepare(document, definition)

@@ -102,7 +102,7 @@ def _from_body(body: bytes, limits: Limits) -> GraphQLRequest:
         raise refuse("Batches are not accepted; send one operation per request.", reason="BATCH_NOT_ALLOWED")
     if not isinstance(parsed, dict):
         raise refuse("The body must be a JSON object.", reason="INVALID_REQUEST")
-    check_values(_beside_document(parsed), limits, nothing_hidden=is_harmless(body))
+    check_values(_beside_document(parsed), limits, nothing_hidden=hides_nothing(body))
     return _request(parsed)
 
 
@@ -237,7 +237,7 @@ def check_values(value: object, limits: Limits, *, nothing_hidden: bool = False)
         raise sensitive_data()
 
 
-def is_harmless(body: bytes) -> bool:
+def hides_nothing(body: bytes) -> bool:
     """Whether one look at the bytes shows that neither a card number nor a secret is in them."""
     if not body.isascii() or b"\\" in body or _digits_in(body) >= SHORTEST_CARD:
         return False

@@ -71,7 +71,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
 
     async def body() -> None:
         order = await rows.lock_order(lost.order.id)
-        live = next((payment for payment in order.locked_payments if not payment.is_final), None)
+        live = rows.live_payment(order)
         if live is not None:
             which = encode(Kind.PAYMENT, live.id)
             raise CannotAdopt(

@@ -150,17 +150,16 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
 
 async def _run(ask: Ask, accept: Accept, runner: Runner, *, claim: UUID, claimed: Driven | None = None) -> Outcome:
     """Claim the key for this call, unless that is done (`claimed`), and drive the operation."""
-
     until = Deadline.within(runner.lease_seconds)
 
     async def phase_1() -> Driven:
         operation = await _claim(ask, claim, runner)
-        if operation.claim == claim:
-            operation.held_until = until
+        if operation.claim != claim:
+            return Driven(operation)
+        operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
-        if operation.claim == claim and operation.is_open and not operation.step:
-            return Driven(operation, await accept(operation))
-        return Driven(operation)
+        is_accepted = bool(operation.step) or not operation.is_open
+        return Driven(operation, None if is_accepted else await accept(operation))
 
     claimed = claimed or await _when_free(phase_1)
     operation = claimed.operation

@@ -230,7 +230,7 @@ def _taken_in(order: Order, operation: Operation) -> Payment | None:
 
 def _earlier(order: Order) -> Payment | None:
     """The order's latest payment. Raises ActivePaymentExists while any of them lives."""
-    live = next((payment for payment in order.locked_payments if not payment.is_final), None)
+    live = rows.live_payment(order)
     if live is not None:
         raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
     return order.locked_payments[-1] if order.locked_payments else None

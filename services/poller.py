@@ -93,9 +93,8 @@ class Reader:
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
     async def _page(self, reading: EventReading) -> list[StripeEvent]:
-        since = (
-            reading.due - timedelta(seconds=self.lease_seconds) - KEPT
-        )  # since it was taken, by the database's clock
+        taken_at = reading.due - timedelta(seconds=self.lease_seconds)  # by the database's clock
+        since = taken_at - KEPT
         if reading.source is EventSource.POLL:
             since = max(since, reading.read_through - OVERLAP)
         listed = self.provider.events(self.endpoint.types, created_since=since, after=reading.cursor)

@@ -91,6 +91,11 @@ async def lock_payment(payment_id: UUID) -> tuple[Order, Payment]:
     return order, next(payment for payment in order.locked_payments if payment.id == payment_id)
 
 
+def live_payment(order: Order) -> Payment | None:
+    """The payment of a locked order that is still open; None when none is."""
+    return next((payment for payment in order.locked_payments if not payment.is_final), None)
+
+
 async def _with_payments(order: Order) -> Order:
     """A statement of its own, after the order is locked: nobody can add a payment any more, and none is missed."""
     those = "WHERE order_id = $1 ORDER BY created_at, id FOR NO KEY UPDATE"

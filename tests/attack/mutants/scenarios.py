@@ -12,8 +12,8 @@ SCENARIOS = (
     Mutant(
         "whoever_finds_a_key_at_work_drives_it_too",
         "services/idempotency.py",
-        "    if operation.claim != claim:\n",
-        "    if operation.claim != claim and not operation.is_open:\n",
+        "operation = claimed.operation\n    if operation.claim != claim:\n",
+        "operation = claimed.operation\n    if operation.claim != claim and not operation.is_open:\n",
         IDEMPOTENCY + "test_scenario_1_twenty_parallel_calls_with_one_key_are_one_charge_ten_times_in_a_row",
         'sum(not p["replayed"] for p in done) == 1',
     ),
