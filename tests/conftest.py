@@ -99,7 +99,9 @@ async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """The whole application with the offline Stripe, for one test."""
-    async with open_shop(settings_for(database_url, tmp_path / "state")) as opened:
+async def shop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """The whole application with the offline Stripe, for one test; `shop_settings` marks what is set otherwise."""
+    marked = request.node.get_closest_marker("shop_settings")
+    changes = marked.kwargs if marked is not None else {}
+    async with open_shop(settings_for(database_url, tmp_path / "state", **changes)) as opened:
         yield opened

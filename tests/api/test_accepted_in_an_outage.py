@@ -1,27 +1,19 @@
 """Payments that were accepted while Stripe was away, on an account with much else: decided without reading lists."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from models import Operation
 from models.sql import rows
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 ACCEPTED = 100
 OTHERS = 150  # payments of another application on the same account: more than a page of a list
 MANY = 1_000_000
 # A create and a confirmation for each, and room for a fifth more.
 MOST_CALLS = int(ACCEPTED * 2 * 1.2)
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that each says at once what it knows."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 async def another_application_is_busy(shop: Shop) -> None:

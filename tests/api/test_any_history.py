@@ -1,23 +1,15 @@
 """Any documented object of Stripe's after any history of ours is recorded, shown, flagged, and never a crash."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.any_history import HISTORIES, History, check
-from tests.shop import Shop, open_shop, settings_for
+from tests.shop import Shop
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 # Always the same ones; `make attack` draws others (tests/attack/test_any_history.py).
 EXAMPLES = 40
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 @settings(

@@ -1,24 +1,17 @@
 """A payment that was accepted while Stripe is away can be given up: it ends here, and is not charged on its return."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from models.sql import rows
 from services.drive import Driver
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 MANY = 1_000
 CREATE = "/v1/payment_intents"
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that each says at once what it knows."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 async def accepted_while_stripe_is_away(shop: Shop, with_key: str, kind: str = "refuse_connection") -> tuple[str, Json]:

@@ -1,13 +1,14 @@
 """A definite answer of Stripe's is told as one: never as an outage, never as unknown, and by its own word."""
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import httpx
 import pytest
 
 from models.sql import rows
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 REJECTED = """
   errors { __typename code message retryable ... on ProviderError { effect stripeCode stripeParam } }
@@ -36,14 +37,6 @@ MISSING: Json = {
     "message": "No such payment_intent: 'pi_x'",
     "param": "intent",
 }
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that what they could not find out is seen."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 async def _held(shop: Shop) -> Json:

@@ -3,25 +3,17 @@
 Permuted, doubled, left out, between two acts, before the answer of the call that caused them, by the poller instead.
 """
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.judge import check
 from tests.life import PLANS, Plan
-from tests.shop import Shop, open_shop, settings_for
+from tests.shop import Shop
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 # Always the same ones; `make attack` draws others (tests/attack/test_event_orders.py).
 EXAMPLES = 50
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that a lost answer is unknown and stays so."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 @settings(

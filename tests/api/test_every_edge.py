@@ -6,15 +6,14 @@ and streams: tests/live/test_every_edge_live.py.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
 
 from domain.caller import Scope
 from tests.edges import Answered, Ask, all_edges, walk
-from tests.shop import Client, Json, Shop, open_shop, settings_for, token
+from tests.shop import Client, Json, Shop, token
 from tests.two_owners import (
     CLERK,
     FIRST,
@@ -26,6 +25,8 @@ from tests.two_owners import (
     secrets_of,
     strangers,
 )
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 PATIENCE_SECONDS: Final = 30.0
 SYNC: Final = "mutation S($id: ID!) { syncPayment(paymentId: $id) { errors { code } } }"
@@ -71,13 +72,6 @@ MAY_TELL: Final[Mapping[Scope, frozenset[str]]] = {
         }
     ),
 }
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait for what Stripe does not say."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 def over_http(client: Client) -> Ask:

@@ -1,28 +1,20 @@
 """A look at Stripe that fails is no try: an event waits as long as Stripe is away, and is applied when it returns."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
 from models.sql import rows
 from services import inbox
 from tests.inbox import INTENTS, all_is_due, another_worker, apply_all, one_event_is_due, pass_time, seen
-from tests.shop import Shop, key, open_shop, settings_for
+from tests.shop import Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 HOUR = 3_600
 # Stripe's own answer to a key that was rolled: docs.stripe.com/api/errors.
 KEY_REFUSED = {"error": {"type": "invalid_request_error", "message": "Invalid API Key provided: sk_test_****"}}
 MANY = 1_000
 WAIT = "SELECT extract(epoch FROM due - now())::float8 AS seconds FROM webhook_event WHERE due IS NOT NULL"
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that each says at once what it knows."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 def refuse_the_key(shop: Shop) -> None:

@@ -1,21 +1,12 @@
 """A request that was given up may still arrive: what a look does not find is no proof until none can be on its way."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from models import Operation
 from models.sql import rows
-from tests.shop import Shop, open_shop, settings_for
+from tests.shop import Shop
 
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that what they could not find out is seen."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 
 async def _age(seconds: float) -> None:

@@ -1,25 +1,17 @@
 """Stripe is away (scenarios 40 and 60): reads go on, mutations are honest, and Stripe is left alone meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from models.sql import rows
 from provider.breaker import OPEN_AFTER
 from services.pace import BACK_OFF_SECONDS, back_off
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 MANY = 1_000
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that each says at once what it knows."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 async def _outage(shop: Shop, kind: str = "drop_before") -> list[tuple[str, str]]:

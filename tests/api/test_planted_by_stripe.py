@@ -5,8 +5,7 @@ import hmac
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -18,7 +17,9 @@ from models.sql import rows
 from tests.inputs import INTROSPECTION, root_type, schema_of, selection
 from tests.planting import KINDS, Lines, Planter, all_lines
 from tests.reconcile.faults import intent_of, reconcile
-from tests.shop import MUTATIONS, WEBHOOK_SECRET, Json, Shop, key, open_shop, settings_for
+from tests.shop import MUTATIONS, WEBHOOK_SECRET, Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 # What these say decides what happens; all other texts of an object are planted.
 STRUCTURE = frozenset(
@@ -57,14 +58,6 @@ WHY = {"reason": "OTHER"}
 PAGE = "https://shop.example/"
 FOR_THE_PAYER = (".client_secret", ".redirect_to_url.url", ".use_stripe_sdk.stripe_js")
 PAGE = "https://hooks.stripe.com/3d_secure_2/hosted?merchant=acct_1&payment_intent_client_secret="
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait: what Stripe says is told at once."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 @pytest.fixture

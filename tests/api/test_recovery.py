@@ -1,24 +1,15 @@
 """What nobody knows resolves itself (scenarios 10 to 15 and 33), each time by one layer alone."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from models import Operation
 from models.sql import rows
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.shop import Json, Shop, key
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that what they could not find out is seen."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 async def _age(seconds: float) -> None:

@@ -1,6 +1,5 @@
 """A query that meets work left undone sets it going: no worker runs in these tests."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,16 +8,11 @@ from models.atomic import drain
 from models.sql import rows
 from tests.shop import Json, Shop, key, open_shop, settings_for
 
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 ORDER = "query O($id: ID!) { order(id: $id) { paymentStatus } }"
 OPERATION = "query K($key: IdempotencyKey!, $kind: OperationKind!) { operation(key: $key, kind: $kind) { state } }"
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 async def _left_lying(shop: Shop) -> tuple[Json, str]:

@@ -1,12 +1,11 @@
 """What Stripe cannot tell, a person settles: with evidence, never against what Stripe shows."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
 from models.sql import rows
-from tests.shop import ERROR_FIELDS, Client, Json, Shop, key, open_shop, settings_for, token
+from tests.shop import ERROR_FIELDS, Client, Json, Shop, key, token
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000
@@ -19,14 +18,6 @@ mutation R($id: ID!, $outcome: ReviewOutcome!, $evidence: String!, $stripeId: ID
   }}
 }}
 """
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that what they could not find out is seen."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
-    async with open_shop(settings) as opened:
-        yield opened
 
 
 async def _pass(shop: Shop, seconds: float) -> None:

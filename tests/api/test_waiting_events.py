@@ -1,8 +1,5 @@
 """No event waits unseen: nothing of ours stands in its way, and one that waits for Stripe is an alarm and shown."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
 import pytest
 
@@ -10,17 +7,12 @@ from provider import Budget, budget
 from provider.budget import Rank
 from services import inbox
 from tests.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
-from tests.shop import Shop, open_shop, settings_for
+from tests.shop import Shop
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 INTEGRITY = "{ integrity { healthy deadWebhooks oldestUnprocessedWebhookMs } }"
 HOUR = 3_600
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that each says at once what it knows."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 async def test_a_refund_from_elsewhere_is_applied_at_once_though_a_reservation_of_ours_leaves_no_room(

@@ -1,25 +1,18 @@
 """Random lives of a payment with random orders of its events, others each time. `ATTACK_EXAMPLES=300` for each part."""
 
 import os
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.judge import check
 from tests.life import PLANS, Plan
-from tests.shop import Shop, open_shop, settings_for
+from tests.shop import Shop
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300"))
 PARTS = 4  # so that they run side by side
-
-
-@pytest.fixture
-async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """As in tests/api/test_event_orders.py."""
-    async with open_shop(settings_for(database_url, tmp_path / "state", request_budget_seconds=0)) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("part", range(PARTS))
