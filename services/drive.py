@@ -199,6 +199,7 @@ class Driver:
         operation = await rows.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
+        operation.held_until = driven.held_until
         if (operation.step, operation.generation) != (driven.step, driven.generation):
             # This very verdict is written: the connection was lost before the commit's answer came.
             return Driven(operation, await rows.read_payment(operation.payment_id), _secret(verdict))
