@@ -1,5 +1,7 @@
 """An id becomes part of an address only if it is one; every call carries the account and the API version."""
 
+from collections.abc import Awaitable, Callable
+
 import httpx
 import pytest
 
@@ -34,20 +36,20 @@ async def test_what_is_no_id_reaches_no_address(identity: str) -> None:
         return saying(200, intent())(request)
 
     provider = provider_hearing(answer)
-    calls = [
-        provider.retrieve_payment(identity),
-        provider.confirm_payment(identity, {}, key="k", until=NEVER),
-        provider.capture_payment(identity, {}, key="k", until=NEVER),
-        provider.cancel_payment(identity, {}, key="k", until=NEVER),
-        provider.retrieve_dispute(identity),
-        provider.retrieve_booking(identity),
-        provider.retrieve_event(identity),
-        provider.payment_of("charge", identity),
+    calls: list[Callable[[], Awaitable[object]]] = [
+        lambda: provider.retrieve_payment(identity),
+        lambda: provider.confirm_payment(identity, {}, key="k", until=NEVER),
+        lambda: provider.capture_payment(identity, {}, key="k", until=NEVER),
+        lambda: provider.cancel_payment(identity, {}, key="k", until=NEVER),
+        lambda: provider.retrieve_dispute(identity),
+        lambda: provider.retrieve_booking(identity),
+        lambda: provider.retrieve_event(identity),
+        lambda: provider.payment_of("charge", identity),
     ]
 
     for call in calls:
         with pytest.raises(ProviderFailure) as raised:
-            await call
+            await call()
         assert (raised.value.outcome, raised.value.code) == (Outcome.REJECTED, "malformed_id")
     await provider.close()
 

@@ -60,7 +60,7 @@ DOORS = (
         "    if operation is OperationType.MUTATION:\n",
         "    if False:\n",
         "tests/server/test_graphql_ws.py::test_what_may_not_run_ends_that_operation_and_not_the_socket",
-        "METHOD_NOT_ALLOWED",
+        "_NOT_ALLOWED')",
     ),
     Mutant(
         "a_socket_outlives_its_token",
