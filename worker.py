@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import structlog
 
+from database.transactions import DatabaseUnavailable
 from domain.states import EventSource
 from models import WebhookEvent
-from models.atomic import DatabaseUnavailable
 from provider import Provider, ProviderFailure
 from services import inbox, janitor, reconcile
 from services.drive import Driver

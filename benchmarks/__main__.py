@@ -23,7 +23,7 @@ from benchmarks.load import Load, Outcome, recorded
 from benchmarks.report import OURS, Figures, written
 from benchmarks.servers import Server
 from benchmarks.workloads import Requests
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 
 FOLDER = Path(".paygraph/bench")
 WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6")

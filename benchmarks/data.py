@@ -2,9 +2,8 @@
 
 import asyncpg
 
-from models import database
-from models.database import parse_url
-from models.embedded import EmbeddedPostgres
+from database.connection import migrate, parse_url
+from database.embedded import EmbeddedPostgres
 
 SHOPS_TIME = "timestamptz '2026-01-01 00:00:00+00'"
 
@@ -88,11 +87,11 @@ async def prepared(postgres: EmbeddedPostgres, payments: int) -> str:
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
         if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-            await database.migrate(postgres.url(name))  # what was added since it was made
+            await migrate(postgres.url(name))  # what was added since it was made
             return postgres.url(name)
         await admin.execute(f"DROP DATABASE IF EXISTS {name}_made WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {name}_made")
-        await database.migrate(postgres.url(f"{name}_made"))
+        await migrate(postgres.url(f"{name}_made"))
         await fill(postgres.url(f"{name}_made"), payments)
         await admin.execute(f"ALTER DATABASE {name}_made RENAME TO {name}")
     finally:

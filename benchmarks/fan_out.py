@@ -22,8 +22,8 @@ import asyncpg
 
 from benchmarks.load import Outcome
 from benchmarks.workloads import STAFF, subscription
-from models.database import parse_url
-from models.doorbell import CHANNEL
+from database.connection import parse_url
+from database.notifier import CHANNEL
 
 LAST_ANSWERS_SECONDS: Final = 10.0
 OPENED_AT_ONCE: Final = 50

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.database import parse_url
+from database.connection import parse_url
 
 HERE = Path(__file__).parent
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -38,10 +38,10 @@ from benchmarks import servers
 from benchmarks.data import prepared
 from benchmarks.load import recorded
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY, Requests, webhook
+from database.embedded import EmbeddedPostgres
+from database.statements import rows
 from execution.planner import Planner
 from models import WebhookEvent
-from models.embedded import EmbeddedPostgres
-from models.sql import rows
 from server.app import create_app, guarded
 from server.log import configure_logging
 from server.memory import settle_memory

@@ -15,8 +15,8 @@ import jwt
 
 from benchmarks.data import FRESH_ORDERS
 from benchmarks.servers import JWT_SECRET, WEBHOOK_SECRET
+from database.connection import parse_url
 from domain.ids import Kind, encode
-from models.database import parse_url
 from resolvers.cursors import Cursor, SortKey
 
 KEPT = 5_000  # requests in a file

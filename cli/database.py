@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from cli.failures import CannotRun
-from models.embedded import EmbeddedPostgres
-from models.reachable import bring_up_to_date, missing_migrations
+from database.embedded import EmbeddedPostgres
+from database.reachability import bring_up_to_date, missing_migrations
 from settings import Settings
 
 

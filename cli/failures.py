@@ -13,9 +13,9 @@ class CannotRun(Exception):
 
 def sentence(error: Exception) -> str:
     """The reason as its user may read it, without any text that may hold a value unless we wrote it."""
-    from models.atomic import DatabaseUnavailable
-    from models.embedded import CannotStart
-    from models.reachable import CannotUseDatabase
+    from database.embedded import CannotStart
+    from database.reachability import CannotUseDatabase
+    from database.transactions import DatabaseUnavailable
     from provider import ProviderFailure
     from server.demo_examples import OperationRefused
     from settings import SettingsError

@@ -23,7 +23,7 @@ def add_options(_: argparse.ArgumentParser) -> None:
 def run(settings: Settings, _: argparse.Namespace) -> int:
     """Apply the migrations that are missing."""
     from cli.database import embedded_database
-    from models.reachable import bring_up_to_date
+    from database.reachability import bring_up_to_date
 
     if settings.database_url is not None:
         applied = asyncio.run(bring_up_to_date(settings.database_url.get_secret_value()))

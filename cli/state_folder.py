@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from cli.failures import CannotRun
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 from server.offline import FILE
 from settings import Settings
 

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from graphql import GraphQLEnumType, GraphQLLeafType
 
+from database.row_reader import rows_below
 from execution.fields import Arguments, Call
 from execution.inlining import Code, Fixed, Inliner, Made, Unsaid, Value, name
 from execution.plan import Astray, Later, listed, now
-from models.partial import rows_below
 from resolvers.wanted import Below
 
 # What these are in Python is what they are in JSON.

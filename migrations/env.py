@@ -2,6 +2,6 @@
 
 import os
 
-from models.database import tortoise_config
+from database.connection import tortoise_config
 
 TORTOISE = tortoise_config(os.environ.get("DATABASE_URL", "postgresql://postgres@localhost/paygraph"))

@@ -1,4 +1,4 @@
-"""REMEMBERS: the tables, their constraints and the engine under them.
+"""REMEMBERS: the tables and their constraints.
 
 Rows are nouns. A table's CHECK constraints, partial indexes and triggers stand in the migrations, because aerich
 cannot express them; `tests/models/test_migrations.py` lists each of them by name.
@@ -15,21 +15,7 @@ from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
 from models.webhook_events import EventReading, WebhookEvent
 
-TABLES = (
-    "models.customers",
-    "models.orders",
-    "models.payments",
-    "models.refunds",
-    "models.failures",
-    "models.operations",
-    "models.events",
-    "models.webhook_events",
-    "models.reconciliation",
-    "models.rate_buckets",
-)
-
 __all__ = [
-    "TABLES",
     "Customer",
     "Discrepancy",
     "EventReading",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from database.statements import read_one
 from domain.caller import Actor, Caller, PaymentAuthority, Scope
 from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
 from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Order, Payment
-from models.sql import read_one
 from resolvers.context import Asking
 from services.rows import Seen, see
 

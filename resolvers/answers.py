@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from database.statements import read_one
 from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
 from models import Operation, Order, Payment, Refund
-from models.sql import read_one
 from resolvers.access import SignIn
 from resolvers.context import Asking
 from resolvers.visibility import visible_order, visible_payment, visible_refund

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from database.row_reader import rows_below
+from database.statements import rows
 from models import Customer, Order, Payment, PaymentEvent, Refund
-from models.partial import rows_below
-from models.sql import rows
 from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.loaders import Loader

@@ -10,6 +10,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 from tortoise.models import Model
 
+from database.statements import read
 from models import (
     Customer,
     Discrepancy,
@@ -21,7 +22,6 @@ from models import (
     Refund,
     WebhookEvent,
 )
-from models.sql import read
 
 Row = TypeVar("Row", bound=Model)
 Key = TypeVar("Key")

@@ -8,8 +8,8 @@ from tortoise.expressions import Q
 from tortoise.models import Model
 from tortoise.queryset import QuerySet
 
+from database.statements import fetch
 from domain.errors import ErrorCode, Refused
-from models.sql import fetch
 from resolvers.conditions import matching
 from resolvers.cursors import Cursor, SortKey
 

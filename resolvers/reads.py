@@ -8,9 +8,9 @@ from uuid import UUID
 
 from tortoise.models import Model
 
+from database.row_reader import Make, maker
+from database.statements import fetch
 from models import Order, Payment, Refund
-from models.partial import Make, maker
-from models.sql import fetch
 from resolvers.paging import Window
 from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
 from resolvers.wanted import Below, Relation, Wanted

@@ -12,11 +12,11 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from database.row_reader import READ_BELOW
+from database.statements import read
 from domain.caller import Caller, Scope
 from domain.states import order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
-from models.partial import READ_BELOW
-from models.sql import read
 from resolvers.access import own_customer_id, require, signed_in, works_here
 from resolvers.conditions import matching
 from resolvers.context import Asking

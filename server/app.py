@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from database.connection import only_reads, pending_migrations
 from domain.caller import Scope as CallerScope
-from models import database
 from resolvers.context import Asking
 from resolvers.own_customers import OwnCustomers
 from sandbox import Sandbox
@@ -103,7 +103,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_parts(settings, sandbox=sandbox, transport=transport) as parts:
-            if missing := await database.pending_migrations():
+            if missing := await pending_migrations():
                 raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
             app.state.parts = parts
             async with background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
@@ -259,12 +259,12 @@ class OnlyReads(RuntimeError):
 
 
 async def _database_answers() -> None:
-    if await database.only_reads():
+    if await only_reads():
         raise OnlyReads
 
 
 async def _migrations_done() -> None:
-    if missing := await database.pending_migrations():
+    if missing := await pending_migrations():
         raise MigrationsPending(", ".join(missing))
 
 

@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
+from database.connection import close_database, open_database
+from database.transactions import DatabaseUnavailable
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState
-from models import Discrepancy, ReconciliationRun, database
-from models.atomic import DatabaseUnavailable
+from models import Discrepancy, ReconciliationRun
 from provider import ProviderFailure
 from provider.ids import is_id
 from server.offline import offline_stripe
@@ -111,13 +112,11 @@ async def verify_audit(settings: Settings, *, heads: Path | None, known: Sequenc
 
     `known` are the heads of an earlier export; without them, today's are written to the file `heads`.
     """
-    await database.open_database(
-        database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds
-    )
+    await open_database(database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds)
     try:
         return await verify_and_report(heads=heads, known=known)
     finally:
-        await database.close_database()
+        await close_database()
 
 
 async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None = None) -> int:

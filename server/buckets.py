@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from models.sql import rows
+from database.statements import rows
 
 REMEMBERED: Final = 20_000  # buckets of each kind in a process, about 6 MB
 NEWCOMERS: Final = ""  # the key of those for whom there is no room

@@ -14,8 +14,8 @@ from enum import StrEnum
 import structlog
 from graphql import GraphQLError
 
+from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
-from models.atomic import DatabaseUnavailable
 from resolvers.live import TokenExpired
 from server.redaction import redact_text
 from services.tail import Closed, FellBehind, StreamEnded

@@ -15,9 +15,9 @@ import structlog
 from graphql import ExecutionResult, OperationDefinitionNode, OperationType
 from starlette.types import Receive, Scope, Send
 
+from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from execution import Execution, PlannedOperation
-from models.atomic import DatabaseUnavailable
 from server.addresses import address_of
 from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
 from server.callers import KeysUnavailable, Unauthenticated

@@ -11,9 +11,9 @@ from pathlib import Path
 import httpx
 import structlog
 
-from models import database
-from models.atomic import drain, in_atomic
-from models.doorbell import doorbell
+from database.connection import close_database, open_database
+from database.notifier import doorbell
+from database.transactions import drain, in_atomic
 from provider import Budget, Provider
 from sandbox import Sandbox
 from services.drive import Driver
@@ -53,7 +53,7 @@ async def open_parts(
 
     `sandbox` is the offline Stripe, when there is no key; `transport` replaces the network to Stripe.
     """
-    await database.open_database(
+    await open_database(
         database_url(settings),
         pool_size=settings.database_pool_size,
         acquire_timeout=settings.database_acquire_timeout_seconds,
@@ -105,7 +105,7 @@ async def open_parts(
         await looks.close()
         await drain(DRAIN_SECONDS)
         await provider.close()
-        await database.close_database()
+        await close_database()
 
 
 def _budget(settings: Settings) -> Budget:

@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 
+from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from domain.errors import ErrorCode
-from models.atomic import DatabaseUnavailable
 from server.addresses import SITE_SHARES, site_of
 from server.asking import Answer, Asking
 from server.buckets import Buckets, Level, Rate, Take

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from models import database
+from database.connection import close_database, open_database
 from server.parts import database_url
 from services import inbox
 from settings import Settings
@@ -13,13 +13,11 @@ FINE, MISSING = 0, 1
 
 async def replay_once(settings: Settings, event_ids: Sequence[str], *, dead: bool, dry_run: bool) -> int:
     """Open the database, replay these events or all dead ones, print what became of each; the exit code."""
-    await database.open_database(
-        database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds
-    )
+    await open_database(database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds)
     try:
         return await replay_and_report(event_ids, dead=dead, dry_run=dry_run)
     finally:
-        await database.close_database()
+        await close_database()
 
 
 async def replay_and_report(event_ids: Sequence[str], *, dead: bool, dry_run: bool) -> int:

@@ -26,9 +26,9 @@ from graphql import (
 )
 from graphql.execution.async_iterables import aclosing
 
+from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from execution import Events, Execution, PlannedOperation
-from models.atomic import DatabaseUnavailable
 from server.asking import Answer, Asking, ContextFactory, context_for, encoded
 from server.errors import (
     Code,

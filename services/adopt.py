@@ -6,13 +6,13 @@ from uuid import UUID
 
 import structlog
 
+from database.row_writer import fresh
+from database.statements import Insert
+from database.transactions import atomic
 from domain.caller import Actor
 from domain.ids import Kind, encode
 from domain.states import ActorKind
 from models import Order, Payment
-from models.atomic import atomic
-from models.sql import Insert
-from models.written import fresh
 from provider import Provider, ProviderFailure, ProviderPayment
 from services import inbox, rows
 from services.audit import Cause, Change, record

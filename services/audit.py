@@ -9,14 +9,14 @@ from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
+from database.notifier import ring
+from database.row_writer import fresh
+from database.statements import Insert, Update, Write, rows, write
 from domain.caller import Actor
 from domain.ids import new_id
 from domain.money import Money
 from domain.states import ActorKind, PaymentStatus
 from models import Order, PaymentEvent
-from models.doorbell import ring
-from models.sql import Insert, Update, Write, rows, write
-from models.written import fresh
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 JSON: Final = ("actor", "before", "after")

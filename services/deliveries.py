@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from database.statements import rows
 from models import EventReading
-from models.sql import rows
 
 log = structlog.get_logger(__name__)
 

@@ -14,12 +14,12 @@ from uuid import UUID
 
 import structlog
 
+from database.statements import Overtaken, Update, change_rows, kept_back, write, write_if_still
+from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
 from domain.caller import Actor
 from domain.deadlines import Deadline
 from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
 from models import Operation, Order, Payment
-from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
-from models.sql import Overtaken, Update, change_rows, kept_back, write, write_if_still
 from provider import Provider, ProviderFailure
 from services import rows
 from services.audit import Cause

@@ -6,11 +6,11 @@ Only rows are found and made here; the one door for state writes them, each with
 from collections.abc import Mapping
 from typing import Any, Final
 
+from database.row_writer import fresh
+from database.statements import rows
 from domain.errors import DomainError
 from domain.ids import new_id
 from models import Payment, PaymentFailure
-from models.sql import rows
-from models.written import fresh
 from provider import ProviderPayment
 from services.audit import Cause
 

@@ -21,9 +21,9 @@ from weakref import WeakValueDictionary
 
 from tortoise.expressions import Q
 
+from database.statements import rows
 from domain.ids import first_id_at, made_at
 from models import Payment, PaymentEvent
-from models.sql import rows
 from services.followed_orders import Change, changes_of, in_parts
 from services.rounds import Rounds
 from services.tail import Tail

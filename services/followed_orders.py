@@ -14,9 +14,9 @@ from uuid import UUID
 
 from tortoise.expressions import Q
 
+from database.row_reader import columns_of
+from database.statements import fetch, read, read_beside
 from models import Order, Payment, PaymentEvent
-from models.partial import columns_of
-from models.sql import fetch, read, read_beside
 from services.rounds import Rounds
 from services.tail import Tail
 

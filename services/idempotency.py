@@ -14,6 +14,9 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
+from database.row_writer import fresh
+from database.statements import Insert, Overtaken, insert_if_new, kept_back, read_one, write, write_if_still
+from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
 from domain.caller import Caller
 from domain.deadlines import Deadline
 from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
@@ -21,9 +24,6 @@ from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import derived_id, new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Payment
-from models.atomic import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
-from models.sql import Insert, Overtaken, insert_if_new, kept_back, read_one, write, write_if_still
-from models.written import fresh
 from services import rows
 from services.rows import Seen
 

@@ -10,11 +10,11 @@ from uuid import UUID
 import structlog
 from tortoise.queryset import QuerySet
 
+from database.statements import change_rows, fetch, rows
+from database.transactions import DatabaseUnavailable, atomic
 from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
-from models.atomic import DatabaseUnavailable, atomic
-from models.sql import change_rows, fetch, rows
 from provider import ProviderFailure, StripeEvent
 from services.news import told_before
 from services.pace import back_off, rest

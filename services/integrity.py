@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from database.statements import rows
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, WebhookState
 from models import Discrepancy, ReconciliationRun, WebhookEvent
-from models.sql import rows
 from services.deliveries import missed_webhooks
 from services.lag import waits_long
 from services.reconcile_findings import OVERDUE

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from models.sql import rows
+from database.statements import rows
 from services.inbox import WAITS_FOR_STRIPE
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from models.doorbell import listen
+from database.notifier import listen
 from services.feed import Feed
 from services.followed_orders import Orders
 

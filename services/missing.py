@@ -2,8 +2,8 @@
 
 import structlog
 
+from database.statements import read
 from models import Payment
-from models.sql import read
 from provider import Provider, ProviderFailure
 
 log = structlog.get_logger(__name__)

@@ -6,10 +6,10 @@ it is (`services.state`); here are the alarm and the finding.
 
 import structlog
 
+from database.statements import insert_if_new
 from domain.ids import new_id
 from domain.states import DiscrepancyState
 from models import Discrepancy, Payment
-from models.sql import insert_if_new
 from provider import ProviderPayment
 from services.reconcile_findings import drift_findings
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from database.statements import Update, insert_if_new, write
 from domain.errors import ErrorCode, Refused
 from domain.ids import derived_id
 from domain.money import Money
 from domain.states import CaptureMethod, OperationState
 from models import Customer, Operation, Order
-from models.sql import Update, insert_if_new, write
 from services import rows
 from services.audit import Cause, Change, record
 from services.idempotency import Ask, Outcome, Runner, run_once

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from database.row_writer import fresh
+from database.statements import Insert, Update, read_one, write
 from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
 from domain.errors import (
@@ -29,8 +31,6 @@ from domain.states import (
     SetupFutureUsage,
 )
 from models import Operation, Order, Payment
-from models.sql import Insert, Update, read_one, write
-from models.written import fresh
 from services import rows
 from services.audit import Cause, Change, record
 from services.drive import Driver

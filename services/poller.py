@@ -12,11 +12,11 @@ from typing import cast
 
 import structlog
 
+from database.statements import database_now, rows
+from database.transactions import atomic
 from domain.ids import new_id
 from domain.states import EventSource
 from models import EventReading
-from models.atomic import atomic
-from models.sql import database_now, rows
 from provider import Outcome, Provider, ProviderFailure, StripeEvent
 from services import deliveries, inbox
 

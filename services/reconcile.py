@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from database.statements import database_now, rows
+from database.transactions import atomic
 from domain.ids import new_id
 from domain.states import MONEY_KINDS, DiscrepancyState
 from models import Discrepancy, ReconciliationRun
-from models.atomic import atomic
-from models.sql import database_now, rows
 from provider import Provider
 from services.inbox import Endpoint
 from services.reconcile_findings import Finding

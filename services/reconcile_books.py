@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from database.statements import rows
 from domain.states import DiscrepancyKind
 from models import Payment
-from models.sql import rows
 from provider import Provider
 from services.audit import broken_links
 from services.reconcile_findings import Finding, expiring_finding

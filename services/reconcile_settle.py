@@ -5,11 +5,11 @@ from uuid import UUID
 
 import structlog
 
+from database.transactions import DatabaseUnavailable, atomic
 from domain.caller import Actor
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, EventSource, WebhookState
 from models import Discrepancy, Operation, Payment, ReconciliationRun, Refund, WebhookEvent
-from models.atomic import DatabaseUnavailable, atomic
 from provider import Provider, ProviderFailure, Unreadable
 from services import inbox
 from services.audit import Cause

@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import Final, TypeVar
 from uuid import UUID
 
+from database.statements import rows
 from domain.states import PaymentStatus
 from models import Operation, Order, Payment, ReconciliationRun, Refund
-from models.sql import rows
 from provider import Provider, ProviderDispute, Unreadable
 from services.inbox import Endpoint
 from services.reconcile_books import look_at_authorizations, look_at_orders

@@ -7,11 +7,11 @@ from uuid import UUID
 
 import structlog
 
+from database.statements import fetch
+from database.transactions import atomic
 from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
 from models import Order, Payment
-from models.atomic import atomic
-from models.sql import fetch
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.facts import ProviderDispute
 from provider.failures import DEFINITE

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from database.statements import Update, read, write
 from domain.errors import ErrorCode, InvalidState, LimitExceeded, Refused
 from domain.ids import derived_id
 from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
-from models.sql import Update, read, write
 from services import rows
 from services.audit import Cause
 from services.drive import Driver

@@ -6,10 +6,10 @@ from uuid import UUID
 
 import structlog
 
+from database.statements import rows
+from database.transactions import DatabaseUnavailable, finish
 from domain.states import OrderPaymentStatus
 from models import Operation, Order, Payment
-from models.atomic import DatabaseUnavailable, finish
-from models.sql import rows
 from services.drive import Driver
 
 log = structlog.get_logger(__name__)

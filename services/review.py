@@ -6,11 +6,11 @@ from uuid import UUID
 
 import structlog
 
+from database.transactions import finish
 from domain.caller import Actor
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.states import OperationState, ProviderEffect, ReviewOutcome
 from models import Operation, Payment, Refund
-from models.atomic import finish
 from provider import Outcome, Provider, ProviderFailure
 from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import structlog
 
-from models.atomic import DatabaseUnavailable
+from database.transactions import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from database.row_reader import columns_of, whole_from_json
+from database.statements import read, read_beside
 from domain.states import OperationKind
 from models import Operation, Order, Payment
-from models.partial import columns_of, whole_from_json
-from models.sql import read, read_beside
 
 SEEN = """
 FROM (SELECT) AS one

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from database.statements import Update, read, write
 from domain.errors import (
     DomainError,
     ErrorCode,
@@ -20,7 +21,6 @@ from domain.states import (
     RefundStatus,
 )
 from models import Operation, Order, Payment, Refund
-from models.sql import Update, read, write
 from provider import Outcome, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit import Cause

@@ -7,6 +7,8 @@ from uuid import UUID
 
 import structlog
 
+from database.row_writer import change
+from database.statements import Insert, Update
 from domain.errors import DomainError
 from domain.ids import new_id
 from domain.sensitive import without_secrets
@@ -23,8 +25,6 @@ from domain.states import (
     refund_move,
 )
 from models import Order, Payment, PaymentFailure, Refund
-from models.sql import Insert, Update
-from models.written import change
 from provider import Actionable, ProviderPayment, ProviderRefund
 from services.audit import Cause, Change, record
 from services.failures import facts, failed_request, is_same, made, new_failure, told_failure

@@ -16,8 +16,8 @@ import asyncpg
 import pytest
 from fasteners import InterProcessLock
 
-from models import database
-from models.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
+from database.connection import migrate, parse_url
+from database.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
 from tests.shop import Shop, open_shop, settings_for
 
 TEMPLATE = "paygraph_template"
@@ -77,10 +77,10 @@ def _name(run: Path) -> str:
 
 
 async def _build_template(url: str, template_url: str) -> None:
-    connection = await asyncpg.connect(**database.parse_url(url))
+    connection = await asyncpg.connect(**parse_url(url))
     try:
         await connection.execute(f'CREATE DATABASE "{TEMPLATE}"')
-        await database.migrate(template_url)
+        await migrate(template_url)
     finally:
         await connection.close()
 
@@ -89,7 +89,7 @@ async def _build_template(url: str, template_url: str) -> None:
 async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
     """A fresh database with all migrations, for one test."""
     name = f"test_{uuid4().hex}"
-    admin = await asyncpg.connect(**database.parse_url(postgres.url("postgres")))
+    admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
         await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}" STRATEGY file_copy')
         yield postgres.url(name)

@@ -5,7 +5,7 @@ import time
 
 import stripe
 
-from models.sql import rows
+from database.statements import rows
 from tests.shop import WEBHOOK_SECRET, Json, Shop
 from worker import Layers, Worker
 

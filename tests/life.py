@@ -15,8 +15,8 @@ from enum import StrEnum
 import httpx
 from hypothesis import strategies as st
 
+from database.statements import rows
 from models import Operation, WebhookEvent
-from models.sql import rows
 from sandbox.deliveries import sign
 from tests.attack.invariants import Answer
 from tests.inbox import poll

@@ -19,7 +19,7 @@ import httpx
 import pytest
 import structlog
 
-from models.database import parse_url
+from database.connection import parse_url
 from server.log import configure_logging
 
 _MARK = re.compile(r"plant(\d{6})", re.IGNORECASE)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 
 PROJECT = Path(__file__).parent.parent
 

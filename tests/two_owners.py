@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
+from database.statements import rows
 from domain.ids import Kind, encode
-from models.sql import rows
 from tests.as_stripe_says import intent_id, reconciled
 from tests.edges import Answered, Call, Secrets, by_id, own
 from tests.shop import STAFF, Client, Json, Shop, key, token

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 import structlog
 
+from database.transactions import atomic
 from domain.caller import Actor
 from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
 from models import WebhookEvent
-from models.atomic import atomic
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment
 from provider.events import object_of
 from provider.thin_events import related_to

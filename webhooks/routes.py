@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from models.atomic import DatabaseUnavailable
+from database.transactions import DatabaseUnavailable
 from provider import EventRefused, SignatureRefused, verify_event
 from services import inbox
 

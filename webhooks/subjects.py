@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from database.statements import read_one
 from models import Payment, WebhookEvent
-from models.sql import read_one
 from provider import Outcome, Provider, ProviderFailure
 from provider.events import object_of
 from provider.ids import is_id

@@ -14,8 +14,8 @@ import asyncpg
 import orjson
 
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY
+from database.connection import parse_url
 from domain.ids import Kind, decode, encode
-from models.database import parse_url
 from resolvers.cursors import Cursor, SortKey
 
 ORDER = """

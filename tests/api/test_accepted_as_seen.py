@@ -11,10 +11,10 @@ import asyncpg
 import pytest
 from tortoise import connections
 
+from database.connection import parse_url
+from database.pool import Connection, Pool
 from domain.states import OperationKind
 from models import Operation, Order, Payment
-from models.database import parse_url
-from models.pool import Connection, Pool
 from services.rows import see
 from tests.rows import row_id
 from tests.shop import Shop, key, open_shop, settings_for, text_of

@@ -4,9 +4,9 @@ from typing import Final
 
 import asyncpg
 
+from database.connection import parse_url
 from domain.ids import decode
 from models import Order, PaymentEvent
-from models.database import parse_url
 from services.audit import SAID, broken_links, chain_hash
 from tests.shop import Shop, key
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from database.statements import rows
+from database.transactions import atomic
 from models import Customer, Order, PaymentEvent
-from models.atomic import atomic
-from models.sql import rows
 from server.audits import verify_and_report
 from services.audit import SYSTEM, Cause, Change, broken_links, record
 from tests.shop import Json, Shop, key

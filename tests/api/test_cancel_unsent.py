@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.sql import rows
+from database.statements import rows
 from services.drive import Driver
 from tests.shop import Json, Shop, key
 

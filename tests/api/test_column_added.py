@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from database.statements import rows
 from models import WebhookEvent
-from models.sql import rows
 from tests.reconcile.faults import business, change, found, reconcile, stripe_post
 from tests.shop import Json, Shop, key, open_shop, settings_for
 

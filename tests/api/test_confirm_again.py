@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from models.sql import rows
+from database.statements import rows
 from tests.shop import Json, Shop, key, open_shop, settings_for
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from models.sql import rows
+from database.statements import rows
 from tests.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

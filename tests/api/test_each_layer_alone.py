@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from database.statements import rows
 from models import Operation
-from models.sql import rows
 from tests.reconcile.faults import reconcile
 from tests.shop import Client, Json, Shop, key, open_shop, settings_for
 

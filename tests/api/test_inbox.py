@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from cli.command_line import parser
+from database.statements import rows
+from database.transactions import atomic
 from domain.states import WebhookState
 from models import WebhookEvent
-from models.atomic import atomic
-from models.sql import rows
 from server.replays import replay_and_report
 from services import inbox
 from tests.inbox import INTENTS, all_is_due, apply_all, looks, one_event_is_due, seen

@@ -2,8 +2,8 @@
 
 import pytest
 
+from database.statements import rows
 from models import Operation
-from models.sql import rows
 from tests.shop import Shop
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

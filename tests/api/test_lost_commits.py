@@ -10,10 +10,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from database.connection import parse_url
+from database.embedded import EmbeddedPostgres
+from database.statements import rows
 from domain.ids import new_id
-from models.database import parse_url
-from models.embedded import EmbeddedPostgres
-from models.sql import rows
 from server.adoptions import adopt_and_report
 from services import idempotency
 from services.audit import broken_links

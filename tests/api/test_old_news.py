@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from database.statements import rows
 from models import WebhookEvent
-from models.sql import rows
 from tests.inbox import INTENTS, apply_all, looks, seen, send
 from tests.shop import Json, Shop
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from models.sql import rows
+from database.statements import rows
 from provider.breaker import OPEN_AFTER
 from services.pace import BACK_OFF_SECONDS, back_off
 from tests.shop import Json, Shop, key

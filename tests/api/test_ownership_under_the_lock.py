@@ -8,8 +8,8 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from database.connection import parse_url
 from models import Customer, Operation, Payment
-from models.database import parse_url
 from tests.rows import row_id
 from tests.shop import Json, Shop, key
 

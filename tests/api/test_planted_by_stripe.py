@@ -12,8 +12,8 @@ import httpx
 import pytest
 from graphql import GraphQLSchema
 
+from database.statements import rows
 from models import WebhookEvent
-from models.sql import rows
 from tests.inputs import INTROSPECTION, root_type, schema_of, selection
 from tests.planting import KINDS, Lines, Planter, all_lines
 from tests.reconcile.faults import intent_of, reconcile

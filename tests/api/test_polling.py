@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from database.statements import rows
 from domain.states import EventSource
 from models import EventReading, WebhookEvent
-from models.sql import rows
 from provider.transport import LocalTransport
 from services.poller import KEPT, Reader, Schedule
 from tests.inbox import (

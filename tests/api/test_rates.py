@@ -10,8 +10,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from models.database import parse_url
-from models.sql import rows
+from database.connection import parse_url
+from database.statements import rows
 from server.buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
 from tests.shop import Client, Json, Shop, key, open_shop, settings_for
 

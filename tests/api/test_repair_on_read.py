@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from models.atomic import drain
-from models.sql import rows
+from database.statements import rows
+from database.transactions import drain
 from tests.shop import Json, Shop, key, open_shop, settings_for
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

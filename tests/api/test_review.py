@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.sql import rows
+from database.statements import rows
 from tests.shop import ERROR_FIELDS, Client, Json, Shop, key, token
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

@@ -3,8 +3,8 @@
 import asyncpg
 import pytest
 
+from database.connection import parse_url
 from models import Order
-from models.database import parse_url
 from server.log import configure_logging
 from tests.shop import CONFIRMATION_OF, JWT_SECRET, WEBHOOK_SECRET, Shop, key
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import httpx
 
+from database.statements import rows
 from models import Operation
-from models.sql import rows
 from tests.rows import row_id
 from tests.shop import Json, Shop, key, open_shop, settings_for
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from database.transactions import atomic
 from models import Payment
-from models.atomic import atomic
 from tests.shop import Shop, key
 
 

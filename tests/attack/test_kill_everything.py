@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 from sandbox.deliveries import sign
 from tests.attack.invariants import violations
 from tests.attack.world import Memory, look, paying, refunding, until_idle

@@ -9,9 +9,9 @@ from typing import Final
 
 import asyncpg
 
-from models.atomic import drain
-from models.database import parse_url
-from models.sql import rows
+from database.connection import parse_url
+from database.statements import rows
+from database.transactions import drain
 from tests.attack.world import Memory, paying
 from tests.crash.town import Application, Town
 from tests.shop import Json, Shop, key, open_shop, settings_for

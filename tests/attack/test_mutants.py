@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 from tests.attack.mutants import MUTANTS
 from tests.attack.mutants.mutant import ROOT, Mutant
 from tests.attack.variants import VARIANTS

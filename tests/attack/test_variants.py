@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from models.database import parse_url
+from database.connection import parse_url
 from sandbox.deliveries import sign
 from tests.attack import variants
 from tests.attack.invariants import books_equal_stripes, no_stripe_key_was_sent_twice, violations

@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 
 import server.parts
 import webhooks.handlers
+from database.statements import fetch
+from database.transactions import atomic
 from domain.deadlines import Deadline
 from domain.states import Move, PaymentStatus, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
-from models.atomic import atomic
-from models.sql import fetch
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.translate import payment_from
 from services import drive, idempotency, inbox, pace, payments, refresh, refunds, rows, settle, state, steps

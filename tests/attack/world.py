@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import httpx
 
-from models.database import parse_url
+from database.connection import parse_url
 from tests.attack.invariants import Answer, Link, World
 from tests.crash.town import Application, Town
 from tests.shop import PAYMENT_FIELDS, Client, Json, key

@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 
 from cli.command_line import COMMANDS
-from models import database
-from models.embedded import EmbeddedPostgres
+from database.connection import parse_url, wanted_migrations
+from database.embedded import EmbeddedPostgres
 from tests.cli.commands import Ended, free_port, run
 
 PASSWORD: Final = "hunter2-hunter2"
@@ -108,8 +108,8 @@ async def test_something_that_is_no_postgresql_is_refused(answer: bytes, home: P
 
 async def test_an_unmigrated_database_is_refused_by_all_but_migrate(postgres: EmbeddedPostgres, home: Path) -> None:
     """The worker too: it would fail at every tick, for ever."""
-    admin = await asyncpg.connect(**database.parse_url(postgres.url("postgres")))
-    first, *others = await database.wanted_migrations()
+    admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
+    first, *others = await wanted_migrations()
     sentence = f"The database lacks {first} and {len(others)} more: run `python -m cli migrate` first."
     await admin.execute('CREATE DATABASE "unmigrated"')
     try:
@@ -129,7 +129,7 @@ async def test_an_unmigrated_database_is_refused_by_all_but_migrate(postgres: Em
 
 
 async def test_a_user_who_may_not_migrate_is_told_so(postgres: EmbeddedPostgres, home: Path) -> None:
-    admin = await asyncpg.connect(**database.parse_url(postgres.url("postgres")))
+    admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     await admin.execute('CREATE DATABASE "forbidden"')
     await admin.execute("CREATE ROLE reader LOGIN")
     try:

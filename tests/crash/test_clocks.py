@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 import pytest
 
-from models.database import parse_url
+from database.connection import parse_url
 from sandbox.deliveries import sign
 from tests.crash.town import Application, Town
 from tests.shop import WEBHOOK_SECRET, Json, key

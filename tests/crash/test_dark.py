@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from models.database import parse_url
+from database.connection import parse_url
 from tests.crash.test_kill import PAY
 from tests.crash.town import Town
 from tests.crash.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until

@@ -12,7 +12,7 @@ from typing import Any
 
 import asyncpg
 
-from models.database import parse_url
+from database.connection import parse_url
 from tests.crash.gate import CONNECTED, CONNECTING, full_gate
 from tests.crash.test_kill import PAY
 from tests.crash.town import Application, Town

@@ -8,8 +8,8 @@ import asyncio
 import asyncpg
 import pytest
 
-from models.database import parse_url
-from models.embedded import EmbeddedPostgres
+from database.connection import parse_url
+from database.embedded import EmbeddedPostgres
 from tests.crash.kills import fresh, kill_at, kill_in_call
 from tests.crash.town import Application, Town, settled
 from tests.shop import Json, key

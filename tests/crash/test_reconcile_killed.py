@@ -7,7 +7,7 @@ from datetime import datetime
 import asyncpg
 import pytest
 
-from models.database import parse_url
+from database.connection import parse_url
 from tests.crash.town import POLL_SECONDS, Town
 from tests.reconcile.commands import Command, Ended, today
 from tests.reconcile.crowd import gather

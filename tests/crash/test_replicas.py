@@ -6,7 +6,7 @@ import json
 import asyncpg
 import httpx
 
-from models.database import parse_url
+from database.connection import parse_url
 from sandbox.deliveries import sign
 from tests.crash.town import Town
 from tests.shop import WEBHOOK_SECRET, key

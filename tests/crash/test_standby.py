@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 import pytest
 
-from models import database
+from database.connection import migrate, parse_url
 from tests.crash.standby import Pair, Server, followed
 from tests.crash.test_kill import PAY
 from tests.crash.town import Application, Forge, Town, open_town
@@ -40,7 +40,7 @@ def servers() -> Iterator[Pair]:
 @pytest.fixture
 async def town(forge: Forge, servers: Pair) -> AsyncIterator[Town]:
     """As every town, but that its database is the pair's."""
-    await database.migrate(servers.primary.url)
+    await migrate(servers.primary.url)
     with TemporaryDirectory(prefix="pg-town-") as folder:
         async with open_town(forge, servers.primary.url, Path(folder)) as opened:
             yield opened
@@ -135,7 +135,7 @@ async def _is_there(server: Server, condition: str) -> bool:
 
 
 async def _asked(server: Server, question: str) -> object:
-    connection = await asyncpg.connect(**database.parse_url(server.url))
+    connection = await asyncpg.connect(**parse_url(server.url))
     try:
         found: object = await connection.fetchval(question)
         return found

@@ -15,7 +15,7 @@ import asyncpg
 import httpx
 import pytest
 
-from models.database import parse_url
+from database.connection import parse_url
 from sandbox.deliveries import sign
 from services.looks import AT_ONCE
 from tests.crash.test_kill import PAY

@@ -11,8 +11,8 @@ import pytest
 from asyncpg.connection import Connection
 
 from benchmarks.data import fill
+from database.connection import parse_url
 from domain.ids import Kind, encode
-from models.database import parse_url
 from resolvers.cursors import Cursor, SortKey
 from tests.shop import Client, Json, Shop, open_shop, settings_for, token
 

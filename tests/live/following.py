@@ -15,10 +15,10 @@ from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from database.connection import parse_url
+from database.transactions import atomic
 from domain.ids import decode
 from models import Order, Payment
-from models.atomic import atomic
-from models.database import parse_url
 from server.connections import ConnectionLimits, options
 from services.audit import SYSTEM, Cause, Change, record
 from tests.shop import Json, token

@@ -5,20 +5,20 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from models import database
+from database.connection import close_database, open_database, parse_url
 
 
 @pytest.fixture
 async def opened(database_url: str) -> AsyncIterator[str]:
     """The address of a migrated database, which the tables are connected to: five connections, and little patience."""
-    await database.open_database(database_url, pool_size=5, acquire_timeout=0.3)
+    await open_database(database_url, pool_size=5, acquire_timeout=0.3)
     yield database_url
-    await database.close_database()
+    await close_database()
 
 
 @pytest.fixture
 async def admin(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection of its own to the same database."""
-    connection = await asyncpg.connect(**database.parse_url(database_url))
+    connection = await asyncpg.connect(**parse_url(database_url))
     yield connection
     await connection.close()

@@ -5,8 +5,9 @@ from typing import Any, Final
 
 import pytest
 
-from models import Customer, database
-from models.sql import rows
+from database.connection import close_database, open_database, parse_url
+from database.statements import rows
+from models import Customer
 
 
 @pytest.mark.parametrize(
@@ -31,34 +32,34 @@ from models.sql import rows
     ],
 )
 def test_an_address_is_read(url: str, expected: dict[str, Any]) -> None:
-    assert expected.items() <= database.parse_url(url).items()
+    assert expected.items() <= parse_url(url).items()
 
 
 async def test_a_pool_that_keeps_no_statements_gets_none(database_url: str) -> None:
     """Behind a PgBouncer the next transaction may be on a connection that never heard of a prepared statement."""
     prepared = "SELECT count(*) > 0 AS kept FROM pg_prepared_statements"
     for more, kept in (("", True), ("&statement_cache_size=0", False)):
-        await database.open_database(database_url + more, pool_size=1, acquire_timeout=5)
+        await open_database(database_url + more, pool_size=1, acquire_timeout=5)
         try:
             await Customer.all()
             assert await rows(prepared) == [{"kept": kept}]
         finally:
-            await database.close_database()
+            await close_database()
 
 
 async def test_a_connection_bears_the_name_that_the_address_gives_it(database_url: str) -> None:
-    await database.open_database(f"{database_url}&application_name=till", pool_size=1, acquire_timeout=5)
+    await open_database(f"{database_url}&application_name=till", pool_size=1, acquire_timeout=5)
     try:
         assert await rows("SELECT current_setting('application_name') AS name") == [{"name": "till"}]
         assert await rows("SELECT current_setting('lock_timeout') AS value") == [{"value": "5s"}]
     finally:
-        await database.close_database()
+        await close_database()
 
 
 @pytest.mark.parametrize("more", ["", "&sslrootcert=system"])
 def test_the_strictest_mode_trusts_whom_the_machine_trusts(more: str) -> None:
     """As a managed PostgreSQL's address is mostly given, and .env.example too: without any file at hand."""
-    context = database.parse_url(f"postgresql://ada@db.example/shop?sslmode=verify-full{more}")["ssl"]
+    context = parse_url(f"postgresql://ada@db.example/shop?sslmode=verify-full{more}")["ssl"]
 
     assert isinstance(context, ssl.SSLContext)
     assert context.check_hostname
@@ -100,7 +101,7 @@ NO_ADDRESS: Final = "DATABASE_URL is not an address: write special characters of
 )
 def test_an_address_that_cannot_be_read_is_refused_without_its_password(url: str, reason: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole text is compared
-        database.parse_url(url)
+        parse_url(url)
 
     assert str(caught.value) == reason
     assert caught.value.__suppress_context__ or caught.value.__context__ is None

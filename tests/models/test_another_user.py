@@ -14,14 +14,15 @@ from typing import Final
 
 import pytest
 
-from models import database, embedded
+from database import embedded
+from database.connection import MIGRATIONS
 
-ROOT: Final = Path(database.MIGRATIONS).parent
+ROOT: Final = Path(MIGRATIONS).parent
 NOBODY: Final = 65_534
 START: Final = """
 import sys
 from pathlib import Path
-from models.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
+from database.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]), options=FAST_AND_FORGETFUL)
 print(server.start())
 server.destroy()

@@ -11,9 +11,10 @@ import asyncpg
 import pytest
 from tortoise.exceptions import IntegrityError
 
-from models import Customer, database
-from models.atomic import TRIES, DatabaseUnavailable, atomic, drain, finish, in_atomic
-from models.sql import rows
+from database.connection import close_database, open_database
+from database.statements import rows
+from database.transactions import TRIES, DatabaseUnavailable, atomic, drain, finish, in_atomic
+from models import Customer
 from tests.crash.proxy import DatabaseProxy
 
 LONG_ENOUGH = 10  # seconds after which a test has hung
@@ -285,7 +286,7 @@ async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
     with TemporaryDirectory(prefix="pg-break-") as folder:
         async with DatabaseProxy(Path(folder), target) as proxy:
             url = f"postgresql://postgres@{parts.path}?host={folder}"
-            await database.open_database(url, pool_size=2, acquire_timeout=2)
+            await open_database(url, pool_size=2, acquire_timeout=2)
             try:
                 await rows("SELECT 1")
                 proxy.stop_at, proxy.stops_after, proxy.armed = step, after, True
@@ -295,7 +296,7 @@ async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
                 assert (await _names()).count(name) == 1, f"broken before message {step}"
             finally:
                 await proxy.down()
-                await database.close_database()
+                await close_database()
         return proxy.stopped.is_set()
 
 

@@ -7,12 +7,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
+from database.connection import parse_url
+from database.notifier import CHANNEL, IDS_IN_ONE, doorbell, ring
+from database.statements import rows
+from database.transactions import atomic
 from domain.ids import new_id
 from models import Customer
-from models.atomic import atomic
-from models.database import parse_url
-from models.doorbell import CHANNEL, IDS_IN_ONE, doorbell, ring
-from models.sql import rows
 
 PATIENCE = 10.0
 

@@ -16,15 +16,15 @@ from typing import Final
 import asyncpg
 import pytest
 
-from models import database
-from models.embedded import FAST_AND_FORGETFUL, LONGEST_SOCKET_PATH, CannotStart, EmbeddedPostgres
+from database.connection import MIGRATIONS, parse_url
+from database.embedded import FAST_AND_FORGETFUL, LONGEST_SOCKET_PATH, CannotStart, EmbeddedPostgres
 
-ROOT: Final = Path(database.MIGRATIONS).parent
+ROOT: Final = Path(MIGRATIONS).parent
 # A process that uses the server until its standard input ends, and leaves it properly.
 USER: Final = """
 import sys
 from pathlib import Path
-from models.embedded import EmbeddedPostgres
+from database.embedded import EmbeddedPostgres
 with EmbeddedPostgres(Path(sys.argv[1])) as url:
     print(url, flush=True)
     sys.stdin.read()
@@ -48,7 +48,7 @@ def server(home: Path) -> Iterator[EmbeddedPostgres]:
 
 
 async def _ask(url: str, statement: str) -> object:
-    connection = await asyncpg.connect(**database.parse_url(url))
+    connection = await asyncpg.connect(**parse_url(url))
     try:
         return await connection.fetchval(statement)
     finally:
@@ -195,7 +195,7 @@ async def test_any_folder_will_do(home: Path, name: str) -> None:
     try:
         with embedded as url:
             assert await _answers(url)
-            assert len(str(database.parse_url(url)["host"])) <= LONGEST_SOCKET_PATH
+            assert len(str(parse_url(url)["host"])) <= LONGEST_SOCKET_PATH
         with embedded as again:
             assert again == url
     finally:

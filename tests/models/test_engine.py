@@ -12,9 +12,10 @@ import pytest
 from tortoise import Tortoise, connections
 from tortoise.transactions import in_transaction
 
-from models import Customer, database
-from models.atomic import DatabaseUnavailable, atomic, drain
-from models.sql import rows
+from database.connection import SESSION, close_database, open_database, tortoise_config
+from database.statements import rows
+from database.transactions import DatabaseUnavailable, atomic, drain
+from models import Customer
 
 POOL: Final = 5
 CANCELLATIONS: Final = 300
@@ -34,8 +35,8 @@ async def _bare_transaction(body: Callable[[], Awaitable[None]]) -> None:
 @asynccontextmanager
 async def _database(url: str, engine: str) -> AsyncIterator[None]:
     """The tables at `url`, by our engine or by another one."""
-    config = database.tortoise_config(url, pool_size=POOL)
-    if engine != "models.engine":
+    config = tortoise_config(url, pool_size=POOL)
+    if engine != "database.engine":
         config["connections"]["default"]["engine"] = engine
         for ours in ("acquire_timeout", "longest_statement_seconds"):
             config["connections"]["default"]["credentials"].pop(ours)
@@ -44,7 +45,7 @@ async def _database(url: str, engine: str) -> AsyncIterator[None]:
         yield
     finally:
         _pool().terminate()  # a pool that leaked never closes
-        await database.close_database()
+        await close_database()
 
 
 def _pool() -> Any:
@@ -100,8 +101,8 @@ async def _is_empty() -> bool:
 @pytest.mark.parametrize(
     ("engine", "transaction", "leaks"),
     [
-        pytest.param("models.engine", atomic, False, id="ours, as it is used"),
-        pytest.param("models.engine", _bare_transaction, False, id="ours, even when it is torn"),
+        pytest.param("database.engine", atomic, False, id="ours, as it is used"),
+        pytest.param("database.engine", _bare_transaction, False, id="ours, even when it is torn"),
         pytest.param("tortoise.backends.asyncpg", _bare_transaction, True, id="the stock one leaks"),
     ],
 )
@@ -241,13 +242,13 @@ async def test_a_server_out_of_reach_is_unavailable_in_time(where: Any, work: Ca
     clock = asyncio.get_running_loop().time
 
     async with where() as url:
-        await database.open_database(url, pool_size=2, acquire_timeout=0.1)
+        await open_database(url, pool_size=2, acquire_timeout=0.1)
         try:
             began = clock()
             outcomes = await asyncio.gather(*(work() for _ in range(4)), return_exceptions=True)
             waited = clock() - began
         finally:
-            await database.close_database()
+            await close_database()
 
     assert {type(outcome) for outcome in outcomes} == {DatabaseUnavailable}
     assert waited < 10
@@ -261,12 +262,12 @@ async def test_a_missing_folder_or_database_is_unavailable(
     database_url: str, tmp_path: Path, work: Callable[[], Any]
 ) -> None:
     for url in (f"postgresql://postgres@/shop?host={tmp_path}", database_url.replace("@/test_", "@/gone_")):
-        await database.open_database(url, pool_size=2, acquire_timeout=1)
+        await open_database(url, pool_size=2, acquire_timeout=1)
         try:
             with pytest.raises(DatabaseUnavailable) as caught:
                 await work()
         finally:
-            await database.close_database()
+            await close_database()
 
         assert caught.value.lost
 
@@ -300,5 +301,5 @@ async def test_a_statement_run_wild_is_stopped(opened: str) -> None:
 
 
 async def test_every_connection_has_its_limits(opened: str) -> None:
-    for name, value in database.SESSION.items():
+    for name, value in SESSION.items():
         assert await rows(f"SELECT current_setting('{name}') AS value") == [{"value": value}]

@@ -3,8 +3,8 @@
 import pytest
 from tortoise.models import Model
 
+from database.statements import read
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
-from models.sql import read
 from tests.shop import Shop
 
 TABLES = [Customer, Order, Payment, Refund, Operation, PaymentEvent, WebhookEvent]

@@ -8,10 +8,12 @@ import asyncpg
 import pytest
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from models import Customer, database, pool
-from models.atomic import DatabaseUnavailable, atomic
-from models.pool import Pool
-from models.sql import fetch, rows
+from database import pool
+from database.connection import parse_url
+from database.pool import Pool
+from database.statements import fetch, rows
+from database.transactions import DatabaseUnavailable, atomic
+from models import Customer
 
 SIZE: Final = 3
 LONG_ENOUGH: Final = 15  # seconds after which a test has hung
@@ -19,7 +21,7 @@ LONG_ENOUGH: Final = 15  # seconds after which a test has hung
 
 @pytest.fixture
 async def small(database_url: str) -> AsyncIterator[Pool]:
-    opened = Pool(size=SIZE, patience_seconds=LONG_ENOUGH, **database.parse_url(database_url))
+    opened = Pool(size=SIZE, patience_seconds=LONG_ENOUGH, **parse_url(database_url))
     yield opened
     opened.terminate()
 

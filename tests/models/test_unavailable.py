@@ -14,10 +14,12 @@ import structlog
 from tortoise import connections
 from tortoise.exceptions import BaseORMException
 
-from models import Customer, database, lines, reachable
-from models.atomic import DatabaseUnavailable, atomic
-from models.sql import rows
-from models.unavailable import DatabaseConflict, reason_of, unavailable
+from database import keepalive, reachability
+from database.connection import MIGRATION_LOCK, MigrationInProgress, close_database, migrate, only_reads, open_database
+from database.errors import DatabaseConflict, reason_of, unavailable
+from database.statements import rows
+from database.transactions import DatabaseUnavailable, atomic
+from models import Customer
 
 LONG_ENOUGH: Final = 15  # seconds after which a test has hung
 # PostgreSQL's own names: https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -118,12 +120,12 @@ async def test_a_session_that_only_reads_takes_all_others_with_it(opened: str, a
 
     with pytest.raises(DatabaseUnavailable, match=r"^ReadOnlySQLTransactionError$"):
         await Customer.create(external_id="ada")
-    only_reads = await database.only_reads()
+    is_read_only = await only_reads()
     await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-    is_over = await database.only_reads()  # its connection was made before, and is not kept
+    is_over = await only_reads()  # its connection was made before, and is not kept
     await Customer.create(external_id="ada")
 
-    assert only_reads is True
+    assert is_read_only is True
     assert is_over is False
     assert await Customer.all().count() == 1
 
@@ -163,16 +165,16 @@ def _error(state: bytes, text: bytes) -> bytes:
 )
 async def test_a_startup_parameter_that_is_refused_is_named(state: bytes, text: bytes) -> None:
     async with _pooler(_error(state, text)) as url:
-        with pytest.raises(reachable.CannotUseDatabase) as refused:
-            await reachable.missing_migrations(url)
-        await database.open_database(url, pool_size=2, acquire_timeout=5)
+        with pytest.raises(reachability.CannotUseDatabase) as refused:
+            await reachability.missing_migrations(url)
+        await open_database(url, pool_size=2, acquire_timeout=5)
         try:
             with structlog.testing.capture_logs() as logged, pytest.raises(DatabaseUnavailable) as caught:
                 await rows("SELECT 1")
             with structlog.testing.capture_logs() as again, pytest.raises(DatabaseUnavailable):
                 await rows("SELECT 1")
         finally:
-            await database.close_database()
+            await close_database()
 
     assert "it refuses lock_timeout" in str(refused.value)
     assert str(caught.value).endswith(": lock_timeout is refused")
@@ -195,15 +197,15 @@ async def test_a_migration_waits_for_another_one_no_longer_than_it_says(
     database_url: str, admin: asyncpg.Connection
 ) -> None:
     """As behind a pooler that has kept the session of somebody who died with the lock."""
-    await admin.execute("SELECT pg_advisory_lock($1)", database.MIGRATION_LOCK)
+    await admin.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
     holder = await admin.fetchval("SELECT pg_backend_pid()")
 
     async with asyncio.timeout(LONG_ENOUGH):
-        with pytest.raises(database.MigrationInProgress, match=f"process {holder} of PostgreSQL") as refused:
-            await database.migrate(database_url, wait_seconds=0.3)
-        await admin.execute("SELECT pg_advisory_unlock($1)", database.MIGRATION_LOCK)
+        with pytest.raises(MigrationInProgress, match=f"process {holder} of PostgreSQL") as refused:
+            await migrate(database_url, wait_seconds=0.3)
+        await admin.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
     for _ in range(2):  # on a loop of its own: Tortoise's state belongs to whoever opened it
-        assert await asyncio.to_thread(asyncio.run, database.migrate(database_url)) == []
+        assert await asyncio.to_thread(asyncio.run, migrate(database_url)) == []
 
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
     assert await admin.fetchval(f"{locks} WHERE datname = current_database())") == 0
@@ -226,7 +228,7 @@ async def test_a_line_over_a_network_is_watched_by_the_system(database_url: str)
 
     server = await asyncio.start_server(relay, "127.0.0.1", 0)
     url = f"postgresql://postgres@127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}?sslmode=disable"
-    await database.open_database(url, pool_size=2, acquire_timeout=5)
+    await open_database(url, pool_size=2, acquire_timeout=5)
     try:
         await rows("SELECT 1")
         [connection] = _pool()._open
@@ -234,18 +236,18 @@ async def test_a_line_over_a_network_is_watched_by_the_system(database_url: str)
         found = {name: line.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name, _ in _known_options()}
         keeps = line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
     finally:
-        await database.close_database()
+        await close_database()
         server.close()
         await asyncio.gather(*relays)
 
     assert keeps == 1
     assert found == dict(_known_options())
-    assert lines.IDLE_SECONDS + lines.ASK_SECONDS * lines.ASK_TIMES < LONG_ENOUGH
-    assert lines.UNHEARD_MILLISECONDS < LONG_ENOUGH * 1_000
+    assert keepalive.IDLE_SECONDS + keepalive.ASK_SECONDS * keepalive.ASK_TIMES < LONG_ENOUGH
+    assert keepalive.UNHEARD_MILLISECONDS < LONG_ENOUGH * 1_000
 
 
 def _known_options() -> list[tuple[str, int]]:
-    return [(name, value) for name, value in lines.OPTIONS if hasattr(socket, name)]
+    return [(name, value) for name, value in keepalive.OPTIONS if hasattr(socket, name)]
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
@@ -256,8 +258,8 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 def test_every_connection_of_the_application_is_made_so() -> None:
     """One that is made otherwise would wait for a quarter of an hour."""
-    root = Path(database.__file__).parent
+    root = Path(keepalive.__file__).parent
     makers = {path.name for path in root.glob("*.py") if "asyncpg.connect(" in path.read_text()}
 
-    assert makers == {"lines.py", "pool.py"}  # the pool's has its own class, and is watched likewise
+    assert makers == {"keepalive.py", "pool.py"}  # the pool's has its own class, and is watched likewise
     assert "keep_watched(connection)" in (root / "pool.py").read_text()

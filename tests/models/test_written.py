@@ -7,9 +7,9 @@ from uuid import UUID
 import pytest
 from tortoise.models import Model
 
+from database.row_writer import all_fields, by_database, change, fresh, reader
+from database.statements import Insert, Update, write
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
-from models.sql import Insert, Update, write
-from models.written import all_fields, by_database, change, fresh, reader
 from tests.rows import a_payment, an_order
 from tests.shop import Shop
 

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 
+from database.connection import parse_url
 from domain.ids import new_id
 from models import PaymentEvent
-from models.database import parse_url
 from sandbox import Sandbox
 from sandbox.store import Store
 from services.audit import chain_hash

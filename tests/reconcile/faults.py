@@ -6,9 +6,9 @@ from typing import Any
 
 import httpx
 
+from database.statements import rows
 from domain.states import DiscrepancyState
 from models import Discrepancy, ReconciliationRun
-from models.sql import rows
 from services.reconcile import Reconciler, Window
 from tests.rows import row_id
 from tests.shop import Json, Shop, key

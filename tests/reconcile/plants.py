@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import asyncpg
 
+from database.connection import parse_url
 from domain.ids import new_id
 from domain.states import DiscrepancyKind as Kind
-from models.database import parse_url
 from sandbox.disputes import open_dispute
 from sandbox.ledger import Ledger
 from sandbox.store import Store

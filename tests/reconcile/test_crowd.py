@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from database.statements import rows
 from models import Discrepancy
-from models.sql import rows
 from services.reconcile_stages import AT_ONCE, FIRST_ID, NEXT_ROWS
 from tests.reconcile.crowd import gather
 from tests.reconcile.faults import change, found, reconcile, reconciler, window

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from database.statements import rows
 from domain.states import DiscrepancyState, WebhookState
 from models import Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
-from models.sql import rows
 from provider import Provider
 from server.audits import read_heads, reconcile_and_report, verify_and_report
 from services import reconcile as service

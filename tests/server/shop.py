@@ -14,9 +14,9 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 from strawberry.schema.config import StrawberryConfig
 
+from database.transactions import DatabaseUnavailable
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
-from models.atomic import DatabaseUnavailable
 from server.asking import Asking, Authenticate
 from server.callers import Callers, sign_token
 from server.cross_origin import AllowedOrigins

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from models.atomic import DatabaseUnavailable
+from database.transactions import DatabaseUnavailable
 from server.negotiation import Media, choose_media, is_json
 from tests.server.shop import REASONS, Shop, open_shop, problem, refusal, token_for
 

@@ -192,7 +192,7 @@ STREAMS = (
     ),
     Mutant(
         "what_a_killed_start_left_is_started",
-        "models/embedded.py",
+        "database/embedded.py",
         "            shutil.rmtree(self.folder)\n            self.folder.mkdir()\n        self._begun.parent",
         "        self._begun.parent",
         "tests/models/test_embedded.py::test_a_first_start_that_was_killed_begins_again",
@@ -200,7 +200,7 @@ STREAMS = (
     ),
     Mutant(
         "whatever_is_called_postgres_is_ours_to_delete",
-        "models/embedded.py",
+        "database/embedded.py",
         "        if not ((self.folder / USERS).exists() or (self._begun.exists() and self.folder.exists())):\n",
         "        if not self.folder.exists():\n",
         "tests/models/test_embedded.py::test_a_foreign_folder_is_neither_started_nor_destroyed",

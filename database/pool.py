@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import structlog
 
-from models.lines import connect, keep_watched
-from models.unavailable import OF_THE_DRIVER, Session, session_after, unavailable
+from database.errors import OF_THE_DRIVER, Session, session_after, unavailable
+from database.keepalive import connect, keep_watched
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

@@ -15,12 +15,12 @@ from aerich import Command
 from aerich.migrate import Migrate
 from tortoise import Tortoise, connections
 
-from models import TABLES
-from models.lines import connect
-from models.sql import rows
+from database.keepalive import connect
+from database.statements import rows
 
 log = structlog.get_logger(__name__)
 
+TABLES: Final = "models"  # the package whose tables Tortoise registers; its room is above this one
 MIGRATIONS: Final = str(Path(__file__).parent.parent / "migrations")
 LONGEST_STATEMENT_SECONDS: Final = 35.0  # PostgreSQL ends one after 30; what is not answered then never will be
 MIGRATION_LOCK: Final = 5_207_310_118  # any number, the same in every process that migrates
@@ -121,8 +121,8 @@ def tortoise_config(
         "server_settings": {**session, **address.get("server_settings", {})},
     }
     return {
-        "connections": {"default": {"engine": "models.engine", "credentials": credentials}},
-        "apps": {"models": {"models": [*TABLES, "aerich.models"], "default_connection": "default"}},
+        "connections": {"default": {"engine": "database.engine", "credentials": credentials}},
+        "apps": {"models": {"models": [TABLES, "aerich.models"], "default_connection": "default"}},
         "use_tz": True,
         "timezone": "UTC",
     }

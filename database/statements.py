@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 from tortoise import connections
 from tortoise.models import Model
 
-from models.engine import fetched
-from models.partial import columns_of, whole
-from models.written import Shape, all_fields, changed_fields, note_moments, reader, said, statement
+from database.engine import fetched
+from database.row_reader import columns_of, whole
+from database.row_writer import Shape, all_fields, changed_fields, note_moments, reader, said, statement
 
 T = TypeVar("T", bound=Model)
 M = TypeVar("M", bound=Model, covariant=True)

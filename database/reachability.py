@@ -8,9 +8,9 @@ from typing import Any, Final
 import asyncpg
 from tortoise.exceptions import BaseORMException
 
-from models.database import SESSION, MigrationInProgress, migrate, parse_url, wanted_migrations
-from models.lines import connect
-from models.unavailable import DatabaseUnavailable, refused_parameter
+from database.connection import SESSION, MigrationInProgress, migrate, parse_url, wanted_migrations
+from database.errors import DatabaseUnavailable, refused_parameter
+from database.keepalive import connect
 
 LOOK_SECONDS: Final = 10.0  # a database that takes longer to say hello is not one to serve requests with
 

@@ -1,4 +1,4 @@
-"""The Tortoise engine: asyncpg with a pool (models/pool.py) that does not wait for ever and cannot leak a connection.
+"""The Tortoise engine: asyncpg with a pool (database/pool.py) that does not wait for ever and cannot leak a connection.
 
 The stock engine loses a connection for good when a task is cancelled between taking it and beginning its transaction,
 and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
@@ -16,8 +16,8 @@ from tortoise.backends.base.client import TransactionalDBClient, TransactionCont
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError, TransactionManagementError
 
-from models.pool import Pool
-from models.unavailable import OF_THE_DRIVER, unavailable
+from database.errors import OF_THE_DRIVER, unavailable
+from database.pool import Pool
 
 NOT_OF_THE_ADDRESS: Final = frozenset(
     {"min_size", "max_size", "acquire_timeout", "longest_statement_seconds", "connection_class", "loop"}

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 import structlog
 from tortoise.transactions import in_transaction
 
-from models.unavailable import OF_THE_DRIVER, DatabaseConflict, DatabaseUnavailable, unavailable
+from database.errors import OF_THE_DRIVER, DatabaseConflict, DatabaseUnavailable, unavailable
 
 __all__ = [
     "CONFLICTS",

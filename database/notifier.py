@@ -14,10 +14,10 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from models.atomic import after_commit
-from models.database import SESSION, parse_url
-from models.lines import connect
-from models.unavailable import OF_THE_DRIVER, reason_of
+from database.connection import SESSION, parse_url
+from database.errors import OF_THE_DRIVER, reason_of
+from database.keepalive import connect
+from database.transactions import after_commit
 
 log = structlog.get_logger(__name__)
 
