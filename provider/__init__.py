@@ -1,9 +1,9 @@
 """REACHES: the only room that knows Stripe. It answers in our own words and says what each failure means for money."""
 
-from provider.budget import Budget
 from provider.client import Provider
 from provider.events import EventRefused, SignatureRefused, StripeEvent, verify_event
-from provider.facts import (
+from provider.failures import Outcome, ProviderFailure
+from provider.objects import (
     Actionable,
     Booked,
     ProviderBooking,
@@ -12,7 +12,7 @@ from provider.facts import (
     ProviderRefund,
     Unreadable,
 )
-from provider.failures import Outcome, ProviderFailure
+from provider.request_budget import Budget
 
 __all__ = [
     "Actionable",

@@ -16,9 +16,7 @@ import structlog
 from domain.api_version import STRIPE_API_VERSION
 from domain.deadlines import NEVER, Deadline
 from provider.breaker import Breaker
-from provider.budget import Budget, Rank
 from provider.events import StripeEvent, event_from
-from provider.facts import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.failures import (
     LIST_TOO_LONG,
     TOO_LATE,
@@ -29,7 +27,9 @@ from provider.failures import (
     is_replayed,
 )
 from provider.ids import path_of
-from provider.translate import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
+from provider.mapping import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
+from provider.objects import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
+from provider.request_budget import Budget, Rank
 from provider.transport import LocalTransport, NetworkTransport, Transport, departing
 from provider.words import id_of, word
 

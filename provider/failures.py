@@ -8,8 +8,8 @@ import stripe
 
 from domain.errors import CardDeclined
 from domain.states import ProviderEffect
-from provider.facts import ProviderPayment
-from provider.translate import decline_from, payment_if_readable
+from provider.mapping import decline_from, payment_if_readable
+from provider.objects import ProviderPayment
 from provider.words import word
 
 

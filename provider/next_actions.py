@@ -3,7 +3,7 @@
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from provider.facts import Actionable
+from provider.objects import Actionable
 from provider.words import Json, maybe_moment, word
 
 # Where an action's page is, the most direct one first; the names are Stripe's, the same for many actions. Left out are

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.errors import DomainError, ErrorCode, Refused
 from models import Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment
-from provider.budget import THROTTLED_HERE
+from provider.request_budget import THROTTLED_HERE
 from services import rows
 from services.audit import Cause
 from services.refresh import close_if_gone, refresh_payment, unavailable

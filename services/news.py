@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.states import PaymentStatus
 from provider import StripeEvent
-from provider.translate import end_if_readable
+from provider.mapping import end_if_readable
 
 CREATED = "payment_intent.created"
 MADE = "SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2 AND status <> $3"

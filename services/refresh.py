@@ -13,8 +13,8 @@ from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
 from models import Order, Payment
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
-from provider.facts import ProviderDispute
 from provider.failures import DEFINITE
+from provider.objects import ProviderDispute
 from services import rows
 from services.audit import Cause
 from services.missing import knows_another_payment

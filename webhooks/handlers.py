@@ -12,8 +12,8 @@ from domain.states import ActorKind, WebhookState
 from models import WebhookEvent
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment
 from provider.events import object_of
+from provider.mapping import payment_if_readable
 from provider.thin_events import related_to
-from provider.translate import payment_if_readable
 from services import inbox
 from services.audit import Cause
 from services.refresh import Earlier, refresh_payment

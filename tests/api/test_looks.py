@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provider import Budget, Provider, ProviderFailure
-from provider.budget import Rank
+from provider.request_budget import Rank
 from services import looks
 from tests.shop import Json, Shop, key, open_shop, settings_for
 

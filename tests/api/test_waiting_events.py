@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from provider import Budget, budget
-from provider.budget import Rank
+from provider import Budget, request_budget
+from provider.request_budget import Rank
 from services import inbox
 from tests.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.shop import Shop
@@ -49,7 +49,7 @@ async def test_an_event_that_waits_for_stripe_for_an_hour_is_shown_as_not_health
 
 async def test_a_throttle_of_our_own_is_no_try_of_an_event(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await one_event_is_due(shop)
-    monkeypatch.setattr(budget, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(request_budget, "LONGEST_WAIT_SECONDS", 0.01)
     provider = shop.parts.driver.provider
     unlimited, provider._budget = provider._budget, Budget(per_second=0.001)
     await provider._budget.take(Rank.PAY, "any")  # the next turn is a quarter of an hour away

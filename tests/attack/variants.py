@@ -19,7 +19,7 @@ from domain.deadlines import Deadline
 from domain.states import Move, PaymentStatus, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
-from provider.translate import payment_from
+from provider.mapping import payment_from
 from services import drive, idempotency, inbox, pace, payments, refresh, refunds, rows, settle, state, steps
 from services.audit import Cause, Change, record
 from services.pace import Pace

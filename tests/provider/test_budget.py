@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from provider import Budget, Outcome, ProviderFailure, budget
-from provider.budget import Rank
+from provider import Budget, Outcome, ProviderFailure, request_budget
+from provider.request_budget import Rank
 
 
 async def test_no_more_than_so_many_go_in_a_second() -> None:
@@ -48,7 +48,7 @@ async def test_the_urgent_ones_go_first() -> None:
 async def test_a_turn_that_does_not_come_is_a_refusal_of_ours_and_spends_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(budget, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(request_budget, "LONGEST_WAIT_SECONDS", 0.05)
     limited = Budget(per_second=2)
     for _ in range(2):
         await limited.take(Rank.PAY, "any")
@@ -58,7 +58,7 @@ async def test_a_turn_that_does_not_come_is_a_refusal_of_ours_and_spends_nothing
 
     assert caught.value.outcome is Outcome.THROTTLED
     assert caught.value.retry_after_seconds is not None
-    monkeypatch.setattr(budget, "LONGEST_WAIT_SECONDS", 5.0)
+    monkeypatch.setattr(request_budget, "LONGEST_WAIT_SECONDS", 5.0)
     await asyncio.wait_for(limited.take(Rank.PAY, "any"), timeout=1.0)
 
 

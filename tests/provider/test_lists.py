@@ -8,7 +8,7 @@ import pytest
 
 from provider import Booked, Provider, ProviderFailure, ProviderPayment, Unreadable
 from provider.failures import UNREADABLE_ANSWER
-from provider.translate import booking_from, dispute_from, payment_from
+from provider.mapping import booking_from, dispute_from, payment_from
 from tests.provider.stripe_says import intent, provider_hearing, refund, saying
 
 SINCE, BEFORE = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)

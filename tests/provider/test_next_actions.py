@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.states import PaymentStatus
-from provider.facts import Actionable
+from provider.mapping import payment_from
 from provider.next_actions import next_action_from
-from provider.translate import payment_from
+from provider.objects import Actionable
 from tests.provider.stripe_says import intent
 
 UNTIL = 1_800_000_000

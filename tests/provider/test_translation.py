@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.deadlines import NEVER
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
 from provider import Outcome, Provider, ProviderFailure
-from provider.translate import payment_from, refund_from
+from provider.mapping import payment_from, refund_from
 from tests.provider.stripe_says import SECRET, confirm, intent, provider_hearing, refund, saying
 
 SINCE = datetime(2024, 1, 1, tzinfo=UTC)

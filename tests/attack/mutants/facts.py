@@ -98,7 +98,7 @@ FACTS = (
     ),
     Mutant(
         "what_is_released_of_a_hold_is_a_refund",
-        "provider/translate.py",
+        "provider/mapping.py",
         '    if refund.get("balance_transaction") is None:\n        return True\n',
         "",
         "tests/api/test_released_holds.py::test_what_a_partial_capture_releases_is_no_refund",
@@ -106,7 +106,7 @@ FACTS = (
     ),
     Mutant(
         "an_inquiry_is_a_dispute",
-        "provider/translate.py",
+        "provider/mapping.py",
         '"prevented", "warning_needs_response", "warning_under_review", "warning_closed"',
         '"prevented"',
         "tests/reconcile/test_money.py::test_disputes_that_our_rows_know_are_no_findings",
@@ -114,7 +114,7 @@ FACTS = (
     ),
     Mutant(
         "a_status_of_tomorrow_is_an_error",
-        "provider/translate.py",
+        "provider/mapping.py",
         'PAYMENT_STATUS.get(intent["status"], PaymentStatus.UNKNOWN)',
         'PAYMENT_STATUS[intent["status"]]',
         "tests/provider/test_translation.py::test_no_word_for_a_status_makes_it_raise",

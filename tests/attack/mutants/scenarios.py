@@ -261,7 +261,7 @@ SCENARIOS = (
     ),
     Mutant(
         "what_is_processing_is_paid",
-        "provider/translate.py",
+        "provider/mapping.py",
         '    "processing": PaymentStatus.PROCESSING,\n',
         '    "processing": PaymentStatus.SUCCEEDED,\n',
         WEBHOOKS + "test_scenario_51_a_bank_debit_is_processing_for_days_and_then_paid_or_failed",

@@ -9,8 +9,8 @@ from domain.declines import explain_decline
 from domain.errors import CardDeclined
 from domain.money import MAX_MINOR
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
-from provider.facts import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund
 from provider.next_actions import next_action_from
+from provider.objects import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund
 from provider.words import Json, id_of, maybe_moment, moment, whole_number, word
 
 NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
