@@ -13,10 +13,12 @@ from database.transactions import DatabaseUnavailable
 from domain.states import EventSource
 from models import WebhookEvent
 from provider import Provider, ProviderFailure
-from services import inbox, janitor, reconcile
-from services.drive import Driver
-from services.lag import ALARM_SECONDS, LagWatch, report_long_wait
-from services.poller import Reader, Schedule
+from services.inbox import inbox
+from services.inbox.event_poller import Reader, Schedule
+from services.inbox.lag import ALARM_SECONDS, LagWatch, report_long_wait
+from services.money import recovery
+from services.money.runner import Driver
+from services.reconciliation import runs
 from webhooks import handlers
 
 log = structlog.get_logger(__name__)
@@ -98,7 +100,7 @@ class Worker:
 
     async def drive_next(self) -> bool:
         """Drive the next overdue operation; False when none is due."""
-        return await janitor.drive_next(self._driver)
+        return await recovery.drive_next(self._driver)
 
     async def poll(self) -> bool:
         """Read the next page of Stripe's newest events; False when there is nothing to read for now."""
@@ -124,9 +126,9 @@ class Worker:
     async def reconcile(self) -> bool:
         """Compare everything with Stripe if that is due and no other process is at it. Reports, and repairs nothing."""
         interval = timedelta(seconds=self._layers.reconcile_interval_seconds)
-        if await reconcile.is_due(interval=interval, livemode=self._endpoint.livemode):
-            reconciler = reconcile.Reconciler(self._provider, self._endpoint, self._driver.lease_seconds)
-            await reconciler.run(reconcile.nightly_window(interval=interval), repair=False)
+        if await runs.is_due(interval=interval, livemode=self._endpoint.livemode):
+            reconciler = runs.Reconciler(self._provider, self._endpoint, self._driver.lease_seconds)
+            await reconciler.run(runs.nightly_window(interval=interval), repair=False)
         return False
 
     async def drain(self) -> int:

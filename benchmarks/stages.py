@@ -29,9 +29,9 @@ import provider.client
 import resolvers.access
 import server.graphql_http
 import server.rates
-import services.drive
-import services.idempotency
-import services.inbox
+import services.inbox.inbox
+import services.money.idempotency
+import services.money.runner
 import webhooks.handlers
 import webhooks.routes
 from benchmarks import servers
@@ -84,17 +84,17 @@ ENVELOPE: Final = (
 )
 WRITING: Final = (
     Seam("seeing order and key", resolvers.access, "see"),
-    Seam("phase 1", services.idempotency, "_accepted_at_once"),
-    Seam("phase 2, twice", services.drive, "attempt"),
+    Seam("phase 1", services.money.idempotency, "_accepted_at_once"),
+    Seam("phase 2, twice", services.money.runner, "attempt"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
-    Seam("phase 3, twice", services.drive.Driver, "_settle_at_once"),
+    Seam("phase 3, twice", services.money.runner.Driver, "_settle_at_once"),
 )
 RECEIVING: Final = (
     Seam("verify", webhooks.routes, "verify_event"),
-    Seam("insert", services.inbox, "receive"),
+    Seam("insert", services.inbox.inbox, "receive"),
 )
 APPLYING: Final = (
-    Seam("lease", services.inbox, "take"),
+    Seam("lease", services.inbox.inbox, "take"),
     Seam("refreshing the row", webhooks.handlers, "refresh_payment"),
     Seam("  provider call", provider.client.Provider, "_send"),
 )
@@ -247,7 +247,7 @@ class Stages:
 
         async def one() -> list[WebhookEvent]:
             since = time.process_time()
-            events = await services.inbox.take(lease_seconds=LEASE_SECONDS)
+            events = await services.inbox.inbox.take(lease_seconds=LEASE_SECONDS)
             if events:
                 await webhooks.handlers.handle(events, provider=stripe_)
                 spent.add(WHOLE, since)

@@ -13,7 +13,7 @@ from cli.failures import CannotRun
 from settings import Settings
 
 if TYPE_CHECKING:
-    from services.verify_audit import Head
+    from services.audit.verification import Head
 
 HELP: Final = "check every chain of the audit trail"
 EXAMPLE: Final = "python -m cli verify-audit --head /mnt/elsewhere/heads.jsonl"

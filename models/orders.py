@@ -24,7 +24,8 @@ class Order(Model):
 
     `paid_minor`, `refunded_minor` and `payment_status` are sums over the order's payments, written in the same
     transaction as the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
-    `locked_payments` is no column: whoever locks an order (`services.rows`) puts its payments there, oldest first.
+    `locked_payments` is no column: whoever locks an order (`services.money.locking`) puts its payments there, the
+    oldest first.
     """
 
     locked_payments: "list[Payment]"

@@ -10,7 +10,7 @@ from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Order, Payment
 from resolvers.context import Asking
-from services.rows import Seen, see
+from services.money.locking import Seen, see
 
 WORKS_HERE = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}

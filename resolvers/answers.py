@@ -10,7 +10,7 @@ from models import Operation, Order, Payment, Refund
 from resolvers.access import SignIn
 from resolvers.context import Asking
 from resolvers.visibility import visible_order, visible_payment, visible_refund
-from services.idempotency import Outcome
+from services.money.idempotency import Outcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from provider import ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import Asking
 from resolvers.ids import row_id
-from services.payments import named_page
+from services.money.payments import named_page
 
 
 class Confirmation:

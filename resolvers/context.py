@@ -7,10 +7,10 @@ from uuid import UUID
 from domain.caller import Caller
 from resolvers.loaders import Loaders
 from resolvers.own_customers import OwnCustomers
-from services.drive import Driver
-from services.live import Live
-from services.looks import DocumentLooks, Looks
-from services.repair import Repairs
+from services.live.hub import Live
+from services.money.buyer_reads import DocumentLooks, Looks
+from services.money.recovery import Repairs
+from services.money.runner import Driver
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from domain.money import MAX_MINOR, Money
 from domain.states import OperationKind
 from domain.text import check_metadata, check_payment_method_id, check_return_url
 from resolvers.context import Asking
-from services.idempotency import Ask
+from services.money.idempotency import Ask
 
 
 @dataclass(frozen=True, slots=True)

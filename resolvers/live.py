@@ -17,8 +17,8 @@ from resolvers.cursors import Cursor, SortKey
 from resolvers.filters import GivenFilter, condition
 from resolvers.ids import row_id
 from resolvers.visibility import Visibility, as_paid_by, lookup
-from services.feed import Entry, Wanted
-from services.followed_orders import Change, newest_sequence
+from services.live.order_stream import Change, newest_sequence
+from services.live.payment_feed import Entry, Wanted
 
 
 class TokenExpired(Forbidden):

@@ -15,8 +15,8 @@ from resolvers.answers import Result
 from resolvers.context import Asking
 from resolvers.ids import row_id
 from resolvers.paging import NEWEST, Page, Paging, page_of
-from services import review
-from services.idempotency import find_operation
+from services.money import manual_review
+from services.money.idempotency import find_operation
 
 LONGEST_EVIDENCE = 1000
 LONGEST_STRIPE_ID = 255
@@ -58,8 +58,8 @@ async def resolve_operation(
         operation_id = row_id(id, Kind.OPERATION)
         if operation_id is None or not await Operation.exists(id=operation_id):
             raise NotFound(("id",))
-        ruling = review.Ruling(outcome, said, found)
-        settled = await review.resolve_operation(operation_id, ruling, by=caller.actor, driver=asking.driver)
+        ruling = manual_review.Ruling(outcome, said, found)
+        settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, driver=asking.driver)
     except SignIn:
         raise
     except DomainError as refusal:

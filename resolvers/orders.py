@@ -21,8 +21,8 @@ from resolvers.ids import row_id
 from resolvers.reads import order_row
 from resolvers.visibility import lookup, visibility
 from resolvers.wanted import Wanted
-from services import orders
-from services.idempotency import Outcome
+from services.money import orders
+from services.money.idempotency import Outcome
 
 LONGEST_DESCRIPTION = 1000
 

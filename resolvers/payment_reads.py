@@ -19,7 +19,7 @@ from resolvers.paging import Page, Paging, Sort, capped_count, page_of
 from resolvers.reads import payment_row, payment_rows
 from resolvers.visibility import Visibility, lookup, visibility
 from resolvers.wanted import Wanted
-from services.audit import Cause
+from services.audit.trail import Cause
 
 log = structlog.get_logger(__name__)
 

@@ -30,9 +30,9 @@ from resolvers.answers import Result, answer
 from resolvers.context import Asking
 from resolvers.given import GivenMoney
 from resolvers.ids import row_id
-from services import payments
-from services.audit import Cause
-from services.idempotency import Outcome
+from services.audit.trail import Cause
+from services.money import payments
+from services.money.idempotency import Outcome
 
 RETRY_AFTER_MS = 1000
 

@@ -14,7 +14,8 @@ from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.ids import row_id
 from resolvers.paging import LARGEST_PAGE, Page, Paging, Sort, page_of
-from services import integrity, reconcile_settle
+from services.reconciliation import integrity
+from services.reconciliation.resolution import resolve
 
 LATEST = Sort(SortKey.DETECTED_AT, descending=True)
 RUNS = 10  # a list of runs unless more is asked for
@@ -70,9 +71,7 @@ async def resolve_discrepancy(asking: Asking, *, id: str, resolution: str, repai
         row = await Discrepancy.get_or_none(id=identity) if identity is not None else None
         if row is None:
             raise NotFound(("id",))
-        await reconcile_settle.resolve(
-            row, resolution=text, repair=repair, by=caller.actor, provider=asking.driver.provider
-        )
+        await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=asking.driver.provider)
     except SignIn:
         raise
     except DomainError as refusal:

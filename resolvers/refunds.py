@@ -18,8 +18,8 @@ from resolvers.given import GivenMoney
 from resolvers.ids import row_id
 from resolvers.paging import NEWEST, Page, Paging, page_of
 from resolvers.visibility import lookup, visible_refund
-from services import refunds
-from services.idempotency import Outcome
+from services.money import refunds
+from services.money.idempotency import Outcome
 
 LONGEST_NOTE = 1000
 

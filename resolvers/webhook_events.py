@@ -14,7 +14,7 @@ from resolvers.context import Asking
 from resolvers.cursors import SortKey
 from resolvers.ids import row_id
 from resolvers.paging import Page, Paging, Sort, page_of
-from services import inbox
+from services.inbox import inbox
 
 LATEST = Sort(SortKey.RECEIVED_AT, descending=True)
 MOST_REPLAYED = 100

@@ -23,8 +23,8 @@ from schema.fields import Info, at_hand, field
 from schema.money import Money
 from schema.node import Node
 from schema.orders import Order
-from services.feed import Entry
-from services.followed_orders import Change
+from services.live.order_stream import Change
+from services.live.payment_feed import Entry
 
 if TYPE_CHECKING:
     from schema.errors import UserError

@@ -135,7 +135,7 @@ class OperationReview:
     @field
     def stripe_id(self) -> str | None:
         """The payment or refund at Stripe that they found."""
-        return self.record["stripe_id"]  # type: ignore[no-any-return]  # a JSON record, written by services.review
+        return self.record["stripe_id"]  # type: ignore[no-any-return]  # a JSON record, written by services.money.manual_review
 
     @field
     def actor(self) -> Actor:

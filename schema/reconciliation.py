@@ -15,7 +15,7 @@ from schema.fields import After, Before, First, Info, Last, field
 from schema.node import Node
 from schema.payments import Payment
 from schema.scalars import Json
-from services import integrity
+from services.reconciliation import integrity
 
 FOUND = 50  # what a page of a run's findings holds unless more is asked for
 

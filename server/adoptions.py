@@ -7,7 +7,7 @@ from domain.ids import Kind, encode
 from provider import Provider
 from server.offline import offline_stripe
 from server.parts import open_parts
-from services.adopt import CannotAdopt, adopt, find_lost
+from services.reconciliation.adoption import CannotAdopt, adopt, find_lost
 from settings import Settings
 
 FINE, FOUND = 0, 1

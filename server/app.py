@@ -36,9 +36,9 @@ from server.shop_window import ShopWindow, Sign
 from server.strangers import Strangers
 from server.trusted import explores
 from server.web import add_web, is_a_visit
-from services import deliveries
-from services.inbox import Endpoint
-from services.lag import LagWatch
+from services.inbox import delivery_health
+from services.inbox.inbox import Endpoint
+from services.inbox.lag import LagWatch
 from settings import Settings, is_loopback
 from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, StripeWebhooks
@@ -283,7 +283,7 @@ class _WorkerProbe:
 
 async def _webhooks_arrive() -> dict[str, object]:
     """Passes even when none does: what Stripe does not send is polled, so reads and writes work."""
-    seen = await deliveries.lately()
+    seen = await delivery_health.lately()
     return {
         "state": "degraded: no webhook arrives, events are polled" if seen.are_broken else "ok",
         "events": seen.events,

@@ -17,9 +17,9 @@ from provider import ProviderFailure
 from provider.ids import is_id
 from server.offline import offline_stripe
 from server.parts import database_url, open_parts
-from services.reconcile import SPAN, Reconciler, Window
-from services.reconcile_stages import Stage
-from services.verify_audit import Head, check_chains, missing_heads
+from services.audit.verification import Head, check_chains, missing_heads
+from services.reconciliation.runs import SPAN, Reconciler, Window
+from services.reconciliation.stages import Stage
 from settings import Settings
 
 SHOWN = 100  # findings that are printed; all of them are in the database

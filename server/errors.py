@@ -18,7 +18,7 @@ from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
 from resolvers.live import TokenExpired
 from server.redaction import redact_text
-from services.tail import Closed, FellBehind, StreamEnded
+from services.live.replay_buffer import Closed, FellBehind, StreamEnded
 
 log = structlog.stdlib.get_logger("server.errors")
 

@@ -16,12 +16,12 @@ from database.notifier import doorbell
 from database.transactions import drain, in_atomic
 from provider import Budget, Provider
 from sandbox import Sandbox
-from services.drive import Driver
-from services.inbox import Endpoint
-from services.live import Live
-from services.looks import Looks
-from services.pace import Pace
-from services.repair import Repairs
+from services.inbox.inbox import Endpoint
+from services.live.hub import Live
+from services.money.buyer_reads import Looks
+from services.money.recovery import Repairs
+from services.money.retry_policy import Pace
+from services.money.runner import Driver
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
 from webhooks.handlers import HANDLED
 from worker import Layers, Worker

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from database.connection import close_database, open_database
 from server.parts import database_url
-from services import inbox
+from services.inbox import inbox
 from settings import Settings
 
 FINE, MISSING = 0, 1

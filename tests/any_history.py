@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from domain.states import DiscrepancyKind, OperationState, WebhookState
 from models import Discrepancy, Operation, PaymentEvent, WebhookEvent
-from services.audit import broken_links
-from services.reconcile import Reconciler, Window
+from services.audit.trail import broken_links
+from services.reconciliation.runs import Reconciler, Window
 from tests.shop import ERROR_FIELDS, Json, Shop, key
 
 ASKED: Final = 10_000

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from domain.states import MONEY_KINDS, WebhookState
 from models import Discrepancy, PaymentEvent, WebhookEvent
-from services.audit import SYSTEM, Cause, broken_links
-from services.reconcile import Reconciler, Window
-from services.refresh import refresh_payment
+from services.audit.trail import SYSTEM, Cause, broken_links
+from services.money.sync import refresh_payment
+from services.reconciliation.runs import Reconciler, Window
 from tests.rows import row_id
 from tests.shop import Json, Shop, key
 

@@ -11,10 +11,10 @@ from provider import Provider
 from resolvers.context import Asking
 from resolvers.own_customers import OwnCustomers
 from schema import schema
-from services.drive import Driver
-from services.live import Live
-from services.looks import Looks
-from services.repair import Repairs
+from services.live.hub import Live
+from services.money.buyer_reads import Looks
+from services.money.recovery import Repairs
+from services.money.runner import Driver
 
 
 class NoProvider(Provider):

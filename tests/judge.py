@@ -1,7 +1,7 @@
 """What is wrong after a payment's life: our rows against Stripe's books, and the trail of how they came to be."""
 
 from models import Order, PaymentEvent, WebhookEvent
-from services.audit import broken_links
+from services.audit.trail import broken_links
 from tests.attack.invariants import Answer, Link, World, books_equal_stripes, violations
 from tests.attack.world import OPERATION, ORDER, PAYMENT
 from tests.life import Ending, Life, Plan

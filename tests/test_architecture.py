@@ -283,7 +283,9 @@ def test_every_other_broken_rule_is_seen(path: str, text: str, complaint: str, t
 
 
 def test_what_is_allowed_is_not_complained_about(tmp_path: Path) -> None:
-    _plant(tmp_path, "services/payments.py", "from services import refunds\nfrom . import orders\nimport models\n")
+    _plant(
+        tmp_path, "services/money/payments.py", "from services import refunds\nfrom . import orders\nimport models\n"
+    )
     _plant(tmp_path, "database/transactions.py", "from tortoise.transactions import in_transaction\n")
     _plant(tmp_path, "domain/money.py", "\n" * LONGEST_FILE)
     _plant(tmp_path, "provider/client.py", LONG_FUNCTION.removesuffix("    pass\n"))

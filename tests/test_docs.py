@@ -12,7 +12,7 @@ from cli.command_line import COMMANDS
 from domain.states import DiscrepancyKind
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("provider", "models", "services", "webhooks", "resolvers", "server")
+ROOMS = ("provider", "database", "models", "services", "webhooks", "resolvers", "server")
 DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 README = (ROOT / "README.md").read_text()
 GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()

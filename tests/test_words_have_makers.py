@@ -12,7 +12,7 @@ from domain.caller import Scope
 from schema import schema
 
 ROOT: Final = Path(__file__).parents[1]
-ROOMS: Final = ("domain", "provider", "services", "resolvers", "schema", "webhooks", "server", "models")
+ROOMS: Final = ("domain", "provider", "services", "resolvers", "schema", "webhooks", "server", "database", "models")
 # Where words are declared, described and ordered, which makes none of them.
 DECLARED: Final = {"domain/states.py", "schema/enums.py"}
 # What comes with later versions; a word leaves this list when its code is there.

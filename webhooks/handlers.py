@@ -14,9 +14,9 @@ from provider import Outcome, Provider, ProviderFailure, ProviderPayment
 from provider.events import object_of
 from provider.mapping import payment_if_readable
 from provider.thin_events import related_to
-from services import inbox
-from services.audit import Cause
-from services.refresh import Earlier, refresh_payment
+from services.audit.trail import Cause
+from services.inbox import inbox
+from services.money.sync import Earlier, refresh_payment
 from webhooks.subjects import find_subject
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from database.transactions import DatabaseUnavailable
 from provider import EventRefused, SignatureRefused, verify_event
-from services import inbox
+from services.inbox import inbox
 
 log = structlog.get_logger(__name__)
 

@@ -38,7 +38,7 @@
 #define NEEDS_REVIEW 5
 /* END */
 
-/* BEGIN verdicts: what a step came to, and the states that it may leave (services.settle)
+/* BEGIN verdicts: what a step came to, and the states that it may leave (services.money.outcomes)
  *   DONE      SUCCEEDED FAILED IN_PROGRESS NEEDS_REVIEW
  *   FAILED    FAILED
  *   UNKNOWN   UNRESOLVED
@@ -47,9 +47,9 @@
  *   REVIEW    UNRESOLVED NEEDS_REVIEW
  * END */
 /* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money and asks nobody
- * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (settle.end_unsent); a person
- * who has looked settles, or has it looked at again (review._write_down). In the model: settle._merge, settle._advance,
- * settle.leave_open, settle.call_a_person, settle._succeed, settle._fail.
+ * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (outcomes.end_unsent); a person
+ * who has looked settles, or has it looked at again (manual_review._write_down). In the model: outcomes._merge, outcomes._advance,
+ * outcomes.leave_open, outcomes.call_a_person, outcomes._succeed, outcomes._fail.
  * END */
 /* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once.
  *   inside   REFUND CREATE CONFIRM
@@ -426,7 +426,7 @@ inline changed(k) {
 #endif
 #endif
 
-/* services.state: write what Stripe said, unless it is old news. */
+/* services.money.state: write what Stripe said, unless it is old news. */
 inline merge(k) {
 	if
 	:: IS_OTHERS(k) || IS_SAME(k) || IS_OLD_NEWS(k)
@@ -495,7 +495,7 @@ end_idle:
 		:: IS_OPEN(which) && (!replies || IS_FREE(which)) -> take(which)
 		fi;
 
-attempting: /* services.steps.attempt: what the lease brought of the row, before anything is asked */
+attempting: /* services.money.provider_calls.attempt: what the lease brought of the row, before anything is asked */
 		sends[me] = KEY_AT_STRIPE(which) + 1;
 		is_news[me] = 0; age = row[which].age; object = row[which].at_stripe;
 		is_fetched = 0; is_fresh = 0; is_sent = 0; is_stuck = 0;
@@ -619,7 +619,7 @@ refused: /* a definite no is believed after a look */
 		if :: verdict == V_DONE -> is_fetched = 1; seen = STATUS(which, object) :: else fi
 	};
 
-settling: /* services.settle: one transaction */
+settling: /* services.money.outcomes: one transaction */
 	atomic {
 		if
 		:: FAULT; printf("server %d is killed\n", me); stop(); goto idle
@@ -719,7 +719,7 @@ end_idle:
 	};
 asking:
 	atomic { seen = STATUS(which, object) };
-merging: /* services.refresh */
+merging: /* services.money.sync */
 	atomic {
 		if
 		:: !row[which].here || IS_OTHERS(which) || IS_SAME(which) -> rest(); goto idle

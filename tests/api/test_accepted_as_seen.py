@@ -15,7 +15,7 @@ from database.connection import parse_url
 from database.pool import Connection, Pool
 from domain.states import OperationKind
 from models import Operation, Order, Payment
-from services.rows import see
+from services.money.locking import see
 from tests.rows import row_id
 from tests.shop import Shop, key, open_shop, settings_for, text_of
 

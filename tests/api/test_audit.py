@@ -7,7 +7,7 @@ import asyncpg
 from database.connection import parse_url
 from domain.ids import decode
 from models import Order, PaymentEvent
-from services.audit import SAID, broken_links, chain_hash
+from services.audit.trail import SAID, broken_links, chain_hash
 from tests.shop import Shop, key
 
 # For each type of a column, how whoever owns the database would change what stands there.

@@ -9,7 +9,7 @@ from database.statements import rows
 from database.transactions import atomic
 from models import Customer, Order, PaymentEvent
 from server.audits import verify_and_report
-from services.audit import SYSTEM, Cause, Change, broken_links, record
+from services.audit.trail import SYSTEM, Cause, Change, broken_links, record
 from tests.shop import Json, Shop, key
 
 STATED: Json = {"externalId": "order-1", "total": {"amount": 10_000, "currency": "USD"}, "customerExternalId": "buyer"}

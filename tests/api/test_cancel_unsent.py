@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from database.statements import rows
-from services.drive import Driver
+from services.money.runner import Driver
 from tests.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from database.statements import rows
-from services import inbox
+from services.inbox import inbox
 from tests.inbox import INTENTS, all_is_due, another_worker, apply_all, one_event_is_due, pass_time, seen
 from tests.shop import Shop, key
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from models import Operation, PaymentFailure
-from services.audit import broken_links
+from services.audit.trail import broken_links
 from tests.rows import row_id
 from tests.shop import Client, Shop, key, token
 

@@ -10,7 +10,7 @@ from database.transactions import atomic
 from domain.states import WebhookState
 from models import WebhookEvent
 from server.replays import replay_and_report
-from services import inbox
+from services.inbox import inbox
 from tests.inbox import INTENTS, all_is_due, apply_all, looks, one_event_is_due, seen
 from tests.shop import Json, Shop
 from webhooks import handlers

@@ -15,8 +15,8 @@ from database.embedded import EmbeddedPostgres
 from database.statements import rows
 from domain.ids import new_id
 from server.adoptions import adopt_and_report
-from services import idempotency
-from services.audit import broken_links
+from services.audit.trail import broken_links
+from services.money import idempotency
 from tests.reconcile.faults import stripe_post
 from tests.shop import Json, Shop, key, open_shop, settings_for
 

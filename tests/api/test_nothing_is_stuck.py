@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import Operation, PaymentEvent
-from services import state
+from services.money import state
 from tests.as_stripe_says import reached, reconciled
 from tests.shop import Json, Shop, key
 
@@ -89,7 +89,7 @@ async def test_one_payment_that_cannot_be_written_stops_no_repair(shop: Shop, mo
             raise ZeroDivisionError("a bug")
         return await writes(order, payment, seen, **more)
 
-    monkeypatch.setattr("services.refresh.apply_provider_refund", fails_for_one)
+    monkeypatch.setattr("services.money.sync.apply_provider_refund", fails_for_one)
 
     left = await reconciled(shop, repair=True)
 

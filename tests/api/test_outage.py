@@ -6,7 +6,7 @@ import pytest
 
 from database.statements import rows
 from provider.breaker import OPEN_AFTER
-from services.pace import BACK_OFF_SECONDS, back_off
+from services.money.retry_policy import BACK_OFF_SECONDS, back_off
 from tests.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

@@ -11,7 +11,7 @@ from database.statements import rows
 from domain.states import EventSource
 from models import EventReading, WebhookEvent
 from provider.transport import LocalTransport
-from services.poller import KEPT, Reader, Schedule
+from services.inbox.event_poller import KEPT, Reader, Schedule
 from tests.inbox import (
     all_is_due,
     another_worker,

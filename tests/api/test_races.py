@@ -6,7 +6,7 @@ import httpx
 
 from domain.ids import Kind, encode
 from models import Operation, Order, Payment, PaymentEvent
-from services.audit import broken_links
+from services.audit.trail import broken_links
 from tests.as_stripe_says import another_process_looks
 from tests.rows import row_id
 from tests.shop import Shop, key

@@ -5,7 +5,7 @@ import pytest
 
 from provider import Budget, request_budget
 from provider.request_budget import Rank
-from services import inbox
+from services.inbox import inbox
 from tests.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.shop import Shop
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.inbox import Endpoint
+from services.inbox.inbox import Endpoint
 from webhooks import routes
 from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, StripeWebhooks

@@ -20,10 +20,22 @@ from domain.states import Move, PaymentStatus, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.mapping import payment_from
-from services import drive, idempotency, inbox, pace, payments, refresh, refunds, rows, settle, state, steps
-from services.audit import Cause, Change, record
-from services.pace import Pace
-from services.steps import Kind, Step, Verdict
+from services.audit.trail import Cause, Change, record
+from services.inbox import inbox
+from services.money import (
+    idempotency,
+    locking,
+    outcomes,
+    payments,
+    provider_calls,
+    refunds,
+    retry_policy,
+    runner,
+    state,
+    sync,
+)
+from services.money.provider_calls import Kind, Step, Verdict
+from services.money.retry_policy import Pace
 
 HURRIED_SECONDS = (0.1, 0.2, 0.4, 0.5)
 FOR_EVER = 1e9
@@ -37,8 +49,8 @@ def apply(names: list[str]) -> None:
 
 def hurried() -> None:
     """Right, but in a hurry: back-offs of minutes take fractions of a second, and nothing is given up meanwhile."""
-    pace.BACK_OFF_SECONDS = HURRIED_SECONDS
-    pace.REST_SECONDS = HURRIED_SECONDS[0]
+    retry_policy.BACK_OFF_SECONDS = HURRIED_SECONDS
+    retry_policy.REST_SECONDS = HURRIED_SECONDS[0]
     breaker.FIRST_REST_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for everybody but this
     breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
@@ -48,9 +60,9 @@ def hurried() -> None:
 
 def thirtyfold() -> None:
     """Right, and every wait is a thirtieth: two minutes pass in four seconds."""
-    pace.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in pace.BACK_OFF_SECONDS)
-    pace.LATER_SECONDS = tuple((since / 30, wait / 30) for since, wait in pace.LATER_SECONDS)
-    pace.REST_SECONDS /= 30
+    retry_policy.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in retry_policy.BACK_OFF_SECONDS)
+    retry_policy.LATER_SECONDS = tuple((since / 30, wait / 30) for since, wait in retry_policy.LATER_SECONDS)
+    retry_policy.REST_SECONDS /= 30
     breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for everybody but this
     breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
@@ -163,7 +175,7 @@ def event_applied_again() -> None:
             await record(order, change, cause)
 
     _put(inbox, "receive", wrong)
-    _put(refresh, "keep_failed_attempt", told)
+    _put(sync, "keep_failed_attempt", told)
 
 
 def stale_event_wins() -> None:
@@ -176,7 +188,7 @@ def stale_event_wins() -> None:
             for event in sorted(events, key=lambda event: event.received_at):
                 thing = event.payload["data"]["object"]
                 if payment is not None and thing["object"] == "payment_intent":
-                    order, locked = await rows.lock_payment(payment.id)
+                    order, locked = await locking.lock_payment(payment.id)
                     await _write_as_told(order, locked, payment_from(thing), event.stripe_event_id)
             await inbox.settle(events, WebhookState.PROCESSED)
 
@@ -203,15 +215,15 @@ def event_not_kept() -> None:
 def lease_ignored() -> None:
     """Whoever looks for work takes what another one is at."""
     anyone = "due IS NOT NULL"
-    _put(drive, "TAKE_NEXT", drive.TAKE_NEXT.replace("due <= now()", anyone))
-    _put(drive, "TAKE", drive.TAKE.replace("due <= now()", anyone))
+    _put(runner, "TAKE_NEXT", runner.TAKE_NEXT.replace("due <= now()", anyone))
+    _put(runner, "TAKE", runner.TAKE.replace("due <= now()", anyone))
 
 
 def fence_ignored() -> None:
     """A driver that was overtaken writes all the same, whatever our rows show."""
-    right = drive.Driver._settle_once
+    right = runner.Driver._settle_once
 
-    async def wrong(self: drive.Driver, driven: Operation, verdict: Verdict, *others: Any) -> idempotency.Driven:
+    async def wrong(self: runner.Driver, driven: Operation, verdict: Verdict, *others: Any) -> idempotency.Driven:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:
@@ -219,19 +231,19 @@ def fence_ignored() -> None:
             await now.save(update_fields=["state", "due", "finished_at"])
         return await right(self, driven, verdict, *others)
 
-    _put(drive.Driver, "_settle_once", wrong)
-    _put(settle, "end_by_rows", lambda *_: False)
+    _put(runner.Driver, "_settle_once", wrong)
+    _put(outcomes, "end_by_rows", lambda *_: False)
 
 
 def cliff_ignored() -> None:
     """The same key is sent again, however old it is."""
-    right = steps.attempt
+    right = provider_calls.attempt
 
     async def wrong(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
         blind = replace(pace, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
         return await right(operation, payment, provider=provider, pace=blind)
 
-    _put(drive, "attempt", wrong)
+    _put(runner, "attempt", wrong)
 
 
 def confirmed_at_create() -> None:
@@ -260,16 +272,16 @@ def late_answer_wins() -> None:
         return Move.FORWARD
 
     _put(state, "payment_move", forward)
-    _put(settle, "apply_provider_state", wrong)
+    _put(outcomes, "apply_provider_state", wrong)
 
 
 def _change_verdict(change: Callable[[Verdict], Verdict]) -> None:
-    right: Callable[..., Awaitable[Verdict]] = steps.attempt
+    right: Callable[..., Awaitable[Verdict]] = provider_calls.attempt
 
     async def wrong(*given: Any, **named: Any) -> Verdict:
         return change(await right(*given, **named))
 
-    _put(drive, "attempt", wrong)
+    _put(runner, "attempt", wrong)
 
 
 def _put(owner: object, name: str, wrong: object) -> None:

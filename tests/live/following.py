@@ -20,7 +20,7 @@ from database.transactions import atomic
 from domain.ids import decode
 from models import Order, Payment
 from server.connections import ConnectionLimits, options
-from services.audit import SYSTEM, Cause, Change, record
+from services.audit.trail import SYSTEM, Cause, Change, record
 from tests.shop import Json, token
 
 PATIENCE: Final = 15.0  # of every wait; longer than a slow machine needs

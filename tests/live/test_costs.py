@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asyncpg.connection import Connection
 
-from services.followed_orders import KEPT
+from services.live.order_stream import KEPT
 from tests.live.following import ORDER, PAYMENT, Subscriber, crowd, note
 from tests.shop import Json, Shop
 

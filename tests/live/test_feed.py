@@ -12,8 +12,9 @@ import pytest
 from domain.caller import Caller, Scope
 from domain.ids import RANDOM_BITS, new_id
 from resolvers.live import feed_changes
-from services import audit, feed
-from services.tail import FellBehind
+from services.audit import trail
+from services.live import payment_feed
+from services.live.replay_buffer import FellBehind
 from tests.asked import asking
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
 from tests.shop import Shop, open_shop, settings_for
@@ -22,7 +23,7 @@ from tests.shop import Shop, open_shop, settings_for
 @pytest.fixture
 def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """All clocks are one here: without the two minutes for their difference, nothing but the horizon itself holds."""
-    monkeypatch.setattr(feed, "CLOCKS_DIFFER_SECONDS", 0)
+    monkeypatch.setattr(payment_feed, "CLOCKS_DIFFER_SECONDS", 0)
 
 
 @pytest.fixture
@@ -198,7 +199,7 @@ async def test_an_order_is_told_in_its_sequence_though_one_clock_is_behind(
         first = await subscriber.next()
         for n in range(250):
             behind = 20_000 * (n % 2)
-            monkeypatch.setattr(audit, "new_id", lambda behind=behind: UUID(int=new_id().int - (behind << RANDOM_BITS)))
+            monkeypatch.setattr(trail, "new_id", lambda behind=behind: UUID(int=new_id().int - (behind << RANDOM_BITS)))
             await note(payment)
         if not resumes:
             await subscriber.until(first["sequence"] + 250)
@@ -232,7 +233,7 @@ async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop:
         await note(payment)
         await beginning
         await quick.next()
-        for _ in range(1 + feed.KEPT // 100):
+        for _ in range(1 + payment_feed.KEPT // 100):
             await note(payment, 100)
             await _take(quick, 100)
         with pytest.raises(FellBehind):

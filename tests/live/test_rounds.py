@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from services.rounds import Rounds
+from services.live.poll_loop import Rounds
 
 
 async def test_rings_do_not_put_off_the_look_at_everything() -> None:

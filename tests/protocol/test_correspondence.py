@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from domain.states import PAYMENT_MOVES, REFUND_MOVES, Move, OperationState, PaymentStatus, RefundStatus
-from services.steps import Kind, Step
+from services.money.provider_calls import Kind, Step
 from tests.attack import variants
 from tests.protocol.runs import BEFORE, WITHOUT_A_RULE, WITHOUT_AN_ASSUMPTION
 from tests.protocol.spin import AGES, MODEL, STATES, STATUSES
@@ -123,14 +123,14 @@ def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 
 def _writers() -> Iterator[tuple[str, set[str]]]:
-    for path in sorted((ROOT / "services").glob("*.py")):
+    for path in sorted((ROOT / "services").rglob("*.py")):
         for function in _functions(path):
             yield f"{path.stem}.{function.name}", _states_set_in(function)
 
 
 def _states_after_each_verdict() -> dict[str, set[str]]:
-    """For each kind of verdict, the states that `services.settle` may leave, through whatever it calls there."""
-    functions = {function.name: function for function in _functions(ROOT / "services" / "settle.py")}
+    """For each kind of verdict, the states that `services.money.outcomes` may leave, through what it calls there."""
+    functions = {function.name: function for function in _functions(ROOT / "services" / "money" / "outcomes.py")}
 
     def reached(node: ast.AST, seen: frozenset[str] = frozenset()) -> set[str]:
         found = _states_set_in(node)

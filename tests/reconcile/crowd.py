@@ -18,7 +18,7 @@ from domain.ids import new_id
 from models import PaymentEvent
 from sandbox import Sandbox
 from sandbox.store import Store
-from services.audit import chain_hash
+from services.audit.trail import chain_hash
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ import httpx
 from database.statements import rows
 from domain.states import DiscrepancyState
 from models import Discrepancy, ReconciliationRun
-from services.reconcile import Reconciler, Window
+from services.reconciliation.runs import Reconciler, Window
 from tests.rows import row_id
 from tests.shop import Json, Shop, key
 

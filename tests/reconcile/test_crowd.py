@@ -8,7 +8,7 @@ import pytest
 
 from database.statements import rows
 from models import Discrepancy
-from services.reconcile_stages import AT_ONCE, FIRST_ID, NEXT_ROWS
+from services.reconciliation.stages import AT_ONCE, FIRST_ID, NEXT_ROWS
 from tests.reconcile.crowd import gather
 from tests.reconcile.faults import change, found, reconcile, reconciler, window
 from tests.reconcile.plants import PLANTS, TWELVE, plant

@@ -12,8 +12,8 @@ from domain.states import DiscrepancyState, WebhookState
 from models import Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
 from provider import Provider
 from server.audits import read_heads, reconcile_and_report, verify_and_report
-from services import reconcile as service
-from services.reconcile_stages import Stage
+from services.reconciliation import runs as service
+from services.reconciliation.stages import Stage
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, reconciler, window
 from tests.rows import row_id
 from tests.shop import Json, Shop
@@ -145,7 +145,7 @@ async def test_a_run_that_was_taken_over_writes_nothing_more(shop: Shop) -> None
 
 
 async def test_pages_are_merged_one_by_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.reconcile_stages.PAGE", 2)
+    monkeypatch.setattr("services.reconciliation.stages.PAGE", 2)
     monkeypatch.setattr("provider.client.PAGE", 2)
     _, payment, _ = await business(shop)
     await change("UPDATE payment SET stripe_payment_intent_id = 'pi_gone' WHERE id = $1", row_id(payment["id"]))

@@ -80,7 +80,7 @@ DOORS = (
     ),
     Mutant(
         "a_change_that_was_told_is_told_again",
-        "services/feed.py",
+        "services/live/payment_feed.py",
         "known[event.order_id].sequence:\n                    continue\n                if judge",
         "known[event.order_id].sequence:\n                    pass\n                if judge",
         "tests/live/test_feed.py::test_what_came_as_the_past_does_not_come_again_as_the_present",

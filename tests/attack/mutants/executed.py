@@ -8,7 +8,7 @@ READ = "tests/api/test_read_statements.py::"
 EXECUTED = (
     Mutant(
         "an_operation_that_is_lost_comes_again_as_another",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "        id=operation_id(ask, livemode=runner.livemode),\n",
         "        id=new_id(),\n",
         "tests/api/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
@@ -24,7 +24,7 @@ EXECUTED = (
     ),
     Mutant(
         "a_payment_is_accepted_by_many_statements",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)\n",
         "    claimed = None\n",
         "tests/api/test_statement_budget.py::test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks",
@@ -32,7 +32,7 @@ EXECUTED = (
     ),
     Mutant(
         "who_found_no_connection_queues_again",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "        if not trouble.lost:  # no connection",
         "        if False:  # no connection",
         SEEN + "test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_second_time",
@@ -40,7 +40,7 @@ EXECUTED = (
     ),
     Mutant(
         "each_refund_of_a_page_is_asked_about",
-        "services/reconcile_looks.py",
+        "services/reconciliation/comparisons.py",
         "        if row is None or row.payment_id not in busy:\n            findings += refund_findings",
         "        if row is None or row.payment_id not in await worked_on([row.payment_id]):\n"
         "            findings += refund_findings",
@@ -49,7 +49,7 @@ EXECUTED = (
     ),
     Mutant(
         "whose_intent_it_is_is_not_compared",
-        "services/reconcile_findings.py",
+        "services/reconciliation/findings.py",
         "    if theirs != ours:\n",
         "    if None in theirs.values():\n",
         "tests/reconcile/test_crowd.py::test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_else",
@@ -113,7 +113,7 @@ EXECUTED = (
     ),
     Mutant(
         "a_run_that_somebody_holds_is_taken_over",
-        "services/reconcile.py",
+        "services/reconciliation/runs.py",
         "WHERE due <= now() AND livemode = $2 FOR UPDATE",
         "WHERE due IS NOT NULL AND livemode = $2 FOR UPDATE",
         "tests/reconcile/test_runs.py::test_while_a_run_is_held_nobody_begins_another",
@@ -121,7 +121,7 @@ EXECUTED = (
     ),
     Mutant(
         "a_run_that_was_left_begins_anew",
-        "services/reconcile.py",
+        "services/reconciliation/runs.py",
         "SET attempt = attempt + 1, due = now()",
         "SET attempt = attempt + 1, stage = 'PAYMENTS', cursor = NULL, due = now()",
         "tests/reconcile/test_runs.py::test_a_killed_run_goes_on_from_its_last_page",

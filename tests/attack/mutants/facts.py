@@ -10,7 +10,7 @@ FINDINGS = "tests/reconcile/test_findings.py::"
 FACTS = (
     Mutant(
         "the_chain_forgets_who_did_it",
-        "services/audit.py",
+        "services/audit/trail.py",
         '        "actor": said["actor"],\n',
         "",
         AUDIT,
@@ -18,7 +18,7 @@ FACTS = (
     ),
     Mutant(
         "the_chain_forgets_what_came_of_it",
-        "services/audit.py",
+        "services/audit/trail.py",
         '        "after": said["after"],\n',
         "",
         AUDIT,
@@ -26,7 +26,7 @@ FACTS = (
     ),
     Mutant(
         "the_chain_forgets_when_it_happened",
-        "services/audit.py",
+        "services/audit/trail.py",
         '        "occurred_at": said["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),\n',
         "",
         AUDIT,
@@ -34,7 +34,7 @@ FACTS = (
     ),
     Mutant(
         "a_chain_may_end_anywhere",
-        "services/audit.py",
+        "services/audit/trail.py",
         'return None if (head["last_hash"], head["last_sequence"]) == (previous, expected - 1) else expected',
         "return None",
         "tests/api/test_audit.py::test_the_chain_holds_and_a_changed_link_is_found",
@@ -42,7 +42,7 @@ FACTS = (
     ),
     Mutant(
         "a_slow_look_undoes_what_was_learnt_meanwhile",
-        "services/refresh.py",
+        "services/money/sync.py",
         "return payment.version if is_latest else picture.since_version - 1",
         "return payment.version",
         FETCHED + "test_a_slow_look_does_not_undo_what_was_learnt_of_a_dispute",
@@ -50,7 +50,7 @@ FACTS = (
     ),
     Mutant(
         "looks_are_numbered_when_they_are_written",
-        "services/refresh.py",
+        "services/money/sync.py",
         "    if payment.last_synced_at == picture.synced_at:  # no change has written it\n",
         "    if False:\n",
         FETCHED + "test_a_slow_look_does_not_undo_a_look_that_found_nothing_new",
@@ -58,7 +58,7 @@ FACTS = (
     ),
     Mutant(
         "a_contradiction_of_an_end_is_ignored",
-        "services/state.py",
+        "services/money/state.py",
         "    if move is Move.CONFLICT and not fetched:\n        raise Outrun\n",
         "    if move is Move.CONFLICT and not fetched:\n        return False\n",
         "tests/api/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
@@ -66,7 +66,7 @@ FACTS = (
     ),
     Mutant(
         "what_was_fetched_of_a_refund_is_called_late",
-        "services/state.py",
+        "services/money/state.py",
         "or (is_correction and not fetched):",
         "or is_correction:",
         FETCHED + "test_a_refund_that_is_taken_back_before_anybody_looks_is_taken_back",
@@ -74,7 +74,7 @@ FACTS = (
     ),
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",
-        "services/state.py",
+        "services/money/state.py",
         "is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Move.REPEAT",
         "is_correction = False",
         FETCHED + "test_a_payment_that_was_given_up_here_and_lives_at_stripe_is_shown_alive",
@@ -82,7 +82,7 @@ FACTS = (
     ),
     Mutant(
         "money_in_another_currency_is_ours",
-        "services/state.py",
+        "services/money/state.py",
         '"provider_currency": seen.currency if seen.currency != payment.currency else None,',
         '"provider_currency": None,',
         "tests/api/test_not_as_asked.py::test_money_in_another_currency_is_never_taken_for_ours",
@@ -90,7 +90,7 @@ FACTS = (
     ),
     Mutant(
         "another_amount_is_no_finding",
-        "services/state.py",
+        "services/money/state.py",
         "    if is_other:\n        await report_not_as_asked(payment, seen)\n",
         "",
         "tests/api/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
@@ -146,7 +146,7 @@ FACTS = (
     ),
     Mutant(
         "an_event_for_another_mode_is_applied",
-        "services/inbox.py",
+        "services/inbox/inbox.py",
         "    if event.livemode != endpoint.livemode:\n",
         "    if False:\n",
         WEBHOOKS + "test_scenario_29_other_mode_other_account_other_version",
@@ -154,7 +154,7 @@ FACTS = (
     ),
     Mutant(
         "an_event_of_another_account_is_applied",
-        "services/inbox.py",
+        "services/inbox/inbox.py",
         "    if event.account != endpoint.account:\n",
         "    if False:\n",
         "tests/api/test_connected_account.py::test_only_the_connected_accounts_webhooks_are_taken",
@@ -170,7 +170,7 @@ FACTS = (
     ),
     Mutant(
         "an_event_is_applied_under_a_lease_that_was_lost",
-        "services/inbox.py",
+        "services/inbox/inbox.py",
         "    if len(await rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise Fenced\n",
         "    await rows(SETTLE, [*held, state.value, reason])\n",
         "tests/api/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
@@ -178,7 +178,7 @@ FACTS = (
     ),
     Mutant(
         "a_poll_begins_where_it_was_made",
-        "services/poller.py",
+        "services/inbox/event_poller.py",
         "since = max(since, reading.read_through - OVERLAP)",
         "since = max(since, started_at if (started_at := reading.started_at) else since)",
         "tests/api/test_polling.py::test_a_worker_that_was_down_for_three_days_polls_three_days",
@@ -186,7 +186,7 @@ FACTS = (
     ),
     Mutant(
         "a_refund_without_a_row_is_none_of_ours",
-        "services/reconcile_findings.py",
+        "services/reconciliation/findings.py",
         'if seen.is_release or (payment is None and "refund_id" not in seen.metadata):',
         "if seen.is_release or payment is None or seen.metadata is not None:",
         FINDINGS + "test_refunds_that_differ_are_found_in_each_way",
@@ -194,7 +194,7 @@ FACTS = (
     ),
     Mutant(
         "money_without_a_row_is_no_finding",
-        "services/reconcile_findings.py",
+        "services/reconciliation/findings.py",
         'if "payment_id" in seen.metadata or has_money:',
         'if "payment_id" in seen.metadata:',
         FINDINGS + "test_money_without_a_row_is_missing_locally_and_an_intent_without_money_is_not",
@@ -202,7 +202,7 @@ FACTS = (
     ),
     Mutant(
         "another_amount_at_stripe_is_no_drift",
-        "services/reconcile_findings.py",
+        "services/reconciliation/findings.py",
         "[Kind.AMOUNT_DRIFT] if seen.amount_minor != row.amount_minor else []",
         "[Kind.AMOUNT_DRIFT] if False else []",
         FINDINGS + "test_an_amount_that_differs_is_found_and_never_repaired_silently",
@@ -210,7 +210,7 @@ FACTS = (
     ),
     Mutant(
         "an_operation_that_needs_a_person_is_healthy",
-        "services/integrity.py",
+        "services/reconciliation/integrity.py",
         "healthy=not any(waiting.values())\n        and not dead",
         "healthy=not dead",
         "tests/api/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
@@ -218,7 +218,7 @@ FACTS = (
     ),
     Mutant(
         "a_key_of_another_account_loses_every_payment",
-        "services/missing.py",
+        "services/money/missing_payment.py",
         "unknown=[str(other.id) for other in others])\n    return False",
         "unknown=[])\n    return True",
         "tests/api/test_definite_answers.py::test_under_a_key_of_another_account_nothing_is_given_up",

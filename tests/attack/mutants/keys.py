@@ -10,7 +10,7 @@ RULES = "tests/api/test_rules.py::"
 KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
-        "services/drive.py",
+        "services/money/runner.py",
         "if operation.attempt != driven.attempt or not operation.is_open:\n            raise Fenced",
         "if not operation.is_open:\n            raise Fenced",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
@@ -18,7 +18,7 @@ KEYS = (
     ),
     Mutant(
         "a_crash_is_tried_for_ever",
-        "services/drive.py",
+        "services/money/runner.py",
         "if is_again:\n",
         "if False:\n",
         "tests/api/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
@@ -26,7 +26,7 @@ KEYS = (
     ),
     Mutant(
         "an_order_that_changed_after_it_was_seen_is_paid_as_it_was",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         'AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
         "AS_SEEN = \"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
         "tests/api/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
@@ -34,7 +34,7 @@ KEYS = (
     ),
     Mutant(
         "an_expired_key_runs_again",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "if operation.expires_at < datetime.now(UTC):",
         "if False:",
         IDEMPOTENCY + "test_an_expired_key_never_runs_again",
@@ -42,7 +42,7 @@ KEYS = (
     ),
     Mutant(
         "the_same_key_with_another_input_gets_the_first_answer",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "if operation.fingerprint != ask.fingerprint.digest:",
         "if False:",
         IDEMPOTENCY + "test_scenario_3_the_same_key_with_another_input_runs_nothing",
@@ -50,7 +50,7 @@ KEYS = (
     ),
     Mutant(
         "callers_share_their_keys",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "principal=ask.caller.principal,\n        kind=ask.kind,",
         'principal="everybody",\n        kind=ask.kind,',
         IDEMPOTENCY + "test_scenario_4_the_same_key_of_another_caller_is_another_operation",
@@ -82,7 +82,7 @@ KEYS = (
     ),
     Mutant(
         "two_payments_may_live_on_one_order",
-        "services/payments.py",
+        "services/money/payments.py",
         "    if live is not None:\n        raise ActivePaymentExists",
         "    if False:\n        raise ActivePaymentExists",
         IDEMPOTENCY + "test_scenario_2_a_second_key_finds_the_payment_that_is_already_there",
@@ -90,7 +90,7 @@ KEYS = (
     ),
     Mutant(
         "what_the_client_expects_is_not_compared",
-        "services/payments.py",
+        "services/money/payments.py",
         "if expected != order.due:",
         "if expected > order.due:",
         RULES + "test_scenario_44_a_lowered_amount_is_a_mismatch_and_nothing_is_called",
@@ -98,7 +98,7 @@ KEYS = (
     ),
     Mutant(
         "two_acts_at_once_on_one_payment",
-        "services/payments.py",
+        "services/money/payments.py",
         "    if other is not None:\n        raise Busy(other.id)",
         "    if other is not None and other.payment_id is None:\n        raise Busy(other.id)",
         "tests/api/test_races.py::test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it",
@@ -106,7 +106,7 @@ KEYS = (
     ),
     Mutant(
         "more_is_taken_than_is_held",
-        "services/payments.py",
+        "services/money/payments.py",
         "if wanted > capturable:",
         "if False:",
         "tests/api/test_pay_and_refund.py::test_capture_is_never_above_what_is_held",
@@ -114,7 +114,7 @@ KEYS = (
     ),
     Mutant(
         "more_is_given_back_than_is_left",
-        "services/refunds.py",
+        "services/money/refunds.py",
         "if amount > payment.refundable or amount.amount_minor == 0:",
         "if amount > payment.captured or amount.amount_minor == 0:",
         RULES + "test_scenario_35_refund_amounts",
@@ -122,7 +122,7 @@ KEYS = (
     ),
     Mutant(
         "what_is_disputed_is_given_back",
-        "services/refunds.py",
+        "services/money/refunds.py",
         "if payment.disputed_minor > 0:",
         "if payment.disputed_minor > payment.captured_minor:",
         "tests/api/test_pay_and_refund.py::test_scenario_36_a_disputed_charge_is_not_refunded",
@@ -130,7 +130,7 @@ KEYS = (
     ),
     Mutant(
         "a_refund_begins_beside_one_that_nobody_knows_of",
-        "services/refunds.py",
+        "services/money/refunds.py",
         "    if is_any_unknown:\n",
         "    if False:\n",
         REVIEW + "test_without_facts_after_20_hours_a_person_is_called_and_the_reservation_stays",
@@ -138,7 +138,7 @@ KEYS = (
     ),
     Mutant(
         "absence_is_proven_while_a_request_may_be_on_its_way",
-        "services/steps.py",
+        "services/money/provider_calls.py",
         "age >= pace.key_life_seconds + pace.quiet_seconds:",
         "age >= pace.key_life_seconds:",
         "tests/api/test_late_requests.py::test_what_left_at_the_last_moment_is_waited_for",
@@ -146,7 +146,7 @@ KEYS = (
     ),
     Mutant(
         "a_replayed_answer_is_taken_for_news",
-        "services/steps.py",
+        "services/money/provider_calls.py",
         "if payment is not None and payment.is_replayed:",
         "if False:",
         RECOVERY + "test_a_replayed_answer_to_confirm_is_as_old_as_the_first_one",
@@ -154,7 +154,7 @@ KEYS = (
     ),
     Mutant(
         "a_buyers_cancel_that_waited_releases_a_hold",
-        "services/steps.py",
+        "services/money/provider_calls.py",
         "    is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE\n",
         "    is_held = False\n",
         "tests/api/test_capture_method.py::test_a_cancel_that_had_to_wait_does_not_release_what_is_held_meanwhile",
@@ -162,7 +162,7 @@ KEYS = (
     ),
     Mutant(
         "any_refund_of_that_amount_is_the_proof",
-        "services/review.py",
+        "services/money/manual_review.py",
         'named = seen.metadata.get("refund_id", str(refund.id)) == str(refund.id)',
         "named = True",
         REVIEW + "test_a_refund_of_the_same_amount_that_is_anothers_proves_nothing",
@@ -170,7 +170,7 @@ KEYS = (
     ),
     Mutant(
         "a_refund_without_our_ids_that_is_anothers_is_the_proof",
-        "services/review.py",
+        "services/money/manual_review.py",
         "if not named or await Refund.filter(stripe_refund_id=seen.id).exclude(id=refund.id).exists():",
         "if not named:",
         REVIEW + "test_a_refund_of_the_same_amount_that_is_anothers_proves_nothing",
@@ -178,7 +178,7 @@ KEYS = (
     ),
     Mutant(
         "a_person_overrules_stripe",
-        "services/review.py",
+        "services/money/manual_review.py",
         "if found is not None and found.kind is Kind.DONE:",
         "if False:",
         REVIEW + "test_nobody_overrules_what_stripe_shows",
@@ -186,7 +186,7 @@ KEYS = (
     ),
     Mutant(
         "an_owner_is_asked_for_once",
-        "services/payments.py",
+        "services/money/payments.py",
         '        _check_owner(order, authority, path=("input", "orderId"))\n',
         "",
         "tests/api/test_ownership_under_the_lock.py::test_nobodys_card_pays_what_has_become_somebody_elses",

@@ -11,7 +11,7 @@ WEBHOOKS = "tests/api/test_webhooks.py::"
 SCENARIOS = (
     Mutant(
         "whoever_finds_a_key_at_work_drives_it_too",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "operation = claimed.operation\n    if operation.claim != claim:\n",
         "operation = claimed.operation\n    if operation.claim != claim and not operation.is_open:\n",
         IDEMPOTENCY + "test_scenario_1_twenty_parallel_calls_with_one_key_are_one_charge_ten_times_in_a_row",
@@ -27,7 +27,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_key_is_of_one_mutation_for_ever",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         '"WHERE principal = $1 AND kind = $2 AND key = $3"',
         "\"WHERE principal = $1 AND $2 <> '' AND key = $3\"",
         IDEMPOTENCY + "test_scenario_7_one_key_may_pay_and_refund",
@@ -44,7 +44,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_500_gets_a_new_key_at_once",
-        "services/steps.py",
+        "services/money/provider_calls.py",
         "sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds",
         "sticky = operation.last_problem == SERVER_ERROR",
         RECOVERY + "test_scenario_11_a_500_that_sticks_to_its_key_gets_a_new_key_once_nothing_is_proven",
@@ -52,7 +52,7 @@ SCENARIOS = (
     ),
     Mutant(
         "the_old_key_is_sent_after_it_is_forgotten",
-        "services/drive.py",
+        "services/money/runner.py",
         "            operation.generation += 1\n",
         "",
         RECOVERY + "test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key",
@@ -68,7 +68,7 @@ SCENARIOS = (
     ),
     Mutant(
         "an_event_that_is_known_is_an_error",
-        "services/inbox.py",
+        "services/inbox/inbox.py",
         "f\"VALUES ({', '.join(said.values())}, 0, 0) ON CONFLICT DO NOTHING RETURNING 1\"",
         "f\"VALUES ({', '.join(said.values())}, 0, 0) RETURNING 1\"",
         WEBHOOKS + "test_scenario_17_the_same_event_five_times_in_parallel_is_applied_once",
@@ -76,7 +76,7 @@ SCENARIOS = (
     ),
     Mutant(
         "each_event_of_one_change_writes_it",
-        "services/state.py",
+        "services/money/state.py",
         "    changes = _differences(payment, seen)\n    if not changes:\n",
         "    changes = _differences(payment, seen)\n    if not changes and cause.stripe_event_id is None:\n",
         WEBHOOKS + "test_scenario_18_two_events_for_one_change_write_one_entry",
@@ -84,7 +84,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_failed_attempt_is_kept_each_time_it_is_told",
-        "services/failures.py",
+        "services/audit/failed_attempts.py",
         "    return None if known else made(payment, seen.last_error, cause, seen)\n\n\nasync def told_failure",
         "    return made(payment, seen.last_error, cause, seen)\n\n\nasync def told_failure",
         WEBHOOKS + "test_scenario_19_a_late_failure_leaves_success_and_is_remembered",
@@ -92,7 +92,7 @@ SCENARIOS = (
     ),
     Mutant(
         "only_the_newest_refund_is_looked_at",
-        "services/refresh.py",
+        "services/money/sync.py",
         "    for seen in reversed(picture.refunds):",
         "    for seen in picture.refunds[:1]:",
         "tests/api/test_event_orders.py::test_any_order_of_events_ends_as_stripes_books_are",
@@ -100,7 +100,7 @@ SCENARIOS = (
     ),
     Mutant(
         "an_end_is_believed_whatever_is_told_of_it",
-        "services/news.py",
+        "services/inbox/redundant_events.py",
         "  AND status = $3 AND captured_minor = $4 AND stripe_charge_id IS NOT DISTINCT FROM $5\n",
         "  AND $3 <> '' AND captured_minor = $4 AND stripe_charge_id IS NOT DISTINCT FROM $5\n",
         WEBHOOKS + "test_scenario_21_a_contradiction_of_a_final_state_is_asked_of_stripe",
@@ -116,7 +116,7 @@ SCENARIOS = (
     ),
     Mutant(
         "an_event_of_any_type_is_applied",
-        "services/inbox.py",
+        "services/inbox/inbox.py",
         "    if event.type not in endpoint.types:\n",
         "    if not event.type:\n",
         WEBHOOKS + "test_scenario_24_unknown_types_and_values_are_kept_and_harmless",
@@ -156,7 +156,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_refund_that_stripe_refused_keeps_its_room",
-        "services/settle.py",
+        "services/money/outcomes.py",
         "await change_refund(order, payment, refund, RefundStatus.FAILED, cause=",
         "await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=",
         WEBHOOKS + "test_scenario_32_a_dashboard_refund_and_ours_at_once",
@@ -172,7 +172,7 @@ SCENARIOS = (
     ),
     Mutant(
         "what_failed_to_be_given_back_is_given_back",
-        "services/state.py",
+        "services/money/state.py",
         "for r in refunds if r.status is RefundStatus.SUCCEEDED)",
         "for r in refunds if r.status not in REFUND_RESERVES)",
         "tests/api/test_pay_and_refund.py::test_scenario_34_a_refund_that_fails_later_gives_its_room_back",
@@ -245,7 +245,7 @@ SCENARIOS = (
     ),
     Mutant(
         "who_comes_again_while_it_is_done_is_sent_away",
-        "services/idempotency.py",
+        "services/money/idempotency.py",
         "WAIT_SECONDS = 2.0  #",
         "WAIT_SECONDS = 0.0  #",
         RACES + "test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished",
@@ -253,7 +253,7 @@ SCENARIOS = (
     ),
     Mutant(
         "an_order_is_read_before_its_payment_is_waited_for",
-        "services/rows.py",
+        "services/money/locking.py",
         '(SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # which never changes',
         '(SELECT order_id FROM payment WHERE id = $1)"  # which never changes',
         RACES + "test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_without_a_deadlock",
@@ -269,7 +269,7 @@ SCENARIOS = (
     ),
     Mutant(
         "of_two_disputes_the_larger_one_counts",
-        "services/reconcile_findings.py",
+        "services/reconciliation/findings.py",
         "return sum(dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and "
         "dispute.currency == currency)",
         "return max((dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and "
@@ -279,7 +279,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_method_that_is_gone_has_no_name",
-        "services/refusals.py",
+        "services/money/refusals.py",
         '    (False, "payment_method"): _method,\n',
         "",
         RULES + "test_scenario_54_a_payment_method_that_is_gone_is_refused_by_name",

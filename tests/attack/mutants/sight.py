@@ -81,7 +81,7 @@ SIGHT = (
     ),
     Mutant(
         "a_buyer_chooses_when_the_money_is_taken",
-        "services/payments.py",
+        "services/money/payments.py",
         "if asked is None or asked is order.capture_method or authority.is_service:",
         "if True:",
         "tests/api/test_capture_method.py::test_a_buyer_does_not_choose_another",
@@ -89,7 +89,7 @@ SIGHT = (
     ),
     Mutant(
         "a_buyer_releases_what_is_held",
-        "services/payments.py",
+        "services/money/payments.py",
         "if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:",
         "if False:",
         "tests/api/test_capture_method.py::test_a_buyer_does_not_release_what_is_held",
@@ -105,7 +105,7 @@ SIGHT = (
     ),
     Mutant(
         "a_page_with_a_secret_in_it_is_stored",
-        "services/state.py",
+        "services/money/state.py",
         "withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url",
         "withheld = False",
         "tests/api/test_next_actions.py::test_a_page_with_a_secret_in_it_is_kept_nowhere",

@@ -8,7 +8,7 @@ FOLLOWING = "tests/live/test_following.py::"
 STREAMS = (
     Mutant(
         "an_answer_says_what_was_not_written",
-        "services/state.py",
+        "services/money/state.py",
         'Update(payment, (*changes, "version", "last_synced_at")),',
         'Update(payment, (*changes, "version")),',
         "tests/live/test_one_value.py::test_a_payment_is_the_same_wherever_it_is_read",
@@ -24,7 +24,7 @@ STREAMS = (
     ),
     Mutant(
         "a_failure_names_stripes_request",
-        "services/state.py",
+        "services/money/state.py",
         'changes["last_error"] |= {"request_id": failed_request(cause)}',
         'changes["last_error"] |= {"request_id": cause.stripe_request_id}',
         "tests/api/test_failures.py::test_the_request_of_a_failure_is_the_one_that_failed_whoever_reads_it",
@@ -32,7 +32,7 @@ STREAMS = (
     ),
     Mutant(
         "a_note_is_taken_and_not_kept",
-        "services/refunds.py",
+        "services/money/refunds.py",
         "            note=new.note,\n",
         "",
         "tests/api/test_inputs_are_read.py::test_what_was_given_is_read_where_it_is_said_to_be",
@@ -56,7 +56,7 @@ STREAMS = (
     ),
     Mutant(
         "what_is_not_kept_is_not_read_again",
-        "services/followed_orders.py",
+        "services/live/order_stream.py",
         "            while place < tail.start:\n",
         "            while False:\n",
         FOLLOWING + "test_who_resumes_after_any_event_misses_none",
@@ -64,7 +64,7 @@ STREAMS = (
     ),
     Mutant(
         "each_ring_puts_the_look_at_everything_off",
-        "services/rounds.py",
+        "services/live/poll_loop.py",
         "                if everything:  #",
         "                if everything or rung:  #",
         "tests/live/test_rounds.py::test_rings_do_not_put_off_the_look_at_everything",
@@ -80,7 +80,7 @@ STREAMS = (
     ),
     Mutant(
         "all_is_kept_for_who_does_not_read",
-        "services/tail.py",
+        "services/live/replay_buffer.py",
         "deque(maxlen=kept)",
         "deque()",
         "tests/live/test_endings.py::test_who_does_not_read_is_dropped_and_can_resume",
@@ -120,7 +120,7 @@ STREAMS = (
     ),
     Mutant(
         "a_document_asks_stripe_about_every_payment",
-        "services/looks.py",
+        "services/money/buyer_reads.py",
         "        return payment_id in known or len(known) < IN_A_DOCUMENT\n",
         "        return payment_id in known or len(known) >= 0\n",
         "tests/api/test_looks.py::test_a_document_asks_about_five_payments_and_shows_the_others_as_old_as_they_are",

@@ -1,0 +1,1 @@
+"""Stripe's events: received, stored once, applied later; polled where no webhook came."""

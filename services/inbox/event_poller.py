@@ -1,0 +1,150 @@
+"""Stripe's own list of events, read into the same inbox: nothing depends on webhooks arriving.
+
+The poll reads what is new every minute, the sweep all that Stripe keeps every day. Each is one row with a lease, over
+all replicas, and goes on from its last page whoever reads the next one.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+
+from database.statements import database_now, rows
+from database.transactions import atomic
+from domain.ids import new_id
+from domain.states import EventSource
+from models import EventReading
+from provider import Outcome, Provider, ProviderFailure, StripeEvent
+from services.inbox import delivery_health, inbox
+
+log = structlog.get_logger(__name__)
+
+OVERLAP = timedelta(minutes=10)  # Stripe's list is by second of creation; a late commit must not fall between two polls
+FIRST_POLL = timedelta(hours=1)  # what the very first poll looks back on; the first sweep brings the rest
+KEPT = timedelta(days=29, hours=12)  # Stripe keeps events for 30 days; a page's last one must be known for the next
+PAGE = 100  # Stripe's largest page
+
+BEGIN = """
+INSERT INTO event_reading (id, source, livemode, read_through, due, attempt, created_at)
+VALUES ($1, $2, $3, now() - $4::interval, now(), 1, now())
+ON CONFLICT DO NOTHING RETURNING id
+"""
+TAKE = """
+UPDATE event_reading SET
+  attempt = attempt + 1, due = now() + $3 * interval '1 second', started_at = coalesce(started_at, now())
+WHERE source = $1 AND livemode = $2 AND due <= now()
+RETURNING id
+"""
+
+
+class Fenced(Exception):
+    """Another process has read this page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often the list is read, from start to start, and how long to wait between two pages of it."""
+
+    source: EventSource
+    interval: timedelta
+    pause: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads pages of Stripe's list of events."""
+
+    provider: Provider
+    endpoint: inbox.Endpoint
+    lease_seconds: float = 60.0
+    page_size: int = PAGE
+
+    async def read_page(self, schedule: Schedule) -> bool:
+        """Receive the next page if it is time for one; True when there are more pages to read.
+
+        Raises ProviderFailure and DatabaseUnavailable; the page is then read by whoever comes after the lease.
+        """
+        reading = await self._take(schedule.source)
+        if reading is None:
+            return False
+        page: list[StripeEvent] | None
+        try:
+            page = await self._page(reading)
+        except ProviderFailure as failure:
+            if reading.cursor is None or failure.outcome is not Outcome.REJECTED:
+                raise
+            log.warning("poller.begun_anew", source=reading.source.value, reason=str(failure))
+            page = None
+        try:
+            return await self._receive(reading, page, schedule) if page is not None else await _begin_anew(reading)
+        except Fenced:
+            log.warning("poller.fenced", source=reading.source.value)
+            return False
+
+    async def _take(self, source: EventSource) -> EventReading | None:
+        """The reading that is due, leased; None when it is not, or another process is at it."""
+        mode = self.endpoint.livemode
+        taken = await rows(TAKE, [source.value, mode, self.lease_seconds])
+        if not taken and await rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
+            taken = await rows(TAKE, [source.value, mode, self.lease_seconds])
+        return await EventReading.get(id=taken[0]["id"]) if taken else None
+
+    async def _page(self, reading: EventReading) -> list[StripeEvent]:
+        taken_at = reading.due - timedelta(seconds=self.lease_seconds)  # by the database's clock
+        since = taken_at - KEPT
+        if reading.source is EventSource.POLL:
+            since = max(since, reading.read_through - OVERLAP)
+        listed = self.provider.events(self.endpoint.types, created_since=since, after=reading.cursor)
+        page: list[StripeEvent] = []
+        async with aclosing(cast(AsyncGenerator[StripeEvent], listed)) as events:
+            async for event in events:
+                page.append(event)
+                if len(page) == self.page_size:
+                    break
+        return page
+
+    async def _receive(self, reading: EventReading, page: list[StripeEvent], schedule: Schedule) -> bool:
+        """Store what is new of a page and how far the reading is, in one transaction."""
+        started_at, has_more = reading.started_at, len(page) == self.page_size
+        assert started_at is not None
+        fresh = await inbox.unknown(page)
+
+        async def body() -> datetime:
+            if fresh:
+                await inbox.store(fresh, self.endpoint, reading.source)
+            now = await database_now()
+            if has_more:
+                await _save(reading, cursor=page[-1].id, due=now + schedule.pause)
+            else:
+                await _save(
+                    reading,
+                    cursor=None,
+                    started_at=None,
+                    read_through=started_at,
+                    finished_at=now,
+                    due=max(now, started_at + schedule.interval),
+                )
+            return now
+
+        until = await atomic(body)
+        if fresh:
+            log.info("poller.found", source=reading.source.value, events=len(fresh))
+        if not has_more:
+            await delivery_health.report_missed(reading, until=until)
+        return has_more
+
+
+async def _begin_anew(reading: EventReading) -> bool:
+    """Go back to the newest page: Stripe does not know the cursor, so there is no place to go on from."""
+    now = await database_now()
+    await _save(reading, cursor=None, started_at=now, due=now)
+    return True
+
+
+async def _save(reading: EventReading, **changes: object) -> None:
+    """Write how far a reading is. Raises `Fenced` if another process has taken it since."""
+    if not await EventReading.filter(id=reading.id, attempt=reading.attempt).update(**changes):
+        raise Fenced

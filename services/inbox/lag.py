@@ -1,0 +1,76 @@
+"""How long work has been waiting for a worker: said loudly when nobody seems to do it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from database.statements import rows
+from services.inbox.inbox import WAITS_FOR_STRIPE
+
+log = structlog.get_logger(__name__)
+
+MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
+ALARM_SECONDS = 60.0  # at most one alarm of a process in this time
+LONGEST_WAIT_SECONDS = 3600.0  # an hour is no hiccup of Stripe's: somebody has to look at the key, or at the network
+
+OLDEST = """
+SELECT what, extract(epoch FROM now() - due)::float8 AS seconds FROM (
+  (SELECT 'operation ' || id AS what, due FROM operation WHERE due <= now() ORDER BY due LIMIT 1)
+  UNION ALL
+  (SELECT 'event ' || stripe_event_id, due FROM webhook_event WHERE due <= now() ORDER BY due LIMIT 1)
+) AS waiting
+ORDER BY due LIMIT 1
+"""
+WAITS_LONGEST = f"""
+SELECT stripe_event_id, last_error, extract(epoch FROM now() - received_at)::float8 AS seconds FROM webhook_event
+WHERE {WAITS_FOR_STRIPE} ORDER BY received_at LIMIT 1
+"""  # noqa: S608 - our own words
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How long the oldest piece of work that is due has waited for somebody to take it, and which it is."""
+
+    seconds: float = 0.0
+    oldest: str | None = None
+
+    @property
+    def is_too_long(self) -> bool:
+        return self.seconds > MAX_LAG_SECONDS
+
+
+class LagWatch:
+    """Looks at the lag, and logs one that is too long at most once a minute."""
+
+    def __init__(self) -> None:
+        self._quiet_until = 0.0
+
+    async def look(self) -> Lag:
+        """The lag now."""
+        found = await rows(OLDEST)
+        lag = Lag(found[0]["seconds"], found[0]["what"]) if found else Lag()
+        now = asyncio.get_running_loop().time()
+        if lag.is_too_long and now >= self._quiet_until:
+            self._quiet_until = now + ALARM_SECONDS
+            log.error("worker.lag", seconds=round(lag.seconds, 1), oldest=lag.oldest)
+        return lag
+
+
+async def waits_long() -> dict[str, Any] | None:
+    """The event that has waited longest because Stripe could not be asked, if that is more than an hour."""
+    found = await rows(WAITS_LONGEST)
+    return found[0] if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS else None
+
+
+async def report_long_wait() -> None:
+    """Say loudly that an event waits because Stripe could not be asked for an hour. It is kept however long that is."""
+    event = await waits_long()
+    if event is not None:
+        log.error(
+            "webhook.waits_long",
+            stripe_event=event["stripe_event_id"],
+            seconds=round(event["seconds"]),
+            reason=event["last_error"],
+        )

@@ -1,0 +1,1 @@
+"""Live status: changes of orders and payments, read once for all that follow them."""

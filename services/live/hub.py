@@ -1,0 +1,53 @@
+"""Live status of one process: the orders and the feed that are followed, and what makes them look.
+
+The doorbell says when; a look every few seconds makes up for what it missed.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from database.notifier import listen
+from services.live.order_stream import Orders
+from services.live.payment_feed import Feed
+
+
+class Live:
+    """Everything that is followed in this process: orders one by one, and the feed of all payments."""
+
+    def __init__(self, *, poll_seconds: float = 3.0) -> None:
+        self.orders = Orders(poll_seconds=poll_seconds)
+        self.feed = Feed(poll_seconds=poll_seconds)
+        self._wanted = asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self, url: str | None) -> AsyncIterator[None]:
+        """Look, and hear the doorbell of the database at `url`, None for no doorbell; then end every stream."""
+        tasks = [asyncio.create_task(self.orders.rounds.run()), asyncio.create_task(self.feed.rounds.run())]
+        if url is not None:
+            tasks.append(asyncio.create_task(self._hear(url)))
+        try:
+            yield
+        finally:
+            self.orders.close()
+            self.feed.close()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def wanted(self) -> None:
+        """Somebody follows: begin to listen. A process without followers spends no connection on it."""
+        self._wanted.set()
+
+    async def _hear(self, url: str) -> None:
+        await self._wanted.wait()
+        await listen(url, heard=self._heard, connected=self._connected)
+
+    def _heard(self, order_ids: Iterable[UUID]) -> None:
+        self.orders.heard(order_ids)
+        self.feed.heard(order_ids)
+
+    def _connected(self) -> None:
+        self.orders.rounds.ring_all()
+        self.feed.rounds.ring_all()

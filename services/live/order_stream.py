@@ -1,0 +1,185 @@
+"""Orders that are followed: every follower is given each change, read from the database once for all of them.
+
+What is followed is the audit trail: an order's events are numbered without a gap, so each follower knows which one
+comes next. The doorbell says when to look; a look every few seconds makes up for what it missed.
+"""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from typing import Final
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from database.row_reader import columns_of
+from database.statements import fetch, read, read_beside
+from models import Order, Payment, PaymentEvent
+from services.live.poll_loop import Rounds
+from services.live.replay_buffer import Tail
+
+KEPT: Final = 64  # of an order's newest changes; most orders have fewer in their whole life
+ORDERS_AT_ONCE: Final = 100  # in one statement
+EVENTS_AT_ONCE: Final = 500
+PAGE: Final = 50
+
+CHANGED: Final = {"e": PaymentEvent, "o": Order, "p": Payment}
+# PostgreSQL keeps its plan for one order, as most looks are; of an array it wants to know each time how long it is.
+AFTER: Final = """
+FROM payment_event e JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+WHERE e.order_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3
+"""
+AFTER_EACH: Final = """
+FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen) CROSS JOIN LATERAL (
+  SELECT {columns} FROM payment_event WHERE order_id = of_order AND sequence > last_seen ORDER BY sequence LIMIT $3
+) AS e
+JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
+ORDER BY e.order_id, e.sequence LIMIT $3
+"""
+BEHIND: Final = """
+SELECT id FROM unnest($1::uuid[], $2::bigint[]) AS place(of_order, last_seen)
+JOIN orders ON id = of_order AND last_sequence > last_seen
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """An event, with the order and the payment as they were read after it: they are at least as new."""
+
+    event: PaymentEvent
+    order: Order
+    payment: Payment | None
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is kept of an order that somebody follows; numbered by `sequence`."""
+
+    tail: Tail[Change]
+    followers: int = 0
+
+
+class Orders:
+    """The orders that are followed in this process."""
+
+    def __init__(self, *, poll_seconds: float) -> None:
+        self.rounds = Rounds(self._look, seconds=poll_seconds)
+        self._watches: dict[UUID, Watch] = {}
+
+    async def follow(self, order: Order, *, after: int) -> AsyncGenerator[Change, None]:
+        """Every change of the order whose sequence is above `after`: in order, each once, without end.
+
+        What is not kept any more is read from the database first. Raises FellBehind for a follower that then takes less
+        than comes, and Closed.
+        """
+        place = after
+        with self._watched(order) as tail:
+            while place < tail.start:
+                page = await _changes({order.id: place}, PAGE)
+                assert page, "the trail ends before the order's head"
+                for change in page:
+                    yield change
+                    place = change.event.sequence
+            while True:
+                change = await tail.after(place)
+                place = change.event.sequence
+                yield change
+
+    def heard(self, order_ids: Iterable[UUID]) -> None:
+        """Look at once at those of these orders that are followed here."""
+        if followed := [order_id for order_id in order_ids if order_id in self._watches]:
+            self.rounds.ring(followed)
+
+    def close(self) -> None:
+        """End every stream."""
+        for watch in self._watches.values():
+            watch.tail.close()
+
+    @contextmanager
+    def _watched(self, order: Order) -> Iterator[Tail[Change]]:
+        watch = self._watches.get(order.id)
+        if watch is None:
+            watch = self._watches[order.id] = Watch(Tail(order.last_sequence, kept=KEPT))
+            self.rounds.ring([order.id])  # nobody listened for it since the row was read
+        watch.followers += 1
+        try:
+            yield watch.tail
+        finally:
+            watch.followers -= 1
+            if not watch.followers:
+                del self._watches[order.id]
+
+    async def _look(self, rung: Sequence[UUID], everything: bool) -> None:
+        wanted = [order_id for order_id in rung if order_id in self._watches]
+        if everything and self._watches:
+            for ids in in_parts(list(self._watches), ORDERS_AT_ONCE * 10):
+                places = self._places(ids)
+                wanted += [row["id"] for row in await fetch(BEHIND, list(places), list(places.values()))]
+        for ids in in_parts(wanted, ORDERS_AT_ONCE):
+            await self._read(ids)
+
+    def _places(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+        """How far these orders have been read; without those that nobody follows any more."""
+        return {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
+
+    async def _read(self, order_ids: Sequence[UUID]) -> None:
+        """Read what is new of these orders: one statement, however many follow them."""
+        places = self._places(order_ids)
+        if not places:
+            return
+        changes = await _changes(places, EVENTS_AT_ONCE)
+        for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
+            self._append(order_id, list(found))
+        if len(changes) == EVENTS_AT_ONCE:
+            self.rounds.ring(order_ids)
+
+    def _append(self, order_id: UUID, found: Sequence[Change]) -> None:
+        watch = self._watches.get(order_id)
+        if watch is None:
+            return
+        fresh = [change for change in found if change.event.sequence > watch.tail.head]
+        some = fresh[: KEPT // 2]  # a follower must have time to take them
+        if some and some[0].event.sequence == watch.tail.head + 1:  # else the watch is another one by now
+            watch.tail.append(some)
+        if fresh and watch.tail.head < fresh[-1].event.sequence:
+            self.rounds.ring([order_id])
+
+
+async def changes_of(events: Sequence[PaymentEvent]) -> list[Change]:
+    """The events with their orders and payments, as these are now."""
+    payment_ids = list({event.payment_id for event in events if event.payment_id is not None})
+    order_ids = list({event.order_id for event in events})
+    payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", payment_ids)} if payment_ids else {}
+    orders = {row.id: row for row in await read(Order, "WHERE id = ANY($1)", order_ids)} if order_ids else {}
+    return [
+        Change(event, orders[event.order_id], payments[event.payment_id] if event.payment_id is not None else None)
+        for event in events
+    ]
+
+
+async def newest_sequence(wanted: Q) -> int:
+    """The sequence of the newest of these events of one order; 0 when there is none."""
+    newest = await PaymentEvent.filter(wanted).order_by("-sequence").first()
+    return newest.sequence if newest is not None else 0
+
+
+def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
+    """The ids, so many at a time."""
+    return (ids[n : n + size] for n in range(0, len(ids), size))
+
+
+async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
+    """The first changes of these orders after a place in each, order by order."""
+    if len(places) == 1:
+        [(order_id, place)] = places.items()
+        found = await read_beside(CHANGED, AFTER, order_id, place, most)
+    else:
+        found = await read_beside(CHANGED, _after_each(), list(places), list(places.values()), most)
+    return [Change(*row) for row in found]
+
+
+@lru_cache(maxsize=1)
+def _after_each() -> str:
+    return AFTER_EACH.format(columns=", ".join(columns_of(PaymentEvent)))

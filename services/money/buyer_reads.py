@@ -1,0 +1,141 @@
+"""Looks at Stripe that readers cause: one at a time of each payment, few for each document, and behind the workers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+from uuid import UUID
+
+from domain.errors import DomainError, ErrorCode, Refused
+from models import Payment
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment
+from provider.request_budget import THROTTLED_HERE
+from services.audit.trail import Cause
+from services.money import locking
+from services.money.sync import close_if_gone, refresh_payment, unavailable
+
+Seen = TypeVar("Seen")
+
+AT_ONCE: Final = 16  # looks of a process: more than Stripe answers to one endpoint in the time that one takes
+LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets what we have rather than wait for longer
+IN_A_DOCUMENT: Final = 5  # payments: a page shows one or two, and 25 calls a second are for everybody
+
+
+class Looks:
+    """The looks of one process. Whoever asks for a payment while it is looked at hears of the same look.
+
+    A reader leaves without ending the look for the others.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider.for_readers()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._refreshing: dict[UUID, asyncio.Task[Payment]] = {}
+        self._retrieving: dict[UUID, asyncio.Task[ProviderPayment]] = {}
+
+    async def refresh(self, payment: Payment, *, cause: Cause, anew: bool = False) -> Payment:
+        """The payment after Stripe was asked about it, by this look or by one under way.
+
+        `anew` joins none that had begun before. Raises ProviderProblem when it could not be brought up to date.
+        """
+        if anew and (earlier := self._refreshing.get(payment.id)) is not None:
+            await asyncio.wait({earlier})
+        is_mine = payment.id not in self._refreshing
+        seen = await self._together(self._refreshing, payment.id, lambda: self._refreshed(payment, cause))
+        return seen if is_mine else await locking.read_payment(payment.id)  # a row is nobody's but one request's
+
+    async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
+        """The intent of a payment as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
+        return await self._together(self._retrieving, payment_id, lambda: self._provider.retrieve_payment(intent_id))
+
+    async def close(self) -> None:
+        """End the looks whose readers are gone: nothing waits for them."""
+        running = [*self._refreshing.values(), *self._retrieving.values()]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _together(
+        self, running: dict[UUID, asyncio.Task[Seen]], payment_id: UUID, look: Callable[[], Awaitable[Seen]]
+    ) -> Seen:
+        task = running.get(payment_id)
+        if task is None:
+            task = running[payment_id] = asyncio.create_task(self._in_turn(look))
+            task.add_done_callback(lambda done: _forget(running, payment_id, done))
+        try:
+            return await asyncio.shield(task)
+        except ProviderFailure as failure:
+            problem = unavailable(failure)
+        raise problem
+
+    async def _in_turn(self, look: Callable[[], Awaitable[Seen]]) -> Seen:
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_SECONDS):
+                await self._room.acquire()
+        except TimeoutError:
+            raise ProviderFailure(
+                Outcome.THROTTLED, code=THROTTLED_HERE, retry_after_seconds=LONGEST_WAIT_SECONDS
+            ) from None
+        try:
+            return await look()
+        finally:
+            self._room.release()
+
+    async def _refreshed(self, payment: Payment, cause: Cause) -> Payment:
+        try:
+            return await refresh_payment(payment.id, provider=self._provider, cause=cause)
+        except ProviderFailure as failure:
+            closed = await self._closed_if_gone(payment, failure, cause)
+            if closed is None:
+                raise
+            return closed
+
+    async def _closed_if_gone(self, payment: Payment, failure: ProviderFailure, cause: Cause) -> Payment | None:
+        """The payment, closed, if the failure says that Stripe does not know it and that is to be believed."""
+        if not failure.is_missing_payment or payment.is_final:
+            return None
+        try:
+            return await close_if_gone(payment, provider=self._provider, cause=cause)
+        except ProviderFailure:
+            return None
+
+
+class DocumentLooks:
+    """The looks of one document: of a few payments, each once, under however many names they are asked for."""
+
+    def __init__(self, looks: Looks) -> None:
+        self._looks = looks
+        self._refreshed: dict[UUID, asyncio.Future[Payment]] = {}
+        self._retrieved: dict[UUID, asyncio.Future[ProviderPayment]] = {}
+
+    def may_look_at(self, payment_id: UUID) -> bool:
+        """Whether Stripe may be asked about this payment as well."""
+        known = self._refreshed.keys() | self._retrieved.keys()
+        return payment_id in known or len(known) < IN_A_DOCUMENT
+
+    async def refresh(self, payment: Payment, *, cause: Cause) -> None:
+        """Bring a payment up to date once. Raises ProviderProblem."""
+        if payment.id not in self._refreshed:
+            self._refreshed[payment.id] = asyncio.ensure_future(self._looks.refresh(payment, cause=cause))
+        await asyncio.shield(self._refreshed[payment.id])
+
+    async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
+        """The intent as it stands at Stripe, asked for once. Raises ProviderProblem, or Refused for one too many."""
+        if not self.may_look_at(payment_id):
+            raise too_many()
+        if payment_id not in self._retrieved:
+            self._retrieved[payment_id] = asyncio.ensure_future(self._looks.retrieve(payment_id, intent_id))
+        return await asyncio.shield(self._retrieved[payment_id])
+
+
+def too_many() -> DomainError:
+    """The refusal of a look that one document may not cause as well."""
+    return Refused(
+        ErrorCode.RATE_LIMITED,
+        f"A document may ask Stripe about {IN_A_DOCUMENT} payments. Ask for the others in documents of their own.",
+    )
+
+
+def _forget(running: dict[UUID, asyncio.Task[Seen]], payment_id: UUID, done: asyncio.Task[Seen]) -> None:
+    del running[payment_id]
+    if not done.cancelled():
+        done.exception()  # marks it as seen: the readers may be gone

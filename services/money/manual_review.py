@@ -1,0 +1,179 @@
+"""What a person settles: an operation whose end Stripe cannot tell, by evidence that stays in the audit trail."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from database.transactions import finish
+from domain.caller import Actor
+from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
+from domain.states import OperationState, ProviderEffect, ReviewOutcome
+from models import Operation, Payment, Refund
+from provider import Outcome, Provider, ProviderFailure
+from provider.failures import DEFINITE, LIST_TOO_LONG
+from provider.ids import PREFIXES, is_id
+from services.audit.trail import Cause, Change, record
+from services.money import locking
+from services.money.provider_calls import Kind, Step, Verdict, look
+from services.money.runner import Driver, Fenced
+from services.money.sync import unavailable
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a person found out, and on what evidence. `stripe_id` is the refund or the payment that they found."""
+
+    outcome: ReviewOutcome
+    evidence: str
+    stripe_id: str | None
+
+
+async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, driver: Driver) -> Operation:
+    """Settle an operation that needs a review, through the doors that every answer of Stripe's goes through.
+
+    What is found at Stripe is never overruled: HAPPENED needs an object of Stripe's that fits, DID_NOT_HAPPEN is
+    refused when Stripe shows that it did. Raises Refused(INVALID_STATE, VALIDATION_FAILED) and ProviderProblem;
+    the operation then still needs its review.
+    """
+    operation = await driver.take_for_review(operation_id)
+    if operation is None:
+        raise Refused(ErrorCode.INVALID_STATE, "This operation needs no review.", ("id",))
+    payment = await Payment.get(id=operation.payment_id)
+    verdict = await _verdict(operation, payment, ruling, driver.provider)
+
+    async def within(settled: Operation) -> None:
+        await _write_down(settled, ruling, by)
+
+    try:
+        settled = (await driver.settle(operation, verdict, by=by, within=within)).operation
+    except Fenced:
+        raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
+    log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
+    if settled.state is OperationState.IN_PROGRESS:  # it has another step
+        return (await finish(driver.drive(settled, in_request=False))).operation
+    return settled
+
+
+async def _write_down(operation: Operation, ruling: Ruling, by: Actor) -> None:
+    """Keep the ruling on the operation and in the order's trail. Runs in the transaction that settles it."""
+    now = datetime.now(UTC)
+    if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
+        operation.state, operation.due_in = OperationState.UNRESOLVED, timedelta()
+    elif ruling.outcome is ReviewOutcome.DID_NOT_HAPPEN and operation.state is OperationState.FAILED:
+        operation.error = _did_not_happen().to_record()
+    operation.review = {
+        "outcome": ruling.outcome.value,
+        "evidence": ruling.evidence,
+        "stripe_id": ruling.stripe_id,
+        "by": by.to_record(),
+        "at": now.isoformat(),
+    }
+    assert operation.payment_id is not None
+    order, payment = await locking.lock_payment(operation.payment_id)
+    change = Change(
+        "operation.reviewed",
+        before={},
+        after={"operation_id": str(operation.id), "kind": operation.kind.value, "review": operation.review},
+        payment_id=payment.id,
+        refund_id=operation.refund_id,
+    )
+    await record(order, change, Cause(actor=by, operation_id=operation.id))
+
+
+async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> Verdict:
+    match ruling.outcome:
+        case ReviewOutcome.LOOK_AGAIN:
+            return Verdict(Kind.UNKNOWN, payment.version)
+        case ReviewOutcome.HAPPENED:
+            try:
+                return await _proof(operation, payment, ruling.stripe_id, provider)
+            except ProviderFailure as failure:
+                raise _cannot_ask(failure) from None
+        case ReviewOutcome.DID_NOT_HAPPEN:
+            return await _disproof(operation, payment, provider)
+
+
+async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> Verdict:
+    """Stripe's own object that shows that the step happened. Raises Refused when there is none that fits."""
+    step = Step(operation.step)
+    if step is Step.REFUND:
+        return await _proof_of_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
+    if step is Step.CREATE:
+        return await _proof_of_intent(payment, _needed(stripe_id, "payment_intents"), provider)
+    found = await look(operation, payment, provider)
+    if found is None:
+        message = f"Stripe shows that the {step.value} has not happened."
+        raise Refused(ErrorCode.INVALID_STATE, message, ("outcome",))
+    return found
+
+
+async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: str, provider: Provider) -> Verdict:
+    refund = await Refund.get(id=operation.refund_id)
+    seen = await provider.retrieve_refund(stripe_id)
+    theirs = (seen.payment_intent_id, seen.amount_minor, seen.currency)
+    if theirs != (payment.stripe_payment_intent_id, refund.amount_minor, refund.currency):
+        raise _does_not_fit("a refund of this payment with this amount")
+    named = seen.metadata.get("refund_id", str(refund.id)) == str(refund.id)
+    if not named or await Refund.filter(stripe_refund_id=seen.id).exclude(id=refund.id).exists():
+        raise _does_not_fit("a refund that is not another one's already")
+    ours = replace(seen, metadata={**seen.metadata, "refund_id": str(refund.id)})
+    return Verdict(Kind.DONE, payment.version, refund=ours, fetched=True)
+
+
+async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider) -> Verdict:
+    seen = await provider.retrieve_payment(stripe_id)
+    if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):
+        raise _does_not_fit("a payment with this amount")
+    named = seen.metadata.get("payment_id", str(payment.id)) == str(payment.id)
+    if not named or await Payment.filter(stripe_payment_intent_id=seen.id).exclude(id=payment.id).exists():
+        raise _does_not_fit("a payment that is not another one's already")
+    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+
+
+async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> Verdict:
+    """A no on a person's word, unless Stripe shows a yes.
+
+    Raises Refused when it does, and ProviderProblem when Stripe cannot be asked: a look that failed shows nothing, and
+    a minute later it may show a yes. That Stripe does not know the payment, or has too many to look through, is an
+    answer that will not change: then the person's word stands, and the order is free again.
+    """
+    refusal = ProviderFailure(Outcome.REJECTED, code="settled_by_hand")
+    seen = None
+    try:
+        found = await look(operation, payment, provider)
+        if found is not None and found.kind is Kind.DONE:
+            raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
+        if operation.refund_id is None and payment.stripe_payment_intent_id is not None:
+            seen = await provider.retrieve_payment(payment.stripe_payment_intent_id)
+    except ProviderFailure as failure:
+        if failure.outcome not in DEFINITE and failure.code != LIST_TOO_LONG:
+            raise unavailable(failure) from None
+        return Verdict(Kind.FAILED, payment.version, failure=refusal, gone=failure.is_missing_payment)
+    return Verdict(Kind.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
+
+
+def _needed(stripe_id: str | None, kind: str) -> str:
+    if stripe_id is None or not is_id(stripe_id, kind):
+        begins = " or ".join(f"{prefix}_" for prefix in PREFIXES[kind])
+        message = f"`stripeId` must be the id at Stripe of what happened: {begins}, then letters and digits."
+        raise Refused(ErrorCode.VALIDATION_FAILED, message, ("stripeId",))
+    return stripe_id
+
+
+def _does_not_fit(wanted: str) -> Refused:
+    return Refused(ErrorCode.VALIDATION_FAILED, f"`stripeId` must be the id of {wanted}.", ("stripeId",))
+
+
+def _cannot_ask(failure: ProviderFailure) -> DomainError:
+    if failure.outcome in DEFINITE:
+        return Refused(ErrorCode.VALIDATION_FAILED, "Stripe knows nothing with this id.", ("stripeId",))
+    return unavailable(failure)
+
+
+def _did_not_happen() -> ProviderProblem:
+    message = "It was found out by hand that this did not happen. Use a new key to do it."
+    return ProviderProblem(ErrorCode.PROVIDER_REJECTED, message, effect=ProviderEffect.NONE)

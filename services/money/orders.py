@@ -1,0 +1,133 @@
+"""Orders: a service states what is owed, before anyone can pay it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from database.statements import Update, insert_if_new, write
+from domain.errors import ErrorCode, Refused
+from domain.ids import derived_id
+from domain.money import Money
+from domain.states import CaptureMethod, OperationState
+from models import Customer, Operation, Order
+from services.audit.trail import Cause, Change, record
+from services.money import locking
+from services.money.idempotency import Ask, Outcome, Runner, run_once
+from services.money.state import recompute_order
+
+STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """An order as the shop states it, already validated."""
+
+    external_id: str
+    total: Money
+    customer_external_id: str | None
+    customer_email: str | None
+    description: str | None
+    metadata: Mapping[str, str]
+    capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The customer that a registration names, and whether it changed their address."""
+
+    customer: Customer
+    had_email: bool = False
+    changes_email: bool = False
+
+
+async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
+    """Write down what an order owes, or change it while nobody has begun to pay.
+
+    When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part
+    will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would change.
+    """
+
+    async def accept(operation: Operation) -> None:
+        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
+        named = await _customer(new)
+        order = await _upsert(new, named.customer if named is not None else None, cause)
+        if named is not None and named.changes_email:
+            await record(order, _email_changed(named), cause)
+        operation.order_id = order.id
+        operation.state = OperationState.SUCCEEDED
+        operation.due_in, operation.finished_in = None, timedelta()
+        await write(Update(operation, ("order_id", "state", "due", "finished_at")))
+
+    return await run_once(ask, accept, runner)
+
+
+async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
+    fresh = Order(
+        id=derived_id("order", new.external_id),  # known to Stripe by it, also if this is registered a second time
+        external_id=new.external_id,
+        total_minor=new.total.amount_minor,
+        currency=new.total.currency,
+        customer_id=customer.id if customer else None,
+        capture_method=new.capture_method,
+        description=new.description,
+        metadata=dict(new.metadata),
+    )
+    if await insert_if_new(fresh):
+        await record(fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
+        return fresh
+    order = await locking.lock_registered_order(new.external_id)
+    before = order.facts()
+    changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
+    changes_terms = order.customer_id != (customer.id if customer else None)
+    changes_terms |= order.capture_method is not new.capture_method
+    may_change = not _payment_begun(order) or (_only_lowers(order, new.total) and not changes_terms)
+    if (changes_money or changes_terms) and not may_change:
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has a payment: its currency, customer and capture method can no longer change, and its total"
+            " can only be lowered, down to what was taken, while no payment is under way.",
+            ("input", "externalId"),
+        )
+    order.total_minor, order.currency = new.total.amount_minor, new.total.currency
+    order.customer_id = customer.id if customer else None
+    order.capture_method = new.capture_method
+    order.description, order.metadata = new.description, dict(new.metadata)
+    changed = recompute_order(order)
+    change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
+    await record(order, change, cause, order_changed=(*STATED, *changed))
+    return order
+
+
+def _only_lowers(order: Order, total: Money) -> bool:
+    """Tell whether a new total is lower, no less than what was taken, and in nobody's way."""
+    is_lower = total.currency == order.currency and order.paid_minor <= total.amount_minor < order.total_minor
+    return is_lower and all(payment.is_final for payment in order.locked_payments)
+
+
+def _payment_begun(order: Order) -> bool:
+    """Tell whether a payment lives, or has taken money: an abandoned attempt does not bind the order."""
+    return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
+
+
+async def _customer(new: NewOrder) -> Named | None:
+    """The customer that the order names, with the address that it states."""
+    if new.customer_external_id is None:
+        return None
+    fresh = Customer(external_id=new.customer_external_id, email=new.customer_email)
+    if await insert_if_new(fresh):
+        return Named(fresh)
+    customer = await Customer.get(external_id=new.customer_external_id)
+    if not new.customer_email or customer.email == new.customer_email:
+        return Named(customer)
+    had_email, customer.email = customer.email is not None, new.customer_email
+    await customer.save(update_fields=["email", "updated_at"])
+    return Named(customer, had_email=had_email, changes_email=True)
+
+
+def _email_changed(named: Named) -> Change:
+    """That an address changed, and never what it was or is: events stay for good, and an address is to be forgotten
+    when its owner wants. See docs/adr/0018-what-the-trail-keeps.md."""
+    known = {"customer_id": str(named.customer.id)}
+    before = known | {"email": "given" if named.had_email else None}
+    return Change("customer.email_changed", before=before, after=known | {"email": "changed"})

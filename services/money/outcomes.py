@@ -1,0 +1,356 @@
+"""Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from database.statements import Update, read, write
+from domain.errors import (
+    DomainError,
+    ErrorCode,
+    InvalidState,
+    ProviderProblem,
+)
+from domain.states import (
+    PAYMENT_FINAL,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    ProviderEffect,
+    RefundStatus,
+)
+from models import Operation, Order, Payment, Refund
+from provider import Outcome, ProviderFailure
+from provider.failures import OTHER_PARAMETERS
+from services.audit.trail import Cause
+from services.money.provider_calls import SERVER_ERROR, Kind, Step, Verdict
+from services.money.refusals import invalid_state, payment_error, refund_error
+from services.money.state import (
+    Outrun,
+    abandon_payment,
+    apply_provider_refund,
+    apply_provider_state,
+    cancel_unsent_payment,
+    change_refund,
+    keep_refused_attempt,
+    mark_payment_missing,
+    mark_payment_unknown,
+    settle_order,
+)
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_MS = 1000
+AT_ONCE = timedelta()
+
+# By these our row shows, whatever became of the answer, that a step has ended: it was in none of them when it began.
+SHOWN_BY_STATUS = {
+    Step.CONFIRM: frozenset(
+        {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
+    ),
+    Step.CAPTURE: PAYMENT_FINAL,
+    Step.CANCEL: PAYMENT_FINAL,
+}
+UNDECIDED = frozenset({Kind.UNKNOWN, Kind.NOT_DONE, Kind.REVIEW})
+CRASHED = "crashed"  # driving it failed by a fault of ours
+NO_ANSWER = "no_answer"
+SETTLES_ORDER = "settles_order"  # beside a capture's parameters: this is all that the order owes
+WAITING = """
+WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
+"""
+ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
+# The ends that a step may lawfully come to. Anything else means that another act got there first.
+GOOD_ENDS = {
+    Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
+    Step.CONFIRM: frozenset(
+        {
+            PaymentStatus.SUCCEEDED,
+            PaymentStatus.PROCESSING,
+            PaymentStatus.REQUIRES_ACTION,
+            PaymentStatus.REQUIRES_CAPTURE,
+        }
+    ),
+    Step.CAPTURE: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}),
+    Step.CANCEL: frozenset({PaymentStatus.CANCELED}),
+}
+
+
+async def settle(
+    operation: Operation, order: Order, payment: Payment, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE
+) -> None:
+    """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
+
+    `wait` is how long until it is tried again, if it is not decided. The caller holds the locks and saves the
+    operation. Raises `Outrun` when the snapshot's place in time is unknown.
+    """
+    refund = await _refund_of(operation)
+    # A webhook or a look may have been quicker than the answer: an answer never says two things.
+    if verdict.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
+        await _merge(operation, order, payment, refund, verdict, cause, wait)
+    await _settle_order(operation, order, cause)
+
+
+async def _refund_of(operation: Operation) -> Refund | None:
+    return await Refund.get(id=operation.refund_id) if operation.refund_id else None
+
+
+async def _merge(
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    refund: Refund | None,
+    verdict: Verdict,
+    cause: Cause,
+    wait: timedelta,
+) -> None:
+    match verdict.kind:
+        case Kind.ABSENT:
+            operation.state = OperationState.IN_PROGRESS
+        case Kind.UNKNOWN:
+            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+        case Kind.REVIEW:
+            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+            call_a_person(operation)
+        case Kind.NOT_DONE:
+            operation.state = OperationState.UNRESOLVED
+            operation.error = _unavailable(operation, wait).to_record()
+        case Kind.DONE if refund is not None:
+            _finish_refund(operation, await _apply_refund(order, payment, verdict, cause))
+        case Kind.DONE:
+            await _apply_payment(order, payment, verdict, cause)
+            _advance(operation, payment)
+        case Kind.FAILED:
+            await _failed(operation, order, payment, refund, verdict, cause)
+
+
+def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
+    """Set the operation's next step or its end if our rows show what became of the step; True if they do.
+
+    Everything in them that is past the operation's beginning was told by Stripe. The caller holds the locks.
+    """
+    if refund is not None:
+        is_told = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
+        if is_told:
+            _finish_refund(operation, refund)
+        return is_told
+    step = Step(operation.step)
+    is_told = (
+        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in SHOWN_BY_STATUS[step]
+    )
+    if is_told:
+        _advance(operation, payment)
+    return is_told
+
+
+async def end_with_known(operation: Operation, payment: Payment, refund: Refund | None = None) -> bool:
+    """End a fresh operation whose payment or refund was taken in before its key came again; False if that is open.
+
+    The operation is the caller's own; the payment's order is locked, or written only while it is as it was seen.
+    """
+    operation.order_id, operation.payment_id = payment.order_id, payment.id
+    operation.refund_id = refund.id if refund is not None else None
+    operation.step = (Step.CREATE if refund is None else Step.REFUND).value
+    if not end_by_rows(operation, payment, refund):
+        return False
+    operation.due_in, operation.finished_in = None, timedelta()
+    await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", *ENDED)))
+    return True
+
+
+async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
+    """End the operations that wait for what a look has just brought. The caller holds the order's and payment's locks.
+
+    One that somebody has in hand is left to them: they find the same rows.
+    """
+    for operation in await read(Operation, WAITING, payment.id):
+        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
+            continue
+        operation.due_in, operation.finished_in = None, timedelta()
+        await _settle_order(operation, order, cause)
+        await write(Update(operation, ENDED))
+        log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
+
+
+async def end_unsent(unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause) -> None:
+    """End a payment of which Stripe was never told, with its creation: nothing is there to be given up.
+
+    `by` is the cancel, which is carried out by that. The caller holds the locks of the creation, order and payment.
+    """
+    await cancel_unsent_payment(order, payment, cause)
+    _fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
+    unsent.due_in, unsent.finished_in = None, timedelta()
+    by.order_id, by.payment_id, by.step = payment.order_id, payment.id, Step.CANCEL.value
+    by.state, by.due_in, by.finished_in = OperationState.SUCCEEDED, None, timedelta()
+    await write(Update(unsent, ENDED), Update(by, ("order_id", "payment_id", "step", "state", "due", "finished_at")))
+    log.info("operation.ended_unsent", operation=str(unsent.id), by=str(by.id))
+
+
+async def _settle_order(operation: Operation, order: Order, cause: Cause) -> None:
+    """Lower what the order owes to what was taken, where the capture was to be all of it."""
+    if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
+        await settle_order(order, cause)
+
+
+async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:
+    assert verdict.payment is not None
+    await apply_provider_state(
+        order,
+        payment,
+        verdict.payment,
+        since_version=verdict.since_version,
+        fetched=verdict.fetched,
+        cause=cause,
+    )
+
+
+async def _apply_refund(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> Refund:
+    assert verdict.refund is not None
+    refund = await apply_provider_refund(
+        order,
+        payment,
+        replace(verdict.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
+        since_version=verdict.since_version,
+        fetched=verdict.fetched,
+        cause=cause,
+    )
+    assert refund is not None, "a refund of ours is none"
+    return refund
+
+
+def _advance(operation: Operation, payment: Payment) -> None:
+    """Go to the next step, or finish."""
+    step = Step(operation.step)
+    operation.error, operation.last_problem = None, None
+    if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount is not None:
+        _fail(operation, invalid_state(payment))  # another program has changed it: nobody agreed to pay that
+        return
+    if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
+        operation.step = Step.CONFIRM.value
+        operation.effect, operation.generation = ProviderEffect.NONE, 1
+        operation.first_sent_at = None
+        operation.state = OperationState.IN_PROGRESS
+        return
+    if payment.status in GOOD_ENDS[step]:
+        _succeed(operation)
+    elif payment.status is PaymentStatus.UNKNOWN:  # Stripe has said what we do not know the meaning of
+        operation.effect = ProviderEffect.UNKNOWN
+        call_a_person(operation)
+    else:
+        _fail(operation, invalid_state(payment))
+
+
+def _finish_refund(operation: Operation, refund: Refund) -> None:
+    operation.error = None
+    if refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
+        message = "Stripe could not give the money back: the refund failed."
+        _fail(operation, ProviderProblem(ErrorCode.PROVIDER_REJECTED, message, effect=ProviderEffect.NONE))
+    else:
+        _succeed(operation)
+
+
+async def _unknown(
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    refund: Refund | None,
+    verdict: Verdict,
+    cause: Cause,
+    wait: timedelta,
+) -> None:
+    failure = verdict.failure
+    if refund is None:
+        await mark_payment_unknown(order, payment, cause)
+    elif refund.status is RefundStatus.INITIATED:
+        await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
+    # What sending has met stands, whatever a look meets: only a 500 to the request itself sticks to its key.
+    sent = verdict.sent if verdict.by_look else failure
+    problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
+    leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
+
+
+def _problem(sent: ProviderFailure) -> str:
+    if sent.code == OTHER_PARAMETERS:
+        return OTHER_PARAMETERS
+    # One that is told for the first time need not be kept under the key: an earlier request may still be carried out.
+    return SERVER_ERROR if sent.is_server_error and sent.is_replayed else NO_ANSWER
+
+
+def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:
+    """Say that nobody knows whether the step has happened, and that it is found out later."""
+    operation.state = OperationState.UNRESOLVED
+    operation.effect = ProviderEffect.UNKNOWN
+    operation.last_problem = problem
+    operation.error = ProviderProblem(
+        ErrorCode.OUTCOME_UNKNOWN,
+        "Stripe has not told us whether this happened. It is being found out; ask again with the same key.",
+        effect=ProviderEffect.UNKNOWN,
+        retry_after_ms=_milliseconds(wait),
+        stripe_request_id=request_id,
+        retryable=True,
+    ).to_record()
+
+
+def call_a_person(operation: Operation) -> None:
+    """Leave an operation to a person, with an alarm: neither Stripe nor we can tell what became of it."""
+    log.error("operation.needs_review", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
+    operation.state = OperationState.NEEDS_REVIEW
+    operation.error = ProviderProblem(
+        ErrorCode.OUTCOME_UNKNOWN,
+        "Stripe cannot tell whether this happened. Somebody of ours looks at it; ask again later with the same key.",
+        effect=ProviderEffect.UNKNOWN,
+        retryable=True,
+    ).to_record()
+
+
+async def _failed(
+    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: Verdict, cause: Cause
+) -> None:
+    failure = verdict.failure
+    assert failure is not None
+    if verdict.gone:
+        await mark_payment_missing(order, payment, cause.answered_by(failure.request_id))
+    if refund is not None:
+        if verdict.refunds and payment.version != verdict.since_version:
+            raise Outrun
+        refund.failure_reason = failure.code or "refused"
+        await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
+        for seen in verdict.refunds:
+            await apply_provider_refund(order, payment, seen, since_version=payment.version, fetched=True, cause=cause)
+        _fail(operation, refund_error(failure, refund, payment))
+        return
+    if verdict.payment is not None:
+        await _apply_payment(order, payment, verdict, cause)
+    step = Step(operation.step)
+    error = payment_error(failure, step, payment, operation.params[step])
+    answered = cause.answered_by(failure.request_id)
+    if step is Step.CREATE:
+        await abandon_payment(order, payment, error, answered)
+    elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
+        await keep_refused_attempt(order, payment, error, answered)
+    _fail(operation, error)
+
+
+def _succeed(operation: Operation) -> None:
+    operation.state, operation.effect, operation.error = OperationState.SUCCEEDED, ProviderEffect.APPLIED, None
+
+
+def _fail(operation: Operation, error: DomainError) -> None:
+    operation.state, operation.effect, operation.error = OperationState.FAILED, ProviderEffect.NONE, error.to_record()
+
+
+def _unavailable(operation: Operation, wait: timedelta) -> DomainError:
+    accepted = operation.kind is not OperationKind.REFUND_PAYMENT
+    what = "payment" if accepted else "refund"
+    return ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",
+        effect=operation.effect,
+        retry_after_ms=_milliseconds(wait),
+        retryable=True,
+    )
+
+
+def _milliseconds(wait: timedelta) -> int:
+    """What a caller is told to wait: no less than a second, or it would be a hammer."""
+    return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))

@@ -1,0 +1,365 @@
+"""Phase 1 of every act with a payment: claim the key, lock, check the rules on the database's truth, write, commit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from database.row_writer import fresh
+from database.statements import Insert, Update, read_one, write
+from domain.amounts import check_chargeable
+from domain.caller import PaymentAuthority
+from domain.errors import (
+    ActivePaymentExists,
+    AmountMismatch,
+    ErrorCode,
+    Forbidden,
+    LimitExceeded,
+    NotFound,
+    OrderAlreadyPaid,
+    Path,
+    Refused,
+)
+from domain.ids import derived_id
+from domain.metadata import stripe_metadata
+from domain.money import Money
+from domain.states import (
+    CancelReason,
+    CaptureMethod,
+    PaymentAction,
+    PaymentStatus,
+    SetupFutureUsage,
+)
+from models import Operation, Order, Payment
+from services.audit.trail import Cause, Change, record
+from services.money import locking
+from services.money.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
+from services.money.locking import Seen
+from services.money.outcomes import SETTLES_ORDER, end_unsent, end_with_known
+from services.money.provider_calls import Step
+from services.money.refusals import invalid_state
+from services.money.runner import Driver
+
+# A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
+# the two the one that comes later finds what the other has written.
+UNSENT = """
+WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND step = 'create' AND state = 'UNRESOLVED' AND effect = 'NONE'
+  AND first_sent_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class NewPayment:
+    """How an order is to be paid, already validated. `expected` is checked against what the order owes.
+
+    `capture_method` None is the order's own; `return_url` is where the payer comes back to from this payment, by
+    whichever attempt.
+    """
+
+    order_id: UUID
+    expected: Money
+    capture_method: CaptureMethod | None
+    payment_method_id: str | None
+    confirm: bool
+    setup_future_usage: SetupFutureUsage | None
+    return_url: str | None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+async def create_payment(
+    ask: Ask, new: NewPayment, seen: Seen, *, authority: PaymentAuthority, currencies: frozenset[str], driver: Driver
+) -> Outcome:
+    """Charge what the order owes, once; or prepare a payment that the payer confirms.
+
+    `seen` is how the order and the key stood just now; whose the order is, is asked again of the order that is
+    accepted on. Raises NotFound, Forbidden, AmountMismatch, OrderAlreadyPaid, Refused(CURRENCY_MISMATCH,
+    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and what `run_once` raises. A
+    decline is in the outcome's `error`, with the payment still open.
+    """
+
+    async def accept_on(order: Order, operation: Operation) -> Payment:
+        _check_owner(order, authority, path=("input", "orderId"))
+        if seen.order is None or order.customer_id != seen.order.customer_id:  # a service sends its customer's method
+            raise Refused(
+                ErrorCode.INVALID_STATE,
+                "This order has just become another customer's. Look at it, and decide again.",
+                ("input", "orderId"),
+            )
+        if (known := _taken_in(order, operation)) is not None and await end_with_known(operation, known):
+            return known
+        _check_payable(order, new.expected, currencies)
+        _check_nothing_is_kept(new)
+        earlier = _earlier(order)
+        payment = fresh(
+            Payment,
+            id=derived_id("payment", str(operation.id)),
+            order_id=order.id,
+            customer_id=order.customer_id,
+            supersedes_id=earlier.id if earlier is not None else None,
+            livemode=driver.provider.livemode,
+            capture_method=_capture_method(new.capture_method, order, authority),
+            currency=order.currency,
+            amount_minor=order.due.amount_minor,
+            metadata=dict(new.metadata),
+        )
+        payment.order = order
+        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
+        change = Change(
+            "payment.initiated",
+            before={},
+            after=payment.facts(),
+            amount=payment.amount,
+            payment_id=payment.id,
+            to_status=payment.status,
+        )
+        params = _create_params(new, order, seen.customer_external_id, payment, operation)
+        begun = _begun(operation, payment, Step.CREATE, params)
+        await record(order, change, cause, Insert(payment), begun)
+        order.locked_payments.append(payment)
+        return payment
+
+    async def at_once(operation: Operation) -> Payment:
+        assert seen.order is not None, "nobody has looked for the order"
+        return await accept_on(seen.order, operation)
+
+    async def accept(operation: Operation) -> Payment:
+        return await accept_on(await locking.lock_order(new.order_id), operation)
+
+    return await run_once_as_seen(ask, seen, at_once, accept, driver)
+
+
+async def confirm_payment(
+    ask: Ask,
+    payment_id: UUID,
+    *,
+    payment_method_id: str,
+    return_url: str | None,
+    authority: PaymentAuthority,
+    driver: Driver,
+) -> Outcome:
+    """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
+    one that still waits for its payer. Without `return_url` the payer comes back to the page that createPayment named.
+
+    Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, and
+    Refused(VALIDATION_FAILED) when there is no page to come back to. Source:
+    docs.stripe.com/api/payment_intents/confirm.
+    """
+
+    async def accept(operation: Operation) -> Payment:
+        order, payment = await locking.lock_payment(payment_id)
+        _check_owner(payment, authority, path=("paymentId",))
+        _check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CONFIRM)
+        params: dict[str, Any] = {"payment_method": payment_method_id}
+        page = return_url if return_url is not None else await _page_to_come_back_to(payment)
+        if page is not None:
+            params["return_url"] = page
+        return await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
+
+    return await run_once(ask, accept, driver)
+
+
+async def capture_payment(
+    ask: Ask, payment_id: UUID, *, amount: Money | None, settles_order: bool, driver: Driver
+) -> Outcome:
+    """Take money that is held, all of it or less, never more than was asked for; the rest is released.
+
+    `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to what
+    was taken. Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
+    """
+
+    async def accept(operation: Operation) -> Payment:
+        _, payment = await locking.lock_payment(payment_id)
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CAPTURE)
+        capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
+        wanted = capturable if amount is None else amount
+        check_currency(wanted, payment.currency, ("input", "amount", "currency"))
+        if wanted > capturable:
+            raise LimitExceeded(
+                ErrorCode.AMOUNT_EXCEEDS_CAPTURABLE,
+                requested=wanted,
+                available=capturable,
+                path=("input", "amount", "amount"),
+            )
+        params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": wanted.amount_minor}}
+        return await _begin(operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {}))
+
+    return await run_once(ask, accept, driver)
+
+
+async def cancel_payment(
+    ask: Ask, payment_id: UUID, *, reason: CancelReason | None, authority: PaymentAuthority, driver: Driver
+) -> Outcome:
+    """Give an open payment up and release what it holds, which a service alone may do.
+
+    A payment of which Stripe was never told ends here, without a call. Raises NotFound, and InvalidState when it is too
+    late, or when money is held and a buyer asks. `services.money.provider_calls` asks Stripe once more before it gives
+    up a buyer's payment that may hold money by then.
+    """
+
+    async def accept(operation: Operation) -> Payment:
+        order, payment = await locking.lock_payment(payment_id)
+        _check_owner(payment, authority, path=("input", "paymentId"))
+        unsent = await read_one(Operation, UNSENT, payment.id)
+        if unsent is not None:
+            await end_unsent(
+                unsent, operation, order, payment, Cause(actor=ask.caller.actor, operation_id=operation.id)
+            )
+            return payment
+        await _check_free(operation, payment)
+        _check_allowed(payment, PaymentAction.CANCEL)
+        if payment.stripe_payment_intent_id is None:
+            raise invalid_state(
+                payment, "Nobody knows yet whether Stripe has this payment. Ask again when it is decided."
+            )
+        if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:
+            raise invalid_state(payment, "The money of this payment is held: only the shop can release it.")
+        params = {"cancellation_reason": reason.value.lower()} if reason else {}
+        return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
+
+    return await run_once(ask, accept, driver)
+
+
+def _taken_in(order: Order, operation: Operation) -> Payment | None:
+    """The payment of this very key, if its own operation was lost and it was taken in from Stripe since."""
+    payment_id = derived_id("payment", str(operation.id))
+    return next((payment for payment in order.locked_payments if payment.id == payment_id), None)
+
+
+def _earlier(order: Order) -> Payment | None:
+    """The order's latest payment. Raises ActivePaymentExists while any of them lives."""
+    live = locking.live_payment(order)
+    if live is not None:
+        raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
+    return order.locked_payments[-1] if order.locked_payments else None
+
+
+def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
+    """Refuse an amount in another currency than the order's or payment's."""
+    if given.currency != currency:
+        raise Refused(ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path)
+
+
+def _check_owner(row: Order | Payment, authority: PaymentAuthority, *, path: Path) -> None:
+    """Refuse what is not theirs, as if it did not exist. On a locked row, or one that is written only as it was seen:
+    since the caller was let in it may have become somebody else's."""
+    if not authority.includes(row.customer_id):
+        raise NotFound(path)
+
+
+def _capture_method(asked: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
+    """How the money is taken. The shop decides: it ships for money that is held, or taken."""
+    if asked is None or asked is order.capture_method or authority.is_service:
+        return asked or order.capture_method
+    raise Forbidden(
+        f"The shop decides when the money is taken, and this order says {order.capture_method.value}:"
+        " leave `captureMethod` out.",
+        ("input", "captureMethod"),
+    )
+
+
+def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) -> None:
+    check_currency(expected, order.currency, ("input", "expectedAmount", "currency"))
+    if order.due.amount_minor == 0:
+        raise OrderAlreadyPaid(order_id=order.id)
+    if expected != order.due:
+        raise AmountMismatch(expected=expected, actual=order.due, path=("input", "expectedAmount", "amount"))
+    check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
+
+
+def _check_nothing_is_kept(new: NewPayment) -> None:
+    if new.setup_future_usage is not None:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`setupFutureUsage` cannot be used: no payment has a customer at Stripe who could keep its method.",
+            ("input", "setupFutureUsage"),
+        )
+
+
+async def named_page(payment: Payment) -> str | None:
+    """The page to come back to that createPayment named, if it did."""
+    return _page_in(await _params_of_creation(payment))
+
+
+async def _params_of_creation(payment: Payment) -> Mapping[str, Any]:
+    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
+    return made.params if made is not None else {}
+
+
+def _page_in(params: Mapping[str, Any]) -> str | None:
+    page: str | None = params.get(Step.CONFIRM, params).get("return_url")
+    return page
+
+
+async def _page_to_come_back_to(payment: Payment) -> str | None:
+    """The page that createPayment named; None where no method leaves for another page, so that none is needed."""
+    params = await _params_of_creation(payment)
+    page = _page_in(params)
+    create = params.get(Step.CREATE, {})
+    if page is None and create.get("automatic_payment_methods", {}).get("allow_redirects") == "always":
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`returnUrl` is missing: this payment takes methods that lead the payer to another page and back, and "
+            "createPayment named no page to come back to.",
+            ("returnUrl",),
+        )
+    return page
+
+
+async def _check_free(operation: Operation, payment: Payment) -> None:
+    """One act at a time on a payment. A refund is no such act: it has its reservation."""
+    at_work = "WHERE payment_id = $1 AND refund_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
+    other = await read_one(Operation, at_work, payment.id, operation.id)
+    if other is not None:
+        raise Busy(other.id)
+
+
+def _check_allowed(payment: Payment, action: PaymentAction) -> None:
+    if action not in payment.actions:
+        raise invalid_state(payment)
+
+
+async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Payment:
+    """Write the accepted work on its operation; the payment that it is about."""
+    await write(_begun(operation, payment, step, params))
+    return payment
+
+
+def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Update[Operation]:
+    """The accepted work on its operation: the exact parameters, before the first call."""
+    operation.order_id, operation.payment_id = payment.order_id, payment.id
+    operation.step = step.value
+    before = {"charge_before": payment.stripe_charge_id, "status_before": payment.status.value}
+    operation.params = {**{str(name): sent for name, sent in params.items()}, **before}
+    return Update(operation, ("order_id", "payment_id", "step", "params"))
+
+
+def _create_params(
+    new: NewPayment, order: Order, customer_external_id: str | None, payment: Payment, operation: Operation
+) -> dict[str, Any]:
+    ours = {
+        "order_id": str(order.id),
+        "order_external_id": order.external_id,
+        "customer_external_id": customer_external_id,
+        "payment_id": str(payment.id),
+        "operation_id": str(operation.id),
+    }
+    create: dict[str, Any] = {
+        "amount": payment.amount_minor,
+        "currency": payment.currency.lower(),
+        "capture_method": payment.capture_method.value.lower(),
+        # Without a page to return to, only methods that need no redirect can be confirmed by the server.
+        "automatic_payment_methods": {
+            "enabled": True,
+            "allow_redirects": "never" if new.confirm and new.return_url is None else "always",
+        },
+        "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
+    }
+    if order.description is not None:
+        create["description"] = order.description
+    if new.payment_method_id is not None:
+        create["payment_method"] = new.payment_method_id
+    page = {"return_url": new.return_url} if new.return_url is not None else {}
+    return {Step.CREATE: create, Step.CONFIRM: page} if new.confirm else {Step.CREATE: create, **page}

@@ -1,0 +1,369 @@
+"""Phase 2: one call to Stripe for one step of an operation, and what its answer means.
+
+No transaction is open here. A step that may have been sent before is not simply sent again: once the first minute
+has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look. A create and a refund
+need no such question while Stripe keeps their key: it repeats its first answer, and nothing happens twice.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from enum import StrEnum
+
+import structlog
+
+from domain.deadlines import Deadline
+from domain.states import (
+    ActorKind,
+    CaptureMethod,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    ProviderEffect,
+)
+from models import Operation, Payment
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
+from services.money.missing_payment import knows_another_payment
+from services.money.retry_policy import Pace
+
+log = structlog.get_logger(__name__)
+
+SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
+MARGIN = timedelta(minutes=10)  # clocks differ
+KEPT_AT_STRIPE = timedelta(hours=25)  # a key, with room for clocks: docs.stripe.com/api/idempotent_requests says 24
+ANOTHER_ACT = "key_of_another_act"
+WAITING = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
+
+
+class Step(StrEnum):
+    CREATE = "create"
+    CONFIRM = "confirm"
+    CAPTURE = "capture"
+    CANCEL = "cancel"
+    REFUND = "refund"
+
+
+FIRST_STEP = {
+    OperationKind.CREATE_PAYMENT: Step.CREATE,
+    OperationKind.CONFIRM_PAYMENT: Step.CONFIRM,
+    OperationKind.CAPTURE_PAYMENT: Step.CAPTURE,
+    OperationKind.CANCEL_PAYMENT: Step.CANCEL,
+    OperationKind.REFUND_PAYMENT: Step.REFUND,
+}
+
+
+class Kind(StrEnum):
+    """What a step came to."""
+
+    DONE = "DONE"  # Stripe answered, or a look showed that it had happened
+    FAILED = "FAILED"  # a definite no
+    UNKNOWN = "UNKNOWN"  # nobody knows
+    NOT_DONE = "NOT_DONE"  # not executed: throttled, unreachable, misconfigured
+    ABSENT = "ABSENT"  # proven not to have happened, and its old key must not be used again
+    REVIEW = "REVIEW"  # nobody knows, and Stripe cannot be expected to say: a person has to look
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
+
+    `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act;
+    `sent` is then what sending it has met, if it was sent.
+    """
+
+    kind: Kind
+    since_version: int
+    payment: ProviderPayment | None = None
+    refund: ProviderRefund | None = None
+    refunds: tuple[ProviderRefund, ...] = ()
+    failure: ProviderFailure | None = None
+    fetched: bool = field(default=False)
+    gone: bool = False
+    by_look: bool = False
+    sent: ProviderFailure | None = None
+
+
+async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
+    """Carry the operation's current step out, or find out that it has been.
+
+    What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
+    """
+    maybe_sent = operation.first_sent_at is not None or operation.effect is ProviderEffect.UNKNOWN
+    age = _age(operation, pace)
+    until = operation.held_until.or_earlier(Deadline.within(pace.key_life_seconds - age))
+    sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
+    if maybe_sent and (sticky or age >= _look_after(Step(operation.step), pace)):
+        try:
+            found = await look(operation, payment, provider)
+        except ProviderFailure as failure:
+            gone = await _gone(failure, payment, provider, maybe_sent=True, is_old=age >= pace.sticky_error_seconds)
+            return gone or _unseen(failure, operation, payment, age=age, pace=pace)
+        if found is not None:
+            return found
+        if sticky or age >= pace.key_life_seconds + pace.quiet_seconds:
+            log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
+            return Verdict(Kind.ABSENT, payment.version)
+        if age >= pace.key_life_seconds:  # what left at the last moment may still be on its way
+            return Verdict(Kind.UNKNOWN, payment.version, by_look=True)
+    held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
+    if held is not None:
+        return held
+    try:
+        return await _send(operation, payment, provider, until)
+    except ProviderFailure as failure:
+        if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
+            return gone
+        try:
+            is_stuck = failure.is_server_error and failure.is_replayed and age >= pace.unknown_grace_seconds
+            if failure.code == OTHER_PARAMETERS:
+                is_stuck, operation.last_problem = True, OTHER_PARAMETERS
+                _known_at_stripe(operation)
+            return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck)
+        except ProviderFailure as second:
+            gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
+            is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
+            kind = Kind.REVIEW if is_final and age >= pace.sticky_error_seconds else Kind.UNKNOWN
+            return gone or Verdict(kind, payment.version, failure=second, by_look=True, sent=failure)
+
+
+def _known_at_stripe(operation: Operation) -> None:
+    """Say loudly that Stripe knows a request of ours that our books do not: commits were lost since."""
+    log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
+
+
+def _age(operation: Operation, pace: Pace) -> float:
+    """How old the request may be at Stripe, in seconds, by the database's clock; 0 for one that was never sent."""
+    now = pace.leased_at(operation)
+    unsent_since = operation.created_at if operation.effect is ProviderEffect.UNKNOWN else now
+    return (now - (operation.first_sent_at or unsent_since)).total_seconds()
+
+
+def _look_after(step: Step, pace: Pace) -> float:
+    """The age in seconds at which Stripe is asked what became of a request, instead of sending it again.
+
+    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while
+    Stripe keeps the key it is sent again, and the answer is final. The other steps show on an intent that we hold.
+    """
+    if step in (Step.CREATE, Step.REFUND):
+        return pace.key_life_seconds
+    return min(pace.unknown_grace_seconds, pace.key_life_seconds)
+
+
+async def _held_meanwhile(
+    operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
+) -> Verdict | None:
+    """What stands against a buyer's cancel: a hold that they got at Stripe since it was accepted. None: nothing does.
+
+    A shop ships for money that is held. A cancel may wait here for hours while Stripe is away, and the buyer's browser
+    can confirm all the time.
+    """
+    is_buyers = operation.actor["kind"] == ActorKind.CUSTOMER.value
+    if operation.step != Step.CANCEL or not is_buyers or payment.capture_method is not CaptureMethod.MANUAL:
+        return None
+    try:
+        seen = await provider.retrieve_payment(_intent(payment))
+    except ProviderFailure as failure:
+        gone = await _gone(failure, payment, provider, maybe_sent=maybe_sent)
+        return gone or Verdict(Kind.NOT_DONE, payment.version, failure=failure)
+    is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
+    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True) if is_held else None
+
+
+def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: Pace) -> Verdict:
+    """What it means that Stripe could not be asked whether the step has happened.
+
+    After 20 hours the request must not be sent again, so without facts a person has to look. An answer that is no
+    answer (there is no such payment, too many to search) will not become one: a person has to look after 15 minutes.
+    """
+    log.warning("operation.look_failed", operation=str(operation.id), failure=str(failure))
+    is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
+    is_hopeless = age >= pace.key_life_seconds or (is_final and age >= pace.sticky_error_seconds)
+    if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
+        return Verdict(Kind.REVIEW, payment.version, failure=failure, by_look=True)
+    kind = Kind.NOT_DONE if failure.outcome in NOT_EXECUTED else Kind.UNKNOWN
+    return Verdict(kind, payment.version, failure=failure, by_look=True)
+
+
+async def _gone(
+    failure: ProviderFailure, payment: Payment, provider: Provider, *, maybe_sent: bool, is_old: bool = False
+) -> Verdict | None:
+    """The verdict on a step of a payment that Stripe says it does not know; None for any other failure.
+
+    Under a key of another account every payment is unknown. So Stripe is asked for another payment of ours: if it
+    knows that one, this one is gone, and nothing of it was moved. If it knows none, the key is to blame, and the step
+    waits until that is mended, or for a person once it is old. Without another one to ask for, a step that was never
+    sent before has failed, and of one that may have been sent a person has to judge.
+    """
+    if not failure.is_missing_payment:
+        return None
+    try:
+        knows = await knows_another_payment(payment, provider)
+    except ProviderFailure as unseen:
+        return Verdict(Kind.NOT_DONE, payment.version, failure=unseen)
+    if knows or (knows is None and not maybe_sent):
+        return Verdict(Kind.FAILED, payment.version, failure=failure, gone=True)
+    if knows is None:
+        return None
+    kind = Kind.REVIEW if is_old else Kind.NOT_DONE
+    return Verdict(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
+
+
+async def _weigh(
+    failure: ProviderFailure,
+    operation: Operation,
+    payment: Payment,
+    provider: Provider,
+    *,
+    maybe_sent: bool,
+    is_stuck: bool,
+) -> Verdict:
+    """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too.
+
+    `is_stuck` says that Stripe keeps repeating an error to this key: to ask again will tell nothing else.
+    """
+    version = payment.version
+    if failure.outcome in NOT_EXECUTED:
+        if failure.outcome is Outcome.MISCONFIGURED:
+            log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
+        return Verdict(Kind.NOT_DONE, version, failure=failure)
+    if failure.outcome not in DEFINITE:
+        found = await look(operation, payment, provider) if is_stuck else None
+        return found or Verdict(Kind.UNKNOWN, version, failure=failure)
+    if maybe_sent:
+        found = await look(operation, payment, provider)
+        if found is not None:
+            return found
+    snapshot, fetched = (None if failure.is_replayed else failure.payment), False
+    if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
+        snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
+    refunds: tuple[ProviderRefund, ...] = ()
+    if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
+        # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
+        refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
+        if (made := refund_made_by(operation, refunds)) is not None:  # refused, and there: what is there is true
+            return Verdict(Kind.DONE, version, refund=made, fetched=True)
+    return Verdict(Kind.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
+
+
+# -- sending -------------------------------------------------------------------------------------------------------
+
+
+async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> Verdict:
+    step = Step(operation.step)
+    key = operation.stripe_key(step)
+    params = operation.params[step]
+    version = payment.version
+    if step is Step.CREATE:
+        seen = await provider.create_payment(params, key=key, until=until)
+        return await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
+    if step is Step.REFUND:
+        refund = await provider.create_refund(params, key=key, until=until)
+        return await _since_then(Verdict(Kind.DONE, version, refund=refund), operation, provider)
+    calls = {
+        Step.CONFIRM: provider.confirm_payment,
+        Step.CAPTURE: provider.capture_payment,
+        Step.CANCEL: provider.cancel_payment,
+    }
+    seen = await calls[step](_intent(payment), params, key=key, until=until)
+    verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
+    if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
+        return _failed_attempt(verdict.payment, version)
+    return verdict
+
+
+async def _since_then(verdict: Verdict, operation: Operation, provider: Provider) -> Verdict:
+    """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
+    as old as the first answer, which was lost, and our rows may know better by now."""
+    payment, refund = verdict.payment, verdict.refund
+    is_replayed = (payment is not None and payment.is_replayed) or (refund is not None and refund.is_replayed)
+    if is_replayed and operation.first_sent_at is None and operation.effect is ProviderEffect.NONE:
+        _known_at_stripe(operation)
+    try:
+        if payment is not None and payment.is_replayed:
+            return replace(verdict, payment=await provider.retrieve_payment(payment.id), fetched=True)
+        if refund is not None and refund.is_replayed:
+            return replace(verdict, refund=await provider.retrieve_refund(refund.id), fetched=True)
+    except ProviderFailure as failure:
+        # It was done; only how it stands is not known. The status is the look's, and no 500 of the request's.
+        raise replace(failure, outcome=Outcome.UNKNOWN, http_status=None) from None
+    return verdict
+
+
+def _intent(payment: Payment) -> str:
+    """Never move money on an id that we do not hold."""
+    assert payment.stripe_payment_intent_id is not None, "a step after `create` without an intent"
+    return payment.stripe_payment_intent_id
+
+
+# -- looking -------------------------------------------------------------------------------------------------------
+
+
+async def look(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
+    looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[Verdict | None]]] = {
+        Step.CREATE: _look_for_intent,
+        Step.CONFIRM: _look_for_confirmation,
+        Step.CAPTURE: _look_for_end,
+        Step.CANCEL: _look_for_end,
+        Step.REFUND: _look_for_refund,
+    }
+    return await looks[Step(operation.step)](operation, payment, provider)
+
+
+async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """Raises when the list is too long to say that the intent is not on it, or when it was made for another order.
+
+    Where Stripe knows the key from before our books begin, as far back as Stripe keeps keys.
+    """
+    earlier = KEPT_AT_STRIPE if operation.last_problem == OTHER_PARAMETERS else MARGIN
+    found = await provider.find_payment(
+        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - earlier
+    )
+    if found is not None and found.metadata.get("order_id") != str(operation.order_id):
+        raise _another_act()
+    return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
+
+
+async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """A payment that waited for its payer before this attempt may be waiting for the earlier one still. Only Stripe's
+    answer to the same key tells; an intent is paid at most once, so that to try again costs an answer and no money."""
+    seen = await provider.retrieve_payment(_intent(payment))
+    if seen.status is PaymentStatus.REQUIRES_ACTION and operation.params.get("status_before") == seen.status:
+        return None
+    if seen.status in WAITING and seen.charge_id == operation.params.get("charge_before"):
+        return None
+    if seen.status in WAITING:
+        return _failed_attempt(seen, payment.version)
+    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+
+
+def _failed_attempt(seen: ProviderPayment, since_version: int) -> Verdict:
+    """An attempt was made, and it failed: the payment waits for another one."""
+    failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
+    return Verdict(Kind.FAILED, since_version, payment=seen, failure=failure, fetched=True)
+
+
+async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    """Capture and cancel both end the payment; which of them did shows in its status."""
+    seen = await provider.retrieve_payment(_intent(payment))
+    if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
+        return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+    return None
+
+
+async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+    made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
+    if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
+        raise _another_act()
+    return Verdict(Kind.DONE, payment.version, refund=made, fetched=True) if made is not None else None
+
+
+def _another_act() -> ProviderFailure:
+    """What stands under our key at Stripe is another act than this one: the key was used before, and that was lost."""
+    return ProviderFailure(Outcome.REJECTED, code=ANOTHER_ACT)
+
+
+def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:
+    """The refund that this operation made, among all of a payment's at Stripe."""
+    return next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)

@@ -1,0 +1,95 @@
+"""Operations whose driver died or gave up for now, driven to their end: by the worker, and by whoever asks after one."""
+
+import asyncio
+from collections import OrderedDict
+from uuid import UUID
+
+import structlog
+
+from database.statements import rows
+from database.transactions import DatabaseUnavailable, finish
+from domain.states import OrderPaymentStatus
+from models import Operation, Order, Payment
+from services.money.runner import Driver
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 4  # repairs that run beside the requests; the janitor does the rest
+LOOK_AGAIN_SECONDS = 5.0  # a client that polls every second need not make us look every second
+REMEMBERED = 10_000
+UNSETTLED = frozenset(
+    {
+        OrderPaymentStatus.UNPAID,
+        OrderPaymentStatus.PENDING,
+        OrderPaymentStatus.ACTION_REQUIRED,
+        OrderPaymentStatus.AUTHORIZED,
+    }
+)
+OVERDUE_OF_PAYMENT = "SELECT id FROM operation WHERE due <= now() AND payment_id = $1"
+OVERDUE_OF_ORDER = """
+SELECT id FROM operation WHERE due <= now() AND payment_id IN (SELECT id FROM payment WHERE order_id = $1)
+"""
+OVERDUE = "SELECT id FROM operation WHERE due <= now() AND id = $1"
+
+
+async def drive_next(driver: Driver) -> bool:
+    """Drive the operation that has been due for longest; False when none is due, or Stripe is left alone."""
+    if driver.provider.rest_seconds > 0:
+        return False
+    operation = await driver.take_next()
+    if operation is None:
+        return False
+    log.info("operation.resumed", operation=str(operation.id), attempt=operation.attempt)
+    await driver.drive(operation, in_request=False)
+    return True
+
+
+class Repairs:
+    """Drives overdue operations that queries meet, a few at a time, each thing at most every few seconds."""
+
+    def __init__(self, driver: Driver, *, enabled: bool = True) -> None:
+        self._driver = driver
+        self._enabled = enabled
+        self._looked_at: OrderedDict[UUID, float] = OrderedDict()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def payment_was_read(self, payment: Payment) -> None:
+        """Look after what is open on this payment, if anything can be."""
+        if not payment.is_final or payment.refund_pending_minor > 0:
+            self._look(payment.id, OVERDUE_OF_PAYMENT)
+
+    def order_was_read(self, order: Order) -> None:
+        """Look after what is open on this order's payments, if anything can be."""
+        if order.payment_status in UNSETTLED:
+            self._look(order.id, OVERDUE_OF_ORDER)
+
+    def operation_was_read(self, operation: Operation) -> None:
+        """Look after this operation, if it is open."""
+        if operation.is_open:
+            self._look(operation.id, OVERDUE)
+
+    def _look(self, identity: UUID, statement: str) -> None:
+        now = asyncio.get_running_loop().time()
+        looked_at = self._looked_at.get(identity, -LOOK_AGAIN_SECONDS)
+        is_busy = len(self._running) >= AT_ONCE or self._driver.provider.rest_seconds > 0
+        if not self._enabled or is_busy or now - looked_at < LOOK_AGAIN_SECONDS:
+            return
+        self._looked_at[identity] = now
+        self._looked_at.move_to_end(identity)
+        if len(self._looked_at) > REMEMBERED:
+            self._looked_at.popitem(last=False)
+        task = asyncio.create_task(finish(self._repair(identity, statement)))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _repair(self, identity: UUID, statement: str) -> None:
+        try:
+            for found in await rows(statement, [identity]):
+                operation = await self._driver.take(found["id"])
+                if operation is not None:
+                    log.info("operation.resumed_on_read", operation=str(operation.id), attempt=operation.attempt)
+                    await self._driver.drive(operation, in_request=False)
+        except DatabaseUnavailable as error:
+            log.warning("repair.waiting", reason=str(error))
+        except Exception:  # nobody waits for this task: a bug in it must be seen here
+            log.exception("repair.failed")

@@ -1,0 +1,196 @@
+"""What Stripe's definite refusals are called here: one table, from Stripe's error codes to ours.
+
+Source: docs.stripe.com/error-codes, for the calls that we make: create, confirm, capture, cancel and refund.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from domain.declines import AUTHENTICATE, explain_decline
+from domain.errors import DomainError, ErrorCode, InvalidState, LimitExceeded, ProviderProblem, Refused
+from domain.money import Money
+from domain.states import ProviderEffect
+from models import Payment, Refund
+from provider import Outcome, ProviderFailure
+from services.money.provider_calls import Step
+
+AMOUNT: Final = ("input", "amount")
+METHOD: Final = ("input", "paymentMethodId")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One act that Stripe refused. `asked` is the amount that was to be taken or given back, if there was one."""
+
+    failure: ProviderFailure
+    step: Step
+    payment: Payment
+    asked: Money | None = None
+
+    @property
+    def money_moved(self) -> str:
+        return "given back" if self.step is Step.REFUND else "charged"
+
+
+Tell = Callable[[Refusal], DomainError]
+
+
+def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, asked: Money | None) -> DomainError:
+    """A definite refusal of Stripe's, as the caller is told it; one without a word of ours is PROVIDER_REJECTED."""
+    refusal = Refusal(failure, step, payment, asked)
+    if failure.outcome is Outcome.DECLINED:
+        return failure.decline or explain_decline()
+    if failure.is_missing_payment:
+        return _missing(refusal)
+    told = TOLD.get(failure.code or "") or PARAMETERS.get((step is Step.REFUND, failure.param or ""))
+    return told(refusal) if told is not None else _rejected(refusal)
+
+
+def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params: Mapping[str, object]) -> DomainError:
+    """As `refusal_error`, for a step of a payment; `params` are what Stripe was asked with."""
+    amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
+    asked = Money(amount, payment.currency) if isinstance(amount, int) else None
+    return refusal_error(failure, step, payment, asked=asked)
+
+
+def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:
+    """As `refusal_error`, for a refund."""
+    return refusal_error(failure, Step.REFUND, payment, asked=refund.amount)
+
+
+def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
+    """The payment is not in a state in which this can be done."""
+    return InvalidState(
+        status=payment.status,
+        allowed_actions=payment.actions,
+        message=message or f"The payment is {payment.status.value}, so this cannot be done.",
+    )
+
+
+def _state(refusal: Refusal) -> DomainError:
+    return invalid_state(refusal.payment)
+
+
+def _hold_ended(refusal: Refusal) -> DomainError:
+    return invalid_state(refusal.payment, "The authorisation has ended, so the money can no longer be taken.")
+
+
+def _too_much(refusal: Refusal) -> DomainError:
+    """Stripe says `amount_too_large` to more than a charge may be, than is held, and than is left to give back."""
+    payment = refusal.payment
+    if refusal.step is Step.REFUND and refusal.asked is not None:
+        code, available = ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE, payment.refundable
+        return LimitExceeded(code, requested=refusal.asked, available=available, path=AMOUNT)
+    if refusal.step is Step.CAPTURE and refusal.asked is not None:
+        code, available = ErrorCode.AMOUNT_EXCEEDS_CAPTURABLE, Money(payment.capturable_minor, payment.currency)
+        return LimitExceeded(code, requested=refusal.asked, available=available, path=AMOUNT)
+    return Refused(ErrorCode.AMOUNT_TOO_LARGE, "The amount is above what Stripe charges in this currency or method.")
+
+
+def _too_little(_: Refusal) -> DomainError:
+    return Refused(ErrorCode.AMOUNT_TOO_SMALL, "The amount is below what Stripe charges in this currency.")
+
+
+def _disputed(_: Refusal) -> DomainError:
+    return Refused(ErrorCode.CHARGE_DISPUTED, "The charge is disputed; Stripe does not refund it now.")
+
+
+def _method(_: Refusal) -> DomainError:
+    return Refused(
+        ErrorCode.PAYMENT_METHOD_UNUSABLE,
+        "This payment method cannot be used: it does not exist, was detached, or does not fit this payment.",
+        METHOD,
+    )
+
+
+def _mandate(_: Refusal) -> DomainError:
+    message = "The payer's consent to use this payment method is not valid any more. Use another one."
+    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, METHOD)
+
+
+def _authenticate(_: Refusal) -> DomainError:
+    return explain_decline(code=AUTHENTICATE)
+
+
+def _declined(refusal: Refusal) -> DomainError:
+    return explain_decline(code=refusal.failure.code)
+
+
+def _missing(refusal: Refusal) -> DomainError:
+    return _problem(refusal, f"Stripe does not know this payment, and nothing was {refusal.money_moved}.")
+
+
+def _rejected(refusal: Refusal) -> DomainError:
+    what = "refund" if refusal.step is Step.REFUND else "request"
+    return _problem(refusal, f"Stripe refused the {what}, and nothing was {refusal.money_moved}.")
+
+
+def _problem(refusal: Refusal, message: str) -> DomainError:
+    failure = refusal.failure
+    return ProviderProblem(
+        ErrorCode.PROVIDER_REJECTED,
+        message,
+        effect=ProviderEffect.NONE,
+        stripe_request_id=failure.request_id,
+        stripe_code=failure.code,
+        stripe_param=failure.param,
+    )
+
+
+TOLD: Final[Mapping[str, Tell]] = {
+    # amounts
+    "amount_too_large": _too_much,
+    "charge_exceeds_source_limit": _too_much,
+    "charge_exceeds_transaction_limit": _too_much,
+    "charge_already_refunded": _too_much,
+    "amount_too_small": _too_little,
+    # the payment's state
+    "payment_intent_unexpected_state": _state,
+    "intent_invalid_state": _state,
+    "charge_already_captured": _state,
+    "capture_unauthorized_payment": _state,
+    "charge_not_refundable": _state,
+    "charge_expired_for_capture": _hold_ended,
+    "capture_charge_authorization_expired": _hold_ended,
+    "charge_disputed": _disputed,
+    "refund_disputed_payment": _disputed,
+    # the payer
+    "authentication_required": _authenticate,
+    "payment_intent_authentication_failure": _authenticate,
+    "card_declined": _declined,
+    "card_decline_rate_limit_exceeded": _declined,
+    "payment_intent_payment_attempt_failed": _declined,
+    # the method
+    "payment_intent_mandate_invalid": _mandate,
+    "setup_intent_mandate_invalid": _mandate,
+    "billing_invalid_mandate": _mandate,
+    "debit_not_authorized": _mandate,
+    "account_closed": _method,
+    "no_account": _method,
+    "bank_account_declined": _method,
+    "bank_account_restricted": _method,
+    "bank_account_unusable": _method,
+    "bank_account_unverified": _method,
+    "expired_card": _method,
+    "sepa_unsupported_account": _method,
+    "token_already_used": _method,
+    "payment_intent_incompatible_payment_method": _method,
+    "payment_method_bank_account_blocked": _method,
+    "payment_method_billing_details_address_missing": _method,
+    "payment_method_currency_mismatch": _method,
+    "payment_method_customer_decline": _method,
+    "payment_method_invalid_parameter": _method,
+    "payment_method_invalid_parameter_testmode": _method,
+    "payment_method_not_available": _method,
+    "payment_method_provider_decline": _method,
+    "payment_method_provider_timeout": _declined,
+    "payment_method_unactivated": _method,
+    "payment_method_unexpected_state": _method,
+    "payment_method_unsupported_type": _method,
+}
+# Where the code says less than the parameter that it is about: of a refund or not, and Stripe's name for it.
+PARAMETERS: Final[Mapping[tuple[bool, str], Tell]] = {
+    (False, "payment_method"): _method,
+    (True, "amount"): _too_much,
+}

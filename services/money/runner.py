@@ -1,0 +1,318 @@
+"""The drive loop: carries an accepted operation through its steps, whoever drives it.
+
+The request that accepted it, a retry with the same key, and the janitor all call `Driver.drive`. A lease (`due`)
+says who may, a fencing token (`attempt`) says whose writing counts.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+
+from database.statements import Overtaken, Update, change_rows, kept_back, write, write_if_still
+from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
+from domain.caller import Actor
+from domain.deadlines import Deadline
+from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
+from models import Operation, Order, Payment
+from provider import Provider, ProviderFailure
+from services.audit.trail import Cause
+from services.money import locking
+from services.money.divergence import is_not_as_asked
+from services.money.idempotency import Driven
+from services.money.outcomes import CRASHED, call_a_person, leave_open, settle
+from services.money.provider_calls import Kind, Verdict, attempt, refund_made_by
+from services.money.retry_policy import Pace, back_off, rest
+from services.money.state import Outrun
+
+log = structlog.get_logger(__name__)
+
+REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
+
+# A lease: `due` is pushed forward, and a new number of the fence is given out. What needs a review stays marked so.
+# Whoever had the lease before and left no word may have sent the request at any moment of it.
+LEASE = """
+UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt + 1,
+  first_sent_at = CASE WHEN state = 'IN_PROGRESS'
+    THEN coalesce(first_sent_at, greatest(created_at, due - $1 * interval '1 second')) ELSE first_sent_at END,
+  state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
+"""
+TAKE = f"""{LEASE}
+WHERE id = $2 AND due IS NOT NULL
+  AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
+"""
+TAKE_NEXT = f"""{LEASE}
+WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""  # noqa: S608 - built from our own words
+TAKE_FOR_REVIEW = f"""{LEASE}
+WHERE id = $2 AND state = 'NEEDS_REVIEW'
+"""
+# What driving an operation may change of it.
+DRIVEN = (
+    *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
+    *("due", "finished_at", "review"),
+)
+
+OPEN = [state.value for state in OPERATION_OPEN]
+AS_WE_LEFT_IT = """
+SELECT 1 FROM operation o JOIN orders r ON r.id = $6
+WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
+  AND r.last_sequence = $7 AND r.last_hash = $8
+FOR NO KEY UPDATE OF o, r
+"""
+
+
+class Fenced(Exception):
+    """Somebody else has taken the operation over; what we found out is theirs to find out again."""
+
+
+Within = Callable[[Operation], Awaitable[None]]
+
+
+async def nothing_else(_: Operation) -> None:
+    """What most callers do in the same transaction as phase 3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Drives operations against one provider at one pace."""
+
+    provider: Provider
+    pace: Pace = field(default_factory=Pace)
+
+    @property
+    def lease_seconds(self) -> float:
+        return self.pace.lease_seconds
+
+    @property
+    def livemode(self) -> bool:
+        return self.provider.livemode
+
+    async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
+        """Lease an operation that is due, or None. `nudge` also takes one that is only waiting to be tried again."""
+        return await self._leased(TAKE, operation_id, nudge)
+
+    async def take_next(self) -> Operation | None:
+        """Lease the operation that has been due for longest, or None when none is due."""
+        return await self._leased(TAKE_NEXT)
+
+    async def take_for_review(self, operation_id: UUID) -> Operation | None:
+        """Lease an operation that needs a person, whoever is looking at it now; None when it needs none."""
+        return await self._leased(TAKE_FOR_REVIEW, operation_id)
+
+    async def _leased(self, statement: str, *given: object) -> Operation | None:
+        """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
+        until = Deadline.within(self.pace.lease_seconds)  # before it is asked for: the database's begins later
+        taken = await change_rows(Operation, statement, self.pace.lease_seconds, *given)
+        if not taken:
+            return None
+        taken[0].held_until = until
+        return taken[0]
+
+    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven:
+        """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
+
+        In a request, short waits are spent here, within the request's budget; in the worker the row waits.
+        """
+        deadline = time.monotonic() + self.pace.request_budget_seconds
+        secret: str | None = None
+        while operation.is_open:
+            settled = await self._step(operation, payment)
+            operation, payment = settled.operation, settled.payment
+            secret = settled.client_secret or secret
+            if payment is None:  # somebody else has it, or it is for another time
+                break
+            if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
+                continue
+            is_soon = in_request and operation.state is OperationState.UNRESOLVED
+            taken = await self._wait_and_take(operation, deadline) if is_soon else None
+            payment = None  # while nobody had the lease, somebody else may have been at it
+            if taken is None:
+                operation = await locking.read_operation(operation.id)
+                break
+            operation = taken
+        return Driven(operation, payment, secret)
+
+    async def _step(self, operation: Operation, payment: Payment | None) -> Driven:
+        """One step and what came of it. Without the payment when it is not to be driven on: another has taken it over,
+        or something here is broken, which is kept on the operation for a person."""
+        verdict: Verdict | None = None
+        try:
+            payment = payment or await locking.read_payment(operation.payment_id)
+            verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
+            return await self._settle_at_once(operation, payment, verdict) or await self.settle(operation, verdict)
+        except Fenced:
+            return Driven(await locking.read_operation(operation.id), None, _secret(verdict) if verdict else None)
+        except (DatabaseUnavailable, *CONFLICTS):
+            raise
+        except Exception:
+            log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
+            return Driven(await atomic(lambda: self._crashed(operation), patient=True))
+
+    async def _crashed(self, driven: Operation) -> Operation:
+        """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
+        operation = await locking.lock_operation(driven.id)
+        if operation.attempt == driven.attempt and operation.is_open:
+            is_again, wait = operation.last_problem == CRASHED, self._back_off(operation)
+            leave_open(operation, wait=wait, problem=CRASHED)
+            if is_again:
+                call_a_person(operation)
+                wait = self.pace.review()
+            operation.due_in = wait
+            operation.first_sent_at = operation.first_sent_at or self.pace.leased_at(driven)
+            await write(Update(operation, DRIVEN))
+        return operation
+
+    async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
+        wait = (operation.due_in or timedelta()).total_seconds()
+        if time.monotonic() + wait > deadline:
+            return None
+        await asyncio.sleep(max(wait, 0.0) + 0.01)
+        return await self.take(operation.id)
+
+    async def settle(
+        self, operation: Operation, verdict: Verdict, *, by: Actor | None = None, within: Within = nothing_else
+    ) -> Driven:
+        """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
+
+        `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
+        operation is saved. Raises `Fenced`.
+        """
+        for _ in range(REFETCHES):
+            try:
+                return await atomic(
+                    lambda v=verdict: self._settle_once(operation, v, by, within),  # type: ignore[misc]
+                    patient=True,
+                )
+            except Outrun:
+                verdict = await self._fetch_again(operation, verdict)
+        unknown = replace(verdict, kind=Kind.UNKNOWN, payment=None)
+        settled = await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True)
+        return replace(settled, client_secret=_secret(verdict))
+
+    async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Driven:
+        operation = await locking.lock_operation(driven.id)
+        if operation.attempt != driven.attempt or not operation.is_open:
+            raise Fenced
+        operation.held_until = driven.held_until
+        if (operation.step, operation.generation) != (driven.step, driven.generation):
+            # This very verdict is written: the connection was lost before the commit's answer came.
+            return Driven(operation, await locking.read_payment(operation.payment_id), _secret(verdict))
+        assert operation.payment_id is not None
+        order, payment = await locking.lock_payment(operation.payment_id)
+        settled = await self._settled(operation, order, payment, verdict, by, within)
+        self._tell(settled, verdict)
+        return settled
+
+    async def _settle_at_once(self, driven: Operation, payment: Payment, verdict: Verdict) -> Driven | None:
+        """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
+
+        Everything that happens to an order lengthens its chain: while that ends where we left it, and nobody has taken
+        the operation over, our rows are the database's. Whatever goes wrong, locks settle it, as if nothing was sent.
+        """
+        if verdict.kind is not Kind.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
+            return None
+        if verdict.payment is not None and is_not_as_asked(payment, verdict.payment):
+            return None  # its finding is written in the same transaction, and is a statement of its own
+        operation, order = copy(driven), payment.order
+        before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
+        before += [order.id, order.last_sequence, order.last_hash]
+
+        async def body() -> Driven:
+            with kept_back() as kept:
+                settled = await self._settled(operation, order, payment, verdict, None, nothing_else)
+            await write_if_still(AS_WE_LEFT_IT, before, kept)
+            return settled
+
+        try:
+            settled = await by_one_statement(body)
+        except (Overtaken, Outrun, DatabaseUnavailable, *CONFLICTS):
+            return None
+        self._tell(settled, verdict)
+        return settled
+
+    async def _settled(
+        self, operation: Operation, order: Order, payment: Payment, verdict: Verdict, by: Actor | None, within: Within
+    ) -> Driven:
+        """Settle rows that nobody else is changing, and write them."""
+        wait, leased_at = self._wait(operation, verdict), self.pace.leased_at(operation)
+        cause = Cause(
+            actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
+        )
+        await settle(operation, order, payment, verdict, cause=cause, wait=wait)
+        if verdict.kind is Kind.ABSENT:
+            operation.generation += 1
+            operation.first_sent_at, operation.last_problem = None, None
+            operation.effect = ProviderEffect.NONE
+        elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
+            operation.first_sent_at = leased_at
+        if operation.state is OperationState.IN_PROGRESS:
+            operation.due_in = timedelta(seconds=self.pace.lease_seconds)
+            operation.held_until = Deadline.within(self.pace.lease_seconds)
+        elif operation.state is OperationState.UNRESOLVED:
+            operation.due_in = wait
+        elif operation.state is OperationState.NEEDS_REVIEW:
+            operation.due_in = self.pace.review()
+        else:
+            operation.due_in, operation.finished_in = None, timedelta()
+        await within(operation)
+        await write(Update(operation, DRIVEN))
+        return Driven(operation, payment, _secret(verdict))
+
+    def _tell(self, settled: Driven, verdict: Verdict) -> None:
+        operation = settled.operation
+        log.info(
+            "operation.settled",
+            operation=str(operation.id),
+            kind=operation.kind.value,
+            step=operation.step,
+            verdict=verdict.kind.value,
+            state=operation.state.value,
+            failure=str(verdict.failure) if verdict.failure else None,
+        )
+
+    def _wait(self, operation: Operation, verdict: Verdict) -> timedelta:
+        """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
+        failure = verdict.failure
+        if failure is not None and failure.retry_after_seconds is not None:
+            return rest(failure.retry_after_seconds)
+        if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
+            return rest(self.provider.rest_seconds)
+        return self._back_off(operation)
+
+    def _back_off(self, operation: Operation) -> timedelta:
+        age = self.pace.leased_at(operation) - operation.created_at
+        return back_off(operation.attempt, open_seconds=age.total_seconds())
+
+    async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
+        payment = await locking.read_payment(operation.payment_id)
+        intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
+        assert intent is not None, "outrun by a change of a payment that Stripe does not know"
+        try:
+            if operation.refund_id is not None:
+                return await self._fetch_refunds_again(operation, payment, verdict)
+            seen = await self.provider.retrieve_payment(intent)
+        except ProviderFailure as failure:
+            return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure, by_look=True)
+        seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
+        return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
+
+    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, verdict: Verdict) -> Verdict:
+        refund, refunds = verdict.refund, verdict.refunds
+        assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
+        if refund is not None:
+            refund = await self.provider.retrieve_refund(refund.id)
+        if refunds:
+            refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
+            if (made := refund_made_by(operation, refunds)) is not None:
+                verdict, refund = replace(verdict, kind=Kind.DONE), made
+        return replace(verdict, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
+
+
+def _secret(verdict: Verdict) -> str | None:
+    return verdict.payment.client_secret if verdict.payment else None

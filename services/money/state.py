@@ -1,0 +1,390 @@
+"""The one door for state: nothing else sets a status. API answers, webhooks, janitor and sync all come through here."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from database.row_writer import change
+from database.statements import Insert, Update
+from domain.errors import DomainError
+from domain.ids import new_id
+from domain.sensitive import without_secrets
+from domain.states import (
+    PAYMENT_FINAL,
+    REFUND_RESERVES,
+    ActorKind,
+    Move,
+    PaymentStatus,
+    RefundStatus,
+    order_payment_status,
+    order_sums,
+    payment_move,
+    refund_move,
+)
+from models import Order, Payment, PaymentFailure, Refund
+from provider import Actionable, ProviderPayment, ProviderRefund
+from services.audit.failed_attempts import facts, failed_request, is_same, made, new_failure, told_failure
+from services.audit.trail import Cause, Change, record
+from services.money.divergence import is_not_as_asked, report_not_as_asked
+
+log = structlog.get_logger(__name__)
+
+AS_ASKED: Final = frozenset({"provider_currency", "provider_amount_minor", "capturable_minor", "captured_minor"})
+
+
+class Outrun(Exception):
+    """Somebody changed the row after this snapshot was asked for, so its place in time is not known: fetch again."""
+
+
+async def apply_provider_state(
+    order: Order, payment: Payment, seen: ProviderPayment, *, since_version: int, fetched: bool, cause: Cause
+) -> bool:
+    """Merge what Stripe said of a payment into our row; True if anything changed.
+
+    The caller holds the order's and the payment's locks. `since_version` is the payment's version when Stripe was
+    asked: if the row has moved on since, the snapshot may be older than the row, and `Outrun` is raised instead of
+    guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth, whatever the row says, and
+    is written as it is. An answer to an act of ours, or an event, may be old: where it is late it changes nothing, and
+    where it contradicts an end Stripe must be asked (`Outrun`). Facts about another intent change nothing.
+    """
+    if payment.stripe_payment_intent_id not in (None, seen.id):
+        log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
+        return False
+    move = payment_move(payment.status, seen.status)
+    if move is Move.LATE and not fetched:
+        await keep_failed_attempt(order, payment, seen, cause)
+        return False
+    if move is Move.CONFLICT and not fetched:
+        raise Outrun
+    if seen.status is PaymentStatus.UNKNOWN:
+        log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
+    changes = _differences(payment, seen)
+    if not changes:
+        return False
+    is_first_end = move is Move.FORWARD and seen.status in PAYMENT_FINAL and not fetched
+    if payment.version != since_version and not is_first_end:
+        raise Outrun
+    is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Move.REPEAT
+    if is_correction:
+        log.error("payment.conflict", payment=str(payment.id), ours=payment.status.value, stripe=seen.status.value)
+        changes["reopened_at"] = cause.occurred_at if seen.status not in PAYMENT_FINAL else payment.reopened_at
+    failure = await new_failure(payment, seen, cause)
+    if changes.get("last_error"):
+        changes["last_error"] |= {"request_id": failed_request(cause)}
+    is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
+    if "provider_currency" in changes:  # what was summed up in the other currency is no sum of this one
+        changes |= {"disputed_minor": 0, **await _refund_totals(payment, currency=seen.currency)}
+    kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
+    await change_payment(order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure)
+    if is_other:
+        await report_not_as_asked(payment, seen)
+    return True
+
+
+async def change_payment(
+    order: Order,
+    payment: Payment,
+    changes: Mapping[str, Any],
+    *,
+    type: str,
+    cause: Cause,
+    of_refund: Insert[Refund] | Update[Refund] | None = None,
+    failure: PaymentFailure | None = None,
+) -> None:
+    """Write fields of a payment with its event, and recompute the order. The caller holds both locks.
+
+    `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, `failure` the
+    attempt that failed, if any.
+    """
+    refund = of_refund.row if of_refund is not None else None
+    before, old_status = payment.facts(), payment.status
+    if failure is not None:
+        changes = {**changes, "failed_at": _latest(payment.failed_at, failure.failed_at)}
+    change(payment, changes)
+    payment.version += 1
+    payment.last_synced_at = synced_after(payment.last_synced_at)
+    changed = recompute_order(order)
+    about = refund.facts() if refund is not None else facts(failure) if failure is not None else {}
+    await record(
+        order,
+        Change(
+            type=type,
+            before=before,
+            after={**payment.facts(), **about},
+            amount=refund.amount if refund is not None else payment.amount,
+            payment_id=payment.id,
+            refund_id=refund.id if refund is not None else None,
+            from_status=old_status,
+            to_status=payment.status,
+        ),
+        cause,
+        Update(payment, (*changes, "version", "last_synced_at")),
+        *([of_refund] if of_refund is not None else []),
+        *([Insert(failure)] if failure is not None else []),
+        order_changed=changed,
+    )
+
+
+def synced_after(earlier: datetime | None) -> datetime:
+    """Now, and in any case later than the last time: by it a look knows whether another one was written meanwhile."""
+    now = datetime.now(UTC)
+    return now if earlier is None else max(now, earlier + timedelta(microseconds=1))
+
+
+async def settle_order(order: Order, cause: Cause) -> None:
+    """Lower an order's total to what was taken: the rest will never be asked for. The caller holds the order's lock."""
+    if order.paid_minor == 0 or order.total_minor <= order.paid_minor:
+        return
+    before = order.facts()
+    order.total_minor = order.paid_minor
+    changed = recompute_order(order)
+    change = Change("order.settled", before=before, after=order.facts(), amount=order.total)
+    await record(order, change, cause, order_changed=("total_minor", *changed))
+
+
+async def mark_payment_unknown(order: Order, payment: Payment, cause: Cause) -> None:
+    """Say honestly that nobody knows what became of a payment. A final state stays."""
+    if payment_move(payment.status, PaymentStatus.UNKNOWN) is Move.FORWARD:
+        await change_payment(order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause)
+
+
+async def mark_payment_missing(order: Order, payment: Payment, cause: Cause) -> None:
+    """Close a payment whose intent Stripe does not know any more, with an alarm: the order may be paid anew.
+
+    A final state stays: what was taken or given up is not undone by its record's loss at Stripe.
+    """
+    log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
+    if not payment.is_final:
+        changes = {"status": PaymentStatus.CANCELED, "capturable_minor": 0, "capture_before": None, "next_action": None}
+        await change_payment(order, payment, changes, type="payment.missing_at_provider", cause=cause)
+
+
+async def abandon_payment(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
+    """Close a payment that Stripe refused to create: it never existed there, so the order may be paid anew."""
+    if payment.stripe_payment_intent_id is None and not payment.is_final:
+        failure = made(payment, error, cause)
+        last_error = error.to_record() | {"request_id": failure.request_id}
+        changes = {"status": PaymentStatus.CANCELED, "last_error": last_error}
+        await change_payment(order, payment, changes, type="payment.refused", cause=cause, failure=failure)
+
+
+async def cancel_unsent_payment(order: Order, payment: Payment, cause: Cause) -> None:
+    """Give up a payment of which Stripe was never told: the order may be paid anew."""
+    assert payment.stripe_payment_intent_id is None, "Stripe knows of it"
+    await change_payment(order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
+
+
+async def keep_failed_attempt(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
+    """Keep a failed attempt that is told when the payment has gone on: its state stands, the attempt is kept once.
+
+    The caller holds the order's and the payment's locks.
+    """
+    failure = await told_failure(payment, seen, cause)
+    if failure is not None:
+        await _keep(order, payment, failure, cause)
+
+
+async def keep_refused_attempt(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
+    """Keep an attempt that Stripe refused without a decline: nothing of the payment has changed. Holds the locks."""
+    await _keep(order, payment, made(payment, error, cause), cause)
+
+
+async def _keep(order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
+    """Write a failed attempt with its event. The payment stands as it stood, so its version does not grow."""
+    known = payment.facts()
+    payment.failed_at = _latest(payment.failed_at, failure.failed_at)
+    change = Change(
+        type="payment.attempt_failed",
+        before=known,
+        after={**known, **facts(failure)},
+        amount=payment.amount,
+        payment_id=payment.id,
+    )
+    await record(order, change, cause, Insert(failure), Update(payment, ("failed_at",)))
+
+
+async def apply_provider_refund(
+    order: Order, payment: Payment, seen: ProviderRefund, *, since_version: int, fetched: bool, cause: Cause
+) -> Refund | None:
+    """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
+
+    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `Outrun` are as for a payment.
+    None for what gives nothing back: the part of a hold that was released, which Stripe lists among the refunds.
+    """
+    refund = await _find_refund(payment, seen)
+    status = RefundStatus.CANCELED if seen.is_release else seen.status
+    if refund is None and seen.is_release:
+        return None
+    if refund is None:
+        if payment.version != since_version:
+            raise Outrun
+        return await _adopt_refund(order, payment, seen, cause)
+    move = refund_move(refund.status, status)
+    is_correction = move in (Move.LATE, Move.CONFLICT)
+    if (move is Move.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
+        return refund
+    if fetched and payment.version != since_version:
+        raise Outrun
+    if status is RefundStatus.UNKNOWN:
+        log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)
+    refund.stripe_refund_id = seen.id
+    refund.failure_reason = seen.failure_reason
+    if is_correction:
+        log.error("refund.conflict", refund=str(refund.id), ours=refund.status.value, stripe=status.value)
+    elif status is RefundStatus.FAILED and refund.status is RefundStatus.SUCCEEDED:
+        log.error("refund.failed_after_success", refund=str(refund.id), reason=seen.failure_reason)
+    kind = "refund.corrected" if is_correction else None
+    await change_refund(order, payment, refund, status, cause=cause.answered_by(seen.request_id), type=kind)
+    return refund
+
+
+async def change_refund(
+    order: Order, payment: Payment, refund: Refund, status: RefundStatus, *, cause: Cause, type: str | None = None
+) -> None:
+    """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
+    refund.status = status
+    written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
+    totals = await _refund_totals(payment, refund)
+    kind = type or f"refund.{status.value.lower()}"
+    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=written)
+
+
+async def add_refund(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
+    """Write a new refund with the payment's refund totals. The caller holds the locks, and has checked an act of ours
+    against what is left; what Stripe says has happened is written whatever is left."""
+    totals = await _refund_totals(payment, refund)
+    kind = f"refund.{refund.status.value.lower()}"
+    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
+
+
+async def set_disputed(order: Order, payment: Payment, disputed_minor: int, cause: Cause) -> None:
+    """Write how much of a payment is contested, if it changed. The caller holds the locks."""
+    if payment.disputed_minor != disputed_minor:
+        kind = "payment.disputed" if disputed_minor > payment.disputed_minor else "payment.dispute_released"
+        await change_payment(order, payment, {"disputed_minor": disputed_minor}, type=kind, cause=cause)
+
+
+def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
+    """The fields of the row that this snapshot would change. A status that is not known to us ends nothing."""
+    is_unknown = seen.status is PaymentStatus.UNKNOWN
+    told = {
+        "status": payment.status if is_unknown and payment.is_final else seen.status,
+        "stripe_payment_intent_id": seen.id,
+        "provider_currency": seen.currency if seen.currency != payment.currency else None,
+        "provider_amount_minor": seen.amount_minor if is_not_as_asked(payment, seen) else None,
+        "capturable_minor": seen.capturable_minor,
+        "captured_minor": seen.captured_minor,
+        "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
+        "method": seen.method or payment.method,
+        # A charge that was not expanded does not tell it: what is held is held until the moment that is known.
+        "capture_before": (seen.capture_before or payment.capture_before)
+        if seen.status is PaymentStatus.REQUIRES_CAPTURE
+        else None,
+        "next_action": _kept_action(seen.next_action) if seen.next_action else None,
+        "last_error": payment.last_error
+        if is_same(payment.last_error, seen.last_error)
+        else seen.last_error and seen.last_error.to_record(),
+    }
+    return {name: value for name, value in told.items() if getattr(payment, name) != value}
+
+
+def _kept_action(action: Actionable) -> dict[str, Any]:
+    """What is stored of the payer's next step. Stripe's 3DS pages carry the client secret in their address, and that
+    is never stored: such a page is asked for anew."""
+    withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url
+    kept = {
+        "type": action.type,
+        "redirect_url": None if withheld else action.redirect_url,
+        "expires_at": action.expires_at.isoformat() if action.expires_at else None,
+    }
+    return kept | {"page_withheld": True} if withheld else kept
+
+
+def _latest(known: datetime | None, other: datetime) -> datetime:
+    return other if known is None else max(known, other)
+
+
+def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, Any]) -> str:
+    if seen.status is PaymentStatus.REQUIRES_PAYMENT_METHOD and changes.get("last_error"):
+        return "payment.declined"
+    if "status" not in changes:
+        return "payment.updated"
+    return f"payment.{seen.status.value.lower()}"
+
+
+async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
+    known = await Refund.select_for_update(no_key=True).get_or_none(stripe_refund_id=seen.id, livemode=payment.livemode)
+    if known is not None:
+        return known
+    try:
+        ours = UUID(seen.metadata.get("refund_id", ""))
+    except ValueError:
+        return None
+    # Metadata is only a hint: it counts for a refund of this payment that has no other id yet.
+    return await Refund.select_for_update(no_key=True).get_or_none(
+        id=ours, payment_id=payment.id, stripe_refund_id=None, amount_minor=seen.amount_minor
+    )
+
+
+async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, cause: Cause) -> Refund:
+    lost = await _lost_id(payment, seen)
+    refund = Refund(
+        id=lost or new_id(),
+        payment_id=payment.id,
+        livemode=payment.livemode,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        status=seen.status,
+        reason=seen.reason,
+        failure_reason=seen.failure_reason,
+        requested_by={
+            "kind": ActorKind.STRIPE_WEBHOOK.value,
+            "id": None,
+            "label": "made here, and lost" if lost else "made outside this API",
+        },
+        stripe_refund_id=seen.id,
+    )
+    await add_refund(order, payment, refund, cause.answered_by(seen.request_id))
+    return refund
+
+
+async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
+    """The id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
+    try:
+        ours = UUID(seen.metadata.get("refund_id", ""))
+    except ValueError:
+        return None
+    is_of_payment = seen.metadata.get("payment_id") == str(payment.id)
+    return ours if is_of_payment and not await Refund.filter(id=ours).exists() else None
+
+
+async def _refund_totals(
+    payment: Payment, changed: Refund | None = None, *, currency: str | None = None
+) -> dict[str, Any]:
+    """Given back and reserved, from the refunds themselves, of which one may have changed: no sum that could drift.
+
+    A refund in another currency than the payment's money is no part of it; Stripe makes none.
+    """
+    found = await Refund.filter(payment_id=payment.id).only("id", "status", "amount_minor", "currency")
+    given = [refund for refund in found if changed is None or refund.id != changed.id]
+    given += [changed] if changed is not None else []
+    refunds = [refund for refund in given if refund.currency == (currency or payment.held_currency)]
+    if len(refunds) < len(given):
+        log.error("refund.in_another_currency", payment=str(payment.id))
+    return {
+        "refunded_minor": sum(r.amount_minor for r in refunds if r.status is RefundStatus.SUCCEEDED),
+        "refund_pending_minor": sum(r.amount_minor for r in refunds if r.status in REFUND_RESERVES),
+    }
+
+
+def recompute_order(order: Order) -> tuple[str, ...]:
+    """Set an order's sums and status from its locked payments; the fields that are to be written. The version grows
+    with every change of any of them."""
+    payments = [payment.as_facts() for payment in order.locked_payments]
+    order.paid_minor, order.refunded_minor = order_sums(order.currency, payments)
+    order.payment_status = order_payment_status(order.total, payments)
+    order.version += 1
+    return "paid_minor", "refunded_minor", "payment_status", "version"

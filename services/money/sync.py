@@ -1,0 +1,186 @@
+"""Ask Stripe how a payment stands now, and merge the answer. Webhooks, sync and the janitor all look this way."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from database.statements import fetch
+from database.transactions import atomic
+from domain.errors import ErrorCode, ProviderProblem
+from domain.states import ProviderEffect
+from models import Order, Payment
+from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.failures import DEFINITE
+from provider.objects import ProviderDispute
+from services.audit.trail import Cause
+from services.money import locking
+from services.money.missing_payment import knows_another_payment
+from services.money.outcomes import end_operations
+from services.money.state import (
+    Outrun,
+    apply_provider_refund,
+    apply_provider_state,
+    keep_failed_attempt,
+    mark_payment_missing,
+    set_disputed,
+    synced_after,
+)
+from services.reconciliation.findings import contested_in
+
+log = structlog.get_logger(__name__)
+
+REFETCHES = 5
+SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What Stripe has of one payment, asked when our row had `since_version` and was last `synced_at`."""
+
+    since_version: int
+    synced_at: datetime | None
+    payment: ProviderPayment
+    refunds: tuple[ProviderRefund, ...]
+    disputes: tuple[ProviderDispute, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A payment as it once stood, and what told us so."""
+
+    seen: ProviderPayment
+    cause: Cause
+
+
+async def refresh_payment(
+    payment_id: UUID,
+    *,
+    provider: Provider,
+    cause: Cause,
+    intent_id: str | None = None,
+    known: Payment | None = None,
+    earlier: Sequence[Earlier] = (),
+    within: Callable[[], Awaitable[None]] | None = None,
+) -> Payment:
+    """Bring a payment, its refunds and its disputed amount to what Stripe has now.
+
+    `intent_id` is for a payment that has none yet. `known` is the row as it was read just now. `earlier` are older
+    snapshots that are only kept if they tell of failed attempts. `within` runs in the same transaction as the change.
+    Raises ProviderFailure.
+
+    Two looks may be under way at once, and the slower one may have been asked first. Whatever was written of the
+    payment since it was asked, by a look that found nothing new as well, is not undone: where the slower one would
+    change anything it asks again.
+    """
+    for _ in range(REFETCHES):
+        row = known or await locking.read_payment(payment_id)
+        intent = row.stripe_payment_intent_id or intent_id
+        if intent is None:
+            return row
+        picture = await _ask(intent, row, provider)
+        try:
+            return await atomic(lambda p=picture: _merge(payment_id, p, cause, earlier, within))  # type: ignore[misc]
+        except Outrun:
+            known = None
+    raise ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "The payment is changing too fast to be read. Ask again.",
+        effect=ProviderEffect.NONE,
+        retry_after_ms=1000,
+        retryable=True,
+    )
+
+
+async def _ask(intent: str, row: Payment, provider: Provider) -> Picture:
+    payment = await provider.retrieve_payment(intent)
+    has_refunds = payment.captured_minor > 0 or row.refunded_minor > 0 or row.refund_pending_minor > 0
+    refunds = await provider.list_refunds(intent) if has_refunds else []
+    disputes = None
+    if payment.disputed or row.disputed_minor:
+        disputes = tuple(await provider.list_disputes(intent))
+    return Picture(row.version, row.last_synced_at, payment, tuple(refunds), disputes)
+
+
+async def _merge(
+    payment_id: UUID,
+    picture: Picture,
+    cause: Cause,
+    earlier: Sequence[Earlier],
+    within: Callable[[], Awaitable[None]] | None,
+) -> Payment:
+    order, payment = await locking.lock_payment(payment_id)
+    is_latest = (payment.version, payment.last_synced_at) == (picture.since_version, picture.synced_at)
+
+    def since() -> int:
+        """The version that the picture is at least as new as: with our own changes while it is the latest."""
+        return payment.version if is_latest else picture.since_version - 1
+
+    await apply_provider_state(order, payment, picture.payment, since_version=since(), fetched=True, cause=cause)
+    for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
+        await apply_provider_refund(order, payment, seen, since_version=since(), fetched=True, cause=cause)
+    if picture.disputes is not None:
+        await _apply_disputes(order, payment, picture.disputes, since_version=since(), cause=cause)
+    for told in earlier:
+        await keep_failed_attempt(order, payment, told.seen, told.cause)
+    if payment.version != picture.since_version:
+        await end_operations(order, payment, cause)
+    if payment.last_synced_at == picture.synced_at:  # no change has written it
+        payment.last_synced_at = synced_after(payment.last_synced_at)
+        await fetch(SYNCED, payment.id, payment.last_synced_at)
+    if within is not None:
+        await within()
+    return payment
+
+
+async def _apply_disputes(
+    order: Order, payment: Payment, disputes: Sequence[ProviderDispute], *, since_version: int, cause: Cause
+) -> None:
+    """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
+    if any(dispute.is_open_or_lost and dispute.currency != payment.held_currency for dispute in disputes):
+        log.error("dispute.in_another_currency", payment=str(payment.id))
+    disputed_minor = contested_in(payment.held_currency, disputes)
+    if payment.disputed_minor != disputed_minor and payment.version != since_version:
+        raise Outrun
+    await set_disputed(order, payment, disputed_minor, cause)
+
+
+async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -> Payment | None:
+    """Close a payment that Stripe says it does not know, if Stripe knows another one of ours; None if it does not.
+
+    The payment as it is then. Raises ProviderFailure when Stripe cannot be asked.
+    """
+    if not await knows_another_payment(payment, provider):
+        return None
+
+    async def body() -> Payment:
+        order, row = await locking.lock_payment(payment.id)
+        if row.stripe_payment_intent_id == payment.stripe_payment_intent_id:
+            await mark_payment_missing(order, row, cause)
+        return row
+
+    return await atomic(body)
+
+
+def unavailable(failure: ProviderFailure) -> ProviderProblem:
+    """A failed look, as a caller is told it: nothing was changed."""
+    if failure.outcome in DEFINITE:
+        does_not_know = "Stripe does not know this payment. Nothing was changed."
+        return ProviderProblem(
+            ErrorCode.PROVIDER_REJECTED,
+            does_not_know if failure.is_missing_payment else "Stripe refused to be asked this. Nothing was changed.",
+            effect=ProviderEffect.NONE,
+            stripe_request_id=failure.request_id,
+            stripe_code=failure.code,
+            stripe_param=failure.param,
+        )
+    return ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "Stripe cannot be asked at the moment. Nothing was changed; ask again.",
+        effect=ProviderEffect.NONE,
+        retry_after_ms=1000,
+        stripe_request_id=failure.request_id,
+        retryable=True,
+    )

@@ -1,0 +1,289 @@
+"""Compare a page of Stripe's things with our rows of them, which are read in one statement each."""
+
+from collections.abc import Awaitable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+from uuid import UUID
+
+from tortoise.expressions import Q
+
+from domain.states import DiscrepancyKind
+from models import Operation, Payment, Refund, WebhookEvent
+from provider import (
+    Booked,
+    Outcome,
+    Provider,
+    ProviderBooking,
+    ProviderDispute,
+    ProviderFailure,
+    ProviderPayment,
+    ProviderRefund,
+    StripeEvent,
+    Unreadable,
+)
+from provider.failures import UNREADABLE_ANSWER
+from provider.ids import MALFORMED_ID
+from services.reconciliation.findings import (
+    OVERDUE,
+    Finding,
+    booking_finding,
+    contested_minor,
+    dispute_finding,
+    event_finding,
+    payment_findings,
+    refund_findings,
+    unreadable,
+    unseen_payment,
+    unseen_refund,
+)
+
+NOT_FOUND = 404
+Thing = TypeVar("Thing")
+
+
+# -- what Stripe lists ---------------------------------------------------------------------------------------------
+
+
+async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
+    """What differs between these intents and our rows. A payment that is being worked on may lag behind."""
+    ours = _ids(thing.metadata.get("payment_id") for thing in seen if isinstance(thing, ProviderPayment))
+    found = await Payment.filter(
+        Q(stripe_payment_intent_id__in=[thing.id for thing in seen])
+        | Q(id__in=list(ours), stripe_payment_intent_id__isnull=True),
+        livemode=livemode,
+    )
+    by_intent = {row.stripe_payment_intent_id: row for row in found if row.stripe_payment_intent_id is not None}
+    unsent = {str(row.id): row for row in found if row.stripe_payment_intent_id is None}
+    busy = await worked_on([row.id for row in found])
+    findings = []
+    for thing in seen:
+        named = thing.metadata.get("payment_id", "") if isinstance(thing, ProviderPayment) else ""
+        row = by_intent.get(thing.id) or unsent.get(named)
+        findings += [
+            finding
+            for finding in payment_findings(thing, row)
+            if finding.kind is not DiscrepancyKind.STATUS_DRIFT or finding.payment_id not in busy
+        ]
+    return findings
+
+
+async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:
+    """What differs between these refunds and our rows, but for those that are being worked on."""
+    read = [thing for thing in seen if isinstance(thing, ProviderRefund)]
+    ours = _ids(thing.metadata.get("refund_id") for thing in read)
+    found = await Refund.filter(
+        Q(stripe_refund_id__in=[thing.id for thing in seen]) | Q(id__in=list(ours), stripe_refund_id__isnull=True),
+        livemode=livemode,
+    )
+    by_refund = {row.stripe_refund_id: row for row in found if row.stripe_refund_id is not None}
+    unsent = {str(row.id): row for row in found if row.stripe_refund_id is None}
+    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    busy = await worked_on([row.payment_id for row in found])
+    findings = []
+    for thing in seen:
+        row, payment = by_refund.get(thing.id), None
+        if isinstance(thing, ProviderRefund):
+            row = row or unsent.get(thing.metadata.get("refund_id", ""))
+            payment = payments.get(thing.payment_intent_id)
+        if row is None or row.payment_id not in busy:
+            findings += refund_findings(thing, row, payment)
+    return findings
+
+
+async def look_at_disputes(
+    seen: Sequence[ProviderDispute | Unreadable], *, provider: Provider, livemode: bool
+) -> list[Finding]:
+    """Which payments of these disputes say another sum than what is contested. One of nobody's payment is no finding.
+
+    A payment may have more disputes than these: where the sums differ, Stripe is asked for all of them.
+    """
+    by_intent: dict[str | None, list[ProviderDispute | Unreadable]] = {}
+    for dispute in seen:
+        by_intent.setdefault(dispute.payment_intent_id, []).append(dispute)
+    payments = await _payments_of(by_intent, livemode=livemode)
+    suspects = [row for intent, row in payments.items() if _may_differ(by_intent[intent], row)]
+    nobodys = [thing for thing in by_intent.get(None, ()) if isinstance(thing, Unreadable)]
+    findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in nobodys]
+    return findings + await look_at_disputed(suspects, provider=provider)
+
+
+def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) -> bool:
+    currencies = {dispute.currency for dispute in disputes if isinstance(dispute, ProviderDispute)}
+    return contested_minor(disputes, row.held_currency) != row.disputed_minor or currencies != {row.held_currency}
+
+
+async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
+    """Of these payments, which say another sum than what all their disputes come to. Each is asked for."""
+    asked: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
+    for row in suspects:
+        if (intent := row.stripe_payment_intent_id) is not None:
+            asked[row.id] = intent, await find_disputes(intent, provider=provider)
+    busy = await worked_on(list(asked))
+    fresh = await Payment.filter(id__in=[identity for identity in asked if identity not in busy])
+    findings = (dispute_finding(*asked[row.id], row) for row in fresh)
+    return [finding for finding in findings if finding is not None]
+
+
+async def look_at_bookings(
+    seen: Sequence[ProviderBooking | Unreadable], *, provider: Provider, livemode: bool
+) -> list[Finding]:
+    """What Stripe booked that is not what our rows say.
+
+    A payment or refund that differs explains its balance transaction, and is told as what it is.
+    """
+    findings = []
+    for suspect in await _misbooked(seen, livemode=livemode):
+        explained = await _explained(suspect, provider=provider, livemode=livemode)
+        if explained is None:
+            explained = list((await _misbooked([suspect], livemode=livemode)).values())
+        findings += explained
+    return findings
+
+
+async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
+    """Which of these events the inbox lacks, gave up, or leaves lying."""
+    found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
+    by_id = {row.stripe_event_id: row for row in await found.only("id", "stripe_event_id", "state", "due")}
+    now = datetime.now(UTC)
+    findings = (event_finding(event, by_id.get(event.id), now=now) for event in seen)
+    return [finding for finding in findings if finding is not None]
+
+
+# -- what Stripe did not list --------------------------------------------------------------------------------------
+
+
+async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provider) -> list[Finding]:
+    """What it means that Stripe did not list these payments: it is asked for each. Raises ProviderFailure."""
+    busy = await worked_on([row.id for row in unseen])
+    findings = []
+    for row in unseen:
+        intent = row.stripe_payment_intent_id
+        seen = await find_payment(intent, provider=provider) if intent is not None else None
+        if seen is not None:
+            findings += await look_at_payments([seen], livemode=row.livemode)
+        elif (finding := unseen_payment(row, is_worked_on=row.id in busy)) is not None:
+            findings.append(finding)
+    return findings
+
+
+async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider) -> list[Finding]:
+    """What it means that Stripe did not list these refunds: it is asked for each. Raises ProviderFailure."""
+    busy = await worked_on([row.payment_id for row in unseen])
+    findings = []
+    for row in unseen:
+        seen = await find_refund(row.stripe_refund_id, provider=provider) if row.stripe_refund_id is not None else None
+        if seen is not None:
+            findings += await look_at_refunds([seen], livemode=row.livemode)
+        elif (finding := unseen_refund(row, is_worked_on=row.payment_id in busy)) is not None:
+            findings.append(finding)
+    return findings
+
+
+# -- one thing, as it stands now -----------------------------------------------------------------------------------
+
+
+async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment | Unreadable | None:
+    """The intent, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_payment(intent_id), intent_id)
+
+
+async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | Unreadable | None:
+    """The refund, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_refund(refund_id), refund_id)
+
+
+async def find_dispute(dispute_id: str, *, provider: Provider) -> ProviderDispute | Unreadable | None:
+    """The dispute, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_dispute(dispute_id), dispute_id)
+
+
+async def find_booking(transaction_id: str, *, provider: Provider) -> ProviderBooking | Unreadable | None:
+    """The balance transaction, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _found(provider.retrieve_booking(transaction_id), transaction_id)
+
+
+async def find_disputes(intent_id: str, *, provider: Provider) -> list[ProviderDispute] | Unreadable:
+    """All disputes of an intent. Raises ProviderFailure when they cannot be known."""
+    found = await _found(provider.list_disputes(intent_id), intent_id)
+    return found if found is not None else []
+
+
+async def worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
+    """The payments that an open operation will bring up to date. One that lies overdue is driven by nobody."""
+    at_work = Operation.filter(payment_id__in=list(payment_ids), due__gt=datetime.now(UTC) - OVERDUE)
+    found = await at_work.only("id", "payment_id")
+    return {operation.payment_id for operation in found if operation.payment_id is not None}
+
+
+async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | None:
+    """A look that a bad answer does not stop: one object must not keep a run from its end for ever."""
+    try:
+        return await call
+    except ProviderFailure as failure:
+        if failure.code == UNREADABLE_ANSWER:
+            return Unreadable(identity)
+        is_unknown = failure.http_status == NOT_FOUND or failure.code == MALFORMED_ID
+        if failure.outcome is Outcome.REJECTED and is_unknown:
+            return None
+        raise
+
+
+async def _misbooked(
+    seen: Iterable[ProviderBooking | Unreadable], *, livemode: bool
+) -> dict[ProviderBooking | Unreadable, Finding]:
+    """The balance transactions that are not what our rows say, each with its finding."""
+    compared = [thing for thing in seen if isinstance(thing, Unreadable) or thing.booked is not Booked.OTHER]
+    read = [thing for thing in compared if isinstance(thing, ProviderBooking)]
+    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    sources = [thing.source_id for thing in read if thing.booked is Booked.REFUND]
+    found = await Refund.filter(stripe_refund_id__in=[source for source in sources if source], livemode=livemode)
+    refunds = {row.stripe_refund_id: row for row in found}
+    busy = await worked_on([*(row.id for row in payments.values()), *(row.payment_id for row in found)])
+    misbooked: dict[ProviderBooking | Unreadable, Finding] = {}
+    for thing in compared:
+        row: Payment | Refund | None = None
+        if isinstance(thing, ProviderBooking):
+            is_charge = thing.booked is Booked.CHARGE
+            row = payments.get(thing.payment_intent_id) if is_charge else refunds.get(thing.source_id)
+        finding = booking_finding(thing, row)
+        if finding is not None and finding.payment_id not in busy:
+            misbooked[thing] = finding
+    return misbooked
+
+
+async def _explained(
+    suspect: ProviderBooking | Unreadable, *, provider: Provider, livemode: bool
+) -> list[Finding] | None:
+    """What differs of the payment or refund that a balance transaction is of; None when nothing of it explains it."""
+    if isinstance(suspect, Unreadable):
+        return None
+    if suspect.booked is Booked.CHARGE:
+        if suspect.payment_intent_id is None:
+            return None
+        payment = await find_payment(suspect.payment_intent_id, provider=provider)
+        found = await look_at_payments([payment], livemode=livemode) if payment is not None else []
+        return [finding for finding in found if finding.kind is not DiscrepancyKind.METADATA_DRIFT] or None
+    refund = await find_refund(suspect.source_id, provider=provider) if suspect.source_id is not None else None
+    if refund is None:
+        return None
+    found = await look_at_refunds([refund], livemode=livemode)
+    is_known = await Refund.filter(stripe_refund_id=refund.id, livemode=livemode).exists()
+    is_of_another = isinstance(refund, ProviderRefund) and refund.payment_intent_id is not None and not is_known
+    return found or ([] if is_of_another else None)  # of somebody else's payment: that one is told, if it took money
+
+
+async def _payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict[str | None, Payment]:
+    known = {intent for intent in intents if intent is not None}
+    found = await Payment.filter(stripe_payment_intent_id__in=list(known), livemode=livemode) if known else []
+    return {row.stripe_payment_intent_id: row for row in found}
+
+
+def _ids(texts: Iterable[str | None]) -> set[UUID]:
+    """The row ids among what metadata says; whoever wrote it may have written anything."""
+    found = set()
+    for text in texts:
+        try:
+            found.add(UUID(text or ""))
+        except ValueError:
+            continue
+    return found

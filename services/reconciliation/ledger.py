@@ -1,0 +1,73 @@
+"""Compare our rows among themselves: orders with their payments, chains with their heads, held money with the time."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from database.statements import rows
+from domain.states import DiscrepancyKind
+from models import Payment
+from provider import Provider
+from services.audit.trail import broken_links
+from services.reconciliation.comparisons import find_payment, look_at_payments, worked_on
+from services.reconciliation.findings import Finding, expiring_finding
+
+SUMS = """
+SELECT o.id, o.total_minor, o.paid_minor, o.refunded_minor,
+  coalesce(sum(p.captured_minor), 0)::bigint AS captured, coalesce(sum(p.refunded_minor), 0)::bigint AS given_back,
+  coalesce(sum((SELECT sum(r.amount_minor) FROM refund r
+    WHERE r.payment_id = p.id AND r.status = 'SUCCEEDED' AND r.currency = o.currency)), 0
+  )::bigint AS refunds, count(p.id) FILTER (WHERE p.captured_minor > p.refunded_minor) AS charges
+FROM orders o LEFT JOIN payment p ON p.order_id = o.id AND coalesce(p.provider_currency, p.currency) = o.currency
+WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
+"""
+
+
+async def look_at_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID]) -> list[Finding]:
+    """Which orders' sums are not their payments', which took more than is owed, and which of `chains` do not hold."""
+    found = await rows(SUMS, [list(order_ids)])
+    broken = await broken_links(list(chains)) if chains else {}
+    findings = [finding for row in found for finding in order_findings(row)]
+    for order_id, sequence in broken.items():
+        findings.append(Finding(DiscrepancyKind.BROKEN_CHAIN, str(order_id), {"broken_at": sequence}))
+    return findings
+
+
+def order_findings(row: dict[str, Any]) -> list[Finding]:
+    """What does not add up in an order's sums, and whether more was taken and kept than it owes.
+
+    Two payments are no duplicate where a capture in part left something to pay, or where one was given back.
+    """
+    problems = []
+    if row["paid_minor"] != row["captured"]:
+        problems.append("the order's paid sum is not its payments'")
+    if not row["refunded_minor"] == row["given_back"] == row["refunds"]:
+        problems.append("the order's refunded sum is not its refunds'")
+    figures = {name: value for name, value in row.items() if name != "id"}
+    findings = []
+    if problems:
+        local = {**figures, "problems": problems}
+        findings.append(Finding(DiscrepancyKind.LEDGER_IMBALANCE, str(row["id"]), local))
+    if row["captured"] - row["given_back"] > row["total_minor"]:
+        findings.append(Finding(DiscrepancyKind.DUPLICATE_CHARGE, str(row["id"]), figures))
+    return findings
+
+
+async def look_at_authorizations(held: Sequence[Payment], *, provider: Provider, now: datetime) -> list[Finding]:
+    """Which held money is released within a day. Where the time is over Stripe is asked, for it may have been.
+
+    What is being captured or canceled is none. Raises ProviderFailure.
+    """
+    busy = await worked_on([row.id for row in held])
+    findings = []
+    for row in held:
+        finding = expiring_finding(row, now=now) if row.id not in busy else None
+        if finding is None:
+            continue
+        is_over = row.capture_before is not None and row.capture_before <= now
+        seen = await find_payment(finding.subject, provider=provider) if is_over else None
+        drifted = await look_at_payments([seen], livemode=row.livemode) if seen is not None else []
+        is_news = any(found.kind is DiscrepancyKind.STATUS_DRIFT for found in drifted)
+        findings += drifted if is_news else [finding]
+    return findings

@@ -1,0 +1,257 @@
+"""The stages of a run: each walks one list in pages and says what differs, and where to go on after each page."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from itertools import pairwise
+from typing import Final, TypeVar
+from uuid import UUID
+
+from database.statements import rows
+from domain.states import PaymentStatus
+from models import Operation, Order, Payment, ReconciliationRun, Refund
+from provider import Provider, ProviderDispute, Unreadable
+from services.inbox.inbox import Endpoint
+from services.reconciliation.comparisons import (
+    find_payment,
+    find_refund,
+    look_at_bookings,
+    look_at_disputed,
+    look_at_disputes,
+    look_at_events,
+    look_at_payments,
+    look_at_refunds,
+    look_at_unseen_payments,
+    look_at_unseen_refunds,
+)
+from services.reconciliation.findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
+from services.reconciliation.ledger import look_at_authorizations, look_at_orders
+
+PAGE: Final = 100  # as many as Stripe lists at once: what a run holds in memory
+AT_ONCE: Final = 1_000  # of our rows, of which most were listed
+FIRST_ID: Final = UUID(int=0)
+BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+Thing = TypeVar("Thing")
+
+
+class Stage(StrEnum):
+    """In this order."""
+
+    PAYMENTS = "PAYMENTS"
+    REFUNDS = "REFUNDS"
+    DISPUTES = "DISPUTES"
+    BALANCE = "BALANCE"
+    EVENTS = "EVENTS"
+    OUR_PAYMENTS = "OUR_PAYMENTS"
+    OUR_REFUNDS = "OUR_REFUNDS"
+    OUR_DISPUTES = "OUR_DISPUTES"
+    OPERATIONS = "OPERATIONS"
+    AUTHORIZATIONS = "AUTHORIZATIONS"
+    LEDGER = "LEDGER"
+    SETTLE = "SETTLE"
+
+
+FIRST_STAGE: Final = Stage.PAYMENTS
+NEXT_STAGE: Final = dict(pairwise(Stage))
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """One page: where to go on, what differs, how many things were looked at, and which of Stripe's were there."""
+
+    cursor: str
+    findings: Sequence[Finding] = ()
+    checked: int = 0
+    seen: Sequence[str] = ()
+    repaired: int = 0
+
+
+Walk = Callable[[ReconciliationRun, Provider, Endpoint], AsyncIterator[Walked]]
+
+# The next of our rows of the window, and whether Stripe listed each. The comparison of two columns bounds the index.
+# Each row is looked up by itself: a table that is filled and emptied every night is empty for the planner, which would
+# then join all with all.
+NEXT_ROWS = """
+SELECT t.id, t.created_at, coalesce(
+  (SELECT true FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id} LIMIT 1), false
+) AS seen
+FROM {table} t
+WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND {where}
+ORDER BY t.created_at, t.id LIMIT $6
+"""
+# Held money that is soon released, in the order of the index of statuses.
+HELD = f"""
+SELECT id, created_at FROM payment
+WHERE status = '{PaymentStatus.REQUIRES_CAPTURE.value}' AND livemode = $1 AND (created_at, id) > ($2, $3::uuid)
+  AND capture_before <= $4
+ORDER BY created_at, id LIMIT $5
+"""  # noqa: S608 - the name of a state of ours
+
+
+async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's intents. What differs is asked for once more before it is said: the list is older than our row."""
+    listed = provider.payments(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        suspects = {finding.subject for finding in await look_at_payments(page, livemode=run.livemode)}
+        fresh = [await find_payment(intent, provider=provider) for intent in sorted(suspects)]
+        findings = await look_at_payments([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        ids = [seen.id for seen in page]
+        yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
+
+
+async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's refunds, asked for once more where they differ."""
+    listed = provider.refunds(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        suspects = {finding.subject for finding in await look_at_refunds(page, livemode=run.livemode)}
+        fresh = [await find_refund(refund, provider=provider) for refund in sorted(suspects)]
+        findings = await look_at_refunds([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        ids = [seen.id for seen in page]
+        yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
+
+
+async def disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's disputes. Their charges are kept as seen: our rows know those, and no disputes."""
+    listed = provider.disputes(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        findings = await look_at_disputes(page, provider=provider, livemode=run.livemode)
+        charges = [dispute.charge_id for dispute in page if isinstance(dispute, ProviderDispute)]
+        seen = [charge for charge in charges if charge is not None]
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page), seen=seen)
+
+
+async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's balance transactions, against our charges and refunds, whenever those were made."""
+    listed = provider.bookings(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _in_pages(listed):
+        findings = await look_at_bookings(page, provider=provider, livemode=run.livemode)
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
+
+
+async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
+    """Stripe's events of the types that we handle, against the inbox."""
+    listed = provider.events_and_unreadable(
+        endpoint.types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
+    )
+    async for page in _in_pages(listed):
+        handled = [event for event in page if isinstance(event, Unreadable) or event.livemode == run.livemode]
+        findings = await look_at_events(handled, livemode=run.livemode)
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
+
+
+async def our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that Stripe did not list."""
+    async for ids, cursor in _unseen(run, "payment", "stripe_payment_intent_id"):
+        found = await Payment.filter(id__in=ids)
+        findings = await look_at_unseen_payments(found, provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
+async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our refunds that Stripe did not list."""
+    async for ids, cursor in _unseen(run, "refund", "stripe_refund_id"):
+        found = await Refund.filter(id__in=ids)
+        findings = await look_at_unseen_refunds(found, provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
+async def our_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that say they are contested, and of which Stripe listed no dispute."""
+    async for ids, cursor in _unseen(run, "payment", "stripe_charge_id", where="t.disputed_minor > 0"):
+        findings = await look_at_disputed(await Payment.filter(id__in=ids), provider=provider)
+        yield Walked(cursor=cursor, findings=findings, checked=len(ids))
+
+
+async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+    """Operations that are open for longer than they should be, whenever they began."""
+    after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
+    while True:
+        now = datetime.now(UTC)
+        stale = Operation.filter(due__isnull=False, created_at__lte=now - STALE, id__gt=after)
+        found = await stale.order_by("id").limit(PAGE)
+        if not found:
+            return
+        after = found[-1].id
+        findings = [finding for row in found if (finding := operation_finding(row, now=now)) is not None]
+        yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
+async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Our payments that hold money which is released within a day, whenever they were made."""
+    moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
+    while True:
+        now = datetime.now(UTC)
+        found = await rows(HELD, [run.livemode, moment, after, now + EXPIRES_WITHIN, PAGE])
+        if not found:
+            return
+        moment, after = found[-1]["created_at"], found[-1]["id"]
+        held = await Payment.filter(id__in=[row["id"] for row in found])
+        findings = await look_at_authorizations(held, provider=provider, now=now)
+        yield Walked(cursor=_cursor(moment, after), findings=findings, checked=len(found))
+
+
+async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+    """The sums of all orders, and the audit chains of those that changed since the window began."""
+    after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
+    while True:
+        found = await Order.filter(id__gt=after).order_by("id").limit(PAGE).only("id", "updated_at")
+        if not found:
+            return
+        after = found[-1].id
+        touched = [order.id for order in found if order.updated_at >= run.from_moment]
+        findings = await look_at_orders([order.id for order in found], chains=touched)
+        yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
+WALKS: Final[dict[Stage, Walk]] = {
+    Stage.PAYMENTS: payments,
+    Stage.REFUNDS: refunds,
+    Stage.DISPUTES: disputes,
+    Stage.BALANCE: balance,
+    Stage.EVENTS: events,
+    Stage.OUR_PAYMENTS: our_payments,
+    Stage.OUR_REFUNDS: our_refunds,
+    Stage.OUR_DISPUTES: our_disputes,
+    Stage.OPERATIONS: operations,
+    Stage.AUTHORIZATIONS: authorizations,
+    Stage.LEDGER: ledger,
+}
+
+
+async def _unseen(
+    run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
+) -> AsyncIterator[tuple[list[UUID], str]]:
+    """Pages of ids of our rows in the window that were not sighted, each with its cursor. One may be empty."""
+    moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
+    statement = NEXT_ROWS.format(table=table, stripe_id=stripe_id, where=where)
+    while True:
+        found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, AT_ONCE])
+        if not found:
+            return
+        moment, after = found[-1]["created_at"], found[-1]["id"]
+        unseen = [row for row in found if not row["seen"]]
+        for start in range(0, len(unseen), PAGE):
+            page = unseen[start : start + PAGE]
+            yield [row["id"] for row in page], _cursor(page[-1]["created_at"], page[-1]["id"])
+        yield [], _cursor(moment, after)
+
+
+def _cursor(moment: datetime, identity: UUID) -> str:
+    return f"{moment.isoformat()}|{identity}"
+
+
+def _place(cursor: str) -> tuple[datetime, UUID]:
+    text, _, identity = cursor.partition("|")
+    return datetime.fromisoformat(text), UUID(identity)
+
+
+async def _in_pages(listed: AsyncIterator[Thing]) -> AsyncIterator[list[Thing]]:
+    page: list[Thing] = []
+    async for thing in listed:
+        page.append(thing)
+        if len(page) == PAGE:
+            yield page
+            page = []
+    if page:
+        yield page
