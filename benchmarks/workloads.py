@@ -17,7 +17,7 @@ from benchmarks.data import FRESH_ORDERS
 from benchmarks.servers import JWT_SECRET, WEBHOOK_SECRET
 from database.connection import parse_url
 from domain.ids import Kind, encode
-from resolvers.cursors import Cursor, SortKey
+from resolvers.reading.cursors import Cursor, SortKey
 
 KEPT = 5_000  # requests in a file
 BUYERS = 1_000  # who ask for them

@@ -87,3 +87,9 @@ def decode(text: str, kind: Kind | None = None) -> tuple[Kind, UUID] | None:
     if found is None or (kind is not None and found is not kind) or _SUFFIX.fullmatch(suffix) is None:
         return None
     return found, UUID(int=int(suffix.translate(_TO_BASE_32), 32))
+
+
+def row_id(text: str, kind: Kind) -> UUID | None:
+    """The row id in a client's TypeID of this kind, or None: a malformed id, or one of another kind, is not there."""
+    decoded = decode(text, kind)
+    return decoded[1] if decoded is not None else None

@@ -10,7 +10,7 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from execution.plan import Later, Plan
-from resolvers.wanted import Wanted
+from resolvers.reading.projection import Wanted
 
 Outcomes = Mapping[tuple[str | int, ...], Any]
 

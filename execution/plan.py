@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from graphql.execution.values import VariableValues
 
 from execution.fields import Arguments
-from resolvers.wanted import Wanted
+from resolvers.reading.projection import Wanted
 
 # Measured (tests/server/test_document_cache.py): the functions and their code.
 PLAN_BYTES: Final = 6_000

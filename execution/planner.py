@@ -47,7 +47,7 @@ from execution.inlining import Code, Each, Made, Value, name
 from execution.inputs import Inputs
 from execution.plan import Astray, Plan, Root
 from execution.writing import Body, Writing
-from resolvers.wanted import Below, Wanted, below_of
+from resolvers.reading.projection import Below, Wanted, below_of
 from schema.fields import AT_HAND, LOOKS_AHEAD, READ_WITH, SHOWN_BY, THROUGH
 
 LARGEST: Final = 1_000  # fields, with every fragment written out: 60 ms to make

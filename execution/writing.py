@@ -12,7 +12,7 @@ from database.row_reader import rows_below
 from execution.fields import Arguments, Call
 from execution.inlining import Code, Fixed, Inliner, Made, Unsaid, Value, name
 from execution.plan import Astray, Later, listed, now
-from resolvers.wanted import Below
+from resolvers.reading.projection import Below
 
 # What these are in Python is what they are in JSON.
 PLAIN: Final[Mapping[str, type]] = {"String": str, "ID": str, "Boolean": bool, "CurrencyCode": str}

@@ -6,13 +6,12 @@ from typing import Any
 
 from domain.caller import Scope
 from domain.errors import DomainError
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.states import CONFIRMABLE
 from models import Payment
 from provider import ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import Asking
-from resolvers.ids import row_id
 from services.money.payments import named_page
 
 

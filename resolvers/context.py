@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.caller import Caller
-from resolvers.loaders import Loaders
-from resolvers.own_customers import OwnCustomers
+from resolvers.reading.customer_cache import OwnCustomers
+from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
 from services.money.buyer_reads import DocumentLooks, Looks
 from services.money.recovery import Repairs

@@ -6,15 +6,14 @@ from typing import Any
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, NotFound, Refused
 from domain.idempotency import check_key
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.states import OperationKind, OperationState, ReviewOutcome
 from domain.text import clean_text
 from models import Operation
 from resolvers.access import SignIn, require, signed_in
-from resolvers.answers import Result
 from resolvers.context import Asking
-from resolvers.ids import row_id
-from resolvers.paging import NEWEST, Page, Paging, page_of
+from resolvers.mutation_result import Result
+from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from services.money import manual_review
 from services.money.idempotency import find_operation
 

@@ -7,20 +7,19 @@ from typing import Any
 from domain.amounts import check_chargeable
 from domain.caller import Scope
 from domain.errors import ErrorCode, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.states import CaptureMethod, OperationKind
 from domain.text import check_email, check_external_id, clean_text
 from models import Customer, Order
-from resolvers import given
+from resolvers import input_parsing
 from resolvers.access import require
-from resolvers.answers import Result, answer
-from resolvers.conditions import matching
 from resolvers.context import Asking
-from resolvers.given import GivenMoney
-from resolvers.ids import row_id
-from resolvers.reads import order_row
+from resolvers.input_parsing import GivenMoney
+from resolvers.mutation_result import Result, answer
+from resolvers.reading.filters import matching
+from resolvers.reading.projected_queries import order_row
+from resolvers.reading.projection import Wanted
 from resolvers.visibility import lookup, visibility
-from resolvers.wanted import Wanted
 from services.money import orders
 from services.money.idempotency import Outcome
 
@@ -80,14 +79,14 @@ async def register_order(asking: Asking, *, input: GivenOrder, key: str) -> Resu
     async def act() -> Outcome:
         caller = require(asking, Scope.ORDERS_WRITE)
         new = _checked(asking, input)
-        ask = given.ask_for(asking, caller, OperationKind.REGISTER_ORDER, key, _record(new))
+        ask = input_parsing.ask_for(asking, caller, OperationKind.REGISTER_ORDER, key, _record(new))
         return await orders.register_order(ask, new, runner=asking.driver)
 
     return await answer(asking, act)
 
 
 def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
-    total = given.money(input.total, path=("input", "total"))
+    total = input_parsing.money(input.total, path=("input", "total"))
     check_chargeable(total, enabled=asking.currencies, path=("input", "total"))
     owner, email, description = input.customer_external_id, input.customer_email, input.description
     if email is not None and owner is None:
@@ -108,7 +107,7 @@ def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
         customer_external_id=owner,
         customer_email=check_email(email, path=("input", "customerEmail")) if email is not None else None,
         description=description,
-        metadata=given.metadata(input.metadata, path=("input", "metadata")),
+        metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         capture_method=input.capture_method,
     )
 
@@ -116,7 +115,7 @@ def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
 def _record(new: orders.NewOrder) -> dict[str, Any]:
     record: dict[str, Any] = {
         "externalId": new.external_id,
-        "total": given.money_record(new.total),
+        "total": input_parsing.money_record(new.total),
         "customerExternalId": new.customer_external_id,
         "customerEmail": new.customer_email,
         "description": new.description,

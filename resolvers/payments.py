@@ -7,7 +7,7 @@ from typing import Any
 from domain.amounts import check_positive
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, Refused
-from domain.ids import Kind, encode
+from domain.ids import Kind, encode, row_id
 from domain.states import (
     CancelReason,
     CaptureMethod,
@@ -16,7 +16,7 @@ from domain.states import (
 )
 from domain.text import check_payment_method_id
 from models import Payment
-from resolvers import given
+from resolvers import input_parsing
 from resolvers.access import (
     SignIn,
     payable_order,
@@ -26,10 +26,9 @@ from resolvers.access import (
     signed_in,
     staff_payment,
 )
-from resolvers.answers import Result, answer
 from resolvers.context import Asking
-from resolvers.given import GivenMoney
-from resolvers.ids import row_id
+from resolvers.input_parsing import GivenMoney
+from resolvers.mutation_result import Result, answer
 from services.audit.trail import Cause
 from services.money import payments
 from services.money.idempotency import Outcome
@@ -58,7 +57,7 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
         order_id = row_id(input.order_id, Kind.ORDER)
         order, seen = await payable_order(asking, order_id, key, path=("input", "orderId"))
         authority = await payment_authority(asking)
-        expected = given.money(input.expected, path=("input", "expectedAmount"))
+        expected = input_parsing.money(input.expected, path=("input", "expectedAmount"))
         if input.confirm and input.payment_method_id is None:
             raise Refused(
                 ErrorCode.VALIDATION_FAILED,
@@ -69,13 +68,15 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
             order_id=order.id,
             expected=expected,
             capture_method=input.capture_method,
-            payment_method_id=given.payment_method_id(input.payment_method_id, path=("input", "paymentMethodId")),
+            payment_method_id=input_parsing.payment_method_id(
+                input.payment_method_id, path=("input", "paymentMethodId")
+            ),
             confirm=input.confirm,
             setup_future_usage=input.setup_future_usage,
-            return_url=given.return_url(asking, input.return_url, path=("input", "returnUrl")),
-            metadata=given.metadata(input.metadata, path=("input", "metadata")),
+            return_url=input_parsing.return_url(asking, input.return_url, path=("input", "returnUrl")),
+            metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         )
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
+        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
         return await payments.create_payment(
             ask, new, seen, authority=authority, currencies=asking.currencies, driver=asking.driver
         )
@@ -91,9 +92,9 @@ async def confirm_payment(
     async def act() -> Outcome:
         payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
         method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
-        page = given.return_url(asking, return_url, path=("returnUrl",))
+        page = input_parsing.return_url(asking, return_url, path=("returnUrl",))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, record)
+        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, record)
         return await payments.confirm_payment(
             ask,
             payment.id,
@@ -115,7 +116,7 @@ async def capture_payment(
         payment = await staff_payment(
             asking, row_id(payment_id, Kind.PAYMENT), Scope.PAYMENTS_WRITE, path=("input", "paymentId")
         )
-        wanted = given.money(amount, path=("input", "amount")) if amount is not None else None
+        wanted = input_parsing.money(amount, path=("input", "amount")) if amount is not None else None
         if wanted is not None:
             check_positive(wanted, path=("input", "amount"))
         if not final_capture:
@@ -126,11 +127,11 @@ async def capture_payment(
             )
         record = {
             "paymentId": encode(Kind.PAYMENT, payment.id),
-            "amount": given.money_record(wanted),
+            "amount": input_parsing.money_record(wanted),
             "finalCapture": True,
             **({"settlesOrder": True} if settles_order else {}),  # a key of an older version stays the same request
         }
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
+        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
         return await payments.capture_payment(
             ask, payment.id, amount=wanted, settles_order=settles_order, driver=asking.driver
         )
@@ -144,7 +145,7 @@ async def cancel_payment(asking: Asking, *, payment_id: str, reason: CancelReaso
     async def act() -> Outcome:
         payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, record)
+        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, record)
         authority = await payment_authority(asking)
         return await payments.cancel_payment(ask, payment.id, reason=reason, authority=authority, driver=asking.driver)
 
@@ -177,7 +178,7 @@ async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:
 def _record(new: payments.NewPayment) -> dict[str, Any]:
     return {
         "orderId": encode(Kind.ORDER, new.order_id),
-        "expectedAmount": given.money_record(new.expected),
+        "expectedAmount": input_parsing.money_record(new.expected),
         # As it was when leaving it out meant AUTOMATIC: a key of that time is repeated with the same fingerprint.
         "captureMethod": (new.capture_method or CaptureMethod.AUTOMATIC).value,
         "paymentMethodId": new.payment_method_id,

@@ -5,15 +5,14 @@ from uuid import UUID
 
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, NotFound, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.states import DiscrepancyState
 from domain.text import clean_text
 from models import Discrepancy, Payment, ReconciliationRun
 from resolvers.access import SignIn, require, signed_in
 from resolvers.context import Asking
-from resolvers.cursors import SortKey
-from resolvers.ids import row_id
-from resolvers.paging import LARGEST_PAGE, Page, Paging, Sort, page_of
+from resolvers.reading.cursors import SortKey
+from resolvers.reading.pagination import LARGEST_PAGE, Page, Paging, Sort, page_of
 from services.reconciliation import integrity
 from services.reconciliation.resolution import resolve
 

@@ -6,17 +6,16 @@ from typing import Any
 
 from domain.amounts import check_positive
 from domain.caller import Scope
-from domain.ids import Kind, encode
+from domain.ids import Kind, encode, row_id
 from domain.states import OperationKind, RefundReason, RefundStatus
 from domain.text import clean_text
 from models import Refund
-from resolvers import given
+from resolvers import input_parsing
 from resolvers.access import signed_in, staff_payment
-from resolvers.answers import Result, answer
 from resolvers.context import Asking
-from resolvers.given import GivenMoney
-from resolvers.ids import row_id
-from resolvers.paging import NEWEST, Page, Paging, page_of
+from resolvers.input_parsing import GivenMoney
+from resolvers.mutation_result import Result, answer
+from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from resolvers.visibility import lookup, visible_refund
 from services.money import refunds
 from services.money.idempotency import Outcome
@@ -62,7 +61,7 @@ async def refund_payment(asking: Asking, *, input: GivenRefund, key: str) -> Res
         payment = await staff_payment(
             asking, row_id(input.payment_id, Kind.PAYMENT), Scope.REFUNDS_WRITE, path=("input", "paymentId")
         )
-        amount = given.money(input.amount, path=("input", "amount")) if input.amount is not None else None
+        amount = input_parsing.money(input.amount, path=("input", "amount")) if input.amount is not None else None
         if amount is not None:
             check_positive(amount, path=("input", "amount"))
         note = input.note
@@ -73,9 +72,9 @@ async def refund_payment(asking: Asking, *, input: GivenRefund, key: str) -> Res
             amount=amount,
             reason=input.reason,
             note=note,
-            metadata=given.metadata(input.metadata, path=("input", "metadata")),
+            metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         )
-        ask = given.ask_for(asking, signed_in(asking), OperationKind.REFUND_PAYMENT, key, _record(new))
+        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.REFUND_PAYMENT, key, _record(new))
         return await refunds.refund_payment(ask, new, driver=asking.driver)
 
     return await answer(asking, act)
@@ -84,7 +83,7 @@ async def refund_payment(asking: Asking, *, input: GivenRefund, key: str) -> Res
 def _record(new: refunds.NewRefund) -> dict[str, Any]:
     return {
         "paymentId": encode(Kind.PAYMENT, new.payment_id),
-        "amount": given.money_record(new.amount),
+        "amount": input_parsing.money_record(new.amount),
         "reason": new.reason.value,
         "note": new.note,
         "metadata": dict(new.metadata),

@@ -18,9 +18,9 @@ from domain.caller import Caller, Scope
 from domain.states import order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from resolvers.access import own_customer_id, require, signed_in, works_here
-from resolvers.conditions import matching
 from resolvers.context import Asking
-from resolvers.wanted import ORDER
+from resolvers.reading.filters import matching
+from resolvers.reading.projection import ORDER
 
 # What statements compare a payment's customer with, where it is not a customer of ours. No row has these ids.
 NOBODY: Final = UUID(int=0)  # the payments of orders that name no customer

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 
 from domain.caller import Scope
 from domain.errors import DomainError, ErrorCode, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.states import WebhookState
 from domain.text import clean_text
 from models import WebhookEvent
 from resolvers.access import SignIn, require
 from resolvers.context import Asking
-from resolvers.cursors import SortKey
-from resolvers.ids import row_id
-from resolvers.paging import Page, Paging, Sort, page_of
+from resolvers.reading.cursors import SortKey
+from resolvers.reading.pagination import Page, Paging, Sort, page_of
 from services.inbox import inbox
 
 LATEST = Sort(SortKey.RECEIVED_AT, descending=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import strawberry
 
-from resolvers.paging import Page
+from resolvers.reading.pagination import Page
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 from schema.node import PageInfo

@@ -27,7 +27,7 @@ from domain.states import (
     SetupFutureUsage,
     WebhookState,
 )
-from resolvers.payment_reads import PaymentSort
+from resolvers.payment_queries import PaymentSort
 
 
 def _say(enum: EnumMeta, description: str, values: Mapping[str, str]) -> None:

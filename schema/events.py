@@ -11,9 +11,9 @@ from domain import caller
 from domain.ids import Kind, encode
 from domain.money import Money as DomainMoney
 from resolvers.access import visible_actor
-from resolvers.children import order_of_event
-from resolvers.cursors import Cursor, SortKey
-from resolvers.paging import Page
+from resolvers.reading.cursors import Cursor, SortKey
+from resolvers.reading.nested_pages import order_of_event
+from resolvers.reading.pagination import Page
 from resolvers.visibility import operation_of_event
 from schema.actors import Actor
 from schema.connections import Connection

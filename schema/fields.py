@@ -8,7 +8,7 @@ import strawberry
 from tortoise.models import Model
 
 from resolvers.context import Asking
-from resolvers.wanted import Relation, Wanted
+from resolvers.reading.projection import Relation, Wanted
 
 Info = strawberry.Info[Asking, None]
 Method = Callable[..., Any]

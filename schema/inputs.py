@@ -4,9 +4,9 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.filters import Between, During, GivenFilter
 from resolvers.orders import GivenOrder
 from resolvers.payments import GivenPayment
+from resolvers.reading.filters import Between, During, GivenFilter
 from resolvers.refunds import GivenRefund
 from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReason, SetupFutureUsage
 from schema.money import MoneyInput

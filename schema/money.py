@@ -10,7 +10,7 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, parse_pattern
 
 from domain import money
-from resolvers.given import GivenMoney
+from resolvers.input_parsing import GivenMoney
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 from schema.scalars import CurrencyCode, MinorUnits

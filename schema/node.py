@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import strawberry
 
 from domain.ids import Kind, encode
-from resolvers.paging import Page
+from resolvers.reading.pagination import Page
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 

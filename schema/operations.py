@@ -10,7 +10,7 @@ import models
 from domain import caller
 from domain.ids import Kind
 from resolvers import operations
-from resolvers.paging import Page
+from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_key, visible_result
 from schema.actors import Actor
 from schema.connections import Connection

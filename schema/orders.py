@@ -7,10 +7,10 @@ import strawberry
 
 import models
 from domain.ids import Kind
-from resolvers.children import payments_below
-from resolvers.paging import Paging
+from resolvers.reading.nested_pages import payments_below
+from resolvers.reading.pagination import Paging
+from resolvers.reading.projection import PAYMENTS_BELOW, Relation
 from resolvers.visibility import visible_customer
-from resolvers.wanted import PAYMENTS_BELOW, Relation
 from schema.directives import PII
 from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, field, field_with, read_with

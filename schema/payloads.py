@@ -3,8 +3,8 @@
 import strawberry
 
 from domain.errors import DomainError
-from resolvers.answers import Result
 from resolvers.confirmation import confirmation_of
+from resolvers.mutation_result import Result
 from schema.confirmation import PaymentConfirmation
 from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, field

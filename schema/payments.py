@@ -8,10 +8,10 @@ import models
 from domain.caller import Scope
 from domain.ids import Kind
 from resolvers.access import permitted_actions
-from resolvers.children import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
-from resolvers.paging import Page, Paging
+from resolvers.reading.nested_pages import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
+from resolvers.reading.pagination import Page, Paging
+from resolvers.reading.projection import Relation
 from resolvers.visibility import visible_customer
-from resolvers.wanted import Relation
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW, Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus

@@ -11,14 +11,14 @@ from resolvers import (
     nodes,
     operations,
     orders,
-    payment_reads,
+    payment_queries,
     reconciliation,
     refunds,
     viewer,
     webhook_events,
 )
 from resolvers.nodes import Row
-from resolvers.paging import Paging
+from resolvers.reading.pagination import Paging
 from schema.actors import Viewer
 from schema.confirmation import PaymentConfirmation
 from schema.directives import Auth, Cost
@@ -98,7 +98,7 @@ class Query:
         ] = None,
     ) -> Payment | None:
         """One payment."""
-        row = await payment_reads.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
+        row = await payment_queries.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
         return Payment.of(row) if row is not None else None
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), ASKS_STRIPE)
@@ -130,7 +130,9 @@ class Query:
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         given = filter.given() if filter is not None else None
         return PaymentConnection.of(
-            await payment_reads.payment_page(info.context, filter=given, sort=sort, paging=paging, wanted=wanted(info))
+            await payment_queries.payment_page(
+                info.context, filter=given, sort=sort, paging=paging, wanted=wanted(info)
+            )
         )
 
     @field

@@ -6,7 +6,7 @@ import strawberry
 
 import models
 from domain.ids import Kind
-from resolvers.paging import Page, Paging
+from resolvers.reading.pagination import Page, Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW

@@ -9,7 +9,7 @@ import models
 from domain import caller
 from domain.ids import Kind
 from resolvers.access import visible_actor, visible_failure_reason, works_here
-from resolvers.paging import Page
+from resolvers.reading.pagination import Page
 from schema.actors import Actor
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW

@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 import strawberry
 
 from domain.caller import Scope
-from resolvers import live
+from resolvers import subscriptions
 from schema.directives import Auth
 from schema.events import PaymentEvent
 from schema.fields import Info, subscription, subscription_with
@@ -38,7 +38,9 @@ class Subscription:
         after_sequence: AfterSequence = None,
     ) -> AsyncGenerator[PaymentEvent, None]:
         """The events of one payment."""
-        changes = await live.payment_changes(info.context, payment_id=payment_id, after_sequence=after_sequence)
+        changes = await subscriptions.payment_changes(
+            info.context, payment_id=payment_id, after_sequence=after_sequence
+        )
         return _wrapped(changes, PaymentEvent.live)
 
     @subscription
@@ -49,7 +51,7 @@ class Subscription:
         after_sequence: AfterSequence = None,
     ) -> AsyncGenerator[PaymentEvent, None]:
         """The events of one order and of its payments."""
-        changes = await live.order_changes(info.context, order_id=order_id, after_sequence=after_sequence)
+        changes = await subscriptions.order_changes(info.context, order_id=order_id, after_sequence=after_sequence)
         return _wrapped(changes, PaymentEvent.live)
 
     @subscription_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))
@@ -70,7 +72,7 @@ class Subscription:
     ) -> AsyncGenerator[PaymentEvent, None]:
         """The events of all payments, about as they are recorded; those of one order in their sequence."""
         given = filter.given() if filter is not None else None
-        return _wrapped(await live.feed_changes(info.context, filter=given, after=after), PaymentEvent.fed)
+        return _wrapped(await subscriptions.feed_changes(info.context, filter=given, after=after), PaymentEvent.fed)
 
 
 async def _wrapped(

@@ -7,7 +7,7 @@ import strawberry
 import models
 from domain.caller import Scope
 from domain.ids import Kind
-from resolvers.paging import Page
+from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_payload
 from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW, PII, Auth

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from database.connection import only_reads, pending_migrations
 from domain.caller import Scope as CallerScope
 from resolvers.context import Asking
-from resolvers.own_customers import OwnCustomers
+from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
 from schema import schema
 from server import asking, policy

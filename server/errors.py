@@ -16,7 +16,7 @@ from graphql import GraphQLError
 
 from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
-from resolvers.live import TokenExpired
+from resolvers.subscriptions import TokenExpired
 from server.redaction import redact_text
 from services.live.replay_buffer import Closed, FellBehind, StreamEnded
 

@@ -9,7 +9,7 @@ from strawberry.types import ExecutionResult
 from domain.caller import Caller, Scope
 from provider import Provider
 from resolvers.context import Asking
-from resolvers.own_customers import OwnCustomers
+from resolvers.reading.customer_cache import OwnCustomers
 from schema import schema
 from services.live.hub import Live
 from services.money.buyer_reads import Looks

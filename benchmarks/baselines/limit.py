@@ -16,7 +16,7 @@ import orjson
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY
 from database.connection import parse_url
 from domain.ids import Kind, decode, encode
-from resolvers.cursors import Cursor, SortKey
+from resolvers.reading.cursors import Cursor, SortKey
 
 ORDER = """
 SELECT o.id, o.external_id, o.payment_status, o.total_minor, o.paid_minor, o.currency, (

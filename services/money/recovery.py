@@ -1,4 +1,4 @@
-"""Operations whose driver died or gave up for now, driven to their end: by the worker, and by whoever asks after one."""
+"""Operations whose driver died or gave up for now, driven to their end by the worker or by whoever reads them."""
 
 import asyncio
 from collections import OrderedDict

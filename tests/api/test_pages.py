@@ -10,7 +10,7 @@ from domain.errors import CardDeclined
 from domain.ids import Kind, encode
 from domain.states import PaymentStatus, RetryAdvice
 from models import Customer, PaymentFailure
-from resolvers.cursors import Cursor, SortKey
+from resolvers.reading.cursors import Cursor, SortKey
 from tests.rows import NOON, a_payment, a_refund, an_order, row_id, wire
 from tests.shop import Client, Json, Shop
 

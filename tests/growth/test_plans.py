@@ -13,7 +13,7 @@ from asyncpg.connection import Connection
 from benchmarks.data import fill
 from database.connection import parse_url
 from domain.ids import Kind, encode
-from resolvers.cursors import Cursor, SortKey
+from resolvers.reading.cursors import Cursor, SortKey
 from tests.shop import Client, Json, Shop, open_shop, settings_for, token
 
 ROWS = [60_000, pytest.param(1_000_000, marks=pytest.mark.attack)]

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from domain.caller import LEEWAY, Caller, Scope
-from resolvers.live import TokenExpired, order_changes
+from resolvers.subscriptions import TokenExpired, order_changes
 from server.callers import sign_token
 from tests.asked import asking
 from tests.live.following import ORDER, Ended, fetch, following, served

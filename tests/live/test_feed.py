@@ -11,7 +11,7 @@ import pytest
 
 from domain.caller import Caller, Scope
 from domain.ids import RANDOM_BITS, new_id
-from resolvers.live import feed_changes
+from resolvers.subscriptions import feed_changes
 from services.audit import trail
 from services.live import payment_feed
 from services.live.replay_buffer import FellBehind

@@ -48,7 +48,7 @@ STREAMS = (
     ),
     Mutant(
         "an_order_alone_has_no_events",
-        "resolvers/live.py",
+        "resolvers/subscriptions.py",
         "            return sees.includes_order_event(change.order, change.event.after)\n",
         "            return False\n",
         FOLLOWING + "test_every_change_comes_in_order_and_once",
@@ -72,7 +72,7 @@ STREAMS = (
     ),
     Mutant(
         "permission_is_asked_once",
-        "resolvers/live.py",
+        "resolvers/subscriptions.py",
         "            _still_signed_in(caller)\n            if shows(change):\n",
         "            if shows(change):\n",
         "tests/live/test_endings.py::test_no_event_is_given_for_a_token_that_has_ended",
@@ -152,7 +152,7 @@ STREAMS = (
     ),
     Mutant(
         "of_rows_of_one_moment_some_are_passed_over",
-        "resolvers/paging.py",
+        "resolvers/reading/pagination.py",
         'matching(**{f"{key}__{side}": place.value}) | matching(**{f"id__{side}": place.id})',
         'matching(**{f"{key}__{side}": place.value})',
         "tests/api/test_connections.py::test_every_list_is_the_same_from_both_ends",

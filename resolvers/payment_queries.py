@@ -8,17 +8,16 @@ from uuid import UUID
 import structlog
 
 from domain.errors import ErrorCode, ProviderProblem, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from models import Payment
 from resolvers.access import signed_in, works_here
 from resolvers.context import Asking
-from resolvers.cursors import SortKey
-from resolvers.filters import GivenFilter, condition
-from resolvers.ids import row_id
-from resolvers.paging import Page, Paging, Sort, capped_count, page_of
-from resolvers.reads import payment_row, payment_rows
+from resolvers.reading.cursors import SortKey
+from resolvers.reading.filters import GivenFilter, condition
+from resolvers.reading.pagination import Page, Paging, Sort, capped_count, page_of
+from resolvers.reading.projected_queries import payment_row, payment_rows
+from resolvers.reading.projection import Wanted
 from resolvers.visibility import Visibility, lookup, visibility
-from resolvers.wanted import Wanted
 from services.audit.trail import Cause
 
 log = structlog.get_logger(__name__)

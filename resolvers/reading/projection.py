@@ -9,7 +9,7 @@ from tortoise.models import Model
 
 from domain.errors import DomainError
 from models import Order, Payment, Refund
-from resolvers.paging import NEWEST, Paging, Window
+from resolvers.reading.pagination import NEWEST, Paging, Window
 
 PAYMENTS_BELOW = 20  # what a page of payments below an order or a customer holds unless more is asked for
 

@@ -9,13 +9,12 @@ from tortoise.expressions import Q
 
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Forbidden, NotFound, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from models import Order, Payment, PaymentEvent
 from resolvers.access import require, signed_in
 from resolvers.context import Asking
-from resolvers.cursors import Cursor, SortKey
-from resolvers.filters import GivenFilter, condition
-from resolvers.ids import row_id
+from resolvers.reading.cursors import Cursor, SortKey
+from resolvers.reading.filters import GivenFilter, condition
 from resolvers.visibility import Visibility, as_paid_by, lookup
 from services.live.order_stream import Change, newest_sequence
 from services.live.payment_feed import Entry, Wanted

@@ -11,9 +11,9 @@ from tortoise.models import Model
 from database.row_reader import Make, maker
 from database.statements import fetch
 from models import Order, Payment, Refund
-from resolvers.paging import Window
+from resolvers.reading.pagination import Window
+from resolvers.reading.projection import Below, Relation, Wanted
 from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
-from resolvers.wanted import Below, Relation, Wanted
 
 # What we ourselves need of a row, whatever is asked: whose it is, whether it needs looking after, its place in lists.
 NEEDED: Final[dict[type[Model], frozenset[str]]] = {

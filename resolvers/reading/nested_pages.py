@@ -11,11 +11,11 @@ from database.row_reader import rows_below
 from database.statements import rows
 from models import Customer, Order, Payment, PaymentEvent, Refund
 from resolvers.context import Asking
-from resolvers.cursors import SortKey
-from resolvers.loaders import Loader
-from resolvers.paging import COUNTED, NEWEST, Page, Paging, Sort, Window
+from resolvers.reading.cursors import SortKey
+from resolvers.reading.loaders import Loader
+from resolvers.reading.pagination import COUNTED, NEWEST, Page, Paging, Sort, Window
+from resolvers.reading.projection import ORDER, REFUNDS, payments_key
 from resolvers.visibility import NOBODY, order_of_payment, visibility, visible_payment
-from resolvers.wanted import ORDER, REFUNDS, payments_key
 
 Row = TypeVar("Row", bound=Model)
 Found = TypeVar("Found")

@@ -98,7 +98,7 @@ class Loaders:
 
     @cached_property
     def children(self) -> dict[Any, Loader[UUID, Any]]:
-        """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.children`."""
+        """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.reading.nested_pages`."""
         return {}
 
     def _primed(self, loader: Loader[UUID, Row | None], table: type[Row]) -> Loader[UUID, Row | None]:

@@ -10,8 +10,8 @@ from tortoise.queryset import QuerySet
 
 from database.statements import fetch
 from domain.errors import ErrorCode, Refused
-from resolvers.conditions import matching
-from resolvers.cursors import Cursor, SortKey
+from resolvers.reading.cursors import Cursor, SortKey
+from resolvers.reading.filters import matching
 
 Row = TypeVar("Row", bound=Model)
 

@@ -11,13 +11,11 @@ from tortoise.expressions import Q, Subquery
 
 from domain.declines import searched_codes
 from domain.errors import ErrorCode, Path, Refused
-from domain.ids import Kind
+from domain.ids import Kind, row_id
 from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
 from domain.text import check_metadata, clean_id, clean_text
 from models import PaymentFailure
-from resolvers.conditions import matching
-from resolvers.ids import row_id
 
 DEEPEST = 4  # filters inside filters
 MOST_PARTS = 30  # filters in one filter, all levels together
@@ -25,6 +23,11 @@ MOST_CHOICES = 50
 LONGEST_SEARCH = 255
 INTENT = "pi_"  # how Stripe's ids begin: one index or the other is asked, both together would be neither
 NOTHING = Q(id__in=[])
+
+
+def matching(**columns: Any) -> Q:
+    """All of these columns have these values, for columns that are only known here. Never names of a client's."""
+    return Q(**columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""How resolvers read: what is selected, by which statements, in which pages."""
