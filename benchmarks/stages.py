@@ -27,8 +27,8 @@ import execution.filling
 import execution.run
 import provider.client
 import resolvers.access
-import server.graphql_http
-import server.rates
+import server.graphql.cost_limits
+import server.graphql.http
 import services.inbox.inbox
 import services.money.idempotency
 import services.money.runner
@@ -43,8 +43,8 @@ from database.statements import rows
 from execution.planner import Planner
 from models import WebhookEvent
 from server.app import create_app, guarded
-from server.log import configure_logging
-from server.memory import settle_memory
+from server.gc_tuning import settle_memory
+from server.http.logs import configure_logging
 from settings import Settings
 
 FOLDER: Final = Path(".paygraph/bench")
@@ -75,12 +75,12 @@ EXECUTION: Final = (
     Seam("  resolvers, statements, completion", execution.filling.Filling, "run"),
 )
 ENVELOPE: Final = (
-    Seam("authorisation", server.graphql_http.GraphQLEndpoint, "authenticate"),
-    Seam("reading the request", server.graphql_http, "read_request"),
-    Seam("document, found again and measured", server.graphql_http.GraphQLEndpoint, "prepare"),
-    Seam("points, taken", server.rates.Rates, "admit"),
-    Seam("points, settled", server.rates.Rates, "told"),
-    Seam("encoding", server.graphql_http, "encoded"),
+    Seam("authorisation", server.graphql.http.GraphQLEndpoint, "authenticate"),
+    Seam("reading the request", server.graphql.http, "read_request"),
+    Seam("document, found again and measured", server.graphql.http.GraphQLEndpoint, "prepare"),
+    Seam("points, taken", server.graphql.cost_limits.Rates, "admit"),
+    Seam("points, settled", server.graphql.cost_limits.Rates, "told"),
+    Seam("encoding", server.graphql.http, "encoded"),
 )
 WRITING: Final = (
     Seam("seeing order and key", resolvers.access, "see"),

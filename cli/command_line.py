@@ -99,7 +99,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{**named, "allow_abbrev": False})  # type: ignore[arg-type]  # passed on as given
 
     def error(self, message: str) -> NoReturn:
-        from server.redaction import redact_text
+        from server.http.redaction import redact_text
 
         line = " ".join(redact_text(message).split())
         self.exit(COULD_NOT, f"{self.prog}: {line}. See: {self.prog} --help\n")
@@ -107,7 +107,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _run(options: argparse.Namespace) -> int:
     from cli.state_folder import in_use, is_needed
-    from server.log import configure_logging
+    from server.http.logs import configure_logging
     from settings import Settings
 
     command = COMMANDS[options.command]

@@ -38,7 +38,7 @@ def sentence(error: Exception) -> str:
 
 def _fault(error: Exception) -> str:
     """What to report of a fault of ours: its kind and its place; its text may hold a secret."""
-    from server.errors import describe_failure
+    from server.http.errors import describe_failure
 
     first = describe_failure(error)[0]
     stack = first["stack"]

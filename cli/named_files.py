@@ -1,9 +1,9 @@
 """The files that settings name, looked at by a server's first process: its others would fail at them for ever."""
 
 from cli.failures import CannotRun
-from server.parts import jwt_secret, webhook_secrets
-from server.policy import trusted_documents
-from server.trusted import ManifestRefused
+from server.graphql.trusted_documents import ManifestRefused
+from server.runtime import jwt_secret, webhook_secrets
+from server.wiring import trusted_documents
 from settings import Settings
 
 

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Serve until Ctrl-C."""
     from cli.listening import LOOPBACK, listen, until_stopped
-    from server.offline import OfflineStripe
+    from server.offline_stripe import OfflineStripe
 
     if settings.livemode:
         raise CannotRun("STRIPE_SECRET_KEY is a live key: the offline Stripe does not start beside one.")

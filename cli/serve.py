@@ -39,9 +39,9 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.database import ready_database
     from cli.listening import listen
     from cli.named_files import refuse_unusable
-    from server.connections import options as served_with
-    from server.policy import connection_limits
+    from server.graphql.uvicorn_protocols import options as served_with
     from server.serving import raise_file_limit
+    from server.wiring import connection_limits
 
     os.environ["PORT"] = str(options.port)  # for the processes that uvicorn starts
     sockets = listen(options.host, options.port)

@@ -11,12 +11,12 @@ from typing import Final
 
 from cli.failures import CannotRun
 from database.embedded import EmbeddedPostgres
-from server.offline import FILE
+from server.offline_stripe import FILE
 from settings import Settings
 
 LOCK: Final = ".paygraph.lock"
 SECRETS: Final = ("jwt_secret", "webhook_secret")
-SECRET: Final = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)  # as server/parts.py makes them
+SECRET: Final = re.compile(r"[A-Za-z0-9_-]{64}", re.ASCII)  # as server/runtime.py makes them
 STRIPE_FILES: Final = (FILE, f"{FILE}-wal", f"{FILE}-shm", f"{FILE}-journal")
 # The offline Stripe keeps each connected account in a file beside its own.
 ACCOUNT_FILE: Final = re.compile(rf"{re.escape(FILE)}\.acct_[A-Za-z0-9]{{1,64}}(-wal|-shm|-journal)?", re.ASCII)

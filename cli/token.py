@@ -25,8 +25,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print a bearer token."""
     from domain.caller import Scope
-    from server.callers import sign_token
-    from server.parts import jwt_secret
+    from server.access.authentication import sign_token
+    from server.runtime import jwt_secret
 
     try:
         scopes = [Scope(word) for word in options.scope.split()]

@@ -35,8 +35,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 async def _work(settings: Settings, *, port: int) -> None:
     """Work until told to stop; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
     from server.app import background
-    from server.offline import offline_stripe
-    from server.parts import open_parts
+    from server.offline_stripe import offline_stripe
+    from server.runtime import open_parts
     from webhooks.routes import PATH
 
     sandbox = offline_stripe(settings, webhook_url=f"http://127.0.0.1:{port}{PATH}")

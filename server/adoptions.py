@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from domain.ids import Kind, encode
 from provider import Provider
-from server.offline import offline_stripe
-from server.parts import open_parts
+from server.offline_stripe import offline_stripe
+from server.runtime import open_parts
 from services.reconciliation.adoption import CannotAdopt, adopt, find_lost
 from settings import Settings
 

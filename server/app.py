@@ -20,22 +20,23 @@ from resolvers.context import Asking
 from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
 from schema import schema
-from server import asking, policy
-from server.callers import Callers, sign_token
-from server.errors import RequestRefused
-from server.graphql_http import GraphQLEndpoint
-from server.graphql_ws import GraphQLSocket
-from server.guards import crashed, guard, no_such_page
-from server.health import MaySee, Probe, Readiness, healthz
-from server.log import configure_logging
-from server.memory import settle_memory
-from server.offline import offline_stripe
-from server.parts import Parts, jwt_secret, open_parts, webhook_secrets
-from server.sdl import SchemaDocument
-from server.shop_window import ShopWindow, Sign
-from server.strangers import Strangers
-from server.trusted import explores
-from server.web import add_web, is_a_visit
+from server import wiring
+from server.access.authentication import Callers, sign_token
+from server.gc_tuning import settle_memory
+from server.graphql.anonymous_requests import Strangers
+from server.graphql.http import GraphQLEndpoint
+from server.graphql.sdl import SchemaDocument
+from server.graphql.trusted_documents import explores
+from server.graphql.websocket import GraphQLSocket
+from server.http import request_context
+from server.http.errors import RequestRefused
+from server.http.health import MaySee, Probe, Readiness, healthz
+from server.http.logs import configure_logging
+from server.http.middleware import crashed, guard, no_such_page
+from server.offline_stripe import offline_stripe
+from server.pages.demo_shop import ShopWindow, Sign
+from server.pages.static import add_web, is_a_visit
+from server.runtime import Parts, jwt_secret, open_parts, webhook_secrets
 from services.inbox import delivery_health
 from services.inbox.inbox import Endpoint
 from services.inbox.lag import LagWatch
@@ -68,7 +69,7 @@ def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
     """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
     return guard(
         _BusyDoorsFirst(app),
-        allowed_origins=policy.allowed_origins(settings),
+        allowed_origins=wiring.allowed_origins(settings),
         allowed_headers=settings.allowed_headers,
         https_only=settings.environment == "production",
         max_body_bytes=MAX_BODY_BYTES,
@@ -113,7 +114,7 @@ def create_app(
     app = _bare(lifespan)
     own_customers = OwnCustomers()
 
-    def context(asked: asking.Asking) -> Asking:
+    def context(asked: request_context.Asking) -> Asking:
         parts: Parts = app.state.parts
         return Asking.for_request(
             caller=asked.caller,
@@ -131,30 +132,30 @@ def create_app(
 
     app.state.graphql = endpoint = _graphql(settings, callers, context)
     app.router.routes.append(Route("/graphql", endpoint))
-    socket = GraphQLSocket(endpoint, allowed_origins=policy.allowed_origins(settings))
+    socket = GraphQLSocket(endpoint, allowed_origins=wiring.allowed_origins(settings))
     app.router.routes.append(WebSocketRoute("/graphql", socket))
     _other_doors(app, settings, sandbox)
     return app
 
 
-def _graphql(settings: Settings, callers: Callers, context: asking.ContextFactory) -> GraphQLEndpoint:
+def _graphql(settings: Settings, callers: Callers, context: request_context.ContextFactory) -> GraphQLEndpoint:
     """The GraphQL API within the limits of the settings."""
     return GraphQLEndpoint(
         schema,
         authenticate=callers.authenticate,
         context_factory=context,
         may_introspect=_introspection(settings),
-        limits=policy.limits(settings),
-        stream_limits=policy.stream_limits(settings),
-        trusted=policy.trusted_documents(settings),
-        rates=policy.rates(settings),
+        limits=wiring.limits(settings),
+        stream_limits=wiring.stream_limits(settings),
+        trusted=wiring.trusted_documents(settings),
+        rates=wiring.rates(settings),
         proxies=settings.trusted_proxies,
         planned=settings.execution == "planned",
         strangers=Strangers(fields=frozenset()),  # every field of ours asks for a token
     )
 
 
-def _introspection(settings: Settings) -> asking.MayIntrospect:
+def _introspection(settings: Settings) -> request_context.MayIntrospect:
     """Who may read the schema, by introspection or as text."""
     return lambda caller: settings.environment != "production" or explores(caller)
 

@@ -15,8 +15,8 @@ from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from provider import ProviderFailure
 from provider.ids import is_id
-from server.offline import offline_stripe
-from server.parts import database_url, open_parts
+from server.offline_stripe import offline_stripe
+from server.runtime import database_url, open_parts
 from services.audit.verification import Head, check_chains, missing_heads
 from services.reconciliation.runs import SPAN, Reconciler, Window
 from services.reconciliation.stages import Stage

@@ -11,12 +11,12 @@ import httpx
 import uvicorn
 from fastapi import FastAPI
 
-from server import policy
+from server import wiring
 from server.app import create_app, guarded
-from server.connections import options
 from server.demo_examples import Example, Shown, Tokens, carry_out
+from server.graphql.uvicorn_protocols import options
+from server.pages.static import Offered, OfferedOrder
 from server.serving import Server
-from server.web import Offered, OfferedOrder
 from settings import Settings
 
 ANSWER_SECONDS: Final = 30.0
@@ -43,7 +43,7 @@ class Demo:
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve until Ctrl-C. A second start shows the same answers, replayed. Raises OperationRefused."""
         inner = create_app(self._settings, run_worker=True, own_port=self._port)
-        config = uvicorn.Config(guarded(inner, self._settings), **options(policy.connection_limits(self._settings)))
+        config = uvicorn.Config(guarded(inner, self._settings), **options(wiring.connection_limits(self._settings)))
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets))
         introducing = asyncio.create_task(self._introduce(inner, server.is_up))

@@ -9,9 +9,9 @@ import httpx
 
 from domain.caller import Scope
 from domain.errors import ErrorCode
-from server.callers import sign_token
-from server.parts import jwt_secret
-from server.web import OfferedToken
+from server.access.authentication import sign_token
+from server.pages.static import OfferedToken
+from server.runtime import jwt_secret
 from settings import Settings
 
 DAY: Final = timedelta(days=1)

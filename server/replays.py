@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 
 from database.connection import close_database, open_database
-from server.parts import database_url
+from server.runtime import database_url
 from services.inbox import inbox
 from settings import Settings
 

@@ -20,7 +20,7 @@ import pytest
 import structlog
 
 from database.connection import parse_url
-from server.log import configure_logging
+from server.http.logs import configure_logging
 
 _MARK = re.compile(r"plant(\d{6})", re.IGNORECASE)
 _CARD = re.compile(r"400005(\d{9})\d")

@@ -17,9 +17,9 @@ from starlette.types import ASGIApp
 
 from domain.caller import Scope
 from sandbox import Sandbox
+from server.access.authentication import sign_token
 from server.app import create_app, guarded
-from server.callers import sign_token
-from server.parts import Parts
+from server.runtime import Parts
 from settings import Settings
 
 JWT_SECRET = "test-jwt-secret-that-is-long-enough-for-hs256"

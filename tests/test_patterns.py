@@ -21,8 +21,8 @@ import pytest
 
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import contains_email, contains_secret, without_secrets
-from server.errors import without_values
-from server.redaction import is_secret_name, redact_text
+from server.http.errors import without_values
+from server.http.redaction import is_secret_name, redact_text
 
 # What a pattern is made of is said nowhere else.
 _parser: Any = import_module("re._parser")

@@ -14,8 +14,8 @@ from graphql import (
 )
 
 from schema import schema
-from server.limits import Limits
-from server.rates import is_buyer
+from server.graphql.cost_limits import is_buyer
+from server.graphql.query_cost import Limits
 from tests.api.test_rates import Opened, opened
 from tests.shop import Client, Json, Shop, key
 

@@ -16,7 +16,7 @@ from schemathesis.graphql import nodes
 
 from domain.money import MAX_MINOR
 from schema import print_sdl
-from server.errors import MASKED_MESSAGE, Code
+from server.http.errors import MASKED_MESSAGE, Code
 from tests.shop import Json, Shop
 
 EACH = 26  # operations per root field: with 25 root fields more than 600 in all

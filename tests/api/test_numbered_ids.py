@@ -9,7 +9,7 @@ import pytest
 from domain.caller import Scope
 from domain.cards import contains_card_number
 from models import Order
-from server.callers import sign_token
+from server.access.authentication import sign_token
 from tests.planting import all_lines
 from tests.shop import JWT_SECRET, Shop, key
 

@@ -12,7 +12,7 @@ import pytest
 
 from database.connection import parse_url
 from database.statements import rows
-from server.buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
+from server.access.token_buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
 from tests.shop import Client, Json, Shop, key, open_shop, settings_for
 
 Opened = Callable[..., AbstractAsyncContextManager[Shop]]
@@ -257,9 +257,9 @@ async def test_a_flood_of_addresses_costs_bounded_memory_and_wipes_out_nobodys_b
 async def test_newcomers_share_a_bucket_while_there_is_no_room_and_get_their_own_afterwards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("server.buckets.REMEMBERED", 4)
+    monkeypatch.setattr("server.access.token_buckets.REMEMBERED", 4)
     now = [0.0]
-    monkeypatch.setattr("server.buckets.time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr("server.access.token_buckets.time", SimpleNamespace(monotonic=lambda: now[0]))
     buckets, rate = ProcessBuckets(), Rate(10, 1)
     for number in range(4):
         await buckets.take([Take(f"address {number}", 8, rate)])
@@ -292,7 +292,7 @@ async def test_a_site_of_ipv6_has_as_much_as_four_addresses(opened: Opened) -> N
 async def test_the_database_forgets_buckets_that_are_full_again(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.buckets.TAKES_BETWEEN_SWEEPS", 4)
+    monkeypatch.setattr("server.access.token_buckets.TAKES_BETWEEN_SWEEPS", 4)
     async with opened(rate_limits="off"):
         buckets = DatabaseBuckets()
         for name in ("a", "b", "c"):

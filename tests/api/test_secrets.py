@@ -5,7 +5,7 @@ import pytest
 
 from database.connection import parse_url
 from models import Order
-from server.log import configure_logging
+from server.http.logs import configure_logging
 from tests.shop import CONFIRMATION_OF, JWT_SECRET, WEBHOOK_SECRET, Shop, key
 
 CARD = "4242424242424242"

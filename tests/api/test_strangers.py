@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from schema import schema
-from server.strangers import Strangers
+from server.graphql.anonymous_requests import Strangers
 from tests.execution.test_api import endpoint_of
 from tests.shop import Shop
 

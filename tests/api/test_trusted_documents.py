@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.trusted import ManifestRefused, Mode, TrustedDocuments
+from server.graphql.trusted_documents import ManifestRefused, Mode, TrustedDocuments
 from tests.shop import Client, Json, Shop, open_shop, settings_for, token
 
 ORDER = "query Order($id: ID!) { order(id: $id) { id paymentStatus } }"

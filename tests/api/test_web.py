@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from server.app import guarded
-from server.web import EXPLORER, STRICT, STRIPE_JS, Offered, OfferedOrder, OfferedToken, add_web
+from server.pages.static import EXPLORER, STRICT, STRIPE_JS, Offered, OfferedOrder, OfferedToken, add_web
 from settings import Settings
 from tests.shop import settings_for
 

@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 from sandbox.store import Store
-from server.offline import FILE
+from server.offline_stripe import FILE
 from tests.reconcile.commands import Command, served_stripe, today
 from tests.reconcile.crowd import gather
 from tests.reconcile.plants import PLANTS, TWELVE, plant

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from uuid import UUID, uuid4
 
-import server.parts
+import server.runtime
 import webhooks.handlers
 from database.statements import fetch
 from database.transactions import atomic
@@ -55,7 +55,7 @@ def hurried() -> None:
     breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
-    _put(server.parts, "Pace", lambda **given: Pace(**{**given, "sticky_error_seconds": 0.6}))
+    _put(server.runtime, "Pace", lambda **given: Pace(**{**given, "sticky_error_seconds": 0.6}))
 
 
 def thirtyfold() -> None:
@@ -67,7 +67,7 @@ def thirtyfold() -> None:
     breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
     _put(
-        server.parts,
+        server.runtime,
         "Pace",
         lambda **given: Pace(**{**given, "sticky_error_seconds": given["sticky_error_seconds"] / 30}),
     )

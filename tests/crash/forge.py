@@ -12,10 +12,10 @@ from typing import Any
 
 import uvicorn
 
-from server import policy
+from server import wiring
 from server.app import create_app, guarded
-from server.connections import options
-from server.log import configure_logging
+from server.graphql.uvicorn_protocols import options
+from server.http.logs import configure_logging
 from settings import Settings
 from tests.attack import variants
 
@@ -42,7 +42,7 @@ def _serve(given: dict[str, Any]) -> None:
     variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/shop.py
     app = guarded(create_app(settings, run_worker=given["worker"]), settings)
-    config = uvicorn.Config(app, port=given["port"], **options(policy.connection_limits(settings)))
+    config = uvicorn.Config(app, port=given["port"], **options(wiring.connection_limits(settings)))
     try:
         asyncio.run(uvicorn.Server(config).serve())
     finally:

@@ -12,7 +12,7 @@ import pytest
 
 from execution import Execution
 from schema import schema
-from server.graphql_http import GraphQLEndpoint
+from server.graphql.http import GraphQLEndpoint
 from tests.execution.documents import Document, Writer
 from tests.shop import MUTATIONS, Client, Json, Shop, key
 

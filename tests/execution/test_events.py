@@ -11,9 +11,9 @@ from graphql import ExecutionResult, OperationDefinitionNode, create_source_even
 
 from execution import Execution, PlannedOperation
 from schema import schema
-from server.asking import Asking
-from server.errors import RequestRefused
-from server.http_request import GraphQLRequest
+from server.graphql.request import GraphQLRequest
+from server.http.errors import RequestRefused
+from server.http.request_context import Asking
 from tests.execution.documents import Document, Writer
 from tests.execution.test_api import endpoint_of, leaf_of, stock_of
 from tests.execution.test_zoo import ZOO, Fate, canonical, leaf

@@ -19,7 +19,7 @@ from database.connection import parse_url
 from database.transactions import atomic
 from domain.ids import decode
 from models import Order, Payment
-from server.connections import ConnectionLimits, options
+from server.graphql.uvicorn_protocols import ConnectionLimits, options
 from services.audit.trail import SYSTEM, Cause, Change, record
 from tests.shop import Json, token
 

@@ -10,7 +10,7 @@ from websockets.exceptions import ConnectionClosed
 
 from domain.caller import LEEWAY, Caller, Scope
 from resolvers.subscriptions import TokenExpired, order_changes
-from server.callers import sign_token
+from server.access.authentication import sign_token
 from tests.asked import asking
 from tests.live.following import ORDER, Ended, fetch, following, served
 from tests.shop import JWT_SECRET, Json, Shop, key, open_shop, settings_for

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import structlog
 
-from server.log import configure_logging
+from server.http.logs import configure_logging
 from tests.server.shop import Shop, open_shop
 
 

@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from server.connections import ConnectionLimits, options
+from server.graphql.uvicorn_protocols import ConnectionLimits, options
 from tests.server.shop import Shop
 
 Json = dict[str, Any]

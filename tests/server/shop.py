@@ -17,14 +17,14 @@ from strawberry.schema.config import StrawberryConfig
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
-from server.asking import Asking, Authenticate
-from server.callers import Callers, sign_token
-from server.cross_origin import AllowedOrigins
-from server.graphql_http import GraphQLEndpoint
-from server.graphql_ws import GraphQLSocket
-from server.guards import guard
-from server.limits import Limits
-from server.subscriptions import StreamLimits
+from server.access.authentication import Callers, sign_token
+from server.graphql.http import GraphQLEndpoint
+from server.graphql.query_cost import Limits
+from server.graphql.subscriptions import StreamLimits
+from server.graphql.websocket import GraphQLSocket
+from server.http.cross_origin import AllowedOrigins
+from server.http.middleware import guard
+from server.http.request_context import Asking, Authenticate
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 FRONTEND = "https://shop.example"

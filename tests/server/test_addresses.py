@@ -3,7 +3,7 @@
 import pytest
 from starlette.types import Scope
 
-from server.addresses import address_of, network_of, site_of
+from server.access.client_addresses import address_of, network_of, site_of
 
 
 def scope_of(peer: str, *forwarded: str) -> Scope:

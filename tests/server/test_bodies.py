@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.limits import Limits
+from server.graphql.query_cost import Limits
 from tests.server.conftest import Logs
 from tests.server.shop import CARD, Message, Shop, call, open_shop, post_scope, refusal
 

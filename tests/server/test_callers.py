@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.caller import Scope
-from server.callers import (
+from server.access.authentication import (
     KEYS_FRESH_SECONDS,
     KEYS_STALE_SECONDS,
     Callers,

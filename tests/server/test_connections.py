@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 
-from server import connections
+from server.graphql import uvicorn_protocols
 from tests.server.conftest import Logs
 from tests.server.loopback import PATIENCE, Served, served
 from tests.server.shop import Shop, open_shop
@@ -119,7 +119,7 @@ async def test_a_client_that_does_not_read_holds_its_stream_up(door: Served, ove
 async def test_a_client_that_does_not_read_for_long_is_cut_off(
     door: Served, monkeypatch: pytest.MonkeyPatch, over: str
 ) -> None:
-    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.2)
+    monkeypatch.setattr(uvicorn_protocols, "STALLED_SECONDS", 0.2)
     async with wire(door, upgraded=over == "websocket") as slow:
         await subscribe_and_not_read(door, slow, over=over)
         async with asyncio.timeout(PATIENCE):
@@ -129,7 +129,7 @@ async def test_a_client_that_does_not_read_for_long_is_cut_off(
 
 
 async def test_a_client_that_goes_on_reading_is_not_cut_off(door: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.5)
+    monkeypatch.setattr(uvicorn_protocols, "STALLED_SECONDS", 0.5)
     async with wire(door) as slow:
         await subscribe_and_not_read(door, slow, over="events")
         await until_still(door)
@@ -169,7 +169,7 @@ async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(door: Served)
         (connection,) = [
             entry
             for entry in door.server.server_state.connections
-            if isinstance(entry, connections.WebSocketConnection) and not entry.writable.is_set()
+            if isinstance(entry, uvicorn_protocols.WebSocketConnection) and not entry.writable.is_set()
         ]
         held = connection.transport.get_write_buffer_size()
         for _ in range(1_000):

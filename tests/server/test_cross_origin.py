@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from server import policy
-from server.cross_origin import LONGEST_REQUEST, MOST_HEADERS, AllowedOrigins
-from server.guards import guard
+from server import wiring
+from server.http.cross_origin import LONGEST_REQUEST, MOST_HEADERS, AllowedOrigins
+from server.http.middleware import guard
 from tests.server.conftest import Logs
 from tests.server.shop import Shop
 from tests.shop import open_shop, settings_for
@@ -160,7 +160,7 @@ def test_a_wildcard_origin_is_refused_at_start() -> None:
     "origin", [DEV_SERVER, "http://127.0.0.1:3000", "https://shop.localhost:8443", "http://[::1]:80"]
 )
 def test_pages_of_this_machine_may_call_outside_production(origin: str, tmp_path: Path) -> None:
-    assert origin in policy.allowed_origins(settings_for("postgres://nobody@127.0.0.1/nothing", tmp_path))
+    assert origin in wiring.allowed_origins(settings_for("postgres://nobody@127.0.0.1/nothing", tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_pages_of_this_machine_may_call_outside_production(origin: str, tmp_path
     ],
 )
 def test_what_only_looks_like_this_machine_may_not(origin: str, tmp_path: Path) -> None:
-    assert origin not in policy.allowed_origins(settings_for("postgres://nobody@127.0.0.1/nothing", tmp_path))
+    assert origin not in wiring.allowed_origins(settings_for("postgres://nobody@127.0.0.1/nothing", tmp_path))
 
 
 def test_in_production_only_listed_pages_may_call(tmp_path: Path) -> None:
@@ -192,8 +192,8 @@ def test_in_production_only_listed_pages_may_call(tmp_path: Path) -> None:
         allowed_origins=PAGE,
     )
 
-    assert PAGE in policy.allowed_origins(production)
-    assert DEV_SERVER not in policy.allowed_origins(production)
+    assert PAGE in wiring.allowed_origins(production)
+    assert DEV_SERVER not in wiring.allowed_origins(production)
 
 
 async def test_the_page_of_a_developer_pays_against_a_server_without_settings(

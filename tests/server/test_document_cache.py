@@ -10,7 +10,7 @@ from graphql import OperationDefinitionNode, parse
 from execution import Execution
 from execution.run import PlannedOperation
 from schema import schema
-from server.document_cache import LARGEST_SHARE, DocumentCache, Prepared
+from server.graphql.document_cache import LARGEST_SHARE, DocumentCache, Prepared
 from tests.server.shop import Shop
 
 SIZED = "query($first: Int) { payments(first: $first) { nodes { id amount { amount currency } refunds { id } } } }"

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from domain.caller import LEEWAY
-from server.errors import RequestRefused
-from server.limits import Limits
-from server.negotiation import Acceptable, Media, StreamMedia, read_accept
-from server.subscriptions import StreamLimits
+from server.graphql.query_cost import Limits
+from server.graphql.subscriptions import StreamLimits
+from server.http.errors import RequestRefused
+from server.http.negotiation import Acceptable, Media, StreamMedia, read_accept
 from tests.server.conftest import Logs
 from tests.server.loopback import PATIENCE, Json, Served, served
 from tests.server.shop import CLIENT_SECRET, REASONS, Shop, open_shop, refusal, token_for

@@ -17,7 +17,7 @@ import stripe
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from server.errors import Code
+from server.http.errors import Code
 from tests.server.shop import Shop, call, open_shop, post_scope, token_for
 from tests.shop import WEBHOOK_SECRET, settings_for
 from tests.shop import Shop as House

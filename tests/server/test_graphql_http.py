@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from database.transactions import DatabaseUnavailable
-from server.negotiation import Media, choose_media, is_json
+from server.http.negotiation import Media, choose_media, is_json
 from tests.server.shop import REASONS, Shop, open_shop, problem, refusal, token_for
 
 RESPONSE = "application/graphql-response+json"

@@ -8,10 +8,10 @@ import pytest
 from starlette.types import Message
 
 from domain.caller import Caller
-from server.asking import Asking
-from server.callers import KeysUnavailable
-from server.limits import Limits
-from server.subscriptions import StreamLimits
+from server.access.authentication import KeysUnavailable
+from server.graphql.query_cost import Limits
+from server.graphql.subscriptions import StreamLimits
+from server.http.request_context import Asking
 from tests.server.conftest import Logs
 from tests.server.loopback import PATIENCE, TRANSPORT_WS, Served, failure, next_of, served
 from tests.server.shop import CARD, CLIENT_SECRET, Context, Shop, open_shop, token_for

@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from server.cross_origin import AllowedOrigins
-from server.guards import crashed, guard
-from server.health import Probe, Readiness, healthz
+from server.http.cross_origin import AllowedOrigins
+from server.http.health import Probe, Readiness, healthz
+from server.http.middleware import crashed, guard
 from tests.server.conftest import Logs
 from tests.server.shop import CLIENT_SECRET, call, post_scope
 

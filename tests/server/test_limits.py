@@ -5,8 +5,8 @@ import time
 import pytest
 from graphql import OperationDefinitionNode, build_schema, get_introspection_query, parse
 
-from server.limits import LimitBroken, Limits, Measure, Meter
-from server.shape import check_one_mutation
+from server.graphql.document_shape import check_one_mutation
+from server.graphql.query_cost import LimitBroken, Limits, Measure, Meter
 from tests.server.shop import Shop, open_shop, refusal, token_for
 
 SCHEMA = build_schema("""

@@ -10,8 +10,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.log import configure_logging
-from server.redaction import needs_no_redaction, redact, redact_text
+from server.http.logs import configure_logging
+from server.http.redaction import needs_no_redaction, redact, redact_text
 from tests.server.conftest import Logs
 from tests.server.shop import CARD, CLIENT_SECRET, SECRET, Shop, token_for
 

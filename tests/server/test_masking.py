@@ -2,7 +2,7 @@
 
 import pytest
 
-from server.errors import without_values
+from server.http.errors import without_values
 from tests.server.conftest import Logs
 from tests.server.shop import CLIENT_SECRET, Shop, problem, refusal, token_for
 

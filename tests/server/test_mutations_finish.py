@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from server.limits import Limits
+from server.graphql.query_cost import Limits
 from tests.server.conftest import Logs
 from tests.server.shop import CLIENT_SECRET, Shop, call, open_shop, post_scope, refusal, token_for
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from server import log as logs
-from server.log import configure_logging, log_request
+from server.http import logs as logs
+from server.http.logs import configure_logging, log_request
 
 LOG = structlog.stdlib.get_logger("server.http")
 

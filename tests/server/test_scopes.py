@@ -6,7 +6,7 @@ import pytest
 import structlog.testing
 
 from domain.caller import Scope
-from server.callers import Callers
+from server.access.authentication import Callers
 from tests.server.shop import SECRET
 from tests.server.test_callers import PAY, READ, token
 

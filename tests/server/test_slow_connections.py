@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from server import connections
-from server.connections import ConnectionLimits
-from server.subscriptions import StreamLimits
+from server.graphql import uvicorn_protocols
+from server.graphql.subscriptions import StreamLimits
+from server.graphql.uvicorn_protocols import ConnectionLimits
 from tests.server.loopback import PATIENCE, Served, served
 from tests.server.shop import Shop, open_shop, token_for
 
@@ -125,7 +125,7 @@ async def test_what_is_half_a_request_after_an_answered_one_is_closed(door: Serv
 
 
 async def test_a_body_that_trickles_after_its_answer_is_closed(door: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "BODY_SECONDS", SHORT)
+    monkeypatch.setattr(uvicorn_protocols, "BODY_SECONDS", SHORT)
     async with line(door) as slow, asyncio.timeout(PATIENCE):
         await slow.write(HELLO + b"Content-Length: 100000\r\n\r\n")
         assert (await slow.answer())[0] == 200
@@ -229,7 +229,7 @@ async def test_trailers_are_bounded_and_are_no_headers(shop: Shop) -> None:
 async def test_a_thousand_requests_at_once_on_one_connection_are_not_queued(door: Served) -> None:
     async with line(door) as greedy, line(door) as other:
         await greedy.write((HELLO + b"\r\n") * 1_000)
-        assert (await greedy.rest()).count(b"HTTP/1.1 200") <= connections.PIPELINED + 1
+        assert (await greedy.rest()).count(b"HTTP/1.1 200") <= uvicorn_protocols.PIPELINED + 1
 
         await other.write((HELLO + b"\r\n") * 3)
         assert [(await other.answer())[0] for _ in range(3)] == [200] * 3

@@ -9,7 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from domain.caller import LEEWAY
-from server.subscriptions import StreamLimits
+from server.graphql.subscriptions import StreamLimits
 from tests.server.loopback import PATIENCE, Json, Served, failure, next_of, served
 from tests.server.shop import FRONTEND, Shop, open_shop, token_for
 

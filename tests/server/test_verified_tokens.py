@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from domain.caller import LEEWAY, Scope
-from server import callers
-from server.callers import Callers, Unauthenticated, VerifiedTokens, sign_token
+from server.access import authentication
+from server.access.authentication import Callers, Unauthenticated, VerifiedTokens, sign_token
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 
@@ -47,7 +47,7 @@ async def test_a_token_is_looked_at_again_after_a_minute(monkeypatch: pytest.Mon
     asked._secret = "another-secret-of-thirty-two-bytes-or-more"
     now = time.monotonic()
 
-    monkeypatch.setattr(time, "monotonic", lambda: now + callers.VERIFIED_SECONDS + 1)
+    monkeypatch.setattr(time, "monotonic", lambda: now + authentication.VERIFIED_SECONDS + 1)
 
     with pytest.raises(Unauthenticated):
         await asked.authenticate(token)
@@ -63,7 +63,7 @@ async def test_a_forged_token_is_refused_beside_the_one_that_it_resembles() -> N
 
 
 async def test_no_more_tokens_are_kept_than_were_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callers, "VERIFIED_TOKENS", 3)
+    monkeypatch.setattr(authentication, "VERIFIED_TOKENS", 3)
     asked = Callers(secret=SECRET)
 
     for number in range(10):

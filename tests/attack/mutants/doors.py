@@ -40,7 +40,7 @@ DOORS = (
     ),
     Mutant(
         "every_origin_is_allowed",
-        "server/cross_origin.py",
+        "server/http/cross_origin.py",
         "return isinstance(origin, str) and (origin in self._listed or (self._loopback and is_loopback(origin)))",
         "return isinstance(origin, str)",
         "tests/server/test_cross_origin.py::test_a_page_of_another_origin_may_neither_ask_nor_read",
@@ -48,7 +48,7 @@ DOORS = (
     ),
     Mutant(
         "a_page_from_elsewhere_gets_a_socket",
-        "server/graphql_ws.py",
+        "server/graphql/websocket.py",
         'return origins[0] in self._allowed_origins or _is_of_host(origins[0], headers.get("host", ""))',
         "return True",
         "tests/server/test_socket_admission.py::test_a_page_from_elsewhere_gets_no_socket",
@@ -56,7 +56,7 @@ DOORS = (
     ),
     Mutant(
         "a_mutation_runs_on_a_socket",
-        "server/graphql_ws.py",
+        "server/graphql/websocket.py",
         "    if operation is OperationType.MUTATION:\n",
         "    if False:\n",
         "tests/server/test_graphql_ws.py::test_what_may_not_run_ends_that_operation_and_not_the_socket",
@@ -64,7 +64,7 @@ DOORS = (
     ),
     Mutant(
         "a_socket_outlives_its_token",
-        "server/subscriptions.py",
+        "server/graphql/subscriptions.py",
         "        if left <= 0:\n            return\n",
         "        if left <= -3_600:\n            return\n",
         "tests/server/test_socket_admission.py::test_the_socket_ends_with_its_token",
@@ -72,7 +72,7 @@ DOORS = (
     ),
     Mutant(
         "unregistered_documents_run",
-        "server/trusted.py",
+        "server/graphql/trusted_documents.py",
         "if self.mode is Mode.ENFORCED and not explores(caller) and hash_of(request.query) not in self.texts:",
         "if False:",
         "tests/api/test_trusted_documents.py::test_a_text_runs_where_it_is_allowed_and_not_where_documents_are_enforced",
@@ -88,7 +88,7 @@ DOORS = (
     ),
     Mutant(
         "one_answer_is_for_all_whoever_asks",
-        "server/subscriptions.py",
+        "server/graphql/subscriptions.py",
         "        name = events.shared_by(event)\n",
         '        name = "everybody"\n',
         "tests/live/test_shared_answers.py::test_who_did_it_is_told_to_each_as_they_may_know_it",

@@ -129,7 +129,7 @@ EXECUTED = (
     ),
     Mutant(
         "a_query_goes_on_after_its_time",
-        "server/graphql_http.py",
+        "server/graphql/http.py",
         "                return await running\n",
         "                return await asyncio.shield(asyncio.ensure_future(running))\n",
         "tests/server/test_mutations_finish.py::test_a_query_ends_after_its_time_and_its_work_is_cancelled",

@@ -194,7 +194,7 @@ KEYS = (
     ),
     Mutant(
         "a_call_of_stripe_may_stand_in_a_transaction",
-        "server/parts.py",
+        "server/runtime.py",
         "if in_atomic():",
         "if False:",
         "tests/api/test_three_phases.py::test_a_call_of_stripe_inside_a_transaction_is_refused",

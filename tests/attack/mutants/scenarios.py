@@ -237,7 +237,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_document_may_hold_many_acts",
-        "server/shape.py",
+        "server/graphql/document_shape.py",
         "    if len(acts) > 1:\n",
         "    if len(set(acts)) > 1:\n",
         RULES + "test_scenario_47_a_document_moves_money_at_most_once",

@@ -113,7 +113,7 @@ SIGHT = (
     ),
     Mutant(
         "traces_quote_what_was_said",
-        "server/log.py",
+        "server/http/logs.py",
         '        event["failure"] = describe_failure(failure)\n',
         '        event["failure"] = [{"type": repr(failure)}]\n',
         "tests/server/test_log.py::test_a_crash_is_logged_with_types_and_places",
@@ -129,7 +129,7 @@ SIGHT = (
     ),
     Mutant(
         "a_view_token_signs_in",
-        "server/callers.py",
+        "server/access/authentication.py",
         'return hmac.new(secret.encode(), b"paygraph view token 1", hashlib.sha256).digest()',
         "return secret.encode()",
         CALLERS + "test_view_and_access_tokens_never_pass_as_each_other",
@@ -137,7 +137,7 @@ SIGHT = (
     ),
     Mutant(
         "a_token_is_verified_once_and_for_all",
-        "server/callers.py",
+        "server/access/authentication.py",
         "if ends <= time.time() or verify_at <= time.monotonic():",
         "if verify_at <= time.monotonic():",
         "tests/server/test_verified_tokens.py::test_a_token_that_was_known_is_refused_once_it_ends",

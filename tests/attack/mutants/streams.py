@@ -40,7 +40,7 @@ STREAMS = (
     ),
     Mutant(
         "each_amount_is_a_row",
-        "server/weights.py",
+        "server/graphql/cost_weights.py",
         "    return _said(kind) == 0\n",
         "    return False\n",
         AFFORDABLE + "test_amounts_edges_and_pages_are_no_rows",
@@ -88,7 +88,7 @@ STREAMS = (
     ),
     Mutant(
         "values_may_nest_as_deep_as_they_like",
-        "server/http_request.py",
+        "server/graphql/request.py",
         "        if depth > limits.value_depth:\n",
         "        if False:\n",
         "tests/server/test_bodies.py::test_a_malformed_body_is_400",
@@ -96,7 +96,7 @@ STREAMS = (
     ),
     Mutant(
         "whoever_pays_may_try_as_often_as_they_like",
-        "server/rates.py",
+        "server/graphql/cost_limits.py",
         "costs + (self._attempts(asking) if ready.act in self._paying else ())",
         "costs",
         "tests/api/test_rates.py::test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_free",
@@ -104,7 +104,7 @@ STREAMS = (
     ),
     Mutant(
         "each_byte_of_a_header_has_its_time",
-        "server/connections.py",
+        "server/graphql/uvicorn_protocols.py",
         "        if self._late is None and self._refusal is None:\n            self._expect_more()\n",
         "        if self._refusal is None:\n            self._in_time()\n            self._expect_more()\n",
         "tests/server/test_slow_connections.py::test_a_header_that_trickles_has_the_same_time_as_one_that_stops",
@@ -112,7 +112,7 @@ STREAMS = (
     ),
     Mutant(
         "whoever_asks_whether_it_is_ready_runs_the_probes",
-        "server/health.py",
+        "server/http/health.py",
         "(looking.done() and now >= self._began + self.fresh_seconds)",
         "looking.done()",
         "tests/server/test_guards.py::test_however_many_ask_whether_it_is_ready_the_probes_run_once",
@@ -128,7 +128,7 @@ STREAMS = (
     ),
     Mutant(
         "an_address_inside_another_is_another_client",
-        "server/addresses.py",
+        "server/access/client_addresses.py",
         "    if address.ipv4_mapped is not None:\n        return address.ipv4_mapped\n",
         "",
         "tests/server/test_addresses.py::test_an_ipv4_client_is_its_ipv4_address",
@@ -144,7 +144,7 @@ STREAMS = (
     ),
     Mutant(
         "plans_have_room_beside_the_documents",
-        "server/document_cache.py",
+        "server/graphql/document_cache.py",
         "        prepared.weight += weight\n        self.weight += weight\n        self._shrink()\n",
         "        prepared.weight += weight\n        self.weight += weight\n",
         "tests/server/test_document_cache.py::test_documents_and_their_plans_have_one_bound_and_go_together",
@@ -168,7 +168,7 @@ STREAMS = (
     ),
     Mutant(
         "a_body_that_is_no_json_is_our_fault",
-        "server/http_request.py",
+        "server/graphql/request.py",
         "        parsed: object = orjson.loads(body)\n    except ValueError:\n",
         "        parsed: object = orjson.loads(body)\n    except UnicodeError:\n",
         "tests/server/test_fuzz.py::test_no_body_breaks_the_application",
@@ -176,7 +176,7 @@ STREAMS = (
     ),
     Mutant(
         "only_bodies_are_looked_at_for_cards",
-        "server/http_request.py",
+        "server/graphql/request.py",
         "    check_values(_beside_document(parameters), limits)\n    return _request(parameters)\n",
         "    return _request(parameters)\n",
         "tests/server/test_scenarios_at_the_door.py::test_a_bad_question_is_answered_alike_at_every_door",
@@ -184,7 +184,7 @@ STREAMS = (
     ),
     Mutant(
         "whoever_comes_by_loopback_gets_the_demos_tokens",
-        "server/web.py",
+        "server/pages/static.py",
         "        if request.url.hostname not in LOOPBACK:\n",
         "        if request.client is None or request.client.host not in LOOPBACK:\n",
         "tests/api/test_web.py::test_a_page_that_gave_itself_another_name_gets_no_token",

@@ -14,11 +14,11 @@ import structlog
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from domain.errors import ErrorCode
-from server.addresses import SITE_SHARES, site_of
-from server.asking import Answer, Asking
-from server.buckets import Buckets, Level, Rate, Take
-from server.documents import Ready
-from server.errors import RequestRefused, refuse, unavailable
+from server.access.client_addresses import SITE_SHARES, site_of
+from server.access.token_buckets import Buckets, Level, Rate, Take
+from server.graphql.documents import Ready
+from server.http.errors import RequestRefused, refuse, unavailable
+from server.http.request_context import Answer, Asking
 
 log = structlog.stdlib.get_logger("server.rates")
 

@@ -11,7 +11,7 @@ from typing import Final
 from graphql import DocumentNode
 
 from execution import PlannedOperation
-from server.limits import Measure
+from server.graphql.query_cost import Measure
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 LARGEST_SHARE: Final = 16  # no document takes more than one part in so many: it is read anew each time

@@ -18,11 +18,17 @@ from starlette.types import Receive, Scope, Send
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from execution import Execution, PlannedOperation
-from server.addresses import address_of
-from server.asking import Answer, Asking, Authenticate, ContextFactory, MayIntrospect, context_for, encoded
-from server.callers import KeysUnavailable, Unauthenticated
-from server.documents import Documents, Ready
-from server.errors import (
+from server.access.authentication import KeysUnavailable, Unauthenticated
+from server.access.client_addresses import address_of
+from server.graphql.anonymous_requests import NotForStrangers, Strangers
+from server.graphql.cost_limits import Rates, is_buyer
+from server.graphql.documents import Documents, Ready
+from server.graphql.event_stream import only, send_stream
+from server.graphql.query_cost import Limits
+from server.graphql.request import ClientGone, GraphQLRequest, read_request
+from server.graphql.subscriptions import Places, StreamLimits, Subscriptions
+from server.graphql.trusted_documents import ManifestRefused, TrustedDocuments
+from server.http.errors import (
     Code,
     RequestRefused,
     execution_problems,
@@ -32,15 +38,17 @@ from server.errors import (
     report_bug,
     unavailable,
 )
-from server.event_stream import only, send_stream
-from server.guards import RAW_REQUEST_ID_HEADER, request_id_of
-from server.http_request import ClientGone, GraphQLRequest, read_request
-from server.limits import Limits
-from server.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
-from server.rates import Rates, is_buyer
-from server.strangers import NotForStrangers, Strangers
-from server.subscriptions import Places, StreamLimits, Subscriptions
-from server.trusted import ManifestRefused, TrustedDocuments
+from server.http.middleware import RAW_REQUEST_ID_HEADER, request_id_of
+from server.http.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
+from server.http.request_context import (
+    Answer,
+    Asking,
+    Authenticate,
+    ContextFactory,
+    MayIntrospect,
+    context_for,
+    encoded,
+)
 
 log = structlog.stdlib.get_logger("server.graphql")
 

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-from server.buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
-from server.connections import ConnectionLimits
-from server.cross_origin import AllowedOrigins
-from server.limits import Limits
-from server.rates import RateLimits, Rates
-from server.subscriptions import StreamLimits
-from server.trusted import Mode, TrustedDocuments
+from server.access.token_buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
+from server.graphql.cost_limits import RateLimits, Rates
+from server.graphql.query_cost import Limits
+from server.graphql.subscriptions import StreamLimits
+from server.graphql.trusted_documents import Mode, TrustedDocuments
+from server.graphql.uvicorn_protocols import ConnectionLimits
+from server.http.cross_origin import AllowedOrigins
 from settings import Settings
 
 MINUTE: Final = 60

@@ -16,8 +16,8 @@ from graphql import (
     SelectionSetNode,
 )
 
-from server.fragments import dependencies_first, fragments_of
-from server.limits import LimitBroken, Limits
+from server.graphql.fragments import dependencies_first, fragments_of
+from server.graphql.query_cost import LimitBroken, Limits
 
 ARGUMENTS_READ: Final = 8  # characters of arguments that are compared in the time in which a field is
 

@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from schema import print_sdl
-from server.asking import MayIntrospect
-from server.errors import Code, RequestRefused, refuse
-from server.graphql_http import GraphQLEndpoint
+from server.graphql.http import GraphQLEndpoint
+from server.http.errors import Code, RequestRefused, refuse
+from server.http.request_context import MayIntrospect
 
 
 class SchemaDocument:

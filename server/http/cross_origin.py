@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from server.redaction import redact_text
+from server.http.redaction import redact_text
 
 log = structlog.stdlib.get_logger("server.cross_origin")
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from server.negotiation import header_values
+from server.http.negotiation import header_values
 
 NETWORK_BITS: Final = 64
 SITE_BITS: Final = 48

@@ -8,7 +8,7 @@ import httpx
 import uvicorn
 
 from sandbox import Sandbox
-from server.parts import webhook_secrets
+from server.runtime import webhook_secrets
 from server.serving import Server
 from settings import Settings, SettingsError
 

@@ -33,8 +33,8 @@ from graphql import (
     is_list_type,
 )
 
-from server.fragments import dependencies_first, fragments_of
-from server.weights import is_part_of_a_row, weight_of
+from server.graphql.cost_weights import is_part_of_a_row, weight_of
+from server.graphql.fragments import dependencies_first, fragments_of
 
 SIZE_ARGUMENTS: Final = ("first", "last")
 META_FIELDS: Final = ("__schema", "__type")

@@ -18,11 +18,11 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from server.addresses import network_of
-from server.errors import Code, Problem
-from server.event_stream import LEAVING
-from server.guards import new_request_id
-from server.quotas import AddressQuota, Place
+from server.access.client_addresses import network_of
+from server.access.connection_quotas import AddressQuota, Place
+from server.graphql.event_stream import LEAVING
+from server.http.errors import Code, Problem
+from server.http.middleware import new_request_id
 
 GRACEFUL_SECONDS: Final = 4  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
 STALLED_SECONDS: Final = 30.0  # Nobody who is still there takes longer to read 64 KiB.

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.types import Scope
 
-from server.errors import RequestRefused, refuse
+from server.http.errors import RequestRefused, refuse
 
 
 class Media(StrEnum):

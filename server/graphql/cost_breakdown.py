@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from server.limits import Meter, Share
+from server.graphql.query_cost import Meter, Share
 
 NAMED: Final = 3  # of the fields of the root, the dearest
 

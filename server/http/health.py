@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from server.errors import describe_failure
+from server.http.errors import describe_failure
 
 log = structlog.stdlib.get_logger("server.health")
 

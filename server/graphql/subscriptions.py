@@ -29,20 +29,12 @@ from graphql.execution.async_iterables import aclosing
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from execution import Events, Execution, PlannedOperation
-from server.asking import Answer, Asking, ContextFactory, context_for, encoded
-from server.errors import (
-    Code,
-    Problem,
-    RequestRefused,
-    execution_problems,
-    is_unavailable,
-    refuse,
-    unavailable,
-)
-from server.fragments import fragments_of
-from server.http_request import GraphQLRequest
-from server.limits import Limits
-from server.quotas import AddressQuota
+from server.access.connection_quotas import AddressQuota
+from server.graphql.fragments import fragments_of
+from server.graphql.query_cost import Limits
+from server.graphql.request import GraphQLRequest
+from server.http.errors import Code, Problem, RequestRefused, execution_problems, is_unavailable, refuse, unavailable
+from server.http.request_context import Answer, Asking, ContextFactory, context_for, encoded
 
 Ended = TypeVar("Ended")
 

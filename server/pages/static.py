@@ -15,8 +15,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from server.landing import landing, not_built, visited
-from server.negotiation import header_values
+from server.http.negotiation import header_values
+from server.pages.landing import landing, not_built, visited
 from settings import LOOPBACK, Settings
 
 DIST: Final = Path(__file__).parent.parent / "web" / "dist"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from domain.caller import Caller
-from server.errors import masked, report_bug
+from server.http.errors import masked, report_bug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

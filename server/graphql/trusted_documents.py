@@ -16,8 +16,8 @@ from typing import Final
 import orjson
 
 from domain.caller import Caller, Scope
-from server.errors import Code, refuse
-from server.http_request import GraphQLRequest
+from server.graphql.request import GraphQLRequest
+from server.http.errors import Code, refuse
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")
 LARGEST_MANIFEST: Final = 16 * 1024 * 1024

@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope
 
 from domain.cards import contains_card_number
 from domain.sensitive import MARKS, is_sensitive_even_as_id
-from server.errors import refuse, sensitive_data
-from server.limits import Limits
-from server.negotiation import header_values, is_json
+from server.graphql.query_cost import Limits
+from server.http.errors import refuse, sensitive_data
+from server.http.negotiation import header_values, is_json
 
 SHORTEST_CARD: Final = 12
 MAX_PARAMETERS: Final = 16

@@ -27,13 +27,13 @@ from domain.caller import Caller
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import is_sensitive_even_as_id
 from execution import Execution, PlannedOperation
-from server.dearest import where_it_comes_from
-from server.document_cache import DocumentCache, Prepared
-from server.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
-from server.http_request import hides_nothing
-from server.limits import LimitBroken, Limits, Measure, Meter, check_cost, check_shape
-from server.shape import check_one_mutation, check_written
-from server.strangers import Strangers
+from server.graphql.anonymous_requests import Strangers
+from server.graphql.cost_breakdown import where_it_comes_from
+from server.graphql.document_cache import DocumentCache, Prepared
+from server.graphql.document_shape import check_one_mutation, check_written
+from server.graphql.query_cost import LimitBroken, Limits, Measure, Meter, check_cost, check_shape
+from server.graphql.request import hides_nothing
+from server.http.errors import Code, Problem, RequestRefused, document_problems, refuse, sensitive_data
 
 RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_VALIDATION_ERRORS: Final = 5

@@ -11,8 +11,8 @@ from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationT
 
 from domain.errors import ErrorCode
 from resolvers.access import SignIn
-from server.errors import Code, Problem, RequestRefused, refuse
-from server.shape import root_fields
+from server.graphql.document_shape import root_fields
+from server.http.errors import Code, Problem, RequestRefused, refuse
 
 TYPENAME: Final = "__typename"
 OF_THE_SCHEMA: Final = frozenset({TYPENAME, "__schema", "__type"})

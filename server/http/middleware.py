@@ -17,9 +17,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.ids import new_hex
-from server.cross_origin import USUAL_HEADERS, AllowedHeaders, AllowedOrigins, CrossOrigin
-from server.errors import Code, Problem, masked, report_bug
-from server.log import log_request
+from server.http.cross_origin import USUAL_HEADERS, AllowedHeaders, AllowedOrigins, CrossOrigin
+from server.http.errors import Code, Problem, masked, report_bug
+from server.http.logs import log_request
 
 log = structlog.stdlib.get_logger("server.http")
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from server.addresses import SITE_SHARES, site_of
+from server.access.client_addresses import SITE_SHARES, site_of
 
 log = structlog.stdlib.get_logger("server.quotas")
 

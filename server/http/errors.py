@@ -17,7 +17,7 @@ from graphql import GraphQLError
 from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
 from resolvers.subscriptions import TokenExpired
-from server.redaction import redact_text
+from server.http.redaction import redact_text
 from services.live.replay_buffer import Closed, FellBehind, StreamEnded
 
 log = structlog.stdlib.get_logger("server.errors")

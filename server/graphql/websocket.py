@@ -2,7 +2,7 @@
 
 Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Mutations stay with POST: a socket that
 breaks leaves its client in doubt. Plain ASGI; pings of the connection and the size of frames are the server's (see
-server/connections.py).
+server/graphql/uvicorn_protocols.py).
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from starlette.datastructures import Headers
 from starlette.types import Message, Receive, Scope, Send
 
 from domain.caller import Caller
-from server.asking import Asking, encoded
-from server.errors import Problem, RequestRefused, masked, refuse, report_bug
-from server.graphql_http import GraphQLEndpoint
-from server.guards import new_request_id
-from server.http_request import request_of
-from server.subscriptions import Places, until_expired, until_one_ends
+from server.graphql.http import GraphQLEndpoint
+from server.graphql.request import request_of
+from server.graphql.subscriptions import Places, until_expired, until_one_ends
+from server.http.errors import Problem, RequestRefused, masked, refuse, report_bug
+from server.http.middleware import new_request_id
+from server.http.request_context import Asking, encoded
 
 log = structlog.stdlib.get_logger("server.sockets")
 

@@ -15,8 +15,8 @@ import orjson
 import structlog
 from structlog.typing import Processor
 
-from server.errors import describe_failure
-from server.redaction import needs_no_redaction, redact, redact_text
+from server.http.errors import describe_failure
+from server.http.redaction import needs_no_redaction, redact, redact_text
 
 # At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, aiohttp, uvicorn.access).
 # Paths without anything of a client's in them, and methods likewise.

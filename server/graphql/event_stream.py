@@ -12,11 +12,11 @@ from typing import Final, Protocol
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from server.asking import Asking
-from server.errors import Problem, RequestRefused
-from server.guards import REQUEST_ID_HEADER
-from server.negotiation import SUBSCRIPTION_SPEC, StreamMedia
-from server.subscriptions import RESTARTING, TOKEN_EXPIRED, until_expired, until_one_ends
+from server.graphql.subscriptions import RESTARTING, TOKEN_EXPIRED, until_expired, until_one_ends
+from server.http.errors import Problem, RequestRefused
+from server.http.middleware import REQUEST_ID_HEADER
+from server.http.negotiation import SUBSCRIPTION_SPEC, StreamMedia
+from server.http.request_context import Asking
 
 Errors = Sequence[Mapping[str, object]]
 

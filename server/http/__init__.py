@@ -1,0 +1,1 @@
+"""What holds for every route: request context, errors, logs, headers, health."""
