@@ -13,7 +13,8 @@ from contextlib import nullcontext
 from types import FrameType, ModuleType
 from typing import Final, NoReturn
 
-from cli import (
+from cli.arguments import log_level
+from cli.commands import (
     adopt,
     compare_stripe,
     demo,
@@ -28,7 +29,6 @@ from cli import (
     verify_audit,
     worker,
 )
-from cli.arguments import log_level
 from cli.failures import COULD_NOT, INTERRUPTED, CannotRun, sentence
 from cli.version import Version
 

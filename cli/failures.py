@@ -13,11 +13,11 @@ class CannotRun(Exception):
 
 def sentence(error: Exception) -> str:
     """The reason as its user may read it, without any text that may hold a value unless we wrote it."""
+    from cli.operations.demo_examples import OperationRefused
     from database.embedded import CannotStart
     from database.reachability import CannotUseDatabase
     from database.transactions import DatabaseUnavailable
     from provider import ProviderFailure
-    from server.demo_examples import OperationRefused
     from settings import SettingsError
 
     ours = (CannotRun, CannotUseDatabase, CannotStart, OperationRefused, SettingsError)

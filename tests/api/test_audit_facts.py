@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from cli.operations.audit_verification import verify_and_report
 from database.statements import rows
 from database.transactions import atomic
 from models import Customer, Order, PaymentEvent
-from server.audits import verify_and_report
 from services.audit.trail import SYSTEM, Cause, Change, broken_links, record
 from tests.shop import Json, Shop, key
 

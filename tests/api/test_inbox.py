@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from cli.command_line import parser
+from cli.operations.replay import replay_and_report
 from database.statements import rows
 from database.transactions import atomic
 from domain.states import WebhookState
 from models import WebhookEvent
-from server.replays import replay_and_report
 from services.inbox import inbox
 from tests.inbox import INTENTS, all_is_due, apply_all, looks, one_event_is_due, seen
 from tests.shop import Json, Shop

@@ -10,11 +10,11 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from cli.operations.adoption import adopt_and_report
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
 from database.statements import rows
 from domain.ids import new_id
-from server.adoptions import adopt_and_report
 from services.audit.trail import broken_links
 from services.money import idempotency
 from tests.reconcile.faults import stripe_post

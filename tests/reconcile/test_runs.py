@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from cli.operations.audit_verification import read_heads, verify_and_report
+from cli.operations.reconciliation import reconcile_and_report
 from database.statements import rows
 from domain.states import DiscrepancyState, WebhookState
 from models import Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
 from provider import Provider
-from server.audits import read_heads, reconcile_and_report, verify_and_report
 from services.reconciliation import runs as service
 from services.reconciliation.stages import Stage
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, reconciler, window

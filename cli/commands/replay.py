@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Replay them, and say of each what became of it."""
     from cli.database import ready_database
-    from server.replays import replay_once
+    from cli.operations.replay import replay_once
 
     with ready_database(settings) as complete:
         return asyncio.run(replay_once(complete, options.event_ids, dead=options.dead, dry_run=options.dry_run))

@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Compare a window, and print what is open."""
     from cli.database import ready_database
-    from server.audits import reconcile_once
+    from cli.operations.reconciliation import reconcile_once
 
     with ready_database(settings) as complete:
         return asyncio.run(reconcile_once(complete, start=options.start, end=options.end, repair=options.repair))

@@ -30,7 +30,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Check them all."""
     from cli.database import ready_database
-    from server.audits import verify_audit
+    from cli.operations.audit_verification import verify_audit
 
     known = _known_heads(options.head) if options.head is not None else None
     with ready_database(settings) as complete:
@@ -39,7 +39,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 def _known_heads(path: Path) -> "list[Head] | None":
     """The heads of an earlier export; None when they are to be written there. Raises CannotRun before any work."""
-    from server.audits import NotHeads, read_heads
+    from cli.operations.audit_verification import NotHeads, read_heads
 
     try:
         known = read_heads(path)

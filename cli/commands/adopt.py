@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, options: argparse.Namespace) -> int:
     """Take them in, and say of each what became of it."""
     from cli.database import ready_database
-    from server.adoptions import adopt_once
+    from cli.operations.adoption import adopt_once
 
     with ready_database(settings) as complete:
         return asyncio.run(adopt_once(complete, options.intent_ids, apply=options.apply))

@@ -1,23 +1,17 @@
-"""The two audits of the command line: everything against Stripe, and the audit trail against itself."""
+"""Reconcile a window with Stripe, and print what is open."""
 
-import json
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
-from uuid import UUID
 
-from database.connection import close_database, open_database
 from database.transactions import DatabaseUnavailable
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from provider import ProviderFailure
 from provider.ids import is_id
 from server.offline_stripe import offline_stripe
-from server.runtime import database_url, open_parts
-from services.audit.verification import Head, check_chains, missing_heads
+from server.runtime import open_parts
 from services.reconciliation.runs import SPAN, Reconciler, Window
 from services.reconciliation.stages import Stage
 from settings import Settings
@@ -68,10 +62,6 @@ async def reconcile_and_report(
     return FOUND if await still_open.filter(kind__in=list(MONEY_KINDS)).exists() else FINE
 
 
-class NotHeads(Exception):
-    """A file that was given as one of heads is none."""
-
-
 class Progress:
     """A bar of the stages, with how much was compared and how fast: how much there is, Stripe does not say.
 
@@ -105,55 +95,6 @@ class Progress:
         bar = "#" * place + "." * (stages - place)
         counts = f"{run.checked:,} compared, {rate:,.0f}/s, {run.repaired:,} repaired"
         return f"[{bar}] {place}/{stages} {run.stage.lower().replace('_', ' ')}: {counts}"
-
-
-async def verify_audit(settings: Settings, *, heads: Path | None, known: Sequence[Head] | None) -> int:
-    """Open the database, check every chain, print what does not hold; the exit code.
-
-    `known` are the heads of an earlier export; without them, today's are written to the file `heads`.
-    """
-    await open_database(database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds)
-    try:
-        return await verify_and_report(heads=heads, known=known)
-    finally:
-        await close_database()
-
-
-async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None = None) -> int:
-    """Check every chain and print the first broken link of each; compare known heads, or write them to a file."""
-    chains, events, broken = 0, 0, 0
-    current: list[Head] = []
-    async for checked in check_chains():
-        chains, events = chains + 1, events + checked.head.sequence
-        if checked.broken_at is not None:
-            broken += 1
-            print(f"order {checked.head.order_id} ({checked.external_id}): broken at event {checked.broken_at}")
-        if heads is not None and known is None:
-            current.append(checked.head)
-    async for head in missing_heads(known or []):
-        broken += 1
-        print(f"order {head.order_id}: event {head.sequence} is not the one that was exported")
-    print(f"{chains} chains, {events} events, {broken} broken.")
-    if heads is not None and known is None and not broken:
-        _write(heads, current)
-        print(f"{len(current)} heads written to {heads}. Keep them where this database's owner cannot write.")
-    return FOUND if broken else FINE
-
-
-def read_heads(path: Path) -> list[Head] | None:
-    """The heads of an earlier export; None when there is no such file yet. Raises OSError, NotHeads."""
-    if not path.exists():
-        return None
-    try:
-        records = [json.loads(line) for line in path.read_text().splitlines() if line]
-        return [Head(UUID(record["order"]), int(record["sequence"]), str(record["hash"])) for record in records]
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise NotHeads("this is no file of heads: nothing was compared, and nothing was written") from None
-
-
-def _write(path: Path, heads: Sequence[Head]) -> None:
-    records = ({"order": str(head.order_id), "sequence": head.sequence, "hash": head.hash} for head in heads)
-    path.write_text("".join(json.dumps(record) + "\n" for record in records))
 
 
 def _figures(side: dict[str, object]) -> str:

@@ -12,7 +12,7 @@ from cli.failures import COULD_NOT, DONE, CannotRun
 from settings import Settings
 
 if TYPE_CHECKING:
-    from server.demo import Standing
+    from cli.operations.demo import Standing
 
 HELP: Final = "serve on loopback with a few orders, tokens and examples"
 EXAMPLE: Final = "python -m cli demo --port 8001"
@@ -30,7 +30,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.database import ready_database
     from cli.listening import LOOPBACK, listen, until_stopped
     from cli.named_files import refuse_unusable
-    from server.demo import Demo
+    from cli.operations.demo import Demo
 
     if settings.environment == "production":
         raise CannotRun("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.")
@@ -51,7 +51,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 def _standing(settings: Settings) -> "Standing":
     """What the demo stands on, as these settings have it before a database was started."""
-    from server.demo import Standing
+    from cli.operations.demo import Standing
 
     database, stripe = "the one that DATABASE_URL names", "the account of STRIPE_SECRET_KEY, in test mode"
     if settings.database_url is None:

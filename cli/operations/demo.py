@@ -4,16 +4,17 @@ import asyncio
 import json
 import shlex
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import httpx
 import uvicorn
-from fastapi import FastAPI
 
+from cli.operations.demo_examples import Example, Shown, Tokens, carry_out
 from server import wiring
 from server.app import create_app, guarded
-from server.demo_examples import Example, Shown, Tokens, carry_out
 from server.graphql.uvicorn_protocols import options
 from server.pages.static import Offered, OfferedOrder
 from server.serving import Server
@@ -46,7 +47,7 @@ class Demo:
         config = uvicorn.Config(guarded(inner, self._settings), **options(wiring.connection_limits(self._settings)))
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets))
-        introducing = asyncio.create_task(self._introduce(inner, server.is_up))
+        introducing = asyncio.create_task(self._introduce(partial(setattr, inner.state, "offered"), server.is_up))
         try:
             await asyncio.wait({serving, introducing}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:  # Ctrl-C before uvicorn looks for it: let it come up and leave in good order
@@ -65,19 +66,17 @@ class Demo:
         if isinstance(failure, Exception) and not was_told_to_leave:
             raise failure
 
-    async def _introduce(self, app: FastAPI, is_up: asyncio.Event) -> None:
+    async def _introduce(self, offer: Callable[[Offered], None], is_up: asyncio.Event) -> None:
         """Carry the examples out, print all of it, and give the explorer what it offers."""
         await is_up.wait()
         tokens = Tokens.sign(self._settings)
         async with httpx.AsyncClient(base_url=self._base, timeout=ANSWER_SECONDS, trust_env=False) as http:
             shown = await carry_out(http, tokens)
-        app.state.offered = Offered(
-            tokens=tokens.offered,
-            orders=[
-                OfferedOrder(one.identity, one.external_id, one.amount, "USD", shown.payment_id if first else None)
-                for one, first in ((one, one is shown.orders[0]) for one in shown.orders)
-            ],
-        )
+        orders = [
+            OfferedOrder(one.identity, one.external_id, one.amount, "USD", shown.payment_id if first else None)
+            for one, first in ((one, one is shown.orders[0]) for one in shown.orders)
+        ]
+        offer(Offered(tokens=tokens.offered, orders=orders))
         print("\n".join(self._lines(tokens, shown)), flush=True)
 
     def _lines(self, tokens: Tokens, shown: Shown) -> list[str]:
