@@ -23,8 +23,8 @@ from typing import Any, Final, NamedTuple
 from asyncpg.connection import Connection
 from graphql.execution.values import VariableValues
 
-import execution.filling
-import execution.run
+import execution.answer
+import execution.executor
 import provider.client
 import resolvers.access
 import server.graphql.cost_limits
@@ -69,10 +69,10 @@ class Seam(NamedTuple):
 
 
 EXECUTION: Final = (
-    Seam("execution", execution.run.Execution, "run"),
-    Seam("  arguments", execution.run.Execution, "_variables"),
-    Seam("  plan, found again", execution.run.Execution, "_plan"),
-    Seam("  resolvers, statements, completion", execution.filling.Filling, "run"),
+    Seam("execution", execution.executor.Execution, "run"),
+    Seam("  arguments", execution.executor.Execution, "_variables"),
+    Seam("  plan, found again", execution.executor.Execution, "_plan"),
+    Seam("  resolvers, statements, completion", execution.answer.Filling, "run"),
 )
 ENVELOPE: Final = (
     Seam("authorisation", server.graphql.http.GraphQLEndpoint, "authenticate"),

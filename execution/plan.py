@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from graphql.execution.values import VariableValues
 
-from execution.fields import Arguments
+from execution.field_calls import Arguments
 from resolvers.reading.projection import Wanted
 
 # Measured (tests/server/test_document_cache.py): the functions and their code.

@@ -32,7 +32,8 @@ from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
 from tortoise.models import Model
 
-from execution.fields import (
+from execution.codegen import Body, Writing
+from execution.field_calls import (
     Arguments,
     Call,
     NotPlanned,
@@ -43,10 +44,9 @@ from execution.fields import (
     field_of,
     notes_of,
 )
-from execution.inlining import Code, Each, Made, Value, name
-from execution.inputs import Inputs
+from execution.inliner import Code, Each, Made, Value, name
+from execution.input_conversion import Inputs
 from execution.plan import Astray, Plan, Root
-from execution.writing import Body, Writing
 from resolvers.reading.projection import Below, Wanted, below_of
 from schema.fields import AT_HAND, LOOKS_AHEAD, READ_WITH, SHOWN_BY, THROUGH
 

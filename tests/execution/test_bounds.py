@@ -3,8 +3,8 @@
 import pytest
 from graphql import OperationDefinitionNode, parse
 
-from execution import Execution, run
-from execution.run import PlannedOperation
+from execution import Execution, executor
+from execution.executor import PlannedOperation
 from schema import schema
 
 SIZED = "query($first: Int) { payments(first: $first) { nodes { id amount { amount currency } refunds { id } } } }"
@@ -28,8 +28,8 @@ def test_one_operation_has_a_few_plans_and_no_more() -> None:
 
     made = [_plan(execution, prepared, first=size) for size in range(1, 40)]
 
-    assert sum(plan is not None for plan in made) == run.PLANS_KEPT
-    assert len(prepared.plans) == run.PLANS_KEPT
+    assert sum(plan is not None for plan in made) == executor.PLANS_KEPT
+    assert len(prepared.plans) == executor.PLANS_KEPT
 
 
 def test_a_document_of_too_many_fields_is_left_to_graphql_core() -> None:
@@ -58,7 +58,7 @@ def test_where_a_subscription_resumes_makes_no_plan_of_its_own() -> None:
     execution = Execution(schema)
     prepared = _prepared(execution, FOLLOWED)
 
-    plans = {_plan(execution, prepared, id="x", after=place) for place in range(run.PLANS_KEPT * 2)}
+    plans = {_plan(execution, prepared, id="x", after=place) for place in range(executor.PLANS_KEPT * 2)}
     others = {_plan(execution, prepared, id="x", after=1, first=2), _plan(execution, prepared, id="x", amount=False)}
 
     assert prepared.shaped_by == ("first", "amount")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from execution.filling import Filling
+from execution.answer import Filling
 from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
 from tests.shop import Shop, key
 

@@ -8,7 +8,7 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 
 from execution import Execution
-from execution.run import PlannedOperation
+from execution.executor import PlannedOperation
 from schema import schema
 from server.graphql.document_cache import LARGEST_SHARE, DocumentCache, Prepared
 from tests.server.shop import Shop

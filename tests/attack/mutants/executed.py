@@ -65,7 +65,7 @@ EXECUTED = (
     ),
     Mutant(
         "a_row_is_read_whole",
-        "execution/fields.py",
+        "execution/field_calls.py",
         "        if _hands_on_the_row(code):\n            return known\n",
         "        if code.co_names:\n            return known\n",
         READ + "test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for",
@@ -81,7 +81,7 @@ EXECUTED = (
     ),
     Mutant(
         "one_plan_is_for_all_variables",
-        "execution/run.py",
+        "execution/executor.py",
         "        key = tuple(given.coerced.get(name) for name in prepared.shaped_by)\n",
         "        key = tuple(prepared.shaped_by)\n",
         "tests/execution/test_zoo.py::test_a_plan_answers_as_graphql_core_does",
@@ -89,7 +89,7 @@ EXECUTED = (
     ),
     Mutant(
         "what_an_event_has_to_wait_for_is_left_out",
-        "execution/filling.py",
+        "execution/answer.py",
         "        return self._rest(info) if self._later else None\n",
         "        return None\n",
         "tests/execution/test_events.py::test_a_plan_answers_each_event_as_graphql_core_does",
@@ -97,7 +97,7 @@ EXECUTED = (
     ),
     Mutant(
         "an_act_is_done_again_for_its_answer",
-        "execution/run.py",
+        "execution/executor.py",
         "prepared, variables, context, extensions, filling.outcomes())",
         "prepared, variables, context, extensions, {})",
         "tests/execution/test_api.py::test_a_mutation_whose_answer_goes_astray_is_not_done_again",

@@ -24,7 +24,7 @@ from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
 from tortoise.models import Model
 
-from execution.inputs import Inputs
+from execution.input_conversion import Inputs
 
 DEFINITION: Final = "strawberry-definition"
 NO_VARIABLES: Final = VariableValues({}, {})

@@ -20,12 +20,12 @@ from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
-from execution.fields import NotPlanned
-from execution.filling import Filling, Outcomes
-from execution.inputs import Inputs
+from execution.answer import Filling, Outcomes
+from execution.field_calls import NotPlanned
+from execution.input_conversion import Inputs
 from execution.plan import Plan
+from execution.plan_variables import shaping
 from execution.planner import Planner
-from execution.shaping import shaping
 
 PLANS_KEPT: Final = 16  # of one operation, for different values of the variables that shape it
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 from graphql import GraphQLEnumType, GraphQLLeafType
 
 from database.row_reader import rows_below
-from execution.fields import Arguments, Call
-from execution.inlining import Code, Fixed, Inliner, Made, Unsaid, Value, name
+from execution.field_calls import Arguments, Call
+from execution.inliner import Code, Fixed, Inliner, Made, Unsaid, Value, name
 from execution.plan import Astray, Later, listed, now
 from resolvers.reading.projection import Below
 
