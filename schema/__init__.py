@@ -7,14 +7,14 @@ from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types import ExecutionContext
 
 from schema.errors import ERROR_TYPES
-from schema.events import PaymentEvent
 from schema.mutation import Mutation
-from schema.payment_methods import CardSnapshot, OtherMethodSnapshot
 from schema.query import Query
-from schema.reconciliation import Discrepancy, ReconciliationRun
 from schema.scalars import SCALARS
 from schema.subscription import Subscription
-from schema.webhook_events import WebhookEvent
+from schema.types.events import PaymentEvent
+from schema.types.payment_methods import CardSnapshot, OtherMethodSnapshot
+from schema.types.reconciliation import Discrepancy, ReconciliationRun
+from schema.types.webhook_events import WebhookEvent
 
 __all__ = ["print_sdl", "schema"]
 

@@ -13,8 +13,8 @@ from resolvers.visibility import visible_order
 from schema.directives import PART_OF_A_ROW
 from schema.enums import ErrorCode, PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
 from schema.fields import Info, field
-from schema.money import Money
-from schema.orders import Order
+from schema.types.money import Money
+from schema.types.orders import Order
 
 NOT_KEPT: Final = "not-kept"  # of failures that are older than the keeping of their requests
 

@@ -9,8 +9,8 @@ from resolvers.payments import GivenPayment
 from resolvers.reading.filters import Between, During, GivenFilter
 from resolvers.refunds import GivenRefund
 from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReason, SetupFutureUsage
-from schema.money import MoneyInput
 from schema.scalars import CurrencyCode, Metadata, MinorUnits
+from schema.types.money import MoneyInput
 
 METADATA = "Kept with it, given back, and shown in Stripe's Dashboard beside our ids; never a secret or card data."
 

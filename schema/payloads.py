@@ -5,13 +5,13 @@ import strawberry
 from domain.errors import DomainError
 from resolvers.confirmation import confirmation_of
 from resolvers.mutation_result import Result
-from schema.confirmation import PaymentConfirmation
 from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, field
-from schema.operations import Operation
-from schema.orders import Order
-from schema.payments import Payment
-from schema.refunds import Refund
+from schema.types.confirmation import PaymentConfirmation
+from schema.types.operations import Operation
+from schema.types.orders import Order
+from schema.types.payments import Payment
+from schema.types.refunds import Refund
 
 
 @strawberry.interface(description="What every mutation with an idempotency key answers.")

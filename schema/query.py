@@ -19,21 +19,21 @@ from resolvers import (
 )
 from resolvers.nodes import Row
 from resolvers.reading.pagination import Paging
-from schema.actors import Viewer
-from schema.confirmation import PaymentConfirmation
 from schema.directives import Auth, Cost
 from schema.enums import DiscrepancyState, OperationKind, OperationState, PaymentSort, RefundStatus, WebhookState
-from schema.events import PaymentEvent
 from schema.fields import After, Before, First, Info, Last, field, field_with, looking_ahead, wanted
 from schema.inputs import PaymentFilter
-from schema.node import Node
-from schema.operations import Operation, OperationConnection
-from schema.orders import Customer, Order
-from schema.payments import Payment, PaymentConnection
-from schema.reconciliation import Discrepancy, DiscrepancyConnection, ReconciliationRun, SystemIntegrity
-from schema.refunds import Refund, RefundConnection
 from schema.scalars import IdempotencyKey
-from schema.webhook_events import WebhookEvent, WebhookEventConnection
+from schema.types.actors import Viewer
+from schema.types.confirmation import PaymentConfirmation
+from schema.types.events import PaymentEvent
+from schema.types.node import Node
+from schema.types.operations import Operation, OperationConnection
+from schema.types.orders import Customer, Order
+from schema.types.payments import Payment, PaymentConnection
+from schema.types.reconciliation import Discrepancy, DiscrepancyConnection, ReconciliationRun, SystemIntegrity
+from schema.types.refunds import Refund, RefundConnection
+from schema.types.webhook_events import WebhookEvent, WebhookEventConnection
 
 PAGE = 20
 ASKS_STRIPE = Cost(weight=10)

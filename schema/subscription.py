@@ -9,9 +9,9 @@ import strawberry
 from domain.caller import Scope
 from resolvers import subscriptions
 from schema.directives import Auth
-from schema.events import PaymentEvent
 from schema.fields import Info, subscription, subscription_with
 from schema.inputs import PaymentFilter
+from schema.types.events import PaymentEvent
 
 Followed = TypeVar("Followed")
 AfterSequence = Annotated[

@@ -9,9 +9,9 @@ from domain import errors
 from domain.caller import Scope
 from domain.money import Money
 from domain.states import PaymentAction, PaymentStatus, ProviderEffect, RetryAdvice
-from schema import money as money_on_the_wire
 from schema.errors import ERROR_TYPES, user_error
 from schema.scalars import parse_moment, print_moment
+from schema.types import money as money_on_the_wire
 from tests.asked import caller, cause, run
 
 # -- scalars ---------------------------------------------------------------------------------------------------------

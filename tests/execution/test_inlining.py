@@ -123,7 +123,7 @@ async def answered(query: str, *, planned: bool) -> tuple[Any, list[GraphQLError
     """The answer's data and errors, how the box was asked, and how often a plan went astray."""
     execution, box, document = Execution(SCHEMA, planned=planned), Box(), parse(query)
     [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
-    result = await execution.executor(execution.prepare(document, operation), {}, box, {})
+    result = await execution.run(execution.prepare(document, operation), {}, box, {})
     assert execution.unplanned == 0
     return result.data, result.errors or [], box.asked, execution.fallbacks
 
@@ -172,7 +172,7 @@ async def test_a_plan_that_cannot_be_made_costs_time_and_no_answer(monkeypatch: 
     [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     prepared = execution.prepare(document, operation)
 
-    results = [await execution.executor(prepared, {}, Box(), {}) for _ in range(2)]
+    results = [await execution.run(prepared, {}, Box(), {}) for _ in range(2)]
 
     assert [result.data for result in results] == [{"holder": {"doubled": 8}}] * 2
     assert [type(bug) for bug in bugs] == [SyntaxError]

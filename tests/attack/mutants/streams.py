@@ -16,7 +16,7 @@ STREAMS = (
     ),
     Mutant(
         "two_things_have_one_kind_of_id",
-        "schema/reconciliation.py",
+        "schema/types/reconciliation.py",
         "    kind_of_id = Kind.RUN\n",
         "    kind_of_id = Kind.DISCREPANCY\n",
         "tests/test_schema.py::test_every_id_is_of_one_thing",

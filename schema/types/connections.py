@@ -7,7 +7,7 @@ import strawberry
 from resolvers.reading.pagination import Page
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
-from schema.node import PageInfo
+from schema.types.node import PageInfo
 
 
 @strawberry.type(description="A page of a list.", directives=PART_OF_A_ROW)

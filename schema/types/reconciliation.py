@@ -8,13 +8,13 @@ import models
 from domain.ids import Kind
 from resolvers.reading.pagination import Page, Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
 from schema.enums import DiscrepancyKind, DiscrepancyState
 from schema.fields import After, Before, First, Info, Last, field
-from schema.node import Node
-from schema.payments import Payment
 from schema.scalars import Json
+from schema.types.connections import Connection
+from schema.types.node import Node
+from schema.types.payments import Payment
 from services.reconciliation import integrity
 
 FOUND = 50  # what a page of a run's findings holds unless more is asked for

@@ -5,7 +5,7 @@ import strawberry
 from resolvers.confirmation import Confirmation
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
-from schema.payment_methods import NextAction
+from schema.types.payment_methods import NextAction
 
 
 @strawberry.type(

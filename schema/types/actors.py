@@ -7,7 +7,7 @@ from resolvers import viewer
 from schema.directives import PART_OF_A_ROW
 from schema.enums import ActorKind
 from schema.fields import Info, field
-from schema.orders import Customer
+from schema.types.orders import Customer
 
 
 @strawberry.type(

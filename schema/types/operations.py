@@ -12,17 +12,17 @@ from domain.ids import Kind
 from resolvers import operations
 from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_key, visible_result
-from schema.actors import Actor
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
 from schema.errors import UserError, stored_error
 from schema.fields import Info, field
-from schema.node import Node
-from schema.orders import Order
-from schema.payments import Payment
-from schema.refunds import Refund
 from schema.scalars import IdempotencyKey
+from schema.types.actors import Actor
+from schema.types.connections import Connection
+from schema.types.node import Node
+from schema.types.orders import Order
+from schema.types.payments import Payment
+from schema.types.refunds import Refund
 
 OperationResult = Annotated[
     Order | Payment | Refund,

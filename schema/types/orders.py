@@ -14,14 +14,14 @@ from resolvers.visibility import visible_customer
 from schema.directives import PII
 from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, field, field_with, read_with
-from schema.money import Money
-from schema.node import Node
 from schema.scalars import Metadata
+from schema.types.money import Money
+from schema.types.node import Node
 
 if TYPE_CHECKING:
-    from schema.payments import PaymentConnection
+    from schema.types.payments import PaymentConnection
 
-LazyPaymentConnection = Annotated["PaymentConnection", strawberry.lazy("schema.payments")]
+LazyPaymentConnection = Annotated["PaymentConnection", strawberry.lazy("schema.types.payments")]
 
 
 @strawberry.type(description="The person who pays, known by the shop's own id.")
@@ -55,7 +55,7 @@ class Customer(Node):
         before: Before = None,
     ) -> LazyPaymentConnection:
         """Their payments, newest first."""
-        from schema.payments import PaymentConnection
+        from schema.types.payments import PaymentConnection
 
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return PaymentConnection.of(await payments_below(info.context, "customer_id", self.row, paging))
@@ -123,7 +123,7 @@ class Order(Node):
         before: Before = None,
     ) -> LazyPaymentConnection:
         """The attempts to pay this order, newest first."""
-        from schema.payments import PaymentConnection
+        from schema.types.payments import PaymentConnection
 
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return PaymentConnection.of(await payments_below(info.context, "order_id", self.row, paging))

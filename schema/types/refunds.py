@@ -10,19 +10,19 @@ from domain import caller
 from domain.ids import Kind
 from resolvers.access import visible_actor, visible_failure_reason, works_here
 from resolvers.reading.pagination import Page
-from schema.actors import Actor
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
 from schema.enums import RefundReason, RefundStatus
 from schema.fields import Info, field
-from schema.money import Money
-from schema.node import Node
 from schema.scalars import Metadata
+from schema.types.actors import Actor
+from schema.types.connections import Connection
+from schema.types.money import Money
+from schema.types.node import Node
 
 if TYPE_CHECKING:
-    from schema.payments import Payment
+    from schema.types.payments import Payment
 
-LazyPayment = Annotated["Payment", strawberry.lazy("schema.payments")]
+LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
 
 
 @strawberry.type(description="Money of one payment on its way back.")
@@ -39,7 +39,7 @@ class Refund(Node):
     @field
     async def payment(self, info: Info) -> LazyPayment:
         """The payment that is given back."""
-        from schema.payments import Payment
+        from schema.types.payments import Payment
 
         row = await info.context.loaders.payment.load(self.row.payment_id)
         assert row is not None, "a refund without its payment"

@@ -12,18 +12,18 @@ from resolvers.reading.nested_pages import EVENTS_BELOW, order_of, refunds_of, s
 from resolvers.reading.pagination import Page, Paging
 from resolvers.reading.projection import Relation
 from resolvers.visibility import visible_customer
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW, Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, stored_error
-from schema.events import PaymentEventConnection
 from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
-from schema.money import Money
-from schema.node import Node
-from schema.orders import Customer, Order
-from schema.payment_methods import PaymentMethodSnapshot, snapshot
-from schema.refunds import Refund
 from schema.scalars import Metadata
+from schema.types.connections import Connection
+from schema.types.events import PaymentEventConnection
+from schema.types.money import Money
+from schema.types.node import Node
+from schema.types.orders import Customer, Order
+from schema.types.payment_methods import PaymentMethodSnapshot, snapshot
+from schema.types.refunds import Refund
 
 DASHBOARD = "https://dashboard.stripe.com"
 

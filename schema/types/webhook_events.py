@@ -9,12 +9,12 @@ from domain.caller import Scope
 from domain.ids import Kind
 from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_payload
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW, PII, Auth
 from schema.enums import EventSource, WebhookState
 from schema.fields import Info, field, field_with
-from schema.node import Node
 from schema.scalars import Json
+from schema.types.connections import Connection
+from schema.types.node import Node
 
 LONGEST_LAG_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
 

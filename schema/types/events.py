@@ -15,25 +15,25 @@ from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.nested_pages import order_of_event
 from resolvers.reading.pagination import Page
 from resolvers.visibility import operation_of_event
-from schema.actors import Actor
-from schema.connections import Connection
 from schema.directives import PART_OF_A_ROW
 from schema.enums import PaymentStatus
 from schema.fields import Info, at_hand, field
-from schema.money import Money
-from schema.node import Node
-from schema.orders import Order
+from schema.types.actors import Actor
+from schema.types.connections import Connection
+from schema.types.money import Money
+from schema.types.node import Node
+from schema.types.orders import Order
 from services.live.order_stream import Change
 from services.live.payment_feed import Entry
 
 if TYPE_CHECKING:
     from schema.errors import UserError
-    from schema.operations import Operation
-    from schema.payments import Payment
+    from schema.types.operations import Operation
+    from schema.types.payments import Payment
 
 LazyUserError = Annotated["UserError", strawberry.lazy("schema.errors")]
-LazyOperation = Annotated["Operation", strawberry.lazy("schema.operations")]
-LazyPayment = Annotated["Payment", strawberry.lazy("schema.payments")]
+LazyOperation = Annotated["Operation", strawberry.lazy("schema.types.operations")]
+LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
 
 
 @strawberry.type(description="One change: who, what, from what to what. Never changed, never deleted.")
@@ -106,7 +106,7 @@ class PaymentEvent(Node):
     @field
     async def operation(self, info: Info) -> LazyOperation | None:
         """The operation through which it was done, for who used its key and for payments:read."""
-        from schema.operations import Operation
+        from schema.types.operations import Operation
 
         row = await operation_of_event(info.context, self.row)
         return Operation.of(row) if row is not None else None
@@ -155,7 +155,7 @@ class PaymentEvent(Node):
     @at_hand
     async def payment(self, info: Info) -> LazyPayment | None:
         """The payment that changed; null for events of the order alone."""
-        from schema.payments import Payment
+        from schema.types.payments import Payment
 
         if self.row.payment_id is None:
             return None
