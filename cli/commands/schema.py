@@ -11,7 +11,7 @@ HELP: Final = "print the schema, or write it to schema/schema.graphql"
 EXAMPLE: Final = "python -m cli schema > schema.graphql"
 LOG_LEVEL: Final = "INFO"
 HOLDS_STATE: Final = False
-FILE: Final = Path(__file__).parent.parent / "schema" / "schema.graphql"
+FILE: Final = Path(__file__).parents[2] / "schema" / "schema.graphql"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

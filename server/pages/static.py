@@ -19,7 +19,7 @@ from server.http.negotiation import header_values
 from server.pages.landing import landing, not_built, visited
 from settings import LOOPBACK, Settings
 
-DIST: Final = Path(__file__).parent.parent / "web" / "dist"
+DIST: Final = Path(__file__).parents[2] / "web" / "dist"
 FOREVER: Final = "public, max-age=31536000, immutable"  # the name of an asset holds its hash
 ASK_AGAIN: Final = "no-cache"
 
