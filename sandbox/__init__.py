@@ -15,12 +15,12 @@ import httpx
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import timers
+from sandbox.account.settings import change, read
 from sandbox.books import Books, books
 from sandbox.deliveries import Deliveries
 from sandbox.faults import Faults
-from sandbox.http import Dropped, StripeApi
+from sandbox.http.application import Dropped, StripeApi
 from sandbox.ledger import Ledger
-from sandbox.settings import change, read
 from sandbox.store import Store
 
 __all__ = ["Books", "Sandbox"]
@@ -34,7 +34,7 @@ class Sandbox:
     `path` is its file, which several processes may share; None keeps everything in memory. Webhooks go to
     `webhook_url`, signed with `webhook_secret`, through `webhook_transport` if one is given. `faults_enabled` opens the
     levers under /_sandbox, for loopback only; the methods here work always. `settings` say what kind of account it is,
-    see `sandbox.settings`.
+    see `sandbox.account.settings`.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Sandbox:
         self._faults.clear(number)
 
     def set_up(self, **settings: str) -> None:
-        """Make it another kind of account. ValueError for what `sandbox.settings` does not know."""
+        """Make it another kind of account. ValueError for what `sandbox.account.settings` does not know."""
         change(self._store, settings)
 
     def settings(self) -> dict[str, str]:

@@ -5,9 +5,9 @@ import string
 from typing import Any
 
 from domain.api_version import STRIPE_API_VERSION
-from sandbox import authorisations
-from sandbox.kinds import BANK_ACCOUNT, KINDS
-from sandbox.methods import Decline, TestMethod
+from sandbox.customers.kinds import BANK_ACCOUNT, KINDS
+from sandbox.customers.methods import Decline, TestMethod
+from sandbox.payments import authorisations
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox import attempts, captures, refunds
+from sandbox.customers.methods import NO_FUNDS_IN_BANK
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
-from sandbox.methods import NO_FUNDS_IN_BANK
+from sandbox.payments import attempts, captures, refunds
 
 Json = dict[str, Any]
 

@@ -35,8 +35,8 @@ LENGTHS: Final = (2_000, 16_000)
 # Patterns that are put together when they run, each with the reason why no stranger's text is in question.
 PUT_TOGETHER: Final = {
     "sandbox/faults.py": "the offline Stripe's faults are set by its owner, and match paths of its own routes",
-    "sandbox/levers.py": "paths of the offline Stripe's own page",
-    "sandbox/routes.py": "the offline Stripe's routes: one `[^/]+` for each part of a path",
+    "sandbox/control/levers.py": "paths of the offline Stripe's own page",
+    "sandbox/http/routes.py": "the offline Stripe's routes: one `[^/]+` for each part of a path",
 }
 # Seconds. What takes time squared takes a tenth of a second for twice the longer of the lengths, if it only begins anew
 # at every hundredth character.

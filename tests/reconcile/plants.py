@@ -12,8 +12,8 @@ import asyncpg
 from database.connection import parse_url
 from domain.ids import new_id
 from domain.states import DiscrepancyKind as Kind
-from sandbox.disputes import open_dispute
 from sandbox.ledger import Ledger
+from sandbox.payments.disputes import open_dispute
 from sandbox.store import Store
 from tests.reconcile.crowd import EVERY, Json, One, Pattern, pattern, remember
 

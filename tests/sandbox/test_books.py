@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Books
-from sandbox.releases import RECORDS
+from sandbox.payments.releases import RECORDS
 from tests.sandbox.desk import DAY, Desk, Json, open_desk
 
 DISPUTE_FEE = 1_500

@@ -7,7 +7,7 @@ import pytest
 import stripe
 from hypothesis import strategies as st
 
-from sandbox.releases import RECORDS
+from sandbox.payments.releases import RECORDS
 from tests.sandbox.desk import DAY, Desk, open_desk
 
 FLEXIBLE: dict[str, Any] = {

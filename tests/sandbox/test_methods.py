@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.kinds import KINDS
+from sandbox.customers.kinds import KINDS
 from tests.sandbox.desk import DAY, Desk, Json
 from tests.sandbox.shapes import problems
 

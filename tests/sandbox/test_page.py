@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
+from sandbox.account.settings import SETTINGS
+from sandbox.control.levers import LEVERS
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import METHODS
 from sandbox.faults import KINDS as FAULTS
-from sandbox.kinds import KINDS
-from sandbox.levers import LEVERS
-from sandbox.methods import METHODS
-from sandbox.routes import ROUTES
-from sandbox.settings import SETTINGS
-from sandbox.stripe_names import CALLS
+from sandbox.http.routes import ROUTES
+from sandbox.http.stripe_names import CALLS
 from tests.sandbox.desk import Desk
 
 PAGE = Path(__file__).parents[2] / "docs" / "offline-stripe.md"

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import stripe
 
-from sandbox.kinds import KINDS
-from sandbox.methods import METHODS
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import METHODS
 from tests.sandbox.desk import DAY, Desk
 
 DECLINES = [

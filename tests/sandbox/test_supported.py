@@ -8,8 +8,8 @@ import pytest
 import stripe
 import stripe.params
 
-from sandbox.routes import ROUTES
-from sandbox.stripe_names import CALLS, PARAMETERS, ROOTS
+from sandbox.http.routes import ROUTES
+from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS
 from tests.sandbox.desk import Desk
 
 LIBRARY = Path(stripe.__file__).parent

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sandbox import payment_methods
+from sandbox.customers import payment_methods
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
 from sandbox.store import new_id

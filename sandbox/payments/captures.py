@@ -6,11 +6,11 @@ Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method, …/overcaptu
 
 from typing import Any
 
-from sandbox import attempts, authorisations, releases
+from sandbox.customers.methods import GENERIC
 from sandbox.errors import StripeError, invalid, unexpected_state
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.methods import GENERIC
-from sandbox.params import merged
+from sandbox.payments import attempts, authorisations, releases
 
 Json = dict[str, Any]
 

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from sandbox import amounts, attempts, objects, options, payment_methods, tokens
+from sandbox import objects
+from sandbox.customers import payment_methods, tokens
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
-from sandbox.kinds import KINDS
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.methods import Action, TestMethod
-from sandbox.params import merged
+from sandbox.payments import amounts, attempts, options
 
 Json = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox import kinds
+from sandbox.customers import kinds
+from sandbox.customers.kinds import KINDS
 from sandbox.errors import invalid
-from sandbox.kinds import KINDS
-from sandbox.params import Check, boolean, group, one_of, one_of_or_unset, positive, text, words
+from sandbox.http.params import Check, boolean, group, one_of, one_of_or_unset, positive, text, words
 
 Json = dict[str, Any]
 

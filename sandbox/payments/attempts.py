@@ -2,11 +2,13 @@
 
 from typing import Any
 
-from sandbox import actions, authorisations, disputes, objects, payment_methods, releases
+from sandbox import objects
+from sandbox.customers import payment_methods
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, Decline, TestMethod
 from sandbox.errors import StripeError, doc_url, unexpected_state
-from sandbox.kinds import KINDS
 from sandbox.ledger import Ledger
-from sandbox.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, Decline, TestMethod
+from sandbox.payments import actions, authorisations, disputes, releases
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.errors import invalid, missing
-from sandbox.params import Check, Takes, boolean, moments, named, page_size, words
+from sandbox.http.params import Check, Takes, boolean, moments, named, page_size, words
 from sandbox.store import Store
 
 Json = dict[str, Any]

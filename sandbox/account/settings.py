@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from sandbox.releases import RECORDS
+from sandbox.payments.releases import RECORDS
 from sandbox.store import Store
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    # What a partial capture, a cancellation or an expiry leaves behind; see sandbox/releases.py.
+    # What a partial capture, a cancellation or an expiry leaves behind; see sandbox/payments/releases.py.
     "releases": RECORDS,
     # What the network makes of a refund: money back (`refund`), or, soon after the charge, the charge taken off the
     # customer's statement (`reversal`). Both give back money that was taken. Source: docs.stripe.com/refunds

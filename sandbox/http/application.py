@@ -10,11 +10,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
-from sandbox import access, form, idempotency, listing, routes, timers
-from sandbox.control import Control
+from sandbox import timers
+from sandbox.control.control import Control
 from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault, Faults
-from sandbox.idempotency import Kept, Keys
+from sandbox.http import access, form, idempotency, listing, routes
+from sandbox.http.idempotency import Kept, Keys
 from sandbox.ledger import Ledger
 from sandbox.objects import API_VERSION
 from sandbox.store import Store, new_id

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from sandbox import refunds
 from sandbox.errors import invalid
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
-from sandbox.releases import refundable
+from sandbox.payments import refunds
+from sandbox.payments.releases import refundable
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from sandbox import captures
 from sandbox.errors import invalid
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
+from sandbox.payments import captures
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from domain.currencies import CURRENCIES
-from sandbox import attempts, setups
 from sandbox.ledger import Ledger
+from sandbox.payments import attempts, setups
 from sandbox.store import Store
 
 Json = dict[str, Any]

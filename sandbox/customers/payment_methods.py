@@ -3,13 +3,13 @@
 import re
 from typing import Any
 
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import METHODS, TestMethod
 from sandbox.errors import StripeError, invalid, missing
-from sandbox.kinds import KINDS
+from sandbox.http.listing import page
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.listing import page
-from sandbox.methods import METHODS, TestMethod
 from sandbox.objects import NO_ADDRESS, NO_BILLING
-from sandbox.params import merged
 from sandbox.store import new_id
 
 Json = dict[str, Any]

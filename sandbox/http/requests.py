@@ -1,10 +1,8 @@
 """The parameters that each endpoint takes."""
 
-from sandbox import disputes, tokens
-from sandbox.captures import CANCEL_REASONS
-from sandbox.kinds import KINDS
-from sandbox.options import FUTURE_USAGE, TYPES
-from sandbox.params import (
+from sandbox.customers import tokens
+from sandbox.customers.kinds import KINDS
+from sandbox.http.params import (
     ADDRESS,
     BILLING,
     SHIPPING,
@@ -24,8 +22,11 @@ from sandbox.params import (
     text,
     words,
 )
-from sandbox.refunds import REASONS
-from sandbox.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
+from sandbox.payments import disputes
+from sandbox.payments.captures import CANCEL_REASONS
+from sandbox.payments.options import FUTURE_USAGE, TYPES
+from sandbox.payments.refunds import REASONS
+from sandbox.payments.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
 
 NOTHING = Takes()
 METADATA = Takes({"metadata": metadata})

@@ -6,10 +6,11 @@ confirmation. Stripe makes no event of a change.
 
 from typing import Any
 
-from sandbox import amounts, options, payment_methods
+from sandbox.customers import payment_methods
 from sandbox.errors import invalid
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
+from sandbox.payments import amounts, options
 
 Json = dict[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 
 from sandbox.errors import StripeError, invalid
+from sandbox.http.routes import Route
 from sandbox.ledger import Ledger
-from sandbox.routes import Route
 
 Json = dict[str, Any]
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from sandbox.errors import invalid
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
 from sandbox.store import new_id
 
 Json = dict[str, Any]

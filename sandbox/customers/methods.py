@@ -6,7 +6,7 @@ There are no card numbers here or anywhere else in the offline Stripe: only the 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sandbox.kinds import KINDS
+from sandbox.customers.kinds import KINDS
 
 
 class Action(StrEnum):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.errors import invalid, not_supported
-from sandbox.stripe_names import NESTED
+from sandbox.http.stripe_names import NESTED
 
 Json = dict[str, Any]
 Check = Callable[[Any, str], Any]

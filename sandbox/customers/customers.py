@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from sandbox.customers.payment_methods import attach, detach
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
-from sandbox.payment_methods import attach, detach
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -5,29 +5,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import (
-    account,
-    attempts,
-    captures,
-    changes,
-    disputes,
-    intents,
-    payouts,
-    refunds,
-    requests,
-    settings,
-    setups,
-    timers,
-)
+from sandbox import timers
+from sandbox.account import account, payouts, settings
 from sandbox.books import books
+from sandbox.customers.methods import METHODS, TOO_LATE
 from sandbox.errors import invalid
 from sandbox.faults import KINDS, Faults
+from sandbox.http import requests
+from sandbox.http.params import Takes
+from sandbox.http.routes import ROUTES
+from sandbox.http.stripe_names import CALLS
 from sandbox.ledger import Ledger
-from sandbox.methods import METHODS, TOO_LATE
 from sandbox.objects import API_VERSION
-from sandbox.params import Takes
-from sandbox.routes import ROUTES
-from sandbox.stripe_names import CALLS
+from sandbox.payments import attempts, captures, changes, disputes, intents, refunds, setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]

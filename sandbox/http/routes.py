@@ -6,31 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox import (
-    account,
-    balance,
-    captures,
-    changes,
-    charges,
-    customer_records,
-    customers,
-    deposits,
-    disputes,
-    intents,
-    payment_methods,
-    payouts,
-    refunds,
-    requests,
-    searching,
-    setups,
-    thin,
-    tokens,
-)
+from sandbox import thin
+from sandbox.account import account, balance, payouts
+from sandbox.customers import customer_records, customers, deposits, payment_methods, tokens
 from sandbox.errors import invalid, not_supported
+from sandbox.http import requests, searching
+from sandbox.http.listing import list_parameters, page
+from sandbox.http.params import Takes
+from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 from sandbox.ledger import Ledger
-from sandbox.listing import list_parameters, page
-from sandbox.params import Takes
-from sandbox.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
+from sandbox.payments import captures, changes, charges, disputes, intents, refunds, setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]

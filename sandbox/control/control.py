@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox import levers
+from sandbox.control import levers
+from sandbox.control.levers import Bench
+from sandbox.control.pages import three_d_secure
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
-from sandbox.levers import Bench
-from sandbox.pages import three_d_secure
 from sandbox.store import Store
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "testclient"})

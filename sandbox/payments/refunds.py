@@ -3,11 +3,11 @@
 from typing import Any
 
 from sandbox import objects
+from sandbox.customers.payment_methods import find
 from sandbox.errors import invalid
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.params import merged
-from sandbox.payment_methods import find
-from sandbox.releases import count, refundable
+from sandbox.payments.releases import count, refundable
 
 Json = dict[str, Any]
 

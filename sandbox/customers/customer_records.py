@@ -6,9 +6,9 @@ The balance and the tax numbers concern invoices only, which are not here: they 
 from typing import Any
 
 from sandbox.errors import missing
+from sandbox.http.listing import page
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.listing import page
-from sandbox.params import merged
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sandbox import actions, payment_methods
+from sandbox.customers import payment_methods
+from sandbox.customers.methods import NOT_AUTHENTICATED, Action, Decline
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
+from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.methods import NOT_AUTHENTICATED, Action, Decline
-from sandbox.params import merged
+from sandbox.payments import actions
 from sandbox.store import new_id
 
 Json = dict[str, Any]

@@ -5,10 +5,10 @@ Source: docs.stripe.com/payments/ach-direct-debit/accept-a-payment, with the sum
 
 from typing import Any
 
-from sandbox import attempts
+from sandbox.customers.methods import DEPOSITS_FAILED
 from sandbox.errors import invalid, unexpected_state
 from sandbox.ledger import Ledger
-from sandbox.methods import DEPOSITS_FAILED
+from sandbox.payments import attempts
 
 Json = dict[str, Any]
 
