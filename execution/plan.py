@@ -9,7 +9,7 @@ from graphql.execution.values import VariableValues
 from execution.field_calls import Arguments
 from resolvers.reading.projection import Wanted
 
-# Measured (tests/server/test_document_cache.py): the functions and their code.
+# Measured (tests/server/graphql/test_document_cache.py): the functions and their code.
 PLAN_BYTES: Final = 6_000
 FIELD_BYTES: Final = 150
 BYTES_OF_A_CHARACTER: Final = 12

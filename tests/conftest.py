@@ -18,7 +18,7 @@ from fasteners import InterProcessLock
 
 from database.connection import migrate, parse_url
 from database.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
-from tests.shop import Shop, open_shop, settings_for
+from tests.support.shop import Shop, open_shop, settings_for
 
 TEMPLATE = "paygraph_template"
 OUTER_RUN = "OUTER_RUN"  # the environment's word for the run whose server a run inside it shares

@@ -181,7 +181,7 @@ CREATE TABLE "aerich" (
     "content" JSONB NOT NULL
 );
 
-        -- What follows is written by hand: aerich cannot express it. tests/models/test_migrations.py names each of these.
+        -- What follows is written by hand: aerich cannot express it. tests/database/test_migrations.py names each of these.
 
         -- Money: every sum that must hold, held by the database whatever the code does.
         ALTER TABLE "orders"

@@ -1,7 +1,7 @@
 """The names that Stripe's API has, API version 2026-10-28.endive: what is not among ours is then not unknown.
 
-Held against the annotations of Stripe's own library by tests/sandbox/test_supported.py. `payment_method_types` is of
-older versions.
+Held against the annotations of Stripe's own library by tests/sandbox/http/test_supported.py.
+`payment_method_types` is of older versions.
 """
 
 from collections.abc import Mapping

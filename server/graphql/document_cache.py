@@ -15,7 +15,7 @@ from server.graphql.query_cost import Measure
 
 MOST_BYTES: Final = 32 * 1024 * 1024
 LARGEST_SHARE: Final = 16  # no document takes more than one part in so many: it is read anew each time
-# Measured (tests/server/test_document_cache.py): a token with its place, and the part of the tree that it makes.
+# Measured (tests/server/graphql/test_document_cache.py): a token with its place, and the part of the tree it makes.
 DOCUMENT_BYTES: Final = 2_000
 TOKEN_BYTES: Final = 420
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sandbox import Books
-from tests.shop import Json
+from tests.support.shop import Json
 
 FINAL = frozenset({"SUCCEEDED", "CANCELED"})
 UNDECIDED = frozenset({"IN_PROGRESS", "UNRESOLVED", "NEEDS_REVIEW"})

@@ -13,8 +13,8 @@ import httpx
 
 from sandbox.deliveries import sign
 from tests.attack.world import Memory, paying, refunding
-from tests.crash.town import Application, Town
-from tests.shop import WEBHOOK_SECRET, Client, Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 CLIENTS = 4
 METHODS = (

@@ -5,8 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.any_history import HISTORIES, History, check
-from tests.shop import Shop
+from tests.support.any_history import HISTORIES, History, check
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 

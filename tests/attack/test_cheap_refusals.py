@@ -5,8 +5,8 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.api.test_cheap_refusals import TRANSPORTS, assert_cheap, bodies
-from tests.shop import Shop
+from tests.api.access.test_cheap_refusals import TRANSPORTS, assert_cheap, bodies
+from tests.support.shop import Shop
 
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300"))
 

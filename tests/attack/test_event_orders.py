@@ -5,9 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from tests.judge import check
-from tests.life import PLANS, Plan
-from tests.shop import Shop
+from tests.support.invariants import check
+from tests.support.lifecycle import PLANS, Plan
+from tests.support.shop import Shop
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 

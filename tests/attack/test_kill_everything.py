@@ -18,9 +18,9 @@ from database.embedded import EmbeddedPostgres
 from sandbox.deliveries import sign
 from tests.attack.invariants import violations
 from tests.attack.world import Memory, look, paying, refunding, until_idle
-from tests.crash.kills import fresh, kill_at, kill_in_call
-from tests.crash.town import Application, Town
-from tests.shop import WEBHOOK_SECRET, Client, Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.kills import fresh, kill_at, kill_in_call
+from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 INTENT = "/v1/payment_intents/[^/]+"
 LAST_STATEMENT_OF_A_WEBHOOK = 32  # the worker's own looking for work included, which never ends

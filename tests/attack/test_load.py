@@ -13,8 +13,8 @@ from database.connection import parse_url
 from database.statements import rows
 from database.transactions import drain
 from tests.attack.world import Memory, paying
-from tests.crash.town import Application, Town
-from tests.shop import Json, Shop, key, open_shop, settings_for
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
 CANCELLATIONS: Final = 3_000
 AT_ONCE: Final = 30

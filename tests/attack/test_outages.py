@@ -9,8 +9,8 @@ import pytest
 
 from tests.attack.invariants import violations
 from tests.attack.world import Memory, look, paying, until_idle
-from tests.crash.town import Application, Town
-from tests.shop import Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import Json, key
 
 FASTER = 30  # the application's waits are a thirtieth, and so are these
 OUTAGE_SECONDS = 600 / FASTER

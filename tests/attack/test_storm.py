@@ -10,7 +10,7 @@ import pytest
 from tests.attack.invariants import violations
 from tests.attack.storm import Storm
 from tests.attack.world import look, until_idle
-from tests.crash.town import Town
+from tests.crash.processes.cluster import Town
 
 FIRST = int(os.environ.get("FIRST_SEED", "1"))
 SHORT, LONG = 6.0, 20.0  # seconds of storm

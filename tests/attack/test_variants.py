@@ -14,9 +14,9 @@ from sandbox.deliveries import sign
 from tests.attack import variants
 from tests.attack.invariants import books_equal_stripes, no_stripe_key_was_sent_twice, violations
 from tests.attack.world import Memory, look, paying, refunding, until, until_idle
-from tests.crash.kills import kill_in_call
-from tests.crash.town import Application, Town
-from tests.shop import WEBHOOK_SECRET, Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.kills import kill_in_call
+from tests.support.shop import WEBHOOK_SECRET, Json, key
 
 HURRIED = "hurried"
 # As nobody could who is not the database's owner: no trigger sees it.

@@ -11,8 +11,8 @@ import httpx
 
 from database.connection import parse_url
 from tests.attack.invariants import Answer, Link, World
-from tests.crash.town import Application, Town
-from tests.shop import PAYMENT_FIELDS, Client, Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import PAYMENT_FIELDS, Client, Json, key
 
 IDLE_SECONDS = 30.0
 TRAIL = """

@@ -13,8 +13,8 @@ from gql.transport.websockets import WebsocketsTransport
 from graphql import build_schema
 
 from schema import print_sdl
-from tests.crash.town import Town
-from tests.shop import PAYLOAD, key, token
+from tests.crash.processes.cluster import Town
+from tests.support.shop import PAYLOAD, key, token
 
 BUYER = {"Authorization": f"Bearer {token('buyer', 'payments:pay')}"}
 CREATE = f"""

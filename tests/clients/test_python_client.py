@@ -24,8 +24,8 @@ from paygraph_client import (
 )
 
 from tests.clients.cutter import Cutter, Direction
-from tests.crash.town import Application, Town
-from tests.shop import key, token
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import key, token
 
 BUYER = token("buyer", "payments:pay")
 # One byte of the request, its middle, all but its end; the same of the answer, whose first bytes are its headers.

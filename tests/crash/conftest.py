@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.crash.town import Forge, Town, open_town
+from tests.crash.processes.cluster import Forge, Town, open_town
 
 
 @pytest.fixture(scope="session")

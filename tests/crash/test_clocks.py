@@ -11,8 +11,8 @@ import pytest
 
 from database.connection import parse_url
 from sandbox.deliveries import sign
-from tests.crash.town import Application, Town
-from tests.shop import WEBHOOK_SECRET, Json, key
+from tests.crash.processes.cluster import Application, Town
+from tests.support.shop import WEBHOOK_SECRET, Json, key
 
 CLOCKS = ["behind", "ahead"]  # by 90 seconds, by 300 seconds
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"

@@ -9,10 +9,10 @@ from typing import Final
 import asyncpg
 
 from database.connection import parse_url
+from tests.crash.processes.cluster import Town
+from tests.crash.processes.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
 from tests.crash.test_kill import PAY
-from tests.crash.town import Town
-from tests.crash.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
-from tests.shop import key
+from tests.support.shop import key
 
 SERVED_AGAIN_SECONDS: Final = 15.0  # after bytes began to be swallowed on the connections that there were
 GOES_ON_SECONDS: Final = 5.0  # after the database is itself again

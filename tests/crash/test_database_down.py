@@ -14,8 +14,8 @@ import pytest
 
 from models import WebhookEvent
 from sandbox.deliveries import sign
-from tests.crash.proxy import DatabaseProxy
-from tests.shop import WEBHOOK_SECRET, Shop, key, open_shop, settings_for
+from tests.crash.processes.proxy import DatabaseProxy
+from tests.support.shop import WEBHOOK_SECRET, Shop, key, open_shop, settings_for
 
 PAY = """mutation P($input: CreatePaymentInput!, $key: IdempotencyKey!) {
   createPayment(input: $input, idempotencyKey: $key) { payment { status } errors { code } } }"""

@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 
 from database.connection import parse_url
-from tests.crash.gate import CONNECTED, CONNECTING, full_gate
+from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.gate import CONNECTED, CONNECTING, full_gate
 from tests.crash.test_kill import PAY
-from tests.crash.town import Application, Town
-from tests.shop import Json, key
+from tests.support.shop import Json, key
 
 DAY_AND_AN_HOUR = 25 * 3_600  # Stripe forgets a key after 24 hours
 LEASE_SECONDS = 1.0

@@ -10,9 +10,9 @@ import pytest
 
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
-from tests.crash.kills import fresh, kill_at, kill_in_call
-from tests.crash.town import Application, Town, settled
-from tests.shop import Json, key
+from tests.crash.processes.cluster import Application, Town, settled
+from tests.crash.processes.kills import fresh, kill_at, kill_in_call
+from tests.support.shop import Json, key
 
 PAY: Json = {
     "expectedAmount": {"amount": 10_000, "currency": "USD"},

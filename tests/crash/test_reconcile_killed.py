@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from database.connection import parse_url
-from tests.crash.town import POLL_SECONDS, Town
+from tests.crash.processes.cluster import POLL_SECONDS, Town
 from tests.reconcile.commands import Command, Ended, today
 from tests.reconcile.crowd import gather
 from tests.reconcile.plants import PLANTS, plant

@@ -8,8 +8,8 @@ import httpx
 
 from database.connection import parse_url
 from sandbox.deliveries import sign
-from tests.crash.town import Town
-from tests.shop import WEBHOOK_SECRET, key
+from tests.crash.processes.cluster import Town
+from tests.support.shop import WEBHOOK_SECRET, key
 
 PAY = {"expectedAmount": {"amount": 10_000, "currency": "USD"}, "paymentMethodId": "pm_card_visa", "confirm": True}
 

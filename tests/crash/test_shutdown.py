@@ -8,9 +8,9 @@ import time
 import httpx
 import pytest
 
+from tests.crash.processes.cluster import Application, Town, settled
 from tests.crash.test_kill import PAY, _books_agree, _order, _until_idle
-from tests.crash.town import Application, Town, settled
-from tests.shop import key
+from tests.support.shop import key
 
 LEASE_SECONDS = 8.0  # longer than a slow machine needs to come to the middle, shorter than a client waits afterwards
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"

@@ -15,11 +15,11 @@ import httpx
 import pytest
 
 from database.connection import migrate, parse_url
-from tests.crash.standby import Pair, Server, followed
+from tests.crash.processes.cluster import Application, Forge, Town, open_town
+from tests.crash.processes.standby import Pair, Server, followed
+from tests.crash.processes.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
 from tests.crash.test_kill import PAY
-from tests.crash.town import Application, Forge, Town, open_town
-from tests.crash.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
-from tests.shop import Json, key
+from tests.support.shop import Json, key
 
 ONLY_READS_SECONDS: Final = 8.0
 GOES_ON_SECONDS: Final = 5.0  # after the address leads to a primary

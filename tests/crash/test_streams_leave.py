@@ -11,8 +11,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
-from tests.crash.town import Town
-from tests.shop import STAFF, token
+from tests.crash.processes.cluster import Town
+from tests.support.shop import STAFF, token
 
 SOON_SECONDS = 3.0  # a socket that uvicorn waits for would hold it four seconds
 

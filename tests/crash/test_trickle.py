@@ -18,9 +18,9 @@ import pytest
 from database.connection import parse_url
 from sandbox.deliveries import sign
 from services.money.buyer_reads import AT_ONCE
+from tests.crash.processes.cluster import POLL_SECONDS, Application, Town, settled
 from tests.crash.test_kill import PAY
-from tests.crash.town import POLL_SECONDS, Application, Town, settled
-from tests.shop import CONFIRMATION_OF, WEBHOOK_SECRET, Json, key
+from tests.support.shop import CONFIRMATION_OF, WEBHOOK_SECRET, Json, key
 
 LIMIT_SECONDS: Final = 1.0  # of one call
 BYTE_SECONDS: Final = 0.3  # silence alone never lasts as long as the limit, and a list of one object takes minutes

@@ -14,7 +14,7 @@ from execution import Execution
 from schema import schema
 from server.graphql.http import GraphQLEndpoint
 from tests.execution.documents import Document, Writer
-from tests.shop import MUTATIONS, Client, Json, Shop, key
+from tests.support.shop import MUTATIONS, Client, Json, Shop, key
 
 PARTS = 4
 EACH = 150  # queries in a part

@@ -17,7 +17,7 @@ from server.http.request_context import Asking
 from tests.execution.documents import Document, Writer
 from tests.execution.test_api import endpoint_of, leaf_of, stock_of
 from tests.execution.test_zoo import ZOO, Fate, canonical, leaf
-from tests.shop import Client, Json, Shop
+from tests.support.shop import Client, Json, Shop
 
 PARTS = 4
 EACH = 200

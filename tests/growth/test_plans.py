@@ -14,7 +14,7 @@ from benchmarks.data import fill
 from database.connection import parse_url
 from domain.ids import Kind, encode
 from resolvers.reading.cursors import Cursor, SortKey
-from tests.shop import Client, Json, Shop, open_shop, settings_for, token
+from tests.support.shop import Client, Json, Shop, open_shop, settings_for, token
 
 ROWS = [60_000, pytest.param(1_000_000, marks=pytest.mark.attack)]
 LARGE = {"orders", "payment", "refund", "payment_event", "operation", "customer"}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.following import served
-from tests.shop import Shop, open_shop, settings_for
+from tests.support.shop import Shop, open_shop, settings_for
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from domain.ids import decode
 from models import Order, Payment
 from server.graphql.uvicorn_protocols import ConnectionLimits, options
 from services.audit.trail import SYSTEM, Cause, Change, record
-from tests.shop import Json, token
+from tests.support.shop import Json, token
 
 PATIENCE: Final = 15.0  # of every wait; longer than a slow machine needs
 STREAMS_EACH: Final = 50

@@ -9,7 +9,7 @@ from asyncpg.connection import Connection
 
 from services.live.order_stream import KEPT
 from tests.live.following import ORDER, PAYMENT, Subscriber, crowd, note
-from tests.shop import Json, Shop
+from tests.support.shop import Json, Shop
 
 FOLLOWERS = 40
 EVENTS = 60

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.live.following import ORDER, PAYMENT, chain, fetch, following, served
-from tests.shop import Shop, open_shop, settings_for
+from tests.support.shop import Shop, open_shop, settings_for
 
 OURS = """
 SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'paygraph-%'

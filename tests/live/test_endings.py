@@ -11,9 +11,9 @@ from websockets.exceptions import ConnectionClosed
 from domain.caller import LEEWAY, Caller, Scope
 from resolvers.subscriptions import TokenExpired, order_changes
 from server.access.authentication import sign_token
-from tests.asked import asking
 from tests.live.following import ORDER, Ended, fetch, following, served
-from tests.shop import JWT_SECRET, Json, Shop, key, open_shop, settings_for
+from tests.support.schema_context import asking
+from tests.support.shop import JWT_SECRET, Json, Shop, key, open_shop, settings_for
 
 METADATA = {f"entry-{n}": "x" * 500 for n in range(20)}
 PAYMENTS = "payments(first: 1) { nodes { metadata } }"

@@ -1,6 +1,6 @@
 """The walk over every edge over sockets and server-sent events: queries, and every subscription while events are made.
 
-See tests/api/test_every_edge.py for the same over plain HTTP.
+See tests/api/access/test_every_edge.py for the same over plain HTTP.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from domain.caller import Scope
-from tests.edges import Answered, Ask, Call, all_edges, document_of, from_root, walk, ways
 from tests.live.following import PATIENCE, note, served
-from tests.shop import Client, Json, Shop, open_shop, settings_for, token
-from tests.two_owners import (
+from tests.support.edges import Answered, Ask, Call, all_edges, document_of, from_root, walk, ways
+from tests.support.shop import Client, Json, Shop, open_shop, settings_for, token
+from tests.support.two_owners import (
     CLERK,
     FIRST,
     OF_THE_STAFF,

@@ -15,9 +15,9 @@ from resolvers.subscriptions import feed_changes
 from services.audit import trail
 from services.live import payment_feed
 from services.live.replay_buffer import FellBehind
-from tests.asked import asking
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
-from tests.shop import Shop, open_shop, settings_for
+from tests.support.schema_context import asking
+from tests.support.shop import Shop, open_shop, settings_for
 
 
 @pytest.fixture

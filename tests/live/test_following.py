@@ -4,7 +4,7 @@ import pytest
 
 from domain.caller import Scope
 from tests.live.following import ORDER, PAYMENT, Ended, Subscriber, chain, following, note
-from tests.shop import Json, Shop, key, token
+from tests.support.shop import Json, Shop, key, token
 
 UNKNOWN = {
     "a missing payment": (PAYMENT, "payment_01h455vb4pex5vsknk084sn02q"),

@@ -12,7 +12,7 @@ from graphql import (
 
 from schema import print_sdl
 from tests.live.following import following
-from tests.shop import Client, Json, Shop, key
+from tests.support.shop import Client, Json, Shop, key
 
 BUILT = build_schema(print_sdl())
 

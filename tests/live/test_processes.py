@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.deliveries import sign
 from tests.crash.conftest import forge, town
-from tests.crash.town import Application, Town
+from tests.crash.processes.cluster import Application, Town
 from tests.live.following import ORDER, Subscriber, chain, crowd, fetch, following
-from tests.shop import WEBHOOK_SECRET, Json, key
+from tests.support.shop import WEBHOOK_SECRET, Json, key
 
 __all__ = ["forge", "town"]
 

@@ -6,7 +6,7 @@ import pytest
 
 from execution.answer import Filling
 from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
-from tests.shop import Shop, key
+from tests.support.shop import Shop, key
 
 FOLLOWERS = 20
 WHO = """

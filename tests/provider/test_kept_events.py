@@ -13,8 +13,8 @@ from domain.cards import contains_card_number
 from domain.sensitive import REMOVED, is_harmless, without_secrets
 from provider import EventRefused, StripeEvent
 from provider.events import FORGOTTEN, MOST_NESTED, _parsed
-from tests.planting import KINDS
 from tests.provider.test_events import RAW, event, header, verify
+from tests.support.planted_secrets import KINDS
 
 ODD = [
     "\0",

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.shop import JWT_SECRET, WEBHOOK_SECRET
+from tests.support.shop import JWT_SECRET, WEBHOOK_SECRET
 
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 30.0

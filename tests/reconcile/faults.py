@@ -10,8 +10,8 @@ from database.statements import rows
 from domain.states import DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from services.reconciliation.runs import Reconciler, Window
-from tests.rows import row_id
-from tests.shop import Json, Shop, key
+from tests.support.rows import row_id
+from tests.support.shop import Json, Shop, key
 
 
 def window() -> Window:

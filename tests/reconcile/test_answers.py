@@ -2,8 +2,8 @@
 
 from models import Discrepancy, PaymentEvent
 from tests.reconcile.faults import business, change, found, reconcile
-from tests.rows import row_id
-from tests.shop import Json, Shop, token
+from tests.support.rows import row_id
+from tests.support.shop import Json, Shop, token
 
 RUNS = """{ reconciliationRuns(first: 5) {
   id startedAt finishedAt window checked repaired

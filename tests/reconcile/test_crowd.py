@@ -12,7 +12,7 @@ from services.reconciliation.stages import AT_ONCE, FIRST_ID, NEXT_ROWS
 from tests.reconcile.crowd import gather
 from tests.reconcile.faults import change, found, reconcile, reconciler, window
 from tests.reconcile.plants import PLANTS, TWELVE, plant
-from tests.shop import Json, Shop
+from tests.support.shop import Json, Shop
 
 CROWD = 1_000
 

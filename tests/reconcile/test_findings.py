@@ -5,8 +5,8 @@ from uuid import uuid4
 from domain.states import DiscrepancyKind
 from models import Discrepancy, Payment, PaymentEvent, ReconciliationRun, Refund
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, stripe_post
-from tests.rows import row_id
-from tests.shop import Shop
+from tests.support.rows import row_id
+from tests.support.shop import Shop
 
 
 async def test_a_clean_shop_has_no_findings(shop: Shop) -> None:

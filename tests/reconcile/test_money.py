@@ -6,8 +6,8 @@ import pytest
 
 from models import Discrepancy, PaymentEvent
 from tests.reconcile.faults import booked, business, change, disputed, found, intent_of, reconcile, rewrite, stripe_post
-from tests.rows import row_id
-from tests.shop import Json, Shop
+from tests.support.rows import row_id
+from tests.support.shop import Json, Shop
 
 PAYMENT = "query P($id: ID!) { payment(id: $id) { status captureBefore } }"
 DAY = 86_400

@@ -16,8 +16,8 @@ from provider import Provider
 from services.reconciliation import runs as service
 from services.reconciliation.stages import Stage
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, reconciler, window
-from tests.rows import row_id
-from tests.shop import Json, Shop
+from tests.support.rows import row_id
+from tests.support.shop import Json, Shop
 from worker import Layers, Worker
 
 

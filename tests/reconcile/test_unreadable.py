@@ -6,7 +6,7 @@ import pytest
 
 from models import Payment
 from tests.reconcile.faults import booked, business, change, disputed, found, intent_of, reconcile, rewrite
-from tests.shop import Shop
+from tests.support.shop import Shop
 
 
 def broken(shop: Shop, kind: str) -> str:

@@ -11,7 +11,7 @@ DOORS = (
         "provider/events.py",
         "    if not genuine:\n",
         "    if not signatures:\n",
-        "tests/api/test_webhooks.py::test_scenario_25_and_26_forged_stale_future_and_v0_only_are_refused",
+        "tests/api/events/test_webhooks.py::test_scenario_25_and_26_forged_stale_future_and_v0_only_are_refused",
         "[200, 400, 400, 400, 200] == [400",
     ),
     Mutant(
@@ -19,7 +19,7 @@ DOORS = (
         "provider/events.py",
         "if abs(now.timestamp() - stamped) > TOLERANCE_SECONDS:",
         "if stamped - now.timestamp() > TOLERANCE_SECONDS:",
-        "tests/api/test_webhooks.py::test_scenario_25_and_26_forged_stale_future_and_v0_only_are_refused",
+        "tests/api/events/test_webhooks.py::test_scenario_25_and_26_forged_stale_future_and_v0_only_are_refused",
         "[400, 200, 400, 400, 400] == [400",
     ),
     Mutant(
@@ -27,7 +27,7 @@ DOORS = (
         "provider/events.py",
         "    for secret in secrets:\n",
         "    for secret in secrets[:1]:\n",
-        "tests/api/test_webhooks.py::test_scenario_25_a_signed_event_is_stored_with_either_secret",
+        "tests/api/events/test_webhooks.py::test_scenario_25_a_signed_event_is_stored_with_either_secret",
         "[200, 400, 200] == [200",
     ),
     Mutant(
@@ -43,7 +43,7 @@ DOORS = (
         "server/http/cross_origin.py",
         "return isinstance(origin, str) and (origin in self._listed or (self._loopback and is_loopback(origin)))",
         "return isinstance(origin, str)",
-        "tests/server/test_cross_origin.py::test_a_page_of_another_origin_may_neither_ask_nor_read",
+        "tests/server/http/test_cross_origin.py::test_a_page_of_another_origin_may_neither_ask_nor_read",
         "assert not passes(asked, origin, [])",
     ),
     Mutant(
@@ -51,7 +51,7 @@ DOORS = (
         "server/graphql/websocket.py",
         'return origins[0] in self._allowed_origins or _is_of_host(origins[0], headers.get("host", ""))',
         "return True",
-        "tests/server/test_socket_admission.py::test_a_page_from_elsewhere_gets_no_socket",
+        "tests/server/access/test_socket_admission.py::test_a_page_from_elsewhere_gets_no_socket",
         "it was let in",
     ),
     Mutant(
@@ -59,7 +59,7 @@ DOORS = (
         "server/graphql/websocket.py",
         "    if operation is OperationType.MUTATION:\n",
         "    if False:\n",
-        "tests/server/test_graphql_ws.py::test_what_may_not_run_ends_that_operation_and_not_the_socket",
+        "tests/server/graphql/test_graphql_ws.py::test_what_may_not_run_ends_that_operation_and_not_the_socket",
         "_NOT_ALLOWED')",
     ),
     Mutant(
@@ -67,7 +67,7 @@ DOORS = (
         "server/graphql/subscriptions.py",
         "        if left <= 0:\n            return\n",
         "        if left <= -3_600:\n            return\n",
-        "tests/server/test_socket_admission.py::test_the_socket_ends_with_its_token",
+        "tests/server/access/test_socket_admission.py::test_the_socket_ends_with_its_token",
         '"Token expired"',
     ),
     Mutant(
@@ -75,7 +75,7 @@ DOORS = (
         "server/graphql/trusted_documents.py",
         "if self.mode is Mode.ENFORCED and not explores(caller) and hash_of(request.query) not in self.texts:",
         "if False:",
-        "tests/api/test_trusted_documents.py::test_a_text_runs_where_it_is_allowed_and_not_where_documents_are_enforced",
+        "tests/api/reading/test_trusted_documents.py::test_a_text_runs_where_it_is_allowed_and_not_where_documents_are_enforced",
         "TRUSTED_DOCUMENTS_ONLY",
     ),
     Mutant(
@@ -99,7 +99,7 @@ DOORS = (
         "settings.py",
         'if settings.livemode and settings.environment != "production":',
         "if False:",
-        "tests/test_settings.py::test_scenario_55_a_live_key_outside_production_is_refused",
+        "tests/settings/test_settings.py::test_scenario_55_a_live_key_outside_production_is_refused",
         "DID NOT RAISE",
     ),
 )

@@ -2,8 +2,8 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-SEEN = "tests/api/test_accepted_as_seen.py::"
-READ = "tests/api/test_read_statements.py::"
+SEEN = "tests/api/idempotency/test_accepted_as_seen.py::"
+READ = "tests/api/reading/test_read_statements.py::"
 
 EXECUTED = (
     Mutant(
@@ -11,7 +11,7 @@ EXECUTED = (
         "services/money/idempotency.py",
         "        id=operation_id(ask, livemode=runner.livemode),\n",
         "        id=new_id(),\n",
-        "tests/api/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
+        "tests/api/idempotency/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
         'assert (again["payment"]["id"], again["operation"]["id"])',
     ),
     Mutant(
@@ -19,7 +19,7 @@ EXECUTED = (
         "domain/idempotency.py",
         "    if contains_email(key):\n",
         "    if False:\n",
-        "tests/api/test_planted_secrets.py::test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_nowhere",
+        "tests/api/access/test_planted_secrets.py::test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_nowhere",
         "idempotencyKey",
     ),
     Mutant(
@@ -27,7 +27,7 @@ EXECUTED = (
         "services/money/idempotency.py",
         "    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)\n",
         "    claimed = None\n",
-        "tests/api/test_statement_budget.py::test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks",
+        "tests/api/reading/test_statement_budget.py::test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks",
         "STATEMENTS",
     ),
     Mutant(
@@ -132,7 +132,7 @@ EXECUTED = (
         "server/graphql/http.py",
         "                return await running\n",
         "                return await asyncio.shield(asyncio.ensure_future(running))\n",
-        "tests/server/test_mutations_finish.py::test_a_query_ends_after_its_time_and_its_work_is_cancelled",
+        "tests/server/graphql/test_mutations_finish.py::test_a_query_ends_after_its_time_and_its_work_is_cancelled",
         'shop.world.cancelled == ["slow"]',
     ),
 )

@@ -2,9 +2,9 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-AUDIT = "tests/api/test_audit.py::test_each_part_of_an_event_is_in_its_hash"
-FETCHED = "tests/api/test_fetched_is_true.py::"
-WEBHOOKS = "tests/api/test_webhooks.py::"
+AUDIT = "tests/api/reading/test_audit.py::test_each_part_of_an_event_is_in_its_hash"
+FETCHED = "tests/api/recovery/test_fetched_is_true.py::"
+WEBHOOKS = "tests/api/events/test_webhooks.py::"
 FINDINGS = "tests/reconcile/test_findings.py::"
 
 FACTS = (
@@ -37,7 +37,7 @@ FACTS = (
         "services/audit/trail.py",
         'return None if (head["last_hash"], head["last_sequence"]) == (previous, expected - 1) else expected',
         "return None",
-        "tests/api/test_audit.py::test_the_chain_holds_and_a_changed_link_is_found",
+        "tests/api/reading/test_audit.py::test_the_chain_holds_and_a_changed_link_is_found",
         "None",
     ),
     Mutant(
@@ -61,7 +61,7 @@ FACTS = (
         "services/money/state.py",
         "    if move is Move.CONFLICT and not fetched:\n        raise Outrun\n",
         "    if move is Move.CONFLICT and not fetched:\n        return False\n",
-        "tests/api/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
+        "tests/api/idempotency/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
         'assert payload["errors"] == []',
     ),
     Mutant(
@@ -85,7 +85,7 @@ FACTS = (
         "services/money/state.py",
         '"provider_currency": seen.currency if seen.currency != payment.currency else None,',
         '"provider_currency": None,',
-        "tests/api/test_not_as_asked.py::test_money_in_another_currency_is_never_taken_for_ours",
+        "tests/api/payments/test_not_as_asked.py::test_money_in_another_currency_is_never_taken_for_ours",
         "providerAmount",
     ),
     Mutant(
@@ -93,7 +93,7 @@ FACTS = (
         "services/money/state.py",
         "    if is_other:\n        await report_not_as_asked(payment, seen)\n",
         "",
-        "tests/api/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
+        "tests/api/payments/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
         "payment.not_as_asked",
     ),
     Mutant(
@@ -101,7 +101,7 @@ FACTS = (
         "provider/mapping.py",
         '    if refund.get("balance_transaction") is None:\n        return True\n',
         "",
-        "tests/api/test_released_holds.py::test_what_a_partial_capture_releases_is_no_refund",
+        "tests/api/payments/test_released_holds.py::test_what_a_partial_capture_releases_is_no_refund",
         "(4000, 2000) == (0, 6000)",
     ),
     Mutant(
@@ -141,7 +141,7 @@ FACTS = (
         "domain/states.py",
         "if paid == total.amount_minor:",
         "if paid >= total.amount_minor:",
-        "tests/api/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
+        "tests/api/payments/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
         "('PAID', 12000) == ('OVERPAID', 12000)",
     ),
     Mutant(
@@ -157,7 +157,7 @@ FACTS = (
         "services/inbox/inbox.py",
         "    if event.account != endpoint.account:\n",
         "    if False:\n",
-        "tests/api/test_connected_account.py::test_only_the_connected_accounts_webhooks_are_taken",
+        "tests/api/payments/test_connected_account.py::test_only_the_connected_accounts_webhooks_are_taken",
         "assert stored.state == state",
     ),
     Mutant(
@@ -173,7 +173,7 @@ FACTS = (
         "services/inbox/inbox.py",
         "    if len(await rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise Fenced\n",
         "    await rows(SETTLE, [*held, state.value, reason])\n",
-        "tests/api/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
+        "tests/api/events/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
         "{'PROCESSED', 'PROCESSING'} == {'PROCESSING'}",
     ),
     Mutant(
@@ -181,7 +181,7 @@ FACTS = (
         "services/inbox/event_poller.py",
         "since = max(since, reading.read_through - OVERLAP)",
         "since = max(since, started_at if (started_at := reading.started_at) else since)",
-        "tests/api/test_polling.py::test_a_worker_that_was_down_for_three_days_polls_three_days",
+        "tests/api/events/test_polling.py::test_a_worker_that_was_down_for_three_days_polls_three_days",
         "set() == {'POLL'}",
     ),
     Mutant(
@@ -213,7 +213,7 @@ FACTS = (
         "services/reconciliation/integrity.py",
         "healthy=not any(waiting.values())\n        and not dead",
         "healthy=not dead",
-        "tests/api/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
+        "tests/api/recovery/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
         '"healthy": False',
     ),
     Mutant(
@@ -221,7 +221,7 @@ FACTS = (
         "services/money/missing_payment.py",
         "unknown=[str(other.id) for other in others])\n    return False",
         "unknown=[])\n    return True",
-        "tests/api/test_definite_answers.py::test_under_a_key_of_another_account_nothing_is_given_up",
+        "tests/api/payments/test_definite_answers.py::test_under_a_key_of_another_account_nothing_is_given_up",
         "PROVIDER_",
     ),
 )

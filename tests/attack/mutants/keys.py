@@ -2,10 +2,10 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-IDEMPOTENCY = "tests/api/test_idempotency.py::"
-RECOVERY = "tests/api/test_recovery.py::"
-REVIEW = "tests/api/test_review.py::"
-RULES = "tests/api/test_rules.py::"
+IDEMPOTENCY = "tests/api/idempotency/test_idempotency.py::"
+RECOVERY = "tests/api/recovery/test_recovery.py::"
+REVIEW = "tests/api/recovery/test_review.py::"
+RULES = "tests/api/payments/test_rules.py::"
 
 KEYS = (
     Mutant(
@@ -21,7 +21,7 @@ KEYS = (
         "services/money/runner.py",
         "if is_again:\n",
         "if False:\n",
-        "tests/api/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
+        "tests/api/recovery/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
         "NEEDS_REVIEW",
     ),
     Mutant(
@@ -29,7 +29,7 @@ KEYS = (
         "services/money/idempotency.py",
         'AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
         "AS_SEEN = \"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
-        "tests/api/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
+        "tests/api/idempotency/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
         '[error] = payload["errors"]',
     ),
     Mutant(
@@ -77,7 +77,7 @@ KEYS = (
         "resolvers/refunds.py",
         '        "note": new.note,\n',
         "",
-        "tests/api/test_fingerprints.py::test_each_field_of_each_mutation_is_in_its_fingerprint",
+        "tests/api/idempotency/test_fingerprints.py::test_each_field_of_each_mutation_is_in_its_fingerprint",
         "note",
     ),
     Mutant(
@@ -101,7 +101,7 @@ KEYS = (
         "services/money/payments.py",
         "    if other is not None:\n        raise Busy(other.id)",
         "    if other is not None and other.payment_id is None:\n        raise Busy(other.id)",
-        "tests/api/test_races.py::test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it",
+        "tests/api/idempotency/test_races.py::test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it",
         "captured, canceled = await asyncio.gather(",
     ),
     Mutant(
@@ -109,7 +109,7 @@ KEYS = (
         "services/money/payments.py",
         "if wanted > capturable:",
         "if False:",
-        "tests/api/test_pay_and_refund.py::test_capture_is_never_above_what_is_held",
+        "tests/api/payments/test_pay_and_refund.py::test_capture_is_never_above_what_is_held",
         "assert len(shop.sandbox.snapshot().requests) == calls",
     ),
     Mutant(
@@ -125,7 +125,7 @@ KEYS = (
         "services/money/refunds.py",
         "if payment.disputed_minor > 0:",
         "if payment.disputed_minor > payment.captured_minor:",
-        "tests/api/test_pay_and_refund.py::test_scenario_36_a_disputed_charge_is_not_refunded",
+        "tests/api/payments/test_pay_and_refund.py::test_scenario_36_a_disputed_charge_is_not_refunded",
         'assert ("POST", "/v1/refunds") not in asked',
     ),
     Mutant(
@@ -141,7 +141,7 @@ KEYS = (
         "services/money/provider_calls.py",
         "age >= pace.key_life_seconds + pace.quiet_seconds:",
         "age >= pace.key_life_seconds:",
-        "tests/api/test_late_requests.py::test_what_left_at_the_last_moment_is_waited_for",
+        "tests/api/idempotency/test_late_requests.py::test_what_left_at_the_last_moment_is_waited_for",
         "assert",
     ),
     Mutant(
@@ -157,7 +157,7 @@ KEYS = (
         "services/money/provider_calls.py",
         "    is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE\n",
         "    is_held = False\n",
-        "tests/api/test_capture_method.py::test_a_cancel_that_had_to_wait_does_not_release_what_is_held_meanwhile",
+        "tests/api/payments/test_capture_method.py::test_a_cancel_that_had_to_wait_does_not_release_what_is_held_meanwhile",
         '[error] = payload["errors"]',
     ),
     Mutant(
@@ -189,7 +189,7 @@ KEYS = (
         "services/money/payments.py",
         '        _check_owner(order, authority, path=("input", "orderId"))\n',
         "",
-        "tests/api/test_ownership_under_the_lock.py::test_nobodys_card_pays_what_has_become_somebody_elses",
+        "tests/api/idempotency/test_ownership_under_the_lock.py::test_nobodys_card_pays_what_has_become_somebody_elses",
         "NOT_FOUND",
     ),
     Mutant(
@@ -197,7 +197,7 @@ KEYS = (
         "server/runtime.py",
         "if in_atomic():",
         "if False:",
-        "tests/api/test_three_phases.py::test_a_call_of_stripe_inside_a_transaction_is_refused",
+        "tests/api/idempotency/test_three_phases.py::test_a_call_of_stripe_inside_a_transaction_is_refused",
         "ProviderFailure",
     ),
 )

@@ -2,11 +2,11 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-IDEMPOTENCY = "tests/api/test_idempotency.py::"
-RACES = "tests/api/test_races.py::"
-RECOVERY = "tests/api/test_recovery.py::"
-RULES = "tests/api/test_rules.py::"
-WEBHOOKS = "tests/api/test_webhooks.py::"
+IDEMPOTENCY = "tests/api/idempotency/test_idempotency.py::"
+RACES = "tests/api/idempotency/test_races.py::"
+RECOVERY = "tests/api/recovery/test_recovery.py::"
+RULES = "tests/api/payments/test_rules.py::"
+WEBHOOKS = "tests/api/events/test_webhooks.py::"
 
 SCENARIOS = (
     Mutant(
@@ -95,7 +95,7 @@ SCENARIOS = (
         "services/money/sync.py",
         "    for seen in reversed(picture.refunds):",
         "    for seen in picture.refunds[:1]:",
-        "tests/api/test_event_orders.py::test_any_order_of_events_ends_as_stripes_books_are",
+        "tests/api/events/test_event_orders.py::test_any_order_of_events_ends_as_stripes_books_are",
         "refund",
     ),
     Mutant(
@@ -143,7 +143,7 @@ SCENARIOS = (
         "server/app.py",
         "    if abs(skew) > MAX_SKEW_SECONDS:\n",
         "    if skew > MAX_SKEW_SECONDS:\n",
-        "tests/api/test_clock.py::test_scenario_30_a_wrong_clock_makes_the_process_not_ready",
+        "tests/api/idempotency/test_clock.py::test_scenario_30_a_wrong_clock_makes_the_process_not_ready",
         "200 == 503",
     ),
     Mutant(
@@ -175,7 +175,7 @@ SCENARIOS = (
         "services/money/state.py",
         "for r in refunds if r.status is RefundStatus.SUCCEEDED)",
         "for r in refunds if r.status not in REFUND_RESERVES)",
-        "tests/api/test_pay_and_refund.py::test_scenario_34_a_refund_that_fails_later_gives_its_room_back",
+        "tests/api/payments/test_pay_and_refund.py::test_scenario_34_a_refund_that_fails_later_gives_its_room_back",
         'after["amountRefundable"]',
     ),
     Mutant(
@@ -183,7 +183,7 @@ SCENARIOS = (
         "domain/states.py",
         "CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})",
         "CONFIRMABLE = frozenset({_P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})",
-        "tests/api/test_pay_and_refund.py::"
+        "tests/api/payments/test_pay_and_refund.py::"
         "test_scenario_38_a_decline_is_typed_replays_and_another_card_pays_the_same_intent",
         'retried["errors"] == []',
     ),
@@ -192,7 +192,7 @@ SCENARIOS = (
         "provider/client.py",
         "            self._breaker.not_answered()\n",
         "            self._breaker.abandoned()\n",
-        "tests/api/test_outage.py::test_scenario_40_mutations_answer_honestly_and_at_once_and_nothing_is_sent",
+        "tests/api/recovery/test_outage.py::test_scenario_40_mutations_answer_honestly_and_at_once_and_nothing_is_sent",
         "'OUTCOME_UNKNOWN' == 'PROVIDER_UNAVAILABLE'",
     ),
     Mutant(
@@ -274,7 +274,7 @@ SCENARIOS = (
         "dispute.currency == currency)",
         "return max((dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and "
         "dispute.currency == currency), default=0)",
-        "tests/api/test_disputes.py::test_scenario_52_a_second_dispute_adds_up_and_each_ends_for_itself",
+        "tests/api/payments/test_disputes.py::test_scenario_52_a_second_dispute_adds_up_and_each_ends_for_itself",
         "'amount': 6000} == {'amount': 10000",
     ),
     Mutant(
@@ -290,7 +290,7 @@ SCENARIOS = (
         "provider/breaker.py",
         "        left = max(0.0, self._closed_again_at - self._clock())\n",
         "        left = FIRST_REST_SECONDS\n",
-        "tests/api/test_outage.py::test_scenario_60_everything_is_decided_once_stripe_is_back",
+        "tests/api/recovery/test_outage.py::test_scenario_60_everything_is_decided_once_stripe_is_back",
         "SUCCEEDED",
     ),
 )

@@ -2,9 +2,9 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-HANDED = "tests/api/test_changed_hands.py::"
-ACCESS = "tests/api/test_access.py::"
-CALLERS = "tests/server/test_callers.py::"
+HANDED = "tests/api/access/test_changed_hands.py::"
+ACCESS = "tests/api/access/test_access.py::"
+CALLERS = "tests/server/access/test_callers.py::"
 
 SIGHT = (
     Mutant(
@@ -12,7 +12,7 @@ SIGHT = (
         "resolvers/visibility.py",
         "return self.everything or (self._is_their(payment.customer_id) and self.order_id in (None, payment.order_id))",
         "return self.everything or self.is_buyers",
-        "tests/api/test_every_edge.py::test_every_edge_leads_only_to_what_the_caller_may_see",
+        "tests/api/access/test_every_edge.py::test_every_edge_leads_only_to_what_the_caller_may_see",
         "_leaks(those, answered)",
     ),
     Mutant(
@@ -36,7 +36,7 @@ SIGHT = (
         "resolvers/visibility.py",
         "Scope.PAYMENTS_PAY)\n    return EVERYTHING if caller.can(Scope.PAYMENTS_READ)",
         "*Scope)\n    return EVERYTHING if caller.scopes",
-        "tests/api/test_every_edge.py::test_each_scope_alone_leads_to_what_it_is_for",
+        "tests/api/access/test_every_edge.py::test_each_scope_alone_leads_to_what_it_is_for",
         "assert",
     ),
     Mutant(
@@ -44,7 +44,7 @@ SIGHT = (
         "resolvers/visibility.py",
         "return signed_in(asking).can(Scope.PAYMENTS_READ)\n\n\nasync def operation_of_event",
         "return True\n\n\nasync def operation_of_event",
-        "tests/api/test_reads.py::test_operators_see_that_events_came_and_not_what_they_say_of_payments",
+        "tests/api/reading/test_reads.py::test_operators_see_that_events_came_and_not_what_they_say_of_payments",
         '{"payload": None}',
     ),
     Mutant(
@@ -52,7 +52,7 @@ SIGHT = (
         "resolvers/access.py",
         "return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)",
         "return actor",
-        "tests/api/test_reads.py::test_buyers_do_not_read_the_names_and_notes_of_the_staff",
+        "tests/api/reading/test_reads.py::test_buyers_do_not_read_the_names_and_notes_of_the_staff",
         "clerk",
     ),
     Mutant(
@@ -60,7 +60,7 @@ SIGHT = (
         "resolvers/access.py",
         "return error if works_here(asking.caller) else for_buyer(error)",
         "return error",
-        "tests/api/test_hidden_declines.py::test_a_stolen_card_is_a_generic_decline_to_its_holder_everywhere",
+        "tests/api/payments/test_hidden_declines.py::test_a_stolen_card_is_a_generic_decline_to_its_holder_everywhere",
         "[GENERIC]",
     ),
     Mutant(
@@ -68,7 +68,7 @@ SIGHT = (
         "domain/declines.py",
         "return sorted(asked | HIDDEN if GENERIC in asked else asked)",
         "return sorted(codes)",
-        "tests/api/test_hidden_declines.py::test_a_buyers_search_tells_no_more_than_the_answer",
+        "tests/api/payments/test_hidden_declines.py::test_a_buyers_search_tells_no_more_than_the_answer",
         "assert hidden == staffs == []",
     ),
     Mutant(
@@ -84,7 +84,7 @@ SIGHT = (
         "services/money/payments.py",
         "if asked is None or asked is order.capture_method or authority.is_service:",
         "if True:",
-        "tests/api/test_capture_method.py::test_a_buyer_does_not_choose_another",
+        "tests/api/payments/test_capture_method.py::test_a_buyer_does_not_choose_another",
         '[error] = payload["errors"]',
     ),
     Mutant(
@@ -92,7 +92,7 @@ SIGHT = (
         "services/money/payments.py",
         "if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:",
         "if False:",
-        "tests/api/test_capture_method.py::test_a_buyer_does_not_release_what_is_held",
+        "tests/api/payments/test_capture_method.py::test_a_buyer_does_not_release_what_is_held",
         "assert len(shop.sandbox.snapshot().requests) == calls",
     ),
     Mutant(
@@ -100,7 +100,7 @@ SIGHT = (
         "domain/text.py",
         "if contains_card_number(text):",
         "if False:",
-        "tests/api/test_numbered_ids.py::test_free_text_is_looked_at_as_closely_as_ever",
+        "tests/api/payments/test_numbered_ids.py::test_free_text_is_looked_at_as_closely_as_ever",
         "assert",
     ),
     Mutant(
@@ -108,7 +108,7 @@ SIGHT = (
         "services/money/state.py",
         "withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url",
         "withheld = False",
-        "tests/api/test_next_actions.py::test_a_page_with_a_secret_in_it_is_kept_nowhere",
+        "tests/api/payments/test_next_actions.py::test_a_page_with_a_secret_in_it_is_kept_nowhere",
         'assert intent["client_secret"] not in',
     ),
     Mutant(
@@ -116,7 +116,7 @@ SIGHT = (
         "server/http/logs.py",
         '        event["failure"] = describe_failure(failure)\n',
         '        event["failure"] = [{"type": repr(failure)}]\n',
-        "tests/server/test_log.py::test_a_crash_is_logged_with_types_and_places",
+        "tests/server/http/test_log.py::test_a_crash_is_logged_with_types_and_places",
         '"builtins.RuntimeError"',
     ),
     Mutant(
@@ -140,7 +140,7 @@ SIGHT = (
         "server/access/authentication.py",
         "if ends <= time.time() or verify_at <= time.monotonic():",
         "if verify_at <= time.monotonic():",
-        "tests/server/test_verified_tokens.py::test_a_token_that_was_known_is_refused_once_it_ends",
+        "tests/server/access/test_verified_tokens.py::test_a_token_that_was_known_is_refused_once_it_ends",
         "_verified.find(",
     ),
 )

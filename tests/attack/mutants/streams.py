@@ -2,7 +2,7 @@
 
 from tests.attack.mutants.mutant import Mutant
 
-AFFORDABLE = "tests/api/test_affordable.py::"
+AFFORDABLE = "tests/api/access/test_affordable.py::"
 FOLLOWING = "tests/live/test_following.py::"
 
 STREAMS = (
@@ -19,7 +19,7 @@ STREAMS = (
         "schema/types/reconciliation.py",
         "    kind_of_id = Kind.RUN\n",
         "    kind_of_id = Kind.DISCREPANCY\n",
-        "tests/test_schema.py::test_every_id_is_of_one_thing",
+        "tests/schema/test_schema.py::test_every_id_is_of_one_thing",
         "len(set(kinds.values())) == len(kinds)",
     ),
     Mutant(
@@ -27,7 +27,7 @@ STREAMS = (
         "services/money/state.py",
         'changes["last_error"] |= {"request_id": failed_request(cause)}',
         'changes["last_error"] |= {"request_id": cause.stripe_request_id}',
-        "tests/api/test_failures.py::test_the_request_of_a_failure_is_the_one_that_failed_whoever_reads_it",
+        "tests/api/payments/test_failures.py::test_the_request_of_a_failure_is_the_one_that_failed_whoever_reads_it",
         'payment["lastError"]["requestId"]',
     ),
     Mutant(
@@ -35,7 +35,7 @@ STREAMS = (
         "services/money/refunds.py",
         "            note=new.note,\n",
         "",
-        "tests/api/test_inputs_are_read.py::test_what_was_given_is_read_where_it_is_said_to_be",
+        "tests/api/idempotency/test_inputs_are_read.py::test_what_was_given_is_read_where_it_is_said_to_be",
         "RefundPaymentInput.note",
     ),
     Mutant(
@@ -91,7 +91,7 @@ STREAMS = (
         "server/graphql/request.py",
         "        if depth > limits.value_depth:\n",
         "        if False:\n",
-        "tests/server/test_bodies.py::test_a_malformed_body_is_400",
+        "tests/server/http/test_bodies.py::test_a_malformed_body_is_400",
         "NESTED_TOO_DEEPLY",
     ),
     Mutant(
@@ -99,7 +99,7 @@ STREAMS = (
         "server/graphql/cost_limits.py",
         "costs + (self._attempts(asking) if ready.act in self._paying else ())",
         "costs",
-        "tests/api/test_rates.py::test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_free",
+        "tests/api/access/test_rates.py::test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_free",
         "200 == 429",
     ),
     Mutant(
@@ -107,7 +107,7 @@ STREAMS = (
         "server/graphql/uvicorn_protocols.py",
         "        if self._late is None and self._refusal is None:\n            self._expect_more()\n",
         "        if self._refusal is None:\n            self._in_time()\n            self._expect_more()\n",
-        "tests/server/test_slow_connections.py::test_a_header_that_trickles_has_the_same_time_as_one_that_stops",
+        "tests/server/http/test_slow_connections.py::test_a_header_that_trickles_has_the_same_time_as_one_that_stops",
         'assert await slow.refusal() == (408, "HEADER_TIMEOUT")',
     ),
     Mutant(
@@ -115,7 +115,7 @@ STREAMS = (
         "server/http/health.py",
         "(looking.done() and now >= self._began + self.fresh_seconds)",
         "looking.done()",
-        "tests/server/test_guards.py::test_however_many_ask_whether_it_is_ready_the_probes_run_once",
+        "tests/server/http/test_guards.py::test_however_many_ask_whether_it_is_ready_the_probes_run_once",
         "(2, 3) == (1, 2)",
     ),
     Mutant(
@@ -123,7 +123,7 @@ STREAMS = (
         "services/money/buyer_reads.py",
         "        return payment_id in known or len(known) < IN_A_DOCUMENT\n",
         "        return payment_id in known or len(known) >= 0\n",
-        "tests/api/test_looks.py::test_a_document_asks_about_five_payments_and_shows_the_others_as_old_as_they_are",
+        "tests/api/recovery/test_looks.py::test_a_document_asks_about_five_payments_and_shows_the_others_as_old_as_they_are",
         "looks.IN_A_DOCUMENT",
     ),
     Mutant(
@@ -131,7 +131,7 @@ STREAMS = (
         "server/access/client_addresses.py",
         "    if address.ipv4_mapped is not None:\n        return address.ipv4_mapped\n",
         "",
-        "tests/server/test_addresses.py::test_an_ipv4_client_is_its_ipv4_address",
+        "tests/server/http/test_addresses.py::test_an_ipv4_client_is_its_ipv4_address",
         "192.0.2.33",
     ),
     Mutant(
@@ -139,7 +139,7 @@ STREAMS = (
         "domain/sensitive.py",
         r'r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{11,}+(?=',
         r'r"[A-Za-z0-9_-]{11,}+(?=',
-        "tests/test_patterns.py::test_what_a_stranger_made_to_be_slow_takes_milliseconds",
+        "tests/repository/test_patterns.py::test_what_a_stranger_made_to_be_slow_takes_milliseconds",
         "a header of a token, over and over",
     ),
     Mutant(
@@ -147,7 +147,7 @@ STREAMS = (
         "server/graphql/document_cache.py",
         "        prepared.weight += weight\n        self.weight += weight\n        self._shrink()\n",
         "        prepared.weight += weight\n        self.weight += weight\n",
-        "tests/server/test_document_cache.py::test_documents_and_their_plans_have_one_bound_and_go_together",
+        "tests/server/graphql/test_document_cache.py::test_documents_and_their_plans_have_one_bound_and_go_together",
         "cache.weight <= 1_000_000",
     ),
     Mutant(
@@ -155,7 +155,7 @@ STREAMS = (
         "resolvers/reading/pagination.py",
         'matching(**{f"{key}__{side}": place.value}) | matching(**{f"id__{side}": place.id})',
         'matching(**{f"{key}__{side}": place.value})',
-        "tests/api/test_connections.py::test_every_list_is_the_same_from_both_ends",
+        "tests/api/reading/test_connections.py::test_every_list_is_the_same_from_both_ends",
         'assert await _walked(listed, shop, ids, "first", "after") == whole',
     ),
     Mutant(
@@ -163,7 +163,7 @@ STREAMS = (
         "schema/inputs.py",
         "    search: str | None = strawberry.field(\n        default=None,\n",
         '    search: str | None = strawberry.field(\n        name="text",\n        default=None,\n',
-        "tests/test_schema_changes.py::test_nothing_breaks_a_client_of_the_last_release_unless_it_is_allowed",
+        "tests/schema/test_schema_changes.py::test_nothing_breaks_a_client_of_the_last_release_unless_it_is_allowed",
         "PaymentFilter.search",
     ),
     Mutant(
@@ -171,7 +171,7 @@ STREAMS = (
         "server/graphql/request.py",
         "        parsed: object = orjson.loads(body)\n    except ValueError:\n",
         "        parsed: object = orjson.loads(body)\n    except UnicodeError:\n",
-        "tests/server/test_fuzz.py::test_no_body_breaks_the_application",
+        "tests/server/http/test_fuzz.py::test_no_body_breaks_the_application",
         "500",
     ),
     Mutant(
@@ -179,7 +179,7 @@ STREAMS = (
         "server/graphql/request.py",
         "    check_values(_beside_document(parameters), limits)\n    return _request(parameters)\n",
         "    return _request(parameters)\n",
-        "tests/server/test_scenarios_at_the_door.py::test_a_bad_question_is_answered_alike_at_every_door",
+        "tests/server/graphql/test_scenarios_at_the_door.py::test_a_bad_question_is_answered_alike_at_every_door",
         "46: ",
     ),
     Mutant(
@@ -187,7 +187,7 @@ STREAMS = (
         "server/pages/static.py",
         "        if request.url.hostname not in LOOPBACK:\n",
         "        if request.client is None or request.client.host not in LOOPBACK:\n",
-        "tests/api/test_web.py::test_a_page_that_gave_itself_another_name_gets_no_token",
+        "tests/api/pages/test_web.py::test_a_page_that_gave_itself_another_name_gets_no_token",
         "token-of-the-demo",
     ),
     Mutant(
@@ -195,7 +195,7 @@ STREAMS = (
         "database/embedded.py",
         "            shutil.rmtree(self.folder)\n            self.folder.mkdir()\n        self._begun.parent",
         "        self._begun.parent",
-        "tests/models/test_embedded.py::test_a_first_start_that_was_killed_begins_again",
+        "tests/database/test_embedded.py::test_a_first_start_that_was_killed_begins_again",
         "CannotStart",
     ),
     Mutant(
@@ -203,7 +203,7 @@ STREAMS = (
         "database/embedded.py",
         "        if not ((self.folder / USERS).exists() or (self._begun.exists() and self.folder.exists())):\n",
         "        if not self.folder.exists():\n",
-        "tests/models/test_embedded.py::test_a_foreign_folder_is_neither_started_nor_destroyed",
+        "tests/database/test_embedded.py::test_a_foreign_folder_is_neither_started_nor_destroyed",
         "assert not forgotten",
     ),
 )

@@ -1,0 +1,1 @@
+"""Who may see and do what, how often, and at what cost."""

@@ -1,0 +1,1 @@
+"""Stripe's events: webhooks, the inbox, polling."""

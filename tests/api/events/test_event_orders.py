@@ -1,0 +1,29 @@
+"""Whatever becomes of a payment's events, our rows end as Stripe's books are (scenarios 15 to 24, at random).
+
+Permuted, doubled, left out, between two acts, before the answer of the call that caused them, by the poller instead.
+"""
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.support.invariants import check
+from tests.support.lifecycle import PLANS, Plan
+from tests.support.shop import Shop
+
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+
+# Always the same ones; `make attack` draws others (tests/attack/test_event_orders.py).
+EXAMPLES = 50
+
+
+@settings(
+    max_examples=EXAMPLES,
+    derandomize=True,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],  # a failing life is told as it is; `make attack` makes it smaller
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(plan=PLANS)
+async def test_any_order_of_events_ends_as_stripes_books_are(shop: Shop, plan: Plan) -> None:
+    await check(shop, plan)

@@ -1,0 +1,1 @@
+"""One key, one act: claims, fingerprints, races, lost answers."""

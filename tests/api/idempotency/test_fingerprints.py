@@ -1,0 +1,161 @@
+"""A key stands for one input: whatever field of it differs, the second call is refused and the field is named."""
+
+from typing import Any, Final
+
+import pytest
+from graphql import GraphQLInputObjectType, GraphQLScalarType, build_schema, get_named_type
+
+from schema import print_sdl
+from tests.support.shop import Json, Shop, key
+
+BUILT: Final = build_schema(print_sdl())
+BEFORE_THE_KEY: Final = {
+    "capturePayment.finalCapture": "anything but true is refused",
+    "createPayment.setupFutureUsage": "anything but null is refused",
+}
+# For each mutation that takes a key, another value for each of its fields; ids are those of a second order and payment.
+OTHER: Final[dict[str, Json]] = {
+    "registerOrder": {
+        "externalId": "another",
+        "total.amount": 9_000,
+        "total.currency": "EUR",
+        "customerExternalId": "another",
+        "customerEmail": "another@shop.example",
+        "description": "another",
+        "metadata": {"basket": "another"},
+        "captureMethod": "MANUAL",
+    },
+    "createPayment": {
+        "orderId": "(the second order)",
+        "expectedAmount.amount": 9_000,
+        "expectedAmount.currency": "EUR",
+        "captureMethod": "MANUAL",
+        "paymentMethodId": "pm_card_mastercard",
+        "confirm": False,
+        "returnUrl": "https://shop.example/another",
+        "metadata": {"basket": "another"},
+    },
+    "confirmPayment": {
+        "paymentId": "(the second payment)",
+        "paymentMethodId": "pm_card_mastercard",
+        "returnUrl": "https://shop.example/another",
+    },
+    "capturePayment": {
+        "paymentId": "(the second payment)",
+        "amount.amount": 900,
+        "amount.currency": "EUR",
+        "settlesOrder": True,
+    },
+    "cancelPayment": {"paymentId": "(the second payment)", "reason": "ABANDONED"},
+    "refundPayment": {
+        "paymentId": "(the second payment)",
+        "amount.amount": 900,
+        "amount.currency": "EUR",
+        "reason": "DUPLICATE",
+        "note": "another",
+        "metadata": {"basket": "another"},
+    },
+}
+
+
+def _fields(given: Any, prefix: str = "") -> set[str]:
+    """The dotted paths of what may be given, down to scalars; of a map as one."""
+    found: set[str] = set()
+    for name, place in given.items():
+        named = get_named_type(place.type)
+        if isinstance(named, GraphQLInputObjectType):
+            found |= _fields(named.fields, "" if name == "input" else f"{prefix}{name}.")
+        else:
+            found.add(f"{prefix}{name}")
+    return found
+
+
+def test_the_table_has_every_field_of_every_mutation_that_takes_a_key() -> None:
+    assert BUILT.mutation_type is not None
+    assert isinstance(BUILT.type_map["Metadata"], GraphQLScalarType)
+
+    wanted = {
+        mutation: _fields(field.args) - {"idempotencyKey"}
+        for mutation, field in BUILT.mutation_type.fields.items()
+        if "idempotencyKey" in field.args
+    }
+
+    assert wanted == {
+        mutation: {*others, *(name.partition(".")[2] for name in BEFORE_THE_KEY if name.startswith(f"{mutation}."))}
+        for mutation, others in OTHER.items()
+    }
+
+
+@pytest.mark.parametrize("mutation", OTHER)
+async def test_each_field_of_each_mutation_is_in_its_fingerprint(shop: Shop, mutation: str) -> None:
+    first, ids = await _first(shop, mutation)
+    one_key = key()
+    done = await _send(shop, mutation, first, one_key)
+    assert done["errors"] == []
+    sent = len(shop.sandbox.snapshot().requests)
+
+    refusals = {}
+    for field, value in OTHER[mutation].items():
+        changed = await _send(shop, mutation, _with(first, field, ids.get(field, value)), one_key)
+        refusals[field] = [(error["code"], error.get("mismatchedPaths")) for error in changed["errors"]]
+
+    assert {field: told for field, told in refusals.items() if not _names(told, field)} == {}
+    assert len(shop.sandbox.snapshot().requests) == sent
+    assert (await _send(shop, mutation, first, one_key))["replayed"] is True
+
+
+def _names(told: list[tuple[str, list[str] | None]], field: str) -> bool:
+    """Whether the one refusal is for the key, and names this field or what is in it, and nothing else."""
+    [(code, paths)] = told or [("", None)]
+    return code == "IDEMPOTENCY_KEY_REUSED" and bool(paths) and all(path.startswith(field) for path in paths or ())
+
+
+def _with(given: Json, field: str, value: Any) -> Json:
+    outer, _, inner = field.partition(".")
+    return {**given, outer: {**given[outer], inner: value} if inner else value}
+
+
+async def _send(shop: Shop, mutation: str, given: Json, one_key: str) -> Json:
+    variables = given if mutation == "confirmPayment" else {"input": given}
+    return await shop.staff.do(mutation, **variables, key=one_key)
+
+
+async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
+    """An input that has every field, and the ids of the second order or payment for the fields that take one."""
+    orders = [await shop.order() for _ in range(2)]
+    payments = []
+    for order_id in orders if mutation not in ("registerOrder", "createPayment") else []:
+        is_open = mutation in ("confirmPayment", "cancelPayment")
+        more: Json = {"captureMethod": "MANUAL"} if mutation == "capturePayment" else {}
+        payload = await shop.pay(order_id, confirm=not is_open, returnUrl="https://shop.example/", **more)
+        assert payload["errors"] == []
+        payments.append(payload["payment"]["id"])
+    money, words = {"amount": 1_000, "currency": "USD"}, {"basket": "one"}
+    page = "https://shop.example/"
+    given: dict[str, Json] = {
+        "registerOrder": {
+            "externalId": "one",
+            "total": money,
+            "customerExternalId": "one",
+            "customerEmail": "one@shop.example",
+            "description": "one",
+            "metadata": words,
+            "captureMethod": "AUTOMATIC",
+        },
+        "createPayment": {
+            "orderId": orders[0],
+            "expectedAmount": {"amount": 10_000, "currency": "USD"},
+            "captureMethod": "AUTOMATIC",
+            "paymentMethodId": "pm_card_visa",
+            "confirm": True,
+            "returnUrl": page,
+            "metadata": words,
+        },
+        "confirmPayment": {"paymentMethodId": "pm_card_visa", "returnUrl": page},
+        "capturePayment": {"amount": money, "settlesOrder": False},
+        "cancelPayment": {"reason": "DUPLICATE"},
+        "refundPayment": {"amount": money, "reason": "OTHER", "note": "one", "metadata": words},
+    }
+    if payments:
+        return given[mutation] | {"paymentId": payments[0]}, {"paymentId": payments[1]}
+    return given[mutation], {"orderId": orders[1]}

@@ -1,0 +1,1 @@
+"""The pages, the demo's shop and the health routes."""

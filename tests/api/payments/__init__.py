@@ -1,0 +1,1 @@
+"""Payments and refunds, from GraphQL to Stripe and back."""

@@ -1,0 +1,1 @@
+"""Queries, pages, statements, documents, the audit trail."""

@@ -1,0 +1,1 @@
+"""What is left undone is done, by whichever layer comes first."""

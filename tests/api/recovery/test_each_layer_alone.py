@@ -1,0 +1,162 @@
+"""Each layer of recovery alone brings a payment to its end after an answer was lost (scenario 10), and only once.
+
+Stripe did what it was asked, and its answer never arrived. Everything else is off: no other layer helps.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from database.statements import rows
+from models import Operation
+from tests.reconcile.faults import reconcile
+from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
+
+BACK = "https://shop.example/back"
+USD_100 = {"amount": 10_000, "currency": "USD"}
+
+
+@pytest.fixture
+async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
+    """A shop whose requests do not wait and whose reads repair nothing: what is open is left to the layer."""
+    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, repair_on_read=False)
+    async with open_shop(settings) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Act:
+    """One call, the request to Stripe whose answer is lost, and how the payment stands in the end."""
+
+    mutation: str
+    lost: str
+    end: Json
+    given: Callable[[Shop], Awaitable[Json]]
+
+
+async def _creating(shop: Shop) -> Json:
+    return {"input": {"orderId": await shop.order(), "expectedAmount": USD_100}}
+
+
+async def _paying(shop: Shop) -> Json:
+    new = {"orderId": await shop.order(), "expectedAmount": USD_100}
+    return {"input": new | {"paymentMethodId": "pm_card_visa", "confirm": True}}
+
+
+async def _confirming(shop: Shop) -> Json:
+    payment = await shop.prepared()
+    return {"paymentId": payment["id"], "paymentMethodId": "pm_card_visa", "returnUrl": BACK}
+
+
+async def _capturing(shop: Shop) -> Json:
+    held = await shop.pay(await shop.order(), captureMethod="MANUAL")
+    return {"input": {"paymentId": held["payment"]["id"], "amount": {"amount": 7_000, "currency": "USD"}}}
+
+
+async def _canceling(shop: Shop) -> Json:
+    return {"input": {"paymentId": (await shop.prepared())["id"]}}
+
+
+async def _refunding(shop: Shop) -> Json:
+    amount = {"amount": 3_000, "currency": "USD"}  # there is room for a second one
+    return {"input": {"paymentId": (await shop.paid())["id"], "amount": amount, "reason": "OTHER"}}
+
+
+def _end(status: str, captured: int = 0, refunded: int = 0) -> Json:
+    return {"status": status, "amountCaptured": {"amount": captured}, "amountRefunded": {"amount": refunded}}
+
+
+INTENT = "/v1/payment_intents/[^/]+/"
+ACTS = {
+    "create": Act("createPayment", "/v1/payment_intents", _end("REQUIRES_PAYMENT_METHOD"), _creating),
+    "pay": Act("createPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _paying),
+    "confirm": Act("confirmPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _confirming),
+    "capture": Act("capturePayment", f"{INTENT}capture", _end("SUCCEEDED", 7_000), _capturing),
+    "cancel": Act("cancelPayment", f"{INTENT}cancel", _end("CANCELED"), _canceling),
+    "refund": Act("refundPayment", "/v1/refunds", _end("SUCCEEDED", 10_000, 3_000), _refunding),
+}
+Again = Callable[[], Awaitable[Any]]
+
+
+async def _webhooks(shop: Shop, _: Again) -> None:
+    await shop.sandbox.deliver_due()
+    while await shop.parts.worker.apply_next():
+        pass
+
+
+async def _poller(shop: Shop, _: Again) -> None:
+    await shop.parts.worker.poll()
+    while await shop.parts.worker.apply_next():
+        pass
+
+
+async def _janitor(shop: Shop, _: Again) -> None:
+    await _pass_time("61 s")
+    while await shop.parts.worker.drive_next():
+        pass
+
+
+async def _retry(_: Shop, again: Again) -> None:
+    await _pass_time("2 s")
+    payload = await again()
+    assert payload["replayed"] is True
+    assert payload["errors"] == []
+
+
+async def _reconciler(shop: Shop, _: Again) -> None:
+    await _pass_time("30 min")  # so long that no driver is at it any more
+    await reconcile(shop, repair=True)
+
+
+LAYERS = {
+    "webhooks": _webhooks,
+    "poller": _poller,
+    "janitor": _janitor,
+    "the client's retry": _retry,
+    "reconcile --repair": _reconciler,
+}
+
+
+async def _pass_time(span: str) -> None:
+    """Let time pass for what waits: it was sent, and was due, so long ago."""
+    await rows(
+        f"UPDATE operation SET first_sent_at = first_sent_at - interval '{span}', due = now() - interval '{span}',"
+        f" updated_at = updated_at - interval '{span}' WHERE due IS NOT NULL"
+    )
+
+
+def _moved(shop: Shop) -> tuple[int, int, int]:
+    """How many intents, charges and refunds Stripe has made."""
+    books = shop.sandbox.snapshot()
+    return len(books.payment_intents), len(books.charges), len(books.refunds)
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("name", ACTS)
+async def test_scenario_10_each_layer_alone_finds_out_what_became_of_each_act(
+    shop: Shop, name: str, layer: str
+) -> None:
+    act, with_key = ACTS[name], key()
+    client: Client = shop.staff if act.mutation in ("capturePayment", "refundPayment") else shop.buyer
+    given = await act.given(shop)
+    await _webhooks(shop, lambda: client.ask("{ __typename }"))
+    shop.sandbox.fault(kind="drop_after", method="POST", path=act.lost)
+
+    lost = await client.do(act.mutation, **given, key=with_key)
+    shop.sandbox.clear_faults()
+    moved = _moved(shop)
+    await LAYERS[layer](shop, lambda: client.do(act.mutation, **given, key=with_key))
+    payment = await shop.payment(lost["payment"]["id"])
+    await _janitor(shop, lambda: client.ask("{ __typename }"))
+    await shop.deliver()
+    later = await shop.payment(lost["payment"]["id"])
+
+    assert [error["code"] for error in lost["errors"]] == ["OUTCOME_UNKNOWN"]
+    assert {field: payment[field] for field in act.end} == act.end
+    assert payment["amountRefundPending"] == {"amount": 0}
+    assert {field: later[field] for field in act.end} == act.end
+    assert _moved(shop) == moved
+    assert (await Operation.all().order_by("-created_at").first()).state == "SUCCEEDED"  # type: ignore[union-attr]

@@ -1,0 +1,1 @@
+"""Processes that tests start, stop, freeze and kill, and what stands between them."""

@@ -1,0 +1,206 @@
+"""A small town for crash tests: a Stripe that survives, a database that survives, and applications that do not."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import uvicorn
+
+from sandbox import Sandbox
+from tests.crash.processes.proxy import DatabaseProxy
+from tests.support.shop import JWT_SECRET, STAFF, WEBHOOK_SECRET, Client, Json, token
+
+START_SECONDS = 60.0  # on a machine with other work a start may take long; a bound, not a measure
+POLL_SECONDS = 0.01
+
+
+class Forge:
+    """The process that forks applications."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crash.processes.process_factory"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[3],
+        )
+        assert self._line() == "ready"
+
+    def start(self, **given: Any) -> int:
+        """Start one application; its process id."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(given) + "\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@dataclass
+class Application:
+    """One running process of the application."""
+
+    pid: int
+    http: httpx.AsyncClient
+
+    @property
+    def buyer(self) -> Client:
+        return Client(self.http, token("buyer", "payments:pay"))
+
+    @property
+    def staff(self) -> Client:
+        return Client(self.http, token("clerk", STAFF))
+
+    def kill(self) -> None:
+        """kill -9."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        """Stop the process where it stands; its connections stay, and the kernel goes on answering for it."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen process go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    async def gone(self) -> None:
+        """Wait until the process is no more."""
+        with contextlib.suppress(ProcessLookupError):
+            while True:
+                os.kill(self.pid, 0)
+                await asyncio.sleep(POLL_SECONDS)
+
+
+@dataclass
+class Town:
+    """Stripe over loopback HTTP, PostgreSQL behind a proxy, and a forge."""
+
+    sandbox: Sandbox
+    proxy: DatabaseProxy
+    folder: Path
+    forge: Forge
+    database: str
+    stripe_port: int
+    started: list[Application] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def application(
+        self, *, worker: bool, variants: Sequence[str] = (), **changes: Any
+    ) -> AsyncIterator[Application]:
+        """A process that serves; killed at the end. Without webhooks, poller and sweeper, so that nothing else heals.
+
+        `variants` names what is made wrong in it; see `tests.attack.variants`.
+        """
+        port = _free_port()
+        settings: Json = {
+            "database_url": f"postgresql://postgres@/{self.database}?host={self.proxy.folder}",
+            "stripe_secret_key": "sk_test_town",
+            "stripe_api_base": f"http://127.0.0.1:{self.stripe_port}",
+            "stripe_webhook_secrets": WEBHOOK_SECRET,
+            "auth_jwt_secret": JWT_SECRET,
+            "environment": "test",
+            "rate_limits": "off",
+            "connections_per_address": 100_000,  # all come from loopback
+            "streams_per_address": 100_000,
+            "paygraph_dir": str(self.folder / "state"),
+            "stripe_timeout_seconds": 5.0,
+            "stripe_requests_per_second": 10_000.0,
+            "stripe_requests_per_endpoint": 10_000.0,
+            "lease_seconds": 0.4,
+            "worker_tick_seconds": 0.03,
+            "live_doorbell": False,  # the steps of a kill are counted, and a ring comes when it comes
+            "worker_webhooks": False,
+            "worker_poller": False,
+            "worker_sweeper": False,
+            **changes,
+        }
+        log = str(self.folder / "application.log")
+        pid = self.forge.start(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=15) as http:
+            running = Application(pid, http)
+            self.started.append(running)
+            try:
+                await self._answers(running)
+                yield running
+            finally:
+                running.kill()
+                await running.gone()
+
+    async def _answers(self, running: Application) -> None:
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    if (await running.http.get("/healthz")).status_code == 200:
+                        return
+                await asyncio.sleep(POLL_SECONDS)
+
+
+def _free_port() -> int:
+    """A port that nobody has now. Not a Unix socket: anyio's stream over one trips when its reader is cancelled."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def open_town(forge: Forge, database_url: str, folder: Path) -> AsyncIterator[Town]:
+    """Open Stripe and the proxy for one test."""
+    sandbox = Sandbox(None, faults_enabled=True)
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(sandbox.asgi, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve(sockets=[listener]))
+    parts = urlsplit(database_url)
+    target = Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432"
+    try:
+        async with DatabaseProxy(folder / "pg", target) as proxy:
+            yield Town(
+                sandbox=sandbox,
+                proxy=proxy,
+                folder=folder,
+                forge=forge,
+                database=parts.path.lstrip("/"),
+                stripe_port=listener.getsockname()[1],
+            )
+    finally:
+        server.should_exit = True
+        server.force_exit = True
+        await serving
+        await sandbox.close()
+
+
+async def settled(client: Client, mutation: str, with_key: str, **variables: Any) -> Json:
+    """Send the same mutation with the same key until it is decided, as a client on a bad network does."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                payload = await client.do(mutation, **variables, key=with_key)
+            except (httpx.TransportError, AssertionError):
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            if not any(error["retryable"] for error in payload["errors"]):
+                return payload
+            await asyncio.sleep(0.05)

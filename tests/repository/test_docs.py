@@ -1,0 +1,109 @@
+"""The documents are true: what they name exists, and what must be named is."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from graphql import OperationDefinitionNode, build_schema, get_variable_values, parse, validate
+
+from cli.command_line import COMMANDS
+from domain.states import DiscrepancyKind
+
+ROOT = Path(__file__).parents[2]
+ROOMS = ("provider", "database", "models", "services", "webhooks", "resolvers", "server")
+DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+README = (ROOT / "README.md").read_text()
+GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
+RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
+SCENARIOS = range(1, 61)
+
+
+def _functions() -> set[str]:
+    """Every test there is."""
+    found: set[str] = set()
+    for path in (ROOT / "tests").rglob("test_*.py"):
+        tree = ast.parse(path.read_text())
+        found |= {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return {name for name in found if name.startswith("test_")}
+
+
+TESTS = _functions()
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_test_that_a_document_names_exists(path: Path) -> None:
+    """A name may be cut at its end by `…`; one that begins with it goes on from the name before."""
+    named = re.findall(r"`(…_)?(test_\w+)(…)?`", path.read_text())
+
+    missing = [
+        name for _, name, cut in named if name not in TESTS and not (cut and any(t.startswith(name) for t in TESTS))
+    ]
+
+    assert missing == []
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_every_file_that_a_document_names_exists(path: Path) -> None:
+    named = re.findall(r"`((?:tests|services|provider|models|server|webhooks|docs|sandbox)/[\w/.]+)`", path.read_text())
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_operation_of_the_readme_is_one_of_the_schema() -> None:
+    """With its variables, where they stand below it; `…` stands for what the reader has of the demo."""
+    schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
+    shown = re.findall(r"```graphql\n(.*?)```(?:\n```json\n(.*?)```)?", README, re.DOTALL)
+
+    for text, variables in shown:
+        document = parse(text)
+        operation = document.definitions[0]
+        assert isinstance(operation, OperationDefinitionNode)
+        assert validate(schema, document) == []
+        coerced = get_variable_values(schema, operation.variable_definitions or (), json.loads(variables))
+        assert not isinstance(coerced, list), coerced
+
+    fields = {re.findall(r"\{\s*(\w+)", text)[0] for text, _ in shown}
+    assert fields >= {"registerOrder", "createPayment"}
+
+
+def test_the_licence_is_the_one_that_the_project_names() -> None:
+    assert 'license = "MIT"' in (ROOT / "pyproject.toml").read_text()
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License\n")
+
+
+def test_every_command_is_in_the_readme_and_nothing_else() -> None:
+    rows = re.findall(r"^\| (`python -m cli .*?) \|", README.replace("\\|", ""), re.MULTILINE)
+    named = {word for row in rows for word in re.findall(r"`(?:python -m cli )?([a-z-]+)", row)}
+
+    assert named == set(COMMANDS)
+
+
+def test_every_scenario_is_shown_or_said_to_be_missing() -> None:
+    rows = re.findall(r"^\| ([\d, ]+) \|", GUARANTEES, re.MULTILINE)
+    named = {int(number) for row in rows for number in row.split(",")}
+
+    assert named == set(SCENARIOS)
+
+
+def test_every_alarm_is_in_the_runbook_and_nothing_else() -> None:
+    raised = {
+        name
+        for room in ROOMS
+        for path in (ROOT / room).rglob("*.py")
+        for name in re.findall(r"log\.(?:error|exception)\(\s*\"([\w.]+)\"", path.read_text())
+    }
+    raised |= set(re.findall(r"log\.(?:error|exception)\(\s*\"([\w.]+)\"", (ROOT / "worker.py").read_text()))
+    said = set(re.findall(r"^\| `([a-z]+\.[a-z_]+)`", RUNBOOK, re.MULTILINE))
+
+    assert raised - said == set()
+    assert said - raised == {"reconcile.finished"}  # an error only when there is open money
+
+
+def test_every_kind_of_discrepancy_is_in_the_runbook() -> None:
+    table = RUNBOOK.partition("## A discrepancy")[2].partition("## Commands")[0]
+    rows = [row for row in table.splitlines() if row.startswith("|")]
+    said = {word for row in rows for word in re.findall(r"[A-Z_]{6,}", row.split("|")[1])}
+
+    assert said == {kind.value for kind in DiscrepancyKind}

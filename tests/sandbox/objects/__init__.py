@@ -1,0 +1,1 @@
+"""The offline Stripe's objects, and what becomes of them."""

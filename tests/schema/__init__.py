@@ -1,0 +1,1 @@
+"""The schema: its text, its values, and changes of it."""

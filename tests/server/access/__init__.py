@@ -1,0 +1,1 @@
+"""Tokens, scopes and what a socket is admitted with."""

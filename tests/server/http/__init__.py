@@ -1,0 +1,1 @@
+"""Bytes, headers, errors and logs of every route."""

@@ -1,0 +1,1 @@
+"""What tests share: the shop, histories, walks, checks. No tests."""

@@ -1,0 +1,99 @@
+"""What tests of the inbox share: time that passes, webhooks that do not come, workers that start and poll."""
+
+import json
+import time
+
+import stripe
+
+from database.statements import rows
+from tests.support.shop import WEBHOOK_SECRET, Json, Shop
+from worker import Layers, Worker
+
+INTENTS = "/v1/payment_intents/"
+SEEN = "query W($state: [WebhookState!]) { webhookEvents(state: $state) { edges { node { "
+SEEN += "id stripeEventId state source attempts lastError deliveredAt } } } }"
+SHIFTED = {
+    "webhook_event": ("received_at", "stripe_created_at", "delivered_at", "processed_at", "due"),
+    "event_reading": ("read_through", "started_at", "finished_at", "due", "created_at"),
+}
+
+
+async def pass_time(shop: Shop, seconds: float) -> None:
+    """Let this time pass for Stripe's events and for the inbox."""
+    stripe_events_age(shop, seconds)
+    for table, columns in SHIFTED.items():
+        shifts = ", ".join(f"{column} = {column} - $1 * interval '1 second'" for column in columns)
+        await rows(f"UPDATE {table} SET {shifts}", [seconds])
+
+
+def stripe_events_age(shop: Shop, seconds: float) -> None:
+    """Every event that Stripe has by now was made this much earlier."""
+    shop.sandbox._store.rows(
+        "UPDATE object SET created = created - ?1, json = json_set(json, '$.created', created - ?1)"
+        " WHERE kind = 'event'",
+        int(seconds),
+    )
+
+
+async def all_is_due() -> None:
+    """Nobody waits for a back-off, a lease or the next minute."""
+    await rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
+    await rows("UPDATE event_reading SET due = now()")
+
+
+async def nothing_is_delivered(shop: Shop) -> None:
+    """Stripe gives up every webhook that it has to send by now."""
+    number = shop.sandbox.fault(kind="webhook_drop", times=1_000)
+    while await shop.sandbox.deliver_due():
+        pass
+    shop.sandbox.clear_faults(number)
+
+
+async def one_event_is_due(shop: Shop) -> Json:
+    """A payment of which Stripe has told by one event what our rows do not hold: an attempt that was declined."""
+    payment = await shop.prepared()
+    await nothing_is_delivered(shop)
+    await shop.browser_confirms("pm_card_visa_chargeDeclined")
+    await shop.sandbox.deliver_due()
+    return payment
+
+
+def looks(shop: Shop, path: str) -> int:
+    """How many GETs of paths that begin so Stripe has answered."""
+    log = shop.sandbox.snapshot().requests
+    return len([entry for entry in log if entry["method"] == "GET" and entry["path"].startswith(path)])
+
+
+def another_worker(shop: Shop) -> Worker:
+    """A process that starts now, and remembers nothing."""
+    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=Layers())
+
+
+async def poll(shop: Shop) -> None:
+    """A whole poll, as a worker does it that starts when it is time."""
+    await all_is_due()
+    worker = another_worker(shop)
+    while await worker.poll():
+        pass
+
+
+async def inbox_of(shop: Shop) -> list[Json]:
+    query = "{ webhookEvents(first: 100) { edges { node { stripeEventId type source deliveredAt deliveryLagMs } } } }"
+    return [edge["node"] for edge in (await shop.staff.ask(query))["webhookEvents"]["edges"]]
+
+
+async def seen(shop: Shop, *states: str) -> list[Json]:
+    """The inbox as operators see it."""
+    edges = (await shop.staff.ask(SEEN, state=list(states) or None))["webhookEvents"]["edges"]
+    return [edge["node"] for edge in edges]
+
+
+async def send(shop: Shop, event: Json) -> None:
+    raw = json.dumps(event)
+    header = stripe.WebhookSignature.generate_signature_header(raw, WEBHOOK_SECRET, timestamp=int(time.time()))
+    assert (await shop.webhook(raw.encode(), header)).status_code == 200
+
+
+async def apply_all(shop: Shop) -> None:
+    while await shop.parts.worker.apply_next():
+        pass
