@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -63,6 +64,7 @@ FENCES: Final[Mapping[str, frozenset[str]]] = {
 
 LONGEST_FILE: Final = 400
 LONGEST_FUNCTION: Final = 60
+MOST_FILES: Final = 18  # Python files in one folder
 UNMEASURED: Final = ("migrations/models/",)  # printed by a tool and never edited afterwards
 NAMES_THAT_SAY_NOTHING: Final = frozenset({"utils", "util", "core", "common", "helpers", "helper", "misc", "shared"})
 TRANSACTIONS_OF: Final = "database"
@@ -82,9 +84,13 @@ class Module:
 def complaints(root: Path) -> list[str]:
     """Every rule of the house that a file under `root` breaks, sorted by path."""
     found: list[str] = []
+    files: Counter[str] = Counter()
     for module in _modules(root):
+        files[str(Path(module.path).parent)] += 1
         for rule in (_room, _name, _imports, _fences, _transactions, _sizes):
             found += [f"{module.path}: {problem}" for problem in rule(module)]
+    crowded = {folder: count for folder, count in files.items() if count > MOST_FILES}
+    found += [f"{folder}: {count} files, {MOST_FILES} are allowed" for folder, count in crowded.items()]
     return sorted(found)
 
 
@@ -295,6 +301,16 @@ def test_what_is_allowed_is_not_complained_about(tmp_path: Path) -> None:
     _plant(tmp_path, "web/node_modules/tool/common.py", "import requests\n")
 
     assert complaints(tmp_path) == []
+
+
+def test_a_crowded_folder_is_seen(tmp_path: Path) -> None:
+    for number in range(MOST_FILES):
+        _plant(tmp_path, f"services/money/part_{number}.py", "")
+    before = complaints(tmp_path)
+    _plant(tmp_path, "services/money/one_more.py", "")
+
+    assert before == []
+    assert complaints(tmp_path) == ["services/money: 19 files, 18 are allowed"]
 
 
 def test_complaints_come_in_order(tmp_path: Path) -> None:
