@@ -17,7 +17,7 @@ from services.inbox import inbox
 from services.inbox.event_poller import Reader, Schedule
 from services.inbox.lag import ALARM_SECONDS, LagWatch, report_long_wait
 from services.money import recovery
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 from services.reconciliation import runs
 from webhooks import handlers
 
@@ -31,7 +31,7 @@ SWEEP_PAUSE = timedelta(seconds=1)  # between two pages of the sweep: of 25 requ
 
 
 @dataclass(frozen=True, slots=True)
-class Layers:
+class WorkerJobs:
     """Which layers run, how often they look, and how many pieces of work each has in hand at once.
 
     Each can be switched off, so that each can be tested alone.
@@ -52,7 +52,7 @@ class Layers:
 class Worker:
     """Runs the switched-on layers until it is stopped; a failure of one piece of work stops nothing."""
 
-    def __init__(self, *, driver: Driver, endpoint: inbox.Endpoint, layers: Layers) -> None:
+    def __init__(self, *, driver: OperationRunner, endpoint: inbox.Endpoint, layers: WorkerJobs) -> None:
         self._driver = driver
         self._provider: Provider = driver.provider
         self._endpoint = endpoint

@@ -39,7 +39,7 @@ from benchmarks.data import prepared
 from benchmarks.load import recorded
 from benchmarks.workloads import ORDER_STATUS, PAGE, PAY, Requests, webhook
 from database.embedded import EmbeddedPostgres
-from database.statements import rows
+from database.statements import query_rows
 from execution.planner import Planner
 from models import WebhookEvent
 from server.app import create_app, guarded
@@ -72,7 +72,7 @@ EXECUTION: Final = (
     Seam("execution", execution.executor.Execution, "run"),
     Seam("  arguments", execution.executor.Execution, "_variables"),
     Seam("  plan, found again", execution.executor.Execution, "_plan"),
-    Seam("  resolvers, statements, completion", execution.answer.Filling, "run"),
+    Seam("  resolvers, statements, completion", execution.answer.PlanRun, "run"),
 )
 ENVELOPE: Final = (
     Seam("authorisation", server.graphql.http.GraphQLEndpoint, "authenticate"),
@@ -87,7 +87,7 @@ WRITING: Final = (
     Seam("phase 1", services.money.idempotency, "_accepted_at_once"),
     Seam("phase 2, twice", services.money.runner, "attempt"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
-    Seam("phase 3, twice", services.money.runner.Driver, "_settle_at_once"),
+    Seam("phase 3, twice", services.money.runner.OperationRunner, "_settle_at_once"),
 )
 RECEIVING: Final = (
     Seam("verify", webhooks.routes, "verify_event"),
@@ -238,8 +238,8 @@ class Stages:
 
     async def _applied(self, *, counts: bool) -> None:
         """Events about payments that the offline Stripe knows, of which nothing is known to be told already."""
-        paid = await rows(PAID, [CALLS])
-        await rows("DELETE FROM webhook_event WHERE due IS NOT NULL")
+        paid = await query_rows(PAID, [CALLS])
+        await query_rows("DELETE FROM webhook_event WHERE due IS NOT NULL")
         for payment in paid:
             await Exchange(webhook(payment.values(), "payment_intent.processing")).with_(self._whole)
         stripe_ = self._app.state.parts.driver.provider
@@ -256,7 +256,7 @@ class Stages:
         with timed((*APPLYING, *STATEMENTS), spent):
             while await one():
                 pass
-        [left] = await rows("SELECT count(*) AS n FROM webhook_event WHERE due IS NOT NULL")
+        [left] = await query_rows("SELECT count(*) AS n FROM webhook_event WHERE due IS NOT NULL")
         if spent.calls[WHOLE] != len(paid) or left["n"]:
             raise SystemExit(f"{spent.calls[WHOLE]} of {len(paid)} events were applied, {left['n']} are left")
         if counts:

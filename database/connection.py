@@ -16,7 +16,7 @@ from aerich.migrate import Migrate
 from tortoise import Tortoise, connections
 
 from database.keepalive import connect
-from database.statements import rows
+from database.statements import query_rows
 
 log = structlog.get_logger(__name__)
 
@@ -192,7 +192,9 @@ async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]
 
 async def only_reads() -> bool:
     """Whether nothing can be written now. Then no connection is kept: the next ones may lead to one that can be."""
-    found = await rows("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS only_reads")
+    found = await query_rows(
+        "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS only_reads"
+    )
     is_so: bool = found[0]["only_reads"]
     if is_so:
         pool: Any = connections.get("default")
@@ -209,6 +211,6 @@ async def wanted_migrations() -> list[str]:
 async def pending_migrations() -> list[str]:
     """The migrations that this code has and the open database lacks."""
     wanted = await wanted_migrations()
-    known = await rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
-    applied = {row["version"] for row in await rows("SELECT version FROM aerich")} if known[0]["known"] else set()
+    known = await query_rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
+    applied = {row["version"] for row in await query_rows("SELECT version FROM aerich")} if known[0]["known"] else set()
     return [name for name in wanted if name not in applied]

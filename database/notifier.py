@@ -33,7 +33,7 @@ FIRST_WAIT_SECONDS: Final = 0.05
 LONGEST_WAIT_SECONDS: Final = 10.0
 TROUBLE: Final = (*OF_THE_DRIVER, OSError)
 
-_open: "Doorbell | None" = None
+_open: "Notifier | None" = None
 
 
 def ring(order_id: UUID) -> None:
@@ -46,7 +46,7 @@ def _press(order_id: UUID) -> None:
         _open.press(order_id)
 
 
-class Doorbell:
+class Notifier:
     """Sends what was rung, on a connection of its own: NOTIFY inside a transaction holds up its commit.
 
     Rings of 20 ms are gathered into one.
@@ -111,7 +111,7 @@ async def doorbell(url: str, *, rings: bool) -> AsyncIterator[None]:
     if not rings:
         yield
         return
-    bell = Doorbell(url)
+    bell = Notifier(url)
     ringing = asyncio.create_task(bell.run())
     _open = bell
     try:

@@ -60,13 +60,13 @@ def maker(
 
 
 @lru_cache(maxsize=100)
-def whole(table: type[Model], columns: tuple[str, ...]) -> Make:
+def full_row(table: type[Model], columns: tuple[str, ...]) -> Make:
     """What makes instances from whole rows, as Tortoise would: they can be changed and saved."""
     assert set(columns) == set(columns_of(table)), "not all columns of the table"
     return maker(table, columns, {}, from_json=False, is_whole=True)
 
 
-def whole_from_json(table: type[Model]) -> Callable[[str | None], list[Model]]:
+def full_row_from_json(table: type[Model]) -> Callable[[str | None], list[Model]]:
     """The same from an array in JSON, of arrays with all columns; none from null."""
     make = maker(table, columns_of(table), {}, from_json=True, is_whole=True)
     return lambda text: [make(row) for row in orjson.loads(text)] if text is not None else []

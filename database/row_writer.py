@@ -28,7 +28,7 @@ class Shape(NamedTuple):
     is_new: bool
 
 
-def fresh(table: type[T], **given: Any) -> T:
+def build_row(table: type[T], **given: Any) -> T:
     """A new row with its fields' defaults, as the model's own constructor makes it at ten times the price.
 
     Foreign keys are given by their ids.
@@ -95,7 +95,7 @@ def note_moments(row: Model, names: tuple[str, ...], now: datetime) -> None:
 
 
 @lru_cache(maxsize=1_000)
-def reader(table: type[Model], names: tuple[str, ...]) -> Callable[[Model], list[Any]]:
+def row_values(table: type[Model], names: tuple[str, ...]) -> Callable[[Model], list[Any]]:
     """What reads these fields off a row for the driver, and notes on the row the moments that it keeps by itself.
 
     Of a moment that the database computes it reads how much later than now it is.
@@ -130,7 +130,7 @@ def _now() -> datetime:
 
 
 @lru_cache(maxsize=1_000)
-def statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) -> str:
+def render_statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) -> str:
     """One statement that writes rows of these shapes, if the query `condition`, which has `given` values, finds any.
 
     Its values are the condition's, and then each row's: its fields, or its fields and its id.
@@ -138,13 +138,13 @@ def statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) ->
     parts = [f"still AS MATERIALIZED ({condition})"] if condition else []
     place = given + 1
     for number, shape in enumerate(shapes):
-        parts.append(f"w{number} AS ({said(shape, place, only_if='still' if condition else '')})")
+        parts.append(f"w{number} AS ({render_write(shape, place, only_if='still' if condition else '')})")
         place += len(shape.fields) + (not shape.is_new)
     return f"WITH {', '.join(parts)} SELECT now(){' FROM still' if condition else ''}"  # noqa: S608 - our own words
 
 
 @lru_cache(maxsize=1_000)
-def said(shape: Shape, place: int, *, only_if: str = "") -> str:
+def render_write(shape: Shape, place: int, *, only_if: str = "") -> str:
     """The SQL of one write whose values begin at `place`. `only_if` names what must have found a row."""
     meta = shape.table._meta
     columns = [f'"{meta.fields_db_projection[name]}"' for name in shape.fields]

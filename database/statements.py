@@ -12,14 +12,22 @@ from tortoise import connections
 from tortoise.models import Model
 
 from database.engine import fetched
-from database.row_reader import columns_of, whole
-from database.row_writer import Shape, all_fields, changed_fields, note_moments, reader, said, statement
+from database.row_reader import columns_of, full_row
+from database.row_writer import (
+    Shape,
+    all_fields,
+    changed_fields,
+    note_moments,
+    render_statement,
+    render_write,
+    row_values,
+)
 
 T = TypeVar("T", bound=Model)
 M = TypeVar("M", bound=Model, covariant=True)
 
 
-async def rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
+async def query_rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Run one SQL statement and give its rows, `RETURNING` included."""
     return [dict(row) for row in await fetch(statement, *values)]
 
@@ -49,7 +57,7 @@ async def read(model: type[T], rest: str, *values: Any) -> list[T]:
     return [make(row) for row in await fetch(statement, *values)]
 
 
-async def read_beside(
+async def select_joined(
     tables: Mapping[str, type[Model]], rest: str, *values: Any, also: tuple[str, ...] = ()
 ) -> list[tuple[Any, ...]]:
     """Whole rows of several tables side by side, in their order, each called by its alias in `rest`: the statement from
@@ -74,7 +82,7 @@ def _whole_rows(model: type[Model]) -> tuple[str, Any]:
     A migration may add a column while this version is running, so no statement asks for "all" columns.
     """
     columns, table = columns_of(model), model._meta.db_table
-    return ", ".join(f'"{table}"."{column}"' for column in columns), whole(model, columns)
+    return ", ".join(f'"{table}"."{column}"' for column in columns), full_row(model, columns)
 
 
 @lru_cache(maxsize=100)
@@ -88,7 +96,7 @@ def _rows_beside(
     for alias, model in tables:
         columns, start = columns_of(model), len(listed)
         listed += [f'{alias}."{column}"' for column in columns]
-        makers.append((start, len(listed), start + columns.index(model._meta.db_pk_column), whole(model, columns)))
+        makers.append((start, len(listed), start + columns.index(model._meta.db_pk_column), full_row(model, columns)))
     return f"SELECT {', '.join([*listed, *also])}", len(listed), makers
 
 
@@ -122,7 +130,7 @@ Write = Insert[Model] | Update[Model]
 _kept: ContextVar[list[Write] | None] = ContextVar("kept", default=None)
 
 
-class Overtaken(Exception):
+class ConcurrentModification(Exception):
     """What was to be written rests on rows that somebody has changed meanwhile. Nothing was written."""
 
 
@@ -154,12 +162,12 @@ async def write_if_still(condition: str, values: Sequence[Any], kept: Sequence[W
     """Write what was kept back by one statement, which is a transaction by itself.
 
     `condition` is a query with `values` that finds and locks a row while nobody has changed what the writes rest on.
-    Raises `Overtaken` when it finds none.
+    Raises `ConcurrentModification` when it finds none.
     """
     writes = _each_row_once(kept)
     found = await fetch(*_statement(writes, condition, values))
     if not found:
-        raise Overtaken
+        raise ConcurrentModification
     _written(writes, found)
 
 
@@ -173,9 +181,9 @@ def _written(writes: Sequence[Write], found: Sequence[Any]) -> None:
 def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any] = ()) -> list[Any]:
     """The statement that writes these, with its values."""
     shapes = tuple(one.shape for one in writes)
-    values = [statement(shapes, condition, len(given)), *given]
+    values = [render_statement(shapes, condition, len(given)), *given]
     for one, shape in zip(writes, shapes, strict=True):
-        values += reader(shape.table, shape.fields)(one.row)
+        values += row_values(shape.table, shape.fields)(one.row)
         if not shape.is_new:
             values.append(one.row.pk)
     return values
@@ -202,8 +210,8 @@ async def insert_if_new(row: Model) -> bool:
     It waits for another transaction that is adding the same one.
     """
     shape = Insert(row).shape
-    values = reader(shape.table, shape.fields)(row)
-    added = await fetch(f"{said(shape, 1)} ON CONFLICT DO NOTHING RETURNING now()", *values)
+    values = row_values(shape.table, shape.fields)(row)
+    added = await fetch(f"{render_write(shape, 1)} ON CONFLICT DO NOTHING RETURNING now()", *values)
     if added:
         _written([Insert(row)], added)
     return bool(added)

@@ -186,7 +186,7 @@ class RetryAdvice(StrEnum):
     REAUTHENTICATE_ON_SESSION = "REAUTHENTICATE_ON_SESSION"
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """What a fact about a state means for a row in a state."""
 
     FORWARD = "FORWARD"  # write it
@@ -214,11 +214,11 @@ REFUND_RELEASED = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
 # An open payment may go round: another method, another attempt, another 3DS. Only the ends are ends.
 _P, _R = PaymentStatus, RefundStatus
-_LETTER = {"f": Move.FORWARD, "r": Move.REPEAT, "l": Move.LATE, "c": Move.CONFLICT}
+_LETTER = {"f": Transition.FORWARD, "r": Transition.REPEAT, "l": Transition.LATE, "c": Transition.CONFLICT}
 State = TypeVar("State", bound=StrEnum)
 
 
-def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Mapping[State, Move]]:
+def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Mapping[State, Transition]]:
     """Rows of letters, one column for each state in the order of the enum; complete, or the import fails."""
     columns = list(states)
     assert set(rows) == set(columns), "a state has no row"
@@ -257,12 +257,12 @@ REFUND_MOVES = _table(
 )
 
 
-def payment_move(old: PaymentStatus, new: PaymentStatus) -> Move:
+def payment_move(old: PaymentStatus, new: PaymentStatus) -> Transition:
     """What it means for a payment in `old` that Stripe says `new`."""
     return PAYMENT_MOVES[old][new]
 
 
-def refund_move(old: RefundStatus, new: RefundStatus) -> Move:
+def refund_move(old: RefundStatus, new: RefundStatus) -> Transition:
     """What it means for a refund in `old` that Stripe says `new`. A refund that succeeded may still fail days later."""
     return REFUND_MOVES[old][new]
 

@@ -6,6 +6,6 @@ error, a null that may not be or a value of another type, graphql-core takes ove
 that nothing is done twice.
 """
 
-from execution.executor import Events, Execution, PlannedOperation
+from execution.executor import CompiledOperation, Events, Execution
 
-__all__ = ["Events", "Execution", "PlannedOperation"]
+__all__ = ["CompiledOperation", "Events", "Execution"]

@@ -9,8 +9,8 @@ from graphql import OperationDefinitionNode
 from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
-from execution.plan import Later, Plan
-from resolvers.reading.projection import Wanted
+from execution.plan import Deferred, Plan
+from resolvers.reading.projection import Projection
 
 Outcomes = Mapping[tuple[str | int, ...], Any]
 
@@ -25,7 +25,7 @@ class Info:
         context: object,
         operation: OperationDefinitionNode,
         arguments: Sequence[Mapping[str, Any]],
-        wanted: Wanted | None = None,
+        wanted: Projection | None = None,
     ) -> None:
         self.context = context
         self.operation = operation
@@ -33,14 +33,14 @@ class Info:
         self.wanted = wanted
 
 
-class Filling:
+class PlanRun:
     """One answer on its way, by a plan. It remembers what it has waited for: that may have called Stripe."""
 
     def __init__(self, context: object, operation: OperationDefinitionNode) -> None:
         self._context = context
         self._operation = operation
         self.data: dict[str, Any] = {}
-        self._later: list[Later] = []
+        self._later: list[Deferred] = []
         self._waited_for: list[tuple[dict[str, Any], str, Any]] = []
 
     async def run(self, plan: Plan, variables: VariableValues) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Filling:
             for root in plan.roots:
                 own = info if root.wanted is None else Info(self._context, self._operation, arguments, root.wanted)
                 self.data[root.key] = None
-                self._later.append(Later(root.start(own, variables), root.complete, self.data, root.key))
+                self._later.append(Deferred(root.start(own, variables), root.complete, self.data, root.key))
         except BaseException:
             self._leave()
             raise

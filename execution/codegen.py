@@ -11,18 +11,18 @@ from graphql import GraphQLEnumType, GraphQLLeafType
 from database.row_reader import rows_below
 from execution.field_calls import Arguments, Call
 from execution.inliner import Code, Fixed, Inliner, Made, Unsaid, Value, name
-from execution.plan import Astray, Later, listed, now
-from resolvers.reading.projection import Below
+from execution.plan import Bailout, Deferred, listed, now
+from resolvers.reading.projection import NestedRelation
 
 # What these are in Python is what they are in JSON.
 PLAIN: Final[Mapping[str, type]] = {"String": str, "ID": str, "Boolean": bool, "CurrencyCode": str}
 # What writes these down refuses a null by itself, and never gives one.
 SURE: Final = frozenset({"Int", "Float", "MinorUnits", "DateTime"})
-USED: Final = {"Astray": Astray, "Later": Later, "listed": listed, "now": now, "below": rows_below}
+USED: Final = {"Bailout": Bailout, "Deferred": Deferred, "listed": listed, "now": now, "below": rows_below}
 
 
 @dataclass(slots=True)
-class Body:
+class FunctionBody:
     """The lines of a function that fills in one object, which it is given as `me`."""
 
     me: Value
@@ -35,7 +35,7 @@ class Body:
         return "v"
 
 
-class Writing:
+class CodeGenerator:
     """The source of one plan, as it grows, with the objects that it names. `arguments` are those that vary."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Writing:
         self.lines.append(f"{word} = {{{choice}}}")
         return word
 
-    def word(self, value: Value, body: Body) -> str:
+    def word(self, value: Value, body: FunctionBody) -> str:
         """A variable that has the value."""
         if isinstance(value, Code) and isinstance(value.node, ast.Name):
             return value.node.id
@@ -65,7 +65,7 @@ class Writing:
         body.lines.append(f"    {word} = {self.text(value)}")
         return word
 
-    def leaf(self, type_: GraphQLLeafType, value: Value, body: Body) -> str:
+    def leaf(self, type_: GraphQLLeafType, value: Value, body: FunctionBody) -> str:
         """The expression for a leaf; what it calls refuses a null."""
         if isinstance(type_, GraphQLEnumType):
             names = {member.value: type_.coerce_output_value(member.value) for member in type_.values.values()}
@@ -93,7 +93,7 @@ class Writing:
 
         return part(value), given
 
-    def shown(self, shown_by: FunctionType, below: Below, body: Body) -> Value:
+    def shown(self, shown_by: FunctionType, below: NestedRelation, body: FunctionBody) -> Value:
         """What a field shows of the rows that were read with its own."""
         found = self.variable()
         row = self.inliner.attribute(body.me, "row")
@@ -104,7 +104,7 @@ class Writing:
         rows = name(found, None if below.relation.is_many else below.table)
         return self.inliner.called(shown_by, [body.me, rows])
 
-    def given(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: Body) -> Value:
+    def given(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> Value:
         """What a field gives that need not be waited for."""
         if call.function is None:
             return self.inliner.attribute(body.me, call.name)
@@ -117,7 +117,7 @@ class Writing:
         made = self.call(call, arguments, body)
         return _code(f"now({made})" if call.is_async else made)
 
-    def call(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: Body) -> str:
+    def call(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> str:
         """The expression that calls a field's method on its object."""
         given = [body.object()] if call.self_given else []
         given += ["info=info"] if call.info_given else []
@@ -149,7 +149,7 @@ def _strict(type_: GraphQLLeafType) -> Callable[[Any], Any]:
     def written(value: Any) -> Any:
         result = type_.coerce_output_value(value)
         if value is None or result is None:
-            raise Astray
+            raise Bailout
         return result
 
     return written

@@ -20,8 +20,8 @@ from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
-from execution.answer import Filling, Outcomes
-from execution.field_calls import NotPlanned
+from execution.answer import Outcomes, PlanRun
+from execution.field_calls import Unplannable
 from execution.input_conversion import Inputs
 from execution.plan import Plan
 from execution.plan_variables import shaping
@@ -31,7 +31,7 @@ PLANS_KEPT: Final = 16  # of one operation, for different values of the variable
 
 
 @dataclass(slots=True)
-class PlannedOperation:
+class CompiledOperation:
     """One operation of a document with its plans, which are kept for as long as it is.
 
     `on_growth` is told the bytes of each plan that is made: whoever keeps the operation bounds what it keeps.
@@ -67,21 +67,21 @@ class Execution:
         self.fallbacks = 0
         self.unplanned = 0
 
-    def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> PlannedOperation:
+    def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> CompiledOperation:
         """An operation of a valid document, to be run many times."""
-        return PlannedOperation(document, operation, shaping(document, operation))
+        return CompiledOperation(document, operation, shaping(document, operation))
 
-    def warm(self, prepared: PlannedOperation) -> None:
+    def warm(self, prepared: CompiledOperation) -> None:
         """Make the plan that the operation has when its variables are left out, where they may be."""
         given = self._variables(prepared, {})
         if isinstance(given, VariableValues):
             self._plan(prepared, given)
 
     async def run(
-        self, prepared: PlannedOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
+        self, prepared: CompiledOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
     ) -> ExecutionResult:
         """The answer of a query or mutation, with its errors."""
-        filling = Filling(context, prepared.operation)
+        filling = PlanRun(context, prepared.operation)
         given = self._variables(prepared, variables) if self._planned else None
         plan = self._plan(prepared, given) if isinstance(given, VariableValues) else None
         if plan is not None and isinstance(given, VariableValues):
@@ -92,7 +92,7 @@ class Execution:
         return await self._by_graphql_core(prepared, variables, context, extensions, filling.outcomes())
 
     def begin(
-        self, prepared: PlannedOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
+        self, prepared: CompiledOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
     ) -> Executor[Any] | list[GraphQLError]:
         """What makes the stream of a subscription's events; or what is wrong with its variables."""
         operation = prepared.operation
@@ -110,7 +110,7 @@ class Execution:
 
     def events(
         self,
-        prepared: PlannedOperation,
+        prepared: CompiledOperation,
         variables: Mapping[str, Any],
         extensions: Mapping[str, Any],
         executor: Executor[Any],
@@ -118,15 +118,15 @@ class Execution:
         """What answers the events of the subscription that `executor` has begun with the same."""
         return Events(self, prepared, partial(self.begin, prepared, variables, None, extensions), executor)
 
-    def plan_of(self, prepared: PlannedOperation, given: VariableValues) -> Plan | None:
+    def plan_of(self, prepared: CompiledOperation, given: VariableValues) -> Plan | None:
         """The plan of an operation with these variables, or None when graphql-core has to do it."""
         return self._plan(prepared, given) if self._planned else None
 
-    def _variables(self, prepared: PlannedOperation, variables: Mapping[str, Any]) -> VariableValues | list[Any]:
+    def _variables(self, prepared: CompiledOperation, variables: Mapping[str, Any]) -> VariableValues | list[Any]:
         definitions = prepared.operation.variable_definitions or ()
         return get_variable_values(self._schema._schema, definitions, dict(variables), max_errors=1)
 
-    def _plan(self, prepared: PlannedOperation, given: VariableValues) -> Plan | None:
+    def _plan(self, prepared: CompiledOperation, given: VariableValues) -> Plan | None:
         """The plan for these variables, or None when graphql-core has to do it."""
         key = tuple(given.coerced.get(name) for name in prepared.shaped_by)
         plans = prepared.plans
@@ -138,7 +138,7 @@ class Execution:
             plan = Planner(
                 self._schema, self._inputs, prepared.document, prepared.operation, given, prepared.shaped_by
             ).plan()
-        except NotPlanned:
+        except Unplannable:
             plans[key] = None
             return None
         except Exception as error:  # noqa: BLE001 - a bug must be seen, but not by who asks for their payment
@@ -154,7 +154,7 @@ class Execution:
 
     async def _by_graphql_core(
         self,
-        prepared: PlannedOperation,
+        prepared: CompiledOperation,
         variables: Mapping[str, Any],
         context: object,
         extensions: Mapping[str, Any],
@@ -184,7 +184,7 @@ class Events:
     def __init__(
         self,
         execution: Execution,
-        prepared: PlannedOperation,
+        prepared: CompiledOperation,
         begin_again: Callable[[], Executor[Any] | list[GraphQLError]],
         executor: Executor[Any],
     ) -> None:
@@ -207,7 +207,7 @@ class Events:
         plan = self._plan()
         if plan is None:
             return self._by_graphql_core(event, context, {})
-        filling = Filling(context, self._prepared.operation)
+        filling = PlanRun(context, self._prepared.operation)
         try:
             if self._arguments is None:  # those below the root are the same for all events
                 self._arguments = [one(self._given) for one in plan.arguments]
@@ -221,7 +221,7 @@ class Events:
         """Looked up for each event: plans are bounded, subscriptions do not keep them."""
         return self._execution.plan_of(self._prepared, self._given)
 
-    async def _when_told(self, filling: Filling, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
+    async def _when_told(self, filling: PlanRun, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
         try:
             return ExecutionResult(await rest, None)
         except Exception:  # noqa: BLE001 - as above

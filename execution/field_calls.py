@@ -31,7 +31,7 @@ NO_VARIABLES: Final = VariableValues({}, {})
 Arguments = Callable[[VariableValues], dict[str, Any]]
 
 
-class NotPlanned(Exception):
+class Unplannable(Exception):
     """This document, or this field of it, is left to graphql-core."""
 
 
@@ -60,10 +60,10 @@ def class_of(named: GraphQLObjectType) -> type[Any]:
 
 
 def field_of(definition: GraphQLField) -> StrawberryField:
-    """Strawberry's side of a field. Raises NotPlanned for one that Strawberry does not know."""
+    """Strawberry's side of a field. Raises Unplannable for one that Strawberry does not know."""
     field = definition.extensions.get(DEFINITION)
     if not isinstance(field, StrawberryField):
-        raise NotPlanned
+        raise Unplannable
     return field
 
 
@@ -73,18 +73,18 @@ def notes_of(field: StrawberryField) -> Mapping[Any, Any]:
 
 
 def call_of(field: StrawberryField) -> Call:
-    """How to call a field. Raises NotPlanned for one with permissions or extensions, which only Strawberry runs."""
+    """How to call a field. Raises Unplannable for one with permissions or extensions, which only Strawberry runs."""
     if field.extensions or field.permission_classes:
-        raise NotPlanned
+        raise Unplannable
     resolver = field.base_resolver
     if resolver is None:
         return Call(field.python_name, None, self_given=False, info_given=False)
     function = resolver.wrapped_func
     if not isinstance(function, FunctionType) or resolver.parent_parameter is not None:
-        raise NotPlanned
+        raise Unplannable
     has_info = resolver.info_parameter is not None and resolver.info_parameter.name == "info"
     if resolver.info_parameter is not None and not has_info:
-        raise NotPlanned
+        raise Unplannable
     return Call(field.python_name, function, resolver.self_parameter is not None, has_info)
 
 

@@ -7,21 +7,21 @@ from typing import Any, Final, NamedTuple
 from graphql.execution.values import VariableValues
 
 from execution.field_calls import Arguments
-from resolvers.reading.projection import Wanted
+from resolvers.reading.projection import Projection
 
 # Measured (tests/server/graphql/test_document_cache.py): the functions and their code.
 PLAN_BYTES: Final = 6_000
 FIELD_BYTES: Final = 150
 BYTES_OF_A_CHARACTER: Final = 12
 
-Complete = Callable[[Any, Any, "list[Later]"], Any]
+Complete = Callable[[Any, Any, "list[Deferred]"], Any]
 
 
-class Astray(Exception):
+class Bailout(Exception):
     """Something came that the plan does not know: graphql-core has to say what it means."""
 
 
-class Later(NamedTuple):
+class Deferred(NamedTuple):
     """A value that has to be waited for, and the place for what becomes of it."""
 
     value: Any
@@ -36,7 +36,7 @@ class Root(NamedTuple):
     key: str
     start: Callable[[Any, VariableValues], Any]
     complete: Complete
-    wanted: Wanted | None
+    wanted: Projection | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +63,7 @@ class Plan:
 def listed(value: Any) -> Iterable[Any]:
     """The items of a list."""
     if value.__class__ is not list:
-        raise Astray
+        raise Bailout
     return value
 
 
@@ -75,4 +75,4 @@ def now(coroutine: Any) -> Any:
         return done.value
     future._asyncio_future_blocking = False  # as a task does with what it is given: somebody else may wait for it
     coroutine.close()
-    raise Astray
+    raise Bailout

@@ -32,11 +32,11 @@ from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
 from tortoise.models import Model
 
-from execution.codegen import Body, Writing
+from execution.codegen import CodeGenerator, FunctionBody
 from execution.field_calls import (
     Arguments,
     Call,
-    NotPlanned,
+    Unplannable,
     arguments_of,
     call_of,
     class_of,
@@ -46,8 +46,8 @@ from execution.field_calls import (
 )
 from execution.inliner import Code, Each, Made, Value, name
 from execution.input_conversion import Inputs
-from execution.plan import Astray, Plan, Root
-from resolvers.reading.projection import Below, Wanted, below_of
+from execution.plan import Bailout, Plan, Root
+from resolvers.reading.projection import NestedRelation, Projection, below_of
 from schema.fields import AT_HAND, LOOKS_AHEAD, READ_WITH, SHOWN_BY, THROUGH
 
 LARGEST: Final = 1_000  # fields, with every fragment written out: 60 ms to make
@@ -79,12 +79,12 @@ class Planner:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        self._words = Writing()
+        self._words = CodeGenerator()
         self._fields = 0
         self._is_for_all = True
 
     def plan(self) -> Plan:
-        """The plan. Raises NotPlanned for what is left to graphql-core."""
+        """The plan. Raises Unplannable for what is left to graphql-core."""
         root = self._schema._schema.get_root_type(self._operation.operation)
         assert root is not None, "the document was validated"
         fields = self._checked(
@@ -100,12 +100,12 @@ class Planner:
     def _checked(self, collected: CollectedFields) -> dict[str, FieldDetailsList]:
         self._fields += len(collected.grouped_field_set)
         if collected.new_defer_usages or self._fields > LARGEST:
-            raise NotPlanned
+            raise Unplannable
         return collected.grouped_field_set
 
     def _root(
         self, root: GraphQLObjectType, details: FieldDetailsList
-    ) -> tuple[Callable[[Any, VariableValues], Any], str, Wanted | None]:
+    ) -> tuple[Callable[[Any, VariableValues], Any], str, Projection | None]:
         if details[0].node.name.value == TYPENAME:
             named = root.name
             return (lambda info, variables: named), self._words.function("x"), None
@@ -120,9 +120,9 @@ class Planner:
 
     def _completion(
         self, type_: GraphQLOutputType, details: FieldDetailsList, table: type[Model] | None, *, is_told: bool = False
-    ) -> tuple[str, Wanted | None]:
+    ) -> tuple[str, Projection | None]:
         """The name of a new function that completes what it is given, and what it asks of the rows inside."""
-        body = Body(name("x"))
+        body = FunctionBody(name("x"))
         expression, wanted = self._completed(type_, details, body.me, table, body, is_told=is_told)
         return self._words.function(expression, body.lines), wanted
 
@@ -132,11 +132,11 @@ class Planner:
         details: FieldDetailsList,
         value: Value,
         table: type[Model] | None,
-        body: Body,
+        body: FunctionBody,
         *,
         nullable: bool = True,
         is_told: bool = False,
-    ) -> tuple[str, Wanted | None]:
+    ) -> tuple[str, Projection | None]:
         """The expression that completes a value, after what it adds to the body; with a `table`, what it asks of the
         rows inside. `is_told` says that the value is the event of a subscription itself.
         """
@@ -174,7 +174,7 @@ class Planner:
         table: type[Model] | None,
         *,
         is_told: bool,
-    ) -> tuple[str, Wanted | None]:
+    ) -> tuple[str, Projection | None]:
         """The expression that fills in one object, or what it would be made of."""
         me: Value
         if isinstance(value, Made) and value.of is class_of(type_):
@@ -193,13 +193,13 @@ class Planner:
         parameters: Iterable[str],
         *,
         is_told: bool = False,
-    ) -> tuple[str, Wanted | None]:
+    ) -> tuple[str, Projection | None]:
         """The name of the function that fills in one selection set on one type of object."""
         fields = self._checked(
             collect_subfields(self._schema._schema, self._fragments, self._variables, self._operation, type_, details)
         )
-        wanted = Wanted.nothing(table) if table is not None else None
-        body = Body(me)
+        wanted = Projection.nothing(table) if table is not None else None
+        body = FunctionBody(me)
         answer: list[str] = []
         waits: list[str] = []
         for key, inner in fields.items():
@@ -232,17 +232,17 @@ class Planner:
         parent: GraphQLObjectType,
         details: FieldDetailsList,
         table: type[Model] | None,
-        body: Body,
+        body: FunctionBody,
         *,
         is_told: bool,
-    ) -> tuple[str, str | None, Wanted | None]:
+    ) -> tuple[str, str | None, Projection | None]:
         """The expression for a field's value, completed; or not yet, and the function that will complete it. With a
         `table`, what the field asks of the row behind its object."""
         definition = _definition(parent, details)
         field = field_of(definition)
         call, notes = call_of(field), notes_of(field)
         arguments = arguments_of(self._schema, self._inputs, definition, details[0].node)
-        below: Below | None = None
+        below: NestedRelation | None = None
         if table is not None and READ_WITH in notes and self._are_known(details[0].node):
             below = below_of(notes[READ_WITH], arguments if isinstance(arguments, dict) else arguments(self._variables))
         inside = below.table if below is not None else table if THROUGH in notes else None
@@ -263,7 +263,7 @@ class Planner:
         if table is not None:
             uses = call.function if below is None else None  # rows below are found by what is read in any case
             columns = columns_of(uses, class_of(parent), table) if uses is not None else frozenset()
-            asked = Wanted(table, columns, ((below, wanted),) if below is not None and wanted is not None else ())
+            asked = Projection(table, columns, ((below, wanted),) if below is not None and wanted is not None else ())
             if THROUGH in notes and wanted is not None:
                 asked = asked.beside(wanted)
         return value, complete, asked
@@ -286,14 +286,14 @@ def _itself(type_: GraphQLObjectType) -> Code:
 def _definition(parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQLField:
     definition: GraphQLField | None = parent.fields.get(details[0].node.name.value)
     if definition is None:  # introspection
-        raise NotPlanned
+        raise Unplannable
     return definition
 
 
 def _start(call: Call, arguments: Mapping[str, Any] | Arguments) -> Callable[[Any, VariableValues], Any]:
     function = call.function
     if function is None:
-        raise NotPlanned
+        raise Unplannable
 
     def start(info: Any, variables: VariableValues) -> Any:
         given = arguments if isinstance(arguments, Mapping) else arguments(variables)
@@ -305,4 +305,4 @@ def _start(call: Call, arguments: Mapping[str, Any] | Arguments) -> Callable[[An
 
 def _is_told(info: Any, variables: VariableValues) -> Any:
     """The root of a subscription: its events are told, and cannot be asked for."""
-    raise Astray
+    raise Bailout

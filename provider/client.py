@@ -29,16 +29,15 @@ from provider.failures import (
 from provider.ids import path_of
 from provider.mapping import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
 from provider.objects import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
-from provider.request_budget import Budget, Rank
+from provider.params import EXPAND_PAYMENT, Params, expanding, made_between, ordered
+from provider.request_budget import Budget, Priority
 from provider.transport import LocalTransport, NetworkTransport, Transport, departing
 from provider.words import id_of, word
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
-Params = Mapping[str, Any]
 Call = Coroutine[Any, Any, T]
 
-EXPAND_PAYMENT = ["latest_charge", "payment_method"]
 EXPAND_SOURCES = ["data.source"]
 EXPAND_REFUND = ["charge.balance_transaction"]  # by which a refund is told from what was released of a hold
 PAGE = 100  # Stripe's largest page
@@ -86,7 +85,7 @@ class Provider:
         )
         self._breaker = Breaker()
         self._budget = budget or Budget()
-        self._look = Rank.LOOK
+        self._look = Priority.LOOK
 
     @property
     def clock_skew_seconds(self) -> float:
@@ -101,7 +100,7 @@ class Provider:
     def for_readers(self) -> "Provider":
         """The same provider, whose looks come after everything that workers do. It is closed with the other."""
         theirs = copy(self)
-        theirs._look = Rank.READ
+        theirs._look = Priority.READ
         return theirs
 
     async def close(self) -> None:
@@ -112,33 +111,33 @@ class Provider:
     async def create_payment(self, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Create an intent, unconfirmed: no money moves."""
         return await self._payment(
-            Rank.PAY, "POST payment_intents", self._post("/v1/payment_intents", _expanding(params), key), until
+            Priority.PAY, "POST payment_intents", self._post("/v1/payment_intents", expanding(params), key), until
         )
 
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Ask for the money. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
         return await self._payment(
-            Rank.PAY,
+            Priority.PAY,
             "POST payment_intents/confirm",
-            self._post(path_of("payment_intents", intent_id, "/confirm"), _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/confirm"), expanding(params), key),
             until,
         )
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Take money that is held."""
         return await self._payment(
-            Rank.PAY,
+            Priority.PAY,
             "POST payment_intents/capture",
-            self._post(path_of("payment_intents", intent_id, "/capture"), _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/capture"), expanding(params), key),
             until,
         )
 
     async def cancel_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Give up an intent and release what it holds."""
         return await self._payment(
-            Rank.PAY,
+            Priority.PAY,
             "POST payment_intents/cancel",
-            self._post(path_of("payment_intents", intent_id, "/cancel"), _expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/cancel"), expanding(params), key),
             until,
         )
 
@@ -152,8 +151,8 @@ class Provider:
 
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
-        params = {"created": {"gte": int(created_since.timestamp())}, "limit": PAGE}
-        async for item in self._pages(Rank.LOOK, "/v1/payment_intents", params):
+        params = {"created": {"gte": int(created_since.timestamp())}}
+        async for item in self._pages(Priority.LOOK, "/v1/payment_intents", params):
             found = item.get("metadata") or {}
             if all(found.get(name) == value for name, value in metadata.items()):
                 return await self.retrieve_payment(str(item["id"]))
@@ -166,7 +165,7 @@ class Provider:
 
         Their charges are not expanded.
         """
-        params = _made_between(created_from, created_before, after)
+        params = made_between(created_from, created_before, after)
         async for payment in self._listed("/v1/payment_intents", params, payment_from):
             yield payment
 
@@ -174,17 +173,19 @@ class Provider:
 
     async def create_refund(self, params: Params, *, key: str, until: Deadline) -> ProviderRefund:
         """Give money back."""
-        return await self._refund(Rank.REFUND, "POST refunds", self._post("/v1/refunds", _ordered(params), key), until)
+        return await self._refund(
+            Priority.REFUND, "POST refunds", self._post("/v1/refunds", ordered(params), key), until
+        )
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """The refund as it stands now."""
         call = self._get(path_of("refunds", refund_id), {"expand": EXPAND_REFUND})
-        return await self._refund(Rank.LOOK, "GET refunds/id", call)
+        return await self._refund(Priority.LOOK, "GET refunds/id", call)
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """Every refund of an intent, newest first, whoever made it."""
         expand = [f"data.{path}" for path in EXPAND_REFUND]
-        params = {"payment_intent": intent_id, "limit": PAGE, "expand": expand}
+        params = {"payment_intent": intent_id, "expand": expand}
         items = [item async for item in self._pages(self._look, "/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
@@ -192,26 +193,28 @@ class Provider:
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderRefund | Unreadable]:
         """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
-        params = _made_between(created_from, created_before, after)
+        params = made_between(created_from, created_before, after)
         async for refund in self._listed("/v1/refunds", params, refund_from):
             yield refund
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """Every dispute of an intent."""
-        params = {"payment_intent": intent_id, "limit": PAGE}
+        params = {"payment_intent": intent_id}
         items = [item async for item in self._pages(self._look, "/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
         """The dispute as it stands now."""
-        answer, request_id = await self._ask(Rank.LOOK, "GET disputes/id", self._get(path_of("disputes", dispute_id)))
+        answer, request_id = await self._ask(
+            Priority.LOOK, "GET disputes/id", self._get(path_of("disputes", dispute_id))
+        )
         return _translated(lambda: dispute_from(answer), request_id)
 
     async def disputes(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderDispute | Unreadable]:
         """Every dispute opened in a span of time, newest first, page by page; `after` goes on behind an id."""
-        params = _made_between(created_from, created_before, after)
+        params = made_between(created_from, created_before, after)
         async for dispute in self._listed("/v1/disputes", params, dispute_from):
             yield dispute
 
@@ -221,14 +224,14 @@ class Provider:
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderBooking | Unreadable]:
         """Every balance transaction of a span of time, newest first, page by page; `after` goes on behind an id."""
-        params = {**_made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
+        params = {**made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
         async for booking in self._listed("/v1/balance_transactions", params, booking_from):
             yield booking
 
     async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
         """One balance transaction."""
         call = self._get(path_of("balance_transactions", transaction_id), {"expand": ["source"]})
-        answer, request_id = await self._ask(Rank.LOOK, "GET balance_transactions/id", call)
+        answer, request_id = await self._ask(Priority.LOOK, "GET balance_transactions/id", call)
         return _translated(lambda: booking_from(answer), request_id)
 
     # -- events ------------------------------------------------------------------------------------------------------
@@ -254,13 +257,13 @@ class Provider:
         after: str | None = None,
     ) -> AsyncIterator[StripeEvent | Unreadable]:
         """As `events`, with those that cannot be read in their places."""
-        params = {**_made_between(created_since, created_before, after), "types": sorted(types)}
+        params = {**made_between(created_since, created_before, after), "types": sorted(types)}
         async for event in self._listed("/v1/events", params, self._own_event):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
         """One event; Stripe keeps 30 days of them."""
-        answer, request_id = await self._ask(Rank.LOOK, "GET events/id", self._get(path_of("events", event_id)))
+        answer, request_id = await self._ask(Priority.LOOK, "GET events/id", self._get(path_of("events", event_id)))
         return _translated(lambda: self._own_event(answer), request_id)
 
     def _own_event(self, data: dict[str, Any]) -> StripeEvent:
@@ -278,7 +281,7 @@ class Provider:
             case "dispute":
                 return (await self.retrieve_dispute(identity)).payment_intent_id
             case "charge":
-                answer, _ = await self._ask(Rank.LOOK, "GET charges/id", self._get(path_of("charges", identity)))
+                answer, _ = await self._ask(Priority.LOOK, "GET charges/id", self._get(path_of("charges", identity)))
                 return id_of(answer.get("payment_intent"))
             case _:
                 return None
@@ -293,21 +296,23 @@ class Provider:
     def _get(self, path: str, params: Params | None = None) -> Call[Any]:
         return self._client.raw_request_async("get", path, **(params or {}))
 
-    async def _payment(self, rank: Rank, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderPayment:
+    async def _payment(
+        self, rank: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
+    ) -> ProviderPayment:
         answer = await self._send(rank, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: payment_from(thing, request_id=request_id, is_replayed=again), request_id)
 
-    async def _refund(self, rank: Rank, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderRefund:
+    async def _refund(self, rank: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderRefund:
         answer = await self._send(rank, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
 
-    async def _ask(self, rank: Rank, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
+    async def _ask(self, rank: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""
         return _plain(await self._send(rank, endpoint, call))
 
-    async def _send(self, rank: Rank, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
+    async def _send(self, rank: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
         """Make one call of the library, in its turn, whose first byte leaves before the deadline or not at all.
 
         Raises ProviderFailure, without Stripe's body in its trace; before anything is sent when the circuit is open
@@ -343,7 +348,7 @@ class Provider:
         self, path: str, params: dict[str, Any], build: Callable[[dict[str, Any]], T]
     ) -> AsyncIterator[T | Unreadable]:
         """All things of a list. One that cannot be read must not keep the others from being seen."""
-        async for item in self._pages(Rank.POLL, path, params, most=None):
+        async for item in self._pages(Priority.POLL, path, params, most=None):
             try:
                 thing: T | Unreadable = build(item)
             except NOT_THE_OBJECT:
@@ -352,11 +357,11 @@ class Provider:
             yield thing
 
     async def _pages(
-        self, rank: Rank, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
+        self, rank: Priority, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
         """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
         for _ in count() if most is None else range(most):
-            response = await self._send(rank, f"GET {path}", self._get(path, params))
+            response = await self._send(rank, f"GET {path}", self._get(path, {**params, "limit": PAGE}))
             page, request_id = response.data, word(response.request_id)
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):
@@ -372,25 +377,6 @@ class Provider:
 def _plain(answer: Any) -> tuple[dict[str, Any], str | None]:
     """What the library read, and the id of the request that it answers."""
     return answer.data, word(answer.request_id)
-
-
-def _made_between(created_from: datetime, created_before: datetime | None, after: str | None) -> dict[str, Any]:
-    created = {"gte": int(created_from.timestamp())}
-    if created_before is not None:
-        created["lt"] = int(created_before.timestamp())
-    return {"created": created, "limit": PAGE, **({"starting_after": after} if after is not None else {})}
-
-
-def _expanding(params: Params) -> Any:
-    return _ordered({**params, "expand": EXPAND_PAYMENT})
-
-
-def _ordered(params: Any) -> Any:
-    """The same parameters in one order: a database gives an object's keys back in its own, and a retry must be the
-    same request to the byte."""
-    if isinstance(params, Mapping):
-        return {name: _ordered(params[name]) for name in sorted(params)}
-    return params
 
 
 def _translated(build: Callable[[], T], request_id: str | None) -> T:

@@ -16,7 +16,7 @@ LONGEST_POLL_WAIT_SECONDS: Final = 60.0  # nobody is
 THROTTLED_HERE: Final = "throttled_here"
 
 
-class Rank(IntEnum):
+class Priority(IntEnum):
     """Whose turn comes first: whoever waits at a till, then whoever waits for money back, then the workers, who look
     and poll, and last those who only read: reading delays nobody."""
 
@@ -48,7 +48,7 @@ class Bucket:
 
 @dataclass(order=True, slots=True)
 class _Waiting:
-    rank: Rank
+    rank: Priority
     number: int
     endpoint: str = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
@@ -69,7 +69,7 @@ class Budget:
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, rank: Rank, endpoint: str) -> None:
+    async def take(self, rank: Priority, endpoint: str) -> None:
         """Wait for a turn. Raises ProviderFailure(THROTTLED) when it does not come in time: nothing was sent then."""
         if not self._waiting and self._wait_seconds(endpoint) <= 0.0:
             self._spend(endpoint)
@@ -77,7 +77,7 @@ class Budget:
         waiting = _Waiting(rank, next(self._numbers), endpoint, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiting)
         self._give_turns()
-        longest = LONGEST_POLL_WAIT_SECONDS if rank is Rank.POLL else LONGEST_WAIT_SECONDS
+        longest = LONGEST_POLL_WAIT_SECONDS if rank is Priority.POLL else LONGEST_WAIT_SECONDS
         try:
             await asyncio.wait_for(waiting.turn, longest)
         except TimeoutError:

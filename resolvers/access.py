@@ -9,30 +9,30 @@ from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
 from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Order, Payment
-from resolvers.context import Asking
-from services.money.locking import Seen, see
+from resolvers.context import RequestContext
+from services.money.locking import OrderSnapshot, see
 
 WORKS_HERE = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}
 )
 
 
-class SignIn(Forbidden):
+class AuthenticationRequired(Forbidden):
     """Nobody asks: it is never an answer's data, always an error of the request."""
 
     def __init__(self) -> None:
         super().__init__("Sign in first: send a bearer token.")
 
 
-def signed_in(asking: Asking) -> Caller:
-    """The caller. Raises SignIn when there is none."""
+def signed_in(asking: RequestContext) -> Caller:
+    """The caller. Raises AuthenticationRequired when there is none."""
     if asking.caller is None:
-        raise SignIn
+        raise AuthenticationRequired
     return asking.caller
 
 
-def require(asking: Asking, *scopes: Scope) -> Caller:
-    """The caller, who has at least one of these scopes. Raises SignIn or Forbidden."""
+def require(asking: RequestContext, *scopes: Scope) -> Caller:
+    """The caller, who has at least one of these scopes. Raises AuthenticationRequired or Forbidden."""
     caller = signed_in(asking)
     if not any(caller.can(scope) for scope in scopes):
         raise Forbidden(f"This needs the scope {' or '.join(scope.value for scope in scopes)}.")
@@ -44,7 +44,7 @@ def works_here(caller: Caller | None) -> bool:
     return caller is not None and not caller.scopes.isdisjoint(WORKS_HERE)
 
 
-async def own_customer_id(asking: Asking) -> UUID | None:
+async def own_customer_id(asking: RequestContext) -> UUID | None:
     """The customer that a buyer's token stands for, or None if no order ever named them."""
     caller = asking.caller
     if caller is None or not caller.can(Scope.PAYMENTS_PAY):
@@ -59,14 +59,14 @@ async def own_customer_id(asking: Asking) -> UUID | None:
     return customer.id
 
 
-def visible_actor(asking: Asking, actor: Actor) -> Actor:
+def visible_actor(asking: RequestContext, actor: Actor) -> Actor:
     """The actor of something that the caller may see; to buyers, the staff are nameless."""
     caller = asking.caller
     is_own = caller is not None and actor.kind is ActorKind.CUSTOMER and actor.id == caller.subject
     return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)
 
 
-def visible_error(asking: Asking, error: DomainError) -> DomainError:
+def visible_error(asking: RequestContext, error: DomainError) -> DomainError:
     """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card, and
     nobody is told to do what only others may."""
     if isinstance(error, InvalidState):
@@ -75,27 +75,29 @@ def visible_error(asking: Asking, error: DomainError) -> DomainError:
     return error if works_here(asking.caller) else for_buyer(error)
 
 
-def visible_failure_reason(asking: Asking, reason: str | None) -> str | None:
+def visible_failure_reason(asking: RequestContext, reason: str | None) -> str | None:
     """Why a refund failed, as the caller may read it; as `visible_error`."""
     return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not works_here(asking.caller) else reason
 
 
-async def may_pay(asking: Asking, customer_id: UUID | None) -> bool:
+async def may_pay(asking: RequestContext, customer_id: UUID | None) -> bool:
     """Whether the caller pays for this customer, or is a service that takes payments. Never raises."""
     return (await payment_authority(asking)).includes(customer_id)
 
 
-async def payment_authority(asking: Asking) -> PaymentAuthority:
+async def payment_authority(asking: RequestContext) -> PaymentAuthority:
     """On whose orders and payments the caller may act. Never raises."""
     if asking.caller is not None and asking.caller.can(Scope.PAYMENTS_WRITE):
         return PaymentAuthority(is_service=True)
     return PaymentAuthority(customer_id=await own_customer_id(asking))
 
 
-async def payable_order(asking: Asking, order_id: UUID | None, key: str, *, path: Path) -> tuple[Order, Seen]:
+async def payable_order(
+    asking: RequestContext, order_id: UUID | None, key: str, *, path: Path
+) -> tuple[Order, OrderSnapshot]:
     """The order, for someone who may pay it, and how it and their key stand.
 
-    Raises SignIn, Forbidden, or NotFound for a foreign or missing one.
+    Raises AuthenticationRequired, Forbidden, or NotFound for a foreign or missing one.
     """
     caller = require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     if order_id is None:
@@ -106,8 +108,9 @@ async def payable_order(asking: Asking, order_id: UUID | None, key: str, *, path
     return seen.order, seen
 
 
-async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path) -> Payment:
-    """The payment, for its payer or a service that takes payments. Raises SignIn, Forbidden, NotFound."""
+async def payers_payment(asking: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
+    """The payment, for its payer or a service that takes payments. Raises AuthenticationRequired, Forbidden,
+    NotFound."""
     require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None or not await may_pay(asking, payment.customer_id):
@@ -115,8 +118,8 @@ async def payers_payment(asking: Asking, payment_id: UUID | None, *, path: Path)
     return payment
 
 
-async def staff_payment(asking: Asking, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
-    """Any payment, for someone with one of these scopes. Raises SignIn, Forbidden, NotFound."""
+async def staff_payment(asking: RequestContext, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
+    """Any payment, for someone with one of these scopes. Raises AuthenticationRequired, Forbidden, NotFound."""
     require(asking, *scopes)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None:
@@ -125,7 +128,7 @@ async def staff_payment(asking: Asking, payment_id: UUID | None, *scopes: Scope,
 
 
 def permitted_actions(
-    asking: Asking, actions: Iterable[PaymentAction], status: PaymentStatus
+    asking: RequestContext, actions: Iterable[PaymentAction], status: PaymentStatus
 ) -> tuple[PaymentAction, ...]:
     """Those of these actions that the caller may ask of a payment in this status that they may see."""
     return asking.caller.permitted(actions, status) if asking.caller is not None else ()

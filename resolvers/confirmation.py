@@ -11,14 +11,14 @@ from domain.states import CONFIRMABLE
 from models import Payment
 from provider import ProviderPayment
 from resolvers.access import may_pay, require
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from services.money.payments import named_page
 
 
 class Confirmation:
     """One payment's secrets for its payer. Stripe is asked for what is not stored: once, if a field wants it."""
 
-    def __init__(self, asking: Asking, payment: Payment, *, known_secret: str | None) -> None:
+    def __init__(self, asking: RequestContext, payment: Payment, *, known_secret: str | None) -> None:
         self._asking = asking
         self._payment = payment
         self._known_secret = known_secret
@@ -71,7 +71,7 @@ class Confirmation:
 
 
 async def confirmation_of(
-    asking: Asking, payment: Payment | None, *, known_secret: str | None = None
+    asking: RequestContext, payment: Payment | None, *, known_secret: str | None = None
 ) -> Confirmation | None:
     """What its payer, or a service that takes payments, needs to go on with a payment; None for anybody else, and when
     there is nothing to confirm. `known_secret` is the one that Stripe has just told us."""
@@ -82,7 +82,7 @@ async def confirmation_of(
     return Confirmation(asking, payment, known_secret=known_secret)
 
 
-async def payment_confirmation(asking: Asking, *, payment_id: str) -> Confirmation | None:
+async def payment_confirmation(asking: RequestContext, *, payment_id: str) -> Confirmation | None:
     """The same for a payment by its id; a foreign one looks like a missing one. Raises SignIn and Forbidden."""
     require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)

@@ -10,11 +10,11 @@ from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
 from services.money.buyer_reads import DocumentLooks, Looks
 from services.money.recovery import Repairs
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestContext:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
     `repairs` is told what is read, and looks after it. `looks` ask Stripe, and `document_looks` do so for what is read:
@@ -26,7 +26,7 @@ class Asking:
 
     caller: Caller | None
     request_id: str
-    driver: Driver
+    driver: OperationRunner
     repairs: Repairs
     looks: Looks
     live: Live
@@ -44,7 +44,7 @@ class Asking:
         *,
         caller: Caller | None,
         request_id: str,
-        driver: Driver,
+        driver: OperationRunner,
         repairs: Repairs,
         looks: Looks,
         live: Live,
@@ -53,7 +53,7 @@ class Asking:
         app_schemes: frozenset[str],
         sign_view_token: Callable[[UUID, UUID | None], str | None],
         own_customers: OwnCustomers,
-    ) -> "Asking":
+    ) -> "RequestContext":
         """The context of one request, with loaders of its own."""
         return cls(
             caller=caller,

@@ -11,21 +11,23 @@ from domain.idempotency import check_key, fingerprint
 from domain.money import MAX_MINOR, Money
 from domain.states import OperationKind
 from domain.text import check_metadata, check_payment_method_id, check_return_url
-from resolvers.context import Asking
-from services.money.idempotency import Ask
+from resolvers.context import RequestContext
+from services.money.idempotency import IdempotentRequest
 
 
 @dataclass(frozen=True, slots=True)
-class GivenMoney:
+class RawMoney:
     """An amount as it came in: not yet money, because nobody knows whether its currency exists."""
 
     amount_minor: int
     currency: str
 
 
-def ask_for(asking: Asking, caller: Caller, kind: OperationKind, key: str, input: Mapping[str, Any]) -> Ask:
+def ask_for(
+    asking: RequestContext, caller: Caller, kind: OperationKind, key: str, input: Mapping[str, Any]
+) -> IdempotentRequest:
     """The claim on an idempotency key for this validated and normalised input."""
-    return Ask(
+    return IdempotentRequest(
         caller=caller,
         kind=kind,
         key=check_key(key),
@@ -34,7 +36,7 @@ def ask_for(asking: Asking, caller: Caller, kind: OperationKind, key: str, input
     )
 
 
-def money(given: GivenMoney, *, path: Path) -> Money:
+def money(given: RawMoney, *, path: Path) -> Money:
     """The money that was given. Raises Refused for a currency that does not exist or an amount beyond exactness."""
     currency = given.currency.upper()
     if currency not in CURRENCIES:
@@ -57,5 +59,5 @@ def payment_method_id(given: str | None, *, path: Path) -> str | None:
     return check_payment_method_id(given, path=path) if given is not None else None
 
 
-def return_url(asking: Asking, given: str | None, *, path: Path) -> str | None:
+def return_url(asking: RequestContext, given: str | None, *, path: Path) -> str | None:
     return check_return_url(given, path=path, app_schemes=asking.app_schemes) if given is not None else None

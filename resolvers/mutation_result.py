@@ -7,8 +7,8 @@ from uuid import UUID
 from database.statements import read_one
 from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
 from models import Operation, Order, Payment, Refund
-from resolvers.access import SignIn
-from resolvers.context import Asking
+from resolvers.access import AuthenticationRequired
+from resolvers.context import RequestContext
 from resolvers.visibility import visible_order, visible_payment, visible_refund
 from services.money.idempotency import Outcome
 
@@ -29,15 +29,15 @@ class Result:
     client_secret: str | None = field(default=None, repr=False)
 
 
-async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Result:
+async def answer(asking: RequestContext, act: Callable[[], Awaitable[Outcome]]) -> Result:
     """Run one act and answer it; every DomainError becomes data, except that nobody asked.
 
-    An act that was carried out shows the payment as it left it, a replay as it is now. Raises SignIn and
-    DatabaseUnavailable.
+    An act that was carried out shows the payment as it left it, a replay as it is now. Raises AuthenticationRequired
+    and DatabaseUnavailable.
     """
     try:
         outcome = await act()
-    except SignIn:
+    except AuthenticationRequired:
         raise
     except ActivePaymentExists as refusal:
         in_the_way = await read_one(Payment, "WHERE id = $1", refusal.payment_id)
@@ -49,7 +49,7 @@ async def answer(asking: Asking, act: Callable[[], Awaitable[Outcome]]) -> Resul
     return await _result(asking, outcome)
 
 
-async def _result(asking: Asking, outcome: Outcome) -> Result:
+async def _result(asking: RequestContext, outcome: Outcome) -> Result:
     operation, payment = outcome.operation, outcome.payment
     if payment is not None:
         asking.loaders.order.prime(payment.order_id, payment.order)
@@ -69,7 +69,7 @@ async def _result(asking: Asking, outcome: Outcome) -> Result:
     )
 
 
-async def _own_operation(asking: Asking, operation_id: UUID) -> Operation | None:
+async def _own_operation(asking: RequestContext, operation_id: UUID) -> Operation | None:
     """The operation, if it is the caller's: the one in the way may be somebody else's."""
     if asking.caller is None:
         return None

@@ -19,7 +19,7 @@ from models import (
     WebhookEvent,
 )
 from resolvers.access import signed_in
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.visibility import Visibility, lookup, visible_event, visible_operation, visible_refund
 
 Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent | ReconciliationRun | Discrepancy
@@ -27,14 +27,14 @@ Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEv
 MOST_NODES = 100
 
 
-async def node(asking: Asking, *, id: str) -> Row | None:
+async def node(asking: RequestContext, *, id: str) -> Row | None:
     """The row behind an id, if it is the caller's to see; None for anything else."""
     signed_in(asking)
     decoded = decode(id)
     return await _find(asking, *decoded) if decoded is not None else None
 
 
-async def nodes(asking: Asking, *, ids: Sequence[str]) -> list[Row | None]:
+async def nodes(asking: RequestContext, *, ids: Sequence[str]) -> list[Row | None]:
     """The rows behind these ids, in their order, with None where `node` would have it."""
     signed_in(asking)
     if len(ids) > MOST_NODES:
@@ -42,7 +42,7 @@ async def nodes(asking: Asking, *, ids: Sequence[str]) -> list[Row | None]:
     return list(await asyncio.gather(*(node(asking, id=text) for text in ids)))
 
 
-async def _find(asking: Asking, kind: Kind, identity: UUID) -> Row | None:
+async def _find(asking: RequestContext, kind: Kind, identity: UUID) -> Row | None:
     caller = signed_in(asking)
     if kind is Kind.OPERATION:
         return visible_operation(asking, await asking.loaders.operation.load(identity))
@@ -55,7 +55,7 @@ async def _find(asking: Asking, kind: Kind, identity: UUID) -> Row | None:
     return await _visible(asking, await lookup(asking), kind, identity)
 
 
-async def _visible(asking: Asking, sees: Visibility, kind: Kind, identity: UUID) -> Row | None:
+async def _visible(asking: RequestContext, sees: Visibility, kind: Kind, identity: UUID) -> Row | None:
     loaders = asking.loaders
     if kind is Kind.ORDER:
         order = await loaders.order.load(identity)

@@ -10,8 +10,8 @@ from domain.ids import Kind, row_id
 from domain.states import OperationKind, OperationState, ReviewOutcome
 from domain.text import clean_text
 from models import Operation
-from resolvers.access import SignIn, require, signed_in
-from resolvers.context import Asking
+from resolvers.access import AuthenticationRequired, require, signed_in
+from resolvers.context import RequestContext
 from resolvers.mutation_result import Result
 from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from services.money import manual_review
@@ -21,7 +21,7 @@ LONGEST_EVIDENCE = 1000
 LONGEST_STRIPE_ID = 255
 
 
-async def operation(asking: Asking, *, key: str, kind: OperationKind) -> Operation | None:
+async def operation(asking: RequestContext, *, key: str, kind: OperationKind) -> Operation | None:
     """The caller's own operation under this key; somebody else's key does not exist."""
     found = await find_operation(signed_in(asking), kind, check_key(key, path=("key",)))
     if found is not None:
@@ -30,24 +30,24 @@ async def operation(asking: Asking, *, key: str, kind: OperationKind) -> Operati
 
 
 async def open_operation_page(
-    asking: Asking, *, state: Sequence[OperationState] | None, paging: Paging
+    asking: RequestContext, *, state: Sequence[OperationState] | None, paging: Paging
 ) -> Page[Operation]:
-    """What is not decided yet, of everybody, newest first. Raises SignIn, Forbidden and Refused."""
+    """What is not decided yet, of everybody, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
     require(asking, Scope.OPS_READ)
     window = paging.window(NEWEST)
     found = Operation.filter(due__isnull=False)
     return await page_of(found if state is None else found.filter(state__in=list(state)), window)
 
 
-def visible_review(asking: Asking, operation: Operation) -> dict[str, Any] | None:
+def visible_review(asking: RequestContext, operation: Operation) -> dict[str, Any] | None:
     """How an operation was settled by hand, for the people who run this."""
     return operation.review if asking.caller is not None and asking.caller.can(Scope.OPS_READ) else None
 
 
 async def resolve_operation(
-    asking: Asking, *, id: str, outcome: ReviewOutcome, evidence: str, stripe_id: str | None
+    asking: RequestContext, *, id: str, outcome: ReviewOutcome, evidence: str, stripe_id: str | None
 ) -> Result:
-    """Settle an operation that needs a review, by a person. Raises SignIn."""
+    """Settle an operation that needs a review, by a person. Raises AuthenticationRequired."""
     try:
         caller = require(asking, Scope.OPS_WRITE)
         said = clean_text(evidence, path=("evidence",), max_length=LONGEST_EVIDENCE)
@@ -59,7 +59,7 @@ async def resolve_operation(
             raise NotFound(("id",))
         ruling = manual_review.Ruling(outcome, said, found)
         settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, driver=asking.driver)
-    except SignIn:
+    except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return Result(error=refusal)

@@ -13,12 +13,12 @@ from domain.text import check_email, check_external_id, clean_text
 from models import Customer, Order
 from resolvers import input_parsing
 from resolvers.access import require
-from resolvers.context import Asking
-from resolvers.input_parsing import GivenMoney
+from resolvers.context import RequestContext
+from resolvers.input_parsing import RawMoney
 from resolvers.mutation_result import Result, answer
 from resolvers.reading.filters import matching
 from resolvers.reading.projected_queries import order_row
-from resolvers.reading.projection import Wanted
+from resolvers.reading.projection import Projection
 from resolvers.visibility import lookup, visibility
 from services.money import orders
 from services.money.idempotency import Outcome
@@ -31,7 +31,7 @@ class GivenOrder:
     """An order as a service states it, not yet checked."""
 
     external_id: str
-    total: GivenMoney
+    total: RawMoney
     customer_external_id: str | None
     customer_email: str | None
     description: str | None
@@ -40,7 +40,7 @@ class GivenOrder:
 
 
 async def order(
-    asking: Asking, *, id: str | None, external_id: str | None, wanted: Wanted | None = None
+    asking: RequestContext, *, id: str | None, external_id: str | None, wanted: Projection | None = None
 ) -> Order | None:
     """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
     sees = await lookup(asking)
@@ -64,7 +64,7 @@ async def order(
     return row
 
 
-async def customer(asking: Asking, *, id: str) -> Customer | None:
+async def customer(asking: RequestContext, *, id: str) -> Customer | None:
     """One customer, for the staff or for themselves."""
     sees = await lookup(asking)
     customer_id = row_id(id, Kind.CUSTOMER)
@@ -73,7 +73,7 @@ async def customer(asking: Asking, *, id: str) -> Customer | None:
     return await asking.loaders.customer.load(customer_id)
 
 
-async def register_order(asking: Asking, *, input: GivenOrder, key: str) -> Result:
+async def register_order(asking: RequestContext, *, input: GivenOrder, key: str) -> Result:
     """State what an order owes, for a service."""
 
     async def act() -> Outcome:
@@ -85,7 +85,7 @@ async def register_order(asking: Asking, *, input: GivenOrder, key: str) -> Resu
     return await answer(asking, act)
 
 
-def _checked(asking: Asking, input: GivenOrder) -> orders.NewOrder:
+def _checked(asking: RequestContext, input: GivenOrder) -> orders.NewOrder:
     total = input_parsing.money(input.total, path=("input", "total"))
     check_chargeable(total, enabled=asking.currencies, path=("input", "total"))
     owner, email, description = input.customer_external_id, input.customer_email, input.description

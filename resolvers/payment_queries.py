@@ -11,12 +11,12 @@ from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, row_id
 from models import Payment
 from resolvers.access import signed_in, works_here
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
-from resolvers.reading.filters import GivenFilter, condition
+from resolvers.reading.filters import PaymentFilterInput, condition
 from resolvers.reading.pagination import Page, Paging, Sort, capped_count, page_of
 from resolvers.reading.projected_queries import payment_row, payment_rows
-from resolvers.reading.projection import Wanted
+from resolvers.reading.projection import Projection
 from resolvers.visibility import Visibility, lookup, visibility
 from services.audit.trail import Cause
 
@@ -34,7 +34,7 @@ class PaymentSort(Enum):
 
 
 async def payment(
-    asking: Asking, *, id: str, max_staleness_ms: int | None, wanted: Wanted | None = None
+    asking: RequestContext, *, id: str, max_staleness_ms: int | None, wanted: Projection | None = None
 ) -> Payment | None:
     """One payment, if it is the caller's to see.
 
@@ -61,7 +61,7 @@ async def payment(
     return row
 
 
-async def _look_at_stripe(asking: Asking, sees: Visibility, payment_id: UUID, max_staleness_ms: int) -> None:
+async def _look_at_stripe(asking: RequestContext, sees: Visibility, payment_id: UUID, max_staleness_ms: int) -> None:
     """Bring a payment up to date that is the caller's, and was compared with Stripe too long ago, if Stripe answers."""
     row = await asking.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row) or not _is_stale(row, max_staleness_ms):
@@ -77,12 +77,12 @@ async def _look_at_stripe(asking: Asking, sees: Visibility, payment_id: UUID, ma
 
 
 async def payment_page(
-    asking: Asking,
+    asking: RequestContext,
     *,
-    filter: GivenFilter | None,
+    filter: PaymentFilterInput | None,
     sort: PaymentSort,
     paging: Paging,
-    wanted: Wanted | None = None,
+    wanted: Projection | None = None,
 ) -> Page[Payment]:
     """The caller's payments that match, in this order."""
     sees = await lookup(asking)

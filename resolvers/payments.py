@@ -18,7 +18,7 @@ from domain.text import check_payment_method_id
 from models import Payment
 from resolvers import input_parsing
 from resolvers.access import (
-    SignIn,
+    AuthenticationRequired,
     payable_order,
     payers_payment,
     payment_authority,
@@ -26,8 +26,8 @@ from resolvers.access import (
     signed_in,
     staff_payment,
 )
-from resolvers.context import Asking
-from resolvers.input_parsing import GivenMoney
+from resolvers.context import RequestContext
+from resolvers.input_parsing import RawMoney
 from resolvers.mutation_result import Result, answer
 from services.audit.trail import Cause
 from services.money import payments
@@ -41,7 +41,7 @@ class GivenPayment:
     """How an order is to be paid, not yet checked."""
 
     order_id: str
-    expected: GivenMoney
+    expected: RawMoney
     capture_method: CaptureMethod | None
     payment_method_id: str | None
     confirm: bool
@@ -50,7 +50,7 @@ class GivenPayment:
     metadata: Mapping[str, str] | None
 
 
-async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Result:
+async def create_payment(asking: RequestContext, *, input: GivenPayment, key: str) -> Result:
     """Pay an order, for its payer or a service."""
 
     async def act() -> Outcome:
@@ -85,7 +85,7 @@ async def create_payment(asking: Asking, *, input: GivenPayment, key: str) -> Re
 
 
 async def confirm_payment(
-    asking: Asking, *, payment_id: str, payment_method_id: str, return_url: str | None, key: str
+    asking: RequestContext, *, payment_id: str, payment_method_id: str, return_url: str | None, key: str
 ) -> Result:
     """Try an open payment with this method, for its payer or a service."""
 
@@ -108,7 +108,13 @@ async def confirm_payment(
 
 
 async def capture_payment(
-    asking: Asking, *, payment_id: str, amount: GivenMoney | None, final_capture: bool, settles_order: bool, key: str
+    asking: RequestContext,
+    *,
+    payment_id: str,
+    amount: RawMoney | None,
+    final_capture: bool,
+    settles_order: bool,
+    key: str,
 ) -> Result:
     """Take money that is held, for a service. None means all of it."""
 
@@ -139,7 +145,7 @@ async def capture_payment(
     return await answer(asking, act)
 
 
-async def cancel_payment(asking: Asking, *, payment_id: str, reason: CancelReason | None, key: str) -> Result:
+async def cancel_payment(asking: RequestContext, *, payment_id: str, reason: CancelReason | None, key: str) -> Result:
     """Give an open payment up, for its payer or a service."""
 
     async def act() -> Outcome:
@@ -152,11 +158,11 @@ async def cancel_payment(asking: Asking, *, payment_id: str, reason: CancelReaso
     return await answer(asking, act)
 
 
-async def sync_payment(asking: Asking, *, payment_id: str) -> Result:
+async def sync_payment(asking: RequestContext, *, payment_id: str) -> Result:
     """Ask Stripe how a payment stands and write it down. Moves no money and takes no key."""
     try:
         payment = await _payment_to_sync(asking, payment_id)
-    except SignIn:
+    except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return Result(error=refusal)
@@ -167,7 +173,7 @@ async def sync_payment(asking: Asking, *, payment_id: str) -> Result:
         return Result(error=problem, payment=await Payment.get(id=payment.id))
 
 
-async def _payment_to_sync(asking: Asking, payment_id: str) -> Payment:
+async def _payment_to_sync(asking: RequestContext, payment_id: str) -> Payment:
     caller = require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)
     if caller.can(Scope.PAYMENTS_READ):

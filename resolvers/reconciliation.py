@@ -9,8 +9,8 @@ from domain.ids import Kind, row_id
 from domain.states import DiscrepancyState
 from domain.text import clean_text
 from models import Discrepancy, Payment, ReconciliationRun
-from resolvers.access import SignIn, require, signed_in
-from resolvers.context import Asking
+from resolvers.access import AuthenticationRequired, require, signed_in
+from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.pagination import LARGEST_PAGE, Page, Paging, Sort, page_of
 from services.reconciliation import integrity
@@ -21,8 +21,8 @@ RUNS = 10  # a list of runs unless more is asked for
 LONGEST_RESOLUTION = 1000
 
 
-async def reconciliation_runs(asking: Asking, *, first: int | None) -> list[ReconciliationRun]:
-    """The latest runs. Raises SignIn, Forbidden and Refused."""
+async def reconciliation_runs(asking: RequestContext, *, first: int | None) -> list[ReconciliationRun]:
+    """The latest runs. Raises AuthenticationRequired, Forbidden and Refused."""
     require(asking, Scope.FINANCE_READ)
     size = RUNS if first is None else first
     if not 1 <= size <= LARGEST_PAGE:
@@ -31,36 +31,36 @@ async def reconciliation_runs(asking: Asking, *, first: int | None) -> list[Reco
 
 
 async def discrepancy_page(
-    asking: Asking, *, state: Sequence[DiscrepancyState] | None, paging: Paging
+    asking: RequestContext, *, state: Sequence[DiscrepancyState] | None, paging: Paging
 ) -> Page[Discrepancy]:
-    """Discrepancies in these states, newest first. Raises SignIn, Forbidden and Refused."""
+    """Discrepancies in these states, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
     require(asking, Scope.FINANCE_READ)
     window = paging.window(LATEST)
     found = Discrepancy.all() if state is None else Discrepancy.filter(state__in=list(state))
     return await page_of(found, window)
 
 
-async def discrepancies_of(asking: Asking, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
-    """What one run found first, newest first. Raises SignIn, Forbidden and Refused."""
+async def discrepancies_of(asking: RequestContext, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
+    """What one run found first, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
     require(asking, Scope.FINANCE_READ)
     return await page_of(Discrepancy.filter(run_id=run_id), paging.window(LATEST))
 
 
-async def payment_of(asking: Asking, payment_id: UUID | None) -> Payment | None:
+async def payment_of(asking: RequestContext, payment_id: UUID | None) -> Payment | None:
     """The payment that a discrepancy is about, for those who may look payments up."""
     if payment_id is None or not signed_in(asking).can(Scope.PAYMENTS_READ):
         return None
     return await asking.loaders.payment.load(payment_id)
 
 
-async def system_integrity(asking: Asking) -> integrity.Integrity:
-    """Whether everything is in order now. Raises SignIn and Forbidden."""
+async def system_integrity(asking: RequestContext) -> integrity.Integrity:
+    """Whether everything is in order now. Raises AuthenticationRequired and Forbidden."""
     require(asking, Scope.FINANCE_READ)
     return await integrity.integrity()
 
 
-async def resolve_discrepancy(asking: Asking, *, id: str, resolution: str, repair: bool) -> DomainError | None:
-    """Close a discrepancy with a reason; why not, or None when it is done. Raises SignIn."""
+async def resolve_discrepancy(asking: RequestContext, *, id: str, resolution: str, repair: bool) -> DomainError | None:
+    """Close a discrepancy with a reason; why not, or None when it is done. Raises AuthenticationRequired."""
     try:
         caller = require(asking, Scope.OPS_WRITE)
         text = clean_text(resolution, path=("resolution",), max_length=LONGEST_RESOLUTION)
@@ -71,7 +71,7 @@ async def resolve_discrepancy(asking: Asking, *, id: str, resolution: str, repai
         if row is None:
             raise NotFound(("id",))
         await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=asking.driver.provider)
-    except SignIn:
+    except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return refusal

@@ -12,8 +12,8 @@ from domain.text import clean_text
 from models import Refund
 from resolvers import input_parsing
 from resolvers.access import signed_in, staff_payment
-from resolvers.context import Asking
-from resolvers.input_parsing import GivenMoney
+from resolvers.context import RequestContext
+from resolvers.input_parsing import RawMoney
 from resolvers.mutation_result import Result, answer
 from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from resolvers.visibility import lookup, visible_refund
@@ -28,13 +28,13 @@ class GivenRefund:
     """A refund as it is asked for, not yet checked. `amount` None means all that is left."""
 
     payment_id: str
-    amount: GivenMoney | None
+    amount: RawMoney | None
     reason: RefundReason
     note: str | None
     metadata: Mapping[str, str] | None
 
 
-async def refund(asking: Asking, *, id: str) -> Refund | None:
+async def refund(asking: RequestContext, *, id: str) -> Refund | None:
     """One refund, if its payment is the caller's to see."""
     sees = await lookup(asking)
     refund_id = row_id(id, Kind.REFUND)
@@ -42,7 +42,7 @@ async def refund(asking: Asking, *, id: str) -> Refund | None:
     return await visible_refund(asking, row, sees)
 
 
-async def refund_page(asking: Asking, *, status: Sequence[RefundStatus] | None, paging: Paging) -> Page[Refund]:
+async def refund_page(asking: RequestContext, *, status: Sequence[RefundStatus] | None, paging: Paging) -> Page[Refund]:
     """The caller's refunds, newest first."""
     condition = (await lookup(asking)).condition("payment__")
     window = paging.window(NEWEST)
@@ -54,7 +54,7 @@ async def refund_page(asking: Asking, *, status: Sequence[RefundStatus] | None, 
     return await page_of(rows, window)
 
 
-async def refund_payment(asking: Asking, *, input: GivenRefund, key: str) -> Result:
+async def refund_payment(asking: RequestContext, *, input: GivenRefund, key: str) -> Result:
     """Give money of a payment back."""
 
     async def act() -> Outcome:

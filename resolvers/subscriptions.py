@@ -12,12 +12,12 @@ from domain.errors import ErrorCode, Forbidden, NotFound, Refused
 from domain.ids import Kind, row_id
 from models import Order, Payment, PaymentEvent
 from resolvers.access import require, signed_in
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.cursors import Cursor, SortKey
-from resolvers.reading.filters import GivenFilter, condition
+from resolvers.reading.filters import PaymentFilterInput, condition
 from resolvers.visibility import Visibility, as_paid_by, lookup
 from services.live.order_stream import Change, newest_sequence
-from services.live.payment_feed import Entry, Wanted
+from services.live.payment_feed import Entry, FeedFilter
 
 
 class TokenExpired(Forbidden):
@@ -27,7 +27,9 @@ class TokenExpired(Forbidden):
         super().__init__("The token has expired. Subscribe again with a new one.")
 
 
-async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | None) -> AsyncGenerator[Change, None]:
+async def order_changes(
+    asking: RequestContext, *, order_id: str, after_sequence: int | None
+) -> AsyncGenerator[Change, None]:
     """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
 
     Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
@@ -57,7 +59,7 @@ async def order_changes(asking: Asking, *, order_id: str, after_sequence: int | 
 
 
 async def payment_changes(
-    asking: Asking, *, payment_id: str, after_sequence: int | None
+    asking: RequestContext, *, payment_id: str, after_sequence: int | None
 ) -> AsyncGenerator[Change, None]:
     """What happens to a payment: the newest event first, or all after `after_sequence`.
 
@@ -82,7 +84,9 @@ async def payment_changes(
     return _shown(asking, order, after, shows, sees)
 
 
-async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str | None) -> AsyncGenerator[Entry, None]:
+async def feed_changes(
+    asking: RequestContext, *, filter: PaymentFilterInput | None, after: str | None
+) -> AsyncGenerator[Entry, None]:
     """What happens to all payments that match, from now on or from a cursor on, for the staff.
 
     Raises SignIn, Forbidden, Refused.
@@ -90,7 +94,7 @@ async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str
     caller = require(asking, Scope.PAYMENTS_READ)
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
-    wanted = Wanted(repr(filter), condition(filter, staff=True)) if filter is not None else None
+    wanted = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
     asking.live.wanted()
 
     async def permitted() -> AsyncGenerator[Entry, None]:
@@ -103,7 +107,7 @@ async def feed_changes(asking: Asking, *, filter: GivenFilter | None, after: str
 
 
 async def _shown(
-    asking: Asking, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
+    asking: RequestContext, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
 ) -> AsyncGenerator[Change, None]:
     """The order's changes that `shows` shows, for as long as the token lasts."""
     caller = signed_in(asking)

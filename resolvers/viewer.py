@@ -4,10 +4,10 @@ from domain.caller import Actor, Caller
 from domain.states import ActorKind
 from models import Customer
 from resolvers.access import own_customer_id, signed_in
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 
 
-def viewer(asking: Asking) -> Caller:
+def viewer(asking: RequestContext) -> Caller:
     """The caller. Raises SignIn."""
     return signed_in(asking)
 
@@ -22,7 +22,7 @@ def scopes_of(caller: Caller) -> list[str]:
     return sorted(scope.value for scope in caller.scopes)
 
 
-async def customer(asking: Asking) -> Customer | None:
+async def customer(asking: RequestContext) -> Customer | None:
     """The customer that a buyer's token stands for, if an order has named them."""
     customer_id = await own_customer_id(asking)
     return await asking.loaders.customer.load(customer_id) if customer_id is not None else None

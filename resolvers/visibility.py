@@ -18,7 +18,7 @@ from domain.caller import Caller, Scope
 from domain.states import order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from resolvers.access import own_customer_id, require, signed_in, works_here
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.filters import matching
 from resolvers.reading.projection import ORDER
 
@@ -97,12 +97,12 @@ NOTHING: Final = Visibility()
 EVERYTHING: Final = Visibility(everything=True)
 
 
-async def visibility(asking: Asking) -> Visibility:
+async def visibility(asking: RequestContext) -> Visibility:
     """What the caller may be shown, wherever it hangs: the staff what their acts answer, too. Never raises."""
     return EVERYTHING if works_here(asking.caller) else await _of_payer(asking, asking.caller)
 
 
-async def lookup(asking: Asking) -> Visibility:
+async def lookup(asking: RequestContext) -> Visibility:
     """What the caller may look up and list. Raises SignIn, or Forbidden for a token that reads nothing."""
     caller = signed_in(asking)
     if caller.order_id is None:
@@ -110,7 +110,7 @@ async def lookup(asking: Asking) -> Visibility:
     return EVERYTHING if caller.can(Scope.PAYMENTS_READ) else await _of_payer(asking, caller)
 
 
-async def _of_payer(asking: Asking, caller: Caller | None) -> Visibility:
+async def _of_payer(asking: RequestContext, caller: Caller | None) -> Visibility:
     if caller is None:
         return NOTHING
     if caller.order_id is not None:
@@ -118,17 +118,19 @@ async def _of_payer(asking: Asking, caller: Caller | None) -> Visibility:
     return Visibility(is_buyers=True, customer_id=await own_customer_id(asking))
 
 
-async def visible_order(asking: Asking, order: Order | None) -> Order | None:
+async def visible_order(asking: RequestContext, order: Order | None) -> Order | None:
     """The order, if the caller may see it."""
     return order if order is not None and (await visibility(asking)).includes_order(order) else None
 
 
-async def visible_payment(asking: Asking, payment: Payment | None) -> Payment | None:
+async def visible_payment(asking: RequestContext, payment: Payment | None) -> Payment | None:
     """The payment, if the caller may see it."""
     return payment if payment is not None and (await visibility(asking)).includes_payment(payment) else None
 
 
-async def visible_refund(asking: Asking, refund: Refund | None, sees: Visibility | None = None) -> Refund | None:
+async def visible_refund(
+    asking: RequestContext, refund: Refund | None, sees: Visibility | None = None
+) -> Refund | None:
     """The refund, if the caller may see its payment; `sees` bounds it further than `visibility` does."""
     sees = sees or await visibility(asking)
     if refund is None or sees.everything:
@@ -137,7 +139,7 @@ async def visible_refund(asking: Asking, refund: Refund | None, sees: Visibility
     return refund if payment is not None and sees.includes_payment(payment) else None
 
 
-async def visible_event(asking: Asking, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
+async def visible_event(asking: RequestContext, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
     """The event, if the caller may see the payment that it is about; of an order alone, if it was and is theirs."""
     if event is None or sees.everything:
         return event
@@ -148,38 +150,38 @@ async def visible_event(asking: Asking, event: PaymentEvent | None, sees: Visibi
     return event if order is not None and sees.includes_order_event(order, event.after) else None
 
 
-async def visible_customer(asking: Asking, customer_id: UUID | None) -> Customer | None:
+async def visible_customer(asking: RequestContext, customer_id: UUID | None) -> Customer | None:
     """The customer of something that the caller may see, if the caller may see people: the staff, or themselves."""
     if customer_id is None or not (await visibility(asking)).includes_customer(customer_id):
         return None
     return await asking.loaders.customer.load(customer_id)
 
 
-def visible_operation(asking: Asking, operation: Operation | None) -> Operation | None:
+def visible_operation(asking: RequestContext, operation: Operation | None) -> Operation | None:
     """The operation, if the caller used its key, looks after all of them, or sees all payments."""
     sees_all = signed_in(asking).can(Scope.PAYMENTS_READ)
     return operation if operation is not None and (sees_all or may_read_key(asking, operation)) else None
 
 
-def may_read_key(asking: Asking, operation: Operation) -> bool:
+def may_read_key(asking: RequestContext, operation: Operation) -> bool:
     """Whether the caller may read an operation's key: whose it is, and who looks after all of them."""
     caller = signed_in(asking)
     return operation.principal == caller.principal or caller.can(Scope.OPS_READ)
 
 
-def may_read_payload(asking: Asking) -> bool:
+def may_read_payload(asking: RequestContext) -> bool:
     """Whether the caller may read what Stripe's events say of payments, and not only that they came."""
     return signed_in(asking).can(Scope.PAYMENTS_READ)
 
 
-async def operation_of_event(asking: Asking, event: PaymentEvent) -> Operation | None:
+async def operation_of_event(asking: RequestContext, event: PaymentEvent) -> Operation | None:
     """The operation that brought an event, if the caller may see it."""
     if event.operation_id is None or asking.caller is None:
         return None
     return visible_operation(asking, await asking.loaders.operation.load(event.operation_id))
 
 
-async def visible_result(asking: Asking, operation: Operation) -> Order | Payment | Refund | None:
+async def visible_result(asking: RequestContext, operation: Operation) -> Order | Payment | Refund | None:
     """What an operation made or changed, if the caller may see it; of somebody else's, if they may look payments up."""
     caller, loaders = signed_in(asking), asking.loaders
     if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
@@ -193,7 +195,7 @@ async def visible_result(asking: Asking, operation: Operation) -> Order | Paymen
     return None
 
 
-async def order_of_payment(asking: Asking, payment: Payment, order: Order) -> Order:
+async def order_of_payment(asking: RequestContext, payment: Payment, order: Order) -> Order:
     """The order of a payment that the caller may see; for whom it is no longer, what their payment tells of it."""
     if (await visibility(asking)).includes_order(order):
         return order

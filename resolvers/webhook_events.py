@@ -9,8 +9,8 @@ from domain.ids import Kind, row_id
 from domain.states import WebhookState
 from domain.text import clean_text
 from models import WebhookEvent
-from resolvers.access import SignIn, require
-from resolvers.context import Asking
+from resolvers.access import AuthenticationRequired, require
+from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.pagination import Page, Paging, Sort, page_of
 from services.inbox import inbox
@@ -22,7 +22,7 @@ LONGEST_TYPE = 128
 
 
 async def webhook_event_page(
-    asking: Asking, *, state: Sequence[WebhookState] | None, type: Sequence[str] | None, paging: Paging
+    asking: RequestContext, *, state: Sequence[WebhookState] | None, type: Sequence[str] | None, paging: Paging
 ) -> Page[WebhookEvent]:
     """The inbox, newest first."""
     require(asking, Scope.OPS_READ)
@@ -43,17 +43,17 @@ class Replayed:
     error: DomainError | None = None
 
 
-async def replay_webhook_events(asking: Asking, *, ids: Sequence[str], dry_run: bool) -> Replayed:
-    """Make these events due again; a dry run only counts. Raises SignIn."""
+async def replay_webhook_events(asking: RequestContext, *, ids: Sequence[str], dry_run: bool) -> Replayed:
+    """Make these events due again; a dry run only counts. Raises AuthenticationRequired."""
     try:
         return Replayed(await _replay(asking, ids, dry_run=dry_run))
-    except SignIn:
+    except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return Replayed(0, refusal)
 
 
-async def _replay(asking: Asking, ids: Sequence[str], *, dry_run: bool) -> int:
+async def _replay(asking: RequestContext, ids: Sequence[str], *, dry_run: bool) -> int:
     require(asking, Scope.OPS_WRITE)
     if len(ids) > MOST_REPLAYED:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))

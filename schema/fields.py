@@ -1,4 +1,4 @@
-"""How a field is said: its method's docstring is its description, and the request's `Asking` is its context."""
+"""How a field is said: its method's docstring is its description, and the request's `RequestContext` is its context."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
@@ -7,10 +7,10 @@ from typing import Annotated, Any, Final
 import strawberry
 from tortoise.models import Model
 
-from resolvers.context import Asking
-from resolvers.reading.projection import Relation, Wanted
+from resolvers.context import RequestContext
+from resolvers.reading.projection import Projection, Relation
 
-Info = strawberry.Info[Asking, None]
+Info = strawberry.Info[RequestContext, None]
 Method = Callable[..., Any]
 
 # What a plan (`execution`) has to know of a field to read all rows of a request by one statement.
@@ -58,7 +58,7 @@ def read_with(relation: Relation) -> Callable[[Method], Any]:
 
 
 def shown_with(
-    relation: Relation, read: Callable[[Asking, Any], Awaitable[Any]]
+    relation: Relation, read: Callable[[RequestContext, Any], Awaitable[Any]]
 ) -> Callable[[Callable[[Any, Any], Any]], Any]:
     """The same for a method that is given the row or rows; `read` gets them where they were not read with their own."""
 
@@ -74,7 +74,7 @@ def shown_with(
     return wrap
 
 
-def wanted(info: Info) -> Wanted | None:
+def wanted(info: Info) -> Projection | None:
     """What the request asks of the rows of this field; None when nobody looked, and whole rows are to be read."""
     return getattr(info, "wanted", None)
 

@@ -6,7 +6,7 @@ import strawberry
 
 from resolvers.orders import GivenOrder
 from resolvers.payments import GivenPayment
-from resolvers.reading.filters import Between, During, GivenFilter
+from resolvers.reading.filters import Between, During, PaymentFilterInput
 from resolvers.refunds import GivenRefund
 from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReason, SetupFutureUsage
 from schema.scalars import CurrencyCode, Metadata, MinorUnits
@@ -182,8 +182,8 @@ class PaymentFilter:
     )
     not_: "PaymentFilter | None" = strawberry.field(name="not", default=None, description="This does not hold.")
 
-    def given(self) -> GivenFilter:
-        return GivenFilter(
+    def given(self) -> PaymentFilterInput:
+        return PaymentFilterInput(
             status=self.status,
             order_id=self.order_id,
             customer_id=self.customer_id,

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from database.connection import only_reads, pending_migrations
 from domain.caller import Scope as CallerScope
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
 from schema import schema
@@ -34,9 +34,9 @@ from server.http.health import MaySee, Probe, Readiness, healthz
 from server.http.logs import configure_logging
 from server.http.middleware import crashed, guard, no_such_page
 from server.offline_stripe import offline_stripe
-from server.pages.demo_shop import ShopWindow, Sign
+from server.pages.demo_shop import DemoShop, Sign
 from server.pages.static import add_web, is_a_visit
-from server.runtime import Parts, jwt_secret, open_parts, webhook_secrets
+from server.runtime import Runtime, jwt_secret, open_parts, webhook_secrets
 from services.inbox import delivery_health
 from services.inbox.inbox import Endpoint
 from services.inbox.lag import LagWatch
@@ -114,9 +114,9 @@ def create_app(
     app = _bare(lifespan)
     own_customers = OwnCustomers()
 
-    def context(asked: request_context.Asking) -> Asking:
-        parts: Parts = app.state.parts
-        return Asking.for_request(
+    def context(asked: request_context.RequestOrigin) -> RequestContext:
+        parts: Runtime = app.state.parts
+        return RequestContext.for_request(
             caller=asked.caller,
             request_id=asked.request_id,
             driver=parts.driver,
@@ -202,7 +202,7 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
     has_shop = sandbox is not None and settings.environment != "production" and jwt_secret(settings) is not None
     add_web(app, settings, has_shop=has_shop)
     if has_shop:
-        app.router.routes.extend(ShopWindow(app, _signing(settings)).routes)
+        app.router.routes.extend(DemoShop(app, _signing(settings)).routes)
     if sandbox is not None:
         app.mount("/_sandbox", _Sandboxed(sandbox.asgi))
 
@@ -235,7 +235,7 @@ def _signing(settings: Settings) -> Sign:
 
 
 @asynccontextmanager
-async def background(parts: Parts, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
+async def background(parts: Runtime, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
     """The worker and the offline Stripe's deliveries, for as long as the application serves."""
     tasks: list[asyncio.Task[None]] = []
     if run_worker:
@@ -294,14 +294,14 @@ async def _webhooks_arrive() -> dict[str, object]:
     }
 
 
-async def _clocks_agree(parts: Parts) -> dict[str, float]:
+async def _clocks_agree(parts: Runtime) -> dict[str, float]:
     skew = parts.driver.provider.clock_skew_seconds
     if abs(skew) > MAX_SKEW_SECONDS:
         raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
     return {"skewSeconds": round(skew, 1)}
 
 
-async def _stripe_answers(parts: Parts) -> dict[str, float]:
+async def _stripe_answers(parts: Runtime) -> dict[str, float]:
     """How long Stripe is left alone. No reason to be not ready: reads work, and mutations are kept."""
     return {"restSeconds": round(parts.driver.provider.rest_seconds, 1)}
 

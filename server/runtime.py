@@ -20,11 +20,11 @@ from services.inbox.inbox import Endpoint
 from services.live.hub import Live
 from services.money.buyer_reads import Looks
 from services.money.recovery import Repairs
-from services.money.retry_policy import Pace
-from services.money.runner import Driver
+from services.money.retry_policy import RetryPolicy
+from services.money.runner import OperationRunner
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
 from webhooks.handlers import HANDLED
-from worker import Layers, Worker
+from worker import Worker, WorkerJobs
 
 log = structlog.get_logger(__name__)
 
@@ -33,10 +33,10 @@ DRAIN_SECONDS = 2.0  # see server/app.py: the last of the ten seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Runtime:
     """Everything that answers and works, opened and ready."""
 
-    driver: Driver
+    driver: OperationRunner
     repairs: Repairs
     looks: Looks
     live: Live
@@ -48,7 +48,7 @@ class Parts:
 @asynccontextmanager
 async def open_parts(
     settings: Settings, *, sandbox: Sandbox | None = None, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Parts]:
+) -> AsyncIterator[Runtime]:
     """Open database and provider, and close them when the work in hand is done.
 
     `sandbox` is the offline Stripe, when there is no key; `transport` replaces the network to Stripe.
@@ -69,9 +69,9 @@ async def open_parts(
         before_request=refuse_network_in_transaction,
         budget=_budget(settings),
     )
-    driver = Driver(
+    driver = OperationRunner(
         provider,
-        Pace(
+        RetryPolicy(
             lease_seconds=settings.lease_seconds,
             unknown_grace_seconds=settings.unknown_grace_seconds,
             key_life_seconds=settings.stripe_key_life_seconds,
@@ -82,7 +82,7 @@ async def open_parts(
     )
     repairs = Repairs(driver, enabled=settings.repair_on_read)
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
-    layers = Layers(
+    layers = WorkerJobs(
         tick_seconds=settings.worker_tick_seconds,
         lanes=settings.worker_lanes,
         poll_interval_seconds=settings.poll_interval_seconds,
@@ -100,7 +100,7 @@ async def open_parts(
     url = database_url(settings)
     try:
         async with doorbell(url, rings=settings.live_doorbell), live.running(url if settings.live_doorbell else None):
-            yield Parts(driver, repairs, looks, live, endpoint, worker, sandbox)
+            yield Runtime(driver, repairs, looks, live, endpoint, worker, sandbox)
     finally:
         await looks.close()
         await drain(DRAIN_SECONDS)

@@ -47,7 +47,7 @@ class During:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GivenFilter:
+class PaymentFilterInput:
     """A filter as it came in. Everything given must hold; None asks for nothing."""
 
     status: Sequence[PaymentStatus] | None = None
@@ -60,12 +60,12 @@ class GivenFilter:
     decline_code: Sequence[str] | None = None
     search: str | None = None
     metadata: Mapping[str, str] | None = None
-    all_of: Sequence["GivenFilter"] | None = None
-    any_of: Sequence["GivenFilter"] | None = None
-    none_of: "GivenFilter | None" = None
+    all_of: Sequence["PaymentFilterInput"] | None = None
+    any_of: Sequence["PaymentFilterInput"] | None = None
+    none_of: "PaymentFilterInput | None" = None
 
 
-def condition(given: GivenFilter, *, staff: bool) -> Q:
+def condition(given: PaymentFilterInput, *, staff: bool) -> Q:
     """The condition for a filter of the staff or a buyer.
 
     Raises Refused for one that is too large, or that holds unusable text.
@@ -76,14 +76,14 @@ def condition(given: GivenFilter, *, staff: bool) -> Q:
     return _condition(given, ("filter",), staff=staff)
 
 
-def _count(given: GivenFilter, *, depth: int) -> int:
+def _count(given: PaymentFilterInput, *, depth: int) -> int:
     if depth > DEEPEST:
         raise _refused(f"is nested too deeply, {DEEPEST} levels are allowed", ("filter",))
     inner = [*(given.all_of or ()), *(given.any_of or ()), *([given.none_of] if given.none_of else ())]
     return 1 + sum(_count(part, depth=depth + 1) for part in inner)
 
 
-def _condition(given: GivenFilter, path: Path, *, staff: bool) -> Q:
+def _condition(given: PaymentFilterInput, path: Path, *, staff: bool) -> Q:
     """Every condition is true or false for every row, never null, so that `not` means what it says."""
     wanted = [_columns(given, path)]
     if given.decline_code is not None:
@@ -101,7 +101,7 @@ def _condition(given: GivenFilter, path: Path, *, staff: bool) -> Q:
     return reduce(lambda one, other: one & other, wanted)
 
 
-def _columns(given: GivenFilter, path: Path) -> Q:
+def _columns(given: PaymentFilterInput, path: Path) -> Q:
     exact: dict[str, Any] = {}
     if given.status is not None:
         exact["status__in"] = list(given.status)

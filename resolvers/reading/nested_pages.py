@@ -8,9 +8,9 @@ from uuid import UUID
 from tortoise.models import Model
 
 from database.row_reader import rows_below
-from database.statements import rows
+from database.statements import query_rows
 from models import Customer, Order, Payment, PaymentEvent, Refund
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
 from resolvers.reading.pagination import COUNTED, NEWEST, Page, Paging, Sort, Window
@@ -56,7 +56,9 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
 """
 
 
-async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, paging: Paging) -> Page[Payment]:
+async def payments_below(
+    asking: RequestContext, parent: Parent, row: Order | Customer, paging: Paging
+) -> Page[Payment]:
     """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
     window = paging.window(NEWEST)
     parent_id, owner = row.id, (await visibility(asking)).owner
@@ -67,12 +69,12 @@ async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, 
         ]
         direction = "ASC" if window.backward else "DESC"
         statement = PAYMENTS.format(parent=parent, nobody=NOBODY, direction=direction)
-        found = await rows(statement, [parent_ids, owner, *places, window.size + 1])
+        found = await query_rows(statement, [parent_ids, owner, *places, window.size + 1])
         payments = await Payment.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(payments, parent_ids, parent)
 
     async def load_counts(parent_ids: list[UUID]) -> list[int | None]:
-        found = await rows(PAYMENTS_COUNT.format(parent=parent, nobody=NOBODY), [parent_ids, owner, COUNTED + 1])
+        found = await query_rows(PAYMENTS_COUNT.format(parent=parent, nobody=NOBODY), [parent_ids, owner, COUNTED + 1])
         return _capped(found, parent_ids)
 
     async def count() -> int | None:
@@ -87,7 +89,7 @@ async def payments_below(asking: Asking, parent: Parent, row: Order | Customer, 
     return Page.of(found, window, count=count)
 
 
-async def order_of(asking: Asking, payment: Payment) -> Order:
+async def order_of(asking: RequestContext, payment: Payment) -> Order:
     """The order that is paid."""
     read: Order | None = rows_below(payment, ORDER)
     if read is not None:
@@ -97,13 +99,13 @@ async def order_of(asking: Asking, payment: Payment) -> Order:
     return await order_of_payment(asking, payment, row)
 
 
-async def superseded_by(asking: Asking, payment: Payment) -> Payment | None:
+async def superseded_by(asking: RequestContext, payment: Payment) -> Payment | None:
     """The order's payment before this one, if it is the caller's to see."""
     earlier = payment.supersedes_id
     return await visible_payment(asking, await asking.loaders.payment.load(earlier)) if earlier is not None else None
 
 
-async def order_of_event(asking: Asking, event: PaymentEvent) -> Order:
+async def order_of_event(asking: RequestContext, event: PaymentEvent) -> Order:
     """The order whose chain an event is part of, that the caller may see."""
     row = await asking.loaders.order.load(event.order_id)
     assert row is not None, "an event without its order"
@@ -111,25 +113,25 @@ async def order_of_event(asking: Asking, event: PaymentEvent) -> Order:
     return await order_of_payment(asking, payment, row) if payment is not None else row
 
 
-async def refunds_of(asking: Asking, payment: Payment) -> list[Refund]:
+async def refunds_of(asking: RequestContext, payment: Payment) -> list[Refund]:
     """The payment's refunds, oldest first."""
     read: list[Refund] | None = rows_below(payment, REFUNDS)
     return read if read is not None else await asking.loaders.refunds_of_payment.load(payment.id)
 
 
-async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
+async def timeline(asking: RequestContext, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
     """What happened to a payment, oldest first."""
     window = paging.window(CHRONICLE)
 
     async def load(payment_ids: list[UUID]) -> list[list[PaymentEvent]]:
         places = [place and place.value for place in (window.after, window.before)]
         statement = EVENTS.format(direction="DESC" if window.backward else "ASC")
-        found = await rows(statement, [payment_ids, *places, window.size + 1])
+        found = await query_rows(statement, [payment_ids, *places, window.size + 1])
         events = await PaymentEvent.filter(id__in=_ids(found)).order_by(*window.order())
         return _grouped(events, payment_ids, "payment_id")
 
     async def load_counts(payment_ids: list[UUID]) -> list[int | None]:
-        return _capped(await rows(EVENTS_COUNT, [payment_ids, COUNTED + 1]), payment_ids)
+        return _capped(await query_rows(EVENTS_COUNT, [payment_ids, COUNTED + 1]), payment_ids)
 
     async def count() -> int | None:
         return await _loader(asking, ("count of timeline", None), load_counts).load(payment_id)
@@ -139,7 +141,7 @@ async def timeline(asking: Asking, payment_id: UUID, paging: Paging) -> Page[Pay
 
 
 def _loader(
-    asking: Asking, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
+    asking: RequestContext, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
 ) -> Loader[UUID, Found]:
     """The request's loader for these arguments, made when they are first asked for."""
     known = asking.loaders.children

@@ -12,7 +12,7 @@ from database.row_reader import Make, maker
 from database.statements import fetch
 from models import Order, Payment, Refund
 from resolvers.reading.pagination import Window
-from resolvers.reading.projection import Below, Relation, Wanted
+from resolvers.reading.projection import NestedRelation, Projection, Relation
 from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
 
 # What we ourselves need of a row, whatever is asked: whose it is, whether it needs looking after, its place in lists.
@@ -50,7 +50,7 @@ class Reading:
         return (owner,) if self.by_owner else ()
 
 
-async def order_row(column: str, value: object, wanted: Wanted, *, sees: Visibility) -> Order | None:
+async def order_row(column: str, value: object, wanted: Projection, *, sees: Visibility) -> Order | None:
     """The order that has this value in a column. `sees` bounds what hangs on it, and not the order itself."""
     reading = _reading(wanted)
     statement = f"SELECT {reading.select(owner='$2')} FROM orders t WHERE t.{column} = $1"  # noqa: S608 - our own words
@@ -59,7 +59,7 @@ async def order_row(column: str, value: object, wanted: Wanted, *, sees: Visibil
     return row
 
 
-async def payment_row(payment_id: UUID, wanted: Wanted, *, sees: Visibility) -> Payment | None:
+async def payment_row(payment_id: UUID, wanted: Projection, *, sees: Visibility) -> Payment | None:
     """One payment; `sees` as above."""
     reading = _reading(wanted)
     statement = f"SELECT {reading.select(owner='$2')} FROM payment t WHERE t.id = $1"  # noqa: S608 - our own words
@@ -69,7 +69,7 @@ async def payment_row(payment_id: UUID, wanted: Wanted, *, sees: Visibility) -> 
 
 
 async def payment_rows(
-    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Wanted, *, sees: Visibility
+    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Projection, *, sees: Visibility
 ) -> list[Payment]:
     """A page of all payments, or of those that have this value or one of these in a column, in the window's order and
     one more."""
@@ -102,7 +102,7 @@ def _only(found: Sequence[Sequence[Any]], reading: Reading) -> Any:
 
 
 @lru_cache(maxsize=1_000)
-def _reading(wanted: Wanted, *beside: str) -> Reading:
+def _reading(wanted: Projection, *beside: str) -> Reading:
     """How to read the rows that a request wants, and these columns in any case."""
     columns = sorted(wanted.columns.union(NEEDED[wanted.table], beside))
     below = {one: _nested(one, inner, "t", 1) for one, inner in wanted.below}
@@ -112,7 +112,7 @@ def _reading(wanted: Wanted, *beside: str) -> Reading:
     return Reading(_listed(columns), text, make, OWNER in text)
 
 
-def _nested(below: Below, wanted: Wanted, of: str, depth: int) -> tuple[str, tuple[Make, bool]]:
+def _nested(below: NestedRelation, wanted: Projection, of: str, depth: int) -> tuple[str, tuple[Make, bool]]:
     """The expression for the rows below a row, as JSON, and how they are made."""
     columns = sorted(wanted.columns | NEEDED[wanted.table])
     name = f"t{depth}"

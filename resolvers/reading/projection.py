@@ -28,7 +28,7 @@ class Relation(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Below:
+class NestedRelation:
     """Rows of a relation; the part of them that a page shows."""
 
     relation: Relation
@@ -55,32 +55,32 @@ def payments_key(window: Window) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Projection:
     """Columns of a table's rows, and the rows that hang on them."""
 
     table: type[Model]
     columns: frozenset[str]
-    below: "tuple[tuple[Below, Wanted], ...]" = ()
+    below: "tuple[tuple[NestedRelation, Projection], ...]" = ()
 
     @classmethod
-    def nothing(cls, table: type[Model]) -> "Wanted":
+    def nothing(cls, table: type[Model]) -> "Projection":
         return cls(table, frozenset())
 
-    def beside(self, other: "Wanted") -> "Wanted":
+    def beside(self, other: "Projection") -> "Projection":
         """What the two want together."""
         assert self.table is other.table, "rows of two tables"
         together = dict(self.below)
         for below, wanted in other.below:
             together[below] = together[below].beside(wanted) if below in together else wanted
-        return Wanted(self.table, self.columns | other.columns, tuple(together.items()))
+        return Projection(self.table, self.columns | other.columns, tuple(together.items()))
 
 
-def below_of(relation: Relation, arguments: Mapping[str, Any]) -> Below | None:
+def below_of(relation: Relation, arguments: Mapping[str, Any]) -> NestedRelation | None:
     """The rows that a field with these arguments shows; None when they are not read together with their row."""
     if relation is not Relation.PAYMENTS_OF_ORDER:
-        return Below(relation)
+        return NestedRelation(relation)
     try:
         window = Paging(**arguments, default=PAYMENTS_BELOW).window(NEWEST)
     except DomainError:
         return None  # whoever asks is told by the field itself
-    return Below(relation, window) if window.after is None and window.before is None else None
+    return NestedRelation(relation, window) if window.after is None and window.before is None else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from database.statements import rows
+from database.statements import query_rows
 
 REMEMBERED: Final = 20_000  # buckets of each kind in a process, about 6 MB
 NEWCOMERS: Final = ""  # the key of those for whom there is no room
@@ -63,7 +63,7 @@ class Take(NamedTuple):
     rate: Rate
 
 
-class Level(NamedTuple):
+class BucketState(NamedTuple):
     """What is left in a bucket after a take, and whether there was enough for it; if not, nothing was taken."""
 
     left: float
@@ -73,7 +73,7 @@ class Level(NamedTuple):
 class Buckets(Protocol):
     """Where buckets are kept."""
 
-    async def take(self, takes: Sequence[Take]) -> list[Level]:
+    async def take(self, takes: Sequence[Take]) -> list[BucketState]:
         """Take from each bucket what there is enough of, one level for each."""
         ...
 
@@ -94,7 +94,7 @@ class ProcessBuckets:
     def __init__(self) -> None:
         self._kinds: dict[str, _Kind] = {}
 
-    async def take(self, takes: Sequence[Take]) -> list[Level]:
+    async def take(self, takes: Sequence[Take]) -> list[BucketState]:
         now = time.monotonic()
         return [self._kind(take).take(take, now) for take in takes]
 
@@ -121,7 +121,7 @@ class _Kind:
     def __len__(self) -> int:
         return len(self._buckets)
 
-    def take(self, take: Take, now: float) -> Level:
+    def take(self, take: Take, now: float) -> BucketState:
         """Take what there is enough of."""
         key = self._key(take.key, now)
         known = self._buckets.pop(key, None)
@@ -129,7 +129,7 @@ class _Kind:
         taken = level >= take.amount
         level -= take.amount if taken else 0.0
         self._buckets[key] = (level, now, take.rate)
-        return Level(level, taken)
+        return BucketState(level, taken)
 
     def give(self, take: Take) -> None:
         """Put back; what the bucket of all newcomers was given is not worth keeping apart."""
@@ -165,20 +165,20 @@ class DatabaseBuckets:
     def __init__(self) -> None:
         self._takes = 0
 
-    async def take(self, takes: Sequence[Take]) -> list[Level]:
+    async def take(self, takes: Sequence[Take]) -> list[BucketState]:
         keys = [_hashed(take.key) for take in takes]
         amounts, rates = [take.amount for take in takes], [take.rate for take in takes]
-        found = await rows(
+        found = await query_rows(
             TAKE, [keys, amounts, [rate.capacity for rate in rates], [rate.per_second for rate in rates]]
         )
-        levels = {row["key"]: Level(row["level"], row["taken"]) for row in found}
+        levels = {row["key"]: BucketState(row["level"], row["taken"]) for row in found}
         self._takes += 1
         if self._takes % TAKES_BETWEEN_SWEEPS == 0:
-            await rows(SWEEP)
+            await query_rows(SWEEP)
         return [levels[key] for key in keys]
 
     async def give(self, takes: Sequence[Take]) -> None:
-        await rows(GIVE, [[_hashed(take.key) for take in takes], [take.amount for take in takes]])
+        await query_rows(GIVE, [[_hashed(take.key) for take in takes], [take.amount for take in takes]])
 
 
 def _hashed(key: str) -> str:

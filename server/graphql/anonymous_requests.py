@@ -10,7 +10,7 @@ from typing import Final
 from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType, get_location
 
 from domain.errors import ErrorCode
-from resolvers.access import SignIn
+from resolvers.access import AuthenticationRequired
 from server.graphql.document_shape import root_fields
 from server.http.errors import Code, Problem, RequestRefused, refuse
 
@@ -33,8 +33,9 @@ class Strangers:
     def check_length(self, query: str) -> None:
         """Raise RequestRefused for a longer document than strangers have use for."""
         if self.fields is not None and len(query) > self.document_characters:
+            most = self.document_characters
             raise refuse(
-                f"{SignIn().message} Without one, a document has at most {self.document_characters} characters.",
+                f"{AuthenticationRequired().message} Without one, a document has at most {most} characters.",
                 reason="DOCUMENT_TOO_LONG",
                 code=Code.UNAUTHENTICATED,
                 json_status=200,
@@ -66,7 +67,7 @@ class Strangers:
 def _sign_in(key: str, field: FieldNode) -> Problem:
     place = get_location(field.loc.source, field.loc.start) if field.loc is not None else None
     return Problem(
-        message=SignIn().message,
+        message=AuthenticationRequired().message,
         code=Code.UNAUTHENTICATED,
         reason=ErrorCode.FORBIDDEN.value,
         path=(key,),

@@ -15,10 +15,10 @@ from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
 from domain.errors import ErrorCode
 from server.access.client_addresses import SITE_SHARES, site_of
-from server.access.token_buckets import Buckets, Level, Rate, Take
-from server.graphql.documents import Ready
+from server.access.token_buckets import Buckets, BucketState, Rate, Take
+from server.graphql.documents import ExecutableOperation
 from server.http.errors import RequestRefused, refuse, unavailable
-from server.http.request_context import Answer, Asking
+from server.http.request_context import Answer, RequestOrigin
 
 log = structlog.stdlib.get_logger("server.rates")
 
@@ -40,10 +40,10 @@ class RateLimits:
 class Admission(NamedTuple):
     """What an operation has drawn before it ran; `level` is the narrowest bucket that pays for its cost."""
 
-    ready: Ready
+    ready: ExecutableOperation
     drawn: tuple[Take, ...]
     rate: Rate
-    level: Level
+    level: BucketState
 
 
 class Rates:
@@ -54,13 +54,13 @@ class Rates:
         self._limits = limits
         self._paying = paying
 
-    async def admit(self, ready: Ready, asking: Asking) -> Admission:
+    async def admit(self, ready: ExecutableOperation, asking: RequestOrigin) -> Admission:
         """Draw what the operation may cost at most. Raises RequestRefused (429, 503); then nothing is drawn."""
         costs = self._costs(ready.cost, asking)
         level = await self._take(costs + (self._attempts(asking) if ready.act in self._paying else ()), ready.cost)
         return Admission(ready, costs, costs[0].rate, level)
 
-    async def draw(self, points: int, asking: Asking) -> None:
+    async def draw(self, points: int, asking: RequestOrigin) -> None:
         """Draw points that never come back, for reading what may not run. Raises RequestRefused as `admit` does."""
         most = (self._limits.buyer if is_buyer(asking.caller) else self._limits.staff).capacity
         points = min(points, int(most))
@@ -77,7 +77,7 @@ class Rates:
         extensions = _cost(asked_for, actual, admission.rate, admission.level.left + unused)
         return Answer(status=answer.status, body={**answer.body, "extensions": extensions}, headers=answer.headers)
 
-    async def _take(self, takes: tuple[Take, ...], cost: int) -> Level:
+    async def _take(self, takes: tuple[Take, ...], cost: int) -> BucketState:
         """All of these or nothing; the level of the first."""
         try:
             levels = await self._buckets.take(takes)
@@ -96,7 +96,7 @@ class Rates:
         except DatabaseUnavailable as error:
             log.warning("rate.not_given_back", reason=str(error))
 
-    def _costs(self, points: int, asking: Asking) -> tuple[Take, ...]:
+    def _costs(self, points: int, asking: RequestOrigin) -> tuple[Take, ...]:
         limits, cost = self._limits, float(points)
         if not is_buyer(asking.caller):
             assert asking.caller is not None
@@ -104,7 +104,7 @@ class Rates:
         who = f"address {asking.address}" if asking.caller is None else f"buyer {asking.caller.principal}"
         return (Take(who, cost, limits.buyer), *_of_address("network", asking.address, cost, limits.address))
 
-    def _attempts(self, asking: Asking) -> tuple[Take, ...]:
+    def _attempts(self, asking: RequestOrigin) -> tuple[Take, ...]:
         if asking.caller is None or not is_buyer(asking.caller):
             return ()  # nobody pays without a token; services may pay as often as they ask
         return (
@@ -146,7 +146,7 @@ def rows_in(data: object, free: frozenset[str]) -> int:
     return count
 
 
-def _left(take: Take, level: Level) -> float:
+def _left(take: Take, level: BucketState) -> float:
     """What is left in a bucket from which nothing was drawn in the end."""
     return level.left + (take.amount if level.taken else 0)
 
@@ -161,7 +161,7 @@ def _cost(asked_for: int, actual: int, rate: Rate, left: float) -> dict[str, obj
     return {"cost": {"requestedQueryCost": asked_for, "actualQueryCost": actual, "throttleStatus": throttle}}
 
 
-def _refused(short: list[tuple[Take, Level]], cost: dict[str, object]) -> RequestRefused:
+def _refused(short: list[tuple[Take, BucketState]], cost: dict[str, object]) -> RequestRefused:
     seconds = max(math.ceil((take.amount - level.left) / take.rate.per_second) for take, level in short)
     log.warning("rate.limited", buckets=sorted(take.key.partition(" ")[0] for take, _ in short), seconds=seconds)
     return refuse(

@@ -10,7 +10,7 @@ from typing import Final
 
 from graphql import DocumentNode
 
-from execution import PlannedOperation
+from execution import CompiledOperation
 from server.graphql.query_cost import Measure
 
 MOST_BYTES: Final = 32 * 1024 * 1024
@@ -21,12 +21,12 @@ TOKEN_BYTES: Final = 420
 
 
 @dataclass(slots=True)
-class Prepared:
+class CachedDocument:
     """A valid document with what was already measured of it."""
 
     query: str
     document: DocumentNode
-    operations: tuple[PlannedOperation, ...]
+    operations: tuple[CompiledOperation, ...]
     measures: dict[tuple[object, ...], Measure] = field(default_factory=dict)
     sized_by: dict[str | None, tuple[str, ...]] = field(default_factory=dict)
     is_pinned: bool = False
@@ -41,10 +41,10 @@ class DocumentCache:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
-        self._kept: OrderedDict[str, Prepared] = OrderedDict()
+        self._kept: OrderedDict[str, CachedDocument] = OrderedDict()
         self.weight = 0
 
-    def find(self, query: str) -> Prepared | None:
+    def find(self, query: str) -> CachedDocument | None:
         """The document of this text, if it is known."""
         found = self._kept.get(query)
         if found is not None:
@@ -57,26 +57,26 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, prepared: Prepared) -> None:
+    def keep(self, prepared: CachedDocument) -> None:
         """Keep a document that proved valid, unless it is too large for that."""
         if prepared.weight * LARGEST_SHARE > self._most_bytes or prepared.query in self._kept:
             return
         self._hold(prepared)
 
-    def pin(self, prepared: Prepared) -> None:
+    def pin(self, prepared: CachedDocument) -> None:
         """Keep a document for good: only its plans are dropped, and made anew."""
         prepared.is_pinned = True
         prepared.weight = 0  # the manifest bounds them
         self._hold(prepared)
 
-    def _hold(self, prepared: Prepared) -> None:
+    def _hold(self, prepared: CachedDocument) -> None:
         self._kept[prepared.query] = prepared
         for operation in prepared.operations:
             operation.on_growth = partial(self._grow, prepared)
         self.weight += prepared.weight
         self._shrink()
 
-    def _grow(self, prepared: Prepared, weight: int) -> None:
+    def _grow(self, prepared: CachedDocument, weight: int) -> None:
         prepared.weight += weight
         self.weight += weight
         self._shrink()
@@ -87,7 +87,7 @@ class DocumentCache:
             if self.weight <= self._most_bytes:
                 return
 
-    def _drop(self, prepared: Prepared) -> None:
+    def _drop(self, prepared: CachedDocument) -> None:
         self.weight -= prepared.weight
         for operation in prepared.operations:
             operation.plans.clear()

@@ -26,10 +26,10 @@ from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 from domain.caller import Caller
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import is_sensitive_even_as_id
-from execution import Execution, PlannedOperation
+from execution import CompiledOperation, Execution
 from server.graphql.anonymous_requests import Strangers
 from server.graphql.cost_breakdown import where_it_comes_from
-from server.graphql.document_cache import DocumentCache, Prepared
+from server.graphql.document_cache import CachedDocument, DocumentCache
 from server.graphql.document_shape import check_one_mutation, check_written
 from server.graphql.query_cost import LimitBroken, Limits, Measure, Meter, check_cost, check_shape
 from server.graphql.request import hides_nothing
@@ -42,13 +42,13 @@ MEASURES_KEPT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ExecutableOperation:
     """An operation that may run: `cost` is what it may cost at most, `surcharge` what it costs beside its rows.
 
     `free` are the names in the answer under which nothing stands that costs. `act` is the field of a mutation.
     """
 
-    planned: PlannedOperation
+    planned: CompiledOperation
     cost: int
     surcharge: int
     free: frozenset[str]
@@ -97,7 +97,7 @@ class Documents:
         may_introspect: bool,
         is_buyer: bool,
         check_transport: Callable[[OperationType], None] = lambda kind: None,
-    ) -> Ready:
+    ) -> ExecutableOperation:
         """The one operation to run: what is cheap and bounded is looked at first, and validated is what may run.
 
         `check_transport` raises RequestRefused for what may not be sent as it was; this does for all that must not run.
@@ -128,7 +128,7 @@ class Documents:
                 self.cache.keep(prepared)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
-        return Ready(planned, cost, measure.surcharge, measure.free, act)
+        return ExecutableOperation(planned, cost, measure.surcharge, measure.free, act)
 
     def _check_length(self, query: str, caller: Caller | None) -> None:
         if caller is None:
@@ -137,7 +137,7 @@ class Documents:
     def _tokens(self, caller: Caller | None) -> int:
         return self._strangers.tokens(self._limits.tokens) if caller is None else self._limits.tokens
 
-    def _parse(self, query: str, tokens: int) -> Prepared:
+    def _parse(self, query: str, tokens: int) -> CachedDocument:
         if id_holds_card_number(query):
             raise sensitive_data()
         limits = self._limits
@@ -159,10 +159,10 @@ class Documents:
             for definition in document.definitions
             if isinstance(definition, OperationDefinitionNode)
         )
-        return Prepared(query, document, operations)
+        return CachedDocument(query, document, operations)
 
     def _measure(
-        self, prepared: Prepared, operation: OperationDefinitionNode, variables: Mapping[str, object]
+        self, prepared: CachedDocument, operation: OperationDefinitionNode, variables: Mapping[str, object]
     ) -> Measure:
         name = operation.name.value if operation.name else None
         sized_by = prepared.sized_by.get(name)
@@ -189,7 +189,7 @@ class Documents:
             raise RequestRefused(document_problems(errors, Code.GRAPHQL_VALIDATION_FAILED), status=400, json_status=200)
 
 
-def _choose(operations: tuple[PlannedOperation, ...], name: str | None) -> PlannedOperation:
+def _choose(operations: tuple[CompiledOperation, ...], name: str | None) -> CompiledOperation:
     if name is None:
         if len(operations) == 1:
             return operations[0]

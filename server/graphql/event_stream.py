@@ -16,7 +16,7 @@ from server.graphql.subscriptions import RESTARTING, TOKEN_EXPIRED, until_expire
 from server.http.errors import Problem, RequestRefused
 from server.http.middleware import REQUEST_ID_HEADER
 from server.http.negotiation import SUBSCRIPTION_SPEC, StreamMedia
-from server.http.request_context import Asking
+from server.http.request_context import RequestOrigin
 
 Errors = Sequence[Mapping[str, object]]
 
@@ -89,7 +89,7 @@ async def send_stream(
     send: Send,
     answers: AsyncGenerator[bytes, None],
     media: StreamMedia,
-    asking: Asking,
+    asking: RequestOrigin,
     heartbeat_seconds: float,
 ) -> None:
     """Send the answers as they come, until they end, the client or the server leaves, or the token expires."""
@@ -140,7 +140,7 @@ async def only(payload: bytes) -> AsyncGenerator[bytes, None]:
     yield payload
 
 
-def _headers(framing: Framing, asking: Asking) -> list[tuple[bytes, bytes]]:
+def _headers(framing: Framing, asking: RequestOrigin) -> list[tuple[bytes, bytes]]:
     headers = {
         "Content-Type": framing.content_type,
         "Cache-Control": "no-store",

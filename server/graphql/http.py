@@ -17,16 +17,16 @@ from starlette.types import Receive, Scope, Send
 
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
-from execution import Execution, PlannedOperation
+from execution import CompiledOperation, Execution
 from server.access.authentication import KeysUnavailable, Unauthenticated
 from server.access.client_addresses import address_of
 from server.graphql.anonymous_requests import NotForStrangers, Strangers
 from server.graphql.cost_limits import Rates, is_buyer
-from server.graphql.documents import Documents, Ready
+from server.graphql.documents import Documents, ExecutableOperation
 from server.graphql.event_stream import only, send_stream
 from server.graphql.query_cost import Limits
 from server.graphql.request import ClientGone, GraphQLRequest, read_request
-from server.graphql.subscriptions import Places, StreamLimits, Subscriptions
+from server.graphql.subscriptions import ConnectionQuota, StreamLimits, Subscriptions
 from server.graphql.trusted_documents import ManifestRefused, TrustedDocuments
 from server.http.errors import (
     Code,
@@ -42,10 +42,10 @@ from server.http.middleware import RAW_REQUEST_ID_HEADER, request_id_of
 from server.http.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
 from server.http.request_context import (
     Answer,
-    Asking,
     Authenticate,
     ContextFactory,
     MayIntrospect,
+    RequestOrigin,
     context_for,
     encoded,
 )
@@ -111,7 +111,7 @@ class GraphQLEndpoint:
         self._rates = rates
         self._proxies = proxies
         self.subscriptions = Subscriptions(self.execution, context_factory, self.limits, self.stream_limits)
-        self.connections = Places(
+        self.connections = ConnectionQuota(
             self.stream_limits.connections,
             each=self.stream_limits.connections_per_caller,
             anonymous=self.stream_limits.anonymous_connections,
@@ -119,7 +119,7 @@ class GraphQLEndpoint:
         )
         # Whoever has yet to say who they are takes no place of those who have: only of their own address.
         everybody = self.stream_limits.connections
-        self.introductions = Places(
+        self.introductions = ConnectionQuota(
             everybody, each=everybody, anonymous=everybody, per_address=self.stream_limits.connections_per_address
         )
         self._running: set[asyncio.Task[Answer]] = set()
@@ -167,8 +167,8 @@ class GraphQLEndpoint:
             raise unavailable() from None
 
     async def admit(
-        self, request: GraphQLRequest, asking: Asking, check_transport: Callable[[OperationType], None]
-    ) -> Ready:
+        self, request: GraphQLRequest, asking: RequestOrigin, check_transport: Callable[[OperationType], None]
+    ) -> ExecutableOperation:
         """The operation that this caller may run, after what reading it costs was drawn. Raises RequestRefused."""
         caller = asking.caller
         query = self._trusted.query_of(request, caller)
@@ -196,9 +196,9 @@ class GraphQLEndpoint:
         except RequestRefused as refused:
             raise ManifestRefused(f"{name}: {refused.problems[0].message}") from None
 
-    def asking(self, scope: Scope, caller: Caller | None, request_id: str) -> Asking:
+    def asking(self, scope: Scope, caller: Caller | None, request_id: str) -> RequestOrigin:
         """Who asks, and from where."""
-        return Asking(caller=caller, request_id=request_id, address=self.address_of(scope))
+        return RequestOrigin(caller=caller, request_id=request_id, address=self.address_of(scope))
 
     def address_of(self, scope: Scope) -> str:
         """Where a request or a socket comes from, as limits count it."""
@@ -233,20 +233,22 @@ class GraphQLEndpoint:
         await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, asking, beat)
         return None
 
-    async def run(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
+    async def run(self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
         """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
         if self._rates is None:
             return await self._finish(ready, request, asking)
         admission = await self._rates.admit(ready, asking)
         return await self._rates.told(admission, await self._finish(ready, request, asking))
 
-    async def subscribe(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> AsyncGenerator[bytes, None]:
+    async def subscribe(
+        self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin
+    ) -> AsyncGenerator[bytes, None]:
         """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
         if self._rates is not None:
             await self._rates.admit(ready, asking)
         return await self.subscriptions.open(ready.planned, request, asking)
 
-    async def _finish(self, ready: Ready, request: GraphQLRequest, asking: Asking) -> Answer:
+    async def _finish(self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
         running = self._execute(ready.planned, request, asking)
         if ready.operation.operation is OperationType.MUTATION:
             task = asyncio.create_task(running)
@@ -266,7 +268,7 @@ class GraphQLEndpoint:
                 retryable=True,
             ) from None
 
-    async def _execute(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Answer:
+    async def _execute(self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
         """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
         operation = planned.operation
         try:
@@ -289,7 +291,7 @@ class GraphQLEndpoint:
             running.exception()  # Marks it as seen: the request that would raise it may be gone.
 
 
-def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: Asking) -> Answer:
+def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: RequestOrigin) -> Answer:
     if not result.errors:
         return Answer(status=200, body={"data": result.data}, headers={})
     problems = execution_problems(result.errors, anonymous=asking.caller is None, operation=operation.operation.value)

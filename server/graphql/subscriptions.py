@@ -28,13 +28,13 @@ from graphql.execution.async_iterables import aclosing
 
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
-from execution import Events, Execution, PlannedOperation
+from execution import CompiledOperation, Events, Execution
 from server.access.connection_quotas import AddressQuota
 from server.graphql.fragments import fragments_of
 from server.graphql.query_cost import Limits
 from server.graphql.request import GraphQLRequest
 from server.http.errors import Code, Problem, RequestRefused, execution_problems, is_unavailable, refuse, unavailable
-from server.http.request_context import Answer, Asking, ContextFactory, context_for, encoded
+from server.http.request_context import Answer, ContextFactory, RequestOrigin, context_for, encoded
 
 Ended = TypeVar("Ended")
 
@@ -69,7 +69,7 @@ class StreamLimits:
     heartbeat_seconds: float = 12.0  # Proxies close what is silent for 15 s or more.
 
 
-class Places:
+class ConnectionQuota:
     """So many places, of which each caller, and all anonymous ones together, may take so many.
 
     `per_address` comes first, for whoever is not of the staff or a service: no address takes the places of others.
@@ -114,14 +114,14 @@ class Subscriptions:
         self, execution: Execution, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
     ) -> None:
         each = stream_limits.subscriptions_per_caller
-        self.places = Places(stream_limits.subscriptions, each=each, anonymous=each)
+        self.places = ConnectionQuota(stream_limits.subscriptions, each=each, anonymous=each)
         self.execution = execution
         self._shared: OrderedDict[Hashable, bytes] = OrderedDict()
         self._context_factory = context_factory
         self._limits = limits
 
     async def open(
-        self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking
+        self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
 
@@ -139,7 +139,9 @@ class Subscriptions:
         events = self.execution.events(planned, request.variables, request.extensions or {}, executor)
         return self._answers(events, stream, planned, asking)
 
-    async def _executor(self, planned: PlannedOperation, request: GraphQLRequest, asking: Asking) -> Executor[Any]:
+    async def _executor(
+        self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin
+    ) -> Executor[Any]:
         context = await context_for(self._context_factory, asking)
         begun = self.execution.begin(planned, request.variables, context, request.extensions or {})
         if isinstance(begun, list):
@@ -147,7 +149,7 @@ class Subscriptions:
         return begun
 
     async def _answers(
-        self, events: Events, source: AsyncIterable[Any], planned: PlannedOperation, asking: Asking
+        self, events: Events, source: AsyncIterable[Any], planned: CompiledOperation, asking: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         try:
             with self.places.take(asking.caller):
@@ -158,7 +160,7 @@ class Subscriptions:
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
             raise _end(error, planned, asking) from None
 
-    async def _answer(self, events: Events, event: Any, asking: Asking) -> bytes:
+    async def _answer(self, events: Events, event: Any, asking: RequestOrigin) -> bytes:
         """The answer to one event: made once for all who are told the same, where it is the same for all."""
         name = events.shared_by(event)
         shared = self._shared.get(name)
@@ -214,7 +216,7 @@ def _seconds_left(caller: Caller | None) -> float:
     return (end - datetime.now(UTC)).total_seconds() if end is not None else math.inf
 
 
-def _response(result: ExecutionResult, asking: Asking) -> bytes:
+def _response(result: ExecutionResult, asking: RequestOrigin) -> bytes:
     body: dict[str, object] = {"data": result.data}
     if result.errors:
         problems = execution_problems(result.errors, **_told(asking))
@@ -222,7 +224,7 @@ def _response(result: ExecutionResult, asking: Asking) -> bytes:
     return encoded(Answer(status=200, body=body, headers={}), asking.request_id)[1]
 
 
-def _end(error: Exception, planned: PlannedOperation, asking: Asking) -> RequestRefused:
+def _end(error: Exception, planned: CompiledOperation, asking: RequestOrigin) -> RequestRefused:
     """Why a stream ends, in words for the client; what was nobody's intention is logged."""
     if isinstance(error, RequestRefused):
         return error
@@ -245,7 +247,7 @@ def _refusal(problems: list[Problem]) -> RequestRefused:
     return unavailable() if is_unavailable(problems) else RequestRefused(problems)
 
 
-def _told(asking: Asking) -> dict[str, Any]:
+def _told(asking: RequestOrigin) -> dict[str, Any]:
     return {"anonymous": asking.caller is None, "operation": "subscription"}
 
 

@@ -21,10 +21,10 @@ from starlette.types import Message, Receive, Scope, Send
 from domain.caller import Caller
 from server.graphql.http import GraphQLEndpoint
 from server.graphql.request import request_of
-from server.graphql.subscriptions import Places, until_expired, until_one_ends
+from server.graphql.subscriptions import ConnectionQuota, until_expired, until_one_ends
 from server.http.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.http.middleware import new_request_id
-from server.http.request_context import Asking, encoded
+from server.http.request_context import RequestOrigin, encoded
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -132,7 +132,7 @@ class _Connection:
             finally:
                 await self._stop()
 
-    def _take_place(self, places: ExitStack, of: Places) -> None:
+    def _take_place(self, places: ExitStack, of: ConnectionQuota) -> None:
         try:
             places.enter_context(of.take(self._caller, self._address))
         except RequestRefused:
@@ -238,7 +238,7 @@ class _Connection:
             return [masked()]
         return []
 
-    async def _carry_out(self, identity: str, payload: dict[str, object], asking: Asking) -> None:
+    async def _carry_out(self, identity: str, payload: dict[str, object], asking: RequestOrigin) -> None:
         request = request_of(payload, self._endpoint.limits)
         ready = await self._endpoint.admit(request, asking, _check_kind)
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'

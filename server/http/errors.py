@@ -18,7 +18,7 @@ from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
 from resolvers.subscriptions import TokenExpired
 from server.http.redaction import redact_text
-from services.live.replay_buffer import Closed, FellBehind, StreamEnded
+from services.live.replay_buffer import Closed, ConsumerLagged, StreamEnded
 
 log = structlog.stdlib.get_logger("server.errors")
 
@@ -209,7 +209,10 @@ def _cause(error: GraphQLError) -> Exception | None:
 
 # How a subscription ends that cannot go on: the client subscribes again, with the last sequence or cursor that it saw.
 _ENDINGS: Mapping[type[StreamEnded], tuple[str, str]] = {
-    FellBehind: ("FELL_BEHIND", "You take events more slowly than they come. Subscribe again after the last one seen."),
+    ConsumerLagged: (
+        "FELL_BEHIND",
+        "You take events more slowly than they come. Subscribe again after the last one seen.",
+    ),
     Closed: ("SERVER_RESTARTING", "The server is restarting. Subscribe again after the last event seen."),
 }
 

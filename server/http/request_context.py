@@ -11,7 +11,7 @@ from server.http.errors import masked, report_bug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class RequestOrigin:
     """Who asks, under which request id and from where: all that a context is made from."""
 
     caller: Caller | None
@@ -20,7 +20,7 @@ class Asking:
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller | None]]
-ContextFactory = Callable[[Asking], object]
+ContextFactory = Callable[[RequestOrigin], object]
 MayIntrospect = Callable[[Caller | None], bool]
 
 
@@ -33,7 +33,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-async def context_for(factory: ContextFactory, asking: Asking) -> object:
+async def context_for(factory: ContextFactory, asking: RequestOrigin) -> object:
     """The context of one execution; the factory may be a coroutine function."""
     context = factory(asking)
     return await context if inspect.isawaitable(context) else context

@@ -34,7 +34,7 @@ REGISTER: Final = (
 )
 
 
-class ShopWindow:
+class DemoShop:
     """Registers an order for whoever looks in, and gives them a token that pays their own orders alone."""
 
     def __init__(self, api: ASGIApp, sign: Sign) -> None:

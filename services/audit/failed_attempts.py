@@ -6,8 +6,8 @@ Only rows are found and made here; the one door for state writes them, each with
 from collections.abc import Mapping
 from typing import Any, Final
 
-from database.row_writer import fresh
-from database.statements import rows
+from database.row_writer import build_row
+from database.statements import query_rows
 from domain.errors import DomainError
 from domain.ids import new_id
 from models import Payment, PaymentFailure
@@ -34,7 +34,7 @@ async def new_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> 
         return None
     if seen.failed_charge_id is None:
         return None if is_same(payment.last_error, seen.last_error) else made(payment, seen.last_error, cause, seen)
-    known = await rows(KNOWN_CHARGE, [payment.id, seen.failed_charge_id])
+    known = await query_rows(KNOWN_CHARGE, [payment.id, seen.failed_charge_id])
     return None if known else made(payment, seen.last_error, cause, seen)
 
 
@@ -44,9 +44,9 @@ async def told_failure(payment: Payment, seen: ProviderPayment, cause: Cause) ->
         return None
     if seen.failed_charge_id is not None:
         return await new_failure(payment, seen, cause)
-    if cause.stripe_event_id is None or await rows(KNOWN_EVENT, [payment.id, cause.stripe_event_id]):
+    if cause.stripe_event_id is None or await query_rows(KNOWN_EVENT, [payment.id, cause.stripe_event_id]):
         return None
-    if await rows(CLAIM, [payment.id, cause.stripe_event_id, seen.last_error.code.value]):
+    if await query_rows(CLAIM, [payment.id, cause.stripe_event_id, seen.last_error.code.value]):
         return None
     failure = made(payment, seen.last_error, cause, seen)
     failure.stripe_event_id = cause.stripe_event_id
@@ -56,7 +56,7 @@ async def told_failure(payment: Payment, seen: ProviderPayment, cause: Cause) ->
 def made(payment: Payment, error: DomainError, cause: Cause, seen: ProviderPayment | None = None) -> PaymentFailure:
     """The row of an attempt that failed with this error."""
     record = error.to_record()
-    return fresh(
+    return build_row(
         PaymentFailure,
         id=new_id(),
         payment_id=payment.id,

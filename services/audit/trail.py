@@ -10,8 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from database.notifier import ring
-from database.row_writer import fresh
-from database.statements import Insert, Update, Write, rows, write
+from database.row_writer import build_row
+from database.statements import Insert, Update, Write, query_rows, write
 from domain.caller import Actor
 from domain.ids import new_id
 from domain.money import Money
@@ -91,7 +91,7 @@ async def record(
     event's canonical JSON. Writes event, the order's new head, what else has changed of the order, and the other rows
     that the event tells of (`beside`), by one statement.
     """
-    event = fresh(
+    event = build_row(
         PaymentEvent,
         id=new_id(),
         order_id=order.id,
@@ -132,7 +132,7 @@ async def broken_links(order_ids: Sequence[UUID]) -> dict[UUID, int]:
     One statement reads heads and events: a chain that grows meanwhile is seen as it was at one moment.
     """
     broken: dict[UUID, int] = {}
-    for order_id, links in groupby(await rows(CHAINS, [list(order_ids)]), key=lambda link: link["order_id"]):
+    for order_id, links in groupby(await query_rows(CHAINS, [list(order_ids)]), key=lambda link: link["order_id"]):
         first = _first_broken(list(links))
         if first is not None:
             broken[order_id] = first

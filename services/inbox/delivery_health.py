@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from database.statements import rows
+from database.statements import query_rows
 from models import EventReading
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ async def report_missed(reading: EventReading, *, until: datetime) -> None:
     """
     since = reading.finished_at or reading.created_at
     given = [reading.source.value, reading.livemode, reading.created_at, since, until, GRACE, CLOCKS]
-    [missed] = await rows(MISSED, given)
+    [missed] = await query_rows(MISSED, given)
     if missed["count"]:
         log.error(
             "webhooks.missed",
@@ -80,11 +80,11 @@ async def report_missed(reading: EventReading, *, until: datetime) -> None:
 
 async def missed_webhooks(span: timedelta) -> int:
     """How many events of the last `span` are here without their webhook; counts no further than 100,000."""
-    [found] = await rows(COUNT_MISSED, [span, GRACE, MOST_COUNTED])
+    [found] = await query_rows(COUNT_MISSED, [span, GRACE, MOST_COUNTED])
     return int(found["count"])
 
 
 async def lately() -> Deliveries:
     """How the webhooks of the last hour arrived."""
-    [seen] = await rows(LATELY, [HOUR, NEWEST])
+    [seen] = await query_rows(LATELY, [HOUR, NEWEST])
     return Deliveries(events=seen["events"], delivered=seen["delivered"], missed=await missed_webhooks(HOUR))

@@ -12,7 +12,7 @@ from typing import cast
 
 import structlog
 
-from database.statements import database_now, rows
+from database.statements import database_now, query_rows
 from database.transactions import atomic
 from domain.ids import new_id
 from domain.states import EventSource
@@ -87,9 +87,9 @@ class Reader:
     async def _take(self, source: EventSource) -> EventReading | None:
         """The reading that is due, leased; None when it is not, or another process is at it."""
         mode = self.endpoint.livemode
-        taken = await rows(TAKE, [source.value, mode, self.lease_seconds])
-        if not taken and await rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
-            taken = await rows(TAKE, [source.value, mode, self.lease_seconds])
+        taken = await query_rows(TAKE, [source.value, mode, self.lease_seconds])
+        if not taken and await query_rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
+            taken = await query_rows(TAKE, [source.value, mode, self.lease_seconds])
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
     async def _page(self, reading: EventReading) -> list[StripeEvent]:

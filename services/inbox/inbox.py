@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 from tortoise.queryset import QuerySet
 
-from database.statements import change_rows, fetch, rows
+from database.statements import change_rows, fetch, query_rows
 from database.transactions import DatabaseUnavailable, atomic
 from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
@@ -126,7 +126,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
         if await fetch(statement, *values):
             return True
         if source is EventSource.WEBHOOK:
-            await rows(DELIVERED, [event.id, event.livemode])
+            await query_rows(DELIVERED, [event.id, event.livemode])
         return False
 
     try:
@@ -176,7 +176,7 @@ async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: st
     Raises `Fenced`, so that nothing of it is written, if the lease of one of them was lost.
     """
     held = [[event.id for event in events], [event.attempt for event in events]]
-    if len(await rows(SETTLE, [*held, state.value, reason])) < len(events):
+    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):
         raise Fenced
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from database.statements import rows
+from database.statements import query_rows
 from services.inbox.inbox import WAITS_FOR_STRIPE
 
 log = structlog.get_logger(__name__)
@@ -49,7 +49,7 @@ class LagWatch:
 
     async def look(self) -> Lag:
         """The lag now."""
-        found = await rows(OLDEST)
+        found = await query_rows(OLDEST)
         lag = Lag(found[0]["seconds"], found[0]["what"]) if found else Lag()
         now = asyncio.get_running_loop().time()
         if lag.is_too_long and now >= self._quiet_until:
@@ -60,7 +60,7 @@ class LagWatch:
 
 async def waits_long() -> dict[str, Any] | None:
     """The event that has waited longest because Stripe could not be asked, if that is more than an hour."""
-    found = await rows(WAITS_LONGEST)
+    found = await query_rows(WAITS_LONGEST)
     return found[0] if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS else None
 
 

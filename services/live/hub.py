@@ -9,16 +9,16 @@ from contextlib import asynccontextmanager
 from uuid import UUID
 
 from database.notifier import listen
-from services.live.order_stream import Orders
-from services.live.payment_feed import Feed
+from services.live.order_stream import OrderStream
+from services.live.payment_feed import PaymentFeed
 
 
 class Live:
     """Everything that is followed in this process: orders one by one, and the feed of all payments."""
 
     def __init__(self, *, poll_seconds: float = 3.0) -> None:
-        self.orders = Orders(poll_seconds=poll_seconds)
-        self.feed = Feed(poll_seconds=poll_seconds)
+        self.orders = OrderStream(poll_seconds=poll_seconds)
+        self.feed = PaymentFeed(poll_seconds=poll_seconds)
         self._wanted = asyncio.Event()
 
     @asynccontextmanager

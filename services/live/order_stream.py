@@ -15,10 +15,10 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from database.row_reader import columns_of
-from database.statements import fetch, read, read_beside
+from database.statements import fetch, read, select_joined
 from models import Order, Payment, PaymentEvent
-from services.live.poll_loop import Rounds
-from services.live.replay_buffer import Tail
+from services.live.poll_loop import PollLoop
+from services.live.replay_buffer import ReplayBuffer
 
 KEPT: Final = 64  # of an order's newest changes; most orders have fewer in their whole life
 ORDERS_AT_ONCE: Final = 100  # in one statement
@@ -57,15 +57,15 @@ class Change:
 class Watch:
     """What is kept of an order that somebody follows; numbered by `sequence`."""
 
-    tail: Tail[Change]
+    tail: ReplayBuffer[Change]
     followers: int = 0
 
 
-class Orders:
+class OrderStream:
     """The orders that are followed in this process."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.rounds = Rounds(self._look, seconds=poll_seconds)
+        self.rounds = PollLoop(self._look, seconds=poll_seconds)
         self._watches: dict[UUID, Watch] = {}
 
     async def follow(self, order: Order, *, after: int) -> AsyncGenerator[Change, None]:
@@ -98,10 +98,10 @@ class Orders:
             watch.tail.close()
 
     @contextmanager
-    def _watched(self, order: Order) -> Iterator[Tail[Change]]:
+    def _watched(self, order: Order) -> Iterator[ReplayBuffer[Change]]:
         watch = self._watches.get(order.id)
         if watch is None:
-            watch = self._watches[order.id] = Watch(Tail(order.last_sequence, kept=KEPT))
+            watch = self._watches[order.id] = Watch(ReplayBuffer(order.last_sequence, kept=KEPT))
             self.rounds.ring([order.id])  # nobody listened for it since the row was read
         watch.followers += 1
         try:
@@ -174,9 +174,9 @@ async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
     """The first changes of these orders after a place in each, order by order."""
     if len(places) == 1:
         [(order_id, place)] = places.items()
-        found = await read_beside(CHANGED, AFTER, order_id, place, most)
+        found = await select_joined(CHANGED, AFTER, order_id, place, most)
     else:
-        found = await read_beside(CHANGED, _after_each(), list(places), list(places.values()), most)
+        found = await select_joined(CHANGED, _after_each(), list(places), list(places.values()), most)
     return [Change(*row) for row in found]
 
 

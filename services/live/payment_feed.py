@@ -21,12 +21,12 @@ from weakref import WeakValueDictionary
 
 from tortoise.expressions import Q
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.ids import first_id_at, made_at
 from models import Payment, PaymentEvent
 from services.live.order_stream import Change, changes_of, in_parts
-from services.live.poll_loop import Rounds
-from services.live.replay_buffer import Tail
+from services.live.poll_loop import PollLoop
+from services.live.replay_buffer import ReplayBuffer
 
 KEPT: Final = 1_000  # of the newest changes
 PIECE: Final = 100  # what is added to them at once
@@ -55,7 +55,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class FeedFilter:
     """Which payments a reader wants: the condition, and its name, the same for the same condition."""
 
     name: str
@@ -63,7 +63,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ChainPosition:
     """How far an order's chain has been read."""
 
     sequence: int
@@ -78,7 +78,7 @@ class Reader:
     patience_seconds: float = PATIENCE_SECONDS
 
 
-class Judge:
+class FilterEvaluator:
     """Says which changes a condition wants: one statement for all that wait, and for all readers who ask the same."""
 
     def __init__(self, condition: Q) -> None:
@@ -103,16 +103,16 @@ class Judge:
         return frozenset(row.id for row in await Payment.filter(Q(id__in=ids) & self._condition).only("id"))
 
 
-class Feed:
+class PaymentFeed:
     """The feed of one process. It reads while it has readers."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.rounds = Rounds(self._look, seconds=poll_seconds)
-        self._tail: Tail[Entry] = Tail(0, kept=KEPT)
+        self.rounds = PollLoop(self._look, seconds=poll_seconds)
+        self._tail: ReplayBuffer[Entry] = ReplayBuffer(0, kept=KEPT)
         self._readers: set[Reader] = set()
-        self._judges: WeakValueDictionary[str, Judge] = WeakValueDictionary()
+        self._judges: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
         self._horizon: datetime | None = None  # None while nobody reads
-        self._progress: dict[UUID, Read] = {}  # of each order with an event since the horizon
+        self._progress: dict[UUID, ChainPosition] = {}  # of each order with an event since the horizon
         self._looking = asyncio.Lock()
 
     @property
@@ -120,13 +120,13 @@ class Feed:
         """How many there are that have read what came before."""
         return sum(reader.place is not None for reader in self._readers)
 
-    async def follow(self, *, since: datetime | None, wanted: Wanted | None) -> AsyncGenerator[Entry, None]:
+    async def follow(self, *, since: datetime | None, wanted: FeedFilter | None) -> AsyncGenerator[Entry, None]:
         """Every change of a payment from now on, or from `since` on. Raises FellBehind, and Closed."""
         judge = self._judge(wanted)
         with self._reading() as reader:
             await self._begin()
             tail, place = self._tail, self._tail.head
-            known: dict[UUID, Read] = {}
+            known: dict[UUID, ChainPosition] = {}
             while since is not None:
                 assert self._horizon is not None, "it reads while it has readers"
                 horizon, place = self._horizon, tail.head
@@ -154,8 +154,8 @@ class Feed:
         """End every stream."""
         self._tail.close()
 
-    def _judge(self, wanted: Wanted | None) -> Judge | None:
-        return self._judges.setdefault(wanted.name, Judge(wanted.condition)) if wanted is not None else None
+    def _judge(self, wanted: FeedFilter | None) -> FilterEvaluator | None:
+        return self._judges.setdefault(wanted.name, FilterEvaluator(wanted.condition)) if wanted is not None else None
 
     @contextmanager
     def _reading(self) -> Iterator[Reader]:
@@ -167,7 +167,7 @@ class Feed:
             self._readers.discard(reader)
             if not self._readers:
                 self._horizon, self._progress = None, {}
-                self._tail = Tail(0, kept=KEPT)
+                self._tail = ReplayBuffer(0, kept=KEPT)
 
     async def _begin(self) -> None:
         """What can be seen now is the past."""
@@ -207,7 +207,7 @@ class Feed:
             await self._make_room()
             self._tail.append([Entry(change, since) for change in changes[n : n + PIECE]])
         for event in events:
-            self._progress[event.order_id] = Read(event.sequence, event.id)
+            self._progress[event.order_id] = ChainPosition(event.sequence, event.id)
 
     async def _make_room(self) -> None:
         """Wait a little for readers who would lose their place: a burst is not their fault."""
@@ -228,7 +228,7 @@ async def horizon() -> datetime:
 
     An event's id is made while its transaction holds the order's lock, by a clock that may be behind the database's.
     """
-    [row] = await rows(HORIZON, [CLOCKS_DIFFER_SECONDS])
+    [row] = await query_rows(HORIZON, [CLOCKS_DIFFER_SECONDS])
     moment: datetime = row["moment"]
     return moment
 
@@ -247,14 +247,14 @@ def _chains(events: Sequence[PaymentEvent]) -> Mapping[UUID, list[PaymentEvent]]
     return chains
 
 
-async def _heads(moment: datetime) -> dict[UUID, Read]:
+async def _heads(moment: datetime) -> dict[UUID, ChainPosition]:
     """The newest event of each order that has one since this moment."""
-    found = await rows(HEADS, [first_id_at(moment)])
-    return {row["order_id"]: Read(row["sequence"], row["id"]) for row in found}
+    found = await query_rows(HEADS, [first_id_at(moment)])
+    return {row["order_id"]: ChainPosition(row["sequence"], row["id"]) for row in found}
 
 
 async def _backlog(
-    since: datetime, horizon: datetime, known: dict[UUID, Read], judge: Judge | None
+    since: datetime, horizon: datetime, known: dict[UUID, ChainPosition], judge: FilterEvaluator | None
 ) -> AsyncGenerator[Entry, None]:
     """What has been recorded since then, page by page, without what is `known`; what may come again becomes known."""
     place, oldest = first_id_at(since), first_id_at(horizon)
@@ -267,7 +267,7 @@ async def _backlog(
         ]
         for event in events:
             if event.id >= oldest or event.id > place:
-                known[event.order_id] = Read(event.sequence, event.id)
+                known[event.order_id] = ChainPosition(event.sequence, event.id)
         wanted = await judge.payments(events) if judge is not None else None
         for change, resumes_at in zip(await changes_of(events), _places(events, place, horizon), strict=True):
             if change.payment is not None and (wanted is None or change.payment.id in wanted):

@@ -16,7 +16,7 @@ AFTER_TROUBLE_SECONDS: Final = 0.5
 Look = Callable[[Sequence[UUID], bool], Awaitable[None]]
 
 
-class Rounds:
+class PollLoop:
     """Calls `look` with the orders that rang, and with True when it is time to look at all of them.
 
     Rings that come while it looks are gathered for the next time. What could not be looked at is kept.

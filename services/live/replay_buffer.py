@@ -12,7 +12,7 @@ class StreamEnded(Exception):
     """A stream cannot go on. The client subscribes again, from where it was."""
 
 
-class FellBehind(StreamEnded):
+class ConsumerLagged(StreamEnded):
     """The subscriber takes less than comes; what it has not taken is not kept for it."""
 
 
@@ -20,7 +20,7 @@ class Closed(StreamEnded):
     """The process is going."""
 
 
-class Tail(Generic[Entry]):
+class ReplayBuffer(Generic[Entry]):
     """The last `kept` entries, numbered without a gap up to `head`, whatever number the list began with.
 
     A reader costs nothing but its place, so a slow one cannot fill the memory: it falls off the end.
@@ -53,12 +53,13 @@ class Tail(Generic[Entry]):
         return [self._entries[n] for n in range(max(place - self.start, 0), len(self._entries))]
 
     async def after(self, place: int) -> Entry:
-        """The entry that follows this place, waiting for it. Raises FellBehind when it has been dropped, and Closed."""
+        """The entry that follows this place, waiting for it. Raises ConsumerLagged when it has been dropped, and
+        Closed."""
         while True:
             if self._is_closed:
                 raise Closed
             if place < self.start:
-                raise FellBehind
+                raise ConsumerLagged
             if place < self.head:
                 return self._entries[place - self.start]
             await self._grown.wait()

@@ -14,8 +14,16 @@ from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
 
-from database.row_writer import fresh
-from database.statements import Insert, Overtaken, insert_if_new, kept_back, read_one, write, write_if_still
+from database.row_writer import build_row
+from database.statements import (
+    ConcurrentModification,
+    Insert,
+    insert_if_new,
+    kept_back,
+    read_one,
+    write,
+    write_if_still,
+)
 from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
 from domain.caller import Caller
 from domain.deadlines import Deadline
@@ -25,7 +33,7 @@ from domain.ids import derived_id, new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Payment
 from services.money import locking
-from services.money.locking import Seen
+from services.money.locking import OrderSnapshot
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
@@ -34,7 +42,7 @@ RETRY_AFTER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class IdempotentRequest:
     """What a caller asks under a key."""
 
     caller: Caller
@@ -57,7 +65,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Driven:
+class RunResult:
     """An operation after somebody drove it as far as it would go, and the payment as that left it, if it is known."""
 
     operation: Operation
@@ -65,7 +73,7 @@ class Driven:
     client_secret: str | None = field(default=None, repr=False)
 
 
-class Busy(Exception):
+class ConcurrentOperation(Exception):
     """Another operation is at work on the same payment."""
 
     def __init__(self, operation_id: UUID) -> None:
@@ -82,7 +90,7 @@ class Runner(Protocol):
     @property
     def livemode(self) -> bool: ...
 
-    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven: ...
+    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult: ...
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
 
@@ -91,7 +99,7 @@ Accept = Callable[[Operation], Awaitable[Payment | None]]
 AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
-async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
+async def run_once(ask: IdempotentRequest, accept: Accept, runner: Runner) -> Outcome:
     """Run what is asked at most once for this key, and answer the same way every time.
 
     `accept` runs inside phase 1's transaction with the fresh operation: it checks the rules, writes the rows and gives
@@ -104,7 +112,9 @@ async def run_once(ask: Ask, accept: Accept, runner: Runner) -> Outcome:
     return await _run(ask, accept, runner, claim=new_id())
 
 
-async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept, runner: Runner) -> Outcome:
+async def run_once_as_seen(
+    ask: IdempotentRequest, seen: OrderSnapshot, at_once: Accept, accept: Accept, runner: Runner
+) -> Outcome:
     """The same where the order and the key were seen by one statement: phase 1 is one statement too.
 
     `at_once` accepts on the order as it was seen, `accept` under its lock. Everything that happens to an order
@@ -120,7 +130,9 @@ async def run_once_as_seen(ask: Ask, seen: Seen, at_once: Accept, accept: Accept
     return await _run(ask, accept, runner, claim=claim, claimed=claimed)
 
 
-async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runner, claim: UUID) -> Driven | None:
+async def _accepted_at_once(
+    ask: IdempotentRequest, seen: OrderSnapshot, at_once: Accept, runner: Runner, claim: UUID
+) -> RunResult | None:
     """Phase 1 by one statement; None where it needs locks. As if nothing was sent then, or the fresh operation stands.
 
     It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
@@ -130,36 +142,38 @@ async def _accepted_at_once(ask: Ask, seen: Seen, at_once: Accept, runner: Runne
     assert order is not None, "nothing to accept on"
     still = [order.id, order.last_sequence, order.last_hash]
 
-    async def body() -> Driven:
+    async def body() -> RunResult:
         with kept_back() as kept:
             operation = _fresh(ask, claim, runner)
             await write(Insert(operation))
             payment = await at_once(operation)
         await write_if_still(AS_SEEN, still, kept)
-        return Driven(operation, payment)
+        return RunResult(operation, payment)
 
     try:
         return await by_one_statement(body)
     except DatabaseUnavailable as trouble:
         if not trouble.lost:  # no connection was free: to wait for another one would only make the queue longer
             raise
-    except (DomainError, Overtaken, IntegrityError, *CONFLICTS):
+    except (DomainError, ConcurrentModification, IntegrityError, *CONFLICTS):
         pass
     return None
 
 
-async def _run(ask: Ask, accept: Accept, runner: Runner, *, claim: UUID, claimed: Driven | None = None) -> Outcome:
+async def _run(
+    ask: IdempotentRequest, accept: Accept, runner: Runner, *, claim: UUID, claimed: RunResult | None = None
+) -> Outcome:
     """Claim the key for this call, unless that is done (`claimed`), and drive the operation."""
     until = Deadline.within(runner.lease_seconds)
 
-    async def phase_1() -> Driven:
+    async def phase_1() -> RunResult:
         operation = await _claim(ask, claim, runner)
         if operation.claim != claim:
-            return Driven(operation)
+            return RunResult(operation)
         operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
         is_accepted = bool(operation.step) or not operation.is_open
-        return Driven(operation, None if is_accepted else await accept(operation))
+        return RunResult(operation, None if is_accepted else await accept(operation))
 
     claimed = claimed or await _when_free(phase_1)
     operation = claimed.operation
@@ -170,7 +184,7 @@ async def _run(ask: Ask, accept: Accept, runner: Runner, *, claim: UUID, claimed
     return _outcome(claimed, replayed=False)
 
 
-def operation_id(ask: Ask, *, livemode: bool) -> UUID:
+def operation_id(ask: IdempotentRequest, *, livemode: bool) -> UUID:
     """The id of the operation that stands for a caller's key: the same whenever it is asked for.
 
     A standby that takes over may not have our last commits, and neither has a backup. A client that repeats its key
@@ -186,7 +200,7 @@ async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Opera
     return await read_one(Operation, named, caller.principal, kind.value, key)
 
 
-def _outcome(driven: Driven, *, replayed: bool) -> Outcome:
+def _outcome(driven: RunResult, *, replayed: bool) -> Outcome:
     """What to tell the caller about an operation as it stands. Raises OperationInProgress while it is being driven."""
     operation = driven.operation
     if operation.state is OperationState.IN_PROGRESS:
@@ -195,33 +209,33 @@ def _outcome(driven: Driven, *, replayed: bool) -> Outcome:
     return Outcome(operation, replayed, error, driven.payment, driven.client_secret)
 
 
-async def _when_free(phase_1: Callable[[], Awaitable[Driven]]) -> Driven:
+async def _when_free(phase_1: Callable[[], Awaitable[RunResult]]) -> RunResult:
     """Run phase 1, waiting a little for another operation on the payment to end: one of two sees the other's result."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
             return await atomic(phase_1)
-        except Busy as busy:
+        except ConcurrentOperation as busy:
             while (await locking.read_operation(busy.operation_id)).is_open:
                 if time.monotonic() >= deadline:
                     raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
                 await asyncio.sleep(WAIT_STEP_SECONDS)
 
 
-async def _claim(ask: Ask, claim: UUID, runner: Runner) -> Operation:
+async def _claim(ask: IdempotentRequest, claim: UUID, runner: Runner) -> Operation:
     """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
-    fresh = _fresh(ask, claim, runner)
-    if await insert_if_new(fresh):
-        return fresh
+    build_row = _fresh(ask, claim, runner)
+    if await insert_if_new(build_row):
+        return build_row
     claimed = await find_operation(ask.caller, ask.kind, ask.key)
     assert claimed is not None, "a key that is neither free nor taken"
     return claimed
 
 
-def _fresh(ask: Ask, claim: UUID, runner: Runner) -> Operation:
+def _fresh(ask: IdempotentRequest, claim: UUID, runner: Runner) -> Operation:
     """The operation of a key that was just claimed, leased to whoever claims it."""
     until = Deadline.within(runner.lease_seconds)
-    operation = fresh(
+    operation = build_row(
         Operation,
         id=operation_id(ask, livemode=runner.livemode),
         claim=claim,
@@ -238,7 +252,7 @@ def _fresh(ask: Ask, claim: UUID, runner: Runner) -> Operation:
     return operation
 
 
-async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outcome:
+async def _answer_again(ask: IdempotentRequest, operation: Operation, runner: Runner) -> Outcome:
     """Answer a later call with the same key: the same outcome, or an honest "not yet"."""
     if operation.fingerprint != ask.fingerprint.digest:
         raise IdempotencyKeyReused(
@@ -259,4 +273,4 @@ async def _answer_again(ask: Ask, operation: Operation, runner: Runner) -> Outco
             break
         await asyncio.sleep(WAIT_STEP_SECONDS)
         operation = await locking.read_operation(operation.id)
-    return _outcome(Driven(operation), replayed=True)
+    return _outcome(RunResult(operation), replayed=True)

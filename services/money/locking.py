@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from database.row_reader import columns_of, whole_from_json
-from database.statements import read, read_beside
+from database.row_reader import columns_of, full_row_from_json
+from database.statements import read, select_joined
 from domain.states import OperationKind
 from models import Operation, Order, Payment
 
@@ -20,7 +20,7 @@ LEFT JOIN operation k ON k.principal = $2 AND k.kind = $3 AND k.key = $4
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class OrderSnapshot:
     """How things stood at one moment when somebody came with a key: the order, with its owner and its payments, and
     what had become of the key. Nothing of it is locked."""
 
@@ -34,15 +34,15 @@ class Seen:
         return next((payment for payment in payments if payment.id == payment_id), None)
 
 
-async def see(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> Seen:
+async def see(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> OrderSnapshot:
     """The order and the key by one statement. A key that could not be one is of no operation."""
     payments, rows_of = _payments()
-    ((order, operation, owner, found),) = await read_beside(
+    ((order, operation, owner, found),) = await select_joined(
         {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=("c.external_id", payments)
     )
     if order is not None:
         _belong(order, rows_of(found))
-    return Seen(order, owner, operation)
+    return OrderSnapshot(order, owner, operation)
 
 
 @lru_cache(maxsize=1)
@@ -50,7 +50,7 @@ def _payments() -> tuple[str, Callable[[str | None], list[Any]]]:
     """The expression for the payments of an order `o`, oldest first, and what makes rows of it."""
     each = ", ".join(f'p."{column}"' for column in columns_of(Payment))
     listed = f"json_agg(json_build_array({each}) ORDER BY p.created_at, p.id)"
-    return f"(SELECT {listed} FROM payment p WHERE p.order_id = o.id)", whole_from_json(Payment)  # noqa: S608 - our names
+    return f"(SELECT {listed} FROM payment p WHERE p.order_id = o.id)", full_row_from_json(Payment)  # noqa: S608 - our names
 
 
 async def read_operation(operation_id: UUID) -> Operation:

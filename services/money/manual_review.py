@@ -16,8 +16,8 @@ from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.provider_calls import Kind, Step, Verdict, look
-from services.money.runner import Driver, Fenced
+from services.money.provider_calls import Step, StepOutcome, StepResult, look
+from services.money.runner import Fenced, OperationRunner
 from services.money.sync import unavailable
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ class Ruling:
     stripe_id: str | None
 
 
-async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, driver: Driver) -> Operation:
+async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, driver: OperationRunner) -> Operation:
     """Settle an operation that needs a review, through the doors that every answer of Stripe's goes through.
 
     What is found at Stripe is never overruled: HAPPENED needs an object of Stripe's that fits, DID_NOT_HAPPEN is
@@ -84,10 +84,10 @@ async def _write_down(operation: Operation, ruling: Ruling, by: Actor) -> None:
     await record(order, change, Cause(actor=by, operation_id=operation.id))
 
 
-async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> Verdict:
+async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
     match ruling.outcome:
         case ReviewOutcome.LOOK_AGAIN:
-            return Verdict(Kind.UNKNOWN, payment.version)
+            return StepResult(StepOutcome.UNKNOWN, payment.version)
         case ReviewOutcome.HAPPENED:
             try:
                 return await _proof(operation, payment, ruling.stripe_id, provider)
@@ -97,7 +97,7 @@ async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provi
             return await _disproof(operation, payment, provider)
 
 
-async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> Verdict:
+async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> StepResult:
     """Stripe's own object that shows that the step happened. Raises Refused when there is none that fits."""
     step = Step(operation.step)
     if step is Step.REFUND:
@@ -111,7 +111,7 @@ async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, 
     return found
 
 
-async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: str, provider: Provider) -> Verdict:
+async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
     refund = await Refund.get(id=operation.refund_id)
     seen = await provider.retrieve_refund(stripe_id)
     theirs = (seen.payment_intent_id, seen.amount_minor, seen.currency)
@@ -121,20 +121,20 @@ async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: st
     if not named or await Refund.filter(stripe_refund_id=seen.id).exclude(id=refund.id).exists():
         raise _does_not_fit("a refund that is not another one's already")
     ours = replace(seen, metadata={**seen.metadata, "refund_id": str(refund.id)})
-    return Verdict(Kind.DONE, payment.version, refund=ours, fetched=True)
+    return StepResult(StepOutcome.DONE, payment.version, refund=ours, fetched=True)
 
 
-async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider) -> Verdict:
+async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
     seen = await provider.retrieve_payment(stripe_id)
     if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):
         raise _does_not_fit("a payment with this amount")
     named = seen.metadata.get("payment_id", str(payment.id)) == str(payment.id)
     if not named or await Payment.filter(stripe_payment_intent_id=seen.id).exclude(id=payment.id).exists():
         raise _does_not_fit("a payment that is not another one's already")
-    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
 
 
-async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> Verdict:
+async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> StepResult:
     """A no on a person's word, unless Stripe shows a yes.
 
     Raises Refused when it does, and ProviderProblem when Stripe cannot be asked: a look that failed shows nothing, and
@@ -145,15 +145,15 @@ async def _disproof(operation: Operation, payment: Payment, provider: Provider) 
     seen = None
     try:
         found = await look(operation, payment, provider)
-        if found is not None and found.kind is Kind.DONE:
+        if found is not None and found.kind is StepOutcome.DONE:
             raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
         if operation.refund_id is None and payment.stripe_payment_intent_id is not None:
             seen = await provider.retrieve_payment(payment.stripe_payment_intent_id)
     except ProviderFailure as failure:
         if failure.outcome not in DEFINITE and failure.code != LIST_TOO_LONG:
             raise unavailable(failure) from None
-        return Verdict(Kind.FAILED, payment.version, failure=refusal, gone=failure.is_missing_payment)
-    return Verdict(Kind.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
+        return StepResult(StepOutcome.FAILED, payment.version, failure=refusal, gone=failure.is_missing_payment)
+    return StepResult(StepOutcome.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
 
 
 def _needed(stripe_id: str | None, kind: str) -> str:

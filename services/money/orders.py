@@ -13,7 +13,7 @@ from domain.states import CaptureMethod, OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.idempotency import Ask, Outcome, Runner, run_once
+from services.money.idempotency import IdempotentRequest, Outcome, Runner, run_once
 from services.money.state import recompute_order
 
 STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
@@ -41,7 +41,7 @@ class Named:
     changes_email: bool = False
 
 
-async def register_order(ask: Ask, new: NewOrder, *, runner: Runner) -> Outcome:
+async def register_order(ask: IdempotentRequest, new: NewOrder, *, runner: Runner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
     When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part

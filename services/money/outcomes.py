@@ -24,10 +24,10 @@ from models import Operation, Order, Payment, Refund
 from provider import Outcome, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit.trail import Cause
-from services.money.provider_calls import SERVER_ERROR, Kind, Step, Verdict
+from services.money.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
 from services.money.refusals import invalid_state, payment_error, refund_error
 from services.money.state import (
-    Outrun,
+    StaleSnapshot,
     abandon_payment,
     apply_provider_refund,
     apply_provider_state,
@@ -52,7 +52,7 @@ SHOWN_BY_STATUS = {
     Step.CAPTURE: PAYMENT_FINAL,
     Step.CANCEL: PAYMENT_FINAL,
 }
-UNDECIDED = frozenset({Kind.UNKNOWN, Kind.NOT_DONE, Kind.REVIEW})
+UNDECIDED = frozenset({StepOutcome.UNKNOWN, StepOutcome.NOT_DONE, StepOutcome.REVIEW})
 CRASHED = "crashed"  # driving it failed by a fault of ours
 NO_ANSWER = "no_answer"
 SETTLES_ORDER = "settles_order"  # beside a capture's parameters: this is all that the order owes
@@ -77,12 +77,18 @@ GOOD_ENDS = {
 
 
 async def settle(
-    operation: Operation, order: Order, payment: Payment, verdict: Verdict, *, cause: Cause, wait: timedelta = AT_ONCE
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    verdict: StepResult,
+    *,
+    cause: Cause,
+    wait: timedelta = AT_ONCE,
 ) -> None:
     """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
 
     `wait` is how long until it is tried again, if it is not decided. The caller holds the locks and saves the
-    operation. Raises `Outrun` when the snapshot's place in time is unknown.
+    operation. Raises `StaleSnapshot` when the snapshot's place in time is unknown.
     """
     refund = await _refund_of(operation)
     # A webhook or a look may have been quicker than the answer: an answer never says two things.
@@ -100,27 +106,27 @@ async def _merge(
     order: Order,
     payment: Payment,
     refund: Refund | None,
-    verdict: Verdict,
+    verdict: StepResult,
     cause: Cause,
     wait: timedelta,
 ) -> None:
     match verdict.kind:
-        case Kind.ABSENT:
+        case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
-        case Kind.UNKNOWN:
+        case StepOutcome.UNKNOWN:
             await _unknown(operation, order, payment, refund, verdict, cause, wait)
-        case Kind.REVIEW:
+        case StepOutcome.REVIEW:
             await _unknown(operation, order, payment, refund, verdict, cause, wait)
             call_a_person(operation)
-        case Kind.NOT_DONE:
+        case StepOutcome.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
             operation.error = _unavailable(operation, wait).to_record()
-        case Kind.DONE if refund is not None:
+        case StepOutcome.DONE if refund is not None:
             _finish_refund(operation, await _apply_refund(order, payment, verdict, cause))
-        case Kind.DONE:
+        case StepOutcome.DONE:
             await _apply_payment(order, payment, verdict, cause)
             _advance(operation, payment)
-        case Kind.FAILED:
+        case StepOutcome.FAILED:
             await _failed(operation, order, payment, refund, verdict, cause)
 
 
@@ -192,7 +198,7 @@ async def _settle_order(operation: Operation, order: Order, cause: Cause) -> Non
         await settle_order(order, cause)
 
 
-async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> None:
+async def _apply_payment(order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> None:
     assert verdict.payment is not None
     await apply_provider_state(
         order,
@@ -204,7 +210,7 @@ async def _apply_payment(order: Order, payment: Payment, verdict: Verdict, cause
     )
 
 
-async def _apply_refund(order: Order, payment: Payment, verdict: Verdict, cause: Cause) -> Refund:
+async def _apply_refund(order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> Refund:
     assert verdict.refund is not None
     refund = await apply_provider_refund(
         order,
@@ -254,7 +260,7 @@ async def _unknown(
     order: Order,
     payment: Payment,
     refund: Refund | None,
-    verdict: Verdict,
+    verdict: StepResult,
     cause: Cause,
     wait: timedelta,
 ) -> None:
@@ -304,7 +310,7 @@ def call_a_person(operation: Operation) -> None:
 
 
 async def _failed(
-    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: Verdict, cause: Cause
+    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: StepResult, cause: Cause
 ) -> None:
     failure = verdict.failure
     assert failure is not None
@@ -312,7 +318,7 @@ async def _failed(
         await mark_payment_missing(order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
         if verdict.refunds and payment.version != verdict.since_version:
-            raise Outrun
+            raise StaleSnapshot
         refund.failure_reason = failure.code or "refused"
         await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
         for seen in verdict.refunds:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from database.row_writer import fresh
+from database.row_writer import build_row
 from database.statements import Insert, Update, read_one, write
 from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
@@ -33,12 +33,12 @@ from domain.states import (
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.idempotency import Ask, Busy, Outcome, run_once, run_once_as_seen
-from services.money.locking import Seen
+from services.money.idempotency import ConcurrentOperation, IdempotentRequest, Outcome, run_once, run_once_as_seen
+from services.money.locking import OrderSnapshot
 from services.money.outcomes import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.provider_calls import Step
 from services.money.refusals import invalid_state
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 
 # A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
 # the two the one that comes later finds what the other has written.
@@ -67,7 +67,13 @@ class NewPayment:
 
 
 async def create_payment(
-    ask: Ask, new: NewPayment, seen: Seen, *, authority: PaymentAuthority, currencies: frozenset[str], driver: Driver
+    ask: IdempotentRequest,
+    new: NewPayment,
+    seen: OrderSnapshot,
+    *,
+    authority: PaymentAuthority,
+    currencies: frozenset[str],
+    driver: OperationRunner,
 ) -> Outcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
@@ -89,20 +95,7 @@ async def create_payment(
             return known
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
-        earlier = _earlier(order)
-        payment = fresh(
-            Payment,
-            id=derived_id("payment", str(operation.id)),
-            order_id=order.id,
-            customer_id=order.customer_id,
-            supersedes_id=earlier.id if earlier is not None else None,
-            livemode=driver.provider.livemode,
-            capture_method=_capture_method(new.capture_method, order, authority),
-            currency=order.currency,
-            amount_minor=order.due.amount_minor,
-            metadata=dict(new.metadata),
-        )
-        payment.order = order
+        payment = _new_payment(new, order, operation, authority, livemode=driver.provider.livemode)
         cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
         change = Change(
             "payment.initiated",
@@ -129,13 +122,13 @@ async def create_payment(
 
 
 async def confirm_payment(
-    ask: Ask,
+    ask: IdempotentRequest,
     payment_id: UUID,
     *,
     payment_method_id: str,
     return_url: str | None,
     authority: PaymentAuthority,
-    driver: Driver,
+    driver: OperationRunner,
 ) -> Outcome:
     """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
     one that still waits for its payer. Without `return_url` the payer comes back to the page that createPayment named.
@@ -161,7 +154,7 @@ async def confirm_payment(
 
 
 async def capture_payment(
-    ask: Ask, payment_id: UUID, *, amount: Money | None, settles_order: bool, driver: Driver
+    ask: IdempotentRequest, payment_id: UUID, *, amount: Money | None, settles_order: bool, driver: OperationRunner
 ) -> Outcome:
     """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
@@ -190,7 +183,12 @@ async def capture_payment(
 
 
 async def cancel_payment(
-    ask: Ask, payment_id: UUID, *, reason: CancelReason | None, authority: PaymentAuthority, driver: Driver
+    ask: IdempotentRequest,
+    payment_id: UUID,
+    *,
+    reason: CancelReason | None,
+    authority: PaymentAuthority,
+    driver: OperationRunner,
 ) -> Outcome:
     """Give an open payment up and release what it holds, which a service alone may do.
 
@@ -220,6 +218,28 @@ async def cancel_payment(
         return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
+
+
+def _new_payment(
+    new: NewPayment, order: Order, operation: Operation, authority: PaymentAuthority, *, livemode: bool
+) -> Payment:
+    """A payment of what the order owes. Raises ActivePaymentExists while another payment of the order lives,
+    Forbidden."""
+    earlier = _earlier(order)
+    payment = build_row(
+        Payment,
+        id=derived_id("payment", str(operation.id)),
+        order_id=order.id,
+        customer_id=order.customer_id,
+        supersedes_id=earlier.id if earlier is not None else None,
+        livemode=livemode,
+        capture_method=_capture_method(new.capture_method, order, authority),
+        currency=order.currency,
+        amount_minor=order.due.amount_minor,
+        metadata=dict(new.metadata),
+    )
+    payment.order = order
+    return payment
 
 
 def _taken_in(order: Order, operation: Operation) -> Payment | None:
@@ -313,7 +333,7 @@ async def _check_free(operation: Operation, payment: Payment) -> None:
     at_work = "WHERE payment_id = $1 AND refund_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
     other = await read_one(Operation, at_work, payment.id, operation.id)
     if other is not None:
-        raise Busy(other.id)
+        raise ConcurrentOperation(other.id)
 
 
 def _check_allowed(payment: Payment, action: PaymentAction) -> None:

@@ -25,7 +25,7 @@ from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
 from services.money.missing_payment import knows_another_payment
-from services.money.retry_policy import Pace
+from services.money.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)
 
@@ -53,7 +53,7 @@ FIRST_STEP = {
 }
 
 
-class Kind(StrEnum):
+class StepOutcome(StrEnum):
     """What a step came to."""
 
     DONE = "DONE"  # Stripe answered, or a look showed that it had happened
@@ -65,14 +65,14 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class StepResult:
     """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
 
     `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act;
     `sent` is then what sending it has met, if it was sent.
     """
 
-    kind: Kind
+    kind: StepOutcome
     since_version: int
     payment: ProviderPayment | None = None
     refund: ProviderRefund | None = None
@@ -84,7 +84,7 @@ class Verdict:
     sent: ProviderFailure | None = None
 
 
-async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
+async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: RetryPolicy) -> StepResult:
     """Carry the operation's current step out, or find out that it has been.
 
     What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
@@ -103,9 +103,9 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
             return found
         if sticky or age >= pace.key_life_seconds + pace.quiet_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
-            return Verdict(Kind.ABSENT, payment.version)
+            return StepResult(StepOutcome.ABSENT, payment.version)
         if age >= pace.key_life_seconds:  # what left at the last moment may still be on its way
-            return Verdict(Kind.UNKNOWN, payment.version, by_look=True)
+            return StepResult(StepOutcome.UNKNOWN, payment.version, by_look=True)
     held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
@@ -123,8 +123,8 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
         except ProviderFailure as second:
             gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
             is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
-            kind = Kind.REVIEW if is_final and age >= pace.sticky_error_seconds else Kind.UNKNOWN
-            return gone or Verdict(kind, payment.version, failure=second, by_look=True, sent=failure)
+            kind = StepOutcome.REVIEW if is_final and age >= pace.sticky_error_seconds else StepOutcome.UNKNOWN
+            return gone or StepResult(kind, payment.version, failure=second, by_look=True, sent=failure)
 
 
 def _known_at_stripe(operation: Operation) -> None:
@@ -132,14 +132,14 @@ def _known_at_stripe(operation: Operation) -> None:
     log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
 
 
-def _age(operation: Operation, pace: Pace) -> float:
+def _age(operation: Operation, pace: RetryPolicy) -> float:
     """How old the request may be at Stripe, in seconds, by the database's clock; 0 for one that was never sent."""
     now = pace.leased_at(operation)
     unsent_since = operation.created_at if operation.effect is ProviderEffect.UNKNOWN else now
     return (now - (operation.first_sent_at or unsent_since)).total_seconds()
 
 
-def _look_after(step: Step, pace: Pace) -> float:
+def _look_after(step: Step, pace: RetryPolicy) -> float:
     """The age in seconds at which Stripe is asked what became of a request, instead of sending it again.
 
     A create moves no money, a refund happens once under its key, and both are found only by reading lists: while
@@ -152,7 +152,7 @@ def _look_after(step: Step, pace: Pace) -> float:
 
 async def _held_meanwhile(
     operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
-) -> Verdict | None:
+) -> StepResult | None:
     """What stands against a buyer's cancel: a hold that they got at Stripe since it was accepted. None: nothing does.
 
     A shop ships for money that is held. A cancel may wait here for hours while Stripe is away, and the buyer's browser
@@ -165,12 +165,14 @@ async def _held_meanwhile(
         seen = await provider.retrieve_payment(_intent(payment))
     except ProviderFailure as failure:
         gone = await _gone(failure, payment, provider, maybe_sent=maybe_sent)
-        return gone or Verdict(Kind.NOT_DONE, payment.version, failure=failure)
+        return gone or StepResult(StepOutcome.NOT_DONE, payment.version, failure=failure)
     is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
-    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True) if is_held else None
+    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True) if is_held else None
 
 
-def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: Pace) -> Verdict:
+def _unseen(
+    failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: RetryPolicy
+) -> StepResult:
     """What it means that Stripe could not be asked whether the step has happened.
 
     After 20 hours the request must not be sent again, so without facts a person has to look. An answer that is no
@@ -180,14 +182,14 @@ def _unseen(failure: ProviderFailure, operation: Operation, payment: Payment, *,
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
     is_hopeless = age >= pace.key_life_seconds or (is_final and age >= pace.sticky_error_seconds)
     if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
-        return Verdict(Kind.REVIEW, payment.version, failure=failure, by_look=True)
-    kind = Kind.NOT_DONE if failure.outcome in NOT_EXECUTED else Kind.UNKNOWN
-    return Verdict(kind, payment.version, failure=failure, by_look=True)
+        return StepResult(StepOutcome.REVIEW, payment.version, failure=failure, by_look=True)
+    kind = StepOutcome.NOT_DONE if failure.outcome in NOT_EXECUTED else StepOutcome.UNKNOWN
+    return StepResult(kind, payment.version, failure=failure, by_look=True)
 
 
 async def _gone(
     failure: ProviderFailure, payment: Payment, provider: Provider, *, maybe_sent: bool, is_old: bool = False
-) -> Verdict | None:
+) -> StepResult | None:
     """The verdict on a step of a payment that Stripe says it does not know; None for any other failure.
 
     Under a key of another account every payment is unknown. So Stripe is asked for another payment of ours: if it
@@ -200,13 +202,13 @@ async def _gone(
     try:
         knows = await knows_another_payment(payment, provider)
     except ProviderFailure as unseen:
-        return Verdict(Kind.NOT_DONE, payment.version, failure=unseen)
+        return StepResult(StepOutcome.NOT_DONE, payment.version, failure=unseen)
     if knows or (knows is None and not maybe_sent):
-        return Verdict(Kind.FAILED, payment.version, failure=failure, gone=True)
+        return StepResult(StepOutcome.FAILED, payment.version, failure=failure, gone=True)
     if knows is None:
         return None
-    kind = Kind.REVIEW if is_old else Kind.NOT_DONE
-    return Verdict(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
+    kind = StepOutcome.REVIEW if is_old else StepOutcome.NOT_DONE
+    return StepResult(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
 
 
 async def _weigh(
@@ -217,7 +219,7 @@ async def _weigh(
     *,
     maybe_sent: bool,
     is_stuck: bool,
-) -> Verdict:
+) -> StepResult:
     """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too.
 
     `is_stuck` says that Stripe keeps repeating an error to this key: to ask again will tell nothing else.
@@ -226,10 +228,10 @@ async def _weigh(
     if failure.outcome in NOT_EXECUTED:
         if failure.outcome is Outcome.MISCONFIGURED:
             log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
-        return Verdict(Kind.NOT_DONE, version, failure=failure)
+        return StepResult(StepOutcome.NOT_DONE, version, failure=failure)
     if failure.outcome not in DEFINITE:
         found = await look(operation, payment, provider) if is_stuck else None
-        return found or Verdict(Kind.UNKNOWN, version, failure=failure)
+        return found or StepResult(StepOutcome.UNKNOWN, version, failure=failure)
     if maybe_sent:
         found = await look(operation, payment, provider)
         if found is not None:
@@ -242,37 +244,37 @@ async def _weigh(
         # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
         refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
         if (made := refund_made_by(operation, refunds)) is not None:  # refused, and there: what is there is true
-            return Verdict(Kind.DONE, version, refund=made, fetched=True)
-    return Verdict(Kind.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
+            return StepResult(StepOutcome.DONE, version, refund=made, fetched=True)
+    return StepResult(StepOutcome.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
 
 # -- sending -------------------------------------------------------------------------------------------------------
 
 
-async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> Verdict:
+async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> StepResult:
     step = Step(operation.step)
     key = operation.stripe_key(step)
     params = operation.params[step]
     version = payment.version
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
-        return await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
+        return await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
     if step is Step.REFUND:
         refund = await provider.create_refund(params, key=key, until=until)
-        return await _since_then(Verdict(Kind.DONE, version, refund=refund), operation, provider)
+        return await _since_then(StepResult(StepOutcome.DONE, version, refund=refund), operation, provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
     seen = await calls[step](_intent(payment), params, key=key, until=until)
-    verdict = await _since_then(Verdict(Kind.DONE, version, payment=seen), operation, provider)
+    verdict = await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
     if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
         return _failed_attempt(verdict.payment, version)
     return verdict
 
 
-async def _since_then(verdict: Verdict, operation: Operation, provider: Provider) -> Verdict:
+async def _since_then(verdict: StepResult, operation: Operation, provider: Provider) -> StepResult:
     """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
     as old as the first answer, which was lost, and our rows may know better by now."""
     payment, refund = verdict.payment, verdict.refund
@@ -299,9 +301,9 @@ def _intent(payment: Payment) -> str:
 # -- looking -------------------------------------------------------------------------------------------------------
 
 
-async def look(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def look(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
-    looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[Verdict | None]]] = {
+    looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
         Step.CREATE: _look_for_intent,
         Step.CONFIRM: _look_for_confirmation,
         Step.CAPTURE: _look_for_end,
@@ -311,7 +313,7 @@ async def look(operation: Operation, payment: Payment, provider: Provider) -> Ve
     return await looks[Step(operation.step)](operation, payment, provider)
 
 
-async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Raises when the list is too long to say that the intent is not on it, or when it was made for another order.
 
     Where Stripe knows the key from before our books begin, as far back as Stripe keeps keys.
@@ -322,10 +324,10 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
     )
     if found is not None and found.metadata.get("order_id") != str(operation.order_id):
         raise _another_act()
-    return Verdict(Kind.DONE, payment.version, payment=found, fetched=True) if found else None
+    return StepResult(StepOutcome.DONE, payment.version, payment=found, fetched=True) if found else None
 
 
-async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """A payment that waited for its payer before this attempt may be waiting for the earlier one still. Only Stripe's
     answer to the same key tells; an intent is paid at most once, so that to try again costs an answer and no money."""
     seen = await provider.retrieve_payment(_intent(payment))
@@ -335,28 +337,28 @@ async def _look_for_confirmation(operation: Operation, payment: Payment, provide
         return None
     if seen.status in WAITING:
         return _failed_attempt(seen, payment.version)
-    return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
 
 
-def _failed_attempt(seen: ProviderPayment, since_version: int) -> Verdict:
+def _failed_attempt(seen: ProviderPayment, since_version: int) -> StepResult:
     """An attempt was made, and it failed: the payment waits for another one."""
     failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
-    return Verdict(Kind.FAILED, since_version, payment=seen, failure=failure, fetched=True)
+    return StepResult(StepOutcome.FAILED, since_version, payment=seen, failure=failure, fetched=True)
 
 
-async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Capture and cancel both end the payment; which of them did shows in its status."""
     seen = await provider.retrieve_payment(_intent(payment))
     if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
-        return Verdict(Kind.DONE, payment.version, payment=seen, fetched=True)
+        return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
     return None
 
 
-async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> Verdict | None:
+async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
     if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
         raise _another_act()
-    return Verdict(Kind.DONE, payment.version, refund=made, fetched=True) if made is not None else None
+    return StepResult(StepOutcome.DONE, payment.version, refund=made, fetched=True) if made is not None else None
 
 
 def _another_act() -> ProviderFailure:

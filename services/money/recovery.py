@@ -6,11 +6,11 @@ from uuid import UUID
 
 import structlog
 
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import DatabaseUnavailable, finish
 from domain.states import OrderPaymentStatus
 from models import Operation, Order, Payment
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +32,7 @@ SELECT id FROM operation WHERE due <= now() AND payment_id IN (SELECT id FROM pa
 OVERDUE = "SELECT id FROM operation WHERE due <= now() AND id = $1"
 
 
-async def drive_next(driver: Driver) -> bool:
+async def drive_next(driver: OperationRunner) -> bool:
     """Drive the operation that has been due for longest; False when none is due, or Stripe is left alone."""
     if driver.provider.rest_seconds > 0:
         return False
@@ -47,7 +47,7 @@ async def drive_next(driver: Driver) -> bool:
 class Repairs:
     """Drives overdue operations that queries meet, a few at a time, each thing at most every few seconds."""
 
-    def __init__(self, driver: Driver, *, enabled: bool = True) -> None:
+    def __init__(self, driver: OperationRunner, *, enabled: bool = True) -> None:
         self._driver = driver
         self._enabled = enabled
         self._looked_at: OrderedDict[UUID, float] = OrderedDict()
@@ -84,7 +84,7 @@ class Repairs:
 
     async def _repair(self, identity: UUID, statement: str) -> None:
         try:
-            for found in await rows(statement, [identity]):
+            for found in await query_rows(statement, [identity]):
                 operation = await self._driver.take(found["id"])
                 if operation is not None:
                     log.info("operation.resumed_on_read", operation=str(operation.id), attempt=operation.attempt)

@@ -14,11 +14,11 @@ from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
 from services.money import locking
-from services.money.idempotency import Ask, Outcome, run_once
+from services.money.idempotency import IdempotentRequest, Outcome, run_once
 from services.money.outcomes import end_with_known
 from services.money.payments import check_currency
 from services.money.provider_calls import Step
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 from services.money.state import add_refund
 
 
@@ -33,7 +33,7 @@ class NewRefund:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-async def refund_payment(ask: Ask, new: NewRefund, *, driver: Driver) -> Outcome:
+async def refund_payment(ask: IdempotentRequest, new: NewRefund, *, driver: OperationRunner) -> Outcome:
     """Return money once, never more than was taken.
 
     Raises InvalidState, Refused(CHARGE_DISPUTED, CURRENCY_MISMATCH), LimitExceeded(AMOUNT_EXCEEDS_REFUNDABLE) before

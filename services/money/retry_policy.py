@@ -19,7 +19,7 @@ class Leased(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class RetryPolicy:
     """How long things may take. All in seconds."""
 
     # Longer than one Stripe call may take (20 s) and its commit, so that a live driver never loses its lease.

@@ -1,7 +1,7 @@
 """The drive loop: carries an accepted operation through its steps, whoever drives it.
 
-The request that accepted it, a retry with the same key, and the janitor all call `Driver.drive`. A lease (`due`)
-says who may, a fencing token (`attempt`) says whose writing counts.
+The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.drive`. A lease
+(`due`) says who may, a fencing token (`attempt`) says whose writing counts.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from database.statements import Overtaken, Update, change_rows, kept_back, write, write_if_still
+from database.statements import ConcurrentModification, Update, change_rows, kept_back, write, write_if_still
 from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
 from domain.caller import Actor
 from domain.deadlines import Deadline
@@ -24,11 +24,11 @@ from provider import Provider, ProviderFailure
 from services.audit.trail import Cause
 from services.money import locking
 from services.money.divergence import is_not_as_asked
-from services.money.idempotency import Driven
+from services.money.idempotency import RunResult
 from services.money.outcomes import CRASHED, call_a_person, leave_open, settle
-from services.money.provider_calls import Kind, Verdict, attempt, refund_made_by
-from services.money.retry_policy import Pace, back_off, rest
-from services.money.state import Outrun
+from services.money.provider_calls import StepOutcome, StepResult, attempt, refund_made_by
+from services.money.retry_policy import RetryPolicy, back_off, rest
+from services.money.state import StaleSnapshot
 
 log = structlog.get_logger(__name__)
 
@@ -79,11 +79,11 @@ async def nothing_else(_: Operation) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
+class OperationRunner:
     """Drives operations against one provider at one pace."""
 
     provider: Provider
-    pace: Pace = field(default_factory=Pace)
+    pace: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def lease_seconds(self) -> float:
@@ -114,7 +114,7 @@ class Driver:
         taken[0].held_until = until
         return taken[0]
 
-    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> Driven:
+    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult:
         """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
 
         In a request, short waits are spent here, within the request's budget; in the worker the row waits.
@@ -136,23 +136,23 @@ class Driver:
                 operation = await locking.read_operation(operation.id)
                 break
             operation = taken
-        return Driven(operation, payment, secret)
+        return RunResult(operation, payment, secret)
 
-    async def _step(self, operation: Operation, payment: Payment | None) -> Driven:
+    async def _step(self, operation: Operation, payment: Payment | None) -> RunResult:
         """One step and what came of it. Without the payment when it is not to be driven on: another has taken it over,
         or something here is broken, which is kept on the operation for a person."""
-        verdict: Verdict | None = None
+        verdict: StepResult | None = None
         try:
             payment = payment or await locking.read_payment(operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             return await self._settle_at_once(operation, payment, verdict) or await self.settle(operation, verdict)
         except Fenced:
-            return Driven(await locking.read_operation(operation.id), None, _secret(verdict) if verdict else None)
+            return RunResult(await locking.read_operation(operation.id), None, _secret(verdict) if verdict else None)
         except (DatabaseUnavailable, *CONFLICTS):
             raise
         except Exception:
             log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
-            return Driven(await atomic(lambda: self._crashed(operation), patient=True))
+            return RunResult(await atomic(lambda: self._crashed(operation), patient=True))
 
     async def _crashed(self, driven: Operation) -> Operation:
         """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
@@ -176,8 +176,8 @@ class Driver:
         return await self.take(operation.id)
 
     async def settle(
-        self, operation: Operation, verdict: Verdict, *, by: Actor | None = None, within: Within = nothing_else
-    ) -> Driven:
+        self, operation: Operation, verdict: StepResult, *, by: Actor | None = None, within: Within = nothing_else
+    ) -> RunResult:
         """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
 
         `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
@@ -189,33 +189,33 @@ class Driver:
                     lambda v=verdict: self._settle_once(operation, v, by, within),  # type: ignore[misc]
                     patient=True,
                 )
-            except Outrun:
+            except StaleSnapshot:
                 verdict = await self._fetch_again(operation, verdict)
-        unknown = replace(verdict, kind=Kind.UNKNOWN, payment=None)
+        unknown = replace(verdict, kind=StepOutcome.UNKNOWN, payment=None)
         settled = await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True)
         return replace(settled, client_secret=_secret(verdict))
 
-    async def _settle_once(self, driven: Operation, verdict: Verdict, by: Actor | None, within: Within) -> Driven:
+    async def _settle_once(self, driven: Operation, verdict: StepResult, by: Actor | None, within: Within) -> RunResult:
         operation = await locking.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise Fenced
         operation.held_until = driven.held_until
         if (operation.step, operation.generation) != (driven.step, driven.generation):
             # This very verdict is written: the connection was lost before the commit's answer came.
-            return Driven(operation, await locking.read_payment(operation.payment_id), _secret(verdict))
+            return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(verdict))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
         settled = await self._settled(operation, order, payment, verdict, by, within)
         self._tell(settled, verdict)
         return settled
 
-    async def _settle_at_once(self, driven: Operation, payment: Payment, verdict: Verdict) -> Driven | None:
+    async def _settle_at_once(self, driven: Operation, payment: Payment, verdict: StepResult) -> RunResult | None:
         """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
 
         Everything that happens to an order lengthens its chain: while that ends where we left it, and nobody has taken
         the operation over, our rows are the database's. Whatever goes wrong, locks settle it, as if nothing was sent.
         """
-        if verdict.kind is not Kind.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
+        if verdict.kind is not StepOutcome.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
             return None
         if verdict.payment is not None and is_not_as_asked(payment, verdict.payment):
             return None  # its finding is written in the same transaction, and is a statement of its own
@@ -223,7 +223,7 @@ class Driver:
         before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
         before += [order.id, order.last_sequence, order.last_hash]
 
-        async def body() -> Driven:
+        async def body() -> RunResult:
             with kept_back() as kept:
                 settled = await self._settled(operation, order, payment, verdict, None, nothing_else)
             await write_if_still(AS_WE_LEFT_IT, before, kept)
@@ -231,21 +231,27 @@ class Driver:
 
         try:
             settled = await by_one_statement(body)
-        except (Overtaken, Outrun, DatabaseUnavailable, *CONFLICTS):
+        except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
             return None
         self._tell(settled, verdict)
         return settled
 
     async def _settled(
-        self, operation: Operation, order: Order, payment: Payment, verdict: Verdict, by: Actor | None, within: Within
-    ) -> Driven:
+        self,
+        operation: Operation,
+        order: Order,
+        payment: Payment,
+        verdict: StepResult,
+        by: Actor | None,
+        within: Within,
+    ) -> RunResult:
         """Settle rows that nobody else is changing, and write them."""
         wait, leased_at = self._wait(operation, verdict), self.pace.leased_at(operation)
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
         await settle(operation, order, payment, verdict, cause=cause, wait=wait)
-        if verdict.kind is Kind.ABSENT:
+        if verdict.kind is StepOutcome.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = None, None
             operation.effect = ProviderEffect.NONE
@@ -262,9 +268,9 @@ class Driver:
             operation.due_in, operation.finished_in = None, timedelta()
         await within(operation)
         await write(Update(operation, DRIVEN))
-        return Driven(operation, payment, _secret(verdict))
+        return RunResult(operation, payment, _secret(verdict))
 
-    def _tell(self, settled: Driven, verdict: Verdict) -> None:
+    def _tell(self, settled: RunResult, verdict: StepResult) -> None:
         operation = settled.operation
         log.info(
             "operation.settled",
@@ -276,7 +282,7 @@ class Driver:
             failure=str(verdict.failure) if verdict.failure else None,
         )
 
-    def _wait(self, operation: Operation, verdict: Verdict) -> timedelta:
+    def _wait(self, operation: Operation, verdict: StepResult) -> timedelta:
         """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
         failure = verdict.failure
         if failure is not None and failure.retry_after_seconds is not None:
@@ -289,7 +295,7 @@ class Driver:
         age = self.pace.leased_at(operation) - operation.created_at
         return back_off(operation.attempt, open_seconds=age.total_seconds())
 
-    async def _fetch_again(self, operation: Operation, verdict: Verdict) -> Verdict:
+    async def _fetch_again(self, operation: Operation, verdict: StepResult) -> StepResult:
         payment = await locking.read_payment(operation.payment_id)
         intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
         assert intent is not None, "outrun by a change of a payment that Stripe does not know"
@@ -298,11 +304,11 @@ class Driver:
                 return await self._fetch_refunds_again(operation, payment, verdict)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
-            return replace(verdict, kind=Kind.UNKNOWN, payment=None, failure=failure, by_look=True)
+            return replace(verdict, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_look=True)
         seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
         return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
 
-    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, verdict: Verdict) -> Verdict:
+    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, verdict: StepResult) -> StepResult:
         refund, refunds = verdict.refund, verdict.refunds
         assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
         if refund is not None:
@@ -310,9 +316,9 @@ class Driver:
         if refunds:
             refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
             if (made := refund_made_by(operation, refunds)) is not None:
-                verdict, refund = replace(verdict, kind=Kind.DONE), made
+                verdict, refund = replace(verdict, kind=StepOutcome.DONE), made
         return replace(verdict, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
 
 
-def _secret(verdict: Verdict) -> str | None:
+def _secret(verdict: StepResult) -> str | None:
     return verdict.payment.client_secret if verdict.payment else None

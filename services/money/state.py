@@ -16,9 +16,9 @@ from domain.states import (
     PAYMENT_FINAL,
     REFUND_RESERVES,
     ActorKind,
-    Move,
     PaymentStatus,
     RefundStatus,
+    Transition,
     order_payment_status,
     order_sums,
     payment_move,
@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 AS_ASKED: Final = frozenset({"provider_currency", "provider_amount_minor", "capturable_minor", "captured_minor"})
 
 
-class Outrun(Exception):
+class StaleSnapshot(Exception):
     """Somebody changed the row after this snapshot was asked for, so its place in time is not known: fetch again."""
 
 
@@ -45,29 +45,29 @@ async def apply_provider_state(
     """Merge what Stripe said of a payment into our row; True if anything changed.
 
     The caller holds the order's and the payment's locks. `since_version` is the payment's version when Stripe was
-    asked: if the row has moved on since, the snapshot may be older than the row, and `Outrun` is raised instead of
-    guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth, whatever the row says, and
-    is written as it is. An answer to an act of ours, or an event, may be old: where it is late it changes nothing, and
-    where it contradicts an end Stripe must be asked (`Outrun`). Facts about another intent change nothing.
+    asked: if the row has moved on since, the snapshot may be older than the row, and `StaleSnapshot` is raised instead
+    of guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth, whatever the row says,
+    and is written as it is. An answer to an act of ours, or an event, may be old: where it is late it changes nothing,
+    and where it contradicts an end Stripe must be asked (`StaleSnapshot`). Facts about another intent change nothing.
     """
     if payment.stripe_payment_intent_id not in (None, seen.id):
         log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
         return False
     move = payment_move(payment.status, seen.status)
-    if move is Move.LATE and not fetched:
+    if move is Transition.LATE and not fetched:
         await keep_failed_attempt(order, payment, seen, cause)
         return False
-    if move is Move.CONFLICT and not fetched:
-        raise Outrun
+    if move is Transition.CONFLICT and not fetched:
+        raise StaleSnapshot
     if seen.status is PaymentStatus.UNKNOWN:
         log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
     changes = _differences(payment, seen)
     if not changes:
         return False
-    is_first_end = move is Move.FORWARD and seen.status in PAYMENT_FINAL and not fetched
+    is_first_end = move is Transition.FORWARD and seen.status in PAYMENT_FINAL and not fetched
     if payment.version != since_version and not is_first_end:
-        raise Outrun
-    is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Move.REPEAT
+        raise StaleSnapshot
+    is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Transition.REPEAT
     if is_correction:
         log.error("payment.conflict", payment=str(payment.id), ours=payment.status.value, stripe=seen.status.value)
         changes["reopened_at"] = cause.occurred_at if seen.status not in PAYMENT_FINAL else payment.reopened_at
@@ -147,7 +147,7 @@ async def settle_order(order: Order, cause: Cause) -> None:
 
 async def mark_payment_unknown(order: Order, payment: Payment, cause: Cause) -> None:
     """Say honestly that nobody knows what became of a payment. A final state stays."""
-    if payment_move(payment.status, PaymentStatus.UNKNOWN) is Move.FORWARD:
+    if payment_move(payment.status, PaymentStatus.UNKNOWN) is Transition.FORWARD:
         await change_payment(order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause)
 
 
@@ -211,8 +211,9 @@ async def apply_provider_refund(
 ) -> Refund | None:
     """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
 
-    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `Outrun` are as for a payment.
-    None for what gives nothing back: the part of a hold that was released, which Stripe lists among the refunds.
+    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `StaleSnapshot` are as for a
+    payment. None for what gives nothing back: the part of a hold that was released, which Stripe lists among the
+    refunds.
     """
     refund = await _find_refund(payment, seen)
     status = RefundStatus.CANCELED if seen.is_release else seen.status
@@ -220,14 +221,14 @@ async def apply_provider_refund(
         return None
     if refund is None:
         if payment.version != since_version:
-            raise Outrun
+            raise StaleSnapshot
         return await _adopt_refund(order, payment, seen, cause)
     move = refund_move(refund.status, status)
-    is_correction = move in (Move.LATE, Move.CONFLICT)
-    if (move is Move.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
+    is_correction = move in (Transition.LATE, Transition.CONFLICT)
+    if (move is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
         return refund
     if fetched and payment.version != since_version:
-        raise Outrun
+        raise StaleSnapshot
     if status is RefundStatus.UNKNOWN:
         log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)
     refund.stripe_refund_id = seen.id

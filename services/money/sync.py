@@ -20,7 +20,7 @@ from services.money import locking
 from services.money.missing_payment import knows_another_payment
 from services.money.outcomes import end_operations
 from services.money.state import (
-    Outrun,
+    StaleSnapshot,
     apply_provider_refund,
     apply_provider_state,
     keep_failed_attempt,
@@ -37,7 +37,7 @@ SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class ProviderSnapshot:
     """What Stripe has of one payment, asked when our row had `since_version` and was last `synced_at`."""
 
     since_version: int
@@ -83,7 +83,7 @@ async def refresh_payment(
         picture = await _ask(intent, row, provider)
         try:
             return await atomic(lambda p=picture: _merge(payment_id, p, cause, earlier, within))  # type: ignore[misc]
-        except Outrun:
+        except StaleSnapshot:
             known = None
     raise ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
@@ -94,19 +94,19 @@ async def refresh_payment(
     )
 
 
-async def _ask(intent: str, row: Payment, provider: Provider) -> Picture:
+async def _ask(intent: str, row: Payment, provider: Provider) -> ProviderSnapshot:
     payment = await provider.retrieve_payment(intent)
     has_refunds = payment.captured_minor > 0 or row.refunded_minor > 0 or row.refund_pending_minor > 0
     refunds = await provider.list_refunds(intent) if has_refunds else []
     disputes = None
     if payment.disputed or row.disputed_minor:
         disputes = tuple(await provider.list_disputes(intent))
-    return Picture(row.version, row.last_synced_at, payment, tuple(refunds), disputes)
+    return ProviderSnapshot(row.version, row.last_synced_at, payment, tuple(refunds), disputes)
 
 
 async def _merge(
     payment_id: UUID,
-    picture: Picture,
+    picture: ProviderSnapshot,
     cause: Cause,
     earlier: Sequence[Earlier],
     within: Callable[[], Awaitable[None]] | None,
@@ -143,7 +143,7 @@ async def _apply_disputes(
         log.error("dispute.in_another_currency", payment=str(payment.id))
     disputed_minor = contested_in(payment.held_currency, disputes)
     if payment.disputed_minor != disputed_minor and payment.version != since_version:
-        raise Outrun
+        raise StaleSnapshot
     await set_disputed(order, payment, disputed_minor, cause)
 
 

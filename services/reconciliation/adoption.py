@@ -6,7 +6,7 @@ from uuid import UUID
 
 import structlog
 
-from database.row_writer import fresh
+from database.row_writer import build_row
 from database.statements import Insert
 from database.transactions import atomic
 from domain.caller import Actor
@@ -78,7 +78,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
             raise CannotAdopt(
                 f"The order of {seen.id} has an open payment, {which}: let it end first, then adopt again."
             )
-        payment = fresh(
+        payment = build_row(
             Payment,
             id=lost.payment_id,
             order_id=order.id,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, WebhookState
 from models import Discrepancy, ReconciliationRun, WebhookEvent
 from services.inbox.delivery_health import missed_webhooks
@@ -46,7 +46,7 @@ async def integrity() -> Integrity:
     """How things stand now, as far as the last run has looked."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
     chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
-    (waiting,) = await rows(WAITING, [OVERDUE.total_seconds()])
+    (waiting,) = await query_rows(WAITING, [OVERDUE.total_seconds()])
     dead = await WebhookEvent.filter(state=WebhookState.DEAD).count()
     oldest = await WebhookEvent.filter(due__isnull=False).order_by("received_at").first()
     age = datetime.now(UTC) - oldest.received_at if oldest is not None else None

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import DiscrepancyKind
 from models import Payment
 from provider import Provider
@@ -26,7 +26,7 @@ WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
 
 async def look_at_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID]) -> list[Finding]:
     """Which orders' sums are not their payments', which took more than is owed, and which of `chains` do not hold."""
-    found = await rows(SUMS, [list(order_ids)])
+    found = await query_rows(SUMS, [list(order_ids)])
     broken = await broken_links(list(chains)) if chains else {}
     findings = [finding for row in found for finding in order_findings(row)]
     for order_id, sequence in broken.items():

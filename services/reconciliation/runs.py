@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from database.statements import database_now, rows
+from database.statements import database_now, query_rows
 from database.transactions import atomic
 from domain.ids import new_id
 from domain.states import MONEY_KINDS, DiscrepancyState
@@ -99,7 +99,7 @@ class Reconciler:
 
     async def take_over(self) -> ReconciliationRun | None:
         """The run that nobody holds any more, leased; None when there is none."""
-        taken = await rows(TAKE_OVER, [self.lease_seconds, self.endpoint.livemode])
+        taken = await query_rows(TAKE_OVER, [self.lease_seconds, self.endpoint.livemode])
         return await ReconciliationRun.get(id=taken[0]["id"]) if taken else None
 
     async def drive(self, run: ReconciliationRun) -> ReconciliationRun | None:
@@ -148,7 +148,7 @@ class Reconciler:
             if not changed:
                 raise Fenced
             if page.seen:
-                await rows(SIGHT, [run.id, list(page.seen)])
+                await query_rows(SIGHT, [run.id, list(page.seen)])
             fresh = await _not_accepted(found)
             if fresh:
                 await Discrepancy.bulk_create(fresh, ignore_conflicts=True)
@@ -173,7 +173,7 @@ class Reconciler:
                 stage=name, cursor=None, due=due, finished_at=finished_at
             )
             if following is None:
-                await rows(FORGET, [run.id])
+                await query_rows(FORGET, [run.id])
 
         await atomic(body)
         run.stage, run.cursor, run.due, run.finished_at = name, None, due, finished_at

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final, TypeVar
 from uuid import UUID
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import PaymentStatus
 from models import Operation, Order, Payment, ReconciliationRun, Refund
 from provider import Provider, ProviderDispute, Unreadable
@@ -182,7 +182,7 @@ async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint
     moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
     while True:
         now = datetime.now(UTC)
-        found = await rows(HELD, [run.livemode, moment, after, now + EXPIRES_WITHIN, PAGE])
+        found = await query_rows(HELD, [run.livemode, moment, after, now + EXPIRES_WITHIN, PAGE])
         if not found:
             return
         moment, after = found[-1]["created_at"], found[-1]["id"]
@@ -226,7 +226,7 @@ async def _unseen(
     moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
     statement = NEXT_ROWS.format(table=table, stripe_id=stripe_id, where=where)
     while True:
-        found = await rows(statement, [run.livemode, run.to_moment, moment, after, run.id, AT_ONCE])
+        found = await query_rows(statement, [run.livemode, run.to_moment, moment, after, run.id, AT_ONCE])
         if not found:
             return
         moment, after = found[-1]["created_at"], found[-1]["id"]

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from database.connection import parse_url
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import drain
 from tests.attack.world import Memory, paying
 from tests.crash.processes.cluster import Application, Town
@@ -69,7 +69,7 @@ async def test_clients_that_hang_up_three_thousand_times_cost_no_connection(data
         cut_off = sum(await asyncio.gather(*(_hang_up(shop, dice, room, orders) for _ in range(CANCELLATIONS))))
         await drain(30)
 
-        idle = await rows(IDLE, [])
+        idle = await query_rows(IDLE, [])
         at_once = await asyncio.wait_for(asyncio.gather(*(_second(shop, order_id) for order_id in orders[:10])), 20)
         await _finish(shop, orders)
         charges = Counter(i["metadata"]["order_id"] for i in _taken(shop))
@@ -101,7 +101,7 @@ async def _second(shop: Shop, order_id: str) -> Json:
 
 async def _finish(shop: Shop, orders: list[str]) -> None:
     """What was begun is carried to its end, and what never began is paid."""
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
     await shop.deliver()
     for order_id in orders:
         payload = await shop.pay(order_id)

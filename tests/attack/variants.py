@@ -16,7 +16,7 @@ import webhooks.handlers
 from database.statements import fetch
 from database.transactions import atomic
 from domain.deadlines import Deadline
-from domain.states import Move, PaymentStatus, WebhookState
+from domain.states import PaymentStatus, Transition, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.mapping import payment_from
@@ -34,8 +34,8 @@ from services.money import (
     state,
     sync,
 )
-from services.money.provider_calls import Kind, Step, Verdict
-from services.money.retry_policy import Pace
+from services.money.provider_calls import Step, StepOutcome, StepResult
+from services.money.retry_policy import RetryPolicy
 
 HURRIED_SECONDS = (0.1, 0.2, 0.4, 0.5)
 FOR_EVER = 1e9
@@ -55,7 +55,7 @@ def hurried() -> None:
     breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
-    _put(server.runtime, "Pace", lambda **given: Pace(**{**given, "sticky_error_seconds": 0.6}))
+    _put(server.runtime, "RetryPolicy", lambda **given: RetryPolicy(**{**given, "sticky_error_seconds": 0.6}))
 
 
 def thirtyfold() -> None:
@@ -68,8 +68,8 @@ def thirtyfold() -> None:
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
     _put(
         server.runtime,
-        "Pace",
-        lambda **given: Pace(**{**given, "sticky_error_seconds": given["sticky_error_seconds"] / 30}),
+        "RetryPolicy",
+        lambda **given: RetryPolicy(**{**given, "sticky_error_seconds": given["sticky_error_seconds"] / 30}),
     )
 
 
@@ -129,7 +129,7 @@ def client_key_not_kept() -> None:
     """A client's key is not kept, so its retry is a new act."""
     right = idempotency._claim
 
-    async def wrong(ask: idempotency.Ask, claim: UUID, runner: idempotency.Runner) -> Operation:
+    async def wrong(ask: idempotency.IdempotentRequest, claim: UUID, runner: idempotency.Runner) -> Operation:
         return await right(replace(ask, key=str(uuid4())), claim, runner)
 
     _put(idempotency, "_claim", wrong)
@@ -139,8 +139,8 @@ def unknown_is_failed() -> None:
     """A lost answer is taken for a no."""
     _change_verdict(
         lambda verdict: (
-            replace(verdict, kind=Kind.FAILED, failure=verdict.failure or ProviderFailure(Outcome.UNKNOWN))
-            if verdict.kind is Kind.UNKNOWN
+            replace(verdict, kind=StepOutcome.FAILED, failure=verdict.failure or ProviderFailure(Outcome.UNKNOWN))
+            if verdict.kind is StepOutcome.UNKNOWN
             else verdict
         )
     )
@@ -221,9 +221,11 @@ def lease_ignored() -> None:
 
 def fence_ignored() -> None:
     """A driver that was overtaken writes all the same, whatever our rows show."""
-    right = runner.Driver._settle_once
+    right = runner.OperationRunner._settle_once
 
-    async def wrong(self: runner.Driver, driven: Operation, verdict: Verdict, *others: Any) -> idempotency.Driven:
+    async def wrong(
+        self: runner.OperationRunner, driven: Operation, verdict: StepResult, *others: Any
+    ) -> idempotency.RunResult:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:
@@ -231,7 +233,7 @@ def fence_ignored() -> None:
             await now.save(update_fields=["state", "due", "finished_at"])
         return await right(self, driven, verdict, *others)
 
-    _put(runner.Driver, "_settle_once", wrong)
+    _put(runner.OperationRunner, "_settle_once", wrong)
     _put(outcomes, "end_by_rows", lambda *_: False)
 
 
@@ -239,7 +241,7 @@ def cliff_ignored() -> None:
     """The same key is sent again, however old it is."""
     right = provider_calls.attempt
 
-    async def wrong(operation: Operation, payment: Payment, *, provider: Provider, pace: Pace) -> Verdict:
+    async def wrong(operation: Operation, payment: Payment, *, provider: Provider, pace: RetryPolicy) -> StepResult:
         blind = replace(pace, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
         return await right(operation, payment, provider=provider, pace=blind)
 
@@ -268,17 +270,17 @@ def late_answer_wins() -> None:
             given["since_version"] = payment.version
         return await right(order, payment, seen, **given)
 
-    def forward(_: PaymentStatus, seen: PaymentStatus) -> Move:
-        return Move.FORWARD
+    def forward(_: PaymentStatus, seen: PaymentStatus) -> Transition:
+        return Transition.FORWARD
 
     _put(state, "payment_move", forward)
     _put(outcomes, "apply_provider_state", wrong)
 
 
-def _change_verdict(change: Callable[[Verdict], Verdict]) -> None:
-    right: Callable[..., Awaitable[Verdict]] = provider_calls.attempt
+def _change_verdict(change: Callable[[StepResult], StepResult]) -> None:
+    right: Callable[..., Awaitable[StepResult]] = provider_calls.attempt
 
-    async def wrong(*given: Any, **named: Any) -> Verdict:
+    async def wrong(*given: Any, **named: Any) -> StepResult:
         return change(await right(*given, **named))
 
     _put(runner, "attempt", wrong)

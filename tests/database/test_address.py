@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 
 from database.connection import close_database, open_database, parse_url
-from database.statements import rows
+from database.statements import query_rows
 from models import Customer
 
 
@@ -42,7 +42,7 @@ async def test_a_pool_that_keeps_no_statements_gets_none(database_url: str) -> N
         await open_database(database_url + more, pool_size=1, acquire_timeout=5)
         try:
             await Customer.all()
-            assert await rows(prepared) == [{"kept": kept}]
+            assert await query_rows(prepared) == [{"kept": kept}]
         finally:
             await close_database()
 
@@ -50,8 +50,8 @@ async def test_a_pool_that_keeps_no_statements_gets_none(database_url: str) -> N
 async def test_a_connection_bears_the_name_that_the_address_gives_it(database_url: str) -> None:
     await open_database(f"{database_url}&application_name=till", pool_size=1, acquire_timeout=5)
     try:
-        assert await rows("SELECT current_setting('application_name') AS name") == [{"name": "till"}]
-        assert await rows("SELECT current_setting('lock_timeout') AS value") == [{"value": "5s"}]
+        assert await query_rows("SELECT current_setting('application_name') AS name") == [{"name": "till"}]
+        assert await query_rows("SELECT current_setting('lock_timeout') AS value") == [{"value": "5s"}]
     finally:
         await close_database()
 

@@ -13,7 +13,7 @@ from tortoise import Tortoise, connections
 from tortoise.transactions import in_transaction
 
 from database.connection import SESSION, close_database, open_database, tortoise_config
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import DatabaseUnavailable, atomic, drain
 from models import Customer
 
@@ -24,7 +24,7 @@ Transaction = Callable[[Callable[[], Awaitable[None]]], Awaitable[None]]
 
 
 async def _one_row() -> None:
-    await rows("SELECT 1")
+    await query_rows("SELECT 1")
 
 
 async def _bare_transaction(body: Callable[[], Awaitable[None]]) -> None:
@@ -273,7 +273,7 @@ async def test_a_missing_folder_or_database_is_unavailable(
 
 
 async def test_a_read_whose_server_goes_away_is_unavailable(opened: str, admin: asyncpg.Connection) -> None:
-    reading = asyncio.create_task(rows("SELECT pg_sleep(60)"))
+    reading = asyncio.create_task(query_rows("SELECT pg_sleep(60)"))
     while not await admin.fetchval(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%'"
@@ -290,8 +290,8 @@ async def test_a_read_whose_server_goes_away_is_unavailable(opened: str, admin: 
 
 async def test_a_statement_run_wild_is_stopped(opened: str) -> None:
     async def body() -> None:
-        await rows("SET LOCAL statement_timeout = 20")
-        await rows("SELECT pg_sleep(60)")
+        await query_rows("SET LOCAL statement_timeout = 20")
+        await query_rows("SELECT pg_sleep(60)")
 
     with pytest.raises(DatabaseUnavailable, match=r"^QueryCanceledError$") as caught:
         await atomic(body)
@@ -302,4 +302,4 @@ async def test_a_statement_run_wild_is_stopped(opened: str) -> None:
 
 async def test_every_connection_has_its_limits(opened: str) -> None:
     for name, value in SESSION.items():
-        assert await rows(f"SELECT current_setting('{name}') AS value") == [{"value": value}]
+        assert await query_rows(f"SELECT current_setting('{name}') AS value") == [{"value": value}]

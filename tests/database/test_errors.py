@@ -17,7 +17,7 @@ from tortoise.exceptions import BaseORMException
 from database import keepalive, reachability
 from database.connection import MIGRATION_LOCK, MigrationInProgress, close_database, migrate, only_reads, open_database
 from database.errors import DatabaseConflict, reason_of, unavailable
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import DatabaseUnavailable, atomic
 from models import Customer
 
@@ -54,7 +54,7 @@ def _raising(state: str) -> str:
 
 
 async def _statement(state: str) -> None:
-    await rows(_raising(state))
+    await query_rows(_raising(state))
 
 
 async def _by_tortoise(state: str) -> None:
@@ -63,7 +63,7 @@ async def _by_tortoise(state: str) -> None:
 
 
 async def _in_a_transaction(state: str) -> None:
-    await atomic(lambda: rows(_raising(state)))
+    await atomic(lambda: query_rows(_raising(state)))
 
 
 WAYS: Final = [_statement, _by_tortoise, _in_a_transaction]
@@ -77,7 +77,7 @@ def _pool() -> Any:
 
 async def _three_idle() -> set[Any]:
     """Three connections that nobody uses."""
-    await rows("SELECT 1")  # the pool is made for the first statement
+    await query_rows("SELECT 1")  # the pool is made for the first statement
     lent = [await _pool().acquire() for _ in range(3)]
     for connection in lent:
         await _pool().release(connection)
@@ -101,7 +101,7 @@ async def test_what_the_database_cannot_do_now_is_unavailable(opened: str, way: 
             assert left < 3, state
         assert isinstance(caught.value, DatabaseConflict) == (state in CONFLICTS), state
         assert "db.internal" not in f"{caught.value} {caught.value!r}"
-        assert await rows("SELECT 1 AS one") == [{"one": 1}]
+        assert await query_rows("SELECT 1 AS one") == [{"one": 1}]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -170,9 +170,9 @@ async def test_a_startup_parameter_that_is_refused_is_named(state: bytes, text: 
         await open_database(url, pool_size=2, acquire_timeout=5)
         try:
             with structlog.testing.capture_logs() as logged, pytest.raises(DatabaseUnavailable) as caught:
-                await rows("SELECT 1")
+                await query_rows("SELECT 1")
             with structlog.testing.capture_logs() as again, pytest.raises(DatabaseUnavailable):
-                await rows("SELECT 1")
+                await query_rows("SELECT 1")
         finally:
             await close_database()
 
@@ -230,7 +230,7 @@ async def test_a_line_over_a_network_is_watched_by_the_system(database_url: str)
     url = f"postgresql://postgres@127.0.0.1:{server.sockets[0].getsockname()[1]}{parts.path}?sslmode=disable"
     await open_database(url, pool_size=2, acquire_timeout=5)
     try:
-        await rows("SELECT 1")
+        await query_rows("SELECT 1")
         [connection] = _pool()._open
         line = connection._transport.get_extra_info("socket")
         found = {name: line.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name, _ in _known_options()}

@@ -26,7 +26,7 @@ from database.connection import (
     tortoise_config,
 )
 from database.embedded import EmbeddedPostgres
-from database.statements import rows
+from database.statements import query_rows
 
 # What the migrations have beyond the tables' own definitions, because aerich cannot express it.
 # tests/database/test_constraints.py shows each of the checks, unique indexes and triggers at work.
@@ -207,7 +207,7 @@ async def test_a_migration_may_take_longer_than_a_request(empty_url: str, monkey
 
     async def watched(command: Command) -> list[str]:
         names = ("statement_timeout", "lock_timeout")
-        limits.append({name: (await rows(f"SHOW {name}"))[0][name] for name in names})
+        limits.append({name: (await query_rows(f"SHOW {name}"))[0][name] for name in names})
         applied: list[str] = await upgrade(command)
         return applied
 

@@ -9,7 +9,7 @@ import pytest
 
 from database.connection import parse_url
 from database.notifier import CHANNEL, IDS_IN_ONE, doorbell, ring
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import atomic
 from domain.ids import new_id
 from models import Customer
@@ -96,7 +96,7 @@ async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Co
     async def body() -> None:
         tries.append(new_id())
         ring(tries[-1])
-        [own] = await rows("SELECT pg_backend_pid() AS pid")
+        [own] = await query_rows("SELECT pg_backend_pid() AS pid")
         if len(tries) == 1:
             await admin.execute("SELECT pg_terminate_backend($1)", own["pid"])
         await Customer.create(external_id="ada")

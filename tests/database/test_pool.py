@@ -11,7 +11,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 from database import pool
 from database.connection import parse_url
 from database.pool import Pool
-from database.statements import fetch, rows
+from database.statements import fetch, query_rows
 from database.transactions import DatabaseUnavailable, atomic
 from models import Customer
 
@@ -205,7 +205,7 @@ async def test_a_statement_fails_alike_inside_a_transaction_and_outside(
     said: list[type[Exception]] = []
 
     async def body() -> None:
-        await rows(statement)
+        await query_rows(statement)
 
     async def inside() -> None:
         await atomic(body)

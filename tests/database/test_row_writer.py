@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from tortoise.models import Model
 
-from database.row_writer import all_fields, by_database, change, fresh, reader
+from database.row_writer import all_fields, build_row, by_database, change, row_values
 from database.statements import Insert, Update, write
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
 from tests.support.rows import a_payment, an_order
@@ -32,7 +32,7 @@ async def test_what_is_read_off_a_row_is_what_tortoise_would_write(shop: Shop, t
     kept |= by_database(table).keys()
     names = tuple(name for name in all_fields(table) if name not in kept)
 
-    ours = [reader(table, names)(row) for row in rows]
+    ours = [row_values(table, names)(row) for row in rows]
 
     theirs = [[table._meta.fields_map[name].to_db_value(getattr(row, name), row) for name in names] for row in rows]
     assert len(rows) > 0
@@ -47,7 +47,7 @@ async def test_a_fresh_row_is_the_row_that_the_constructor_makes(shop: Shop, tab
     has_default = {name for name in all_fields(table) if table._meta.fields_map[name].default is not None}
     given = {name: getattr(one, name) for name in all_fields(table) if name == "id" or name not in has_default}
 
-    ours = fresh(table, **given)
+    ours = build_row(table, **given)
 
     theirs = table(**given)
     assert {name: getattr(ours, name) for name in all_fields(table)} == {
@@ -57,7 +57,7 @@ async def test_a_fresh_row_is_the_row_that_the_constructor_makes(shop: Shop, tab
 
 
 async def test_fresh_rows_do_not_share_what_can_be_changed(shop: Shop) -> None:
-    one, other = fresh(Order, external_id="1"), fresh(Order, external_id="2")
+    one, other = build_row(Order, external_id="1"), build_row(Order, external_id="2")
 
     one.metadata["note"] = "of the first"
 
@@ -67,7 +67,7 @@ async def test_fresh_rows_do_not_share_what_can_be_changed(shop: Shop) -> None:
 
 async def test_a_row_is_read_back_as_it_was_written_with_its_moments(shop: Shop) -> None:
     before = datetime.now(UTC)
-    order = fresh(Order, external_id="one", total_minor=2**53 - 1, currency="USD", metadata={"a": "ü\u2028"})
+    order = build_row(Order, external_id="one", total_minor=2**53 - 1, currency="USD", metadata={"a": "ü\u2028"})
 
     await write(Insert(order))
     added = await Order.get(id=order.id)
@@ -89,6 +89,6 @@ async def test_only_fields_can_be_given(shop: Shop) -> None:
     unknown: dict[str, Any] = {"stauts": "SUCCEEDED"}
 
     with pytest.raises(AssertionError, match="stauts"):
-        fresh(Payment, **unknown)
+        build_row(Payment, **unknown)
     with pytest.raises(AssertionError, match="stauts"):
         change(payment, unknown)

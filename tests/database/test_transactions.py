@@ -12,7 +12,7 @@ import pytest
 from tortoise.exceptions import IntegrityError
 
 from database.connection import close_database, open_database
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import TRIES, DatabaseUnavailable, atomic, drain, finish, in_atomic
 from models import Customer
 from tests.crash.processes.proxy import DatabaseProxy
@@ -25,7 +25,7 @@ async def _names() -> list[str]:
 
 
 async def _backend() -> int:
-    return int((await rows("SELECT pg_backend_pid() AS pid"))[0]["pid"])
+    return int((await query_rows("SELECT pg_backend_pid() AS pid"))[0]["pid"])
 
 
 async def test_what_the_body_wrote_is_kept_and_its_answer_given(opened: str) -> None:
@@ -121,7 +121,7 @@ async def test_of_two_bodies_that_cannot_be_serialized_both_finish(opened: str) 
     def counting(name: str) -> Callable[[], Awaitable[None]]:
         async def body() -> None:
             runs.append(name)
-            await rows("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+            await query_rows("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
             seen = await Customer.all().count()
             if runs.count(name) == 1:
                 await both_have_read.wait()
@@ -142,7 +142,7 @@ async def test_a_conflict_that_never_ends_is_given_up(opened: str) -> None:
     async def body() -> None:
         nonlocal runs
         runs += 1
-        await rows("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
+        await query_rows("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
 
     with pytest.raises(DatabaseUnavailable, match=r"^SerializationError$"):
         await atomic(body)
@@ -179,7 +179,7 @@ async def test_a_lock_that_nobody_gets_is_not_waited_for_again(opened: str) -> N
     async def body() -> None:
         nonlocal runs
         runs += 1
-        await rows("SET LOCAL lock_timeout = 20")
+        await query_rows("SET LOCAL lock_timeout = 20")
         await Customer.filter(external_id="ada").update(email="body@example.com")
 
     holding = asyncio.create_task(atomic(holder))
@@ -277,7 +277,7 @@ async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
     name = f"step-{step}"
 
     async def body() -> None:
-        await rows(
+        await query_rows(
             "INSERT INTO customer (id, external_id, created_at, updated_at)"
             " VALUES (gen_random_uuid(), $1, now(), now()) ON CONFLICT (external_id) DO NOTHING",
             [name],
@@ -288,7 +288,7 @@ async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
             url = f"postgresql://postgres@{parts.path}?host={folder}"
             await open_database(url, pool_size=2, acquire_timeout=2)
             try:
-                await rows("SELECT 1")
+                await query_rows("SELECT 1")
                 proxy.stop_at, proxy.stops_after, proxy.armed = step, after, True
                 async with asyncio.timeout(LONG_ENOUGH):
                     await atomic(body)

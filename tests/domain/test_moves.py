@@ -11,9 +11,9 @@ from domain.states import (
     REFUND_MOVES,
     REFUND_RELEASED,
     REFUND_RESERVES,
-    Move,
     PaymentStatus,
     RefundStatus,
+    Transition,
     payment_move,
     refund_move,
 )
@@ -56,12 +56,12 @@ REFUND_CONFLICTS = {
 }
 
 
-def _expected(old: str, new: str, forward: dict[str, str], conflicts: set[tuple[str, str]]) -> Move:
+def _expected(old: str, new: str, forward: dict[str, str], conflicts: set[tuple[str, str]]) -> Transition:
     if old == new:
-        return Move.REPEAT
+        return Transition.REPEAT
     if new in forward[old].split():
-        return Move.FORWARD
-    return Move.CONFLICT if (old, new) in conflicts else Move.LATE
+        return Transition.FORWARD
+    return Transition.CONFLICT if (old, new) in conflicts else Transition.LATE
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(PaymentStatus, PaymentStatus)))
@@ -84,21 +84,21 @@ def test_the_tables_have_every_pair() -> None:
 def test_the_final_states_of_a_payment_absorb() -> None:
     assert {PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED} == PAYMENT_FINAL
     for final, new in product(PAYMENT_FINAL, PaymentStatus):
-        assert payment_move(final, new) is not Move.FORWARD
+        assert payment_move(final, new) is not Transition.FORWARD
 
 
 def test_a_refund_that_is_released_never_reserves_again() -> None:
     assert {RefundStatus.FAILED, RefundStatus.CANCELED} == REFUND_RELEASED
     assert set(RefundStatus) == REFUND_RESERVES | REFUND_RELEASED | {RefundStatus.SUCCEEDED}
     for released, new in product(REFUND_RELEASED, RefundStatus):
-        assert refund_move(released, new) is not Move.FORWARD
+        assert refund_move(released, new) is not Transition.FORWARD
 
 
 def test_nothing_ever_becomes_merely_initiated_by_what_stripe_says() -> None:
     for old in set(PaymentStatus) - {PaymentStatus.INITIATED}:
-        assert payment_move(old, PaymentStatus.INITIATED) is Move.LATE
+        assert payment_move(old, PaymentStatus.INITIATED) is Transition.LATE
     for refund in set(RefundStatus) - {RefundStatus.INITIATED, RefundStatus.AWAITING_APPROVAL}:
-        assert refund_move(refund, RefundStatus.INITIATED) is Move.LATE
+        assert refund_move(refund, RefundStatus.INITIATED) is Transition.LATE
 
 
 def _stripes_own_moves() -> Iterator[tuple[PaymentStatus, PaymentStatus]]:
@@ -119,4 +119,4 @@ def _stripes_own_moves() -> Iterator[tuple[PaymentStatus, PaymentStatus]]:
 
 @pytest.mark.parametrize(("old", "new"), list(_stripes_own_moves()))
 def test_every_arrow_of_stripes_lifecycle_is_followed(old: PaymentStatus, new: PaymentStatus) -> None:
-    assert payment_move(old, new) is Move.FORWARD
+    assert payment_move(old, new) is Transition.FORWARD

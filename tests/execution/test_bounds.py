@@ -4,19 +4,19 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 
 from execution import Execution, executor
-from execution.executor import PlannedOperation
+from execution.executor import CompiledOperation
 from schema import schema
 
 SIZED = "query($first: Int) { payments(first: $first) { nodes { id amount { amount currency } refunds { id } } } }"
 
 
-def _prepared(execution: Execution, text: str) -> PlannedOperation:
+def _prepared(execution: Execution, text: str) -> CompiledOperation:
     document = parse(text)
     [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
     return execution.prepare(document, operation)
 
 
-def _plan(execution: Execution, prepared: PlannedOperation, **variables: object) -> object:
+def _plan(execution: Execution, prepared: CompiledOperation, **variables: object) -> object:
     given = execution._variables(prepared, variables)
     assert not isinstance(given, list)
     return execution._plan(prepared, given)

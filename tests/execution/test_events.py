@@ -9,11 +9,11 @@ import orjson
 import pytest
 from graphql import ExecutionResult, OperationDefinitionNode, create_source_event_stream, parse, validate
 
-from execution import Execution, PlannedOperation
+from execution import CompiledOperation, Execution
 from schema import schema
 from server.graphql.request import GraphQLRequest
 from server.http.errors import RequestRefused
-from server.http.request_context import Asking
+from server.http.request_context import RequestOrigin
 from tests.execution.documents import Document, Writer
 from tests.execution.test_api import endpoint_of, leaf_of, stock_of
 from tests.execution.test_zoo import ZOO, Fate, canonical, leaf
@@ -27,7 +27,7 @@ OPENED = 80  # of twice as many; the others cost too much or are no operations
 
 
 async def _told(
-    execution: Execution, prepared: PlannedOperation, variables: Json, seed: int, trouble: float
+    execution: Execution, prepared: CompiledOperation, variables: Json, seed: int, trouble: float
 ) -> list[tuple[bytes, Fate]]:
     """What is answered to each event, and what was asked for it; or why it does not begin."""
     begun = execution.begin(prepared, variables, Fate(seed, 0), {})
@@ -110,7 +110,7 @@ async def _followed(
     request = GraphQLRequest(query=document.text, operation_name=None, variables=variables, extensions=None)
     kept, endpoint.subscriptions.execution = endpoint.subscriptions.execution, execution
     try:
-        asking = Asking(caller=caller, request_id="req_the-same-for-both")
+        asking = RequestOrigin(caller=caller, request_id="req_the-same-for-both")
         ready = await endpoint.admit(request, asking, lambda kind: None)
         async with aclosing(await endpoint.subscriptions.open(ready.planned, request, asking)) as answers:
             return [_parted(await anext(answers)) for _ in range(3)]

@@ -14,7 +14,7 @@ from domain.ids import RANDOM_BITS, new_id
 from resolvers.subscriptions import feed_changes
 from services.audit import trail
 from services.live import payment_feed
-from services.live.replay_buffer import FellBehind
+from services.live.replay_buffer import ConsumerLagged
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
 from tests.support.schema_context import asking
 from tests.support.shop import Shop, open_shop, settings_for
@@ -236,7 +236,7 @@ async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop:
         for _ in range(1 + payment_feed.KEPT // 100):
             await note(payment, 100)
             await _take(quick, 100)
-        with pytest.raises(FellBehind):
+        with pytest.raises(ConsumerLagged):
             await anext(slow)
 
 

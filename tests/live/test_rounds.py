@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
-from services.live.poll_loop import Rounds
+from services.live.poll_loop import PollLoop
 
 
 async def test_rings_do_not_put_off_the_look_at_everything() -> None:
@@ -16,7 +16,7 @@ async def test_rings_do_not_put_off_the_look_at_everything() -> None:
         if sum(everything for _, everything in looks) == 2:
             two.set()
 
-    rounds = Rounds(look, seconds=0.2)
+    rounds = PollLoop(look, seconds=0.2)
     looking = asyncio.create_task(rounds.run())
     order_id = uuid4()
     async with asyncio.timeout(10):
@@ -40,7 +40,7 @@ async def test_what_could_not_be_looked_at_is_looked_at_again() -> None:
             raise RuntimeError
         done.set()
 
-    rounds = Rounds(look, seconds=300)
+    rounds = PollLoop(look, seconds=300)
     looking = asyncio.create_task(rounds.run())
     order_id = uuid4()
     rounds.ring([order_id])

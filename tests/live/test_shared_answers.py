@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from execution.answer import Filling
+from execution.answer import PlanRun
 from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
 from tests.support.shop import Shop, key
 
@@ -33,13 +33,13 @@ NAMED = PAYMENT.replace(EVENT, f"id {EVENT}")
 def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """The events for which an answer was made."""
     found: list[object] = []
-    tell = Filling.tell
+    tell = PlanRun.tell
 
-    def watched(self: Filling, plan: Any, arguments: Any, event: Any) -> Any:
+    def watched(self: PlanRun, plan: Any, arguments: Any, event: Any) -> Any:
         found.append(event)
         return tell(self, plan, arguments, event)
 
-    monkeypatch.setattr(Filling, "tell", watched)
+    monkeypatch.setattr(PlanRun, "tell", watched)
     return found
 
 

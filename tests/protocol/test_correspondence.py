@@ -10,8 +10,8 @@ from typing import Final
 
 import pytest
 
-from domain.states import PAYMENT_MOVES, REFUND_MOVES, Move, OperationState, PaymentStatus, RefundStatus
-from services.money.provider_calls import Kind, Step
+from domain.states import PAYMENT_MOVES, REFUND_MOVES, OperationState, PaymentStatus, RefundStatus, Transition
+from services.money.provider_calls import Step, StepOutcome
 from tests.attack import variants
 from tests.protocol.runs import BEFORE, WITHOUT_A_RULE, WITHOUT_AN_ASSUMPTION
 from tests.protocol.spin import AGES, MODEL, STATES, STATUSES
@@ -19,7 +19,7 @@ from tests.protocol.spin import AGES, MODEL, STATES, STATUSES
 ROOT: Final = MODEL.parents[2]
 TEXT: Final = MODEL.read_text()
 DOCUMENT: Final = (ROOT / "docs" / "model.md").read_text()
-LETTERS: Final = {"f": Move.FORWARD, "r": Move.REPEAT, "l": Move.LATE, "c": Move.CONFLICT}
+LETTERS: Final = {"f": Transition.FORWARD, "r": Transition.REPEAT, "l": Transition.LATE, "c": Transition.CONFLICT}
 
 
 def _between(title: str) -> str:
@@ -42,7 +42,7 @@ CASES: Final = (
 
 @pytest.mark.parametrize(("title", "statuses", "moves_title", "moves"), CASES, ids=["refund", "payment"])
 def test_every_status_is_of_one_class_and_moves_as_its_class_does(
-    title: str, statuses: type[StrEnum], moves_title: str, moves: Mapping[StrEnum, Mapping[StrEnum, Move]]
+    title: str, statuses: type[StrEnum], moves_title: str, moves: Mapping[StrEnum, Mapping[StrEnum, Transition]]
 ) -> None:
     classes = _table(title)
     outside = classes.pop("outside", [])
@@ -74,7 +74,7 @@ def test_what_a_trail_shows_has_the_models_names() -> None:
 def test_every_verdict_leaves_the_states_that_the_model_knows() -> None:
     known = {kind: set(states) for kind, states in _table("verdicts").items()}
 
-    assert set(known) == set(Kind)
+    assert set(known) == set(StepOutcome)
     assert _states_after_each_verdict() == known
 
 
@@ -143,7 +143,7 @@ def _states_after_each_verdict() -> dict[str, set[str]]:
     [match] = [node for node in ast.walk(functions["_merge"]) if isinstance(node, ast.Match)]
     states: dict[str, set[str]] = {}
     for case in match.cases:
-        [kind] = re.findall(r"Kind\.(\w+)", ast.unparse(case.pattern))
+        [kind] = re.findall(r"StepOutcome\.(\w+)", ast.unparse(case.pattern))
         for statement in case.body:
             states.setdefault(kind, set()).update(reached(statement))
     return states

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from services.reconciliation.runs import Reconciler, Window
@@ -51,11 +51,13 @@ async def business(shop: Shop) -> list[Json]:
 
 async def change(statement: str, *values: Any) -> None:
     """Change our rows as nobody may."""
-    await rows(statement, values)
+    await query_rows(statement, values)
 
 
 async def intent_of(payment: Json) -> str:
-    found_rows = await rows("SELECT stripe_payment_intent_id AS id FROM payment WHERE id = $1", [row_id(payment["id"])])
+    found_rows = await query_rows(
+        "SELECT stripe_payment_intent_id AS id FROM payment WHERE id = $1", [row_id(payment["id"])]
+    )
     return str(found_rows[0]["id"])
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Discrepancy
 from services.reconciliation.stages import AT_ONCE, FIRST_ID, NEXT_ROWS
 from tests.reconcile.crowd import gather
@@ -85,7 +85,7 @@ async def test_every_row_is_looked_up_by_itself_though_the_database_believes_in_
     statement = NEXT_ROWS.format(table="payment", stripe_id="stripe_payment_intent_id", where="true")
     given = [False, held.to_moment, held.from_moment, FIRST_ID, held.id, AT_ONCE]
 
-    [row] = await rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
+    [row] = await query_rows(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", given)
 
     [plan] = json.loads(row["QUERY PLAN"])
     touched = [node["Actual Rows"] * node["Actual Loops"] for node in nodes(plan["Plan"])]

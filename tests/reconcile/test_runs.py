@@ -9,7 +9,7 @@ import pytest
 
 from cli.operations.audit_verification import read_heads, verify_and_report
 from cli.operations.reconciliation import reconcile_and_report
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import DiscrepancyState, WebhookState
 from models import Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
 from provider import Provider
@@ -18,7 +18,7 @@ from services.reconciliation.stages import Stage
 from tests.reconcile.faults import business, change, found, intent_of, reconcile, reconciler, window
 from tests.support.rows import row_id
 from tests.support.shop import Json, Shop
-from worker import Layers, Worker
+from worker import Worker, WorkerJobs
 
 
 async def unpay(payment: Json) -> None:
@@ -127,7 +127,7 @@ async def test_a_killed_run_goes_on_from_its_last_page(shop: Shop, monkeypatch: 
     assert await found() == [("STATUS_DRIFT", await intent_of(payment))]
     lists = [call["path"] for call in shop.sandbox.snapshot().requests[asked:]]
     assert "/v1/payment_intents" not in lists
-    assert await rows("SELECT 1 FROM reconciliation_sighting") == []
+    assert await query_rows("SELECT 1 FROM reconciliation_sighting") == []
 
 
 async def test_a_run_that_was_taken_over_writes_nothing_more(shop: Shop) -> None:
@@ -170,7 +170,7 @@ async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
 
 
 async def test_a_worker_that_only_reconciles_does_so_and_stops_when_told(shop: Shop) -> None:
-    layers = Layers(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
+    layers = WorkerJobs(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
     worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)
     work = asyncio.create_task(worker.run())
     async with asyncio.timeout(10):

@@ -24,7 +24,7 @@ from server.graphql.subscriptions import StreamLimits
 from server.graphql.websocket import GraphQLSocket
 from server.http.cross_origin import AllowedOrigins
 from server.http.middleware import guard
-from server.http.request_context import Asking, Authenticate
+from server.http.request_context import Authenticate, RequestOrigin
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
 FRONTEND = "https://shop.example"
@@ -48,7 +48,7 @@ class World:
 
 @dataclass(frozen=True)
 class Context:
-    asking: Asking
+    asking: RequestOrigin
     world: World
 
 
@@ -293,7 +293,7 @@ def open_shop(
     limits: Limits | None = None,
     stream_limits: StreamLimits | None = None,
     may_introspect: Callable[[Caller | None], bool] = lambda caller: caller is not None,
-    context: Callable[[Asking], object] | None = None,
+    context: Callable[[RequestOrigin], object] | None = None,
     authenticate: Authenticate | None = None,
 ) -> Shop:
     """A shop with nobody in it yet."""

@@ -5,9 +5,9 @@ import time
 
 import stripe
 
-from database.statements import rows
+from database.statements import query_rows
 from tests.support.shop import WEBHOOK_SECRET, Json, Shop
-from worker import Layers, Worker
+from worker import Worker, WorkerJobs
 
 INTENTS = "/v1/payment_intents/"
 SEEN = "query W($state: [WebhookState!]) { webhookEvents(state: $state) { edges { node { "
@@ -23,7 +23,7 @@ async def pass_time(shop: Shop, seconds: float) -> None:
     stripe_events_age(shop, seconds)
     for table, columns in SHIFTED.items():
         shifts = ", ".join(f"{column} = {column} - $1 * interval '1 second'" for column in columns)
-        await rows(f"UPDATE {table} SET {shifts}", [seconds])
+        await query_rows(f"UPDATE {table} SET {shifts}", [seconds])
 
 
 def stripe_events_age(shop: Shop, seconds: float) -> None:
@@ -37,8 +37,8 @@ def stripe_events_age(shop: Shop, seconds: float) -> None:
 
 async def all_is_due() -> None:
     """Nobody waits for a back-off, a lease or the next minute."""
-    await rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
-    await rows("UPDATE event_reading SET due = now()")
+    await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE event_reading SET due = now()")
 
 
 async def nothing_is_delivered(shop: Shop) -> None:
@@ -66,7 +66,7 @@ def looks(shop: Shop, path: str) -> int:
 
 def another_worker(shop: Shop) -> Worker:
     """A process that starts now, and remembers nothing."""
-    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=Layers())
+    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=WorkerJobs())
 
 
 async def poll(shop: Shop) -> None:

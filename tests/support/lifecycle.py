@@ -15,7 +15,7 @@ from enum import StrEnum
 import httpx
 from hypothesis import strategies as st
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Operation, WebhookEvent
 from sandbox.deliveries import sign
 from tests.attack.invariants import Answer
@@ -120,7 +120,7 @@ Answered = Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]]
 
 async def _let_time_pass() -> None:
     """A minute and an hour for whatever waits: then Stripe is asked what it has, and a retry may take over."""
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - interval '61 s', due = now(),"
         " updated_at = now() - interval '1 hour' WHERE due IS NOT NULL"
     )
@@ -132,8 +132,10 @@ async def _something_waits() -> bool:
 
 async def _sweep() -> None:
     """What an example that failed left undone must not be taken up by the next one."""
-    await rows("UPDATE operation SET due = NULL, finished_at = now(), state = 'FAILED' WHERE due IS NOT NULL")
-    await rows("UPDATE webhook_event SET due = NULL, processed_at = now(), state = 'IGNORED' WHERE due IS NOT NULL")
+    await query_rows("UPDATE operation SET due = NULL, finished_at = now(), state = 'FAILED' WHERE due IS NOT NULL")
+    await query_rows(
+        "UPDATE webhook_event SET due = NULL, processed_at = now(), state = 'IGNORED' WHERE due IS NOT NULL"
+    )
 
 
 @dataclass
@@ -374,7 +376,7 @@ class Life:
     async def _apply_all(self) -> None:
         """Apply the inbox until nothing waits, however far away its time is."""
         for _ in range(ROUNDS):
-            await rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
+            await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
             while await self.shop.parts.worker.apply_next():
                 pass
             if not await _something_waits():

@@ -8,13 +8,13 @@ from strawberry.types import ExecutionResult
 
 from domain.caller import Caller, Scope
 from provider import Provider
-from resolvers.context import Asking
+from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from schema import schema
 from services.live.hub import Live
 from services.money.buyer_reads import Looks
 from services.money.recovery import Repairs
-from services.money.runner import Driver
+from services.money.runner import OperationRunner
 
 
 class NoProvider(Provider):
@@ -24,11 +24,11 @@ class NoProvider(Provider):
         pass
 
 
-def asking(caller: Caller | None = None) -> Asking:
+def asking(caller: Caller | None = None) -> RequestContext:
     """A request without a database and without Stripe: whoever needs them fails loudly."""
     provider = NoProvider()
-    driver = Driver(provider)
-    return Asking.for_request(
+    driver = OperationRunner(provider)
+    return RequestContext.for_request(
         caller=caller,
         request_id="req_test",
         driver=driver,

@@ -19,7 +19,7 @@ from domain.caller import Scope
 from sandbox import Sandbox
 from server.access.authentication import sign_token
 from server.app import create_app, guarded
-from server.runtime import Parts
+from server.runtime import Runtime
 from settings import Settings
 
 JWT_SECRET = "test-jwt-secret-that-is-long-enough-for-hs256"
@@ -154,7 +154,7 @@ class Shop:
     """The application, its offline Stripe, and the people who use it."""
 
     app: ASGIApp
-    parts: Parts
+    parts: Runtime
     sandbox: Sandbox
     between: "Between"
     http: httpx.AsyncClient

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.ids import Kind, encode
 from tests.support.as_stripe_says import intent_id, reconciled
 from tests.support.edges import Answered, Call, Secrets, by_id, own
@@ -66,7 +66,7 @@ class World:
         return {
             encode(kind, row["id"]): name
             for name, (kind, table) in TABLES.items()
-            for row in await rows(f"SELECT id FROM {table}", [])
+            for row in await query_rows(f"SELECT id FROM {table}", [])
         }
 
 
@@ -154,14 +154,14 @@ async def _refunds(world: World) -> None:
     world.shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
     world.shop.sandbox.fault(kind="error_500_before", method="GET", path="/v1/refunds", times=1_000)
     await _refund(world, FOUND_REFUNDED)
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
         " WHERE due IS NOT NULL",
         [DAY],
     )
     await world.shop.parts.worker.drain()
-    [waiting] = await rows("SELECT id FROM operation WHERE state = 'NEEDS_REVIEW'", [])
+    [waiting] = await query_rows("SELECT id FROM operation WHERE state = 'NEEDS_REVIEW'", [])
     settled = await world.act(
         CLERK,
         "resolveOperation",
@@ -174,7 +174,7 @@ async def _refunds(world: World) -> None:
     await world.shop.deliver()
     world.shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds", times=1_000)
     await _refund(world, LOST_REFUND)
-    [event, *_] = await rows("SELECT id FROM webhook_event", [])
+    [event, *_] = await query_rows("SELECT id FROM webhook_event", [])
     await world.act(CLERK, "replayWebhookEvents", ids=[encode(Kind.WEBHOOK, event["id"])], dryRun=True)
     await world.act(CLERK, "resolveDiscrepancy", id=world.order_id, resolution="it is none")
 
@@ -186,19 +186,21 @@ async def _refund(world: World, amount: int) -> None:
 
 async def secrets_of(owner: str) -> Secrets:
     """What tells of one owner's payments, read from the tables: ids, ours and Stripe's, words, cards and amounts."""
-    [customer] = await rows("SELECT id FROM customer WHERE external_id = $1", [owner])
+    [customer] = await query_rows("SELECT id FROM customer WHERE external_id = $1", [owner])
     paid = "payment_id IN (SELECT id FROM payment WHERE customer_id = $1)"
     texts = {encode(Kind.CUSTOMER, customer["id"]), f"{owner}@mail.example", f"chosen by {owner}"}
     for name in ("Payment", "Refund", "Operation", "PaymentEvent"):
         kind, table = TABLES[name]
         where = "customer_id = $1" if name == "Payment" else paid
-        texts |= _ids(kind, await rows(f"SELECT id FROM {table} WHERE {where}", [customer["id"]]))
+        texts |= _ids(kind, await query_rows(f"SELECT id FROM {table} WHERE {where}", [customer["id"]]))
     texts |= await _texts(f"SELECT stripe_refund_id AS it FROM refund WHERE {paid}", customer["id"])
     texts |= await _texts(f"SELECT key AS it FROM operation WHERE {paid}", customer["id"])
     texts |= await _texts("SELECT stripe_payment_intent_id AS it FROM payment WHERE customer_id = $1", customer["id"])
     if owner == FIRST:
         return Secrets(frozenset(texts | {"insufficient_funds"}), frozenset({"9995"}), frozenset({FIRST_PRICE}))
-    others = await rows("SELECT id FROM orders WHERE customer_id = $1 AND external_id <> 'number-1'", [customer["id"]])
+    others = await query_rows(
+        "SELECT id FROM orders WHERE customer_id = $1 AND external_id <> 'number-1'", [customer["id"]]
+    )
     texts |= _ids(Kind.ORDER, others) | {"number-2", "number-3", "number-4", "expired_card"}
     prices = {SECOND_PRICE, WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE}
     amounts = frozenset(prices | {REFUNDED, FOUND_REFUNDED, LOST_REFUND})
@@ -215,7 +217,7 @@ def _ids(kind: Kind, found: Any) -> set[str]:
 
 
 async def _texts(statement: str, customer: UUID) -> set[str]:
-    return {row["it"] for row in await rows(statement, [customer]) if row["it"] is not None}
+    return {row["it"] for row in await query_rows(statement, [customer]) if row["it"] is not None}
 
 
 @dataclass(frozen=True)

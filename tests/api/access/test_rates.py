@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from database.connection import parse_url
-from database.statements import rows
+from database.statements import query_rows
 from server.access.token_buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
 from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
 
@@ -164,7 +164,7 @@ async def test_two_replicas_share_the_buckets_of_the_database(opened: Opened) ->
             pass
     async with opened(rate_limits="database", buyer_points=500, **SLOW) as other:
         await limited(other.buyer, ORDER, id=order_id)
-        [bucket] = await rows("SELECT count(*) AS n, bool_or(key LIKE '%buyer%') AS named FROM rate_bucket")
+        [bucket] = await query_rows("SELECT count(*) AS n, bool_or(key LIKE '%buyer%') AS named FROM rate_bucket")
 
     assert bucket["n"] >= 3
     assert bucket["named"] is False
@@ -182,7 +182,7 @@ async def test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_fr
 
         response = await shop.buyer.post(*_paying(orders[2], again))
         reads = await shop.buyer.post(ORDER, {"id": orders[2]})
-        kept = await rows("SELECT 1 FROM operation WHERE key = $1", [again])
+        kept = await query_rows("SELECT 1 FROM operation WHERE key = $1", [again])
         by_service = await shop.staff.post(*_paying(orders[2], again))
         calls = len(shop.sandbox.snapshot().requests) - calls
 
@@ -298,7 +298,7 @@ async def test_the_database_forgets_buckets_that_are_full_again(
         for name in ("a", "b", "c"):
             await buckets.take([Take(name, 1, Rate(10, 1_000_000))])
         await buckets.take([Take("d", 9, Rate(10, 0.001))])
-        left = await rows("SELECT level FROM rate_bucket")
+        left = await query_rows("SELECT level FROM rate_bucket")
 
     assert [round(row["level"]) for row in left] == [1]
 

@@ -6,7 +6,7 @@ import pytest
 
 from cli.command_line import parser
 from cli.operations.replay import replay_and_report
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import atomic
 from domain.states import WebhookState
 from models import WebhookEvent
@@ -62,7 +62,7 @@ async def test_the_trail_names_the_newest_event_and_each_failed_attempt_its_own(
     await shop.sandbox.deliver_due()
     await apply_all(shop)
 
-    trail = await rows("SELECT type, stripe_event_id FROM payment_event WHERE stripe_event_id IS NOT NULL")
+    trail = await query_rows("SELECT type, stripe_event_id FROM payment_event WHERE stripe_event_id IS NOT NULL")
     events = {event["id"]: event["type"] for event in shop.sandbox.snapshot().events}
 
     told = {(row["type"], events[row["stripe_event_id"]]) for row in trail}
@@ -102,7 +102,7 @@ async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -
     await shop.sandbox.deliver_due()
     trail = await shop.timeline(payment["id"])
     held = await inbox.take(lease_seconds=60)
-    await rows("UPDATE webhook_event SET attempt = attempt + 1 WHERE id = $1", [held[0].id])
+    await query_rows("UPDATE webhook_event SET attempt = attempt + 1 WHERE id = $1", [held[0].id])
 
     await handlers.handle(held, provider=shop.parts.driver.provider)
 
@@ -243,7 +243,7 @@ async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None
 async def test_an_event_that_ends_every_process_is_given_up_in_the_end(shop: Shop) -> None:
     await one_event_is_due(shop)
     before = looks(shop, INTENTS)
-    await rows(
+    await query_rows(
         "UPDATE webhook_event SET state = 'PROCESSING', attempt = $1, tries = $1 WHERE due IS NOT NULL",
         [inbox.MOST_TAKES],
     )
@@ -309,10 +309,10 @@ def test_the_command_takes_ids_or_dead(capsys: pytest.CaptureFixture[str]) -> No
 async def test_work_that_nobody_does_is_an_alarm_once_a_minute(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     await one_event_is_due(shop)
     capsys.readouterr()
-    await rows("UPDATE webhook_event SET due = now() - interval '119 seconds' WHERE due IS NOT NULL")
+    await query_rows("UPDATE webhook_event SET due = now() - interval '119 seconds' WHERE due IS NOT NULL")
     await shop.parts.worker.watch_lag()
     patient = (await shop.http.get("/readyz")).status_code, capsys.readouterr().out.count("worker.lag")
-    await rows("UPDATE webhook_event SET due = now() - interval '121 seconds' WHERE due IS NOT NULL")
+    await query_rows("UPDATE webhook_event SET due = now() - interval '121 seconds' WHERE due IS NOT NULL")
 
     for _ in range(3):
         await shop.parts.worker.watch_lag()

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from models import WebhookEvent
 from tests.support.inbox import INTENTS, apply_all, looks, seen, send
 from tests.support.shop import Json, Shop
@@ -32,7 +32,7 @@ async def test_an_end_that_comes_before_stripes_own_answer_is_looked_at(shop: Sh
     await shop.sandbox.deliver_due()
     due = [event.type for event in await WebhookEvent.filter(due__isnull=False)]
     await apply_all(shop)
-    [trail] = await rows("SELECT stripe_event_id FROM payment_event WHERE type = 'payment.succeeded'")
+    [trail] = await query_rows("SELECT stripe_event_id FROM payment_event WHERE type = 'payment.succeeded'")
     shop.sandbox.clear_faults(number)
 
     assert due == ["payment_intent.succeeded"]

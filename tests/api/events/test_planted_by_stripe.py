@@ -12,7 +12,7 @@ import httpx
 import pytest
 from graphql import GraphQLSchema
 
-from database.statements import rows
+from database.statements import query_rows
 from models import WebhookEvent
 from tests.reconcile.faults import intent_of, reconcile
 from tests.support.inputs import INTROSPECTION, root_type, schema_of, selection
@@ -141,10 +141,10 @@ class Stripe:
 
 
 async def _age() -> None:
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - interval '61 s', due = now() WHERE due IS NOT NULL"
     )
-    await rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
 
 
 async def _all_acts(shop: Shop, prepared: list[Json]) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from domain.states import EventSource
 from models import EventReading, WebhookEvent
 from provider.transport import LocalTransport
@@ -23,7 +23,7 @@ from tests.support.inbox import (
     stripe_events_age,
 )
 from tests.support.shop import Shop
-from worker import Layers, Worker
+from worker import Worker, WorkerJobs
 
 EVENTS = "/v1/events"
 DAY = 86_400.0
@@ -118,13 +118,15 @@ async def test_new_events_of_a_page_are_stored_at_once(shop: Shop) -> None:
     for _ in range(12):
         await shop.paid()
     await poll(shop)
-    await rows("DELETE FROM webhook_event")
+    await query_rows("DELETE FROM webhook_event")
     await all_is_due()
 
     await shop.parts.worker.poll()
 
     # PostgreSQL notes on each row which command of which transaction has added it.
-    [added] = await rows("SELECT count(DISTINCT xmin::text || ':' || cmin::text) AS statements FROM webhook_event")
+    [added] = await query_rows(
+        "SELECT count(DISTINCT xmin::text || ':' || cmin::text) AS statements FROM webhook_event"
+    )
     assert added["statements"] == 1
     assert await WebhookEvent.all().count() > 20
 
@@ -134,7 +136,7 @@ async def test_a_worker_that_was_down_for_three_days_polls_three_days(shop: Shop
     await shop.paid()
     await nothing_is_delivered(shop)
     stripe_events_age(shop, 2.9 * DAY)
-    await rows("UPDATE event_reading SET read_through = now() - interval '3 days'")
+    await query_rows("UPDATE event_reading SET read_through = now() - interval '3 days'")
 
     await poll(shop)
     await poll(shop)
@@ -146,7 +148,7 @@ async def test_a_worker_that_was_down_for_three_days_polls_three_days(shop: Shop
 
 async def test_a_poll_asks_for_no_more_than_stripe_keeps(shop: Shop, watched: Watched) -> None:
     await poll(shop)
-    await rows("UPDATE event_reading SET read_through = now() - interval '90 days'")
+    await query_rows("UPDATE event_reading SET read_through = now() - interval '90 days'")
 
     await poll(shop)
 
@@ -230,7 +232,7 @@ async def test_a_cursor_that_stripe_has_forgotten_begins_the_reading_anew(shop: 
         await shop.paid()
     await nothing_is_delivered(shop)
     await reader(shop, page_size=2).read_page(POLL)
-    await rows("UPDATE event_reading SET cursor = 'evt_forgotten'")
+    await query_rows("UPDATE event_reading SET cursor = 'evt_forgotten'")
 
     await poll(shop)
 
@@ -295,9 +297,9 @@ async def _ended(source: EventSource) -> None:
 
 @pytest.mark.parametrize(
     ("source", "layers"),
-    [(EventSource.POLL, Layers(sweeper=False)), (EventSource.SWEEP, Layers(poller=False))],
+    [(EventSource.POLL, WorkerJobs(sweeper=False)), (EventSource.SWEEP, WorkerJobs(poller=False))],
 )
-async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: Layers) -> None:
+async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: WorkerJobs) -> None:
     await shop.paid()
     await nothing_is_delivered(shop)
     worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)

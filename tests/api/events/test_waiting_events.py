@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from provider import Budget, request_budget
-from provider.request_budget import Rank
+from provider.request_budget import Priority
 from services.inbox import inbox
 from tests.support.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.support.shop import Shop
@@ -52,7 +52,7 @@ async def test_a_throttle_of_our_own_is_no_try_of_an_event(shop: Shop, monkeypat
     monkeypatch.setattr(request_budget, "LONGEST_WAIT_SECONDS", 0.01)
     provider = shop.parts.driver.provider
     unlimited, provider._budget = provider._budget, Budget(per_second=0.001)
-    await provider._budget.take(Rank.PAY, "any")  # the next turn is a quarter of an hour away
+    await provider._budget.take(Priority.PAY, "any")  # the next turn is a quarter of an hour away
     for _ in range(inbox.MAX_ATTEMPTS + 3):
         await all_is_due()
         await apply_all(shop)

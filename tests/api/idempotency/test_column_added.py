@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from database.statements import rows
+from database.statements import query_rows
 from models import WebhookEvent
 from tests.reconcile.faults import business, change, found, reconcile, stripe_post
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
@@ -19,9 +19,9 @@ query R($id: ID!) {
 
 
 async def _add_a_column_everywhere() -> set[str]:
-    names = {str(row["name"]) for row in await rows(TABLES)}
+    names = {str(row["name"]) for row in await query_rows(TABLES)}
     for name in names:
-        await rows(f"ALTER TABLE \"{name}\" ADD COLUMN of_the_next_version text DEFAULT 'not known here'")
+        await query_rows(f"ALTER TABLE \"{name}\" ADD COLUMN of_the_next_version text DEFAULT 'not known here'")
     return names
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Operation
 from tests.support.shop import Shop
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at
 
 async def _age(seconds: float) -> None:
     """Let time pass for the open operations: everything they remember moves into the past."""
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
         " WHERE due IS NOT NULL",

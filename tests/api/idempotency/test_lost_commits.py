@@ -13,7 +13,7 @@ import pytest
 from cli.operations.adoption import adopt_and_report
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
-from database.statements import rows
+from database.statements import query_rows
 from domain.ids import new_id
 from services.audit.trail import broken_links
 from services.money import idempotency
@@ -206,7 +206,7 @@ async def test_what_the_version_before_has_in_flight_keeps_its_key(
             shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
             lost = await shop.refund(payment["id"], 4_000, with_key=one_key)
 
-        await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+        await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         again = await shop.refund(payment["id"], 4_000, with_key=one_key)
         stripe = shop.sandbox.snapshot()
 
@@ -255,7 +255,7 @@ async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
         provider = shop.parts.driver.provider
         capsys.readouterr()
         would = await adopt_and_report([intent], apply=False, provider=provider), capsys.readouterr().out
-        untouched = await rows("SELECT 1 FROM payment")
+        untouched = await query_rows("SELECT 1 FROM payment")
         done = await adopt_and_report([intent], apply=True, provider=provider), capsys.readouterr().out
         again = await adopt_and_report([intent], apply=True, provider=provider), capsys.readouterr().err
         payment = await shop.payment(paid["payment"]["id"])
@@ -263,7 +263,7 @@ async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
         paid_again = await shop.pay(order_id, with_key=pay_key)
         refunded_again = await shop.refund(payment["id"], 4_000, with_key=refund_key)
         stripe = shop.sandbox.snapshot()
-        broken = await broken_links([row["id"] for row in await rows("SELECT id FROM orders")])
+        broken = await broken_links([row["id"] for row in await query_rows("SELECT id FROM orders")])
 
     assert (would[0], untouched) == (0, [])
     assert "Would take in" in would[1]
@@ -299,7 +299,7 @@ async def test_what_is_not_ours_or_has_no_order_is_not_taken_in(
         code = await adopt_and_report([ours, theirs, "pi_nobodys"], apply=True, provider=shop.parts.driver.provider)
 
         said = capsys.readouterr().err.splitlines()
-        left = await rows("SELECT 1 FROM payment")
+        left = await query_rows("SELECT 1 FROM payment")
     assert code == 1
     assert left == []
     assert said == [

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from database.statements import rows
-from services.money.runner import Driver
+from database.statements import query_rows
+from services.money.runner import OperationRunner
 from tests.support.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
@@ -25,7 +25,7 @@ async def accepted_while_stripe_is_away(shop: Shop, with_key: str, kind: str = "
 
 async def drain(shop: Shop) -> None:
     shop.sandbox.clear_faults()
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
     await shop.parts.worker.drain()
 
 
@@ -68,7 +68,7 @@ async def test_what_a_worker_has_taken_up_is_not_ended_under_its_hands(shop: Sho
     _, payment = await accepted_while_stripe_is_away(shop, key())
     shop.sandbox.clear_faults()
     number = shop.sandbox.fault(kind="hold_before", method="POST", path=CREATE)
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
     driving = asyncio.create_task(shop.parts.worker.drain())
     async with asyncio.timeout(10):
         while not any(rule["fired"] for rule in shop.sandbox.faults()):
@@ -87,9 +87,9 @@ async def test_a_cancel_and_a_worker_at_once_are_one_or_the_other(shop: Shop) ->
     for _ in range(10):
         _, payment = await accepted_while_stripe_is_away(shop, key())
         shop.sandbox.clear_faults()
-        await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+        await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         charged = len(shop.sandbox.snapshot().charges)
-        driver: Driver = shop.parts.driver
+        driver: OperationRunner = shop.parts.driver
 
         cancelled, _ = await asyncio.gather(
             shop.buyer.do("cancelPayment", input={"paymentId": payment["id"]}, key=key()),

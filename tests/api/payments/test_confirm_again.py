@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
@@ -40,7 +40,7 @@ async def _confirm(shop: Shop, payment: Json, method: str, *, with_key: str | No
 
 async def _age(seconds: int) -> None:
     """Let time pass for the open operations."""
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
         " WHERE due IS NOT NULL",

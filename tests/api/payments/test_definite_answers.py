@@ -5,7 +5,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from tests.support.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
@@ -107,7 +107,7 @@ async def test_under_a_key_of_another_account_nothing_is_given_up(shop: Shop) ->
     ]
     meanwhile = [(await shop.payment(payment["id"]))["status"] for payment in (first, second)]
     shop.between.answered = shop.between.instead = None
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
     await shop.parts.worker.drain()
 
     assert [[(e["code"], e["retryable"]) for e in payload["errors"]] for payload in payloads] == [
@@ -276,7 +276,7 @@ async def test_the_staff_are_told_what_stripe_found_wrong_and_buyers_are_not(sho
 
 async def _pass(shop: Shop, seconds: float) -> None:
     """Let time pass for the open operations, and let the worker do what is due."""
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
         " WHERE due IS NOT NULL",

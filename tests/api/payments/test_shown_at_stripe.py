@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Operation
 from tests.support.rows import row_id
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
@@ -104,7 +104,7 @@ async def test_a_refund_carries_what_the_shop_wrote_beside_our_ids(shop: Shop) -
     payload = await shop.staff.do("refundPayment", input=given, key=key())
 
     [refund] = shop.sandbox.snapshot().refunds
-    [order] = await rows("SELECT external_id FROM orders")
+    [order] = await query_rows("SELECT external_id FROM orders")
     assert payload["errors"] == []
     assert refund["metadata"]["ticket"] == "T-1"
     assert refund["metadata"]["refund_id"] == str(row_id(payload["refund"]["id"]))
@@ -129,8 +129,8 @@ async def test_a_request_that_is_sent_again_is_the_same_to_the_byte(database_url
         shop.sandbox.fault(kind="broken_json", method="POST", path="/v1/payment_intents")
         await shop.pay(order["id"], **given)
         shop.sandbox.clear_faults()
-        await rows("UPDATE orders SET description = 'other', metadata = '{}'")
-        await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+        await query_rows("UPDATE orders SET description = 'other', metadata = '{}'")
+        await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         await shop.parts.worker.drain()
 
         assert len(sent) == 2

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cli.operations.audit_verification import verify_and_report
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import atomic
 from models import Customer, Order, PaymentEvent
 from services.audit.trail import SYSTEM, Cause, Change, broken_links, record
@@ -69,7 +69,7 @@ async def test_free_text_that_changed_is_seen_and_not_repeated(
 
     events = await PaymentEvent.all().order_by("sequence")
     kept = [event.after[name] for event in events]
-    trail = json.dumps([dict(row) for row in await rows("SELECT * FROM payment_event")], default=str)
+    trail = json.dumps([dict(row) for row in await query_rows("SELECT * FROM payment_event")], default=str)
 
     assert kept[0] is None
     assert len({*kept}) == 3
@@ -98,7 +98,7 @@ async def test_a_changed_address_leaves_an_event_and_not_the_address(shop: Shop)
     await _register(shop, customerEmail="second@shop.example")
 
     events = await PaymentEvent.filter(type="customer.email_changed").order_by("sequence")
-    trail = json.dumps([dict(row) for row in await rows("SELECT * FROM payment_event")], default=str)
+    trail = json.dumps([dict(row) for row in await query_rows("SELECT * FROM payment_event")], default=str)
 
     assert [(event.before["email"], event.after["email"]) for event in events] == [
         (None, "changed"),

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Operation
 from tests.support.shop import Json, Shop, key
 
@@ -31,13 +31,13 @@ async def another_application_is_busy(shop: Shop) -> None:
 async def ten_minutes_pass() -> None:
     moments = ("created_at", "updated_at", "first_sent_at", "due")
     shifts = ", ".join(f"{name} = {name} - interval '10 minutes'" for name in moments)
-    await rows(f"UPDATE operation SET {shifts}")
+    await query_rows(f"UPDATE operation SET {shifts}")
 
 
 async def drain(shop: Shop) -> None:
     """Drive what is due; Stripe is back, so nobody rests."""
     shop.parts.driver.provider._breaker.answered()
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
     await shop.parts.worker.drain()
 
 
@@ -59,7 +59,9 @@ async def test_a_hundred_payments_accepted_in_an_outage_cost_their_own_calls(sho
 
     calls = calls_since(shop, before)
     lists = [call for call in calls if call["method"] == "GET" and call["path"] == "/v1/payment_intents"]
-    states = {row["state"] for row in await rows("SELECT DISTINCT state FROM operation WHERE kind = 'CREATE_PAYMENT'")}
+    states = {
+        row["state"] for row in await query_rows("SELECT DISTINCT state FROM operation WHERE kind = 'CREATE_PAYMENT'")
+    }
     assert all(payload["errors"] for payload in accepted)
     assert states == {"SUCCEEDED"}
     assert len([charge for charge in shop.sandbox.snapshot().charges if charge["amount"] == 10_000]) == ACCEPTED
@@ -90,7 +92,7 @@ async def test_a_list_that_is_too_long_is_no_proof_of_absence(shop: Shop, monkey
     shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/payment_intents")
     await shop.pay(await shop.order())
     await another_application_is_busy(shop)
-    await rows(
+    await query_rows(
         "UPDATE operation SET created_at = created_at - interval '21 hours',"
         " first_sent_at = first_sent_at - interval '21 hours'"
     )

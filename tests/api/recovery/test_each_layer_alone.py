@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from models import Operation
 from tests.reconcile.faults import reconcile
 from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
@@ -122,7 +122,7 @@ LAYERS = {
 
 async def _pass_time(span: str) -> None:
     """Let time pass for what waits: it was sent, and was due, so long ago."""
-    await rows(
+    await query_rows(
         f"UPDATE operation SET first_sent_at = first_sent_at - interval '{span}', due = now() - interval '{span}',"
         f" updated_at = updated_at - interval '{span}' WHERE due IS NOT NULL"
     )

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from services.inbox import inbox
 from tests.support.inbox import INTENTS, all_is_due, another_worker, apply_all, one_event_is_due, pass_time, seen
 from tests.support.shop import Shop, key
@@ -23,21 +23,21 @@ def refuse_the_key(shop: Shop) -> None:
 
 async def the_next_poll(shop: Shop) -> None:
     """A minute has passed, and whoever polls does. Nothing else is made due."""
-    await rows("UPDATE event_reading SET due = now()")
+    await query_rows("UPDATE event_reading SET due = now()")
     worker = another_worker(shop)
     while await worker.poll():
         pass
 
 
 async def operations_are_due() -> None:
-    await rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
 
 
 async def operations_age(seconds: float) -> None:
     """This time passes for the operations."""
     moments = ("created_at", "updated_at", "first_sent_at", "due", "expires_at")
     shifts = ", ".join(f"{name} = {name} - $1 * interval '1 second'" for name in moments)
-    await rows(f"UPDATE operation SET {shifts}", [seconds])
+    await query_rows(f"UPDATE operation SET {shifts}", [seconds])
 
 
 async def test_a_key_that_is_refused_for_a_weekend_leaves_nothing_undecided(shop: Shop) -> None:
@@ -84,10 +84,10 @@ async def test_within_the_first_hour_an_event_waits_ninety_seconds_at_most(shop:
         # Another process each time: the circuit of one that has heard nothing five times stays open.
         [events] = [await inbox.take(lease_seconds=1)]
         await another_worker(shop)._apply(events)
-        waits.append((await rows(WAIT))[0]["seconds"])
+        waits.append((await query_rows(WAIT))[0]["seconds"])
 
     [event] = await seen(shop, "FAILED")
-    [row] = await rows("SELECT tries FROM webhook_event WHERE due IS NOT NULL")
+    [row] = await query_rows("SELECT tries FROM webhook_event WHERE due IS NOT NULL")
     assert event["attempts"] == inbox.MAX_ATTEMPTS + 3
     assert row["tries"] == 0
     assert max(waits) <= 90
@@ -103,7 +103,7 @@ async def test_after_a_long_outage_the_next_poll_takes_the_waiting_events_up(sho
     for _ in range(8):
         await pass_time(shop, HOUR)
         await apply_all(shop)
-    [longest] = await rows("SELECT max(due) - now() > interval '20 minutes' AS is_long FROM webhook_event")
+    [longest] = await query_rows("SELECT max(due) - now() > interval '20 minutes' AS is_long FROM webhook_event")
 
     shop.between.instead = None
     await the_next_poll(shop)
@@ -120,12 +120,12 @@ async def test_a_poll_leaves_an_event_alone_that_stripe_answered_and_we_could_no
         await all_is_due()
         await apply_all(shop)
     shop.sandbox.clear_faults(number)
-    before = await rows("SELECT due, tries FROM webhook_event WHERE tries > 0")
+    before = await query_rows("SELECT due, tries FROM webhook_event WHERE tries > 0")
 
     await the_next_poll(shop)
 
     assert before[0]["tries"] == 4
-    assert await rows("SELECT due, tries FROM webhook_event WHERE tries > 0") == before
+    assert await query_rows("SELECT due, tries FROM webhook_event WHERE tries > 0") == before
 
 
 async def test_an_event_that_has_waited_for_an_hour_is_an_alarm(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provider import Budget, Provider, ProviderFailure
-from provider.request_budget import Rank
+from provider.request_budget import Priority
 from services.money import buyer_reads
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
@@ -177,7 +177,7 @@ async def test_a_workers_look_goes_before_one_of_a_reader(shop: Shop) -> None:
     budget = Budget(per_second=10)
     provider = Provider(secret_key="sk_test_x", livemode=False, transport=shop.sandbox.transport(), budget=budget)
     for _ in range(10):
-        await budget.take(Rank.PAY, "any")
+        await budget.take(Priority.PAY, "any")
     gone: list[str] = []
 
     async def look(by: str, through: Provider) -> None:

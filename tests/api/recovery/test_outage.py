@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from provider.breaker import OPEN_AFTER
 from services.money.retry_policy import BACK_OFF_SECONDS, back_off
 from tests.support.shop import Json, Shop, key
@@ -24,7 +24,9 @@ async def _outage(shop: Shop, kind: str = "drop_before") -> list[tuple[str, str]
 
 
 async def _due_now() -> None:
-    await rows("UPDATE operation SET due = now(), updated_at = now() - interval '1 hour' WHERE due IS NOT NULL", [])
+    await query_rows(
+        "UPDATE operation SET due = now(), updated_at = now() - interval '1 hour' WHERE due IS NOT NULL", []
+    )
 
 
 def _requests(shop: Shop) -> int:
@@ -89,7 +91,7 @@ async def test_events_are_not_tried_while_the_circuit_is_open(shop: Shop) -> Non
 
     await shop.parts.worker.drain()
 
-    tried = await rows("SELECT max(tries) AS most, count(*) AS n FROM webhook_event WHERE due IS NOT NULL", [])
+    tried = await query_rows("SELECT max(tries) AS most, count(*) AS n FROM webhook_event WHERE due IS NOT NULL", [])
     assert tried[0]["n"] > 0
     assert tried[0]["most"] == 0
 
@@ -114,7 +116,7 @@ async def test_a_wait_that_stripe_asks_for_is_passed_on(shop: Shop) -> None:
 
     payload = await shop.pay(await shop.order())
 
-    [row] = await rows("SELECT extract(epoch FROM max(due) - now())::float8 AS wait FROM operation", [])
+    [row] = await query_rows("SELECT extract(epoch FROM max(due) - now())::float8 AS wait FROM operation", [])
     assert 0 < row["wait"] <= payload["errors"][0]["retryAfterMs"] / 1000 + 1
 
 
@@ -129,4 +131,4 @@ def test_within_the_first_hour_nobody_waits_longer_than_two_minutes() -> None:
 
 
 async def _attempts() -> list[Json]:
-    return [dict(row) for row in await rows("SELECT id, attempt FROM operation ORDER BY id", [])]
+    return [dict(row) for row in await query_rows("SELECT id, attempt FROM operation ORDER BY id", [])]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from database.transactions import drain
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
@@ -25,7 +25,7 @@ async def _left_lying(shop: Shop) -> tuple[Json, str]:
 
 
 async def _overdue() -> None:
-    await rows(
+    await query_rows(
         "UPDATE operation SET due = now(), first_sent_at = first_sent_at - interval '61 seconds',"
         " updated_at = now() - interval '1 hour' WHERE due IS NOT NULL",
         [],

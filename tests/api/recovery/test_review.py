@@ -2,7 +2,7 @@
 
 import pytest
 
-from database.statements import rows
+from database.statements import query_rows
 from tests.support.shop import ERROR_FIELDS, Client, Json, Shop, key, token
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
@@ -22,7 +22,7 @@ mutation R($id: ID!, $outcome: ReviewOutcome!, $evidence: String!, $stripeId: ID
 
 async def _pass(shop: Shop, seconds: float) -> None:
     """Let time pass for the open operations, and let the worker do what is due."""
-    await rows(
+    await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
         " WHERE due IS NOT NULL",
@@ -79,7 +79,7 @@ async def test_without_facts_after_20_hours_a_person_is_called_and_the_reservati
 async def test_an_answer_that_is_none_calls_a_person_after_a_quarter_of_an_hour(shop: Shop) -> None:
     """Stripe says that there is no such payment: asking again will not change that."""
     payload = await _lost_confirmation(shop)
-    await rows("UPDATE payment SET stripe_payment_intent_id = 'pi_gone'", [])
+    await query_rows("UPDATE payment SET stripe_payment_intent_id = 'pi_gone'", [])
 
     await _pass(shop, 61)
     early = await _waiting(shop)
@@ -91,7 +91,9 @@ async def test_an_answer_that_is_none_calls_a_person_after_a_quarter_of_an_hour(
 
 async def test_it_is_looked_at_again_every_hour_and_resolves_itself_when_stripe_can_tell(shop: Shop) -> None:
     payment, _ = await _lost_refund(shop)
-    [row] = await rows("SELECT extract(epoch FROM due - now())::int AS wait FROM operation WHERE due IS NOT NULL", [])
+    [row] = await query_rows(
+        "SELECT extract(epoch FROM due - now())::int AS wait FROM operation WHERE due IS NOT NULL", []
+    )
     shop.sandbox.clear_faults()
 
     await _pass(shop, HOUR)

@@ -74,7 +74,7 @@ EXECUTED = (
     Mutant(
         "payments_are_read_after_their_order",
         "resolvers/reading/projection.py",
-        "    return Below(relation, window) if window.after is None and window.before is None else None\n",
+        "    return NestedRelation(relation, window) if window.after is None and window.before is None else None\n",
         "    return None\n",
         READ + "test_an_order_with_its_payments_and_refunds_is_one_statement",
         "len(sent) == 1",

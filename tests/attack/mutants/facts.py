@@ -59,8 +59,8 @@ FACTS = (
     Mutant(
         "a_contradiction_of_an_end_is_ignored",
         "services/money/state.py",
-        "    if move is Move.CONFLICT and not fetched:\n        raise Outrun\n",
-        "    if move is Move.CONFLICT and not fetched:\n        return False\n",
+        "    if move is Transition.CONFLICT and not fetched:\n        raise StaleSnapshot\n",
+        "    if move is Transition.CONFLICT and not fetched:\n        return False\n",
         "tests/api/idempotency/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
         'assert payload["errors"] == []',
     ),
@@ -75,7 +75,8 @@ FACTS = (
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",
         "services/money/state.py",
-        "is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Move.REPEAT",
+        "is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN "
+        "and move is not Transition.REPEAT",
         "is_correction = False",
         FETCHED + "test_a_payment_that_was_given_up_here_and_lives_at_stripe_is_shown_alive",
         "'payment.corrected' in",
@@ -126,7 +127,7 @@ FACTS = (
         '_P.SUCCEEDED: "llllllrcl",',
         '_P.SUCCEEDED: "fffffffff",',
         "tests/domain/test_moves.py::test_the_final_states_of_a_payment_absorb",
-        "is not Move.FORWARD",
+        "is not Transition.FORWARD",
     ),
     Mutant(
         "a_refund_that_fails_later_keeps_its_room",
@@ -171,8 +172,8 @@ FACTS = (
     Mutant(
         "an_event_is_applied_under_a_lease_that_was_lost",
         "services/inbox/inbox.py",
-        "    if len(await rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise Fenced\n",
-        "    await rows(SETTLE, [*held, state.value, reason])\n",
+        "    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise Fenced\n",
+        "    await query_rows(SETTLE, [*held, state.value, reason])\n",
         "tests/api/events/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
         "{'PROCESSED', 'PROCESSING'} == {'PROCESSING'}",
     ),

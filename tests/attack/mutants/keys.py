@@ -99,8 +99,8 @@ KEYS = (
     Mutant(
         "two_acts_at_once_on_one_payment",
         "services/money/payments.py",
-        "    if other is not None:\n        raise Busy(other.id)",
-        "    if other is not None and other.payment_id is None:\n        raise Busy(other.id)",
+        "    if other is not None:\n        raise ConcurrentOperation(other.id)",
+        "    if other is not None and other.payment_id is None:\n        raise ConcurrentOperation(other.id)",
         "tests/api/idempotency/test_races.py::test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it",
         "captured, canceled = await asyncio.gather(",
     ),
@@ -179,7 +179,7 @@ KEYS = (
     Mutant(
         "a_person_overrules_stripe",
         "services/money/manual_review.py",
-        "if found is not None and found.kind is Kind.DONE:",
+        "if found is not None and found.kind is StepOutcome.DONE:",
         "if False:",
         REVIEW + "test_nobody_overrules_what_stripe_shows",
         "INVALID_STATE",

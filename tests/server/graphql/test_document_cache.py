@@ -8,9 +8,9 @@ import pytest
 from graphql import OperationDefinitionNode, parse
 
 from execution import Execution
-from execution.executor import PlannedOperation
+from execution.executor import CompiledOperation
 from schema import schema
-from server.graphql.document_cache import LARGEST_SHARE, DocumentCache, Prepared
+from server.graphql.document_cache import LARGEST_SHARE, CachedDocument, DocumentCache
 from tests.server.shop import Shop
 
 SIZED = "query($first: Int) { payments(first: $first) { nodes { id amount { amount currency } refunds { id } } } }"
@@ -34,19 +34,19 @@ DOCUMENTS = {
 }
 
 
-def _prepared(execution: Execution, text: str) -> Prepared:
+def _prepared(execution: Execution, text: str) -> CachedDocument:
     document = parse(text)
     [operation] = [one for one in document.definitions if isinstance(one, OperationDefinitionNode)]
-    return Prepared(text, document, (execution.prepare(document, operation),))
+    return CachedDocument(text, document, (execution.prepare(document, operation),))
 
 
-def _plan(execution: Execution, operation: PlannedOperation, **variables: object) -> None:
+def _plan(execution: Execution, operation: CompiledOperation, **variables: object) -> None:
     given = execution._variables(operation, variables)
     assert not isinstance(given, list)
     assert execution._plan(operation, given) is not None
 
 
-def _planned(execution: Execution, prepared: Prepared) -> Prepared:
+def _planned(execution: Execution, prepared: CachedDocument) -> CachedDocument:
     _plan(execution, prepared.operations[0], id="x")
     return prepared
 

@@ -11,7 +11,7 @@ from domain.caller import Caller
 from server.access.authentication import KeysUnavailable
 from server.graphql.query_cost import Limits
 from server.graphql.subscriptions import StreamLimits
-from server.http.request_context import Asking
+from server.http.request_context import RequestOrigin
 from tests.server.conftest import Logs
 from tests.server.loopback import PATIENCE, TRANSPORT_WS, Served, failure, next_of, served
 from tests.server.shop import CARD, CLIENT_SECRET, Context, Shop, open_shop, token_for
@@ -147,7 +147,7 @@ async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(door: Served)
 async def test_each_event_is_resolved_in_a_context_of_its_own() -> None:
     made: list[Context] = []
 
-    def context(asking: Asking) -> Context:
+    def context(asking: RequestOrigin) -> Context:
         made.append(Context(asking, shop.world))
         return made[-1]
 
