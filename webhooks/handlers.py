@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import structlog
 
+from database.leases import LeaseLost
 from database.transactions import atomic
 from domain.caller import Actor
 from domain.errors import ProviderProblem
@@ -77,7 +78,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
         await _not_asked(events, failure)
     except ProviderProblem as problem:
         await _put_back(events, problem.message)
-    except inbox.Fenced:
+    except LeaseLost:
         log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
     else:
         log.info(
@@ -139,7 +140,7 @@ async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
 
     try:
         await atomic(body)
-    except inbox.Fenced:
+    except LeaseLost:
         log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
 
 

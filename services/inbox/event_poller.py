@@ -12,6 +12,7 @@ from typing import cast
 
 import structlog
 
+from database.leases import TAKEN, LeaseLost
 from database.statements import database_now, query_rows
 from database.transactions import atomic
 from domain.ids import new_id
@@ -32,16 +33,11 @@ INSERT INTO event_reading (id, source, livemode, read_through, due, attempt, cre
 VALUES ($1, $2, $3, now() - $4::interval, now(), 1, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
-TAKE = """
-UPDATE event_reading SET
-  attempt = attempt + 1, due = now() + $3 * interval '1 second', started_at = coalesce(started_at, now())
-WHERE source = $1 AND livemode = $2 AND due <= now()
+TAKE = f"""
+UPDATE event_reading SET {TAKEN}, started_at = coalesce(started_at, now())
+WHERE source = $2 AND livemode = $3 AND due <= now()
 RETURNING id
-"""
-
-
-class Fenced(Exception):
-    """Another process has read this page."""
+"""  # noqa: S608 - built from our own words
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +76,16 @@ class Reader:
             page = None
         try:
             return await self._receive(reading, page, schedule) if page is not None else await _begin_anew(reading)
-        except Fenced:
+        except LeaseLost:
             log.warning("poller.fenced", source=reading.source.value)
             return False
 
     async def _take(self, source: EventSource) -> EventReading | None:
         """The reading that is due, leased; None when it is not, or another process is at it."""
         mode = self.endpoint.livemode
-        taken = await query_rows(TAKE, [source.value, mode, self.lease_seconds])
+        taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
         if not taken and await query_rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
-            taken = await query_rows(TAKE, [source.value, mode, self.lease_seconds])
+            taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
     async def _page(self, reading: EventReading) -> list[StripeEvent]:
@@ -145,6 +141,6 @@ async def _begin_anew(reading: EventReading) -> bool:
 
 
 async def _save(reading: EventReading, **changes: object) -> None:
-    """Write how far a reading is. Raises `Fenced` if another process has taken it since."""
+    """Write how far a reading is. Raises `LeaseLost` if another process has taken it since."""
     if not await EventReading.filter(id=reading.id, attempt=reading.attempt).update(**changes):
-        raise Fenced
+        raise LeaseLost

@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 from tortoise.queryset import QuerySet
 
+from database.leases import TAKEN, LeaseLost
 from database.statements import change_rows, fetch, query_rows
 from database.transactions import DatabaseUnavailable, atomic
 from domain.ids import new_hex
@@ -29,7 +30,7 @@ MOST_AT_ONCE = 100  # events of one payment; more than Stripe makes of a payment
 
 # All that is due of the payment that has waited longest and that nobody is working on: one look at Stripe answers
 # every event that was received before it. What is received later is due by itself, after this lease.
-TAKE = """
+TAKE = f"""
 WITH next AS (
   SELECT e.subject FROM webhook_event e
   WHERE e.due <= now() AND NOT EXISTS (
@@ -44,10 +45,9 @@ WITH next AS (
   ORDER BY e.due, e.received_at
   LIMIT $2 FOR UPDATE OF e SKIP LOCKED
 )
-UPDATE webhook_event SET
-  state = 'PROCESSING', attempt = attempt + 1, tries = tries + 1, due = now() + $1 * interval '1 second'
+UPDATE webhook_event SET state = 'PROCESSING', tries = tries + 1, {TAKEN}
 WHERE id IN (SELECT id FROM mine)
-"""
+"""  # noqa: S608 - built from our own words
 # Whoever put it back had its lease. A wait for Stripe takes back the try that taking it had counted.
 PUT_BACK = """
 UPDATE webhook_event SET
@@ -105,10 +105,6 @@ class Endpoint:
     livemode: bool
     account: str | None
     types: frozenset[str]
-
-
-class Fenced(Exception):
-    """Another worker has taken this event over."""
 
 
 async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = EventSource.WEBHOOK) -> bool:
@@ -173,11 +169,11 @@ async def take(*, lease_seconds: float) -> list[WebhookEvent]:
 async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: str | None = None) -> None:
     """Write the end of these events. Runs inside the transaction that applies them.
 
-    Raises `Fenced`, so that nothing of it is written, if the lease of one of them was lost.
+    Raises `LeaseLost`, so that nothing of it is written, if the lease of one of them was lost.
     """
     held = [[event.id for event in events], [event.attempt for event in events]]
     if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):
-        raise Fenced
+        raise LeaseLost
 
 
 async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from database.leases import LeaseLost
 from database.transactions import finish
 from domain.caller import Actor
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
@@ -17,7 +18,7 @@ from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
 from services.money import locking
 from services.money.provider_calls import Step, StepOutcome, StepResult, look
-from services.money.runner import Fenced, OperationRunner
+from services.money.runner import OperationRunner
 from services.money.sync import unavailable
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, dr
 
     try:
         settled = (await driver.settle(operation, verdict, by=by, within=within)).operation
-    except Fenced:
+    except LeaseLost:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
     if settled.state is OperationState.IN_PROGRESS:  # it has another step

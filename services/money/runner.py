@@ -14,6 +14,7 @@ from uuid import UUID
 
 import structlog
 
+from database.leases import TAKEN, LeaseLost
 from database.statements import ConcurrentModification, Update, change_rows, kept_back, write, write_if_still
 from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
 from domain.caller import Actor
@@ -36,12 +37,12 @@ REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five
 
 # A lease: `due` is pushed forward, and a new number of the fence is given out. What needs a review stays marked so.
 # Whoever had the lease before and left no word may have sent the request at any moment of it.
-LEASE = """
-UPDATE operation SET due = now() + $1 * interval '1 second', attempt = attempt + 1,
+LEASE = f"""
+UPDATE operation SET {TAKEN},
   first_sent_at = CASE WHEN state = 'IN_PROGRESS'
     THEN coalesce(first_sent_at, greatest(created_at, due - $1 * interval '1 second')) ELSE first_sent_at END,
   state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
-"""
+"""  # noqa: S608 - built from our own words
 TAKE = f"""{LEASE}
 WHERE id = $2 AND due IS NOT NULL
   AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
@@ -65,10 +66,6 @@ WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.s
   AND r.last_sequence = $7 AND r.last_hash = $8
 FOR NO KEY UPDATE OF o, r
 """
-
-
-class Fenced(Exception):
-    """Somebody else has taken the operation over; what we found out is theirs to find out again."""
 
 
 Within = Callable[[Operation], Awaitable[None]]
@@ -146,7 +143,7 @@ class OperationRunner:
             payment = payment or await locking.read_payment(operation.payment_id)
             verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
             return await self._settle_at_once(operation, payment, verdict) or await self.settle(operation, verdict)
-        except Fenced:
+        except LeaseLost:
             return RunResult(await locking.read_operation(operation.id), None, _secret(verdict) if verdict else None)
         except (DatabaseUnavailable, *CONFLICTS):
             raise
@@ -181,7 +178,7 @@ class OperationRunner:
         """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
 
         `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
-        operation is saved. Raises `Fenced`.
+        operation is saved. Raises `LeaseLost`.
         """
         for _ in range(REFETCHES):
             try:
@@ -198,7 +195,7 @@ class OperationRunner:
     async def _settle_once(self, driven: Operation, verdict: StepResult, by: Actor | None, within: Within) -> RunResult:
         operation = await locking.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
-            raise Fenced
+            raise LeaseLost
         operation.held_until = driven.held_until
         if (operation.step, operation.generation) != (driven.step, driven.generation):
             # This very verdict is written: the connection was lost before the commit's answer came.

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from database.leases import TAKEN, LeaseLost
 from database.statements import database_now, query_rows
 from database.transactions import atomic
 from domain.ids import new_id
@@ -26,17 +27,13 @@ log = structlog.get_logger(__name__)
 GRACE = timedelta(minutes=10)  # what is younger may still be on its way to us
 SPAN = timedelta(hours=25)  # a day and an hour: two nightly windows overlap, whichever runs late
 
-TAKE_OVER = """
-UPDATE reconciliation_run SET attempt = attempt + 1, due = now() + $1 * interval '1 second'
+TAKE_OVER = f"""
+UPDATE reconciliation_run SET {TAKEN}
 WHERE id = (SELECT id FROM reconciliation_run WHERE due <= now() AND livemode = $2 FOR UPDATE SKIP LOCKED)
 RETURNING id
-"""
+"""  # noqa: S608 - built from our own words
 SIGHT = "INSERT INTO reconciliation_sighting SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING"
 FORGET = "DELETE FROM reconciliation_sighting WHERE run_id = $1"
-
-
-class Fenced(Exception):
-    """Another process has taken this run over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ class Reconciler:
         """Reconcile a window; None when another process is at it.
 
         A run that a dead process left is finished first, and stands for this one if it covers the window. Raises
-        ProviderFailure and DatabaseUnavailable; the run then waits for whoever comes next, as after `Fenced`.
+        ProviderFailure and DatabaseUnavailable; the run then waits for whoever comes next, as after `LeaseLost`.
         """
         left_over = await self.take_over()
         if left_over is not None:
@@ -110,7 +107,7 @@ class Reconciler:
                 async for page in self._walk(run, stage):
                     await self._save(run, stage, page)
                 await self._advance(run, stage)
-        except Fenced:
+        except LeaseLost:
             log.warning("reconcile.fenced", run=str(run.id))
             return None
         money = await open_money_findings()
@@ -146,7 +143,7 @@ class Reconciler:
                 stage=stage.value, cursor=page.cursor, checked=checked, repaired=repaired, due=due
             )
             if not changed:
-                raise Fenced
+                raise LeaseLost
             if page.seen:
                 await query_rows(SIGHT, [run.id, list(page.seen)])
             fresh = await _not_accepted(found)
@@ -168,7 +165,7 @@ class Reconciler:
         async def body() -> None:
             current = await ReconciliationRun.get(id=run.id)
             if current.attempt != run.attempt or (current.due is None and following is not None):
-                raise Fenced
+                raise LeaseLost
             await ReconciliationRun.filter(id=run.id, attempt=run.attempt).update(
                 stage=name, cursor=None, due=due, finished_at=finished_at
             )

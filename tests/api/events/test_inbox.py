@@ -6,6 +6,7 @@ import pytest
 
 from cli.command_line import parser
 from cli.operations.replay import replay_and_report
+from database.leases import LeaseLost
 from database.statements import query_rows
 from database.transactions import atomic
 from domain.states import WebhookState
@@ -230,7 +231,7 @@ async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None
     replayed = await replay(shop, *await seen(shop, "PROCESSING"))
     quick = await inbox.take(lease_seconds=60)
 
-    with pytest.raises(inbox.Fenced):
+    with pytest.raises(LeaseLost):
         await atomic(lambda: inbox.settle(slow, WebhookState.PROCESSED))
     await inbox.retry(slow[0], "too slow")
 

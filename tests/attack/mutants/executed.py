@@ -122,8 +122,8 @@ EXECUTED = (
     Mutant(
         "a_run_that_was_left_begins_anew",
         "services/reconciliation/runs.py",
-        "SET attempt = attempt + 1, due = now()",
-        "SET attempt = attempt + 1, stage = 'PAYMENTS', cursor = NULL, due = now()",
+        "UPDATE reconciliation_run SET {TAKEN}",
+        "UPDATE reconciliation_run SET {TAKEN}, stage = 'PAYMENTS', cursor = NULL",
         "tests/reconcile/test_runs.py::test_a_killed_run_goes_on_from_its_last_page",
         '"/v1/payment_intents" not in lists',
     ),

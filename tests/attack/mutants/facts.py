@@ -172,7 +172,7 @@ FACTS = (
     Mutant(
         "an_event_is_applied_under_a_lease_that_was_lost",
         "services/inbox/inbox.py",
-        "    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise Fenced\n",
+        "    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise LeaseLost\n",
         "    await query_rows(SETTLE, [*held, state.value, reason])\n",
         "tests/api/events/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
         "{'PROCESSED', 'PROCESSING'} == {'PROCESSING'}",

@@ -11,8 +11,8 @@ KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
         "services/money/runner.py",
-        "if operation.attempt != driven.attempt or not operation.is_open:\n            raise Fenced",
-        "if not operation.is_open:\n            raise Fenced",
+        "if operation.attempt != driven.attempt or not operation.is_open:\n            raise LeaseLost",
+        "if not operation.is_open:\n            raise LeaseLost",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
         "IN_PROGRESS",
     ),
