@@ -1,8 +1,6 @@
 """The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -127,8 +125,6 @@ class Update(Generic[M]):
 
 Write = Insert[Model] | Update[Model]
 
-_kept: ContextVar[list[Write] | None] = ContextVar("kept", default=None)
-
 
 class ConcurrentModification(Exception):
     """What was to be written rests on rows that somebody has changed meanwhile. Nothing was written."""
@@ -140,35 +136,15 @@ async def write(*writes: Write) -> None:
     Each row is written once: of two changes of one row in a statement PostgreSQL keeps only one.
     """
     assert len({(type(one.row), one.row.pk) for one in writes}) == len(writes), "a row is written twice"
-    kept = _kept.get()
-    if kept is not None:
-        kept += writes
-        return
     _written(writes, await fetch(*_statement(writes)))
 
 
-@contextmanager
-def kept_back() -> Iterator[list[Write]]:
-    """What is written inside is not sent, but kept for `write_if_still`."""
-    kept: list[Write] = []
-    token = _kept.set(kept)
-    try:
-        yield kept
-    finally:
-        _kept.reset(token)
-
-
-async def write_if_still(condition: str, values: Sequence[Any], kept: Sequence[Write]) -> None:
-    """Write what was kept back by one statement, which is a transaction by itself.
-
-    `condition` is a query with `values` that finds and locks a row while nobody has changed what the writes rest on.
-    Raises `ConcurrentModification` when it finds none.
-    """
-    writes = _each_row_once(kept)
+async def write_if_found(condition: str, values: Sequence[Any], writes: Sequence[Write]) -> bool:
+    """Write several rows by one statement, which is a transaction by itself, if the query `condition` finds a row."""
     found = await fetch(*_statement(writes, condition, values))
-    if not found:
-        raise ConcurrentModification
-    _written(writes, found)
+    if found:
+        _written(writes, found)
+    return bool(found)
 
 
 def _written(writes: Sequence[Write], found: Sequence[Any]) -> None:
@@ -189,7 +165,7 @@ def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any
     return values
 
 
-def _each_row_once(writes: Sequence[Write]) -> list[Write]:
+def each_row_once(writes: Sequence[Write]) -> list[Write]:
     """The writes in order, those of one row made into one: a row is written as it stands in the end."""
     found: dict[tuple[type[Model], Any], Write] = {}
     for one in writes:

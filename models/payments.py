@@ -26,9 +26,9 @@ from models.orders import Order
 class Payment(Model):
     """Money asked for, held, taken and given back, in minor units of one currency.
 
-    The status and the totals are Stripe's, merged by `services.money.state` only. `refund_pending_minor` is our own:
-    the sum of refunds that are reserved and not yet decided. `capture_before` is when held money is released by itself.
-    `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
+    The status and the totals are Stripe's, merged by `services.money.payment_state` only. `refund_pending_minor` is our
+    own: the sum of refunds that are reserved and not yet decided. `capture_before` is when held money is released by
+    itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
     also names the request that failed. `failed_at` is when the last attempt failed, whatever came afterwards.
 
     `currency` and `amount_minor` are what was asked for. `provider_amount_minor` is what Stripe's object says where

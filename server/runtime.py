@@ -20,8 +20,8 @@ from services.inbox.inbox import Endpoint
 from services.live.hub import Live
 from services.money.buyer_reads import Looks
 from services.money.recovery import Repairs
-from services.money.retry_policy import RetryPolicy
 from services.money.runner import OperationRunner
+from services.retry_policy import RetryPolicy
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
 from webhooks.handlers import HANDLED
 from worker import Worker, WorkerJobs

@@ -426,7 +426,7 @@ inline changed(k) {
 #endif
 #endif
 
-/* services.money.state: write what Stripe said, unless it is old news. */
+/* services.money.payment_state: write what Stripe said, unless it is old news. */
 inline merge(k) {
 	if
 	:: IS_OTHERS(k) || IS_SAME(k) || IS_OLD_NEWS(k)

@@ -11,7 +11,8 @@ from uuid import UUID
 
 from database.notifier import ring
 from database.row_writer import build_row
-from database.statements import Insert, Update, Write, query_rows, write
+from database.statements import Insert, Update, Write, query_rows
+from database.unit_of_work import UnitOfWork
 from domain.caller import Actor
 from domain.ids import new_id
 from domain.money import Money
@@ -83,7 +84,7 @@ class Change:
 
 
 async def record(
-    order: Order, change: Change, cause: Cause, *beside: Write, order_changed: Sequence[str] = ()
+    work: UnitOfWork, order: Order, change: Change, cause: Cause, *beside: Write, order_changed: Sequence[str] = ()
 ) -> PaymentEvent:
     """Append one event to the order's chain. The caller holds the order's row lock, in a transaction.
 
@@ -116,7 +117,7 @@ async def record(
     )
     event.hash = chain_hash(event)
     order.last_sequence, order.last_hash = event.sequence, event.hash
-    await write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
+    await work.write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
     ring(order.id)
     return event
 

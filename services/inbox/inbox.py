@@ -18,7 +18,7 @@ from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from provider import ProviderFailure, StripeEvent
 from services.inbox.redundant_events import told_before
-from services.money.retry_policy import back_off, rest
+from services.retry_policy import back_off, rest
 
 log = structlog.get_logger(__name__)
 

@@ -1,7 +1,7 @@
 """What Stripe holds where it is not what was asked for: shown to a person as soon as it is written.
 
 Another program may change an intent's amount or currency, and Stripe may take more than was held. That is recorded as
-it is (`services.money.state`); here are the alarm and the finding.
+it is (`services.money.payment_state`); here are the alarm and the finding.
 """
 
 import structlog

@@ -19,12 +19,10 @@ from database.statements import (
     ConcurrentModification,
     Insert,
     insert_if_new,
-    kept_back,
     read_one,
-    write,
-    write_if_still,
 )
-from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement, finish
+from database.transactions import CONFLICTS, DatabaseUnavailable, by_one_statement, finish
+from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
 from domain.caller import Caller
 from domain.deadlines import Deadline
 from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
@@ -95,7 +93,7 @@ class Runner(Protocol):
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
 
 
-Accept = Callable[[Operation], Awaitable[Payment | None]]
+Accept = Callable[[UnitOfWork, Operation], Awaitable[Payment | None]]
 AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
@@ -143,11 +141,11 @@ async def _accepted_at_once(
     still = [order.id, order.last_sequence, order.last_hash]
 
     async def body() -> RunResult:
-        with kept_back() as kept:
-            operation = _fresh(ask, claim, runner)
-            await write(Insert(operation))
-            payment = await at_once(operation)
-        await write_if_still(AS_SEEN, still, kept)
+        work = OptimisticUnitOfWork()
+        operation = _fresh(ask, claim, runner)
+        await work.write(Insert(operation))
+        payment = await at_once(work, operation)
+        await work.commit_if_unchanged(AS_SEEN, still)
         return RunResult(operation, payment)
 
     try:
@@ -166,14 +164,14 @@ async def _run(
     """Claim the key for this call, unless that is done (`claimed`), and drive the operation."""
     until = Deadline.within(runner.lease_seconds)
 
-    async def phase_1() -> RunResult:
+    async def phase_1(work: UnitOfWork) -> RunResult:
         operation = await _claim(ask, claim, runner)
         if operation.claim != claim:
             return RunResult(operation)
         operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
         is_accepted = bool(operation.step) or not operation.is_open
-        return RunResult(operation, None if is_accepted else await accept(operation))
+        return RunResult(operation, None if is_accepted else await accept(work, operation))
 
     claimed = claimed or await _when_free(phase_1)
     operation = claimed.operation
@@ -209,12 +207,12 @@ def _outcome(driven: RunResult, *, replayed: bool) -> Outcome:
     return Outcome(operation, replayed, error, driven.payment, driven.client_secret)
 
 
-async def _when_free(phase_1: Callable[[], Awaitable[RunResult]]) -> RunResult:
+async def _when_free(phase_1: Callable[[UnitOfWork], Awaitable[RunResult]]) -> RunResult:
     """Run phase 1, waiting a little for another operation on the payment to end: one of two sees the other's result."""
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            return await atomic(phase_1)
+            return await transact(phase_1)
         except ConcurrentOperation as busy:
             while (await locking.read_operation(busy.operation_id)).is_open:
                 if time.monotonic() >= deadline:

@@ -8,6 +8,7 @@ import structlog
 
 from database.leases import LeaseLost
 from database.transactions import finish
+from database.unit_of_work import UnitOfWork
 from domain.caller import Actor
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.states import OperationState, ProviderEffect, ReviewOutcome
@@ -46,8 +47,8 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, dr
     payment = await Payment.get(id=operation.payment_id)
     verdict = await _verdict(operation, payment, ruling, driver.provider)
 
-    async def within(settled: Operation) -> None:
-        await _write_down(settled, ruling, by)
+    async def within(work: UnitOfWork, settled: Operation) -> None:
+        await _write_down(work, settled, ruling, by)
 
     try:
         settled = (await driver.settle(operation, verdict, by=by, within=within)).operation
@@ -59,7 +60,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, dr
     return settled
 
 
-async def _write_down(operation: Operation, ruling: Ruling, by: Actor) -> None:
+async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
     """Keep the ruling on the operation and in the order's trail. Runs in the transaction that settles it."""
     now = datetime.now(UTC)
     if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
@@ -82,7 +83,7 @@ async def _write_down(operation: Operation, ruling: Ruling, by: Actor) -> None:
         payment_id=payment.id,
         refund_id=operation.refund_id,
     )
-    await record(order, change, Cause(actor=by, operation_id=operation.id))
+    await record(work, order, change, Cause(actor=by, operation_id=operation.id))
 
 
 async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:

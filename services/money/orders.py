@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from database.statements import Update, insert_if_new, write
+from database.statements import Update, insert_if_new
+from database.unit_of_work import UnitOfWork
 from domain.errors import ErrorCode, Refused
 from domain.ids import derived_id
 from domain.money import Money
@@ -14,7 +15,7 @@ from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money import locking
 from services.money.idempotency import IdempotentRequest, Outcome, Runner, run_once
-from services.money.state import recompute_order
+from services.money.payment_state import recompute_order
 
 STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
 
@@ -48,21 +49,21 @@ async def register_order(ask: IdempotentRequest, new: NewOrder, *, runner: Runne
     will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would change.
     """
 
-    async def accept(operation: Operation) -> None:
+    async def accept(work: UnitOfWork, operation: Operation) -> None:
         cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
         named = await _customer(new)
-        order = await _upsert(new, named.customer if named is not None else None, cause)
+        order = await _upsert(work, new, named.customer if named is not None else None, cause)
         if named is not None and named.changes_email:
-            await record(order, _email_changed(named), cause)
+            await record(work, order, _email_changed(named), cause)
         operation.order_id = order.id
         operation.state = OperationState.SUCCEEDED
         operation.due_in, operation.finished_in = None, timedelta()
-        await write(Update(operation, ("order_id", "state", "due", "finished_at")))
+        await work.write(Update(operation, ("order_id", "state", "due", "finished_at")))
 
     return await run_once(ask, accept, runner)
 
 
-async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
+async def _upsert(work: UnitOfWork, new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
     fresh = Order(
         id=derived_id("order", new.external_id),  # known to Stripe by it, also if this is registered a second time
         external_id=new.external_id,
@@ -74,7 +75,7 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
         metadata=dict(new.metadata),
     )
     if await insert_if_new(fresh):
-        await record(fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
+        await record(work, fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
         return fresh
     order = await locking.lock_registered_order(new.external_id)
     before = order.facts()
@@ -95,7 +96,7 @@ async def _upsert(new: NewOrder, customer: Customer | None, cause: Cause) -> Ord
     order.description, order.metadata = new.description, dict(new.metadata)
     changed = recompute_order(order)
     change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
-    await record(order, change, cause, order_changed=(*STATED, *changed))
+    await record(work, order, change, cause, order_changed=(*STATED, *changed))
     return order
 
 

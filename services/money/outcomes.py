@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import structlog
 
-from database.statements import Update, read, write
+from database.statements import Update, read
+from database.unit_of_work import UnitOfWork
 from domain.errors import (
     DomainError,
     ErrorCode,
@@ -24,20 +25,19 @@ from models import Operation, Order, Payment, Refund
 from provider import Outcome, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit.trail import Cause
-from services.money.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
-from services.money.refusals import invalid_state, payment_error, refund_error
-from services.money.state import (
+from services.money.payment_state import (
     StaleSnapshot,
     abandon_payment,
-    apply_provider_refund,
     apply_provider_state,
     cancel_unsent_payment,
-    change_refund,
     keep_refused_attempt,
     mark_payment_missing,
     mark_payment_unknown,
     settle_order,
 )
+from services.money.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
+from services.money.refund_state import apply_provider_refund, change_refund
+from services.money.refusals import invalid_state, payment_error, refund_error
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +77,7 @@ GOOD_ENDS = {
 
 
 async def settle(
+    work: UnitOfWork,
     operation: Operation,
     order: Order,
     payment: Payment,
@@ -93,8 +94,8 @@ async def settle(
     refund = await _refund_of(operation)
     # A webhook or a look may have been quicker than the answer: an answer never says two things.
     if verdict.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
-        await _merge(operation, order, payment, refund, verdict, cause, wait)
-    await _settle_order(operation, order, cause)
+        await _merge(work, operation, order, payment, refund, verdict, cause, wait)
+    await _settle_order(work, operation, order, cause)
 
 
 async def _refund_of(operation: Operation) -> Refund | None:
@@ -102,6 +103,7 @@ async def _refund_of(operation: Operation) -> Refund | None:
 
 
 async def _merge(
+    work: UnitOfWork,
     operation: Operation,
     order: Order,
     payment: Payment,
@@ -114,20 +116,20 @@ async def _merge(
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
         case StepOutcome.UNKNOWN:
-            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+            await _unknown(work, operation, order, payment, refund, verdict, cause, wait)
         case StepOutcome.REVIEW:
-            await _unknown(operation, order, payment, refund, verdict, cause, wait)
+            await _unknown(work, operation, order, payment, refund, verdict, cause, wait)
             call_a_person(operation)
         case StepOutcome.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
             operation.error = _unavailable(operation, wait).to_record()
         case StepOutcome.DONE if refund is not None:
-            _finish_refund(operation, await _apply_refund(order, payment, verdict, cause))
+            _finish_refund(operation, await _apply_refund(work, order, payment, verdict, cause))
         case StepOutcome.DONE:
-            await _apply_payment(order, payment, verdict, cause)
+            await _apply_payment(work, order, payment, verdict, cause)
             _advance(operation, payment)
         case StepOutcome.FAILED:
-            await _failed(operation, order, payment, refund, verdict, cause)
+            await _failed(work, operation, order, payment, refund, verdict, cause)
 
 
 def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
@@ -149,7 +151,9 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
     return is_told
 
 
-async def end_with_known(operation: Operation, payment: Payment, refund: Refund | None = None) -> bool:
+async def end_with_known(
+    work: UnitOfWork, operation: Operation, payment: Payment, refund: Refund | None = None
+) -> bool:
     """End a fresh operation whose payment or refund was taken in before its key came again; False if that is open.
 
     The operation is the caller's own; the payment's order is locked, or written only while it is as it was seen.
@@ -160,11 +164,11 @@ async def end_with_known(operation: Operation, payment: Payment, refund: Refund 
     if not end_by_rows(operation, payment, refund):
         return False
     operation.due_in, operation.finished_in = None, timedelta()
-    await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", *ENDED)))
+    await work.write(Update(operation, ("order_id", "payment_id", "refund_id", "step", *ENDED)))
     return True
 
 
-async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
+async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
     """End the operations that wait for what a look has just brought. The caller holds the order's and payment's locks.
 
     One that somebody has in hand is left to them: they find the same rows.
@@ -173,34 +177,39 @@ async def end_operations(order: Order, payment: Payment, cause: Cause) -> None:
         if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
             continue
         operation.due_in, operation.finished_in = None, timedelta()
-        await _settle_order(operation, order, cause)
-        await write(Update(operation, ENDED))
+        await _settle_order(work, operation, order, cause)
+        await work.write(Update(operation, ENDED))
         log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
 
 
-async def end_unsent(unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause) -> None:
+async def end_unsent(
+    work: UnitOfWork, unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause
+) -> None:
     """End a payment of which Stripe was never told, with its creation: nothing is there to be given up.
 
     `by` is the cancel, which is carried out by that. The caller holds the locks of the creation, order and payment.
     """
-    await cancel_unsent_payment(order, payment, cause)
+    await cancel_unsent_payment(work, order, payment, cause)
     _fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
     unsent.due_in, unsent.finished_in = None, timedelta()
     by.order_id, by.payment_id, by.step = payment.order_id, payment.id, Step.CANCEL.value
     by.state, by.due_in, by.finished_in = OperationState.SUCCEEDED, None, timedelta()
-    await write(Update(unsent, ENDED), Update(by, ("order_id", "payment_id", "step", "state", "due", "finished_at")))
+    await work.write(
+        Update(unsent, ENDED), Update(by, ("order_id", "payment_id", "step", "state", "due", "finished_at"))
+    )
     log.info("operation.ended_unsent", operation=str(unsent.id), by=str(by.id))
 
 
-async def _settle_order(operation: Operation, order: Order, cause: Cause) -> None:
+async def _settle_order(work: UnitOfWork, operation: Operation, order: Order, cause: Cause) -> None:
     """Lower what the order owes to what was taken, where the capture was to be all of it."""
     if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
-        await settle_order(order, cause)
+        await settle_order(work, order, cause)
 
 
-async def _apply_payment(order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> None:
+async def _apply_payment(work: UnitOfWork, order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> None:
     assert verdict.payment is not None
     await apply_provider_state(
+        work,
         order,
         payment,
         verdict.payment,
@@ -210,9 +219,10 @@ async def _apply_payment(order: Order, payment: Payment, verdict: StepResult, ca
     )
 
 
-async def _apply_refund(order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> Refund:
+async def _apply_refund(work: UnitOfWork, order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> Refund:
     assert verdict.refund is not None
     refund = await apply_provider_refund(
+        work,
         order,
         payment,
         replace(verdict.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
@@ -256,6 +266,7 @@ def _finish_refund(operation: Operation, refund: Refund) -> None:
 
 
 async def _unknown(
+    work: UnitOfWork,
     operation: Operation,
     order: Order,
     payment: Payment,
@@ -266,9 +277,9 @@ async def _unknown(
 ) -> None:
     failure = verdict.failure
     if refund is None:
-        await mark_payment_unknown(order, payment, cause)
+        await mark_payment_unknown(work, order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
-        await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
+        await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
     # What sending has met stands, whatever a look meets: only a 500 to the request itself sticks to its key.
     sent = verdict.sent if verdict.by_look else failure
     problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
@@ -310,30 +321,40 @@ def call_a_person(operation: Operation) -> None:
 
 
 async def _failed(
-    operation: Operation, order: Order, payment: Payment, refund: Refund | None, verdict: StepResult, cause: Cause
+    work: UnitOfWork,
+    operation: Operation,
+    order: Order,
+    payment: Payment,
+    refund: Refund | None,
+    verdict: StepResult,
+    cause: Cause,
 ) -> None:
     failure = verdict.failure
     assert failure is not None
     if verdict.gone:
-        await mark_payment_missing(order, payment, cause.answered_by(failure.request_id))
+        await mark_payment_missing(work, order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
         if verdict.refunds and payment.version != verdict.since_version:
             raise StaleSnapshot
         refund.failure_reason = failure.code or "refused"
-        await change_refund(order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id))
+        await change_refund(
+            work, order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id)
+        )
         for seen in verdict.refunds:
-            await apply_provider_refund(order, payment, seen, since_version=payment.version, fetched=True, cause=cause)
+            await apply_provider_refund(
+                work, order, payment, seen, since_version=payment.version, fetched=True, cause=cause
+            )
         _fail(operation, refund_error(failure, refund, payment))
         return
     if verdict.payment is not None:
-        await _apply_payment(order, payment, verdict, cause)
+        await _apply_payment(work, order, payment, verdict, cause)
     step = Step(operation.step)
     error = payment_error(failure, step, payment, operation.params[step])
     answered = cause.answered_by(failure.request_id)
     if step is Step.CREATE:
-        await abandon_payment(order, payment, error, answered)
+        await abandon_payment(work, order, payment, error, answered)
     elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
-        await keep_refused_attempt(order, payment, error, answered)
+        await keep_refused_attempt(work, order, payment, error, answered)
     _fail(operation, error)
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from database.row_writer import build_row
-from database.statements import Insert, Update, read_one, write
+from database.statements import Insert, Update, read_one
+from database.unit_of_work import UnitOfWork
 from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
 from domain.errors import (
@@ -83,7 +84,7 @@ async def create_payment(
     decline is in the outcome's `error`, with the payment still open.
     """
 
-    async def accept_on(order: Order, operation: Operation) -> Payment:
+    async def accept_on(work: UnitOfWork, order: Order, operation: Operation) -> Payment:
         _check_owner(order, authority, path=("input", "orderId"))
         if seen.order is None or order.customer_id != seen.order.customer_id:  # a service sends its customer's method
             raise Refused(
@@ -91,7 +92,7 @@ async def create_payment(
                 "This order has just become another customer's. Look at it, and decide again.",
                 ("input", "orderId"),
             )
-        if (known := _taken_in(order, operation)) is not None and await end_with_known(operation, known):
+        if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
@@ -107,16 +108,16 @@ async def create_payment(
         )
         params = _create_params(new, order, seen.customer_external_id, payment, operation)
         begun = _begun(operation, payment, Step.CREATE, params)
-        await record(order, change, cause, Insert(payment), begun)
+        await record(work, order, change, cause, Insert(payment), begun)
         order.locked_payments.append(payment)
         return payment
 
-    async def at_once(operation: Operation) -> Payment:
+    async def at_once(work: UnitOfWork, operation: Operation) -> Payment:
         assert seen.order is not None, "nobody has looked for the order"
-        return await accept_on(seen.order, operation)
+        return await accept_on(work, seen.order, operation)
 
-    async def accept(operation: Operation) -> Payment:
-        return await accept_on(await locking.lock_order(new.order_id), operation)
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
+        return await accept_on(work, await locking.lock_order(new.order_id), operation)
 
     return await run_once_as_seen(ask, seen, at_once, accept, driver)
 
@@ -138,7 +139,7 @@ async def confirm_payment(
     docs.stripe.com/api/payment_intents/confirm.
     """
 
-    async def accept(operation: Operation) -> Payment:
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(payment_id)
         _check_owner(payment, authority, path=("paymentId",))
         _check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
@@ -148,7 +149,7 @@ async def confirm_payment(
         page = return_url if return_url is not None else await _page_to_come_back_to(payment)
         if page is not None:
             params["return_url"] = page
-        return await _begin(operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
+        return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
     return await run_once(ask, accept, driver)
 
@@ -162,7 +163,7 @@ async def capture_payment(
     was taken. Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
     """
 
-    async def accept(operation: Operation) -> Payment:
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         _, payment = await locking.lock_payment(payment_id)
         await _check_free(operation, payment)
         _check_allowed(payment, PaymentAction.CAPTURE)
@@ -177,7 +178,9 @@ async def capture_payment(
                 path=("input", "amount", "amount"),
             )
         params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": wanted.amount_minor}}
-        return await _begin(operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {}))
+        return await _begin(
+            work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {})
+        )
 
     return await run_once(ask, accept, driver)
 
@@ -197,13 +200,13 @@ async def cancel_payment(
     up a buyer's payment that may hold money by then.
     """
 
-    async def accept(operation: Operation) -> Payment:
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(payment_id)
         _check_owner(payment, authority, path=("input", "paymentId"))
         unsent = await read_one(Operation, UNSENT, payment.id)
         if unsent is not None:
             await end_unsent(
-                unsent, operation, order, payment, Cause(actor=ask.caller.actor, operation_id=operation.id)
+                work, unsent, operation, order, payment, Cause(actor=ask.caller.actor, operation_id=operation.id)
             )
             return payment
         await _check_free(operation, payment)
@@ -215,7 +218,7 @@ async def cancel_payment(
         if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:
             raise invalid_state(payment, "The money of this payment is held: only the shop can release it.")
         params = {"cancellation_reason": reason.value.lower()} if reason else {}
-        return await _begin(operation, payment, Step.CANCEL, {Step.CANCEL: params})
+        return await _begin(work, operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(ask, accept, driver)
 
@@ -341,9 +344,11 @@ def _check_allowed(payment: Payment, action: PaymentAction) -> None:
         raise invalid_state(payment)
 
 
-async def _begin(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Payment:
+async def _begin(
+    work: UnitOfWork, operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]
+) -> Payment:
     """Write the accepted work on its operation; the payment that it is about."""
-    await write(_begun(operation, payment, step, params))
+    await work.write(_begun(operation, payment, step, params))
     return payment
 
 

@@ -25,7 +25,7 @@ from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
 from services.money.missing_payment import knows_another_payment
-from services.money.retry_policy import RetryPolicy
+from services.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from database.statements import Update, read, write
+from database.statements import Update, read
+from database.unit_of_work import UnitOfWork
 from domain.errors import ErrorCode, InvalidState, LimitExceeded, Refused
 from domain.ids import derived_id
 from domain.metadata import stripe_metadata
@@ -18,8 +19,8 @@ from services.money.idempotency import IdempotentRequest, Outcome, run_once
 from services.money.outcomes import end_with_known
 from services.money.payments import check_currency
 from services.money.provider_calls import Step
+from services.money.refund_state import add_refund
 from services.money.runner import OperationRunner
-from services.money.state import add_refund
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,12 @@ async def refund_payment(ask: IdempotentRequest, new: NewRefund, *, driver: Oper
     Stripe is called, and what `run_once` raises. Source: docs.stripe.com/refunds.
     """
 
-    async def accept(operation: Operation) -> Payment:
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(new.payment_id)
         refund_id = derived_id("refund", str(operation.id))
         others = await read(Refund, "WHERE payment_id = $1 AND (status = 'UNKNOWN' OR id = $2)", payment.id, refund_id)
         known = next((refund for refund in others if refund.id == refund_id), None)
-        if known is not None and await end_with_known(operation, payment, known):
+        if known is not None and await end_with_known(work, operation, payment, known):
             return payment
         _check_refundable(payment, is_any_unknown=bool(others))
         amount = payment.refundable if new.amount is None else new.amount
@@ -68,11 +69,11 @@ async def refund_payment(ask: IdempotentRequest, new: NewRefund, *, driver: Oper
             requested_by=ask.caller.actor.to_record(),
             metadata=dict(new.metadata),
         )
-        await add_refund(order, payment, refund, Cause(actor=ask.caller.actor, operation_id=operation.id))
+        await add_refund(work, order, payment, refund, Cause(actor=ask.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id
         operation.step = Step.REFUND.value
         operation.params = {Step.REFUND.value: _params(refund, order, payment, operation)}
-        await write(Update(operation, ("order_id", "payment_id", "refund_id", "step", "params")))
+        await work.write(Update(operation, ("order_id", "payment_id", "refund_id", "step", "params")))
         return payment
 
     return await run_once(ask, accept, driver)

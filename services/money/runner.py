@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable
 from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from database.leases import TAKEN, LeaseLost
-from database.statements import ConcurrentModification, Update, change_rows, kept_back, write, write_if_still
-from database.transactions import CONFLICTS, DatabaseUnavailable, atomic, by_one_statement
+from database.statements import ConcurrentModification, Update, change_rows
+from database.transactions import CONFLICTS, DatabaseUnavailable, by_one_statement
+from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
 from domain.caller import Actor
 from domain.deadlines import Deadline
 from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
@@ -27,9 +29,9 @@ from services.money import locking
 from services.money.divergence import is_not_as_asked
 from services.money.idempotency import RunResult
 from services.money.outcomes import CRASHED, call_a_person, leave_open, settle
+from services.money.payment_state import StaleSnapshot
 from services.money.provider_calls import StepOutcome, StepResult, attempt, refund_made_by
-from services.money.retry_policy import RetryPolicy, back_off, rest
-from services.money.state import StaleSnapshot
+from services.retry_policy import RetryPolicy, back_off, rest
 
 log = structlog.get_logger(__name__)
 
@@ -68,10 +70,10 @@ FOR NO KEY UPDATE OF o, r
 """
 
 
-Within = Callable[[Operation], Awaitable[None]]
+Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
 
 
-async def nothing_else(_: Operation) -> None:
+async def nothing_else(_: UnitOfWork, __: Operation) -> None:
     """What most callers do in the same transaction as phase 3."""
 
 
@@ -149,9 +151,9 @@ class OperationRunner:
             raise
         except Exception:
             log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
-            return RunResult(await atomic(lambda: self._crashed(operation), patient=True))
+            return RunResult(await transact(lambda work: self._crashed(work, operation), patient=True))
 
-    async def _crashed(self, driven: Operation) -> Operation:
+    async def _crashed(self, work: UnitOfWork, driven: Operation) -> Operation:
         """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
         operation = await locking.lock_operation(driven.id)
         if operation.attempt == driven.attempt and operation.is_open:
@@ -162,7 +164,7 @@ class OperationRunner:
                 wait = self.pace.review()
             operation.due_in = wait
             operation.first_sent_at = operation.first_sent_at or self.pace.leased_at(driven)
-            await write(Update(operation, DRIVEN))
+            await work.write(Update(operation, DRIVEN))
         return operation
 
     async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
@@ -182,17 +184,16 @@ class OperationRunner:
         """
         for _ in range(REFETCHES):
             try:
-                return await atomic(
-                    lambda v=verdict: self._settle_once(operation, v, by, within),  # type: ignore[misc]
-                    patient=True,
-                )
+                return await transact(partial(self._settle_once, operation, verdict, by, within), patient=True)
             except StaleSnapshot:
                 verdict = await self._fetch_again(operation, verdict)
         unknown = replace(verdict, kind=StepOutcome.UNKNOWN, payment=None)
-        settled = await atomic(lambda: self._settle_once(operation, unknown, by, within), patient=True)
+        settled = await transact(partial(self._settle_once, operation, unknown, by, within), patient=True)
         return replace(settled, client_secret=_secret(verdict))
 
-    async def _settle_once(self, driven: Operation, verdict: StepResult, by: Actor | None, within: Within) -> RunResult:
+    async def _settle_once(
+        self, driven: Operation, verdict: StepResult, by: Actor | None, within: Within, work: UnitOfWork
+    ) -> RunResult:
         operation = await locking.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
             raise LeaseLost
@@ -202,7 +203,7 @@ class OperationRunner:
             return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(verdict))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
-        settled = await self._settled(operation, order, payment, verdict, by, within)
+        settled = await self._settled(work, operation, order, payment, verdict, by, within)
         self._tell(settled, verdict)
         return settled
 
@@ -221,9 +222,9 @@ class OperationRunner:
         before += [order.id, order.last_sequence, order.last_hash]
 
         async def body() -> RunResult:
-            with kept_back() as kept:
-                settled = await self._settled(operation, order, payment, verdict, None, nothing_else)
-            await write_if_still(AS_WE_LEFT_IT, before, kept)
+            work = OptimisticUnitOfWork()
+            settled = await self._settled(work, operation, order, payment, verdict, None, nothing_else)
+            await work.commit_if_unchanged(AS_WE_LEFT_IT, before)
             return settled
 
         try:
@@ -235,6 +236,7 @@ class OperationRunner:
 
     async def _settled(
         self,
+        work: UnitOfWork,
         operation: Operation,
         order: Order,
         payment: Payment,
@@ -247,7 +249,7 @@ class OperationRunner:
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
-        await settle(operation, order, payment, verdict, cause=cause, wait=wait)
+        await settle(work, operation, order, payment, verdict, cause=cause, wait=wait)
         if verdict.kind is StepOutcome.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = None, None
@@ -263,8 +265,8 @@ class OperationRunner:
             operation.due_in = self.pace.review()
         else:
             operation.due_in, operation.finished_in = None, timedelta()
-        await within(operation)
-        await write(Update(operation, DRIVEN))
+        await within(work, operation)
+        await work.write(Update(operation, DRIVEN))
         return RunResult(operation, payment, _secret(verdict))
 
     def _tell(self, settled: RunResult, verdict: StepResult) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from database.statements import fetch
-from database.transactions import atomic
+from database.unit_of_work import UnitOfWork, transact
 from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
 from models import Order, Payment
@@ -19,15 +20,15 @@ from services.audit.trail import Cause
 from services.money import locking
 from services.money.missing_payment import knows_another_payment
 from services.money.outcomes import end_operations
-from services.money.state import (
+from services.money.payment_state import (
     StaleSnapshot,
-    apply_provider_refund,
     apply_provider_state,
     keep_failed_attempt,
     mark_payment_missing,
     set_disputed,
     synced_after,
 )
+from services.money.refund_state import apply_provider_refund
 from services.reconciliation.findings import contested_in
 
 log = structlog.get_logger(__name__)
@@ -82,7 +83,7 @@ async def refresh_payment(
             return row
         picture = await _ask(intent, row, provider)
         try:
-            return await atomic(lambda p=picture: _merge(payment_id, p, cause, earlier, within))  # type: ignore[misc]
+            return await transact(partial(_merge, payment_id, picture, cause, earlier, within))
         except StaleSnapshot:
             known = None
     raise ProviderProblem(
@@ -110,6 +111,7 @@ async def _merge(
     cause: Cause,
     earlier: Sequence[Earlier],
     within: Callable[[], Awaitable[None]] | None,
+    work: UnitOfWork,
 ) -> Payment:
     order, payment = await locking.lock_payment(payment_id)
     is_latest = (payment.version, payment.last_synced_at) == (picture.since_version, picture.synced_at)
@@ -118,15 +120,15 @@ async def _merge(
         """The version that the picture is at least as new as: with our own changes while it is the latest."""
         return payment.version if is_latest else picture.since_version - 1
 
-    await apply_provider_state(order, payment, picture.payment, since_version=since(), fetched=True, cause=cause)
+    await apply_provider_state(work, order, payment, picture.payment, since_version=since(), fetched=True, cause=cause)
     for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
-        await apply_provider_refund(order, payment, seen, since_version=since(), fetched=True, cause=cause)
+        await apply_provider_refund(work, order, payment, seen, since_version=since(), fetched=True, cause=cause)
     if picture.disputes is not None:
-        await _apply_disputes(order, payment, picture.disputes, since_version=since(), cause=cause)
+        await _apply_disputes(work, order, payment, picture.disputes, since_version=since(), cause=cause)
     for told in earlier:
-        await keep_failed_attempt(order, payment, told.seen, told.cause)
+        await keep_failed_attempt(work, order, payment, told.seen, told.cause)
     if payment.version != picture.since_version:
-        await end_operations(order, payment, cause)
+        await end_operations(work, order, payment, cause)
     if payment.last_synced_at == picture.synced_at:  # no change has written it
         payment.last_synced_at = synced_after(payment.last_synced_at)
         await fetch(SYNCED, payment.id, payment.last_synced_at)
@@ -136,7 +138,13 @@ async def _merge(
 
 
 async def _apply_disputes(
-    order: Order, payment: Payment, disputes: Sequence[ProviderDispute], *, since_version: int, cause: Cause
+    work: UnitOfWork,
+    order: Order,
+    payment: Payment,
+    disputes: Sequence[ProviderDispute],
+    *,
+    since_version: int,
+    cause: Cause,
 ) -> None:
     """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
     if any(dispute.is_open_or_lost and dispute.currency != payment.held_currency for dispute in disputes):
@@ -144,7 +152,7 @@ async def _apply_disputes(
     disputed_minor = contested_in(payment.held_currency, disputes)
     if payment.disputed_minor != disputed_minor and payment.version != since_version:
         raise StaleSnapshot
-    await set_disputed(order, payment, disputed_minor, cause)
+    await set_disputed(work, order, payment, disputed_minor, cause)
 
 
 async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -> Payment | None:
@@ -155,13 +163,13 @@ async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -
     if not await knows_another_payment(payment, provider):
         return None
 
-    async def body() -> Payment:
+    async def body(work: UnitOfWork) -> Payment:
         order, row = await locking.lock_payment(payment.id)
         if row.stripe_payment_intent_id == payment.stripe_payment_intent_id:
-            await mark_payment_missing(order, row, cause)
+            await mark_payment_missing(work, order, row, cause)
         return row
 
-    return await atomic(body)
+    return await transact(body)
 
 
 def unavailable(failure: ProviderFailure) -> ProviderProblem:

@@ -8,7 +8,7 @@ import structlog
 
 from database.row_writer import build_row
 from database.statements import Insert
-from database.transactions import atomic
+from database.unit_of_work import UnitOfWork, transact
 from domain.caller import Actor
 from domain.ids import Kind, encode
 from domain.states import ActorKind
@@ -70,7 +70,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
     """
     seen = lost.seen
 
-    async def body() -> None:
+    async def body(work: UnitOfWork) -> None:
         order = await locking.lock_order(lost.order.id)
         live = locking.live_payment(order)
         if live is not None:
@@ -98,9 +98,9 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
             payment_id=payment.id,
             to_status=payment.status,
         )
-        await record(order, change, BY_COMMAND.answered_by(seen.request_id), Insert(payment))
+        await record(work, order, change, BY_COMMAND.answered_by(seen.request_id), Insert(payment))
 
-    await atomic(body)
+    await transact(body)
     log.warning("payment.adopted", payment=str(lost.payment_id), intent=seen.id)
     payment = await refresh_payment(lost.payment_id, provider=provider, cause=BY_COMMAND)
     await inbox.replay_subject(seen.id)

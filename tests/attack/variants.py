@@ -14,28 +14,29 @@ from uuid import UUID, uuid4
 import server.runtime
 import webhooks.handlers
 from database.statements import fetch
-from database.transactions import atomic
+from database.unit_of_work import UnitOfWork, transact
 from domain.deadlines import Deadline
 from domain.states import PaymentStatus, Transition, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
 from provider.mapping import payment_from
+from services import retry_policy
 from services.audit.trail import Cause, Change, record
 from services.inbox import inbox
 from services.money import (
     idempotency,
     locking,
     outcomes,
+    payment_state,
     payments,
     provider_calls,
+    refund_state,
     refunds,
-    retry_policy,
     runner,
-    state,
     sync,
 )
 from services.money.provider_calls import Step, StepOutcome, StepResult
-from services.money.retry_policy import RetryPolicy
+from services.retry_policy import RetryPolicy
 
 HURRIED_SECONDS = (0.1, 0.2, 0.4, 0.5)
 FOR_EVER = 1e9
@@ -148,13 +149,13 @@ def unknown_is_failed() -> None:
 
 def refund_not_reserved() -> None:
     """A refund counts only when Stripe has confirmed it, here and for the database."""
-    right = state.add_refund
+    right = refund_state.add_refund
 
-    async def wrong(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
+    async def wrong(work: UnitOfWork, order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
         await fetch("SET LOCAL session_replication_role = replica")  # no trigger: the database is no referee
-        await right(order, payment, refund, cause)
+        await right(work, order, payment, refund, cause)
 
-    _put(state, "REFUND_RESERVES", frozenset())
+    _put(payment_state, "REFUND_RESERVES", frozenset())
     _put(refunds, "add_refund", wrong)
 
 
@@ -168,11 +169,11 @@ def event_applied_again() -> None:
             await inbox.replay(event.id)
         return is_new
 
-    async def told(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
+    async def told(work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
         if seen.last_error is not None and cause.stripe_event_id is not None:
             facts = payment.facts()
             change = Change("payment.attempt_failed", facts, facts, amount=payment.amount, payment_id=payment.id)
-            await record(order, change, cause)
+            await record(work, order, change, cause)
 
     _put(inbox, "receive", wrong)
     _put(sync, "keep_failed_attempt", told)
@@ -184,23 +185,25 @@ def stale_event_wins() -> None:
     async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
         payment = await Payment.get_or_none(stripe_payment_intent_id=events[0].subject)
 
-        async def body() -> None:
+        async def body(work: UnitOfWork) -> None:
             for event in sorted(events, key=lambda event: event.received_at):
                 thing = event.payload["data"]["object"]
                 if payment is not None and thing["object"] == "payment_intent":
                     order, locked = await locking.lock_payment(payment.id)
-                    await _write_as_told(order, locked, payment_from(thing), event.stripe_event_id)
+                    await _write_as_told(work, order, locked, payment_from(thing), event.stripe_event_id)
             await inbox.settle(events, WebhookState.PROCESSED)
 
-        await atomic(body)
+        await transact(body)
 
     _put(webhooks.handlers, "handle", handle)
 
 
-async def _write_as_told(order: Order, payment: Payment, seen: ProviderPayment, event_id: str) -> None:
+async def _write_as_told(
+    work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, event_id: str
+) -> None:
     changes = {"status": seen.status, "captured_minor": seen.captured_minor, "capturable_minor": seen.capturable_minor}
     cause = Cause(actor=webhooks.handlers.STRIPE, stripe_event_id=event_id)
-    await state.change_payment(order, payment, changes, type="payment.updated", cause=cause)
+    await payment_state.change_payment(work, order, payment, changes, type="payment.updated", cause=cause)
 
 
 def event_not_kept() -> None:
@@ -263,17 +266,17 @@ def confirmed_at_create() -> None:
 
 def late_answer_wins() -> None:
     """The last answer to arrive is written, though the row has moved on since it was given."""
-    right = state.apply_provider_state
+    right = payment_state.apply_provider_state
 
-    async def wrong(order: Order, payment: Payment, seen: ProviderPayment, **given: Any) -> bool:
+    async def wrong(work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, **given: Any) -> bool:
         if not given["fetched"]:
             given["since_version"] = payment.version
-        return await right(order, payment, seen, **given)
+        return await right(work, order, payment, seen, **given)
 
     def forward(_: PaymentStatus, seen: PaymentStatus) -> Transition:
         return Transition.FORWARD
 
-    _put(state, "payment_move", forward)
+    _put(payment_state, "payment_move", forward)
     _put(outcomes, "apply_provider_state", wrong)
 
 

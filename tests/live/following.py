@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from database.connection import parse_url
-from database.transactions import atomic
+from database.unit_of_work import UnitOfWork, transact
 from domain.ids import decode
 from models import Order, Payment
 from server.graphql.uvicorn_protocols import ConnectionLimits, options
@@ -130,16 +130,16 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 async def note(payment: Json, times: int = 1, *, held: asyncio.Event | None = None) -> None:
     """Append events to the payment's order, in one transaction, which stays open until it is let go."""
 
-    async def body() -> None:
+    async def body(work: UnitOfWork) -> None:
         order = await Order.select_for_update(no_key=True).get(id=row_id(payment["order"]["id"]))
         row = await Payment.get(id=row_id(payment["id"]))
         for _ in range(times):
             facts = row.facts()
-            await record(order, Change("payment.noted", facts, facts, payment_id=row.id), Cause(actor=SYSTEM))
+            await record(work, order, Change("payment.noted", facts, facts, payment_id=row.id), Cause(actor=SYSTEM))
         if held is not None:
             await held.wait()
 
-    await atomic(body)
+    await transact(body)
 
 
 async def chain(database_url: str, order_id: str) -> list[tuple[int, str]]:

@@ -7,7 +7,7 @@ import pytest
 
 from cli.operations.audit_verification import verify_and_report
 from database.statements import query_rows
-from database.transactions import atomic
+from database.unit_of_work import transact
 from models import Customer, Order, PaymentEvent
 from services.audit.trail import SYSTEM, Cause, Change, broken_links, record
 from tests.support.shop import Json, Shop, key
@@ -116,7 +116,7 @@ async def test_events_of_before_are_verified_beside_new_ones(shop: Shop, capsys:
     [order] = await Order.all()
     facts: dict[str, Any] = {"total_minor": 10_000, "paid_minor": 0, "refunded_minor": 0, "payment_status": "UNPAID"}
     old = Change("order.updated", before=facts, after=facts, amount=order.total)
-    await atomic(lambda: record(order, old, Cause(actor=SYSTEM)))
+    await transact(lambda work: record(work, order, old, Cause(actor=SYSTEM)))
     await _register(shop, customerExternalId="stranger")
 
     assert await broken_links([order.id]) == {}

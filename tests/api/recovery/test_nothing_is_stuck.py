@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import Operation, PaymentEvent
-from services.money import state
+from services.money import payment_state, refund_state
 from tests.support.as_stripe_says import reached, reconciled
 from tests.support.shop import Json, Shop, key
 
@@ -32,7 +32,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     def fails(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(state, "_differences", fails)
+    monkeypatch.setattr(payment_state, "_differences", fails)
     return monkeypatch
 
 
@@ -82,12 +82,12 @@ async def test_one_payment_that_cannot_be_written_stops_no_repair(shop: Shop, mo
     intents = [intent["id"] for intent in shop.sandbox.snapshot().payment_intents]
     for payment in payments:
         await shop.stripe("refunds", {"payment_intent": intents[payments.index(payment)], "amount": 1_000})
-    writes = state.apply_provider_refund
+    writes = refund_state.apply_provider_refund
 
-    async def fails_for_one(order: Any, payment: Any, seen: Any, **more: Any) -> Any:
+    async def fails_for_one(work: Any, order: Any, payment: Any, seen: Any, **more: Any) -> Any:
         if seen.payment_intent_id == intents[0]:
             raise ZeroDivisionError("a bug")
-        return await writes(order, payment, seen, **more)
+        return await writes(work, order, payment, seen, **more)
 
     monkeypatch.setattr("services.money.sync.apply_provider_refund", fails_for_one)
 

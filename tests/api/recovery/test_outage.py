@@ -6,7 +6,7 @@ import pytest
 
 from database.statements import query_rows
 from provider.breaker import OPEN_AFTER
-from services.money.retry_policy import BACK_OFF_SECONDS, back_off
+from services.retry_policy import BACK_OFF_SECONDS, back_off
 from tests.support.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows

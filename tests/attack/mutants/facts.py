@@ -58,7 +58,7 @@ FACTS = (
     ),
     Mutant(
         "a_contradiction_of_an_end_is_ignored",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         "    if move is Transition.CONFLICT and not fetched:\n        raise StaleSnapshot\n",
         "    if move is Transition.CONFLICT and not fetched:\n        return False\n",
         "tests/api/idempotency/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
@@ -66,7 +66,7 @@ FACTS = (
     ),
     Mutant(
         "what_was_fetched_of_a_refund_is_called_late",
-        "services/money/state.py",
+        "services/money/refund_state.py",
         "or (is_correction and not fetched):",
         "or is_correction:",
         FETCHED + "test_a_refund_that_is_taken_back_before_anybody_looks_is_taken_back",
@@ -74,7 +74,7 @@ FACTS = (
     ),
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         "is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN "
         "and move is not Transition.REPEAT",
         "is_correction = False",
@@ -83,7 +83,7 @@ FACTS = (
     ),
     Mutant(
         "money_in_another_currency_is_ours",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         '"provider_currency": seen.currency if seen.currency != payment.currency else None,',
         '"provider_currency": None,',
         "tests/api/payments/test_not_as_asked.py::test_money_in_another_currency_is_never_taken_for_ours",
@@ -91,7 +91,7 @@ FACTS = (
     ),
     Mutant(
         "another_amount_is_no_finding",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         "    if is_other:\n        await report_not_as_asked(payment, seen)\n",
         "",
         "tests/api/payments/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",

@@ -76,7 +76,7 @@ SCENARIOS = (
     ),
     Mutant(
         "each_event_of_one_change_writes_it",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         "    changes = _differences(payment, seen)\n    if not changes:\n",
         "    changes = _differences(payment, seen)\n    if not changes and cause.stripe_event_id is None:\n",
         WEBHOOKS + "test_scenario_18_two_events_for_one_change_write_one_entry",
@@ -157,8 +157,8 @@ SCENARIOS = (
     Mutant(
         "a_refund_that_stripe_refused_keeps_its_room",
         "services/money/outcomes.py",
-        "await change_refund(order, payment, refund, RefundStatus.FAILED, cause=",
-        "await change_refund(order, payment, refund, RefundStatus.UNKNOWN, cause=",
+        "work, order, payment, refund, RefundStatus.FAILED, cause=",
+        "work, order, payment, refund, RefundStatus.UNKNOWN, cause=",
         WEBHOOKS + "test_scenario_32_a_dashboard_refund_and_ours_at_once",
         'ours["refund"]["status"] == "FAILED"',
     ),
@@ -172,7 +172,7 @@ SCENARIOS = (
     ),
     Mutant(
         "what_failed_to_be_given_back_is_given_back",
-        "services/money/state.py",
+        "services/money/payment_state.py",
         "for r in refunds if r.status is RefundStatus.SUCCEEDED)",
         "for r in refunds if r.status not in REFUND_RESERVES)",
         "tests/api/payments/test_pay_and_refund.py::test_scenario_34_a_refund_that_fails_later_gives_its_room_back",

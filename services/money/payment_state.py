@@ -1,31 +1,28 @@
-"""The one door for state: nothing else sets a status. API answers, webhooks, janitor and sync all come through here."""
+"""The state writer: nothing else sets a payment's status. API answers, webhooks, recovery and sync all come to it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
-from uuid import UUID
 
 import structlog
 
 from database.row_writer import change
 from database.statements import Insert, Update
+from database.unit_of_work import UnitOfWork
 from domain.errors import DomainError
-from domain.ids import new_id
 from domain.sensitive import without_secrets
 from domain.states import (
     PAYMENT_FINAL,
     REFUND_RESERVES,
-    ActorKind,
     PaymentStatus,
     RefundStatus,
     Transition,
     order_payment_status,
     order_sums,
     payment_move,
-    refund_move,
 )
 from models import Order, Payment, PaymentFailure, Refund
-from provider import Actionable, ProviderPayment, ProviderRefund
+from provider import Actionable, ProviderPayment
 from services.audit.failed_attempts import facts, failed_request, is_same, made, new_failure, told_failure
 from services.audit.trail import Cause, Change, record
 from services.money.divergence import is_not_as_asked, report_not_as_asked
@@ -40,7 +37,14 @@ class StaleSnapshot(Exception):
 
 
 async def apply_provider_state(
-    order: Order, payment: Payment, seen: ProviderPayment, *, since_version: int, fetched: bool, cause: Cause
+    work: UnitOfWork,
+    order: Order,
+    payment: Payment,
+    seen: ProviderPayment,
+    *,
+    since_version: int,
+    fetched: bool,
+    cause: Cause,
 ) -> bool:
     """Merge what Stripe said of a payment into our row; True if anything changed.
 
@@ -55,7 +59,7 @@ async def apply_provider_state(
         return False
     move = payment_move(payment.status, seen.status)
     if move is Transition.LATE and not fetched:
-        await keep_failed_attempt(order, payment, seen, cause)
+        await keep_failed_attempt(work, order, payment, seen, cause)
         return False
     if move is Transition.CONFLICT and not fetched:
         raise StaleSnapshot
@@ -76,15 +80,18 @@ async def apply_provider_state(
         changes["last_error"] |= {"request_id": failed_request(cause)}
     is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
     if "provider_currency" in changes:  # what was summed up in the other currency is no sum of this one
-        changes |= {"disputed_minor": 0, **await _refund_totals(payment, currency=seen.currency)}
+        changes |= {"disputed_minor": 0, **await refund_totals(payment, currency=seen.currency)}
     kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
-    await change_payment(order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure)
+    await change_payment(
+        work, order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure
+    )
     if is_other:
         await report_not_as_asked(payment, seen)
     return True
 
 
 async def change_payment(
+    work: UnitOfWork,
     order: Order,
     payment: Payment,
     changes: Mapping[str, Any],
@@ -109,6 +116,7 @@ async def change_payment(
     changed = recompute_order(order)
     about = refund.facts() if refund is not None else facts(failure) if failure is not None else {}
     await record(
+        work,
         order,
         Change(
             type=type,
@@ -134,7 +142,7 @@ def synced_after(earlier: datetime | None) -> datetime:
     return now if earlier is None else max(now, earlier + timedelta(microseconds=1))
 
 
-async def settle_order(order: Order, cause: Cause) -> None:
+async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
     """Lower an order's total to what was taken: the rest will never be asked for. The caller holds the order's lock."""
     if order.paid_minor == 0 or order.total_minor <= order.paid_minor:
         return
@@ -142,16 +150,18 @@ async def settle_order(order: Order, cause: Cause) -> None:
     order.total_minor = order.paid_minor
     changed = recompute_order(order)
     change = Change("order.settled", before=before, after=order.facts(), amount=order.total)
-    await record(order, change, cause, order_changed=("total_minor", *changed))
+    await record(work, order, change, cause, order_changed=("total_minor", *changed))
 
 
-async def mark_payment_unknown(order: Order, payment: Payment, cause: Cause) -> None:
+async def mark_payment_unknown(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
     """Say honestly that nobody knows what became of a payment. A final state stays."""
     if payment_move(payment.status, PaymentStatus.UNKNOWN) is Transition.FORWARD:
-        await change_payment(order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause)
+        await change_payment(
+            work, order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause
+        )
 
 
-async def mark_payment_missing(order: Order, payment: Payment, cause: Cause) -> None:
+async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
     """Close a payment whose intent Stripe does not know any more, with an alarm: the order may be paid anew.
 
     A final state stays: what was taken or given up is not undone by its record's loss at Stripe.
@@ -159,40 +169,44 @@ async def mark_payment_missing(order: Order, payment: Payment, cause: Cause) -> 
     log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
     if not payment.is_final:
         changes = {"status": PaymentStatus.CANCELED, "capturable_minor": 0, "capture_before": None, "next_action": None}
-        await change_payment(order, payment, changes, type="payment.missing_at_provider", cause=cause)
+        await change_payment(work, order, payment, changes, type="payment.missing_at_provider", cause=cause)
 
 
-async def abandon_payment(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
+async def abandon_payment(work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
     """Close a payment that Stripe refused to create: it never existed there, so the order may be paid anew."""
     if payment.stripe_payment_intent_id is None and not payment.is_final:
         failure = made(payment, error, cause)
         last_error = error.to_record() | {"request_id": failure.request_id}
         changes = {"status": PaymentStatus.CANCELED, "last_error": last_error}
-        await change_payment(order, payment, changes, type="payment.refused", cause=cause, failure=failure)
+        await change_payment(work, order, payment, changes, type="payment.refused", cause=cause, failure=failure)
 
 
-async def cancel_unsent_payment(order: Order, payment: Payment, cause: Cause) -> None:
+async def cancel_unsent_payment(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
     """Give up a payment of which Stripe was never told: the order may be paid anew."""
     assert payment.stripe_payment_intent_id is None, "Stripe knows of it"
-    await change_payment(order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
+    await change_payment(work, order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
 
 
-async def keep_failed_attempt(order: Order, payment: Payment, seen: ProviderPayment, cause: Cause) -> None:
+async def keep_failed_attempt(
+    work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, cause: Cause
+) -> None:
     """Keep a failed attempt that is told when the payment has gone on: its state stands, the attempt is kept once.
 
     The caller holds the order's and the payment's locks.
     """
     failure = await told_failure(payment, seen, cause)
     if failure is not None:
-        await _keep(order, payment, failure, cause)
+        await _keep(work, order, payment, failure, cause)
 
 
-async def keep_refused_attempt(order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
+async def keep_refused_attempt(
+    work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause
+) -> None:
     """Keep an attempt that Stripe refused without a decline: nothing of the payment has changed. Holds the locks."""
-    await _keep(order, payment, made(payment, error, cause), cause)
+    await _keep(work, order, payment, made(payment, error, cause), cause)
 
 
-async def _keep(order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
+async def _keep(work: UnitOfWork, order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
     """Write a failed attempt with its event. The payment stands as it stood, so its version does not grow."""
     known = payment.facts()
     payment.failed_at = _latest(payment.failed_at, failure.failed_at)
@@ -203,69 +217,14 @@ async def _keep(order: Order, payment: Payment, failure: PaymentFailure, cause: 
         amount=payment.amount,
         payment_id=payment.id,
     )
-    await record(order, change, cause, Insert(failure), Update(payment, ("failed_at",)))
+    await record(work, order, change, cause, Insert(failure), Update(payment, ("failed_at",)))
 
 
-async def apply_provider_refund(
-    order: Order, payment: Payment, seen: ProviderRefund, *, since_version: int, fetched: bool, cause: Cause
-) -> Refund | None:
-    """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
-
-    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `StaleSnapshot` are as for a
-    payment. None for what gives nothing back: the part of a hold that was released, which Stripe lists among the
-    refunds.
-    """
-    refund = await _find_refund(payment, seen)
-    status = RefundStatus.CANCELED if seen.is_release else seen.status
-    if refund is None and seen.is_release:
-        return None
-    if refund is None:
-        if payment.version != since_version:
-            raise StaleSnapshot
-        return await _adopt_refund(order, payment, seen, cause)
-    move = refund_move(refund.status, status)
-    is_correction = move in (Transition.LATE, Transition.CONFLICT)
-    if (move is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
-        return refund
-    if fetched and payment.version != since_version:
-        raise StaleSnapshot
-    if status is RefundStatus.UNKNOWN:
-        log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)
-    refund.stripe_refund_id = seen.id
-    refund.failure_reason = seen.failure_reason
-    if is_correction:
-        log.error("refund.conflict", refund=str(refund.id), ours=refund.status.value, stripe=status.value)
-    elif status is RefundStatus.FAILED and refund.status is RefundStatus.SUCCEEDED:
-        log.error("refund.failed_after_success", refund=str(refund.id), reason=seen.failure_reason)
-    kind = "refund.corrected" if is_correction else None
-    await change_refund(order, payment, refund, status, cause=cause.answered_by(seen.request_id), type=kind)
-    return refund
-
-
-async def change_refund(
-    order: Order, payment: Payment, refund: Refund, status: RefundStatus, *, cause: Cause, type: str | None = None
-) -> None:
-    """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
-    refund.status = status
-    written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
-    totals = await _refund_totals(payment, refund)
-    kind = type or f"refund.{status.value.lower()}"
-    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=written)
-
-
-async def add_refund(order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
-    """Write a new refund with the payment's refund totals. The caller holds the locks, and has checked an act of ours
-    against what is left; what Stripe says has happened is written whatever is left."""
-    totals = await _refund_totals(payment, refund)
-    kind = f"refund.{refund.status.value.lower()}"
-    await change_payment(order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
-
-
-async def set_disputed(order: Order, payment: Payment, disputed_minor: int, cause: Cause) -> None:
+async def set_disputed(work: UnitOfWork, order: Order, payment: Payment, disputed_minor: int, cause: Cause) -> None:
     """Write how much of a payment is contested, if it changed. The caller holds the locks."""
     if payment.disputed_minor != disputed_minor:
         kind = "payment.disputed" if disputed_minor > payment.disputed_minor else "payment.dispute_released"
-        await change_payment(order, payment, {"disputed_minor": disputed_minor}, type=kind, cause=cause)
+        await change_payment(work, order, payment, {"disputed_minor": disputed_minor}, type=kind, cause=cause)
 
 
 def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
@@ -316,53 +275,7 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
     return f"payment.{seen.status.value.lower()}"
 
 
-async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
-    known = await Refund.select_for_update(no_key=True).get_or_none(stripe_refund_id=seen.id, livemode=payment.livemode)
-    if known is not None:
-        return known
-    try:
-        ours = UUID(seen.metadata.get("refund_id", ""))
-    except ValueError:
-        return None
-    # Metadata is only a hint: it counts for a refund of this payment that has no other id yet.
-    return await Refund.select_for_update(no_key=True).get_or_none(
-        id=ours, payment_id=payment.id, stripe_refund_id=None, amount_minor=seen.amount_minor
-    )
-
-
-async def _adopt_refund(order: Order, payment: Payment, seen: ProviderRefund, cause: Cause) -> Refund:
-    lost = await _lost_id(payment, seen)
-    refund = Refund(
-        id=lost or new_id(),
-        payment_id=payment.id,
-        livemode=payment.livemode,
-        amount_minor=seen.amount_minor,
-        currency=seen.currency,
-        status=seen.status,
-        reason=seen.reason,
-        failure_reason=seen.failure_reason,
-        requested_by={
-            "kind": ActorKind.STRIPE_WEBHOOK.value,
-            "id": None,
-            "label": "made here, and lost" if lost else "made outside this API",
-        },
-        stripe_refund_id=seen.id,
-    )
-    await add_refund(order, payment, refund, cause.answered_by(seen.request_id))
-    return refund
-
-
-async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
-    """The id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
-    try:
-        ours = UUID(seen.metadata.get("refund_id", ""))
-    except ValueError:
-        return None
-    is_of_payment = seen.metadata.get("payment_id") == str(payment.id)
-    return ours if is_of_payment and not await Refund.filter(id=ours).exists() else None
-
-
-async def _refund_totals(
+async def refund_totals(
     payment: Payment, changed: Refund | None = None, *, currency: str | None = None
 ) -> dict[str, Any]:
     """Given back and reserved, from the refunds themselves, of which one may have changed: no sum that could drift.

@@ -1,0 +1,131 @@
+"""The state writer of refunds: what Stripe says of one, and what we ask for, each with the payment's totals."""
+
+from uuid import UUID
+
+import structlog
+
+from database.statements import Insert, Update
+from database.unit_of_work import UnitOfWork
+from domain.ids import new_id
+from domain.states import ActorKind, RefundStatus, Transition, refund_move
+from models import Order, Payment, Refund
+from provider import ProviderRefund
+from services.audit.trail import Cause
+from services.money.payment_state import StaleSnapshot, change_payment, refund_totals
+
+log = structlog.get_logger(__name__)
+
+
+async def apply_provider_refund(
+    work: UnitOfWork,
+    order: Order,
+    payment: Payment,
+    seen: ProviderRefund,
+    *,
+    since_version: int,
+    fetched: bool,
+    cause: Cause,
+) -> Refund | None:
+    """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
+
+    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `StaleSnapshot` are as for a
+    payment. None for what gives nothing back: the part of a hold that was released, which Stripe lists among the
+    refunds.
+    """
+    refund = await _find_refund(payment, seen)
+    status = RefundStatus.CANCELED if seen.is_release else seen.status
+    if refund is None and seen.is_release:
+        return None
+    if refund is None:
+        if payment.version != since_version:
+            raise StaleSnapshot
+        return await _adopt_refund(work, order, payment, seen, cause)
+    move = refund_move(refund.status, status)
+    is_correction = move in (Transition.LATE, Transition.CONFLICT)
+    if (move is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
+        return refund
+    if fetched and payment.version != since_version:
+        raise StaleSnapshot
+    if status is RefundStatus.UNKNOWN:
+        log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)
+    refund.stripe_refund_id = seen.id
+    refund.failure_reason = seen.failure_reason
+    if is_correction:
+        log.error("refund.conflict", refund=str(refund.id), ours=refund.status.value, stripe=status.value)
+    elif status is RefundStatus.FAILED and refund.status is RefundStatus.SUCCEEDED:
+        log.error("refund.failed_after_success", refund=str(refund.id), reason=seen.failure_reason)
+    kind = "refund.corrected" if is_correction else None
+    await change_refund(work, order, payment, refund, status, cause=cause.answered_by(seen.request_id), type=kind)
+    return refund
+
+
+async def change_refund(
+    work: UnitOfWork,
+    order: Order,
+    payment: Payment,
+    refund: Refund,
+    status: RefundStatus,
+    *,
+    cause: Cause,
+    type: str | None = None,
+) -> None:
+    """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
+    refund.status = status
+    written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
+    totals = await refund_totals(payment, refund)
+    kind = type or f"refund.{status.value.lower()}"
+    await change_payment(work, order, payment, totals, type=kind, cause=cause, of_refund=written)
+
+
+async def add_refund(work: UnitOfWork, order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
+    """Write a new refund with the payment's refund totals. The caller holds the locks, and has checked an act of ours
+    against what is left; what Stripe says has happened is written whatever is left."""
+    totals = await refund_totals(payment, refund)
+    kind = f"refund.{refund.status.value.lower()}"
+    await change_payment(work, order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
+
+
+async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
+    known = await Refund.select_for_update(no_key=True).get_or_none(stripe_refund_id=seen.id, livemode=payment.livemode)
+    if known is not None:
+        return known
+    try:
+        ours = UUID(seen.metadata.get("refund_id", ""))
+    except ValueError:
+        return None
+    # Metadata is only a hint: it counts for a refund of this payment that has no other id yet.
+    return await Refund.select_for_update(no_key=True).get_or_none(
+        id=ours, payment_id=payment.id, stripe_refund_id=None, amount_minor=seen.amount_minor
+    )
+
+
+async def _adopt_refund(work: UnitOfWork, order: Order, payment: Payment, seen: ProviderRefund, cause: Cause) -> Refund:
+    lost = await _lost_id(payment, seen)
+    refund = Refund(
+        id=lost or new_id(),
+        payment_id=payment.id,
+        livemode=payment.livemode,
+        amount_minor=seen.amount_minor,
+        currency=seen.currency,
+        status=seen.status,
+        reason=seen.reason,
+        failure_reason=seen.failure_reason,
+        requested_by={
+            "kind": ActorKind.STRIPE_WEBHOOK.value,
+            "id": None,
+            "label": "made here, and lost" if lost else "made outside this API",
+        },
+        stripe_refund_id=seen.id,
+    )
+    await add_refund(work, order, payment, refund, cause.answered_by(seen.request_id))
+    return refund
+
+
+async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
+    """The id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
+    try:
+        ours = UUID(seen.metadata.get("refund_id", ""))
+    except ValueError:
+        return None
+    is_of_payment = seen.metadata.get("payment_id") == str(payment.id)
+    return ours if is_of_payment and not await Refund.filter(id=ours).exists() else None
