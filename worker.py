@@ -52,13 +52,13 @@ class WorkerJobs:
 class Worker:
     """Runs the switched-on layers until it is stopped; a failure of one piece of work stops nothing."""
 
-    def __init__(self, *, driver: OperationRunner, endpoint: inbox.Endpoint, layers: WorkerJobs) -> None:
-        self._driver = driver
-        self._provider: Provider = driver.provider
+    def __init__(self, *, runner: OperationRunner, endpoint: inbox.Endpoint, layers: WorkerJobs) -> None:
+        self._runner = runner
+        self._provider: Provider = runner.provider
         self._endpoint = endpoint
         self._layers = layers
         self._stopping = asyncio.Event()
-        self._reader = Reader(driver.provider, endpoint, driver.lease_seconds)
+        self._reader = Reader(runner.provider, endpoint, runner.lease_seconds)
         self._poll = Schedule(EventSource.POLL, timedelta(seconds=layers.poll_interval_seconds))
         self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=layers.sweep_interval_seconds), SWEEP_PAUSE)
         self._lag = LagWatch()
@@ -77,7 +77,7 @@ class Worker:
                     group.create_task(self._repeat("inbox", self.apply_next, layers.tick_seconds))
             if layers.janitor:
                 for _ in range(layers.lanes):
-                    group.create_task(self._repeat("janitor", self.drive_next, layers.tick_seconds))
+                    group.create_task(self._repeat("janitor", self.run_next, layers.tick_seconds))
             if layers.poller:
                 tick = min(layers.poll_interval_seconds, READ_TICK_SECONDS)
                 group.create_task(self._until_stopped("poller", self.poll, tick))
@@ -93,14 +93,14 @@ class Worker:
         """Apply the next events of the inbox, those of one payment; False when none is due, or Stripe is left alone."""
         if self._provider.rest_seconds > 0:
             return False
-        events = await inbox.take(lease_seconds=self._driver.lease_seconds)
+        events = await inbox.take(lease_seconds=self._runner.lease_seconds)
         if events:
             await self._apply(events)
         return bool(events)
 
-    async def drive_next(self) -> bool:
+    async def run_next(self) -> bool:
         """Drive the next overdue operation; False when none is due."""
-        return await recovery.drive_next(self._driver)
+        return await recovery.run_next(self._runner)
 
     async def poll(self) -> bool:
         """Read the next page of Stripe's newest events; False when there is nothing to read for now."""
@@ -127,14 +127,14 @@ class Worker:
         """Compare everything with Stripe if that is due and no other process is at it. Reports, and repairs nothing."""
         interval = timedelta(seconds=self._layers.reconcile_interval_seconds)
         if await runs.is_due(interval=interval, livemode=self._endpoint.livemode):
-            reconciler = runs.Reconciler(self._provider, self._endpoint, self._driver.lease_seconds)
+            reconciler = runs.Reconciler(self._provider, self._endpoint, self._runner.lease_seconds)
             await reconciler.run(runs.nightly_window(interval=interval), repair=False)
         return False
 
     async def drain(self) -> int:
         """Do everything that is due now, and say how many pieces of work that was. For tests and commands."""
         done = 0
-        while await self.apply_next() or await self.drive_next():
+        while await self.apply_next() or await self.run_next():
             done += 1
         return done
 

@@ -50,8 +50,8 @@ class Outcome:
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, driver: "_Driver") -> None:
-        self.driver = driver
+    def __init__(self, runner: "_Driver") -> None:
+        self.runner = runner
         self.transport: asyncio.Transport | None = None
         self.received = b""
         self.sent_at = 0.0
@@ -76,10 +76,10 @@ class _Connection(asyncio.Protocol):
         if len(self.received) < end:
             return
         answer, self.received = self.received[:end], self.received[end:]
-        self.driver.answered(self, answer)
+        self.runner.answered(self, answer)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.driver.lost(self)
+        self.runner.lost(self)
 
 
 class _Driver:

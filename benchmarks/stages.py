@@ -30,7 +30,7 @@ import resolvers.access
 import server.graphql.cost_limits
 import server.graphql.http
 import services.inbox.inbox
-import services.money.idempotency
+import services.money.payments
 import services.money.runner
 import webhooks.handlers
 import webhooks.routes
@@ -84,7 +84,7 @@ ENVELOPE: Final = (
 )
 WRITING: Final = (
     Seam("seeing order and key", resolvers.access, "see"),
-    Seam("phase 1", services.money.idempotency, "_accepted_at_once"),
+    Seam("phase 1", services.money.payments, "accept_if_unchanged"),
     Seam("phase 2, twice", services.money.runner, "attempt"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
     Seam("phase 3, twice", services.money.runner.OperationRunner, "_settle_at_once"),
@@ -242,7 +242,7 @@ class Stages:
         await query_rows("DELETE FROM webhook_event WHERE due IS NOT NULL")
         for payment in paid:
             await Exchange(webhook(payment.values(), "payment_intent.processing")).with_(self._whole)
-        stripe_ = self._app.state.parts.driver.provider
+        stripe_ = self._app.state.parts.runner.provider
         spent = Spent()
 
         async def one() -> list[WebhookEvent]:

@@ -8,7 +8,7 @@ from domain.caller import Caller
 from resolvers.reading.customer_cache import OwnCustomers
 from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
-from services.money.buyer_reads import DocumentLooks, Looks
+from services.live.refresh_on_read import DocumentLooks, Looks
 from services.money.recovery import Repairs
 from services.money.runner import OperationRunner
 
@@ -26,7 +26,7 @@ class RequestContext:
 
     caller: Caller | None
     request_id: str
-    driver: OperationRunner
+    runner: OperationRunner
     repairs: Repairs
     looks: Looks
     live: Live
@@ -44,7 +44,7 @@ class RequestContext:
         *,
         caller: Caller | None,
         request_id: str,
-        driver: OperationRunner,
+        runner: OperationRunner,
         repairs: Repairs,
         looks: Looks,
         live: Live,
@@ -58,7 +58,7 @@ class RequestContext:
         return cls(
             caller=caller,
             request_id=request_id,
-            driver=driver,
+            runner=runner,
             repairs=repairs,
             looks=looks,
             document_looks=DocumentLooks(looks),

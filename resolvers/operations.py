@@ -58,7 +58,7 @@ async def resolve_operation(
         if operation_id is None or not await Operation.exists(id=operation_id):
             raise NotFound(("id",))
         ruling = manual_review.Ruling(outcome, said, found)
-        settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, driver=asking.driver)
+        settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, runner=asking.runner)
     except AuthenticationRequired:
         raise
     except DomainError as refusal:

@@ -80,7 +80,7 @@ async def register_order(asking: RequestContext, *, input: GivenOrder, key: str)
         caller = require(asking, Scope.ORDERS_WRITE)
         new = _checked(asking, input)
         ask = input_parsing.ask_for(asking, caller, OperationKind.REGISTER_ORDER, key, _record(new))
-        return await orders.register_order(ask, new, runner=asking.driver)
+        return await orders.register_order(ask, new, runner=asking.runner)
 
     return await answer(asking, act)
 

@@ -78,7 +78,7 @@ async def create_payment(asking: RequestContext, *, input: GivenPayment, key: st
         )
         ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
         return await payments.create_payment(
-            ask, new, seen, authority=authority, currencies=asking.currencies, driver=asking.driver
+            ask, new, seen, authority=authority, currencies=asking.currencies, runner=asking.runner
         )
 
     return await answer(asking, act)
@@ -101,7 +101,7 @@ async def confirm_payment(
             payment_method_id=method,
             return_url=page,
             authority=await payment_authority(asking),
-            driver=asking.driver,
+            runner=asking.runner,
         )
 
     return await answer(asking, act)
@@ -139,7 +139,7 @@ async def capture_payment(
         }
         ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
         return await payments.capture_payment(
-            ask, payment.id, amount=wanted, settles_order=settles_order, driver=asking.driver
+            ask, payment.id, amount=wanted, settles_order=settles_order, runner=asking.runner
         )
 
     return await answer(asking, act)
@@ -153,7 +153,7 @@ async def cancel_payment(asking: RequestContext, *, payment_id: str, reason: Can
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
         ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, record)
         authority = await payment_authority(asking)
-        return await payments.cancel_payment(ask, payment.id, reason=reason, authority=authority, driver=asking.driver)
+        return await payments.cancel_payment(ask, payment.id, reason=reason, authority=authority, runner=asking.runner)
 
     return await answer(asking, act)
 

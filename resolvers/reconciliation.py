@@ -70,7 +70,7 @@ async def resolve_discrepancy(asking: RequestContext, *, id: str, resolution: st
         row = await Discrepancy.get_or_none(id=identity) if identity is not None else None
         if row is None:
             raise NotFound(("id",))
-        await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=asking.driver.provider)
+        await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=asking.runner.provider)
     except AuthenticationRequired:
         raise
     except DomainError as refusal:

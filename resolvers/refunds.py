@@ -75,7 +75,7 @@ async def refund_payment(asking: RequestContext, *, input: GivenRefund, key: str
             metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         )
         ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.REFUND_PAYMENT, key, _record(new))
-        return await refunds.refund_payment(ask, new, driver=asking.driver)
+        return await refunds.refund_payment(ask, new, runner=asking.runner)
 
     return await answer(asking, act)
 

@@ -119,7 +119,7 @@ def create_app(
         return RequestContext.for_request(
             caller=asked.caller,
             request_id=asked.request_id,
-            driver=parts.driver,
+            runner=parts.runner,
             repairs=parts.repairs,
             looks=parts.looks,
             live=parts.live,
@@ -295,7 +295,7 @@ async def _webhooks_arrive() -> dict[str, object]:
 
 
 async def _clocks_agree(parts: Runtime) -> dict[str, float]:
-    skew = parts.driver.provider.clock_skew_seconds
+    skew = parts.runner.provider.clock_skew_seconds
     if abs(skew) > MAX_SKEW_SECONDS:
         raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
     return {"skewSeconds": round(skew, 1)}
@@ -303,7 +303,7 @@ async def _clocks_agree(parts: Runtime) -> dict[str, float]:
 
 async def _stripe_answers(parts: Runtime) -> dict[str, float]:
     """How long Stripe is left alone. No reason to be not ready: reads work, and mutations are kept."""
-    return {"restSeconds": round(parts.driver.provider.rest_seconds, 1)}
+    return {"restSeconds": round(parts.runner.provider.rest_seconds, 1)}
 
 
 class _BusyDoorsFirst:

@@ -18,7 +18,7 @@ from provider import Budget, Provider
 from sandbox import Sandbox
 from services.inbox.inbox import Endpoint
 from services.live.hub import Live
-from services.money.buyer_reads import Looks
+from services.live.refresh_on_read import Looks
 from services.money.recovery import Repairs
 from services.money.runner import OperationRunner
 from services.retry_policy import RetryPolicy
@@ -36,7 +36,7 @@ DRAIN_SECONDS = 2.0  # see server/app.py: the last of the ten seconds
 class Runtime:
     """Everything that answers and works, opened and ready."""
 
-    driver: OperationRunner
+    runner: OperationRunner
     repairs: Repairs
     looks: Looks
     live: Live
@@ -69,7 +69,7 @@ async def open_parts(
         before_request=refuse_network_in_transaction,
         budget=_budget(settings),
     )
-    driver = OperationRunner(
+    runner = OperationRunner(
         provider,
         RetryPolicy(
             lease_seconds=settings.lease_seconds,
@@ -80,7 +80,7 @@ async def open_parts(
             request_budget_seconds=settings.request_budget_seconds,
         ),
     )
-    repairs = Repairs(driver, enabled=settings.repair_on_read)
+    repairs = Repairs(runner, enabled=settings.repair_on_read)
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
     layers = WorkerJobs(
         tick_seconds=settings.worker_tick_seconds,
@@ -94,13 +94,13 @@ async def open_parts(
         reconcile_interval_seconds=settings.reconcile_interval_seconds,
         reconciler=settings.worker_reconciler,
     )
-    worker = Worker(driver=driver, endpoint=endpoint, layers=layers)
+    worker = Worker(runner=runner, endpoint=endpoint, layers=layers)
     looks = Looks(provider)
     live = Live(poll_seconds=settings.live_poll_seconds)
     url = database_url(settings)
     try:
         async with doorbell(url, rings=settings.live_doorbell), live.running(url if settings.live_doorbell else None):
-            yield Runtime(driver, repairs, looks, live, endpoint, worker, sandbox)
+            yield Runtime(runner, repairs, looks, live, endpoint, worker, sandbox)
     finally:
         await looks.close()
         await drain(DRAIN_SECONDS)

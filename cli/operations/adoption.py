@@ -16,7 +16,7 @@ FINE, FOUND = 0, 1
 async def adopt_once(settings: Settings, intent_ids: Sequence[str], *, apply: bool) -> int:
     """Open the application, take these payments in or say what that would do; the exit code."""
     async with open_parts(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
-        return await adopt_and_report(intent_ids, apply=apply, provider=parts.driver.provider)
+        return await adopt_and_report(intent_ids, apply=apply, provider=parts.runner.provider)
 
 
 async def adopt_and_report(intent_ids: Sequence[str], *, apply: bool, provider: Provider) -> int:

@@ -24,7 +24,7 @@ async def reconcile_once(settings: Settings, *, start: datetime | None, end: dat
     """Open the application, reconcile a window, print what is open; the exit code."""
     sandbox = offline_stripe(settings, webhook_url=None)
     async with open_parts(settings, sandbox=sandbox) as parts:
-        reconciler = Reconciler(parts.driver.provider, parts.endpoint, settings.lease_seconds)
+        reconciler = Reconciler(parts.runner.provider, parts.endpoint, settings.lease_seconds)
         return await reconcile_and_report(reconciler, start=start, end=end, repair=repair)
 
 

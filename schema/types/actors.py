@@ -58,4 +58,4 @@ class Viewer:
     @field
     def livemode(self, info: Info) -> bool:
         """Whether real money moves here."""
-        return info.context.driver.provider.livemode
+        return info.context.runner.provider.livemode

@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 from uuid import UUID
 
 from tortoise.exceptions import IntegrityError
@@ -29,9 +28,10 @@ from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, Operatio
 from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import derived_id, new_id
 from domain.states import OperationKind, OperationState
-from models import Operation, Payment
+from models import Operation, Order, Payment
 from services.money import locking
 from services.money.locking import OrderSnapshot
+from services.money.runner import OperationRunner, RunResult
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
@@ -41,13 +41,14 @@ RETRY_AFTER_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """What a caller asks under a key."""
+    """What a caller asks under a key. `claim` is this call's own mark on the key, by which it knows what it claimed."""
 
     caller: Caller
     kind: OperationKind
     key: str = field(repr=False)
     fingerprint: Fingerprint = field(repr=False)
     request_id: str
+    claim: UUID = field(default_factory=new_id, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,6 @@ class Outcome:
     client_secret: str | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """An operation after somebody drove it as far as it would go, and the payment as that left it, if it is known."""
-
-    operation: Operation
-    payment: Payment | None = None
-    client_secret: str | None = field(default=None, repr=False)
-
-
 class ConcurrentOperation(Exception):
     """Another operation is at work on the same payment."""
 
@@ -79,73 +71,53 @@ class ConcurrentOperation(Exception):
         self.operation_id = operation_id
 
 
-class Runner(Protocol):
-    """Whoever carries accepted operations out: `services.money.runner.Driver`."""
-
-    @property
-    def lease_seconds(self) -> float: ...
-
-    @property
-    def livemode(self) -> bool: ...
-
-    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult: ...
-
-    async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None: ...
-
-
 Accept = Callable[[UnitOfWork, Operation], Awaitable[Payment | None]]
 AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
-async def run_once(ask: IdempotentRequest, accept: Accept, runner: Runner) -> Outcome:
+async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> Outcome:
     """Run what is asked at most once for this key, and answer the same way every time.
 
-    `accept` runs inside phase 1's transaction with the fresh operation: it checks the rules, writes the rows and gives
-    the payment that is to be driven; a `DomainError` from it undoes the claim as well. Raises IdempotencyKeyReused,
-    OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
+    `accept` runs in the transaction that claims the key, with the fresh operation: it checks the rules, writes the rows
+    and gives the payment that is to be run; a `DomainError` from it undoes the claim as well. Raises
+    IdempotencyKeyReused, OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
     """
-    earlier = await find_operation(ask.caller, ask.kind, ask.key)
+    earlier = await find_operation(request.caller, request.kind, request.key)
     if earlier is not None:  # a repetition needs no transaction
-        return await _answer_again(ask, earlier, runner)
-    return await _run(ask, accept, runner, claim=new_id())
+        return await answer_again(request, earlier, runner)
+    accepted = await accept_under_locks(request, accept, runner)
+    return await carry_out(request, accepted, runner)
 
 
-async def run_once_as_seen(
-    ask: IdempotentRequest, seen: OrderSnapshot, at_once: Accept, accept: Accept, runner: Runner
-) -> Outcome:
-    """The same where the order and the key were seen by one statement: phase 1 is one statement too.
-
-    `at_once` accepts on the order as it was seen, `accept` under its lock. Everything that happens to an order
-    lengthens its chain: while that ends as it was seen, the rules were checked on the database's truth. Whatever else
-    comes of it, a refusal too, `accept` is asked.
-    """
-    if seen.operation is not None:
-        outcome = await _answer_again(ask, seen.operation, runner)
-        is_as_seen = outcome.operation is seen.operation
-        return replace(outcome, payment=seen.payment(outcome.operation.payment_id)) if is_as_seen else outcome
-    claim = new_id()
-    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)
-    return await _run(ask, accept, runner, claim=claim, claimed=claimed)
+async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: OperationRunner) -> Outcome:
+    """Answer a later call with the same key, whose operation the snapshot holds; with its payment, if nothing moved."""
+    assert snapshot.operation is not None, "a key that nobody has used"
+    outcome = await answer_again(request, snapshot.operation, runner)
+    if outcome.operation is not snapshot.operation:
+        return outcome
+    return replace(outcome, payment=snapshot.payment(outcome.operation.payment_id))
 
 
-async def _accepted_at_once(
-    ask: IdempotentRequest, seen: OrderSnapshot, at_once: Accept, runner: Runner, claim: UUID
+async def accept_if_unchanged(
+    request: IdempotentRequest, order: Order, accept: Accept, runner: OperationRunner
 ) -> RunResult | None:
-    """Phase 1 by one statement; None where it needs locks. As if nothing was sent then, or the fresh operation stands.
+    """Claim the key and accept by one statement, on an order as it was read without a lock; None where it needs locks.
+
+    Everything that happens to an order lengthens its chain: while that ends as it was read, the rules were checked on
+    the database's truth. After None nothing was sent, or the fresh operation stands; whatever else comes of it, a
+    refusal too, `accept_under_locks` decides.
 
     It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
     deadlock, which PostgreSQL ends; it takes a third caller with the same key, between the other two.
     """
-    order = seen.order
-    assert order is not None, "nothing to accept on"
-    still = [order.id, order.last_sequence, order.last_hash]
+    unchanged = [order.id, order.last_sequence, order.last_hash]
 
     async def body() -> RunResult:
         work = OptimisticUnitOfWork()
-        operation = _fresh(ask, claim, runner)
+        operation = _fresh(request, runner)
         await work.write(Insert(operation))
-        payment = await at_once(work, operation)
-        await work.commit_if_unchanged(AS_SEEN, still)
+        payment = await accept(work, operation)
+        await work.commit_if_unchanged(AS_SEEN, unchanged)
         return RunResult(operation, payment)
 
     try:
@@ -158,38 +130,55 @@ async def _accepted_at_once(
     return None
 
 
-async def _run(
-    ask: IdempotentRequest, accept: Accept, runner: Runner, *, claim: UUID, claimed: RunResult | None = None
-) -> Outcome:
-    """Claim the key for this call, unless that is done (`claimed`), and drive the operation."""
+async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> RunResult:
+    """Claim the key and accept in one transaction; an operation of another call where that has claimed the key.
+
+    It waits a little for another operation on the same payment to end: one of two sees the other's result. Raises
+    OperationInProgress when it does not end, and whatever `accept` refuses.
+    """
     until = Deadline.within(runner.lease_seconds)
 
-    async def phase_1(work: UnitOfWork) -> RunResult:
-        operation = await _claim(ask, claim, runner)
-        if operation.claim != claim:
+    async def body(work: UnitOfWork) -> RunResult:
+        operation = await _claim(request, runner)
+        if operation.claim != request.claim:
             return RunResult(operation)
         operation.held_until = until
         # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
         is_accepted = bool(operation.step) or not operation.is_open
         return RunResult(operation, None if is_accepted else await accept(work, operation))
 
-    claimed = claimed or await _when_free(phase_1)
-    operation = claimed.operation
-    if operation.claim != claim:
-        return await _answer_again(ask, operation, runner)
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
+        try:
+            return await transact(body)
+        except ConcurrentOperation as busy:
+            while (await locking.read_operation(busy.operation_id)).is_open:
+                if time.monotonic() >= deadline:
+                    raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
+                await asyncio.sleep(WAIT_STEP_SECONDS)
+
+
+async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: OperationRunner) -> Outcome:
+    """Run an operation that was accepted to its end, and answer; or answer for the other call that has claimed the key.
+
+    Raises OperationInProgress while its end is not known, and what `answer_again` raises.
+    """
+    operation = accepted.operation
+    if operation.claim != request.claim:
+        return await answer_again(request, operation, runner)
     if operation.is_open:
-        return _outcome(await finish(runner.drive(operation, in_request=True, payment=claimed.payment)), replayed=False)
-    return _outcome(claimed, replayed=False)
+        return _outcome(await finish(runner.run(operation, in_request=True, payment=accepted.payment)), replayed=False)
+    return _outcome(accepted, replayed=False)
 
 
-def operation_id(ask: IdempotentRequest, *, livemode: bool) -> UUID:
+def operation_id(request: IdempotentRequest, *, livemode: bool) -> UUID:
     """The id of the operation that stands for a caller's key: the same whenever it is asked for.
 
     A standby that takes over may not have our last commits, and neither has a backup. A client that repeats its key
     then meets what Stripe has under it, instead of moving money again.
     """
     mode = "live" if livemode else "test"
-    return derived_id("operation", mode, ask.caller.principal, ask.kind.value, ask.key)
+    return derived_id("operation", mode, request.caller.principal, request.kind.value, request.key)
 
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
@@ -207,54 +196,41 @@ def _outcome(driven: RunResult, *, replayed: bool) -> Outcome:
     return Outcome(operation, replayed, error, driven.payment, driven.client_secret)
 
 
-async def _when_free(phase_1: Callable[[UnitOfWork], Awaitable[RunResult]]) -> RunResult:
-    """Run phase 1, waiting a little for another operation on the payment to end: one of two sees the other's result."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while True:
-        try:
-            return await transact(phase_1)
-        except ConcurrentOperation as busy:
-            while (await locking.read_operation(busy.operation_id)).is_open:
-                if time.monotonic() >= deadline:
-                    raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
-                await asyncio.sleep(WAIT_STEP_SECONDS)
-
-
-async def _claim(ask: IdempotentRequest, claim: UUID, runner: Runner) -> Operation:
+async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
-    build_row = _fresh(ask, claim, runner)
-    if await insert_if_new(build_row):
-        return build_row
-    claimed = await find_operation(ask.caller, ask.kind, ask.key)
+    operation = _fresh(request, runner)
+    if await insert_if_new(operation):
+        return operation
+    claimed = await find_operation(request.caller, request.kind, request.key)
     assert claimed is not None, "a key that is neither free nor taken"
     return claimed
 
 
-def _fresh(ask: IdempotentRequest, claim: UUID, runner: Runner) -> Operation:
+def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     """The operation of a key that was just claimed, leased to whoever claims it."""
     until = Deadline.within(runner.lease_seconds)
     operation = build_row(
         Operation,
-        id=operation_id(ask, livemode=runner.livemode),
-        claim=claim,
-        principal=ask.caller.principal,
-        kind=ask.kind,
-        key=ask.key,
-        fingerprint=ask.fingerprint.digest,
-        leaves=dict(ask.fingerprint.leaves),
-        actor=ask.caller.actor.to_record(),
-        request_id=ask.request_id,
+        id=operation_id(request, livemode=runner.livemode),
+        claim=request.claim,
+        principal=request.caller.principal,
+        kind=request.kind,
+        key=request.key,
+        fingerprint=request.fingerprint.digest,
+        leaves=dict(request.fingerprint.leaves),
+        actor=request.caller.actor.to_record(),
+        request_id=request.request_id,
     )
     operation.held_until = until
     operation.due_in, operation.expires_in = timedelta(seconds=runner.lease_seconds), KEY_LIFE
     return operation
 
 
-async def _answer_again(ask: IdempotentRequest, operation: Operation, runner: Runner) -> Outcome:
+async def answer_again(request: IdempotentRequest, operation: Operation, runner: OperationRunner) -> Outcome:
     """Answer a later call with the same key: the same outcome, or an honest "not yet"."""
-    if operation.fingerprint != ask.fingerprint.digest:
+    if operation.fingerprint != request.fingerprint.digest:
         raise IdempotencyKeyReused(
-            mismatched_paths=mismatched_paths(operation.leaves, ask.fingerprint.leaves), operation_id=operation.id
+            mismatched_paths=mismatched_paths(operation.leaves, request.fingerprint.leaves), operation_id=operation.id
         )
     if operation.expires_at < datetime.now(UTC):
         raise Refused(
@@ -266,7 +242,7 @@ async def _answer_again(ask: IdempotentRequest, operation: Operation, runner: Ru
     while operation.is_open:
         taken = await runner.take(operation.id, nudge=True)
         if taken is not None:
-            return _outcome(await finish(runner.drive(taken, in_request=True)), replayed=True)
+            return _outcome(await finish(runner.run(taken, in_request=True)), replayed=True)
         if time.monotonic() >= deadline:
             break
         await asyncio.sleep(WAIT_STEP_SECONDS)

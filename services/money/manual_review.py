@@ -34,29 +34,29 @@ class Ruling:
     stripe_id: str | None
 
 
-async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, driver: OperationRunner) -> Operation:
+async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, runner: OperationRunner) -> Operation:
     """Settle an operation that needs a review, through the doors that every answer of Stripe's goes through.
 
     What is found at Stripe is never overruled: HAPPENED needs an object of Stripe's that fits, DID_NOT_HAPPEN is
     refused when Stripe shows that it did. Raises Refused(INVALID_STATE, VALIDATION_FAILED) and ProviderProblem;
     the operation then still needs its review.
     """
-    operation = await driver.take_for_review(operation_id)
+    operation = await runner.take_for_review(operation_id)
     if operation is None:
         raise Refused(ErrorCode.INVALID_STATE, "This operation needs no review.", ("id",))
     payment = await Payment.get(id=operation.payment_id)
-    verdict = await _verdict(operation, payment, ruling, driver.provider)
+    verdict = await _verdict(operation, payment, ruling, runner.provider)
 
     async def within(work: UnitOfWork, settled: Operation) -> None:
         await _write_down(work, settled, ruling, by)
 
     try:
-        settled = (await driver.settle(operation, verdict, by=by, within=within)).operation
+        settled = (await runner.settle(operation, verdict, by=by, within=within)).operation
     except LeaseLost:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
     if settled.state is OperationState.IN_PROGRESS:  # it has another step
-        return (await finish(driver.drive(settled, in_request=False))).operation
+        return (await finish(runner.run(settled, in_request=False))).operation
     return settled
 
 

@@ -14,8 +14,9 @@ from domain.states import CaptureMethod, OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.idempotency import IdempotentRequest, Outcome, Runner, run_once
+from services.money.idempotency import IdempotentRequest, Outcome, run_once
 from services.money.payment_state import recompute_order
+from services.money.runner import OperationRunner
 
 STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
 
@@ -42,7 +43,7 @@ class Named:
     changes_email: bool = False
 
 
-async def register_order(ask: IdempotentRequest, new: NewOrder, *, runner: Runner) -> Outcome:
+async def register_order(request: IdempotentRequest, new: NewOrder, *, runner: OperationRunner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
     When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part
@@ -50,7 +51,7 @@ async def register_order(ask: IdempotentRequest, new: NewOrder, *, runner: Runne
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
-        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
+        cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         named = await _customer(new)
         order = await _upsert(work, new, named.customer if named is not None else None, cause)
         if named is not None and named.changes_email:
@@ -60,7 +61,7 @@ async def register_order(ask: IdempotentRequest, new: NewOrder, *, runner: Runne
         operation.due_in, operation.finished_in = None, timedelta()
         await work.write(Update(operation, ("order_id", "state", "due", "finished_at")))
 
-    return await run_once(ask, accept, runner)
+    return await run_once(request, accept, runner)
 
 
 async def _upsert(work: UnitOfWork, new: NewOrder, customer: Customer | None, cause: Cause) -> Order:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from database.row_writer import build_row
 from database.statements import Insert, Update, read_one
-from database.unit_of_work import UnitOfWork
+from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork
 from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
 from domain.errors import (
@@ -16,9 +16,7 @@ from domain.errors import (
     ErrorCode,
     Forbidden,
     LimitExceeded,
-    NotFound,
     OrderAlreadyPaid,
-    Path,
     Refused,
 )
 from domain.ids import derived_id
@@ -34,11 +32,20 @@ from domain.states import (
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.idempotency import ConcurrentOperation, IdempotentRequest, Outcome, run_once, run_once_as_seen
+from services.money.idempotency import (
+    IdempotentRequest,
+    Outcome,
+    accept_if_unchanged,
+    accept_under_locks,
+    carry_out,
+    replay,
+    run_once,
+)
 from services.money.locking import OrderSnapshot
 from services.money.outcomes import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.provider_calls import Step
 from services.money.refusals import invalid_state
+from services.money.rules import check_allowed, check_currency, check_free, check_owner
 from services.money.runner import OperationRunner
 
 # A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
@@ -68,68 +75,56 @@ class NewPayment:
 
 
 async def create_payment(
-    ask: IdempotentRequest,
+    request: IdempotentRequest,
     new: NewPayment,
-    seen: OrderSnapshot,
+    snapshot: OrderSnapshot,
     *,
     authority: PaymentAuthority,
     currencies: frozenset[str],
-    driver: OperationRunner,
+    runner: OperationRunner,
 ) -> Outcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
-    `seen` is how the order and the key stood just now; whose the order is, is asked again of the order that is
+    `snapshot` is how the order and the key stood just now; whose the order is, is asked again of the order that is
     accepted on. Raises NotFound, Forbidden, AmountMismatch, OrderAlreadyPaid, Refused(CURRENCY_MISMATCH,
     CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and what `run_once` raises. A
     decline is in the outcome's `error`, with the payment still open.
     """
 
-    async def accept_on(work: UnitOfWork, order: Order, operation: Operation) -> Payment:
-        _check_owner(order, authority, path=("input", "orderId"))
-        if seen.order is None or order.customer_id != seen.order.customer_id:  # a service sends its customer's method
-            raise Refused(
-                ErrorCode.INVALID_STATE,
-                "This order has just become another customer's. Look at it, and decide again.",
-                ("input", "orderId"),
-            )
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
+        assert snapshot.order is not None, "nobody has looked for the order"
+        is_locked = not isinstance(work, OptimisticUnitOfWork)
+        order = await locking.lock_order(new.order_id) if is_locked else snapshot.order
+        check_owner(order, authority, path=("input", "orderId"))
+        _check_same_owner(order, snapshot.order)
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
         _check_payable(order, new.expected, currencies)
         _check_nothing_is_kept(new)
-        payment = _new_payment(new, order, operation, authority, livemode=driver.provider.livemode)
-        cause = Cause(actor=ask.caller.actor, operation_id=operation.id)
-        change = Change(
-            "payment.initiated",
-            before={},
-            after=payment.facts(),
-            amount=payment.amount,
-            payment_id=payment.id,
-            to_status=payment.status,
-        )
-        params = _create_params(new, order, seen.customer_external_id, payment, operation)
+        payment = _new_payment(new, order, operation, authority, livemode=runner.livemode)
+        params = _create_params(new, order, snapshot.customer_external_id, payment, operation)
         begun = _begun(operation, payment, Step.CREATE, params)
-        await record(work, order, change, cause, Insert(payment), begun)
+        cause = Cause(actor=request.caller.actor, operation_id=operation.id)
+        await record(work, order, _initiated(payment), cause, Insert(payment), begun)
         order.locked_payments.append(payment)
         return payment
 
-    async def at_once(work: UnitOfWork, operation: Operation) -> Payment:
-        assert seen.order is not None, "nobody has looked for the order"
-        return await accept_on(work, seen.order, operation)
-
-    async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        return await accept_on(work, await locking.lock_order(new.order_id), operation)
-
-    return await run_once_as_seen(ask, seen, at_once, accept, driver)
+    if snapshot.operation is not None:
+        return await replay(request, snapshot, runner)
+    assert snapshot.order is not None, "nobody has looked for the order"
+    accepted = await accept_if_unchanged(request, snapshot.order, accept, runner)
+    accepted = accepted or await accept_under_locks(request, accept, runner)
+    return await carry_out(request, accepted, runner)
 
 
 async def confirm_payment(
-    ask: IdempotentRequest,
+    request: IdempotentRequest,
     payment_id: UUID,
     *,
     payment_method_id: str,
     return_url: str | None,
     authority: PaymentAuthority,
-    driver: OperationRunner,
+    runner: OperationRunner,
 ) -> Outcome:
     """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
     one that still waits for its payer. Without `return_url` the payer comes back to the page that createPayment named.
@@ -141,21 +136,21 @@ async def confirm_payment(
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(payment_id)
-        _check_owner(payment, authority, path=("paymentId",))
-        _check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
-        await _check_free(operation, payment)
-        _check_allowed(payment, PaymentAction.CONFIRM)
+        check_owner(payment, authority, path=("paymentId",))
+        check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
+        await check_free(operation, payment)
+        check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": payment_method_id}
         page = return_url if return_url is not None else await _page_to_come_back_to(payment)
         if page is not None:
             params["return_url"] = page
         return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
-    return await run_once(ask, accept, driver)
+    return await run_once(request, accept, runner)
 
 
 async def capture_payment(
-    ask: IdempotentRequest, payment_id: UUID, *, amount: Money | None, settles_order: bool, driver: OperationRunner
+    request: IdempotentRequest, payment_id: UUID, *, amount: Money | None, settles_order: bool, runner: OperationRunner
 ) -> Outcome:
     """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
@@ -165,8 +160,8 @@ async def capture_payment(
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         _, payment = await locking.lock_payment(payment_id)
-        await _check_free(operation, payment)
-        _check_allowed(payment, PaymentAction.CAPTURE)
+        await check_free(operation, payment)
+        check_allowed(payment, PaymentAction.CAPTURE)
         capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
         wanted = capturable if amount is None else amount
         check_currency(wanted, payment.currency, ("input", "amount", "currency"))
@@ -182,16 +177,16 @@ async def capture_payment(
             work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {})
         )
 
-    return await run_once(ask, accept, driver)
+    return await run_once(request, accept, runner)
 
 
 async def cancel_payment(
-    ask: IdempotentRequest,
+    request: IdempotentRequest,
     payment_id: UUID,
     *,
     reason: CancelReason | None,
     authority: PaymentAuthority,
-    driver: OperationRunner,
+    runner: OperationRunner,
 ) -> Outcome:
     """Give an open payment up and release what it holds, which a service alone may do.
 
@@ -202,15 +197,15 @@ async def cancel_payment(
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(payment_id)
-        _check_owner(payment, authority, path=("input", "paymentId"))
+        check_owner(payment, authority, path=("input", "paymentId"))
         unsent = await read_one(Operation, UNSENT, payment.id)
         if unsent is not None:
             await end_unsent(
-                work, unsent, operation, order, payment, Cause(actor=ask.caller.actor, operation_id=operation.id)
+                work, unsent, operation, order, payment, Cause(actor=request.caller.actor, operation_id=operation.id)
             )
             return payment
-        await _check_free(operation, payment)
-        _check_allowed(payment, PaymentAction.CANCEL)
+        await check_free(operation, payment)
+        check_allowed(payment, PaymentAction.CANCEL)
         if payment.stripe_payment_intent_id is None:
             raise invalid_state(
                 payment, "Nobody knows yet whether Stripe has this payment. Ask again when it is decided."
@@ -220,7 +215,7 @@ async def cancel_payment(
         params = {"cancellation_reason": reason.value.lower()} if reason else {}
         return await _begin(work, operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
-    return await run_once(ask, accept, driver)
+    return await run_once(request, accept, runner)
 
 
 def _new_payment(
@@ -245,6 +240,27 @@ def _new_payment(
     return payment
 
 
+def _check_same_owner(order: Order, before: Order) -> None:
+    """Refuse an order that became another customer's since it was read: a service sends its own customer's method."""
+    if order.customer_id != before.customer_id:
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has just become another customer's. Look at it, and decide again.",
+            ("input", "orderId"),
+        )
+
+
+def _initiated(payment: Payment) -> Change:
+    return Change(
+        "payment.initiated",
+        before={},
+        after=payment.facts(),
+        amount=payment.amount,
+        payment_id=payment.id,
+        to_status=payment.status,
+    )
+
+
 def _taken_in(order: Order, operation: Operation) -> Payment | None:
     """The payment of this very key, if its own operation was lost and it was taken in from Stripe since."""
     payment_id = derived_id("payment", str(operation.id))
@@ -257,19 +273,6 @@ def _earlier(order: Order) -> Payment | None:
     if live is not None:
         raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
     return order.locked_payments[-1] if order.locked_payments else None
-
-
-def check_currency(given: Money, currency: str, path: tuple[str, ...]) -> None:
-    """Refuse an amount in another currency than the order's or payment's."""
-    if given.currency != currency:
-        raise Refused(ErrorCode.CURRENCY_MISMATCH, f"The currency is {given.currency}; this is in {currency}.", path)
-
-
-def _check_owner(row: Order | Payment, authority: PaymentAuthority, *, path: Path) -> None:
-    """Refuse what is not theirs, as if it did not exist. On a locked row, or one that is written only as it was seen:
-    since the caller was let in it may have become somebody else's."""
-    if not authority.includes(row.customer_id):
-        raise NotFound(path)
 
 
 def _capture_method(asked: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
@@ -329,19 +332,6 @@ async def _page_to_come_back_to(payment: Payment) -> str | None:
             ("returnUrl",),
         )
     return page
-
-
-async def _check_free(operation: Operation, payment: Payment) -> None:
-    """One act at a time on a payment. A refund is no such act: it has its reservation."""
-    at_work = "WHERE payment_id = $1 AND refund_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
-    other = await read_one(Operation, at_work, payment.id, operation.id)
-    if other is not None:
-        raise ConcurrentOperation(other.id)
-
-
-def _check_allowed(payment: Payment, action: PaymentAction) -> None:
-    if action not in payment.actions:
-        raise invalid_state(payment)
 
 
 async def _begin(

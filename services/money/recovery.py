@@ -32,23 +32,23 @@ SELECT id FROM operation WHERE due <= now() AND payment_id IN (SELECT id FROM pa
 OVERDUE = "SELECT id FROM operation WHERE due <= now() AND id = $1"
 
 
-async def drive_next(driver: OperationRunner) -> bool:
+async def run_next(runner: OperationRunner) -> bool:
     """Drive the operation that has been due for longest; False when none is due, or Stripe is left alone."""
-    if driver.provider.rest_seconds > 0:
+    if runner.provider.rest_seconds > 0:
         return False
-    operation = await driver.take_next()
+    operation = await runner.take_next()
     if operation is None:
         return False
     log.info("operation.resumed", operation=str(operation.id), attempt=operation.attempt)
-    await driver.drive(operation, in_request=False)
+    await runner.run(operation, in_request=False)
     return True
 
 
 class Repairs:
     """Drives overdue operations that queries meet, a few at a time, each thing at most every few seconds."""
 
-    def __init__(self, driver: OperationRunner, *, enabled: bool = True) -> None:
-        self._driver = driver
+    def __init__(self, runner: OperationRunner, *, enabled: bool = True) -> None:
+        self._runner = runner
         self._enabled = enabled
         self._looked_at: OrderedDict[UUID, float] = OrderedDict()
         self._running: set[asyncio.Task[None]] = set()
@@ -71,7 +71,7 @@ class Repairs:
     def _look(self, identity: UUID, statement: str) -> None:
         now = asyncio.get_running_loop().time()
         looked_at = self._looked_at.get(identity, -LOOK_AGAIN_SECONDS)
-        is_busy = len(self._running) >= AT_ONCE or self._driver.provider.rest_seconds > 0
+        is_busy = len(self._running) >= AT_ONCE or self._runner.provider.rest_seconds > 0
         if not self._enabled or is_busy or now - looked_at < LOOK_AGAIN_SECONDS:
             return
         self._looked_at[identity] = now
@@ -85,10 +85,10 @@ class Repairs:
     async def _repair(self, identity: UUID, statement: str) -> None:
         try:
             for found in await query_rows(statement, [identity]):
-                operation = await self._driver.take(found["id"])
+                operation = await self._runner.take(found["id"])
                 if operation is not None:
                     log.info("operation.resumed_on_read", operation=str(operation.id), attempt=operation.attempt)
-                    await self._driver.drive(operation, in_request=False)
+                    await self._runner.run(operation, in_request=False)
         except DatabaseUnavailable as error:
             log.warning("repair.waiting", reason=str(error))
         except Exception:  # nobody waits for this task: a bug in it must be seen here

@@ -17,9 +17,9 @@ from services.audit.trail import Cause
 from services.money import locking
 from services.money.idempotency import IdempotentRequest, Outcome, run_once
 from services.money.outcomes import end_with_known
-from services.money.payments import check_currency
 from services.money.provider_calls import Step
 from services.money.refund_state import add_refund
+from services.money.rules import check_currency
 from services.money.runner import OperationRunner
 
 
@@ -34,7 +34,7 @@ class NewRefund:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-async def refund_payment(ask: IdempotentRequest, new: NewRefund, *, driver: OperationRunner) -> Outcome:
+async def refund_payment(request: IdempotentRequest, new: NewRefund, *, runner: OperationRunner) -> Outcome:
     """Return money once, never more than was taken.
 
     Raises InvalidState, Refused(CHARGE_DISPUTED, CURRENCY_MISMATCH), LimitExceeded(AMOUNT_EXCEEDS_REFUNDABLE) before
@@ -66,17 +66,17 @@ async def refund_payment(ask: IdempotentRequest, new: NewRefund, *, driver: Oper
             currency=payment.held_currency,
             reason=new.reason,
             note=new.note,
-            requested_by=ask.caller.actor.to_record(),
+            requested_by=request.caller.actor.to_record(),
             metadata=dict(new.metadata),
         )
-        await add_refund(work, order, payment, refund, Cause(actor=ask.caller.actor, operation_id=operation.id))
+        await add_refund(work, order, payment, refund, Cause(actor=request.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id
         operation.step = Step.REFUND.value
         operation.params = {Step.REFUND.value: _params(refund, order, payment, operation)}
         await work.write(Update(operation, ("order_id", "payment_id", "refund_id", "step", "params")))
         return payment
 
-    return await run_once(ask, accept, driver)
+    return await run_once(request, accept, runner)
 
 
 def _check_refundable(payment: Payment, *, is_any_unknown: bool) -> None:

@@ -1,6 +1,6 @@
-"""The drive loop: carries an accepted operation through its steps, whoever drives it.
+"""The run loop: carries an accepted operation through its steps, whoever runs it.
 
-The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.drive`. A lease
+The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.run`. A lease
 (`due`) says who may, a fencing token (`attempt`) says whose writing counts.
 """
 
@@ -27,7 +27,6 @@ from provider import Provider, ProviderFailure
 from services.audit.trail import Cause
 from services.money import locking
 from services.money.divergence import is_not_as_asked
-from services.money.idempotency import RunResult
 from services.money.outcomes import CRASHED, call_a_person, leave_open, settle
 from services.money.payment_state import StaleSnapshot
 from services.money.provider_calls import StepOutcome, StepResult, attempt, refund_made_by
@@ -68,6 +67,15 @@ WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.s
   AND r.last_sequence = $7 AND r.last_hash = $8
 FOR NO KEY UPDATE OF o, r
 """
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """An operation after it was run as far as it would go, and the payment as that left it, if it is known."""
+
+    operation: Operation
+    payment: Payment | None = None
+    client_secret: str | None = field(default=None, repr=False)
 
 
 Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
@@ -113,7 +121,7 @@ class OperationRunner:
         taken[0].held_until = until
         return taken[0]
 
-    async def drive(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult:
+    async def run(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult:
         """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
 
         In a request, short waits are spent here, within the request's budget; in the worker the row waits.

@@ -70,11 +70,11 @@ class Reconciler:
         """
         left_over = await self.take_over()
         if left_over is not None:
-            finished = await self.drive(left_over)
+            finished = await self.run_to_end(left_over)
             if finished is None or _covers(finished, window, repair=repair):
                 return finished
         begun = await self.begin(window, repair=repair)
-        return await self.drive(begun) if begun is not None else None
+        return await self.run_to_end(begun) if begun is not None else None
 
     async def begin(self, window: Window, *, repair: bool) -> ReconciliationRun | None:
         """A new run, leased; None when one is open."""
@@ -99,7 +99,7 @@ class Reconciler:
         taken = await query_rows(TAKE_OVER, [self.lease_seconds, self.endpoint.livemode])
         return await ReconciliationRun.get(id=taken[0]["id"]) if taken else None
 
-    async def drive(self, run: ReconciliationRun) -> ReconciliationRun | None:
+    async def run_to_end(self, run: ReconciliationRun) -> ReconciliationRun | None:
         """Take a leased run to its end; None when another process took it over."""
         try:
             while run.due is not None:

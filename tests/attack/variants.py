@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import server.runtime
 import webhooks.handlers
@@ -130,8 +130,8 @@ def client_key_not_kept() -> None:
     """A client's key is not kept, so its retry is a new act."""
     right = idempotency._claim
 
-    async def wrong(ask: idempotency.IdempotentRequest, claim: UUID, runner: idempotency.Runner) -> Operation:
-        return await right(replace(ask, key=str(uuid4())), claim, runner)
+    async def wrong(request: idempotency.IdempotentRequest, by: runner.OperationRunner) -> Operation:
+        return await right(replace(request, key=str(uuid4())), by)
 
     _put(idempotency, "_claim", wrong)
 
@@ -228,7 +228,7 @@ def fence_ignored() -> None:
 
     async def wrong(
         self: runner.OperationRunner, driven: Operation, verdict: StepResult, *others: Any
-    ) -> idempotency.RunResult:
+    ) -> runner.RunResult:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:

@@ -17,7 +17,7 @@ import pytest
 
 from database.connection import parse_url
 from sandbox.deliveries import sign
-from services.money.buyer_reads import AT_ONCE
+from services.live.refresh_on_read import AT_ONCE
 from tests.crash.processes.cluster import POLL_SECONDS, Application, Town, settled
 from tests.crash.test_kill import PAY
 from tests.support.shop import CONFIRMATION_OF, WEBHOOK_SECRET, Json, key

@@ -137,7 +137,7 @@ async def test_a_run_that_was_taken_over_writes_nothing_more(shop: Shop) -> None
     await change("UPDATE reconciliation_run SET due = now()")
     taken = await reconciler(shop).take_over()
 
-    late = await reconciler(shop).drive(held)
+    late = await reconciler(shop).run_to_end(held)
 
     assert late is None
     row = await ReconciliationRun.get(id=held.id)
@@ -171,7 +171,7 @@ async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
 
 async def test_a_worker_that_only_reconciles_does_so_and_stops_when_told(shop: Shop) -> None:
     layers = WorkerJobs(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
-    worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)
+    worker = Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=layers)
     work = asyncio.create_task(worker.run())
     async with asyncio.timeout(10):
         while not await ReconciliationRun.filter(finished_at__isnull=False).exists():

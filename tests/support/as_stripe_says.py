@@ -73,7 +73,7 @@ def intent_id(shop: Shop) -> str:
 async def another_process_looks(shop: Shop, payment_id: str) -> None:
     """What a look by a process of its own finds and writes: it knows nothing of the looks that are under way here."""
     cause = Cause(actor=SYSTEM)
-    await refresh_payment(row_id(payment_id), provider=shop.parts.driver.provider, cause=cause)
+    await refresh_payment(row_id(payment_id), provider=shop.parts.runner.provider, cause=cause)
 
 
 async def sync(shop: Shop, payment_id: str) -> None:
@@ -83,7 +83,7 @@ async def sync(shop: Shop, payment_id: str) -> None:
 
 async def reconciled(shop: Shop, *, repair: bool = False) -> list[Discrepancy]:
     """What is open about money after a reconciliation of everything."""
-    reconciler = Reconciler(shop.parts.driver.provider, shop.parts.endpoint)
+    reconciler = Reconciler(shop.parts.runner.provider, shop.parts.endpoint)
     run = await reconciler.run(
         Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)), repair=repair
     )

@@ -66,7 +66,7 @@ def looks(shop: Shop, path: str) -> int:
 
 def another_worker(shop: Shop) -> Worker:
     """A process that starts now, and remembers nothing."""
-    return Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=WorkerJobs())
+    return Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=WorkerJobs())
 
 
 async def poll(shop: Shop) -> None:

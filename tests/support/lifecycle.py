@@ -290,7 +290,7 @@ class Life:
 
     async def _janitor(self, _: Step) -> None:
         await _let_time_pass()
-        while await self.shop.parts.worker.drive_next():
+        while await self.shop.parts.worker.run_next():
             pass
         if not await Operation.filter(due__isnull=False).exists():  # its own call may be the one whose answer is lost
             self.open_call = None

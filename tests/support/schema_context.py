@@ -12,7 +12,7 @@ from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from schema import schema
 from services.live.hub import Live
-from services.money.buyer_reads import Looks
+from services.live.refresh_on_read import Looks
 from services.money.recovery import Repairs
 from services.money.runner import OperationRunner
 
@@ -27,12 +27,12 @@ class NoProvider(Provider):
 def asking(caller: Caller | None = None) -> RequestContext:
     """A request without a database and without Stripe: whoever needs them fails loudly."""
     provider = NoProvider()
-    driver = OperationRunner(provider)
+    runner = OperationRunner(provider)
     return RequestContext.for_request(
         caller=caller,
         request_id="req_test",
-        driver=driver,
-        repairs=Repairs(driver, enabled=False),
+        runner=runner,
+        repairs=Repairs(runner, enabled=False),
         looks=Looks(provider),
         live=Live(),
         currencies=frozenset({"USD"}),

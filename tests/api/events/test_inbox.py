@@ -105,7 +105,7 @@ async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -
     held = await inbox.take(lease_seconds=60)
     await query_rows("UPDATE webhook_event SET attempt = attempt + 1 WHERE id = $1", [held[0].id])
 
-    await handlers.handle(held, provider=shop.parts.driver.provider)
+    await handlers.handle(held, provider=shop.parts.runner.provider)
 
     assert len(held) >= 2
     assert {event["state"] for event in await seen(shop) if event["state"] != "IGNORED"} == {"PROCESSING"}

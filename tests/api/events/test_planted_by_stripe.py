@@ -207,7 +207,7 @@ async def test_no_error_of_stripes_leaks(shop: Shop, database_url: str, lines: L
         shop.between.answered = evil.says_no(status)
         answers += await _all_acts(shop, prepared)
         await _age()
-        while await shop.parts.worker.drive_next():
+        while await shop.parts.worker.run_next():
             pass
     await shop.sandbox.deliver_due()
     await _apply_each(shop)

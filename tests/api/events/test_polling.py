@@ -47,14 +47,14 @@ class Watched(httpx.AsyncBaseTransport):
 @pytest.fixture
 def watched(shop: Shop) -> Watched:
     transport = Watched(shop.sandbox.transport())
-    carrier = shop.parts.driver.provider._http
+    carrier = shop.parts.runner.provider._http
     assert isinstance(carrier, LocalTransport)
     carrier._client._transport = transport
     return transport
 
 
 def reader(shop: Shop, page_size: int = 100) -> Reader:
-    return Reader(shop.parts.driver.provider, shop.parts.endpoint, page_size=page_size)
+    return Reader(shop.parts.runner.provider, shop.parts.endpoint, page_size=page_size)
 
 
 # -- the poll --------------------------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ async def _ended(source: EventSource) -> None:
 async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: WorkerJobs) -> None:
     await shop.paid()
     await nothing_is_delivered(shop)
-    worker = Worker(driver=shop.parts.driver, endpoint=shop.parts.endpoint, layers=layers)
+    worker = Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=layers)
     running = asyncio.create_task(worker.run())
 
     await _ended(source)

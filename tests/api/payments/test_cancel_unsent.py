@@ -89,7 +89,7 @@ async def test_a_cancel_and_a_worker_at_once_are_one_or_the_other(shop: Shop) ->
         shop.sandbox.clear_faults()
         await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         charged = len(shop.sandbox.snapshot().charges)
-        driver: OperationRunner = shop.parts.driver
+        runner: OperationRunner = shop.parts.runner
 
         cancelled, _ = await asyncio.gather(
             shop.buyer.do("cancelPayment", input={"paymentId": payment["id"]}, key=key()),
@@ -98,6 +98,6 @@ async def test_a_cancel_and_a_worker_at_once_are_one_or_the_other(shop: Shop) ->
 
         now = (await shop.payment(payment["id"]))["status"]
         moved = len(shop.sandbox.snapshot().charges) - charged
-        assert driver.provider.rest_seconds == 0
+        assert runner.provider.rest_seconds == 0
         assert (now, moved) in (("CANCELED", 0), ("SUCCEEDED", 1))
         assert (cancelled["errors"] == []) == (now == "CANCELED")

@@ -36,7 +36,7 @@ async def ten_minutes_pass() -> None:
 
 async def drain(shop: Shop) -> None:
     """Drive what is due; Stripe is back, so nobody rests."""
-    shop.parts.driver.provider._breaker.answered()
+    shop.parts.runner.provider._breaker.answered()
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
     await shop.parts.worker.drain()
 

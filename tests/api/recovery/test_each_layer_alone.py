@@ -95,7 +95,7 @@ async def _poller(shop: Shop, _: Again) -> None:
 
 async def _janitor(shop: Shop, _: Again) -> None:
     await _pass_time("61 s")
-    while await shop.parts.worker.drive_next():
+    while await shop.parts.worker.run_next():
         pass
 
 

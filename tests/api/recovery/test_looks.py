@@ -8,7 +8,7 @@ import pytest
 
 from provider import Budget, Provider, ProviderFailure
 from provider.request_budget import Priority
-from services.money import buyer_reads
+from services.live import refresh_on_read
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
 FRESH = "payment(id: $id, maxStalenessMs: 0) { status lastSyncedAt }"
@@ -89,15 +89,15 @@ async def test_a_document_asks_about_five_payments_and_shows_the_others_as_old_a
     found = await shop.buyer.ask(query, **given)
 
     younger = [name for name in names if found[name]["lastSyncedAt"] > (stored[name]["lastSyncedAt"] or "")]
-    assert len(younger) == buyer_reads.IN_A_DOCUMENT == calls(shop) - before
+    assert len(younger) == refresh_on_read.IN_A_DOCUMENT == calls(shop) - before
     assert {payment["status"] for payment in found.values()} == {"REQUIRES_CAPTURE"}
     again = await shop.buyer.ask(query, **given)  # the next document has looks of its own
-    assert calls(shop) - before == 2 * buyer_reads.IN_A_DOCUMENT
+    assert calls(shop) - before == 2 * refresh_on_read.IN_A_DOCUMENT
     assert set(again) == set(names)
 
 
 async def test_a_secret_of_one_payment_too_many_is_a_typed_error_beside_the_others(shop: Shop) -> None:
-    names = {f"p{n}": await open_payment(shop) for n in range(buyer_reads.IN_A_DOCUMENT + 1)}
+    names = {f"p{n}": await open_payment(shop) for n in range(refresh_on_read.IN_A_DOCUMENT + 1)}
     query, given = aliased("paymentConfirmation(paymentId: $id) { clientSecret }", names)
 
     answer = (await shop.buyer.post(query, given)).json()
@@ -106,7 +106,7 @@ async def test_a_secret_of_one_payment_too_many_is_a_typed_error_beside_the_othe
     assert error["extensions"]["reason"] == "RATE_LIMITED"
     assert "5 payments" in error["message"]
     told = [confirmation for confirmation in answer["data"].values() if confirmation["clientSecret"] is not None]
-    assert len(told) == buyer_reads.IN_A_DOCUMENT
+    assert len(told) == refresh_on_read.IN_A_DOCUMENT
     alone = await shop.buyer.ask(SECRET, id=names[error["path"][0]])
     assert alone["paymentConfirmation"]["clientSecret"].startswith("pi_")
 
@@ -159,7 +159,7 @@ async def test_a_sync_is_not_answered_by_a_look_from_before_it(
 
 
 async def test_readers_who_get_no_turn_get_what_we_have_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(buyer_reads, "LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(refresh_on_read, "LONGEST_WAIT_SECONDS", 0.01)
     payment_id, unconfirmed = await held(shop), await open_payment(shop)
     before = calls(shop)
     shop.parts.looks._room = asyncio.Semaphore(0)  # many others look

@@ -219,22 +219,22 @@ async def test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key(s
 
 async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
     """It comes back with "nobody knows" after another one has found out."""
-    driver = shop.parts.driver
+    runner = shop.parts.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
     await _age(2)
     operation = await Operation.get(kind="CREATE_PAYMENT")
-    slow = await driver.take(operation.id)
+    slow = await runner.take(operation.id)
     await _age(0)
-    quick = await driver.take(operation.id)
+    quick = await runner.take(operation.id)
     assert slow is not None
     assert quick is not None
-    await driver.drive(quick, in_request=False)
+    await runner.run(quick, in_request=False)
     trail = await shop.timeline(payload["payment"]["id"])
 
     shop.sandbox.fault(kind="drop_before", method="POST", times=MANY)
     shop.sandbox.fault(kind="drop_before", method="GET", times=MANY)
-    told = await driver.drive(slow, in_request=False)
+    told = await runner.run(slow, in_request=False)
 
     assert told.operation.state == "FAILED"
     assert (await Operation.get(id=operation.id)).state == "FAILED"
@@ -244,23 +244,23 @@ async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
 
 async def test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing(shop: Shop) -> None:
     """The operation is open under another number: whoever holds that alone may say how it ends."""
-    driver = shop.parts.driver
+    runner = shop.parts.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order())
     await _age(2)
     operation = await Operation.get(kind="CREATE_PAYMENT")
-    slow = await driver.take(operation.id)
+    slow = await runner.take(operation.id)
     await _age(0)
-    quick = await driver.take(operation.id)
+    quick = await runner.take(operation.id)
     assert slow is not None
     assert quick is not None
     trail = await shop.timeline(payload["payment"]["id"])
 
-    told = await driver.drive(slow, in_request=False)
+    told = await runner.run(slow, in_request=False)
 
     assert (told.operation.state, told.operation.attempt) == ("IN_PROGRESS", quick.attempt)
     assert await shop.timeline(payload["payment"]["id"]) == trail
-    finished = await driver.drive(quick, in_request=False)
+    finished = await runner.run(quick, in_request=False)
     assert finished.operation.state == "SUCCEEDED"
     assert len(shop.sandbox.snapshot().charges) == 1
 

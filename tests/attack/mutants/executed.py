@@ -9,7 +9,7 @@ EXECUTED = (
     Mutant(
         "an_operation_that_is_lost_comes_again_as_another",
         "services/money/idempotency.py",
-        "        id=operation_id(ask, livemode=runner.livemode),\n",
+        "        id=operation_id(request, livemode=runner.livemode),\n",
         "        id=new_id(),\n",
         "tests/api/idempotency/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
         'assert (again["payment"]["id"], again["operation"]["id"])',
@@ -24,9 +24,9 @@ EXECUTED = (
     ),
     Mutant(
         "a_payment_is_accepted_by_many_statements",
-        "services/money/idempotency.py",
-        "    claimed = await _accepted_at_once(ask, seen, at_once, runner, claim)\n",
-        "    claimed = None\n",
+        "services/money/payments.py",
+        "    accepted = await accept_if_unchanged(request, snapshot.order, accept, runner)\n",
+        "    accepted = None\n",
         "tests/api/reading/test_statement_budget.py::test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks",
         "STATEMENTS",
     ),

@@ -43,7 +43,7 @@ KEYS = (
     Mutant(
         "the_same_key_with_another_input_gets_the_first_answer",
         "services/money/idempotency.py",
-        "if operation.fingerprint != ask.fingerprint.digest:",
+        "if operation.fingerprint != request.fingerprint.digest:",
         "if False:",
         IDEMPOTENCY + "test_scenario_3_the_same_key_with_another_input_runs_nothing",
         '[error] = changed["errors"]',
@@ -51,8 +51,8 @@ KEYS = (
     Mutant(
         "callers_share_their_keys",
         "services/money/idempotency.py",
-        "principal=ask.caller.principal,\n        kind=ask.kind,",
-        'principal="everybody",\n        kind=ask.kind,',
+        "principal=request.caller.principal,\n        kind=request.kind,",
+        'principal="everybody",\n        kind=request.kind,',
         IDEMPOTENCY + "test_scenario_4_the_same_key_of_another_caller_is_another_operation",
         "other = await shop.stranger.do(",
     ),
@@ -98,7 +98,7 @@ KEYS = (
     ),
     Mutant(
         "two_acts_at_once_on_one_payment",
-        "services/money/payments.py",
+        "services/money/rules.py",
         "    if other is not None:\n        raise ConcurrentOperation(other.id)",
         "    if other is not None and other.payment_id is None:\n        raise ConcurrentOperation(other.id)",
         "tests/api/idempotency/test_races.py::test_scenario_37_capture_and_cancel_at_once_one_wins_and_the_other_sees_it",
@@ -187,7 +187,7 @@ KEYS = (
     Mutant(
         "an_owner_is_asked_for_once",
         "services/money/payments.py",
-        '        _check_owner(order, authority, path=("input", "orderId"))\n',
+        '        check_owner(order, authority, path=("input", "orderId"))\n',
         "",
         "tests/api/idempotency/test_ownership_under_the_lock.py::test_nobodys_card_pays_what_has_become_somebody_elses",
         "NOT_FOUND",

@@ -12,8 +12,8 @@ SCENARIOS = (
     Mutant(
         "whoever_finds_a_key_at_work_drives_it_too",
         "services/money/idempotency.py",
-        "operation = claimed.operation\n    if operation.claim != claim:\n",
-        "operation = claimed.operation\n    if operation.claim != claim and not operation.is_open:\n",
+        "operation = accepted.operation\n    if operation.claim != request.claim:\n",
+        "operation = accepted.operation\n    if operation.claim != request.claim and not operation.is_open:\n",
         IDEMPOTENCY + "test_scenario_1_twenty_parallel_calls_with_one_key_are_one_charge_ten_times_in_a_row",
         'sum(not p["replayed"] for p in done) == 1',
     ),
