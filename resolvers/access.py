@@ -10,7 +10,7 @@ from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Order, Payment
 from resolvers.context import RequestContext
-from services.money.locking import OrderSnapshot, see
+from services.money.locking import OrderSnapshot, read_snapshot
 
 WORKS_HERE = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}
@@ -24,16 +24,16 @@ class AuthenticationRequired(Forbidden):
         super().__init__("Sign in first: send a bearer token.")
 
 
-def signed_in(asking: RequestContext) -> Caller:
+def signed_in(context: RequestContext) -> Caller:
     """The caller. Raises AuthenticationRequired when there is none."""
-    if asking.caller is None:
+    if context.caller is None:
         raise AuthenticationRequired
-    return asking.caller
+    return context.caller
 
 
-def require(asking: RequestContext, *scopes: Scope) -> Caller:
+def require(context: RequestContext, *scopes: Scope) -> Caller:
     """The caller, who has at least one of these scopes. Raises AuthenticationRequired or Forbidden."""
-    caller = signed_in(asking)
+    caller = signed_in(context)
     if not any(caller.can(scope) for scope in scopes):
         raise Forbidden(f"This needs the scope {' or '.join(scope.value for scope in scopes)}.")
     return caller
@@ -44,83 +44,83 @@ def works_here(caller: Caller | None) -> bool:
     return caller is not None and not caller.scopes.isdisjoint(WORKS_HERE)
 
 
-async def own_customer_id(asking: RequestContext) -> UUID | None:
+async def own_customer_id(context: RequestContext) -> UUID | None:
     """The customer that a buyer's token stands for, or None if no order ever named them."""
-    caller = asking.caller
+    caller = context.caller
     if caller is None or not caller.can(Scope.PAYMENTS_PAY):
         return None
-    known = asking.own_customers.find(caller.subject)
+    known = context.own_customers.find(caller.subject)
     if known is not None:
         return known
-    customer = await asking.loaders.customer_by_external_id.load(caller.subject)
+    customer = await context.loaders.customer_by_external_id.load(caller.subject)
     if customer is None:
         return None
-    asking.own_customers.keep(caller.subject, customer.id)
+    context.own_customers.keep(caller.subject, customer.id)
     return customer.id
 
 
-def visible_actor(asking: RequestContext, actor: Actor) -> Actor:
+def visible_actor(context: RequestContext, actor: Actor) -> Actor:
     """The actor of something that the caller may see; to buyers, the staff are nameless."""
-    caller = asking.caller
+    caller = context.caller
     is_own = caller is not None and actor.kind is ActorKind.CUSTOMER and actor.id == caller.subject
     return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)
 
 
-def visible_error(asking: RequestContext, error: DomainError) -> DomainError:
+def visible_error(context: RequestContext, error: DomainError) -> DomainError:
     """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card, and
     nobody is told to do what only others may."""
     if isinstance(error, InvalidState):
-        actions = permitted_actions(asking, error.allowed_actions, error.status)
+        actions = permitted_actions(context, error.allowed_actions, error.status)
         return InvalidState(status=error.status, allowed_actions=actions, message=error.message, path=error.path)
-    return error if works_here(asking.caller) else for_buyer(error)
+    return error if works_here(context.caller) else for_buyer(error)
 
 
-def visible_failure_reason(asking: RequestContext, reason: str | None) -> str | None:
+def visible_failure_reason(context: RequestContext, reason: str | None) -> str | None:
     """Why a refund failed, as the caller may read it; as `visible_error`."""
-    return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not works_here(asking.caller) else reason
+    return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not works_here(context.caller) else reason
 
 
-async def may_pay(asking: RequestContext, customer_id: UUID | None) -> bool:
+async def may_pay(context: RequestContext, customer_id: UUID | None) -> bool:
     """Whether the caller pays for this customer, or is a service that takes payments. Never raises."""
-    return (await payment_authority(asking)).includes(customer_id)
+    return (await payment_authority(context)).includes(customer_id)
 
 
-async def payment_authority(asking: RequestContext) -> PaymentAuthority:
+async def payment_authority(context: RequestContext) -> PaymentAuthority:
     """On whose orders and payments the caller may act. Never raises."""
-    if asking.caller is not None and asking.caller.can(Scope.PAYMENTS_WRITE):
+    if context.caller is not None and context.caller.can(Scope.PAYMENTS_WRITE):
         return PaymentAuthority(is_service=True)
-    return PaymentAuthority(customer_id=await own_customer_id(asking))
+    return PaymentAuthority(customer_id=await own_customer_id(context))
 
 
 async def payable_order(
-    asking: RequestContext, order_id: UUID | None, key: str, *, path: Path
+    context: RequestContext, order_id: UUID | None, key: str, *, path: Path
 ) -> tuple[Order, OrderSnapshot]:
     """The order, for someone who may pay it, and how it and their key stand.
 
     Raises AuthenticationRequired, Forbidden, or NotFound for a foreign or missing one.
     """
-    caller = require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     if order_id is None:
         raise NotFound(path)
-    seen = await see(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
-    if seen.order is None or not await may_pay(asking, seen.order.customer_id):
+    seen = await read_snapshot(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
+    if seen.order is None or not await may_pay(context, seen.order.customer_id):
         raise NotFound(path)
     return seen.order, seen
 
 
-async def payers_payment(asking: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
+async def payers_payment(context: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
     """The payment, for its payer or a service that takes payments. Raises AuthenticationRequired, Forbidden,
     NotFound."""
-    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
-    if payment is None or not await may_pay(asking, payment.customer_id):
+    if payment is None or not await may_pay(context, payment.customer_id):
         raise NotFound(path)
     return payment
 
 
-async def staff_payment(asking: RequestContext, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
+async def staff_payment(context: RequestContext, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
     """Any payment, for someone with one of these scopes. Raises AuthenticationRequired, Forbidden, NotFound."""
-    require(asking, *scopes)
+    require(context, *scopes)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None:
         raise NotFound(path)
@@ -128,7 +128,7 @@ async def staff_payment(asking: RequestContext, payment_id: UUID | None, *scopes
 
 
 def permitted_actions(
-    asking: RequestContext, actions: Iterable[PaymentAction], status: PaymentStatus
+    context: RequestContext, actions: Iterable[PaymentAction], status: PaymentStatus
 ) -> tuple[PaymentAction, ...]:
     """Those of these actions that the caller may ask of a payment in this status that they may see."""
-    return asking.caller.permitted(actions, status) if asking.caller is not None else ()
+    return context.caller.permitted(actions, status) if context.caller is not None else ()

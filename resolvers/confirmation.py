@@ -18,8 +18,8 @@ from services.money.payments import named_page
 class Confirmation:
     """One payment's secrets for its payer. Stripe is asked for what is not stored: once, if a field wants it."""
 
-    def __init__(self, asking: RequestContext, payment: Payment, *, known_secret: str | None) -> None:
-        self._asking = asking
+    def __init__(self, context: RequestContext, payment: Payment, *, known_secret: str | None) -> None:
+        self._asking = context
         self._payment = payment
         self._known_secret = known_secret
         self._look = asyncio.Lock()
@@ -71,19 +71,21 @@ class Confirmation:
 
 
 async def confirmation_of(
-    asking: RequestContext, payment: Payment | None, *, known_secret: str | None = None
+    context: RequestContext, payment: Payment | None, *, known_secret: str | None = None
 ) -> Confirmation | None:
     """What its payer, or a service that takes payments, needs to go on with a payment; None for anybody else, and when
     there is nothing to confirm. `known_secret` is the one that Stripe has just told us."""
     if payment is None or payment.status not in CONFIRMABLE or payment.stripe_payment_intent_id is None:
         return None
-    if not await may_pay(asking, payment.customer_id):
+    if not await may_pay(context, payment.customer_id):
         return None
-    return Confirmation(asking, payment, known_secret=known_secret)
+    return Confirmation(context, payment, known_secret=known_secret)
 
 
-async def payment_confirmation(asking: RequestContext, *, payment_id: str) -> Confirmation | None:
+async def payment_confirmation(context: RequestContext, *, payment_id: str) -> Confirmation | None:
     """The same for a payment by its id; a foreign one looks like a missing one. Raises SignIn and Forbidden."""
-    require(asking, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)
-    return await confirmation_of(asking, await asking.loaders.payment.load(identity)) if identity is not None else None
+    return (
+        await confirmation_of(context, await context.loaders.payment.load(identity)) if identity is not None else None
+    )

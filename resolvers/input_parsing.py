@@ -23,8 +23,8 @@ class RawMoney:
     currency: str
 
 
-def ask_for(
-    asking: RequestContext, caller: Caller, kind: OperationKind, key: str, input: Mapping[str, Any]
+def idempotent_request(
+    context: RequestContext, caller: Caller, kind: OperationKind, key: str, input: Mapping[str, Any]
 ) -> IdempotentRequest:
     """The claim on an idempotency key for this validated and normalised input."""
     return IdempotentRequest(
@@ -32,7 +32,7 @@ def ask_for(
         kind=kind,
         key=check_key(key),
         fingerprint=fingerprint(input),
-        request_id=asking.request_id,
+        request_id=context.request_id,
     )
 
 
@@ -59,5 +59,5 @@ def payment_method_id(given: str | None, *, path: Path) -> str | None:
     return check_payment_method_id(given, path=path) if given is not None else None
 
 
-def return_url(asking: RequestContext, given: str | None, *, path: Path) -> str | None:
-    return check_return_url(given, path=path, app_schemes=asking.app_schemes) if given is not None else None
+def return_url(context: RequestContext, given: str | None, *, path: Path) -> str | None:
+    return check_return_url(given, path=path, app_schemes=context.app_schemes) if given is not None else None

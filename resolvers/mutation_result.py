@@ -29,7 +29,7 @@ class Result:
     client_secret: str | None = field(default=None, repr=False)
 
 
-async def answer(asking: RequestContext, act: Callable[[], Awaitable[Outcome]]) -> Result:
+async def answer(context: RequestContext, act: Callable[[], Awaitable[Outcome]]) -> Result:
     """Run one act and answer it; every DomainError becomes data, except that nobody asked.
 
     An act that was carried out shows the payment as it left it, a replay as it is now. Raises AuthenticationRequired
@@ -41,18 +41,18 @@ async def answer(asking: RequestContext, act: Callable[[], Awaitable[Outcome]]) 
         raise
     except ActivePaymentExists as refusal:
         in_the_way = await read_one(Payment, "WHERE id = $1", refusal.payment_id)
-        return Result(error=refusal, payment=await visible_payment(asking, in_the_way))
+        return Result(error=refusal, payment=await visible_payment(context, in_the_way))
     except OperationInProgress as refusal:
-        return Result(error=refusal, operation=await _own_operation(asking, refusal.operation_id))
+        return Result(error=refusal, operation=await _own_operation(context, refusal.operation_id))
     except DomainError as refusal:
         return Result(error=refusal)
-    return await _result(asking, outcome)
+    return await _result(context, outcome)
 
 
-async def _result(asking: RequestContext, outcome: Outcome) -> Result:
+async def _result(context: RequestContext, outcome: Outcome) -> Result:
     operation, payment = outcome.operation, outcome.payment
     if payment is not None:
-        asking.loaders.order.prime(payment.order_id, payment.order)
+        context.loaders.order.prime(payment.order_id, payment.order)
     elif operation.payment_id is not None:
         payment = await read_one(Payment, "WHERE id = $1", operation.payment_id)
     is_of_order = operation.payment_id is None and operation.order_id is not None
@@ -62,15 +62,15 @@ async def _result(asking: RequestContext, outcome: Outcome) -> Result:
         error=outcome.error,
         operation=operation,
         replayed=outcome.replayed,
-        order=await visible_order(asking, order),
-        payment=await visible_payment(asking, payment),
-        refund=await visible_refund(asking, refund),
+        order=await visible_order(context, order),
+        payment=await visible_payment(context, payment),
+        refund=await visible_refund(context, refund),
         client_secret=outcome.client_secret,
     )
 
 
-async def _own_operation(asking: RequestContext, operation_id: UUID) -> Operation | None:
+async def _own_operation(context: RequestContext, operation_id: UUID) -> Operation | None:
     """The operation, if it is the caller's: the one in the way may be somebody else's."""
-    if asking.caller is None:
+    if context.caller is None:
         return None
-    return await read_one(Operation, "WHERE id = $1 AND principal = $2", operation_id, asking.caller.principal)
+    return await read_one(Operation, "WHERE id = $1 AND principal = $2", operation_id, context.caller.principal)

@@ -27,36 +27,36 @@ Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEv
 MOST_NODES = 100
 
 
-async def node(asking: RequestContext, *, id: str) -> Row | None:
+async def node(context: RequestContext, *, id: str) -> Row | None:
     """The row behind an id, if it is the caller's to see; None for anything else."""
-    signed_in(asking)
+    signed_in(context)
     decoded = decode(id)
-    return await _find(asking, *decoded) if decoded is not None else None
+    return await _find(context, *decoded) if decoded is not None else None
 
 
-async def nodes(asking: RequestContext, *, ids: Sequence[str]) -> list[Row | None]:
+async def nodes(context: RequestContext, *, ids: Sequence[str]) -> list[Row | None]:
     """The rows behind these ids, in their order, with None where `node` would have it."""
-    signed_in(asking)
+    signed_in(context)
     if len(ids) > MOST_NODES:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_NODES} entries.", ("ids",))
-    return list(await asyncio.gather(*(node(asking, id=text) for text in ids)))
+    return list(await asyncio.gather(*(node(context, id=text) for text in ids)))
 
 
-async def _find(asking: RequestContext, kind: Kind, identity: UUID) -> Row | None:
-    caller = signed_in(asking)
+async def _find(context: RequestContext, kind: Kind, identity: UUID) -> Row | None:
+    caller = signed_in(context)
     if kind is Kind.OPERATION:
-        return visible_operation(asking, await asking.loaders.operation.load(identity))
+        return visible_operation(context, await context.loaders.operation.load(identity))
     if kind is Kind.WEBHOOK:
-        return await asking.loaders.webhook_event.load(identity) if caller.can(Scope.OPS_READ) else None
+        return await context.loaders.webhook_event.load(identity) if caller.can(Scope.OPS_READ) else None
     if kind is Kind.RUN:
-        return await asking.loaders.reconciliation_run.load(identity) if caller.can(Scope.FINANCE_READ) else None
+        return await context.loaders.reconciliation_run.load(identity) if caller.can(Scope.FINANCE_READ) else None
     if kind is Kind.DISCREPANCY:
-        return await asking.loaders.discrepancy.load(identity) if caller.can(Scope.FINANCE_READ) else None
-    return await _visible(asking, await lookup(asking), kind, identity)
+        return await context.loaders.discrepancy.load(identity) if caller.can(Scope.FINANCE_READ) else None
+    return await _visible(context, await lookup(context), kind, identity)
 
 
-async def _visible(asking: RequestContext, sees: Visibility, kind: Kind, identity: UUID) -> Row | None:
-    loaders = asking.loaders
+async def _visible(context: RequestContext, sees: Visibility, kind: Kind, identity: UUID) -> Row | None:
+    loaders = context.loaders
     if kind is Kind.ORDER:
         order = await loaders.order.load(identity)
         return order if order is not None and sees.includes_order(order) else None
@@ -66,7 +66,7 @@ async def _visible(asking: RequestContext, sees: Visibility, kind: Kind, identit
     if kind is Kind.CUSTOMER:
         return await loaders.customer.load(identity) if sees.includes_customer(identity) else None
     if kind is Kind.REFUND:
-        return await visible_refund(asking, await loaders.refund.load(identity), sees)
+        return await visible_refund(context, await loaders.refund.load(identity), sees)
     if kind is Kind.EVENT:
-        return await visible_event(asking, await loaders.event.load(identity), sees)
+        return await visible_event(context, await loaders.event.load(identity), sees)
     return None

@@ -21,35 +21,35 @@ LONGEST_EVIDENCE = 1000
 LONGEST_STRIPE_ID = 255
 
 
-async def operation(asking: RequestContext, *, key: str, kind: OperationKind) -> Operation | None:
+async def operation(context: RequestContext, *, key: str, kind: OperationKind) -> Operation | None:
     """The caller's own operation under this key; somebody else's key does not exist."""
-    found = await find_operation(signed_in(asking), kind, check_key(key, path=("key",)))
+    found = await find_operation(signed_in(context), kind, check_key(key, path=("key",)))
     if found is not None:
-        asking.repairs.operation_was_read(found)
+        context.repairs.operation_was_read(found)
     return found
 
 
 async def open_operation_page(
-    asking: RequestContext, *, state: Sequence[OperationState] | None, paging: Paging
+    context: RequestContext, *, state: Sequence[OperationState] | None, paging: Paging
 ) -> Page[Operation]:
     """What is not decided yet, of everybody, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
-    require(asking, Scope.OPS_READ)
+    require(context, Scope.OPS_READ)
     window = paging.window(NEWEST)
     found = Operation.filter(due__isnull=False)
     return await page_of(found if state is None else found.filter(state__in=list(state)), window)
 
 
-def visible_review(asking: RequestContext, operation: Operation) -> dict[str, Any] | None:
+def visible_review(context: RequestContext, operation: Operation) -> dict[str, Any] | None:
     """How an operation was settled by hand, for the people who run this."""
-    return operation.review if asking.caller is not None and asking.caller.can(Scope.OPS_READ) else None
+    return operation.review if context.caller is not None and context.caller.can(Scope.OPS_READ) else None
 
 
 async def resolve_operation(
-    asking: RequestContext, *, id: str, outcome: ReviewOutcome, evidence: str, stripe_id: str | None
+    context: RequestContext, *, id: str, outcome: ReviewOutcome, evidence: str, stripe_id: str | None
 ) -> Result:
     """Settle an operation that needs a review, by a person. Raises AuthenticationRequired."""
     try:
-        caller = require(asking, Scope.OPS_WRITE)
+        caller = require(context, Scope.OPS_WRITE)
         said = clean_text(evidence, path=("evidence",), max_length=LONGEST_EVIDENCE)
         if not said.strip():
             raise Refused(ErrorCode.VALIDATION_FAILED, "`evidence` must say how it was found out.", ("evidence",))
@@ -58,7 +58,7 @@ async def resolve_operation(
         if operation_id is None or not await Operation.exists(id=operation_id):
             raise NotFound(("id",))
         ruling = manual_review.Ruling(outcome, said, found)
-        settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, runner=asking.runner)
+        settled = await manual_review.resolve_operation(operation_id, ruling, by=caller.actor, runner=context.runner)
     except AuthenticationRequired:
         raise
     except DomainError as refusal:

@@ -40,10 +40,10 @@ class GivenOrder:
 
 
 async def order(
-    asking: RequestContext, *, id: str | None, external_id: str | None, wanted: Projection | None = None
+    context: RequestContext, *, id: str | None, external_id: str | None, wanted: Projection | None = None
 ) -> Order | None:
     """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
-    sees = await lookup(asking)
+    sees = await lookup(context)
     if (id is None) == (external_id is None):
         raise Refused(ErrorCode.VALIDATION_FAILED, "Give either `id` or `externalId`.", ("id",))
     column: str
@@ -55,39 +55,39 @@ async def order(
     if value is None:
         return None
     if wanted is not None:
-        row = await order_row(column, value, wanted, sees=await visibility(asking))
+        row = await order_row(column, value, wanted, sees=await visibility(context))
     else:
         row = await Order.get_or_none(matching(**{column: value}))
     if row is None or not sees.includes_order(row):
         return None
-    asking.repairs.order_was_read(row)
+    context.repairs.order_was_read(row)
     return row
 
 
-async def customer(asking: RequestContext, *, id: str) -> Customer | None:
+async def customer(context: RequestContext, *, id: str) -> Customer | None:
     """One customer, for the staff or for themselves."""
-    sees = await lookup(asking)
+    sees = await lookup(context)
     customer_id = row_id(id, Kind.CUSTOMER)
     if customer_id is None or not sees.includes_customer(customer_id):
         return None
-    return await asking.loaders.customer.load(customer_id)
+    return await context.loaders.customer.load(customer_id)
 
 
-async def register_order(asking: RequestContext, *, input: GivenOrder, key: str) -> Result:
+async def register_order(context: RequestContext, *, input: GivenOrder, key: str) -> Result:
     """State what an order owes, for a service."""
 
     async def act() -> Outcome:
-        caller = require(asking, Scope.ORDERS_WRITE)
-        new = _checked(asking, input)
-        ask = input_parsing.ask_for(asking, caller, OperationKind.REGISTER_ORDER, key, _record(new))
-        return await orders.register_order(ask, new, runner=asking.runner)
+        caller = require(context, Scope.ORDERS_WRITE)
+        new = _checked(context, input)
+        ask = input_parsing.idempotent_request(context, caller, OperationKind.REGISTER_ORDER, key, _record(new))
+        return await orders.register_order(ask, new, runner=context.runner)
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
-def _checked(asking: RequestContext, input: GivenOrder) -> orders.NewOrder:
+def _checked(context: RequestContext, input: GivenOrder) -> orders.NewOrder:
     total = input_parsing.money(input.total, path=("input", "total"))
-    check_chargeable(total, enabled=asking.currencies, path=("input", "total"))
+    check_chargeable(total, enabled=context.currencies, path=("input", "total"))
     owner, email, description = input.customer_external_id, input.customer_email, input.description
     if email is not None and owner is None:
         raise Refused(

@@ -34,7 +34,7 @@ class PaymentSort(Enum):
 
 
 async def payment(
-    asking: RequestContext, *, id: str, max_staleness_ms: int | None, wanted: Projection | None = None
+    context: RequestContext, *, id: str, max_staleness_ms: int | None, wanted: Projection | None = None
 ) -> Payment | None:
     """One payment, if it is the caller's to see.
 
@@ -42,42 +42,42 @@ async def payment(
     when Stripe cannot be asked, or the document has asked about enough payments, what we have is the answer, as old as
     its `lastSyncedAt`. A view token only looks: it never makes us ask.
     """
-    sees = await lookup(asking)
+    sees = await lookup(context)
     if max_staleness_ms is not None and max_staleness_ms < 0:
         raise Refused(ErrorCode.VALIDATION_FAILED, "`maxStalenessMs` must not be negative.", ("maxStalenessMs",))
     payment_id = row_id(id, Kind.PAYMENT)
     if payment_id is None:
         return None
     if max_staleness_ms is not None and sees.order_id is None:
-        await _look_at_stripe(asking, sees, payment_id, max_staleness_ms)
+        await _look_at_stripe(context, sees, payment_id, max_staleness_ms)
     row: Payment | None
     if wanted is not None:
-        row = await payment_row(payment_id, wanted, sees=await visibility(asking))
+        row = await payment_row(payment_id, wanted, sees=await visibility(context))
     else:
-        row = await asking.loaders.payment.load(payment_id)
+        row = await context.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row):
         return None
-    asking.repairs.payment_was_read(row)
+    context.repairs.payment_was_read(row)
     return row
 
 
-async def _look_at_stripe(asking: RequestContext, sees: Visibility, payment_id: UUID, max_staleness_ms: int) -> None:
+async def _look_at_stripe(context: RequestContext, sees: Visibility, payment_id: UUID, max_staleness_ms: int) -> None:
     """Bring a payment up to date that is the caller's, and was compared with Stripe too long ago, if Stripe answers."""
-    row = await asking.loaders.payment.load(payment_id)
+    row = await context.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row) or not _is_stale(row, max_staleness_ms):
         return
-    if not asking.document_looks.may_look_at(row.id):
+    if not context.document_looks.may_look_at(row.id):
         return
     try:
-        await asking.document_looks.refresh(row, cause=Cause(actor=signed_in(asking).actor))
+        await context.document_looks.refresh(row, cause=Cause(actor=signed_in(context).actor))
     except ProviderProblem as problem:
         log.info("payment.read_through_failed", payment=str(row.id), code=problem.code.value)
-    asking.loaders.payment.clear(row.id)
-    asking.loaders.order.clear(row.order_id)
+    context.loaders.payment.clear(row.id)
+    context.loaders.order.clear(row.order_id)
 
 
 async def payment_page(
-    asking: RequestContext,
+    context: RequestContext,
     *,
     filter: PaymentFilterInput | None,
     sort: PaymentSort,
@@ -85,10 +85,10 @@ async def payment_page(
     wanted: Projection | None = None,
 ) -> Page[Payment]:
     """The caller's payments that match, in this order."""
-    sees = await lookup(asking)
+    sees = await lookup(context)
     visible = sees.condition()
     window = paging.window(sort.value)
-    matching = condition(filter, staff=works_here(asking.caller)) if filter is not None else None
+    matching = condition(filter, staff=works_here(context.caller)) if filter is not None else None
     if visible is None:
         return Page.empty()
     rows = Payment.filter(visible)
@@ -99,11 +99,11 @@ async def payment_page(
         if matching is not None or (of[0] is None and not sees.everything):
             ids = rows.filter(window.condition()).order_by(*window.order()).limit(window.size + 1)
             of = "id", await ids.values_list("id", flat=True)
-        found = await payment_rows(*of, window, wanted, sees=await visibility(asking))
+        found = await payment_rows(*of, window, wanted, sees=await visibility(context))
         return Page.of(found, window, count=lambda: capped_count(rows))
     page = await page_of(rows, window)
     for row in page.rows:
-        asking.loaders.payment.prime(row.id, row)
+        context.loaders.payment.prime(row.id, row)
     return page
 
 

@@ -50,13 +50,13 @@ class GivenPayment:
     metadata: Mapping[str, str] | None
 
 
-async def create_payment(asking: RequestContext, *, input: GivenPayment, key: str) -> Result:
+async def create_payment(context: RequestContext, *, input: GivenPayment, key: str) -> Result:
     """Pay an order, for its payer or a service."""
 
     async def act() -> Outcome:
         order_id = row_id(input.order_id, Kind.ORDER)
-        order, seen = await payable_order(asking, order_id, key, path=("input", "orderId"))
-        authority = await payment_authority(asking)
+        order, seen = await payable_order(context, order_id, key, path=("input", "orderId"))
+        authority = await payment_authority(context)
         expected = input_parsing.money(input.expected, path=("input", "expectedAmount"))
         if input.confirm and input.payment_method_id is None:
             raise Refused(
@@ -73,42 +73,44 @@ async def create_payment(asking: RequestContext, *, input: GivenPayment, key: st
             ),
             confirm=input.confirm,
             setup_future_usage=input.setup_future_usage,
-            return_url=input_parsing.return_url(asking, input.return_url, path=("input", "returnUrl")),
+            return_url=input_parsing.return_url(context, input.return_url, path=("input", "returnUrl")),
             metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         )
-        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CREATE_PAYMENT, key, _record(new))
+        ask = input_parsing.idempotent_request(
+            context, signed_in(context), OperationKind.CREATE_PAYMENT, key, _record(new)
+        )
         return await payments.create_payment(
-            ask, new, seen, authority=authority, currencies=asking.currencies, runner=asking.runner
+            ask, new, seen, authority=authority, currencies=context.currencies, runner=context.runner
         )
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
 async def confirm_payment(
-    asking: RequestContext, *, payment_id: str, payment_method_id: str, return_url: str | None, key: str
+    context: RequestContext, *, payment_id: str, payment_method_id: str, return_url: str | None, key: str
 ) -> Result:
     """Try an open payment with this method, for its payer or a service."""
 
     async def act() -> Outcome:
-        payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
+        payment = await payers_payment(context, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
         method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
-        page = input_parsing.return_url(asking, return_url, path=("returnUrl",))
+        page = input_parsing.return_url(context, return_url, path=("returnUrl",))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
-        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CONFIRM_PAYMENT, key, record)
+        ask = input_parsing.idempotent_request(context, signed_in(context), OperationKind.CONFIRM_PAYMENT, key, record)
         return await payments.confirm_payment(
             ask,
             payment.id,
             payment_method_id=method,
             return_url=page,
-            authority=await payment_authority(asking),
-            runner=asking.runner,
+            authority=await payment_authority(context),
+            runner=context.runner,
         )
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
 async def capture_payment(
-    asking: RequestContext,
+    context: RequestContext,
     *,
     payment_id: str,
     amount: RawMoney | None,
@@ -120,7 +122,7 @@ async def capture_payment(
 
     async def act() -> Outcome:
         payment = await staff_payment(
-            asking, row_id(payment_id, Kind.PAYMENT), Scope.PAYMENTS_WRITE, path=("input", "paymentId")
+            context, row_id(payment_id, Kind.PAYMENT), Scope.PAYMENTS_WRITE, path=("input", "paymentId")
         )
         wanted = input_parsing.money(amount, path=("input", "amount")) if amount is not None else None
         if wanted is not None:
@@ -137,48 +139,48 @@ async def capture_payment(
             "finalCapture": True,
             **({"settlesOrder": True} if settles_order else {}),  # a key of an older version stays the same request
         }
-        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CAPTURE_PAYMENT, key, record)
+        ask = input_parsing.idempotent_request(context, signed_in(context), OperationKind.CAPTURE_PAYMENT, key, record)
         return await payments.capture_payment(
-            ask, payment.id, amount=wanted, settles_order=settles_order, runner=asking.runner
+            ask, payment.id, amount=wanted, settles_order=settles_order, runner=context.runner
         )
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
-async def cancel_payment(asking: RequestContext, *, payment_id: str, reason: CancelReason | None, key: str) -> Result:
+async def cancel_payment(context: RequestContext, *, payment_id: str, reason: CancelReason | None, key: str) -> Result:
     """Give an open payment up, for its payer or a service."""
 
     async def act() -> Outcome:
-        payment = await payers_payment(asking, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
+        payment = await payers_payment(context, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
-        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.CANCEL_PAYMENT, key, record)
-        authority = await payment_authority(asking)
-        return await payments.cancel_payment(ask, payment.id, reason=reason, authority=authority, runner=asking.runner)
+        ask = input_parsing.idempotent_request(context, signed_in(context), OperationKind.CANCEL_PAYMENT, key, record)
+        authority = await payment_authority(context)
+        return await payments.cancel_payment(ask, payment.id, reason=reason, authority=authority, runner=context.runner)
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
-async def sync_payment(asking: RequestContext, *, payment_id: str) -> Result:
+async def sync_payment(context: RequestContext, *, payment_id: str) -> Result:
     """Ask Stripe how a payment stands and write it down. Moves no money and takes no key."""
     try:
-        payment = await _payment_to_sync(asking, payment_id)
+        payment = await _payment_to_sync(context, payment_id)
     except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return Result(error=refusal)
     try:
-        cause = Cause(actor=signed_in(asking).actor)
-        return Result(payment=await asking.looks.refresh(payment, cause=cause, anew=True))
+        cause = Cause(actor=signed_in(context).actor)
+        return Result(payment=await context.looks.refresh(payment, cause=cause, anew=True))
     except DomainError as problem:
         return Result(error=problem, payment=await Payment.get(id=payment.id))
 
 
-async def _payment_to_sync(asking: RequestContext, payment_id: str) -> Payment:
-    caller = require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+async def _payment_to_sync(context: RequestContext, payment_id: str) -> Payment:
+    caller = require(context, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)
     if caller.can(Scope.PAYMENTS_READ):
-        return await staff_payment(asking, identity, Scope.PAYMENTS_READ, path=("paymentId",))
-    return await payers_payment(asking, identity, path=("paymentId",))
+        return await staff_payment(context, identity, Scope.PAYMENTS_READ, path=("paymentId",))
+    return await payers_payment(context, identity, path=("paymentId",))
 
 
 def _record(new: payments.NewPayment) -> dict[str, Any]:

@@ -21,9 +21,9 @@ RUNS = 10  # a list of runs unless more is asked for
 LONGEST_RESOLUTION = 1000
 
 
-async def reconciliation_runs(asking: RequestContext, *, first: int | None) -> list[ReconciliationRun]:
+async def reconciliation_runs(context: RequestContext, *, first: int | None) -> list[ReconciliationRun]:
     """The latest runs. Raises AuthenticationRequired, Forbidden and Refused."""
-    require(asking, Scope.FINANCE_READ)
+    require(context, Scope.FINANCE_READ)
     size = RUNS if first is None else first
     if not 1 <= size <= LARGEST_PAGE:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`first` must be 1 to {LARGEST_PAGE}.", ("first",))
@@ -31,38 +31,38 @@ async def reconciliation_runs(asking: RequestContext, *, first: int | None) -> l
 
 
 async def discrepancy_page(
-    asking: RequestContext, *, state: Sequence[DiscrepancyState] | None, paging: Paging
+    context: RequestContext, *, state: Sequence[DiscrepancyState] | None, paging: Paging
 ) -> Page[Discrepancy]:
     """Discrepancies in these states, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
-    require(asking, Scope.FINANCE_READ)
+    require(context, Scope.FINANCE_READ)
     window = paging.window(LATEST)
     found = Discrepancy.all() if state is None else Discrepancy.filter(state__in=list(state))
     return await page_of(found, window)
 
 
-async def discrepancies_of(asking: RequestContext, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
+async def discrepancies_of(context: RequestContext, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
     """What one run found first, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
-    require(asking, Scope.FINANCE_READ)
+    require(context, Scope.FINANCE_READ)
     return await page_of(Discrepancy.filter(run_id=run_id), paging.window(LATEST))
 
 
-async def payment_of(asking: RequestContext, payment_id: UUID | None) -> Payment | None:
+async def payment_of(context: RequestContext, payment_id: UUID | None) -> Payment | None:
     """The payment that a discrepancy is about, for those who may look payments up."""
-    if payment_id is None or not signed_in(asking).can(Scope.PAYMENTS_READ):
+    if payment_id is None or not signed_in(context).can(Scope.PAYMENTS_READ):
         return None
-    return await asking.loaders.payment.load(payment_id)
+    return await context.loaders.payment.load(payment_id)
 
 
-async def system_integrity(asking: RequestContext) -> integrity.Integrity:
+async def system_integrity(context: RequestContext) -> integrity.Integrity:
     """Whether everything is in order now. Raises AuthenticationRequired and Forbidden."""
-    require(asking, Scope.FINANCE_READ)
+    require(context, Scope.FINANCE_READ)
     return await integrity.integrity()
 
 
-async def resolve_discrepancy(asking: RequestContext, *, id: str, resolution: str, repair: bool) -> DomainError | None:
+async def resolve_discrepancy(context: RequestContext, *, id: str, resolution: str, repair: bool) -> DomainError | None:
     """Close a discrepancy with a reason; why not, or None when it is done. Raises AuthenticationRequired."""
     try:
-        caller = require(asking, Scope.OPS_WRITE)
+        caller = require(context, Scope.OPS_WRITE)
         text = clean_text(resolution, path=("resolution",), max_length=LONGEST_RESOLUTION)
         if not text.strip():
             raise Refused(ErrorCode.VALIDATION_FAILED, "`resolution` must say why.", ("resolution",))
@@ -70,7 +70,7 @@ async def resolve_discrepancy(asking: RequestContext, *, id: str, resolution: st
         row = await Discrepancy.get_or_none(id=identity) if identity is not None else None
         if row is None:
             raise NotFound(("id",))
-        await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=asking.runner.provider)
+        await resolve(row, resolution=text, repair=repair, by=caller.actor, provider=context.runner.provider)
     except AuthenticationRequired:
         raise
     except DomainError as refusal:

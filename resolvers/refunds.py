@@ -34,17 +34,19 @@ class GivenRefund:
     metadata: Mapping[str, str] | None
 
 
-async def refund(asking: RequestContext, *, id: str) -> Refund | None:
+async def refund(context: RequestContext, *, id: str) -> Refund | None:
     """One refund, if its payment is the caller's to see."""
-    sees = await lookup(asking)
+    sees = await lookup(context)
     refund_id = row_id(id, Kind.REFUND)
-    row = await asking.loaders.refund.load(refund_id) if refund_id is not None else None
-    return await visible_refund(asking, row, sees)
+    row = await context.loaders.refund.load(refund_id) if refund_id is not None else None
+    return await visible_refund(context, row, sees)
 
 
-async def refund_page(asking: RequestContext, *, status: Sequence[RefundStatus] | None, paging: Paging) -> Page[Refund]:
+async def refund_page(
+    context: RequestContext, *, status: Sequence[RefundStatus] | None, paging: Paging
+) -> Page[Refund]:
     """The caller's refunds, newest first."""
-    condition = (await lookup(asking)).condition("payment__")
+    condition = (await lookup(context)).condition("payment__")
     window = paging.window(NEWEST)
     if condition is None:
         return Page.empty()
@@ -54,12 +56,12 @@ async def refund_page(asking: RequestContext, *, status: Sequence[RefundStatus] 
     return await page_of(rows, window)
 
 
-async def refund_payment(asking: RequestContext, *, input: GivenRefund, key: str) -> Result:
+async def refund_payment(context: RequestContext, *, input: GivenRefund, key: str) -> Result:
     """Give money of a payment back."""
 
     async def act() -> Outcome:
         payment = await staff_payment(
-            asking, row_id(input.payment_id, Kind.PAYMENT), Scope.REFUNDS_WRITE, path=("input", "paymentId")
+            context, row_id(input.payment_id, Kind.PAYMENT), Scope.REFUNDS_WRITE, path=("input", "paymentId")
         )
         amount = input_parsing.money(input.amount, path=("input", "amount")) if input.amount is not None else None
         if amount is not None:
@@ -74,10 +76,12 @@ async def refund_payment(asking: RequestContext, *, input: GivenRefund, key: str
             note=note,
             metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
         )
-        ask = input_parsing.ask_for(asking, signed_in(asking), OperationKind.REFUND_PAYMENT, key, _record(new))
-        return await refunds.refund_payment(ask, new, runner=asking.runner)
+        ask = input_parsing.idempotent_request(
+            context, signed_in(context), OperationKind.REFUND_PAYMENT, key, _record(new)
+        )
+        return await refunds.refund_payment(ask, new, runner=context.runner)
 
-    return await answer(asking, act)
+    return await answer(context, act)
 
 
 def _record(new: refunds.NewRefund) -> dict[str, Any]:

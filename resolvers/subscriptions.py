@@ -28,14 +28,14 @@ class TokenExpired(Forbidden):
 
 
 async def order_changes(
-    asking: RequestContext, *, order_id: str, after_sequence: int | None
+    context: RequestContext, *, order_id: str, after_sequence: int | None
 ) -> AsyncGenerator[Change, None]:
     """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
 
     Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
     SignIn, Forbidden, NotFound, Refused.
     """
-    sees = await lookup(asking)
+    sees = await lookup(context)
     identity = row_id(order_id, Kind.ORDER)
     order = await Order.get_or_none(id=identity) if identity is not None else None
     if order is None or not sees.includes_order(order):
@@ -46,7 +46,7 @@ async def order_changes(
         own = await Payment.filter(theirs, order_id=order.id).values_list("id", flat=True)
         wanted &= Q(sequence__in=await _alone(order, sees)) | Q(payment_id__in=list(own))
     after = await _place(order, after_sequence, wanted, sees)
-    asking.live.wanted()
+    context.live.wanted()
 
     def shows(change: Change) -> bool:
         if not sees.includes_order(change.order):
@@ -55,24 +55,24 @@ async def order_changes(
             return sees.includes_order_event(change.order, change.event.after)
         return sees.includes_payment(change.payment)
 
-    return _shown(asking, order, after, shows, sees)
+    return _shown(context, order, after, shows, sees)
 
 
 async def payment_changes(
-    asking: RequestContext, *, payment_id: str, after_sequence: int | None
+    context: RequestContext, *, payment_id: str, after_sequence: int | None
 ) -> AsyncGenerator[Change, None]:
     """What happens to a payment: the newest event first, or all after `after_sequence`.
 
     Whose order it is no longer sees of it what the payment tells. Raises SignIn, Forbidden, NotFound, Refused.
     """
-    sees = await lookup(asking)
+    sees = await lookup(context)
     identity = row_id(payment_id, Kind.PAYMENT)
     payment = await Payment.get_or_none(id=identity) if identity is not None else None
     if payment is None or not sees.includes_payment(payment):
         raise NotFound(("paymentId",))
     order = await Order.get(id=payment.order_id)
     after = await _place(order, after_sequence, Q(payment_id=payment.id), sees)
-    asking.live.wanted()
+    context.live.wanted()
 
     def shows(change: Change) -> bool:
         if change.payment is None or change.payment.id != identity:
@@ -81,24 +81,24 @@ async def payment_changes(
             raise NotFound(("paymentId",))
         return True
 
-    return _shown(asking, order, after, shows, sees)
+    return _shown(context, order, after, shows, sees)
 
 
 async def feed_changes(
-    asking: RequestContext, *, filter: PaymentFilterInput | None, after: str | None
+    context: RequestContext, *, filter: PaymentFilterInput | None, after: str | None
 ) -> AsyncGenerator[Entry, None]:
     """What happens to all payments that match, from now on or from a cursor on, for the staff.
 
     Raises SignIn, Forbidden, Refused.
     """
-    caller = require(asking, Scope.PAYMENTS_READ)
+    caller = require(context, Scope.PAYMENTS_READ)
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
     wanted = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
-    asking.live.wanted()
+    context.live.wanted()
 
     async def permitted() -> AsyncGenerator[Entry, None]:
-        async with aclosing(asking.live.feed.follow(since=since, wanted=wanted)) as entries:
+        async with aclosing(context.live.feed.follow(since=since, wanted=wanted)) as entries:
             async for entry in entries:
                 _still_signed_in(caller)
                 yield entry
@@ -107,11 +107,11 @@ async def feed_changes(
 
 
 async def _shown(
-    asking: RequestContext, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
+    context: RequestContext, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
 ) -> AsyncGenerator[Change, None]:
     """The order's changes that `shows` shows, for as long as the token lasts."""
-    caller = signed_in(asking)
-    async with aclosing(asking.live.orders.follow(order, after=after)) as changes:
+    caller = signed_in(context)
+    async with aclosing(context.live.orders.follow(order, after=after)) as changes:
         async for change in changes:
             _still_signed_in(caller)
             if shows(change):

@@ -7,9 +7,9 @@ from resolvers.access import own_customer_id, signed_in
 from resolvers.context import RequestContext
 
 
-def viewer(asking: RequestContext) -> Caller:
+def viewer(context: RequestContext) -> Caller:
     """The caller. Raises SignIn."""
-    return signed_in(asking)
+    return signed_in(context)
 
 
 def actor_of(caller: Caller) -> Actor:
@@ -22,7 +22,7 @@ def scopes_of(caller: Caller) -> list[str]:
     return sorted(scope.value for scope in caller.scopes)
 
 
-async def customer(asking: RequestContext) -> Customer | None:
+async def customer(context: RequestContext) -> Customer | None:
     """The customer that a buyer's token stands for, if an order has named them."""
-    customer_id = await own_customer_id(asking)
-    return await asking.loaders.customer.load(customer_id) if customer_id is not None else None
+    customer_id = await own_customer_id(context)
+    return await context.loaders.customer.load(customer_id) if customer_id is not None else None

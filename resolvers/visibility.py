@@ -97,109 +97,109 @@ NOTHING: Final = Visibility()
 EVERYTHING: Final = Visibility(everything=True)
 
 
-async def visibility(asking: RequestContext) -> Visibility:
+async def visibility(context: RequestContext) -> Visibility:
     """What the caller may be shown, wherever it hangs: the staff what their acts answer, too. Never raises."""
-    return EVERYTHING if works_here(asking.caller) else await _of_payer(asking, asking.caller)
+    return EVERYTHING if works_here(context.caller) else await _of_payer(context, context.caller)
 
 
-async def lookup(asking: RequestContext) -> Visibility:
+async def lookup(context: RequestContext) -> Visibility:
     """What the caller may look up and list. Raises SignIn, or Forbidden for a token that reads nothing."""
-    caller = signed_in(asking)
+    caller = signed_in(context)
     if caller.order_id is None:
-        require(asking, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
-    return EVERYTHING if caller.can(Scope.PAYMENTS_READ) else await _of_payer(asking, caller)
+        require(context, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
+    return EVERYTHING if caller.can(Scope.PAYMENTS_READ) else await _of_payer(context, caller)
 
 
-async def _of_payer(asking: RequestContext, caller: Caller | None) -> Visibility:
+async def _of_payer(context: RequestContext, caller: Caller | None) -> Visibility:
     if caller is None:
         return NOTHING
     if caller.order_id is not None:
         return Visibility(is_buyers=True, customer_id=caller.customer_id, order_id=caller.order_id)
-    return Visibility(is_buyers=True, customer_id=await own_customer_id(asking))
+    return Visibility(is_buyers=True, customer_id=await own_customer_id(context))
 
 
-async def visible_order(asking: RequestContext, order: Order | None) -> Order | None:
+async def visible_order(context: RequestContext, order: Order | None) -> Order | None:
     """The order, if the caller may see it."""
-    return order if order is not None and (await visibility(asking)).includes_order(order) else None
+    return order if order is not None and (await visibility(context)).includes_order(order) else None
 
 
-async def visible_payment(asking: RequestContext, payment: Payment | None) -> Payment | None:
+async def visible_payment(context: RequestContext, payment: Payment | None) -> Payment | None:
     """The payment, if the caller may see it."""
-    return payment if payment is not None and (await visibility(asking)).includes_payment(payment) else None
+    return payment if payment is not None and (await visibility(context)).includes_payment(payment) else None
 
 
 async def visible_refund(
-    asking: RequestContext, refund: Refund | None, sees: Visibility | None = None
+    context: RequestContext, refund: Refund | None, sees: Visibility | None = None
 ) -> Refund | None:
     """The refund, if the caller may see its payment; `sees` bounds it further than `visibility` does."""
-    sees = sees or await visibility(asking)
+    sees = sees or await visibility(context)
     if refund is None or sees.everything:
         return refund
-    payment = await asking.loaders.payment.load(refund.payment_id)
+    payment = await context.loaders.payment.load(refund.payment_id)
     return refund if payment is not None and sees.includes_payment(payment) else None
 
 
-async def visible_event(asking: RequestContext, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
+async def visible_event(context: RequestContext, event: PaymentEvent | None, sees: Visibility) -> PaymentEvent | None:
     """The event, if the caller may see the payment that it is about; of an order alone, if it was and is theirs."""
     if event is None or sees.everything:
         return event
     if event.payment_id is not None:
-        payment = await asking.loaders.payment.load(event.payment_id)
+        payment = await context.loaders.payment.load(event.payment_id)
         return event if payment is not None and sees.includes_payment(payment) else None
-    order = await asking.loaders.order.load(event.order_id)
+    order = await context.loaders.order.load(event.order_id)
     return event if order is not None and sees.includes_order_event(order, event.after) else None
 
 
-async def visible_customer(asking: RequestContext, customer_id: UUID | None) -> Customer | None:
+async def visible_customer(context: RequestContext, customer_id: UUID | None) -> Customer | None:
     """The customer of something that the caller may see, if the caller may see people: the staff, or themselves."""
-    if customer_id is None or not (await visibility(asking)).includes_customer(customer_id):
+    if customer_id is None or not (await visibility(context)).includes_customer(customer_id):
         return None
-    return await asking.loaders.customer.load(customer_id)
+    return await context.loaders.customer.load(customer_id)
 
 
-def visible_operation(asking: RequestContext, operation: Operation | None) -> Operation | None:
+def visible_operation(context: RequestContext, operation: Operation | None) -> Operation | None:
     """The operation, if the caller used its key, looks after all of them, or sees all payments."""
-    sees_all = signed_in(asking).can(Scope.PAYMENTS_READ)
-    return operation if operation is not None and (sees_all or may_read_key(asking, operation)) else None
+    sees_all = signed_in(context).can(Scope.PAYMENTS_READ)
+    return operation if operation is not None and (sees_all or may_read_key(context, operation)) else None
 
 
-def may_read_key(asking: RequestContext, operation: Operation) -> bool:
+def may_read_key(context: RequestContext, operation: Operation) -> bool:
     """Whether the caller may read an operation's key: whose it is, and who looks after all of them."""
-    caller = signed_in(asking)
+    caller = signed_in(context)
     return operation.principal == caller.principal or caller.can(Scope.OPS_READ)
 
 
-def may_read_payload(asking: RequestContext) -> bool:
+def may_read_payload(context: RequestContext) -> bool:
     """Whether the caller may read what Stripe's events say of payments, and not only that they came."""
-    return signed_in(asking).can(Scope.PAYMENTS_READ)
+    return signed_in(context).can(Scope.PAYMENTS_READ)
 
 
-async def operation_of_event(asking: RequestContext, event: PaymentEvent) -> Operation | None:
+async def operation_of_event(context: RequestContext, event: PaymentEvent) -> Operation | None:
     """The operation that brought an event, if the caller may see it."""
-    if event.operation_id is None or asking.caller is None:
+    if event.operation_id is None or context.caller is None:
         return None
-    return visible_operation(asking, await asking.loaders.operation.load(event.operation_id))
+    return visible_operation(context, await context.loaders.operation.load(event.operation_id))
 
 
-async def visible_result(asking: RequestContext, operation: Operation) -> Order | Payment | Refund | None:
+async def visible_result(context: RequestContext, operation: Operation) -> Order | Payment | Refund | None:
     """What an operation made or changed, if the caller may see it; of somebody else's, if they may look payments up."""
-    caller, loaders = signed_in(asking), asking.loaders
+    caller, loaders = signed_in(context), context.loaders
     if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
         return None
     if operation.refund_id is not None:
-        return await visible_refund(asking, await loaders.refund.load(operation.refund_id))
+        return await visible_refund(context, await loaders.refund.load(operation.refund_id))
     if operation.payment_id is not None:
-        return await visible_payment(asking, await loaders.payment.load(operation.payment_id))
+        return await visible_payment(context, await loaders.payment.load(operation.payment_id))
     if operation.order_id is not None:
-        return await visible_order(asking, await loaders.order.load(operation.order_id))
+        return await visible_order(context, await loaders.order.load(operation.order_id))
     return None
 
 
-async def order_of_payment(asking: RequestContext, payment: Payment, order: Order) -> Order:
+async def order_of_payment(context: RequestContext, payment: Payment, order: Order) -> Order:
     """The order of a payment that the caller may see; for whom it is no longer, what their payment tells of it."""
-    if (await visibility(asking)).includes_order(order):
+    if (await visibility(context)).includes_order(order):
         return order
-    whole = await asking.loaders.payment.load(payment.id)
+    whole = await context.loaders.payment.load(payment.id)
     assert whole is not None, "a payment that is not there"
     return as_paid_by(order, whole)
 

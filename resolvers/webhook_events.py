@@ -22,10 +22,10 @@ LONGEST_TYPE = 128
 
 
 async def webhook_event_page(
-    asking: RequestContext, *, state: Sequence[WebhookState] | None, type: Sequence[str] | None, paging: Paging
+    context: RequestContext, *, state: Sequence[WebhookState] | None, type: Sequence[str] | None, paging: Paging
 ) -> Page[WebhookEvent]:
     """The inbox, newest first."""
-    require(asking, Scope.OPS_READ)
+    require(context, Scope.OPS_READ)
     window = paging.window(LATEST)
     rows = WebhookEvent.all()
     if state is not None:
@@ -43,18 +43,18 @@ class Replayed:
     error: DomainError | None = None
 
 
-async def replay_webhook_events(asking: RequestContext, *, ids: Sequence[str], dry_run: bool) -> Replayed:
+async def replay_webhook_events(context: RequestContext, *, ids: Sequence[str], dry_run: bool) -> Replayed:
     """Make these events due again; a dry run only counts. Raises AuthenticationRequired."""
     try:
-        return Replayed(await _replay(asking, ids, dry_run=dry_run))
+        return Replayed(await _replay(context, ids, dry_run=dry_run))
     except AuthenticationRequired:
         raise
     except DomainError as refusal:
         return Replayed(0, refusal)
 
 
-async def _replay(asking: RequestContext, ids: Sequence[str], *, dry_run: bool) -> int:
-    require(asking, Scope.OPS_WRITE)
+async def _replay(context: RequestContext, ids: Sequence[str], *, dry_run: bool) -> int:
+    require(context, Scope.OPS_WRITE)
     if len(ids) > MOST_REPLAYED:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))
     wanted = [identity for text in ids if (identity := row_id(text, Kind.WEBHOOK)) is not None]

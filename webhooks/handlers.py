@@ -72,7 +72,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             intent_id=subject.intent_id,
             known=payment,
             earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
-            within=_settled(events),
+            within=_record(events),
         )
     except ProviderFailure as failure:
         await _not_asked(events, failure)
@@ -106,7 +106,7 @@ def _payers_request(event: WebhookEvent) -> str | None:
     return identity if isinstance(identity, str) and len(identity) <= LONGEST_ID else None
 
 
-def _settled(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
+def _record(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
     async def within() -> None:
         await inbox.settle(events, WebhookState.PROCESSED)
 

@@ -57,11 +57,11 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
 
 
 async def payments_below(
-    asking: RequestContext, parent: Parent, row: Order | Customer, paging: Paging
+    context: RequestContext, parent: Parent, row: Order | Customer, paging: Paging
 ) -> Page[Payment]:
     """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
     window = paging.window(NEWEST)
-    parent_id, owner = row.id, (await visibility(asking)).owner
+    parent_id, owner = row.id, (await visibility(context)).owner
 
     async def load(parent_ids: list[UUID]) -> list[list[Payment]]:
         places = [
@@ -78,48 +78,48 @@ async def payments_below(
         return _capped(found, parent_ids)
 
     async def count() -> int | None:
-        return await _loader(asking, (f"count by {parent}", None), load_counts).load(parent_id)
+        return await _loader(context, (f"count by {parent}", None), load_counts).load(parent_id)
 
     read: list[Payment] | None = rows_below(row, payments_key(window))
     if read is not None and window.after is None and window.before is None:
         return Page.of(read, window, count=count)
-    found = await _loader(asking, (parent, window), load).load(parent_id)
+    found = await _loader(context, (parent, window), load).load(parent_id)
     for payment in found:
-        asking.loaders.payment.prime(payment.id, payment)
+        context.loaders.payment.prime(payment.id, payment)
     return Page.of(found, window, count=count)
 
 
-async def order_of(asking: RequestContext, payment: Payment) -> Order:
+async def order_of(context: RequestContext, payment: Payment) -> Order:
     """The order that is paid."""
     read: Order | None = rows_below(payment, ORDER)
     if read is not None:
         return read
-    row = await asking.loaders.order.load(payment.order_id)
+    row = await context.loaders.order.load(payment.order_id)
     assert row is not None, "a payment without its order"
-    return await order_of_payment(asking, payment, row)
+    return await order_of_payment(context, payment, row)
 
 
-async def superseded_by(asking: RequestContext, payment: Payment) -> Payment | None:
+async def superseded_by(context: RequestContext, payment: Payment) -> Payment | None:
     """The order's payment before this one, if it is the caller's to see."""
     earlier = payment.supersedes_id
-    return await visible_payment(asking, await asking.loaders.payment.load(earlier)) if earlier is not None else None
+    return await visible_payment(context, await context.loaders.payment.load(earlier)) if earlier is not None else None
 
 
-async def order_of_event(asking: RequestContext, event: PaymentEvent) -> Order:
+async def order_of_event(context: RequestContext, event: PaymentEvent) -> Order:
     """The order whose chain an event is part of, that the caller may see."""
-    row = await asking.loaders.order.load(event.order_id)
+    row = await context.loaders.order.load(event.order_id)
     assert row is not None, "an event without its order"
-    payment = await asking.loaders.payment.load(event.payment_id) if event.payment_id is not None else None
-    return await order_of_payment(asking, payment, row) if payment is not None else row
+    payment = await context.loaders.payment.load(event.payment_id) if event.payment_id is not None else None
+    return await order_of_payment(context, payment, row) if payment is not None else row
 
 
-async def refunds_of(asking: RequestContext, payment: Payment) -> list[Refund]:
+async def refunds_of(context: RequestContext, payment: Payment) -> list[Refund]:
     """The payment's refunds, oldest first."""
     read: list[Refund] | None = rows_below(payment, REFUNDS)
-    return read if read is not None else await asking.loaders.refunds_of_payment.load(payment.id)
+    return read if read is not None else await context.loaders.refunds_of_payment.load(payment.id)
 
 
-async def timeline(asking: RequestContext, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
+async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
     """What happened to a payment, oldest first."""
     window = paging.window(CHRONICLE)
 
@@ -134,17 +134,17 @@ async def timeline(asking: RequestContext, payment_id: UUID, paging: Paging) -> 
         return _capped(await query_rows(EVENTS_COUNT, [payment_ids, COUNTED + 1]), payment_ids)
 
     async def count() -> int | None:
-        return await _loader(asking, ("count of timeline", None), load_counts).load(payment_id)
+        return await _loader(context, ("count of timeline", None), load_counts).load(payment_id)
 
-    found = await _loader(asking, ("timeline", window), load).load(payment_id)
+    found = await _loader(context, ("timeline", window), load).load(payment_id)
     return Page.of(found, window, count=count)
 
 
 def _loader(
-    asking: RequestContext, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
+    context: RequestContext, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
 ) -> Loader[UUID, Found]:
     """The request's loader for these arguments, made when they are first asked for."""
-    known = asking.loaders.children
+    known = context.loaders.children
     if name not in known:
 
         async def batch(keys: list[UUID]) -> list[Found]:

@@ -54,17 +54,17 @@ class Rates:
         self._limits = limits
         self._paying = paying
 
-    async def admit(self, ready: ExecutableOperation, asking: RequestOrigin) -> Admission:
+    async def admit(self, ready: ExecutableOperation, origin: RequestOrigin) -> Admission:
         """Draw what the operation may cost at most. Raises RequestRefused (429, 503); then nothing is drawn."""
-        costs = self._costs(ready.cost, asking)
-        level = await self._take(costs + (self._attempts(asking) if ready.act in self._paying else ()), ready.cost)
+        costs = self._costs(ready.cost, origin)
+        level = await self._take(costs + (self._attempts(origin) if ready.act in self._paying else ()), ready.cost)
         return Admission(ready, costs, costs[0].rate, level)
 
-    async def draw(self, points: int, asking: RequestOrigin) -> None:
+    async def draw(self, points: int, origin: RequestOrigin) -> None:
         """Draw points that never come back, for reading what may not run. Raises RequestRefused as `admit` does."""
-        most = (self._limits.buyer if is_buyer(asking.caller) else self._limits.staff).capacity
+        most = (self._limits.buyer if is_buyer(origin.caller) else self._limits.staff).capacity
         points = min(points, int(most))
-        await self._take(self._costs(points, asking), points)
+        await self._take(self._costs(points, origin), points)
 
     async def told(self, admission: Admission, answer: Answer) -> Answer:
         """The answer with what it cost in `extensions`; what was drawn beyond that goes back."""
@@ -96,20 +96,20 @@ class Rates:
         except DatabaseUnavailable as error:
             log.warning("rate.not_given_back", reason=str(error))
 
-    def _costs(self, points: int, asking: RequestOrigin) -> tuple[Take, ...]:
+    def _costs(self, points: int, origin: RequestOrigin) -> tuple[Take, ...]:
         limits, cost = self._limits, float(points)
-        if not is_buyer(asking.caller):
-            assert asking.caller is not None
-            return (Take(f"staff {asking.caller.principal}", cost, limits.staff),)
-        who = f"address {asking.address}" if asking.caller is None else f"buyer {asking.caller.principal}"
-        return (Take(who, cost, limits.buyer), *_of_address("network", asking.address, cost, limits.address))
+        if not is_buyer(origin.caller):
+            assert origin.caller is not None
+            return (Take(f"staff {origin.caller.principal}", cost, limits.staff),)
+        who = f"address {origin.address}" if origin.caller is None else f"buyer {origin.caller.principal}"
+        return (Take(who, cost, limits.buyer), *_of_address("network", origin.address, cost, limits.address))
 
-    def _attempts(self, asking: RequestOrigin) -> tuple[Take, ...]:
-        if asking.caller is None or not is_buyer(asking.caller):
+    def _attempts(self, origin: RequestOrigin) -> tuple[Take, ...]:
+        if origin.caller is None or not is_buyer(origin.caller):
             return ()  # nobody pays without a token; services may pay as often as they ask
         return (
-            Take(f"payments {asking.caller.principal}", 1, self._limits.payments),
-            *_of_address("payments-from", asking.address, 1, self._limits.address_payments),
+            Take(f"payments {origin.caller.principal}", 1, self._limits.payments),
+            *_of_address("payments-from", origin.address, 1, self._limits.address_payments),
         )
 
 

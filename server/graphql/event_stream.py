@@ -89,7 +89,7 @@ async def send_stream(
     send: Send,
     answers: AsyncGenerator[bytes, None],
     media: StreamMedia,
-    asking: RequestOrigin,
+    origin: RequestOrigin,
     heartbeat_seconds: float,
 ) -> None:
     """Send the answers as they come, until they end, the client or the server leaves, or the token expires."""
@@ -99,7 +99,7 @@ async def send_stream(
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
     def told(*problems: Problem) -> Errors:
-        return [problem.to_json(asking.request_id) for problem in problems]
+        return [problem.to_json(origin.request_id) for problem in problems]
 
     async def forward() -> bytes:
         try:
@@ -121,7 +121,7 @@ async def send_stream(
         return b""
 
     async def expire() -> bytes:
-        await until_expired(asking.caller)
+        await until_expired(origin.caller)
         return framing.failed(told(TOKEN_EXPIRED))
 
     async def until_leaving() -> bytes:
@@ -129,7 +129,7 @@ async def send_stream(
         return framing.cut(told(RESTARTING))
 
     async with aclosing(answers):
-        await send({"type": "http.response.start", "status": 200, "headers": _headers(framing, asking)})
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(framing, origin)})
         await put(framing.opening)
         last = await until_one_ends(forward(), until_gone(), expire(), until_leaving(), beat())
         await put(last, more=False)
@@ -140,13 +140,13 @@ async def only(payload: bytes) -> AsyncGenerator[bytes, None]:
     yield payload
 
 
-def _headers(framing: Framing, asking: RequestOrigin) -> list[tuple[bytes, bytes]]:
+def _headers(framing: Framing, origin: RequestOrigin) -> list[tuple[bytes, bytes]]:
     headers = {
         "Content-Type": framing.content_type,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Accel-Buffering": "no",  # nginx would hold events back to fill its buffers
         "Vary": "Accept",
-        REQUEST_ID_HEADER: asking.request_id,
+        REQUEST_ID_HEADER: origin.request_id,
     }
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

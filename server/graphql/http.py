@@ -167,14 +167,14 @@ class GraphQLEndpoint:
             raise unavailable() from None
 
     async def admit(
-        self, request: GraphQLRequest, asking: RequestOrigin, check_transport: Callable[[OperationType], None]
+        self, request: GraphQLRequest, origin: RequestOrigin, check_transport: Callable[[OperationType], None]
     ) -> ExecutableOperation:
         """The operation that this caller may run, after what reading it costs was drawn. Raises RequestRefused."""
-        caller = asking.caller
+        caller = origin.caller
         query = self._trusted.query_of(request, caller)
         points = self._documents.price_of_reading(query, caller)
         if points and self._rates is not None:
-            await self._rates.draw(points, asking)
+            await self._rates.draw(points, origin)
         try:
             return self._documents.prepare(
                 query,
@@ -187,7 +187,7 @@ class GraphQLEndpoint:
             )
         except NotForStrangers:
             if not points and self._rates is not None:
-                await self._rates.draw(1, asking)
+                await self._rates.draw(1, origin)
             raise
 
     def _trust(self, name: str, text: str) -> None:
@@ -196,7 +196,7 @@ class GraphQLEndpoint:
         except RequestRefused as refused:
             raise ManifestRefused(f"{name}: {refused.problems[0].message}") from None
 
-    def asking(self, scope: Scope, caller: Caller | None, request_id: str) -> RequestOrigin:
+    def origin(self, scope: Scope, caller: Caller | None, request_id: str) -> RequestOrigin:
         """Who asks, and from where."""
         return RequestOrigin(caller=caller, request_id=request_id, address=self.address_of(scope))
 
@@ -217,39 +217,39 @@ class GraphQLEndpoint:
             )
         caller = await self.authenticate(header_values(scope, b"authorization"))
         request = await read_request(scope, receive, self.limits)
-        asking = self.asking(scope, caller, request_id)
-        ready = await self.admit(request, asking, partial(_check_method, scope["method"], accepted))
+        origin = self.origin(scope, caller, request_id)
+        ready = await self.admit(request, origin, partial(_check_method, scope["method"], accepted))
         beat = self.stream_limits.heartbeat_seconds
         if ready.operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
-            with self.connections.take(caller, asking.address):
-                stream = await self.subscribe(ready, request, asking)
-                await send_stream(scope, receive, send, stream, accepted.stream, asking, beat)
+            with self.connections.take(caller, origin.address):
+                stream = await self.subscribe(ready, request, origin)
+                await send_stream(scope, receive, send, stream, accepted.stream, origin, beat)
             return None
-        answer = await self.run(ready, request, asking)
+        answer = await self.run(ready, request, origin)
         if not accepted.events_first:
             return answer
         _, payload = encoded(answer, request_id)
-        await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, asking, beat)
+        await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, origin, beat)
         return None
 
-    async def run(self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
+    async def run(self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
         """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
         if self._rates is None:
-            return await self._finish(ready, request, asking)
-        admission = await self._rates.admit(ready, asking)
-        return await self._rates.told(admission, await self._finish(ready, request, asking))
+            return await self._finish(ready, request, origin)
+        admission = await self._rates.admit(ready, origin)
+        return await self._rates.told(admission, await self._finish(ready, request, origin))
 
     async def subscribe(
-        self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin
+        self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
         if self._rates is not None:
-            await self._rates.admit(ready, asking)
-        return await self.subscriptions.open(ready.planned, request, asking)
+            await self._rates.admit(ready, origin)
+        return await self.subscriptions.open(ready.planned, request, origin)
 
-    async def _finish(self, ready: ExecutableOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
-        running = self._execute(ready.planned, request, asking)
+    async def _finish(self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
+        running = self._execute(ready.planned, request, origin)
         if ready.operation.operation is OperationType.MUTATION:
             task = asyncio.create_task(running)
             self._running.add(task)
@@ -268,13 +268,13 @@ class GraphQLEndpoint:
                 retryable=True,
             ) from None
 
-    async def _execute(self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin) -> Answer:
+    async def _execute(self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
         """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
         operation = planned.operation
         try:
-            context = await context_for(self._context_factory, asking)
+            context = await context_for(self._context_factory, origin)
             result = await self.execution.run(planned, request.variables, context, request.extensions or {})
-            return _judge(result, operation, asking)
+            return _judge(result, operation, origin)
         except RequestRefused:
             raise
         except DatabaseUnavailable:
@@ -291,16 +291,16 @@ class GraphQLEndpoint:
             running.exception()  # Marks it as seen: the request that would raise it may be gone.
 
 
-def _judge(result: ExecutionResult, operation: OperationDefinitionNode, asking: RequestOrigin) -> Answer:
+def _judge(result: ExecutionResult, operation: OperationDefinitionNode, origin: RequestOrigin) -> Answer:
     if not result.errors:
         return Answer(status=200, body={"data": result.data}, headers={})
-    problems = execution_problems(result.errors, anonymous=asking.caller is None, operation=operation.operation.value)
+    problems = execution_problems(result.errors, anonymous=origin.caller is None, operation=operation.operation.value)
     if result.data is None and all(error.path is None for error in result.errors):
         # The variables did not fit: nothing ran.
         raise RequestRefused(problems, status=400, json_status=200)
     if is_unavailable(problems) and _nothing_answered(result.data):
         raise unavailable()
-    body = {"errors": [problem.to_json(asking.request_id) for problem in problems], "data": result.data}
+    body = {"errors": [problem.to_json(origin.request_id) for problem in problems], "data": result.data}
     return Answer(status=200, body=body, headers={})
 
 

@@ -121,7 +121,7 @@ class Subscriptions:
         self._limits = limits
 
     async def open(
-        self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin
+        self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
 
@@ -129,49 +129,49 @@ class Subscriptions:
         """
         try:
             async with asyncio.timeout(self._limits.query_seconds):
-                executor = await self._executor(planned, request, asking)
+                executor = await self._executor(planned, request, origin)
                 source = create_source_event_stream(executor)
                 stream = source if isinstance(source, AsyncIterable | ExecutionResult) else await source
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, planned, asking) from None
+            raise _end(error, planned, origin) from None
         if isinstance(stream, ExecutionResult):
-            raise _refusal(execution_problems(stream.errors or (), **_told(asking)))
+            raise _refusal(execution_problems(stream.errors or (), **_told(origin)))
         events = self.execution.events(planned, request.variables, request.extensions or {}, executor)
-        return self._answers(events, stream, planned, asking)
+        return self._answers(events, stream, planned, origin)
 
     async def _executor(
-        self, planned: CompiledOperation, request: GraphQLRequest, asking: RequestOrigin
+        self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> Executor[Any]:
-        context = await context_for(self._context_factory, asking)
+        context = await context_for(self._context_factory, origin)
         begun = self.execution.begin(planned, request.variables, context, request.extensions or {})
         if isinstance(begun, list):
-            raise RequestRefused(execution_problems(begun, **_told(asking)), status=400, json_status=200)
+            raise RequestRefused(execution_problems(begun, **_told(origin)), status=400, json_status=200)
         return begun
 
     async def _answers(
-        self, events: Events, source: AsyncIterable[Any], planned: CompiledOperation, asking: RequestOrigin
+        self, events: Events, source: AsyncIterable[Any], planned: CompiledOperation, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         try:
-            with self.places.take(asking.caller):
+            with self.places.take(origin.caller):
                 async with aclosing(source) as told:
                     async for event in told:
-                        yield await self._answer(events, event, asking)
+                        yield await self._answer(events, event, origin)
                         await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
         except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, planned, asking) from None
+            raise _end(error, planned, origin) from None
 
-    async def _answer(self, events: Events, event: Any, asking: RequestOrigin) -> bytes:
+    async def _answer(self, events: Events, event: Any, origin: RequestOrigin) -> bytes:
         """The answer to one event: made once for all who are told the same, where it is the same for all."""
         name = events.shared_by(event)
         shared = self._shared.get(name)
         if shared is not None:
             return shared
         # A context of its own: loaders remember rows, and the next event is about newer ones.
-        result = events.answer(event, await context_for(self._context_factory, asking))
+        result = events.answer(event, await context_for(self._context_factory, origin))
         if not isinstance(result, ExecutionResult):
             async with asyncio.timeout(self._limits.query_seconds):
                 result = await result
-        response = _response(result, asking)
+        response = _response(result, origin)
         if name is not None and not result.errors and len(response) <= LONGEST_SHARED:
             self._shared[name] = response
             if len(self._shared) > SHARED_AT_ONCE:
@@ -216,15 +216,15 @@ def _seconds_left(caller: Caller | None) -> float:
     return (end - datetime.now(UTC)).total_seconds() if end is not None else math.inf
 
 
-def _response(result: ExecutionResult, asking: RequestOrigin) -> bytes:
+def _response(result: ExecutionResult, origin: RequestOrigin) -> bytes:
     body: dict[str, object] = {"data": result.data}
     if result.errors:
-        problems = execution_problems(result.errors, **_told(asking))
-        body = {"errors": [problem.to_json(asking.request_id) for problem in problems], "data": result.data}
-    return encoded(Answer(status=200, body=body, headers={}), asking.request_id)[1]
+        problems = execution_problems(result.errors, **_told(origin))
+        body = {"errors": [problem.to_json(origin.request_id) for problem in problems], "data": result.data}
+    return encoded(Answer(status=200, body=body, headers={}), origin.request_id)[1]
 
 
-def _end(error: Exception, planned: CompiledOperation, asking: RequestOrigin) -> RequestRefused:
+def _end(error: Exception, planned: CompiledOperation, origin: RequestOrigin) -> RequestRefused:
     """Why a stream ends, in words for the client; what was nobody's intention is logged."""
     if isinstance(error, RequestRefused):
         return error
@@ -240,15 +240,15 @@ def _end(error: Exception, planned: CompiledOperation, asking: RequestOrigin) ->
         return unavailable()
     field = _root_field(planned.operation.selection_set, planned.document)
     place = located_error(error, [field], [field.alias.value if field.alias else field.name.value])
-    return _refusal(execution_problems([place], **_told(asking)))
+    return _refusal(execution_problems([place], **_told(origin)))
 
 
 def _refusal(problems: list[Problem]) -> RequestRefused:
     return unavailable() if is_unavailable(problems) else RequestRefused(problems)
 
 
-def _told(asking: RequestOrigin) -> dict[str, Any]:
-    return {"anonymous": asking.caller is None, "operation": "subscription"}
+def _told(origin: RequestOrigin) -> dict[str, Any]:
+    return {"anonymous": origin.caller is None, "operation": "subscription"}
 
 
 def _root_field(selected: SelectionSetNode, document: DocumentNode) -> FieldNode:

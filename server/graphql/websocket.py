@@ -226,7 +226,7 @@ class _Connection:
     async def _problems_of(self, identity: str, payload: dict[str, object], request_id: str) -> Collection[Problem]:
         """What refused or broke the operation; nothing when it was carried out. Raises Gone."""
         try:
-            await self._carry_out(identity, payload, self._endpoint.asking(self._scope, self._caller, request_id))
+            await self._carry_out(identity, payload, self._endpoint.origin(self._scope, self._caller, request_id))
         except Gone:
             raise
         except RequestRefused as refused:
@@ -238,15 +238,15 @@ class _Connection:
             return [masked()]
         return []
 
-    async def _carry_out(self, identity: str, payload: dict[str, object], asking: RequestOrigin) -> None:
+    async def _carry_out(self, identity: str, payload: dict[str, object], origin: RequestOrigin) -> None:
         request = request_of(payload, self._endpoint.limits)
-        ready = await self._endpoint.admit(request, asking, _check_kind)
+        ready = await self._endpoint.admit(request, origin, _check_kind)
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
         if ready.operation.operation is OperationType.QUERY:
-            answer = await self._endpoint.run(ready, request, asking)
-            await self._put(start + encoded(answer, asking.request_id)[1] + b"}")
+            answer = await self._endpoint.run(ready, request, origin)
+            await self._put(start + encoded(answer, origin.request_id)[1] + b"}")
             return
-        async with aclosing(await self._endpoint.subscribe(ready, request, asking)) as answers:
+        async with aclosing(await self._endpoint.subscribe(ready, request, origin)) as answers:
             async for response in answers:
                 await self._put(start + response + b"}")
 

@@ -33,9 +33,9 @@ class Answer:
     headers: Mapping[str, str]
 
 
-async def context_for(factory: ContextFactory, asking: RequestOrigin) -> object:
+async def context_for(factory: ContextFactory, origin: RequestOrigin) -> object:
     """The context of one execution; the factory may be a coroutine function."""
-    context = factory(asking)
+    context = factory(origin)
     return await context if inspect.isawaitable(context) else context
 
 

@@ -34,7 +34,7 @@ class OrderSnapshot:
         return next((payment for payment in payments if payment.id == payment_id), None)
 
 
-async def see(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> OrderSnapshot:
+async def read_snapshot(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> OrderSnapshot:
     """The order and the key by one statement. A key that could not be one is of no operation."""
     payments, rows_of = _payments()
     ((order, operation, owner, found),) = await select_joined(

@@ -18,7 +18,7 @@ from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.provider_calls import Step, StepOutcome, StepResult, look
+from services.money.provider_calls import Step, StepOutcome, StepResult, look_up_effect
 from services.money.runner import OperationRunner
 from services.money.sync import unavailable
 
@@ -45,13 +45,13 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     if operation is None:
         raise Refused(ErrorCode.INVALID_STATE, "This operation needs no review.", ("id",))
     payment = await Payment.get(id=operation.payment_id)
-    verdict = await _verdict(operation, payment, ruling, runner.provider)
+    step_result = await _result_of_ruling(operation, payment, ruling, runner.provider)
 
     async def within(work: UnitOfWork, settled: Operation) -> None:
         await _write_down(work, settled, ruling, by)
 
     try:
-        settled = (await runner.settle(operation, verdict, by=by, within=within)).operation
+        settled = (await runner.record_outcome(operation, step_result, by=by, within=within)).operation
     except LeaseLost:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
@@ -86,7 +86,7 @@ async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by
     await record(work, order, change, Cause(actor=by, operation_id=operation.id))
 
 
-async def _verdict(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
+async def _result_of_ruling(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
     match ruling.outcome:
         case ReviewOutcome.LOOK_AGAIN:
             return StepResult(StepOutcome.UNKNOWN, payment.version)
@@ -106,7 +106,7 @@ async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, 
         return await _proof_of_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
     if step is Step.CREATE:
         return await _proof_of_intent(payment, _needed(stripe_id, "payment_intents"), provider)
-    found = await look(operation, payment, provider)
+    found = await look_up_effect(operation, payment, provider)
     if found is None:
         message = f"Stripe shows that the {step.value} has not happened."
         raise Refused(ErrorCode.INVALID_STATE, message, ("outcome",))
@@ -146,7 +146,7 @@ async def _disproof(operation: Operation, payment: Payment, provider: Provider) 
     refusal = ProviderFailure(Outcome.REJECTED, code="settled_by_hand")
     seen = None
     try:
-        found = await look(operation, payment, provider)
+        found = await look_up_effect(operation, payment, provider)
         if found is not None and found.kind is StepOutcome.DONE:
             raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
         if operation.refund_id is None and payment.stripe_payment_intent_id is not None:

@@ -76,12 +76,12 @@ GOOD_ENDS = {
 }
 
 
-async def settle(
+async def apply_result(
     work: UnitOfWork,
     operation: Operation,
     order: Order,
     payment: Payment,
-    verdict: StepResult,
+    step_result: StepResult,
     *,
     cause: Cause,
     wait: timedelta = AT_ONCE,
@@ -93,8 +93,8 @@ async def settle(
     """
     refund = await _refund_of(operation)
     # A webhook or a look may have been quicker than the answer: an answer never says two things.
-    if verdict.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
-        await _merge(work, operation, order, payment, refund, verdict, cause, wait)
+    if step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
+        await _apply(work, operation, order, payment, refund, step_result, cause, wait)
     await _settle_order(work, operation, order, cause)
 
 
@@ -102,34 +102,34 @@ async def _refund_of(operation: Operation) -> Refund | None:
     return await Refund.get(id=operation.refund_id) if operation.refund_id else None
 
 
-async def _merge(
+async def _apply(
     work: UnitOfWork,
     operation: Operation,
     order: Order,
     payment: Payment,
     refund: Refund | None,
-    verdict: StepResult,
+    step_result: StepResult,
     cause: Cause,
     wait: timedelta,
 ) -> None:
-    match verdict.kind:
+    match step_result.kind:
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
         case StepOutcome.UNKNOWN:
-            await _unknown(work, operation, order, payment, refund, verdict, cause, wait)
+            await _unknown(work, operation, order, payment, refund, step_result, cause, wait)
         case StepOutcome.REVIEW:
-            await _unknown(work, operation, order, payment, refund, verdict, cause, wait)
+            await _unknown(work, operation, order, payment, refund, step_result, cause, wait)
             call_a_person(operation)
         case StepOutcome.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
             operation.error = _unavailable(operation, wait).to_record()
         case StepOutcome.DONE if refund is not None:
-            _finish_refund(operation, await _apply_refund(work, order, payment, verdict, cause))
+            _finish_refund(operation, await _apply_refund(work, order, payment, step_result, cause))
         case StepOutcome.DONE:
-            await _apply_payment(work, order, payment, verdict, cause)
+            await _apply_payment(work, order, payment, step_result, cause)
             _advance(operation, payment)
         case StepOutcome.FAILED:
-            await _failed(work, operation, order, payment, refund, verdict, cause)
+            await _failed(work, operation, order, payment, refund, step_result, cause)
 
 
 def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
@@ -206,28 +206,32 @@ async def _settle_order(work: UnitOfWork, operation: Operation, order: Order, ca
         await settle_order(work, order, cause)
 
 
-async def _apply_payment(work: UnitOfWork, order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> None:
-    assert verdict.payment is not None
+async def _apply_payment(
+    work: UnitOfWork, order: Order, payment: Payment, step_result: StepResult, cause: Cause
+) -> None:
+    assert step_result.payment is not None
     await apply_provider_state(
         work,
         order,
         payment,
-        verdict.payment,
-        since_version=verdict.since_version,
-        fetched=verdict.fetched,
+        step_result.payment,
+        since_version=step_result.since_version,
+        fetched=step_result.fetched,
         cause=cause,
     )
 
 
-async def _apply_refund(work: UnitOfWork, order: Order, payment: Payment, verdict: StepResult, cause: Cause) -> Refund:
-    assert verdict.refund is not None
+async def _apply_refund(
+    work: UnitOfWork, order: Order, payment: Payment, step_result: StepResult, cause: Cause
+) -> Refund:
+    assert step_result.refund is not None
     refund = await apply_provider_refund(
         work,
         order,
         payment,
-        replace(verdict.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
-        since_version=verdict.since_version,
-        fetched=verdict.fetched,
+        replace(step_result.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
+        since_version=step_result.since_version,
+        fetched=step_result.fetched,
         cause=cause,
     )
     assert refund is not None, "a refund of ours is none"
@@ -271,17 +275,17 @@ async def _unknown(
     order: Order,
     payment: Payment,
     refund: Refund | None,
-    verdict: StepResult,
+    step_result: StepResult,
     cause: Cause,
     wait: timedelta,
 ) -> None:
-    failure = verdict.failure
+    failure = step_result.failure
     if refund is None:
         await mark_payment_unknown(work, order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
         await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
     # What sending has met stands, whatever a look meets: only a 500 to the request itself sticks to its key.
-    sent = verdict.sent if verdict.by_look else failure
+    sent = step_result.sent if step_result.by_look else failure
     problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
     leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
 
@@ -326,28 +330,28 @@ async def _failed(
     order: Order,
     payment: Payment,
     refund: Refund | None,
-    verdict: StepResult,
+    step_result: StepResult,
     cause: Cause,
 ) -> None:
-    failure = verdict.failure
+    failure = step_result.failure
     assert failure is not None
-    if verdict.gone:
+    if step_result.gone:
         await mark_payment_missing(work, order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
-        if verdict.refunds and payment.version != verdict.since_version:
+        if step_result.refunds and payment.version != step_result.since_version:
             raise StaleSnapshot
         refund.failure_reason = failure.code or "refused"
         await change_refund(
             work, order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id)
         )
-        for seen in verdict.refunds:
+        for seen in step_result.refunds:
             await apply_provider_refund(
                 work, order, payment, seen, since_version=payment.version, fetched=True, cause=cause
             )
         _fail(operation, refund_error(failure, refund, payment))
         return
-    if verdict.payment is not None:
-        await _apply_payment(work, order, payment, verdict, cause)
+    if step_result.payment is not None:
+        await _apply_payment(work, order, payment, step_result, cause)
     step = Step(operation.step)
     error = payment_error(failure, step, payment, operation.params[step])
     answered = cause.answered_by(failure.request_id)

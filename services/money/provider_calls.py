@@ -84,27 +84,29 @@ class StepResult:
     sent: ProviderFailure | None = None
 
 
-async def attempt(operation: Operation, payment: Payment, *, provider: Provider, pace: RetryPolicy) -> StepResult:
+async def execute_step(
+    operation: Operation, payment: Payment, *, provider: Provider, policy: RetryPolicy
+) -> StepResult:
     """Carry the operation's current step out, or find out that it has been.
 
     What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
     """
     maybe_sent = operation.first_sent_at is not None or operation.effect is ProviderEffect.UNKNOWN
-    age = _age(operation, pace)
-    until = operation.held_until.or_earlier(Deadline.within(pace.key_life_seconds - age))
-    sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds
-    if maybe_sent and (sticky or age >= _look_after(Step(operation.step), pace)):
+    age = _age(operation, policy)
+    until = operation.held_until.or_earlier(Deadline.within(policy.key_life_seconds - age))
+    sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds
+    if maybe_sent and (sticky or age >= _look_after(Step(operation.step), policy)):
         try:
-            found = await look(operation, payment, provider)
+            found = await look_up_effect(operation, payment, provider)
         except ProviderFailure as failure:
-            gone = await _gone(failure, payment, provider, maybe_sent=True, is_old=age >= pace.sticky_error_seconds)
-            return gone or _unseen(failure, operation, payment, age=age, pace=pace)
+            gone = await _gone(failure, payment, provider, maybe_sent=True, is_old=age >= policy.sticky_error_seconds)
+            return gone or _unseen(failure, operation, payment, age=age, policy=policy)
         if found is not None:
             return found
-        if sticky or age >= pace.key_life_seconds + pace.quiet_seconds:
+        if sticky or age >= policy.key_life_seconds + policy.quiet_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return StepResult(StepOutcome.ABSENT, payment.version)
-        if age >= pace.key_life_seconds:  # what left at the last moment may still be on its way
+        if age >= policy.key_life_seconds:  # what left at the last moment may still be on its way
             return StepResult(StepOutcome.UNKNOWN, payment.version, by_look=True)
     held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
@@ -115,15 +117,17 @@ async def attempt(operation: Operation, payment: Payment, *, provider: Provider,
         if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
             return gone
         try:
-            is_stuck = failure.is_server_error and failure.is_replayed and age >= pace.unknown_grace_seconds
+            is_stuck = failure.is_server_error and failure.is_replayed and age >= policy.unknown_grace_seconds
             if failure.code == OTHER_PARAMETERS:
                 is_stuck, operation.last_problem = True, OTHER_PARAMETERS
                 _known_at_stripe(operation)
-            return await _weigh(failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck)
+            return await _classify_failure(
+                failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck
+            )
         except ProviderFailure as second:
             gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
             is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
-            kind = StepOutcome.REVIEW if is_final and age >= pace.sticky_error_seconds else StepOutcome.UNKNOWN
+            kind = StepOutcome.REVIEW if is_final and age >= policy.sticky_error_seconds else StepOutcome.UNKNOWN
             return gone or StepResult(kind, payment.version, failure=second, by_look=True, sent=failure)
 
 
@@ -132,22 +136,22 @@ def _known_at_stripe(operation: Operation) -> None:
     log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
 
 
-def _age(operation: Operation, pace: RetryPolicy) -> float:
+def _age(operation: Operation, policy: RetryPolicy) -> float:
     """How old the request may be at Stripe, in seconds, by the database's clock; 0 for one that was never sent."""
-    now = pace.leased_at(operation)
+    now = policy.leased_at(operation)
     unsent_since = operation.created_at if operation.effect is ProviderEffect.UNKNOWN else now
     return (now - (operation.first_sent_at or unsent_since)).total_seconds()
 
 
-def _look_after(step: Step, pace: RetryPolicy) -> float:
+def _look_after(step: Step, policy: RetryPolicy) -> float:
     """The age in seconds at which Stripe is asked what became of a request, instead of sending it again.
 
     A create moves no money, a refund happens once under its key, and both are found only by reading lists: while
     Stripe keeps the key it is sent again, and the answer is final. The other steps show on an intent that we hold.
     """
     if step in (Step.CREATE, Step.REFUND):
-        return pace.key_life_seconds
-    return min(pace.unknown_grace_seconds, pace.key_life_seconds)
+        return policy.key_life_seconds
+    return min(policy.unknown_grace_seconds, policy.key_life_seconds)
 
 
 async def _held_meanwhile(
@@ -171,7 +175,7 @@ async def _held_meanwhile(
 
 
 def _unseen(
-    failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, pace: RetryPolicy
+    failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, policy: RetryPolicy
 ) -> StepResult:
     """What it means that Stripe could not be asked whether the step has happened.
 
@@ -180,7 +184,7 @@ def _unseen(
     """
     log.warning("operation.look_failed", operation=str(operation.id), failure=str(failure))
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
-    is_hopeless = age >= pace.key_life_seconds or (is_final and age >= pace.sticky_error_seconds)
+    is_hopeless = age >= policy.key_life_seconds or (is_final and age >= policy.sticky_error_seconds)
     if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
         return StepResult(StepOutcome.REVIEW, payment.version, failure=failure, by_look=True)
     kind = StepOutcome.NOT_DONE if failure.outcome in NOT_EXECUTED else StepOutcome.UNKNOWN
@@ -211,7 +215,7 @@ async def _gone(
     return StepResult(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
 
 
-async def _weigh(
+async def _classify_failure(
     failure: ProviderFailure,
     operation: Operation,
     payment: Payment,
@@ -230,10 +234,10 @@ async def _weigh(
             log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
         return StepResult(StepOutcome.NOT_DONE, version, failure=failure)
     if failure.outcome not in DEFINITE:
-        found = await look(operation, payment, provider) if is_stuck else None
+        found = await look_up_effect(operation, payment, provider) if is_stuck else None
         return found or StepResult(StepOutcome.UNKNOWN, version, failure=failure)
     if maybe_sent:
-        found = await look(operation, payment, provider)
+        found = await look_up_effect(operation, payment, provider)
         if found is not None:
             return found
     snapshot, fetched = (None if failure.is_replayed else failure.payment), False
@@ -268,28 +272,33 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
         Step.CANCEL: provider.cancel_payment,
     }
     seen = await calls[step](_intent(payment), params, key=key, until=until)
-    verdict = await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
-    if step is Step.CONFIRM and verdict.fetched and verdict.payment is not None and verdict.payment.status in WAITING:
-        return _failed_attempt(verdict.payment, version)
-    return verdict
+    step_result = await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
+    if (
+        step is Step.CONFIRM
+        and step_result.fetched
+        and step_result.payment is not None
+        and step_result.payment.status in WAITING
+    ):
+        return _failed_attempt(step_result.payment, version)
+    return step_result
 
 
-async def _since_then(verdict: StepResult, operation: Operation, provider: Provider) -> StepResult:
+async def _since_then(step_result: StepResult, operation: Operation, provider: Provider) -> StepResult:
     """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
     as old as the first answer, which was lost, and our rows may know better by now."""
-    payment, refund = verdict.payment, verdict.refund
+    payment, refund = step_result.payment, step_result.refund
     is_replayed = (payment is not None and payment.is_replayed) or (refund is not None and refund.is_replayed)
     if is_replayed and operation.first_sent_at is None and operation.effect is ProviderEffect.NONE:
         _known_at_stripe(operation)
     try:
         if payment is not None and payment.is_replayed:
-            return replace(verdict, payment=await provider.retrieve_payment(payment.id), fetched=True)
+            return replace(step_result, payment=await provider.retrieve_payment(payment.id), fetched=True)
         if refund is not None and refund.is_replayed:
-            return replace(verdict, refund=await provider.retrieve_refund(refund.id), fetched=True)
+            return replace(step_result, refund=await provider.retrieve_refund(refund.id), fetched=True)
     except ProviderFailure as failure:
         # It was done; only how it stands is not known. The status is the look's, and no 500 of the request's.
         raise replace(failure, outcome=Outcome.UNKNOWN, http_status=None) from None
-    return verdict
+    return step_result
 
 
 def _intent(payment: Payment) -> str:
@@ -301,7 +310,7 @@ def _intent(payment: Payment) -> str:
 # -- looking -------------------------------------------------------------------------------------------------------
 
 
-async def look(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
     looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
         Step.CREATE: _look_for_intent,

@@ -1,7 +1,7 @@
 """The run loop: carries an accepted operation through its steps, whoever runs it.
 
 The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.run`. A lease
-(`due`) says who may, a fencing token (`attempt`) says whose writing counts.
+(`due`) says who may, a fencing token (`execute_step`) says whose writing counts.
 """
 
 import asyncio
@@ -27,9 +27,9 @@ from provider import Provider, ProviderFailure
 from services.audit.trail import Cause
 from services.money import locking
 from services.money.divergence import is_not_as_asked
-from services.money.outcomes import CRASHED, call_a_person, leave_open, settle
+from services.money.outcomes import CRASHED, apply_result, call_a_person, leave_open
 from services.money.payment_state import StaleSnapshot
-from services.money.provider_calls import StepOutcome, StepResult, attempt, refund_made_by
+from services.money.provider_calls import StepOutcome, StepResult, execute_step, refund_made_by
 from services.retry_policy import RetryPolicy, back_off, rest
 
 log = structlog.get_logger(__name__)
@@ -90,11 +90,11 @@ class OperationRunner:
     """Drives operations against one provider at one pace."""
 
     provider: Provider
-    pace: RetryPolicy = field(default_factory=RetryPolicy)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
 
     @property
     def lease_seconds(self) -> float:
-        return self.pace.lease_seconds
+        return self.policy.lease_seconds
 
     @property
     def livemode(self) -> bool:
@@ -114,8 +114,8 @@ class OperationRunner:
 
     async def _leased(self, statement: str, *given: object) -> Operation | None:
         """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
-        until = Deadline.within(self.pace.lease_seconds)  # before it is asked for: the database's begins later
-        taken = await change_rows(Operation, statement, self.pace.lease_seconds, *given)
+        until = Deadline.within(self.policy.lease_seconds)  # before it is asked for: the database's begins later
+        taken = await change_rows(Operation, statement, self.policy.lease_seconds, *given)
         if not taken:
             return None
         taken[0].held_until = until
@@ -126,7 +126,7 @@ class OperationRunner:
 
         In a request, short waits are spent here, within the request's budget; in the worker the row waits.
         """
-        deadline = time.monotonic() + self.pace.request_budget_seconds
+        deadline = time.monotonic() + self.policy.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
             settled = await self._step(operation, payment)
@@ -148,13 +148,17 @@ class OperationRunner:
     async def _step(self, operation: Operation, payment: Payment | None) -> RunResult:
         """One step and what came of it. Without the payment when it is not to be driven on: another has taken it over,
         or something here is broken, which is kept on the operation for a person."""
-        verdict: StepResult | None = None
+        step_result: StepResult | None = None
         try:
             payment = payment or await locking.read_payment(operation.payment_id)
-            verdict = await attempt(operation, payment, provider=self.provider, pace=self.pace)
-            return await self._settle_at_once(operation, payment, verdict) or await self.settle(operation, verdict)
+            step_result = await execute_step(operation, payment, provider=self.provider, policy=self.policy)
+            return await self._record_if_unchanged(operation, payment, step_result) or await self.record_outcome(
+                operation, step_result
+            )
         except LeaseLost:
-            return RunResult(await locking.read_operation(operation.id), None, _secret(verdict) if verdict else None)
+            return RunResult(
+                await locking.read_operation(operation.id), None, _secret(step_result) if step_result else None
+            )
         except (DatabaseUnavailable, *CONFLICTS):
             raise
         except Exception:
@@ -169,9 +173,9 @@ class OperationRunner:
             leave_open(operation, wait=wait, problem=CRASHED)
             if is_again:
                 call_a_person(operation)
-                wait = self.pace.review()
+                wait = self.policy.review()
             operation.due_in = wait
-            operation.first_sent_at = operation.first_sent_at or self.pace.leased_at(driven)
+            operation.first_sent_at = operation.first_sent_at or self.policy.leased_at(driven)
             await work.write(Update(operation, DRIVEN))
         return operation
 
@@ -182,8 +186,8 @@ class OperationRunner:
         await asyncio.sleep(max(wait, 0.0) + 0.01)
         return await self.take(operation.id)
 
-    async def settle(
-        self, operation: Operation, verdict: StepResult, *, by: Actor | None = None, within: Within = nothing_else
+    async def record_outcome(
+        self, operation: Operation, step_result: StepResult, *, by: Actor | None = None, within: Within = nothing_else
     ) -> RunResult:
         """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
 
@@ -192,15 +196,17 @@ class OperationRunner:
         """
         for _ in range(REFETCHES):
             try:
-                return await transact(partial(self._settle_once, operation, verdict, by, within), patient=True)
+                return await transact(
+                    partial(self._record_under_locks, operation, step_result, by, within), patient=True
+                )
             except StaleSnapshot:
-                verdict = await self._fetch_again(operation, verdict)
-        unknown = replace(verdict, kind=StepOutcome.UNKNOWN, payment=None)
-        settled = await transact(partial(self._settle_once, operation, unknown, by, within), patient=True)
-        return replace(settled, client_secret=_secret(verdict))
+                step_result = await self._fetch_again(operation, step_result)
+        unknown = replace(step_result, kind=StepOutcome.UNKNOWN, payment=None)
+        settled = await transact(partial(self._record_under_locks, operation, unknown, by, within), patient=True)
+        return replace(settled, client_secret=_secret(step_result))
 
-    async def _settle_once(
-        self, driven: Operation, verdict: StepResult, by: Actor | None, within: Within, work: UnitOfWork
+    async def _record_under_locks(
+        self, driven: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
     ) -> RunResult:
         operation = await locking.lock_operation(driven.id)
         if operation.attempt != driven.attempt or not operation.is_open:
@@ -208,22 +214,28 @@ class OperationRunner:
         operation.held_until = driven.held_until
         if (operation.step, operation.generation) != (driven.step, driven.generation):
             # This very verdict is written: the connection was lost before the commit's answer came.
-            return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(verdict))
+            return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(step_result))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
-        settled = await self._settled(work, operation, order, payment, verdict, by, within)
-        self._tell(settled, verdict)
+        settled = await self._record(work, operation, order, payment, step_result, by, within)
+        self._tell(settled, step_result)
         return settled
 
-    async def _settle_at_once(self, driven: Operation, payment: Payment, verdict: StepResult) -> RunResult | None:
+    async def _record_if_unchanged(
+        self, driven: Operation, payment: Payment, step_result: StepResult
+    ) -> RunResult | None:
         """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
 
         Everything that happens to an order lengthens its chain: while that ends where we left it, and nobody has taken
         the operation over, our rows are the database's. Whatever goes wrong, locks settle it, as if nothing was sent.
         """
-        if verdict.kind is not StepOutcome.DONE or driven.refund_id is not None or not isinstance(payment.order, Order):
+        if (
+            step_result.kind is not StepOutcome.DONE
+            or driven.refund_id is not None
+            or not isinstance(payment.order, Order)
+        ):
             return None
-        if verdict.payment is not None and is_not_as_asked(payment, verdict.payment):
+        if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
             return None  # its finding is written in the same transaction, and is a statement of its own
         operation, order = copy(driven), payment.order
         before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
@@ -231,7 +243,7 @@ class OperationRunner:
 
         async def body() -> RunResult:
             work = OptimisticUnitOfWork()
-            settled = await self._settled(work, operation, order, payment, verdict, None, nothing_else)
+            settled = await self._record(work, operation, order, payment, step_result, None, nothing_else)
             await work.commit_if_unchanged(AS_WE_LEFT_IT, before)
             return settled
 
@@ -239,59 +251,59 @@ class OperationRunner:
             settled = await by_one_statement(body)
         except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
             return None
-        self._tell(settled, verdict)
+        self._tell(settled, step_result)
         return settled
 
-    async def _settled(
+    async def _record(
         self,
         work: UnitOfWork,
         operation: Operation,
         order: Order,
         payment: Payment,
-        verdict: StepResult,
+        step_result: StepResult,
         by: Actor | None,
         within: Within,
     ) -> RunResult:
         """Settle rows that nobody else is changing, and write them."""
-        wait, leased_at = self._wait(operation, verdict), self.pace.leased_at(operation)
+        wait, leased_at = self._wait(operation, step_result), self.policy.leased_at(operation)
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
-        await settle(work, operation, order, payment, verdict, cause=cause, wait=wait)
-        if verdict.kind is StepOutcome.ABSENT:
+        await apply_result(work, operation, order, payment, step_result, cause=cause, wait=wait)
+        if step_result.kind is StepOutcome.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = None, None
             operation.effect = ProviderEffect.NONE
         elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
             operation.first_sent_at = leased_at
         if operation.state is OperationState.IN_PROGRESS:
-            operation.due_in = timedelta(seconds=self.pace.lease_seconds)
-            operation.held_until = Deadline.within(self.pace.lease_seconds)
+            operation.due_in = timedelta(seconds=self.policy.lease_seconds)
+            operation.held_until = Deadline.within(self.policy.lease_seconds)
         elif operation.state is OperationState.UNRESOLVED:
             operation.due_in = wait
         elif operation.state is OperationState.NEEDS_REVIEW:
-            operation.due_in = self.pace.review()
+            operation.due_in = self.policy.review()
         else:
             operation.due_in, operation.finished_in = None, timedelta()
         await within(work, operation)
         await work.write(Update(operation, DRIVEN))
-        return RunResult(operation, payment, _secret(verdict))
+        return RunResult(operation, payment, _secret(step_result))
 
-    def _tell(self, settled: RunResult, verdict: StepResult) -> None:
+    def _tell(self, settled: RunResult, step_result: StepResult) -> None:
         operation = settled.operation
         log.info(
             "operation.settled",
             operation=str(operation.id),
             kind=operation.kind.value,
             step=operation.step,
-            verdict=verdict.kind.value,
+            step_result=step_result.kind.value,
             state=operation.state.value,
-            failure=str(verdict.failure) if verdict.failure else None,
+            failure=str(step_result.failure) if step_result.failure else None,
         )
 
-    def _wait(self, operation: Operation, verdict: StepResult) -> timedelta:
+    def _wait(self, operation: Operation, step_result: StepResult) -> timedelta:
         """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
-        failure = verdict.failure
+        failure = step_result.failure
         if failure is not None and failure.retry_after_seconds is not None:
             return rest(failure.retry_after_seconds)
         if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
@@ -299,33 +311,33 @@ class OperationRunner:
         return self._back_off(operation)
 
     def _back_off(self, operation: Operation) -> timedelta:
-        age = self.pace.leased_at(operation) - operation.created_at
+        age = self.policy.leased_at(operation) - operation.created_at
         return back_off(operation.attempt, open_seconds=age.total_seconds())
 
-    async def _fetch_again(self, operation: Operation, verdict: StepResult) -> StepResult:
+    async def _fetch_again(self, operation: Operation, step_result: StepResult) -> StepResult:
         payment = await locking.read_payment(operation.payment_id)
-        intent = payment.stripe_payment_intent_id or (verdict.payment.id if verdict.payment else None)
+        intent = payment.stripe_payment_intent_id or (step_result.payment.id if step_result.payment else None)
         assert intent is not None, "outrun by a change of a payment that Stripe does not know"
         try:
             if operation.refund_id is not None:
-                return await self._fetch_refunds_again(operation, payment, verdict)
+                return await self._fetch_refunds_again(operation, payment, step_result)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
-            return replace(verdict, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_look=True)
-        seen = replace(seen, client_secret=seen.client_secret or _secret(verdict))
-        return replace(verdict, payment=seen, since_version=payment.version, fetched=True)
+            return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_look=True)
+        seen = replace(seen, client_secret=seen.client_secret or _secret(step_result))
+        return replace(step_result, payment=seen, since_version=payment.version, fetched=True)
 
-    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, verdict: StepResult) -> StepResult:
-        refund, refunds = verdict.refund, verdict.refunds
+    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, step_result: StepResult) -> StepResult:
+        refund, refunds = step_result.refund, step_result.refunds
         assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
         if refund is not None:
             refund = await self.provider.retrieve_refund(refund.id)
         if refunds:
             refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
             if (made := refund_made_by(operation, refunds)) is not None:
-                verdict, refund = replace(verdict, kind=StepOutcome.DONE), made
-        return replace(verdict, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
+                step_result, refund = replace(step_result, kind=StepOutcome.DONE), made
+        return replace(step_result, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
 
 
-def _secret(verdict: StepResult) -> str | None:
-    return verdict.payment.client_secret if verdict.payment else None
+def _secret(step_result: StepResult) -> str | None:
+    return step_result.payment.client_secret if step_result.payment else None

@@ -64,14 +64,14 @@ async def test_a_thousand_payments_accepted_in_an_outage_are_decided_two_minutes
     town: Town, database_url: str
 ) -> None:
     """On an account on which others make payments too, at the pace that Stripe allows, with the waits as they are."""
-    pace: Json = {
+    policy: Json = {
         "stripe_requests_per_second": 100.0,
         "stripe_requests_per_endpoint": 25.0,
         "request_budget_seconds": 0,
         "worker_reconciler": False,  # it reads every list of the account, whatever has happened
     }
     memory, gate = Memory(), asyncio.Semaphore(20)
-    async with town.application(worker=True, worker_webhooks=True, lease_seconds=60, **pace) as running:
+    async with town.application(worker=True, worker_webhooks=True, lease_seconds=60, **policy) as running:
 
         async def accept(order_id: str) -> None:
             async with gate:

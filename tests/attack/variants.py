@@ -139,10 +139,12 @@ def client_key_not_kept() -> None:
 def unknown_is_failed() -> None:
     """A lost answer is taken for a no."""
     _change_verdict(
-        lambda verdict: (
-            replace(verdict, kind=StepOutcome.FAILED, failure=verdict.failure or ProviderFailure(Outcome.UNKNOWN))
-            if verdict.kind is StepOutcome.UNKNOWN
-            else verdict
+        lambda step_result: (
+            replace(
+                step_result, kind=StepOutcome.FAILED, failure=step_result.failure or ProviderFailure(Outcome.UNKNOWN)
+            )
+            if step_result.kind is StepOutcome.UNKNOWN
+            else step_result
         )
     )
 
@@ -224,17 +226,17 @@ def lease_ignored() -> None:
 
 def fence_ignored() -> None:
     """A driver that was overtaken writes all the same, whatever our rows show."""
-    right = runner.OperationRunner._settle_once
+    right = runner.OperationRunner._record_under_locks
 
     async def wrong(
-        self: runner.OperationRunner, driven: Operation, verdict: StepResult, *others: Any
+        self: runner.OperationRunner, driven: Operation, step_result: StepResult, *others: Any
     ) -> runner.RunResult:
         now = await Operation.get(id=driven.id)
         driven.attempt = now.attempt
         if not now.is_open:
             now.state, now.due, now.finished_at = driven.state, driven.due, None
             await now.save(update_fields=["state", "due", "finished_at"])
-        return await right(self, driven, verdict, *others)
+        return await right(self, driven, step_result, *others)
 
     _put(runner.OperationRunner, "_settle_once", wrong)
     _put(outcomes, "end_by_rows", lambda *_: False)
@@ -242,11 +244,11 @@ def fence_ignored() -> None:
 
 def cliff_ignored() -> None:
     """The same key is sent again, however old it is."""
-    right = provider_calls.attempt
+    right = provider_calls.execute_step
 
-    async def wrong(operation: Operation, payment: Payment, *, provider: Provider, pace: RetryPolicy) -> StepResult:
-        blind = replace(pace, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
-        return await right(operation, payment, provider=provider, pace=blind)
+    async def wrong(operation: Operation, payment: Payment, *, provider: Provider, policy: RetryPolicy) -> StepResult:
+        blind = replace(policy, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
+        return await right(operation, payment, provider=provider, policy=blind)
 
     _put(runner, "attempt", wrong)
 
@@ -281,7 +283,7 @@ def late_answer_wins() -> None:
 
 
 def _change_verdict(change: Callable[[StepResult], StepResult]) -> None:
-    right: Callable[..., Awaitable[StepResult]] = provider_calls.attempt
+    right: Callable[..., Awaitable[StepResult]] = provider_calls.execute_step
 
     async def wrong(*given: Any, **named: Any) -> StepResult:
         return change(await right(*given, **named))

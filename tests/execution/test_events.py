@@ -110,9 +110,9 @@ async def _followed(
     request = GraphQLRequest(query=document.text, operation_name=None, variables=variables, extensions=None)
     kept, endpoint.subscriptions.execution = endpoint.subscriptions.execution, execution
     try:
-        asking = RequestOrigin(caller=caller, request_id="req_the-same-for-both")
-        ready = await endpoint.admit(request, asking, lambda kind: None)
-        async with aclosing(await endpoint.subscriptions.open(ready.planned, request, asking)) as answers:
+        context = RequestOrigin(caller=caller, request_id="req_the-same-for-both")
+        ready = await endpoint.admit(request, context, lambda kind: None)
+        async with aclosing(await endpoint.subscriptions.open(ready.planned, request, context)) as answers:
             return [_parted(await anext(answers)) for _ in range(3)]
     except RequestRefused:
         return []

@@ -16,7 +16,7 @@ from services.audit import trail
 from services.live import payment_feed
 from services.live.replay_buffer import ConsumerLagged
 from tests.live.following import FEED, Ended, Subscriber, chain, following, note, served
-from tests.support.schema_context import asking
+from tests.support.schema_context import context
 from tests.support.shop import Shop, open_shop, settings_for
 
 
@@ -172,7 +172,7 @@ async def test_what_came_as_the_past_does_not_come_again_as_the_present(shop: Sh
         await note(payment, 250)
         first = await present.next()
         await present.until(first["sequence"] + 249)
-        here = replace(asking(staff), live=shop.parts.live)
+        here = replace(context(staff), live=shop.parts.live)
         async with aclosing(await feed_changes(here, filter=None, after=first["cursor"])) as entries:
             sequences = [(await anext(entries)).change.event.sequence]
             await note(payment, 5)
@@ -223,7 +223,7 @@ async def test_a_burst_costs_nobody_their_place(shop: Shop, address: str) -> Non
 
 async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop: Shop, address: str) -> None:
     payment = await shop.paid()
-    here = replace(asking(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.parts.live)
+    here = replace(context(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.parts.live)
     async with (
         following(address, shop.staff.token, FEED) as quick,
         aclosing(await feed_changes(here, filter=None, after=None)) as slow,

@@ -140,7 +140,7 @@ def _states_after_each_verdict() -> dict[str, set[str]]:
                 found |= reached(functions[name], seen | {name})
         return found
 
-    [match] = [node for node in ast.walk(functions["_merge"]) if isinstance(node, ast.Match)]
+    [match] = [node for node in ast.walk(functions["_apply"]) if isinstance(node, ast.Match)]
     states: dict[str, set[str]] = {}
     for case in match.cases:
         [kind] = re.findall(r"StepOutcome\.(\w+)", ast.unparse(case.pattern))

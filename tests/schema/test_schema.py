@@ -27,7 +27,7 @@ from domain.caller import Caller, Scope
 from domain.ids import encode
 from schema import print_sdl, schema
 from schema.directives import Auth
-from tests.support.schema_context import asking, caller, cause, run
+from tests.support.schema_context import caller, cause, context, run
 
 DEFINITION = "strawberry-definition"  # where Strawberry keeps its side of a field
 ROOT = Path(__file__).parents[2]
@@ -192,7 +192,7 @@ async def test_nobody_may_follow_anything(name: str, who: Caller | None) -> None
     """Refused before the stream begins, so that a transport can answer with a status."""
     document = parse("subscription { " + SUBSCRIPTIONS[name] + " }")
 
-    result = await subscribe(schema._schema, document, context_value=asking(who))  # type: ignore[misc]  # is a coroutine
+    result = await subscribe(schema._schema, document, context_value=context(who))  # type: ignore[misc]  # is a coroutine
 
     assert isinstance(result, ExecutionResult)
     [error] = result.errors or []

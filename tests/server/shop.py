@@ -48,7 +48,7 @@ class World:
 
 @dataclass(frozen=True)
 class Context:
-    asking: RequestOrigin
+    origin: RequestOrigin
     world: World
 
 
@@ -100,12 +100,12 @@ class Query:
 
     @strawberry.field
     def whoami(self, info: Info) -> str | None:
-        caller = info.context.asking.caller
+        caller = info.context.origin.caller
         return None if caller is None else caller.subject
 
     @strawberry.field
     def request_id(self, info: Info) -> str:
-        return info.context.asking.request_id
+        return info.context.origin.request_id
 
     @strawberry.field
     def keyed(self, info: Info, key: Key) -> str:
@@ -301,7 +301,7 @@ def open_shop(
     endpoint = GraphQLEndpoint(
         SCHEMA,
         authenticate=authenticate or Callers(secret=SECRET).authenticate,
-        context_factory=context or (lambda asking: Context(asking, world)),
+        context_factory=context or (lambda origin: Context(origin, world)),
         may_introspect=may_introspect,
         limits=limits,
         stream_limits=stream_limits,

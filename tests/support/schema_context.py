@@ -24,7 +24,7 @@ class NoProvider(Provider):
         pass
 
 
-def asking(caller: Caller | None = None) -> RequestContext:
+def context(caller: Caller | None = None) -> RequestContext:
     """A request without a database and without Stripe: whoever needs them fails loudly."""
     provider = NoProvider()
     runner = OperationRunner(provider)
@@ -48,7 +48,7 @@ def caller(*scopes: Scope, order_id: UUID | None = None) -> Caller:
 
 
 async def run(query: str, who: Caller | None = None, **variables: Any) -> ExecutionResult:
-    result = await schema.execute(query, variable_values=variables, context_value=asking(who))
+    result = await schema.execute(query, variable_values=variables, context_value=context(who))
     assert isinstance(result, ExecutionResult)
     return result
 

@@ -120,7 +120,7 @@ class Paygraph:
                 self._store.put(order_id, record)
             if payment is not None and payment["status"] in UNSETTLED:
                 async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
-                    payment = await self._settled(payment["id"], deadline)
+                    payment = await self._record(payment["id"], deadline)
                 payload = {"payment": payment, "errors": []}
             if payment is not None and payment["status"] in FOR_THE_PAYER and payload.get("confirmation") is None:
                 asked = {"id": payment["id"]}
@@ -151,7 +151,7 @@ class Paygraph:
             payment = (await self._ask(texts.LOOK, {"id": record["payment_id"]}))["payment"]
         return {"payment": payment, "errors": errors}
 
-    async def _settled(self, payment_id: str, deadline: float) -> Json:
+    async def _record(self, payment_id: str, deadline: float) -> Json:
         """The payment once it is settled: followed where that is possible, looked at from time to time as well."""
         while True:
             try:

@@ -78,7 +78,7 @@ async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that
     payment = await one_event_is_due(shop)
     before = looks(shop, INTENTS)
     number = shop.sandbox.fault(kind="hold_after", method="GET", path=f"{INTENTS}.*")
-    asking = asyncio.create_task(shop.parts.worker.apply_next())
+    context = asyncio.create_task(shop.parts.worker.apply_next())
     async with asyncio.timeout(10):
         while not any(rule["fired"] for rule in shop.sandbox.faults()):
             await asyncio.sleep(0.005)
@@ -88,7 +88,7 @@ async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that
     waits = await shop.parts.worker.apply_next()
     between = (await shop.payment(payment["id"]))["status"]
     shop.sandbox.clear_faults(number)
-    await asking
+    await context
     await apply_all(shop)
 
     assert waits is False

@@ -15,7 +15,7 @@ from database.connection import parse_url
 from database.pool import Connection, Pool
 from domain.states import OperationKind
 from models import Operation, Order, Payment
-from services.money.locking import see
+from services.money.locking import read_snapshot
 from tests.support.rows import row_id
 from tests.support.shop import Shop, key, open_shop, settings_for, text_of
 
@@ -157,7 +157,7 @@ async def test_what_is_seen_is_what_stands_there(shop: Shop) -> None:
     [operation] = await Operation.filter(key=one_key)
     named = {"principal": operation.principal, "kind": OperationKind.CREATE_PAYMENT}
 
-    seen = await see(row_id(order_id), key=one_key, **named)  # type: ignore[arg-type]  # of two kinds
+    seen = await read_snapshot(row_id(order_id), key=one_key, **named)  # type: ignore[arg-type]  # of two kinds
 
     assert seen.order is not None
     assert seen.operation is not None
@@ -166,7 +166,7 @@ async def test_what_is_seen_is_what_stands_there(shop: Shop) -> None:
     theirs = await Payment.filter(order_id=row_id(order_id)).order_by("created_at", "id")
     assert [told(one) for one in seen.order.locked_payments] == [told(one) for one in theirs]
     assert [one.order for one in seen.order.locked_payments] == [seen.order] * 2
-    nothing = await see(UUID(int=0), key="another", **named)  # type: ignore[arg-type]  # of two kinds
+    nothing = await read_snapshot(UUID(int=0), key="another", **named)  # type: ignore[arg-type]  # of two kinds
     assert (nothing.order, nothing.operation) == (None, None)
 
 

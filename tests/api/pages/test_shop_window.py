@@ -90,7 +90,7 @@ async def test_the_shop_window_is_there_only_with_the_offline_stripe(tmp_path: P
     settings = settings_for("postgresql://nobody@localhost/none", tmp_path / "state", **changes)
     app = create_app(settings, run_worker=False)
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as asking:
-        answer = await asking.post("/checkout/shop/orders")
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as context:
+        answer = await context.post("/checkout/shop/orders")
 
     assert answer.status_code == 404

@@ -55,8 +55,8 @@ def policy(response: httpx.Response) -> dict[str, str]:
 
 
 async def test_the_explorer_may_load_and_ask_nothing_but_its_own_server(dist: Path) -> None:
-    async with client(dist) as asking:
-        page = await asking.get("/explorer")
+    async with client(dist) as context:
+        page = await context.get("/explorer")
 
     assert (page.status_code, page.text) == (200, "<title>Explorer</title>")
     assert policy(page) == {
@@ -76,11 +76,11 @@ async def test_the_explorer_may_load_and_ask_nothing_but_its_own_server(dist: Pa
 
 
 async def test_the_checkout_lets_stripe_in_only_when_there_is_a_publishable_key(dist: Path) -> None:
-    async with client(dist) as asking:
-        offline = await asking.get("/checkout")
-    async with client(dist, **REAL_STRIPE, stripe_publishable_key="pk_test_1") as asking:
-        online = await asking.get("/checkout")
-        said = await asking.get("/checkout/settings.json")
+    async with client(dist) as context:
+        offline = await context.get("/checkout")
+    async with client(dist, **REAL_STRIPE, stripe_publishable_key="pk_test_1") as context:
+        online = await context.get("/checkout")
+        said = await context.get("/checkout/settings.json")
 
     assert policy(offline) == STRICT
     assert policy(online) == STRIPE_JS
@@ -96,9 +96,9 @@ async def test_the_checkout_lets_stripe_in_only_when_there_is_a_publishable_key(
 
 @pytest.mark.parametrize("page", ["/explorer", "/checkout"])
 async def test_a_page_that_is_not_built_says_how_it_is_made(tmp_path: Path, page: str) -> None:
-    async with client(tmp_path / "dist") as asking:
-        answer = await asking.get(page)
-        asset = await asking.get("/assets/checkout-1a2b3c.js")
+    async with client(tmp_path / "dist") as context:
+        answer = await context.get(page)
+        asset = await context.get("/assets/checkout-1a2b3c.js")
 
     assert answer.status_code == 503
     assert "make web" in answer.text
@@ -107,8 +107,8 @@ async def test_a_page_that_is_not_built_says_how_it_is_made(tmp_path: Path, page
 
 
 async def test_an_asset_is_kept_forever(dist: Path) -> None:
-    async with client(dist) as asking:
-        asset = await asking.get("/assets/checkout-1a2b3c.js")
+    async with client(dist) as context:
+        asset = await context.get("/assets/checkout-1a2b3c.js")
 
     assert (asset.status_code, asset.text) == (200, "export {}")
     assert asset.headers["cache-control"] == "public, max-age=31536000, immutable"
@@ -136,8 +136,8 @@ async def test_an_asset_is_kept_forever(dist: Path) -> None:
     ],
 )
 async def test_nothing_else_is_served_and_nothing_is_listed(dist: Path, path: str) -> None:
-    async with client(dist) as asking:
-        answer = await asking.get(path)
+    async with client(dist) as context:
+        answer = await context.get(path)
 
     assert answer.status_code == 404
     assert "secret" not in answer.text
@@ -145,8 +145,8 @@ async def test_nothing_else_is_served_and_nothing_is_listed(dist: Path, path: st
 
 
 async def test_what_is_missing_is_not_kept_forever(dist: Path) -> None:
-    async with client(dist) as asking:
-        missing = await asking.get("/assets/nothing.js")
+    async with client(dist) as context:
+        missing = await context.get("/assets/nothing.js")
 
     assert missing.headers["cache-control"] == "no-store"
 
@@ -155,10 +155,10 @@ async def test_what_is_missing_is_not_kept_forever(dist: Path) -> None:
 async def test_production_shows_the_explorer_only_when_it_is_told_to(
     dist: Path, explorer: bool | None, status: int
 ) -> None:
-    async with client(dist, **PRODUCTION, explorer=explorer) as asking:
-        page = await asking.get("/explorer")
-        session = await asking.get("/explorer/session.json")
-        home = await asking.get("/")
+    async with client(dist, **PRODUCTION, explorer=explorer) as context:
+        page = await context.get("/explorer")
+        session = await context.get("/explorer/session.json")
+        home = await context.get("/")
 
     assert (page.status_code, session.status_code) == (status, status)
     assert ("/explorer" in home.text) is (status == 200)
@@ -166,22 +166,22 @@ async def test_production_shows_the_explorer_only_when_it_is_told_to(
 
 
 async def test_the_explorer_can_be_switched_off_elsewhere(dist: Path) -> None:
-    async with client(dist, explorer=False) as asking:
-        assert (await asking.get("/explorer")).status_code == 404
+    async with client(dist, explorer=False) as context:
+        assert (await context.get("/explorer")).status_code == 404
 
 
 async def test_production_has_no_example_checkout(dist: Path) -> None:
-    async with client(dist, **PRODUCTION) as asking:
-        answers = [await asking.get(path) for path in ("/checkout", "/checkout/settings.json", "/assets/x.js")]
-        home = await asking.get("/")
+    async with client(dist, **PRODUCTION) as context:
+        answers = [await context.get(path) for path in ("/checkout", "/checkout/settings.json", "/assets/x.js")]
+        home = await context.get("/")
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert "/checkout" not in home.text
 
 
 async def test_the_first_page_says_what_is_there_and_that_no_money_moves(dist: Path) -> None:
-    async with client(dist) as asking:
-        home = await asking.get("/")
+    async with client(dist) as context:
+        home = await context.get("/")
 
     assert home.status_code == 200
     assert all(f'href="{path}"' in home.text for path in ("/explorer", "/checkout", "/schema.graphql", "/readyz"))
@@ -196,8 +196,8 @@ OFFERED = Offered(
 
 @pytest.mark.parametrize("base", [LOOPBACK, "http://localhost:8000", "http://[::1]:8000"])
 async def test_the_demo_offers_its_tokens_on_loopback(dist: Path, base: str) -> None:
-    async with client(dist, base, OFFERED) as asking:
-        session = await asking.get("/explorer/session.json")
+    async with client(dist, base, OFFERED) as context:
+        session = await context.get("/explorer/session.json")
 
     assert session.json()["tokens"] == [{"name": "Buyer", "token": "token-of-the-demo"}]
     assert session.json()["orders"][0]["id"] == "order_1"
@@ -205,8 +205,8 @@ async def test_the_demo_offers_its_tokens_on_loopback(dist: Path, base: str) -> 
 
 
 async def test_a_page_that_gave_itself_another_name_gets_no_token(dist: Path) -> None:
-    async with client(dist, "http://rebound.example", OFFERED) as asking:
-        session = await asking.get("/explorer/session.json")
+    async with client(dist, "http://rebound.example", OFFERED) as context:
+        session = await context.get("/explorer/session.json")
 
     assert session.json() == {"livemode": False, "tokens": [], "orders": []}
 

@@ -139,8 +139,8 @@ KEYS = (
     Mutant(
         "absence_is_proven_while_a_request_may_be_on_its_way",
         "services/money/provider_calls.py",
-        "age >= pace.key_life_seconds + pace.quiet_seconds:",
-        "age >= pace.key_life_seconds:",
+        "age >= policy.key_life_seconds + policy.quiet_seconds:",
+        "age >= policy.key_life_seconds:",
         "tests/api/idempotency/test_late_requests.py::test_what_left_at_the_last_moment_is_waited_for",
         "assert",
     ),

@@ -45,7 +45,7 @@ SCENARIOS = (
     Mutant(
         "a_500_gets_a_new_key_at_once",
         "services/money/provider_calls.py",
-        "sticky = operation.last_problem == SERVER_ERROR and age >= pace.sticky_error_seconds",
+        "sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds",
         "sticky = operation.last_problem == SERVER_ERROR",
         RECOVERY + "test_scenario_11_a_500_that_sticks_to_its_key_gets_a_new_key_once_nothing_is_proven",
         "between.",

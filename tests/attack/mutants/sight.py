@@ -42,7 +42,7 @@ SIGHT = (
     Mutant(
         "ops_read_what_events_say",
         "resolvers/visibility.py",
-        "return signed_in(asking).can(Scope.PAYMENTS_READ)\n\n\nasync def operation_of_event",
+        "return signed_in(context).can(Scope.PAYMENTS_READ)\n\n\nasync def operation_of_event",
         "return True\n\n\nasync def operation_of_event",
         "tests/api/reading/test_reads.py::test_operators_see_that_events_came_and_not_what_they_say_of_payments",
         '{"payload": None}',
@@ -58,7 +58,7 @@ SIGHT = (
     Mutant(
         "a_buyer_learns_that_the_card_was_stolen",
         "resolvers/access.py",
-        "return error if works_here(asking.caller) else for_buyer(error)",
+        "return error if works_here(context.caller) else for_buyer(error)",
         "return error",
         "tests/api/payments/test_hidden_declines.py::test_a_stolen_card_is_a_generic_decline_to_its_holder_everywhere",
         "[GENERIC]",

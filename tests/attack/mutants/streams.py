@@ -97,7 +97,7 @@ STREAMS = (
     Mutant(
         "whoever_pays_may_try_as_often_as_they_like",
         "server/graphql/cost_limits.py",
-        "costs + (self._attempts(asking) if ready.act in self._paying else ())",
+        "costs + (self._attempts(origin) if ready.act in self._paying else ())",
         "costs",
         "tests/api/access/test_rates.py::test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_free",
         "200 == 429",

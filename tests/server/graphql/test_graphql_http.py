@@ -249,7 +249,7 @@ async def test_two_authorization_headers_are_refused(shop: Shop) -> None:
 
 
 async def test_a_context_that_cannot_be_made_for_lack_of_a_database_is_503() -> None:
-    async def no_database(asking: object) -> object:
+    async def no_database(origin: object) -> object:
         raise DatabaseUnavailable("postgresql://u:hunter2@db is away", lost=True)
 
     shop = open_shop(context=no_database)

@@ -147,8 +147,8 @@ async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(door: Served)
 async def test_each_event_is_resolved_in_a_context_of_its_own() -> None:
     made: list[Context] = []
 
-    def context(asking: RequestOrigin) -> Context:
-        made.append(Context(asking, shop.world))
+    def context(origin: RequestOrigin) -> Context:
+        made.append(Context(origin, shop.world))
         return made[-1]
 
     shop = open_shop(context=context)

@@ -92,7 +92,7 @@ async def test_a_bug_in_a_mutation_is_logged_although_the_client_is_gone(shop: S
 
 
 async def test_a_context_that_crashes_is_a_masked_500_logged_once(logs: Logs) -> None:
-    def crash(asking: object) -> object:
+    def crash(origin: object) -> object:
         raise RuntimeError(CLIENT_SECRET)
 
     shop = open_shop(context=crash)

@@ -63,10 +63,10 @@ def client(*routes: Route, https_only: bool = False, max_body_bytes: int = 100) 
 
 
 async def test_every_answer_carries_security_headers_unless_the_route_says_otherwise() -> None:
-    async with client(Route("/healthz", healthz), Route("/page", page), https_only=True) as asking:
-        plain = await asking.get("/healthz")
-        own = await asking.get("/page")
-        absent = await asking.get("/nowhere")
+    async with client(Route("/healthz", healthz), Route("/page", page), https_only=True) as origin:
+        plain = await origin.get("/healthz")
+        own = await origin.get("/page")
+        absent = await origin.get("/nowhere")
 
     for response in (plain, own, absent):
         assert response.headers["x-content-type-options"] == "nosniff"
@@ -81,8 +81,8 @@ async def test_every_answer_carries_security_headers_unless_the_route_says_other
 
 
 async def test_a_crash_is_a_masked_500_with_its_request_id(logs: Logs) -> None:
-    async with client(Route("/crash", crash)) as asking:
-        response = await asking.get("/crash")
+    async with client(Route("/crash", crash)) as origin:
+        response = await origin.get("/crash")
 
     assert response.status_code == 500
     assert response.json()["errors"][0]["message"] == "Something went wrong on our side."
@@ -110,10 +110,10 @@ async def test_no_route_receives_more_than_the_cap() -> None:
         for _ in range(1000):
             yield b"x" * 10
 
-    async with client(Route("/count", count, methods=["POST"])) as asking:
-        fits = await asking.post("/count", content=b"x" * 100)
-        large = await asking.post("/count", content=b"x" * 101)
-        endless = await asking.post("/count", content=chunks())  # type: ignore[arg-type]  # it iterates
+    async with client(Route("/count", count, methods=["POST"])) as origin:
+        fits = await origin.post("/count", content=b"x" * 100)
+        large = await origin.post("/count", content=b"x" * 101)
+        endless = await origin.post("/count", content=chunks())  # type: ignore[arg-type]  # it iterates
 
     assert fits.json() == {"bytes": 100}
     assert large.status_code == endless.status_code == 413
@@ -132,15 +132,15 @@ async def test_a_body_cap_that_bites_late_does_not_break_an_answer_already_begun
 
 
 async def test_healthz_asks_nothing_but_the_process() -> None:
-    async with client(Route("/healthz", healthz)) as asking:
-        response = await asking.get("/healthz")
+    async with client(Route("/healthz", healthz)) as origin:
+        response = await origin.get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})
 
 
 async def test_readyz_is_200_when_every_probe_passes() -> None:
-    async with client(Route("/readyz", ready({"database": passes, "migrations": passes}).answer)) as asking:
-        response = await asking.get("/readyz")
+    async with client(Route("/readyz", ready({"database": passes, "migrations": passes}).answer)) as origin:
+        response = await origin.get("/readyz")
 
     assert response.status_code == 200
     assert response.json() == {
@@ -151,8 +151,8 @@ async def test_readyz_is_200_when_every_probe_passes() -> None:
 
 async def test_readyz_is_503_when_a_probe_fails_or_hangs_and_says_which(logs: Logs) -> None:
     probes = {"database": passes, "worker": fails, "lag": hangs}
-    async with client(Route("/readyz", ready(probes, seconds=0.01).answer)) as asking:
-        response = await asking.get("/readyz")
+    async with client(Route("/readyz", ready(probes, seconds=0.01).answer)) as origin:
+        response = await origin.get("/readyz")
 
     assert response.status_code == 503
     assert response.json()["status"] == "not ready"
@@ -174,18 +174,18 @@ async def test_however_many_ask_whether_it_is_ready_the_probes_run_once() -> Non
         await gate.wait()
 
     readiness = ready({"database": counted})
-    async with client(Route("/readyz", readiness.answer)) as asking:
-        together = [asyncio.create_task(asking.get("/readyz")) for _ in range(50)]
+    async with client(Route("/readyz", readiness.answer)) as origin:
+        together = [asyncio.create_task(origin.get("/readyz")) for _ in range(50)]
         async with asyncio.timeout(5):
             while not ran:
                 await asyncio.sleep(0)
         together[0].cancel()  # whoever began it leaves
         gate.set()
         answers = await asyncio.gather(*together[1:])
-        later = await asking.get("/readyz")
+        later = await origin.get("/readyz")
         at_once = ran
         readiness.fresh_seconds = 0.0
-        after = await asking.get("/readyz")
+        after = await origin.get("/readyz")
 
     assert {answer.status_code for answer in (*answers, later, after)} == {200}
     assert (at_once, ran) == (1, 2)
@@ -195,7 +195,7 @@ async def test_strangers_are_told_ready_or_not_and_no_figures() -> None:
     async def nobody(request: Request) -> bool:
         return False
 
-    async with client(Route("/readyz", Readiness({"worker": fails}, may_see=nobody).answer)) as asking:
-        response = await asking.get("/readyz")
+    async with client(Route("/readyz", Readiness({"worker": fails}, may_see=nobody).answer)) as origin:
+        response = await origin.get("/readyz")
 
     assert (response.status_code, response.json()) == (503, {"status": "not ready"})
