@@ -12,7 +12,7 @@ from models import Order, Payment
 from resolvers.context import RequestContext
 from services.money.locking import OrderSnapshot, read_snapshot
 
-WORKS_HERE = frozenset(
+SEE_ALL_PAYMENTS = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}
 )
 
@@ -39,9 +39,9 @@ def require(context: RequestContext, *scopes: Scope) -> Caller:
     return caller
 
 
-def works_here(caller: Caller | None) -> bool:
-    """Whether this is one of the staff or a service, who may see names and notes that a buyer may not."""
-    return caller is not None and not caller.scopes.isdisjoint(WORKS_HERE)
+def sees_all_payments(caller: Caller | None) -> bool:
+    """Tell whether the caller works with everybody's payments, and so may see names and notes that a buyer may not."""
+    return caller is not None and not caller.scopes.isdisjoint(SEE_ALL_PAYMENTS)
 
 
 async def own_customer_id(context: RequestContext) -> UUID | None:
@@ -63,7 +63,7 @@ def visible_actor(context: RequestContext, actor: Actor) -> Actor:
     """The actor of something that the caller may see; to buyers, the staff are nameless."""
     caller = context.caller
     is_own = caller is not None and actor.kind is ActorKind.CUSTOMER and actor.id == caller.subject
-    return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)
+    return actor if is_own or sees_all_payments(caller) else Actor(actor.kind, None, None)
 
 
 def visible_error(context: RequestContext, error: DomainError) -> DomainError:
@@ -72,12 +72,12 @@ def visible_error(context: RequestContext, error: DomainError) -> DomainError:
     if isinstance(error, InvalidState):
         actions = permitted_actions(context, error.allowed_actions, error.status)
         return InvalidState(status=error.status, allowed_actions=actions, message=error.message, path=error.path)
-    return error if works_here(context.caller) else for_buyer(error)
+    return error if sees_all_payments(context.caller) else for_buyer(error)
 
 
 def visible_failure_reason(context: RequestContext, reason: str | None) -> str | None:
     """Why a refund failed, as the caller may read it; as `visible_error`."""
-    return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not works_here(context.caller) else reason
+    return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not sees_all_payments(context.caller) else reason
 
 
 async def may_pay(context: RequestContext, customer_id: UUID | None) -> bool:
@@ -108,7 +108,7 @@ async def payable_order(
     return seen.order, seen
 
 
-async def payers_payment(context: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
+async def load_payment_for_payer(context: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
     """The payment, for its payer or a service that takes payments. Raises AuthenticationRequired, Forbidden,
     NotFound."""
     require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)

@@ -10,7 +10,7 @@ import structlog
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, row_id
 from models import Payment
-from resolvers.access import signed_in, works_here
+from resolvers.access import sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition
@@ -88,7 +88,7 @@ async def payment_page(
     sees = await lookup(context)
     visible = sees.condition()
     window = paging.window(sort.value)
-    matching = condition(filter, staff=works_here(context.caller)) if filter is not None else None
+    matching = condition(filter, staff=sees_all_payments(context.caller)) if filter is not None else None
     if visible is None:
         return Page.empty()
     rows = Payment.filter(visible)

@@ -19,8 +19,8 @@ from models import Payment
 from resolvers import input_parsing
 from resolvers.access import (
     AuthenticationRequired,
+    load_payment_for_payer,
     payable_order,
-    payers_payment,
     payment_authority,
     require,
     signed_in,
@@ -92,7 +92,7 @@ async def confirm_payment(
     """Try an open payment with this method, for its payer or a service."""
 
     async def act() -> Outcome:
-        payment = await payers_payment(context, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
+        payment = await load_payment_for_payer(context, row_id(payment_id, Kind.PAYMENT), path=("paymentId",))
         method = check_payment_method_id(payment_method_id, path=("paymentMethodId",))
         page = input_parsing.return_url(context, return_url, path=("returnUrl",))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "paymentMethodId": method, "returnUrl": page}
@@ -151,7 +151,7 @@ async def cancel_payment(context: RequestContext, *, payment_id: str, reason: Ca
     """Give an open payment up, for its payer or a service."""
 
     async def act() -> Outcome:
-        payment = await payers_payment(context, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
+        payment = await load_payment_for_payer(context, row_id(payment_id, Kind.PAYMENT), path=("input", "paymentId"))
         record = {"paymentId": encode(Kind.PAYMENT, payment.id), "reason": reason.value if reason else None}
         ask = input_parsing.idempotent_request(context, signed_in(context), OperationKind.CANCEL_PAYMENT, key, record)
         authority = await payment_authority(context)
@@ -180,7 +180,7 @@ async def _payment_to_sync(context: RequestContext, payment_id: str) -> Payment:
     identity = row_id(payment_id, Kind.PAYMENT)
     if caller.can(Scope.PAYMENTS_READ):
         return await staff_payment(context, identity, Scope.PAYMENTS_READ, path=("paymentId",))
-    return await payers_payment(context, identity, path=("paymentId",))
+    return await load_payment_for_payer(context, identity, path=("paymentId",))
 
 
 def _record(new: payments.NewPayment) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from database.statements import read
 from domain.caller import Caller, Scope
 from domain.states import order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
-from resolvers.access import own_customer_id, require, signed_in, works_here
+from resolvers.access import own_customer_id, require, sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.filters import matching
 from resolvers.reading.projection import ORDER
@@ -99,7 +99,7 @@ EVERYTHING: Final = Visibility(everything=True)
 
 async def visibility(context: RequestContext) -> Visibility:
     """What the caller may be shown, wherever it hangs: the staff what their acts answer, too. Never raises."""
-    return EVERYTHING if works_here(context.caller) else await _of_payer(context, context.caller)
+    return EVERYTHING if sees_all_payments(context.caller) else await _of_payer(context, context.caller)
 
 
 async def lookup(context: RequestContext) -> Visibility:

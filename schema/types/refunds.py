@@ -8,7 +8,7 @@ import strawberry
 import models
 from domain import caller
 from domain.ids import Kind
-from resolvers.access import visible_actor, visible_failure_reason, works_here
+from resolvers.access import sees_all_payments, visible_actor, visible_failure_reason
 from resolvers.reading.pagination import Page
 from schema.directives import PART_OF_A_ROW
 from schema.enums import RefundReason, RefundStatus
@@ -63,7 +63,7 @@ class Refund(Node):
     @field
     def note(self, info: Info) -> str | None:
         """What the staff wrote about it; the staff alone read it."""
-        return self.row.note if works_here(info.context.caller) else None
+        return self.row.note if sees_all_payments(info.context.caller) else None
 
     @field
     def failure_reason(self, info: Info) -> str | None:

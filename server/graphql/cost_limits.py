@@ -62,7 +62,7 @@ class Rates:
 
     async def draw(self, points: int, origin: RequestOrigin) -> None:
         """Draw points that never come back, for reading what may not run. Raises RequestRefused as `admit` does."""
-        most = (self._limits.buyer if is_buyer(origin.caller) else self._limits.staff).capacity
+        most = (self._limits.buyer if counts_as_buyer(origin.caller) else self._limits.staff).capacity
         points = min(points, int(most))
         await self._take(self._costs(points, origin), points)
 
@@ -98,14 +98,14 @@ class Rates:
 
     def _costs(self, points: int, origin: RequestOrigin) -> tuple[Take, ...]:
         limits, cost = self._limits, float(points)
-        if not is_buyer(origin.caller):
+        if not counts_as_buyer(origin.caller):
             assert origin.caller is not None
             return (Take(f"staff {origin.caller.principal}", cost, limits.staff),)
         who = f"address {origin.address}" if origin.caller is None else f"buyer {origin.caller.principal}"
         return (Take(who, cost, limits.buyer), *_of_address("network", origin.address, cost, limits.address))
 
     def _attempts(self, origin: RequestOrigin) -> tuple[Take, ...]:
-        if origin.caller is None or not is_buyer(origin.caller):
+        if origin.caller is None or not counts_as_buyer(origin.caller):
             return ()  # nobody pays without a token; services may pay as often as they ask
         return (
             Take(f"payments {origin.caller.principal}", 1, self._limits.payments),
@@ -113,7 +113,7 @@ class Rates:
         )
 
 
-def is_buyer(caller: Caller | None) -> bool:
+def counts_as_buyer(caller: Caller | None) -> bool:
     """Whether this is a stranger, a buyer or somebody who only looks at one order, and not the staff or a service."""
     return caller is None or not caller.is_staff
 

@@ -21,7 +21,7 @@ from execution import CompiledOperation, Execution
 from server.access.authentication import KeysUnavailable, Unauthenticated
 from server.access.client_addresses import address_of
 from server.graphql.anonymous_requests import NotForStrangers, Strangers
-from server.graphql.cost_limits import Rates, is_buyer
+from server.graphql.cost_limits import Rates, counts_as_buyer
 from server.graphql.documents import Documents, ExecutableOperation
 from server.graphql.event_stream import only, send_stream
 from server.graphql.query_cost import Limits
@@ -182,7 +182,7 @@ class GraphQLEndpoint:
                 request.variables,
                 caller=caller,
                 may_introspect=self._may_introspect(caller),
-                is_buyer=is_buyer(caller),
+                is_buyer=counts_as_buyer(caller),
                 check_transport=check_transport,
             )
         except NotForStrangers:

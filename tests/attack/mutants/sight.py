@@ -50,7 +50,7 @@ SIGHT = (
     Mutant(
         "buyers_read_the_names_of_the_staff",
         "resolvers/access.py",
-        "return actor if is_own or works_here(caller) else Actor(actor.kind, None, None)",
+        "return actor if is_own or sees_all_payments(caller) else Actor(actor.kind, None, None)",
         "return actor",
         "tests/api/reading/test_reads.py::test_buyers_do_not_read_the_names_and_notes_of_the_staff",
         "clerk",
@@ -58,7 +58,7 @@ SIGHT = (
     Mutant(
         "a_buyer_learns_that_the_card_was_stolen",
         "resolvers/access.py",
-        "return error if works_here(context.caller) else for_buyer(error)",
+        "return error if sees_all_payments(context.caller) else for_buyer(error)",
         "return error",
         "tests/api/payments/test_hidden_declines.py::test_a_stolen_card_is_a_generic_decline_to_its_holder_everywhere",
         "[GENERIC]",
