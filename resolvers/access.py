@@ -8,7 +8,7 @@ from domain.caller import Actor, Caller, PaymentAuthority, Scope
 from domain.declines import LOST_OR_STOLEN, UNKNOWN_FAILURE, for_buyer
 from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
-from models import Order, Payment
+from models import Payment
 from resolvers.context import RequestContext
 from services.money.locking import OrderSnapshot, read_snapshot
 
@@ -92,20 +92,18 @@ async def payment_authority(context: RequestContext) -> PaymentAuthority:
     return PaymentAuthority(customer_id=await own_customer_id(context))
 
 
-async def payable_order(
-    context: RequestContext, order_id: UUID | None, key: str, *, path: Path
-) -> tuple[Order, OrderSnapshot]:
-    """The order, for someone who may pay it, and how it and their key stand.
+async def payable_order(context: RequestContext, order_id: UUID | None, key: str, *, path: Path) -> OrderSnapshot:
+    """How an order and the caller's key stand, for someone who may pay the order.
 
     Raises AuthenticationRequired, Forbidden, or NotFound for a foreign or missing one.
     """
     caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     if order_id is None:
         raise NotFound(path)
-    seen = await read_snapshot(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
-    if seen.order is None or not await may_pay(context, seen.order.customer_id):
+    snapshot = await read_snapshot(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
+    if snapshot.order is None or not await may_pay(context, snapshot.order.customer_id):
         raise NotFound(path)
-    return seen.order, seen
+    return snapshot
 
 
 async def load_payment_for_payer(context: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:

@@ -1,20 +1,17 @@
 """Orders and customers: registering what is owed, and reading it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from domain.amounts import check_chargeable
 from domain.caller import Scope
+from domain.commands import RegisterOrder
 from domain.errors import ErrorCode, Refused
 from domain.ids import Kind, row_id
-from domain.states import CaptureMethod, OperationKind
-from domain.text import check_email, check_external_id, clean_text
+from domain.text import check_external_id
 from models import Customer, Order
-from resolvers import input_parsing
 from resolvers.access import require
 from resolvers.context import RequestContext
-from resolvers.input_parsing import RawMoney
+from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from resolvers.reading.filters import matching
 from resolvers.reading.projected_queries import order_row
@@ -22,21 +19,6 @@ from resolvers.reading.projection import Projection
 from resolvers.visibility import lookup, visibility
 from services.money import orders
 from services.money.idempotency import Outcome
-
-LONGEST_DESCRIPTION = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class GivenOrder:
-    """An order as a service states it, not yet checked."""
-
-    external_id: str
-    total: RawMoney
-    customer_external_id: str | None
-    customer_email: str | None
-    description: str | None
-    metadata: Mapping[str, str] | None
-    capture_method: CaptureMethod
 
 
 async def order(
@@ -73,54 +55,13 @@ async def customer(context: RequestContext, *, id: str) -> Customer | None:
     return await context.loaders.customer.load(customer_id)
 
 
-async def register_order(context: RequestContext, *, input: GivenOrder, key: str) -> Result:
+async def register_order(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """State what an order owes, for a service."""
 
     async def act() -> Outcome:
         caller = require(context, Scope.ORDERS_WRITE)
-        new = _checked(context, input)
-        ask = input_parsing.idempotent_request(context, caller, OperationKind.REGISTER_ORDER, key, _record(new))
-        return await orders.register_order(ask, new, runner=context.runner)
+        command = parse_command(context, RegisterOrder, input)
+        request = idempotent_request(context, caller, command, key)
+        return await orders.register_order(request, command, runner=context.runner)
 
     return await answer(context, act)
-
-
-def _checked(context: RequestContext, input: GivenOrder) -> orders.NewOrder:
-    total = input_parsing.money(input.total, path=("input", "total"))
-    check_chargeable(total, enabled=context.currencies, path=("input", "total"))
-    owner, email, description = input.customer_external_id, input.customer_email, input.description
-    if email is not None and owner is None:
-        raise Refused(
-            ErrorCode.VALIDATION_FAILED,
-            "`customerEmail` needs `customerExternalId`: an address alone is nobody.",
-            ("input", "customerEmail"),
-        )
-    if description is not None:
-        description = clean_text(
-            description, path=("input", "description"), max_length=LONGEST_DESCRIPTION, multiline=True
-        )
-    if owner is not None:
-        owner = check_external_id(owner, path=("input", "customerExternalId"))
-    return orders.NewOrder(
-        external_id=check_external_id(input.external_id, path=("input", "externalId")),
-        total=total,
-        customer_external_id=owner,
-        customer_email=check_email(email, path=("input", "customerEmail")) if email is not None else None,
-        description=description,
-        metadata=input_parsing.metadata(input.metadata, path=("input", "metadata")),
-        capture_method=input.capture_method,
-    )
-
-
-def _record(new: orders.NewOrder) -> dict[str, Any]:
-    record: dict[str, Any] = {
-        "externalId": new.external_id,
-        "total": input_parsing.money_record(new.total),
-        "customerExternalId": new.customer_external_id,
-        "customerEmail": new.customer_email,
-        "description": new.description,
-        "metadata": dict(new.metadata),
-    }
-    if new.capture_method is not CaptureMethod.AUTOMATIC:  # repeated keys of before do not say it
-        record["captureMethod"] = new.capture_method.value
-    return record

@@ -4,10 +4,7 @@ from datetime import datetime
 
 import strawberry
 
-from resolvers.orders import GivenOrder
-from resolvers.payments import GivenPayment
 from resolvers.reading.filters import Between, During, PaymentFilterInput
-from resolvers.refunds import GivenRefund
 from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReason, SetupFutureUsage
 from schema.scalars import CurrencyCode, Metadata, MinorUnits
 from schema.types.money import MoneyInput
@@ -34,17 +31,6 @@ class RegisterOrderInput:
         default=CaptureMethod.AUTOMATIC,
         description="Whether the money is taken at once or held first; a buyer cannot choose another.",
     )
-
-    def given(self) -> GivenOrder:
-        return GivenOrder(
-            external_id=self.external_id,
-            total=self.total.given(),
-            customer_external_id=self.customer_external_id,
-            customer_email=self.customer_email,
-            description=self.description,
-            metadata=self.metadata,
-            capture_method=self.capture_method,
-        )
 
 
 @strawberry.input(description="How an order is to be paid.")
@@ -77,18 +63,6 @@ class CreatePaymentInput:
         "shop's own (myapp://paid) if its scheme is set. confirmPayment uses it too, unless it names another.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
-
-    def given(self) -> GivenPayment:
-        return GivenPayment(
-            order_id=self.order_id,
-            expected=self.expected_amount.given(),
-            capture_method=self.capture_method,
-            payment_method_id=self.payment_method_id,
-            confirm=self.confirm,
-            setup_future_usage=self.setup_future_usage,
-            return_url=self.return_url,
-            metadata=self.metadata,
-        )
 
 
 @strawberry.input(description="How much of a held payment is to be taken.")
@@ -125,15 +99,6 @@ class RefundPaymentInput:
         default=None, description="For colleagues, up to 1,000 characters; buyers do not read it."
     )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
-
-    def given(self) -> GivenRefund:
-        return GivenRefund(
-            payment_id=self.payment_id,
-            amount=self.amount.given() if self.amount is not None else None,
-            reason=self.reason,
-            note=self.note,
-            metadata=self.metadata,
-        )
 
 
 @strawberry.input(description="A range of minor units, both ends in it.")

@@ -42,7 +42,7 @@ class Mutation:
         """Server to server: states what an order owes before anyone can pay it. Registering the same external id again
         changes the order while nothing has been paid.
         """
-        result = await orders.register_order(info.context, input=input.given(), key=idempotency_key)
+        result = await orders.register_order(info.context, input=vars(input), key=idempotency_key)
         return OrderPayload.of(result)
 
     @field_with(ACT)
@@ -50,7 +50,7 @@ class Mutation:
         """Pays what an order owes, or prepares a payment for the payer's browser to confirm. For the order's buyer
         (payments:pay) and for services (payments:write).
         """
-        result = await payments.create_payment(info.context, input=input.given(), key=idempotency_key)
+        result = await payments.create_payment(info.context, input=vars(input), key=idempotency_key)
         return PaymentPayload.of(result, with_view_token=True)
 
     @field_with(ACT)
@@ -72,40 +72,26 @@ class Mutation:
         """Tries an open payment with a payment method, e.g. after a decline, or another one while the bank still waits
         for the payer; browsers normally confirm with Stripe.js. For the payer and for services.
         """
-        result = await payments.confirm_payment(
-            info.context,
-            payment_id=payment_id,
-            payment_method_id=payment_method_id,
-            return_url=return_url,
-            key=idempotency_key,
-        )
+        given = {"payment_id": payment_id, "payment_method_id": payment_method_id, "return_url": return_url}
+        result = await payments.confirm_payment(info.context, input=given, key=idempotency_key)
         return PaymentPayload.of(result)
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]), ACT)
     async def capture_payment(self, info: Info, input: Capture, idempotency_key: Key) -> PaymentPayload | None:
         """Takes money that is held, all of it or a part; the rest is released."""
-        result = await payments.capture_payment(
-            info.context,
-            payment_id=input.payment_id,
-            amount=input.amount.given() if input.amount is not None else None,
-            final_capture=input.final_capture,
-            settles_order=input.settles_order,
-            key=idempotency_key,
-        )
+        result = await payments.capture_payment(info.context, input=vars(input), key=idempotency_key)
         return PaymentPayload.of(result)
 
     @field_with(ACT)
     async def cancel_payment(self, info: Info, input: Cancel, idempotency_key: Key) -> PaymentPayload | None:
         """Gives an open payment up and releases what it holds. For the payer and for services."""
-        result = await payments.cancel_payment(
-            info.context, payment_id=input.payment_id, reason=input.reason, key=idempotency_key
-        )
+        result = await payments.cancel_payment(info.context, input=vars(input), key=idempotency_key)
         return PaymentPayload.of(result)
 
     @field_with(Auth(scopes=[Scope.REFUNDS_WRITE.value]), ACT)
     async def refund_payment(self, info: Info, input: Give, idempotency_key: Key) -> RefundPayload | None:
         """Gives money back, never more than was taken and is left."""
-        return RefundPayload.of(await refunds.refund_payment(info.context, input=input.given(), key=idempotency_key))
+        return RefundPayload.of(await refunds.refund_payment(info.context, input=vars(input), key=idempotency_key))
 
     @field_with(ACT)
     async def sync_payment(self, info: Info, payment_id: PaymentId) -> PaymentPayload | None:

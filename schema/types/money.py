@@ -10,7 +10,6 @@ from babel import Locale, UnknownLocaleError
 from babel.numbers import NumberPattern, parse_pattern
 
 from domain import money
-from resolvers.input_parsing import RawMoney
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
 from schema.scalars import CurrencyCode, MinorUnits
@@ -69,9 +68,6 @@ class MoneyInput:
 
     amount: MinorUnits = strawberry.field(description="The amount in minor units.")
     currency: CurrencyCode = strawberry.field(description="The currency of the amount.")
-
-    def given(self) -> RawMoney:
-        return RawMoney(amount_minor=self.amount, currency=self.currency)
 
 
 def _formatted(value: money.Money, tag: str) -> str:

@@ -1,16 +1,16 @@
 """Orders: a service states what is owed, before anyone can pay it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
 from database.statements import Update, insert_if_new
 from database.unit_of_work import UnitOfWork
+from domain.commands import RegisterOrder
 from domain.errors import ErrorCode, Refused
 from domain.ids import derived_id
 from domain.money import Money
-from domain.states import CaptureMethod, OperationState
+from domain.states import OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money import locking
@@ -22,19 +22,6 @@ STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "de
 
 
 @dataclass(frozen=True, slots=True)
-class NewOrder:
-    """An order as the shop states it, already validated."""
-
-    external_id: str
-    total: Money
-    customer_external_id: str | None
-    customer_email: str | None
-    description: str | None
-    metadata: Mapping[str, str]
-    capture_method: CaptureMethod = CaptureMethod.AUTOMATIC
-
-
-@dataclass(frozen=True, slots=True)
 class Named:
     """The customer that a registration names, and whether it changed their address."""
 
@@ -43,7 +30,7 @@ class Named:
     changes_email: bool = False
 
 
-async def register_order(request: IdempotentRequest, new: NewOrder, *, runner: OperationRunner) -> Outcome:
+async def register_order(request: IdempotentRequest, command: RegisterOrder, *, runner: OperationRunner) -> Outcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
     When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part
@@ -52,8 +39,8 @@ async def register_order(request: IdempotentRequest, new: NewOrder, *, runner: O
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
-        named = await _customer(new)
-        order = await _upsert(work, new, named.customer if named is not None else None, cause)
+        named = await _customer(command)
+        order = await _upsert(work, command, named.customer if named is not None else None, cause)
         if named is not None and named.changes_email:
             await record(work, order, _email_changed(named), cause)
         operation.order_id = order.id
@@ -64,26 +51,26 @@ async def register_order(request: IdempotentRequest, new: NewOrder, *, runner: O
     return await run_once(request, accept, runner)
 
 
-async def _upsert(work: UnitOfWork, new: NewOrder, customer: Customer | None, cause: Cause) -> Order:
+async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer | None, cause: Cause) -> Order:
     fresh = Order(
-        id=derived_id("order", new.external_id),  # known to Stripe by it, also if this is registered a second time
-        external_id=new.external_id,
-        total_minor=new.total.amount_minor,
-        currency=new.total.currency,
+        id=derived_id("order", command.external_id),  # known to Stripe by it, also if this is registered a second time
+        external_id=command.external_id,
+        total_minor=command.total.amount_minor,
+        currency=command.total.currency,
         customer_id=customer.id if customer else None,
-        capture_method=new.capture_method,
-        description=new.description,
-        metadata=dict(new.metadata),
+        capture_method=command.capture_method,
+        description=command.description,
+        metadata=dict(command.metadata),
     )
     if await insert_if_new(fresh):
         await record(work, fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
         return fresh
-    order = await locking.lock_registered_order(new.external_id)
+    order = await locking.lock_registered_order(command.external_id)
     before = order.facts()
-    changes_money = (order.total_minor, order.currency) != (new.total.amount_minor, new.total.currency)
+    changes_money = (order.total_minor, order.currency) != (command.total.amount_minor, command.total.currency)
     changes_terms = order.customer_id != (customer.id if customer else None)
-    changes_terms |= order.capture_method is not new.capture_method
-    may_change = not _payment_begun(order) or (_only_lowers(order, new.total) and not changes_terms)
+    changes_terms |= order.capture_method is not command.capture_method
+    may_change = not _payment_begun(order) or (_only_lowers(order, command.total) and not changes_terms)
     if (changes_money or changes_terms) and not may_change:
         raise Refused(
             ErrorCode.INVALID_STATE,
@@ -91,10 +78,10 @@ async def _upsert(work: UnitOfWork, new: NewOrder, customer: Customer | None, ca
             " can only be lowered, down to what was taken, while no payment is under way.",
             ("input", "externalId"),
         )
-    order.total_minor, order.currency = new.total.amount_minor, new.total.currency
+    order.total_minor, order.currency = command.total.amount_minor, command.total.currency
     order.customer_id = customer.id if customer else None
-    order.capture_method = new.capture_method
-    order.description, order.metadata = new.description, dict(new.metadata)
+    order.capture_method = command.capture_method
+    order.description, order.metadata = command.description, dict(command.metadata)
     changed = recompute_order(order)
     change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
     await record(work, order, change, cause, order_changed=(*STATED, *changed))
@@ -112,17 +99,17 @@ def _payment_begun(order: Order) -> bool:
     return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
 
 
-async def _customer(new: NewOrder) -> Named | None:
+async def _customer(command: RegisterOrder) -> Named | None:
     """The customer that the order names, with the address that it states."""
-    if new.customer_external_id is None:
+    if command.customer_external_id is None:
         return None
-    fresh = Customer(external_id=new.customer_external_id, email=new.customer_email)
+    fresh = Customer(external_id=command.customer_external_id, email=command.customer_email)
     if await insert_if_new(fresh):
         return Named(fresh)
-    customer = await Customer.get(external_id=new.customer_external_id)
-    if not new.customer_email or customer.email == new.customer_email:
+    customer = await Customer.get(external_id=command.customer_external_id)
+    if not command.customer_email or customer.email == command.customer_email:
         return Named(customer)
-    had_email, customer.email = customer.email is not None, new.customer_email
+    had_email, customer.email = customer.email is not None, command.customer_email
     await customer.save(update_fields=["email", "updated_at"])
     return Named(customer, had_email=had_email, changes_email=True)
 

@@ -1,15 +1,14 @@
 """Phase 1 of every act with a payment: claim the key, lock, check the rules on the database's truth, write, commit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from database.row_writer import build_row
 from database.statements import Insert, Update, read_one
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork
 from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
+from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
 from domain.errors import (
     ActivePaymentExists,
     AmountMismatch,
@@ -23,11 +22,9 @@ from domain.ids import derived_id
 from domain.metadata import stripe_metadata
 from domain.money import Money
 from domain.states import (
-    CancelReason,
     CaptureMethod,
     PaymentAction,
     PaymentStatus,
-    SetupFutureUsage,
 )
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
@@ -56,27 +53,9 @@ WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND step = 'create' AND state 
 """
 
 
-@dataclass(frozen=True, slots=True)
-class NewPayment:
-    """How an order is to be paid, already validated. `expected` is checked against what the order owes.
-
-    `capture_method` None is the order's own; `return_url` is where the payer comes back to from this payment, by
-    whichever attempt.
-    """
-
-    order_id: UUID
-    expected: Money
-    capture_method: CaptureMethod | None
-    payment_method_id: str | None
-    confirm: bool
-    setup_future_usage: SetupFutureUsage | None
-    return_url: str | None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
 async def create_payment(
     request: IdempotentRequest,
-    new: NewPayment,
+    command: CreatePayment,
     snapshot: OrderSnapshot,
     *,
     authority: PaymentAuthority,
@@ -94,15 +73,15 @@ async def create_payment(
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         assert snapshot.order is not None, "nobody has looked for the order"
         is_locked = not isinstance(work, OptimisticUnitOfWork)
-        order = await locking.lock_order(new.order_id) if is_locked else snapshot.order
+        order = await locking.lock_order(command.order_id) if is_locked else snapshot.order
         check_owner(order, authority, path=("input", "orderId"))
         _check_same_owner(order, snapshot.order)
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
-        _check_payable(order, new.expected, currencies)
-        _check_nothing_is_kept(new)
-        payment = _new_payment(new, order, operation, authority, livemode=runner.livemode)
-        params = _create_params(new, order, snapshot.customer_external_id, payment, operation)
+        _check_payable(order, command.expected_amount, currencies)
+        _check_nothing_is_kept(command)
+        payment = _new_payment(command, order, operation, authority, livemode=runner.livemode)
+        params = _create_params(command, order, snapshot.customer_external_id, payment, operation)
         begun = _begun(operation, payment, Step.CREATE, params)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         await record(work, order, _initiated(payment), cause, Insert(payment), begun)
@@ -118,16 +97,11 @@ async def create_payment(
 
 
 async def confirm_payment(
-    request: IdempotentRequest,
-    payment_id: UUID,
-    *,
-    payment_method_id: str,
-    return_url: str | None,
-    authority: PaymentAuthority,
-    runner: OperationRunner,
+    request: IdempotentRequest, command: ConfirmPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> Outcome:
     """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
-    one that still waits for its payer. Without `return_url` the payer comes back to the page that createPayment named.
+    one that still waits for its payer. Without a `return_url` the payer comes back to the page that createPayment
+    named.
 
     Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, and
     Refused(VALIDATION_FAILED) when there is no page to come back to. Source:
@@ -135,13 +109,13 @@ async def confirm_payment(
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        order, payment = await locking.lock_payment(payment_id)
+        order, payment = await locking.lock_payment(command.payment_id)
         check_owner(payment, authority, path=("paymentId",))
         check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CONFIRM)
-        params: dict[str, Any] = {"payment_method": payment_method_id}
-        page = return_url if return_url is not None else await _page_to_come_back_to(payment)
+        params: dict[str, Any] = {"payment_method": command.payment_method_id}
+        page = command.return_url or await _page_to_come_back_to(payment)
         if page is not None:
             params["return_url"] = page
         return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
@@ -149,9 +123,7 @@ async def confirm_payment(
     return await run_once(request, accept, runner)
 
 
-async def capture_payment(
-    request: IdempotentRequest, payment_id: UUID, *, amount: Money | None, settles_order: bool, runner: OperationRunner
-) -> Outcome:
+async def capture_payment(request: IdempotentRequest, command: CapturePayment, *, runner: OperationRunner) -> Outcome:
     """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
     `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to what
@@ -159,11 +131,11 @@ async def capture_payment(
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        _, payment = await locking.lock_payment(payment_id)
+        _, payment = await locking.lock_payment(command.payment_id)
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CAPTURE)
         capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
-        wanted = capturable if amount is None else amount
+        wanted = capturable if command.amount is None else command.amount
         check_currency(wanted, payment.currency, ("input", "amount", "currency"))
         if wanted > capturable:
             raise LimitExceeded(
@@ -174,19 +146,14 @@ async def capture_payment(
             )
         params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": wanted.amount_minor}}
         return await _begin(
-            work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if settles_order else {})
+            work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if command.settles_order else {})
         )
 
     return await run_once(request, accept, runner)
 
 
 async def cancel_payment(
-    request: IdempotentRequest,
-    payment_id: UUID,
-    *,
-    reason: CancelReason | None,
-    authority: PaymentAuthority,
-    runner: OperationRunner,
+    request: IdempotentRequest, command: CancelPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> Outcome:
     """Give an open payment up and release what it holds, which a service alone may do.
 
@@ -196,7 +163,7 @@ async def cancel_payment(
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        order, payment = await locking.lock_payment(payment_id)
+        order, payment = await locking.lock_payment(command.payment_id)
         check_owner(payment, authority, path=("input", "paymentId"))
         unsent = await read_one(Operation, UNSENT, payment.id)
         if unsent is not None:
@@ -212,14 +179,14 @@ async def cancel_payment(
             )
         if not authority.is_service and payment.status is PaymentStatus.REQUIRES_CAPTURE:
             raise invalid_state(payment, "The money of this payment is held: only the shop can release it.")
-        params = {"cancellation_reason": reason.value.lower()} if reason else {}
+        params = {"cancellation_reason": command.reason.value.lower()} if command.reason else {}
         return await _begin(work, operation, payment, Step.CANCEL, {Step.CANCEL: params})
 
     return await run_once(request, accept, runner)
 
 
 def _new_payment(
-    new: NewPayment, order: Order, operation: Operation, authority: PaymentAuthority, *, livemode: bool
+    command: CreatePayment, order: Order, operation: Operation, authority: PaymentAuthority, *, livemode: bool
 ) -> Payment:
     """A payment of what the order owes. Raises ActivePaymentExists while another payment of the order lives,
     Forbidden."""
@@ -231,10 +198,10 @@ def _new_payment(
         customer_id=order.customer_id,
         supersedes_id=earlier.id if earlier is not None else None,
         livemode=livemode,
-        capture_method=_capture_method(new.capture_method, order, authority),
+        capture_method=_capture_method(command.capture_method, order, authority),
         currency=order.currency,
         amount_minor=order.due.amount_minor,
-        metadata=dict(new.metadata),
+        metadata=dict(command.metadata),
     )
     payment.order = order
     return payment
@@ -295,8 +262,8 @@ def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) ->
     check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
 
 
-def _check_nothing_is_kept(new: NewPayment) -> None:
-    if new.setup_future_usage is not None:
+def _check_nothing_is_kept(command: CreatePayment) -> None:
+    if command.setup_future_usage is not None:
         raise Refused(
             ErrorCode.VALIDATION_FAILED,
             "`setupFutureUsage` cannot be used: no payment has a customer at Stripe who could keep its method.",
@@ -352,7 +319,7 @@ def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[s
 
 
 def _create_params(
-    new: NewPayment, order: Order, customer_external_id: str | None, payment: Payment, operation: Operation
+    command: CreatePayment, order: Order, customer_external_id: str | None, payment: Payment, operation: Operation
 ) -> dict[str, Any]:
     ours = {
         "order_id": str(order.id),
@@ -368,13 +335,13 @@ def _create_params(
         # Without a page to return to, only methods that need no redirect can be confirmed by the server.
         "automatic_payment_methods": {
             "enabled": True,
-            "allow_redirects": "never" if new.confirm and new.return_url is None else "always",
+            "allow_redirects": "never" if command.confirm and command.return_url is None else "always",
         },
         "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
     }
     if order.description is not None:
         create["description"] = order.description
-    if new.payment_method_id is not None:
-        create["payment_method"] = new.payment_method_id
-    page = {"return_url": new.return_url} if new.return_url is not None else {}
-    return {Step.CREATE: create, Step.CONFIRM: page} if new.confirm else {Step.CREATE: create, **page}
+    if command.payment_method_id is not None:
+        create["payment_method"] = command.payment_method_id
+    page = {"return_url": command.return_url} if command.return_url is not None else {}
+    return {Step.CREATE: create, Step.CONFIRM: page} if command.confirm else {Step.CREATE: create, **page}

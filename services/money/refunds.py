@@ -1,16 +1,13 @@
 """Refunds: money goes back once, never more than was taken, and counts against the rest from the moment it is asked."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from database.statements import Update, read
 from database.unit_of_work import UnitOfWork
+from domain.commands import RefundPayment
 from domain.errors import ErrorCode, InvalidState, LimitExceeded, Refused
 from domain.ids import derived_id
 from domain.metadata import stripe_metadata
-from domain.money import Money
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
@@ -23,18 +20,7 @@ from services.money.rules import check_currency
 from services.money.runner import OperationRunner
 
 
-@dataclass(frozen=True, slots=True)
-class NewRefund:
-    """What is to be given back, already validated. `amount` None means all that is left, computed under the lock."""
-
-    payment_id: UUID
-    amount: Money | None
-    reason: RefundReason
-    note: str | None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-
-async def refund_payment(request: IdempotentRequest, new: NewRefund, *, runner: OperationRunner) -> Outcome:
+async def refund_payment(request: IdempotentRequest, command: RefundPayment, *, runner: OperationRunner) -> Outcome:
     """Return money once, never more than was taken.
 
     Raises InvalidState, Refused(CHARGE_DISPUTED, CURRENCY_MISMATCH), LimitExceeded(AMOUNT_EXCEEDS_REFUNDABLE) before
@@ -42,14 +28,14 @@ async def refund_payment(request: IdempotentRequest, new: NewRefund, *, runner: 
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        order, payment = await locking.lock_payment(new.payment_id)
+        order, payment = await locking.lock_payment(command.payment_id)
         refund_id = derived_id("refund", str(operation.id))
         others = await read(Refund, "WHERE payment_id = $1 AND (status = 'UNKNOWN' OR id = $2)", payment.id, refund_id)
         known = next((refund for refund in others if refund.id == refund_id), None)
         if known is not None and await end_with_known(work, operation, payment, known):
             return payment
         _check_refundable(payment, is_any_unknown=bool(others))
-        amount = payment.refundable if new.amount is None else new.amount
+        amount = payment.refundable if command.amount is None else command.amount
         check_currency(amount, payment.held_currency, ("input", "amount", "currency"))
         if amount > payment.refundable or amount.amount_minor == 0:
             raise LimitExceeded(
@@ -64,10 +50,10 @@ async def refund_payment(request: IdempotentRequest, new: NewRefund, *, runner: 
             livemode=payment.livemode,
             amount_minor=amount.amount_minor,
             currency=payment.held_currency,
-            reason=new.reason,
-            note=new.note,
+            reason=command.reason,
+            note=command.note,
             requested_by=request.caller.actor.to_record(),
-            metadata=dict(new.metadata),
+            metadata=dict(command.metadata),
         )
         await add_refund(work, order, payment, refund, Cause(actor=request.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id

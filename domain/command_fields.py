@@ -1,0 +1,250 @@
+"""The fields of commands: how each is parsed from a mutation's input, and how it counts in the idempotency fingerprint.
+
+A command is a frozen dataclass whose fields are made by `parsed`. Nothing else lists them: a field that is added to a
+command is parsed, and changes the fingerprint, by being there.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Final, TypeVar
+from uuid import UUID
+
+from domain.amounts import check_chargeable, check_positive
+from domain.currencies import CURRENCIES
+from domain.errors import ErrorCode, NotFound, Path, Refused
+from domain.idempotency import Fingerprint, fingerprint
+from domain.ids import Kind, encode, row_id
+from domain.money import MAX_MINOR, Money
+from domain.states import OperationKind
+from domain.text import (
+    check_email,
+    check_external_id,
+    check_metadata,
+    check_payment_method_id,
+    check_return_url,
+    clean_text,
+)
+
+REQUIRED: Final = dataclasses.MISSING
+LONGEST_TEXT: Final = 1_000  # of a description and of a note
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What this installation allows: currencies that may be charged, and URL schemes of the shop's own apps."""
+
+    currencies: frozenset[str] = frozenset()
+    app_schemes: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RawField:
+    """One value of an input as it came, where it stands, the whole input, and what this installation allows."""
+
+    value: Any
+    path: Path
+    input: Mapping[str, Any]
+    rules: Rules
+
+
+Parser = Callable[[RawField], Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What a mutation asks for, checked and in one spelling. `kind` is the operation that it becomes."""
+
+    kind: ClassVar[OperationKind]
+
+    def fingerprint(self) -> Fingerprint:
+        """What tells this command from another one under the same key: all of its fields."""
+        shown = ((name, getattr(self, field), spec) for field, name, spec in _specs(type(self)))
+        return fingerprint({name: spec.show(value) for name, value, spec in shown if not spec.is_left_out(value)})
+
+
+C = TypeVar("C", bound=Command)
+_SPECS: Final[dict[type[Command], tuple[tuple[str, str, "_Spec"], ...]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spec:
+    parser: Parser
+    show: Callable[[Any], Any]
+    default: Any
+    added_later: bool
+
+    def is_left_out(self, value: Any) -> bool:
+        return self.added_later and value == self.default
+
+
+def parsed(
+    parser: Parser,
+    *,
+    default: Any = REQUIRED,
+    show: Callable[[Any], Any] | None = None,
+    added_later: bool = False,
+) -> Any:
+    """A field of a command.
+
+    `parser` gives its value, or raises Refused or NotFound. `show` gives what the fingerprint sees of it, JSON; by
+    default that follows from the value's type. A field that is `added_later` than the command is left out of the
+    fingerprint while it has its default: a key that was given out before stays the same request.
+    """
+    assert not added_later or default is not REQUIRED, "a field that is added later needs a default"
+    spec = _Spec(parser, show or canonical, default, added_later)
+    return dataclasses.field(default=default, metadata={"spec": spec})
+
+
+def parse(command: type[C], input: Mapping[str, Any], rules: Rules, *, prefix: Path = ("input",)) -> C:
+    """The command that an input asks for; its names are the command's, and a missing one has its default.
+
+    Raises Refused and NotFound, which name the field below `prefix`.
+    """
+    values: dict[str, Any] = {}
+    for field, name, spec in _specs(command):
+        raw = input[field] if spec.default is REQUIRED else input.get(field, spec.default)
+        values[field] = spec.parser(RawField(raw, (*prefix, name), input, rules))
+    return command(**values)
+
+
+def _specs(command: type[Command]) -> tuple[tuple[str, str, _Spec], ...]:
+    """The fields of a command, each with its name in the schema."""
+    known = _SPECS.get(command)
+    if known is None:
+        fields = dataclasses.fields(command)
+        known = _SPECS[command] = tuple((one.name, _camel(one.name), one.metadata["spec"]) for one in fields)
+    return known
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def canonical(value: Any) -> Any:
+    """What a fingerprint sees of a value. Raises TypeError for a row's id: `id_of` says of which kind it is."""
+    if isinstance(value, Money):
+        return {"amount": value.amount_minor, "currency": value.currency}
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, UUID):
+        raise TypeError("an id without its kind")
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+# -- parsers -----------------------------------------------------------------------------------------------------------
+
+
+def as_given(raw: RawField) -> Any:
+    """A value of a scalar or an enum, which the schema has checked."""
+    return raw.value
+
+
+def optional(parser: Parser) -> Parser:
+    """The same for a value that may be left out: None stays None."""
+    return lambda raw: None if raw.value is None else parser(raw)
+
+
+def parse_money(raw: RawField) -> Money:
+    """An amount of an object with `amount`, in minor units, and `currency`.
+
+    Raises Refused for a currency that Stripe does not know and for an amount beyond exactness.
+    """
+    currency = raw.value.currency.upper()
+    if currency not in CURRENCIES:
+        raise Refused(ErrorCode.CURRENCY_NOT_ENABLED, "Stripe knows no such currency.", (*raw.path, "currency"))
+    if abs(raw.value.amount) > MAX_MINOR:
+        raise Refused(ErrorCode.AMOUNT_TOO_LARGE, "The amount must be below 2^53.", (*raw.path, "amount"))
+    return Money(raw.value.amount, currency)
+
+
+def id_of(kind: Kind) -> Any:
+    """A field for the id of a row of this kind. Raises NotFound for what is no such id."""
+
+    def parser(raw: RawField) -> UUID:
+        identity = row_id(raw.value, kind)
+        if identity is None:
+            raise NotFound(raw.path)
+        return identity
+
+    return parsed(parser, show=lambda identity: encode(kind, identity))
+
+
+def parse_external_id(raw: RawField) -> str:
+    """The shop's own id of an order or a customer. Raises Refused."""
+    return check_external_id(raw.value, path=raw.path)
+
+
+def parse_payment_method_id(raw: RawField) -> str:
+    """Stripe's token of a payment method. Raises Refused."""
+    return check_payment_method_id(raw.value, path=raw.path)
+
+
+def parse_metadata(raw: RawField) -> dict[str, str]:
+    """Names and values that Stripe keeps too; none is an empty map. Raises Refused."""
+    return check_metadata(raw.value or {}, path=raw.path)
+
+
+def parse_text(raw: RawField) -> str:
+    """Text of several lines for people, up to 1,000 characters. Raises Refused."""
+    return clean_text(raw.value, path=raw.path, max_length=LONGEST_TEXT, multiline=True)
+
+
+def parse_chargeable(raw: RawField) -> Money:
+    """An amount that may be charged here. Raises Refused."""
+    total = parse_money(raw)
+    check_chargeable(total, enabled=raw.rules.currencies, path=raw.path)
+    return total
+
+
+def parse_positive(raw: RawField) -> Money:
+    """An amount above zero. Raises Refused."""
+    amount = parse_money(raw)
+    check_positive(amount, path=raw.path)
+    return amount
+
+
+def parse_email(raw: RawField) -> str | None:
+    """The address of the customer whom the input names. Raises Refused, also where it names none."""
+    if raw.value is None:
+        return None
+    if raw.input["customer_external_id"] is None:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`customerEmail` needs `customerExternalId`: an address alone is nobody.",
+            raw.path,
+        )
+    return check_email(raw.value, path=raw.path)
+
+
+def parse_method_to_charge(raw: RawField) -> str | None:
+    """The payment method, which an input that confirms needs. Raises Refused."""
+    if raw.value is not None:
+        return check_payment_method_id(raw.value, path=raw.path)
+    if raw.input["confirm"]:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`confirm` needs `paymentMethodId`: there is nothing to charge yet.",
+            raw.path,
+        )
+    return None
+
+
+def parse_return_url(raw: RawField) -> str | None:
+    """The page or app to come back to. Raises Refused."""
+    if raw.value is None:
+        return None
+    return check_return_url(raw.value, path=raw.path, app_schemes=raw.rules.app_schemes)
+
+
+def parse_final_capture(raw: RawField) -> bool:
+    """True. Raises Refused for anything else."""
+    if not raw.value:
+        raise Refused(
+            ErrorCode.VALIDATION_FAILED,
+            "`finalCapture` must be true: a payment is captured once, and what is left is released.",
+            raw.path,
+        )
+    return True

@@ -1,0 +1,116 @@
+"""The commands of the mutations that take an idempotency key, one each.
+
+To add a field to a mutation: the input in `schema/inputs.py`, the command here, and the column where it is kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from domain.command_fields import (
+    Command,
+    as_given,
+    id_of,
+    optional,
+    parse_chargeable,
+    parse_email,
+    parse_external_id,
+    parse_final_capture,
+    parse_metadata,
+    parse_method_to_charge,
+    parse_money,
+    parse_payment_method_id,
+    parse_positive,
+    parse_return_url,
+    parse_text,
+    parsed,
+)
+from domain.ids import Kind
+from domain.money import Money
+from domain.states import CancelReason, CaptureMethod, OperationKind, RefundReason, SetupFutureUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterOrder(Command):
+    """What an order owes, as a service states it."""
+
+    kind: ClassVar = OperationKind.REGISTER_ORDER
+
+    total: Money = parsed(parse_chargeable)
+    customer_email: str | None = parsed(parse_email)
+    description: str | None = parsed(optional(parse_text))
+    customer_external_id: str | None = parsed(optional(parse_external_id))
+    external_id: str = parsed(parse_external_id)
+    metadata: Mapping[str, str] = parsed(parse_metadata)
+    capture_method: CaptureMethod = parsed(as_given, default=CaptureMethod.AUTOMATIC, added_later=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePayment(Command):
+    """How an order is to be paid. `expected_amount` is compared with what the order owes, which is charged.
+
+    `capture_method` None is the order's own; `return_url` is where the payer comes back to from this payment, by
+    whichever attempt.
+    """
+
+    kind: ClassVar = OperationKind.CREATE_PAYMENT
+
+    order_id: UUID = id_of(Kind.ORDER)
+    expected_amount: Money = parsed(parse_money)
+    # As it was when leaving it out meant AUTOMATIC: a key of that time is repeated with the same fingerprint.
+    capture_method: CaptureMethod | None = parsed(as_given, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
+    payment_method_id: str | None = parsed(parse_method_to_charge)
+    confirm: bool = parsed(as_given)
+    setup_future_usage: SetupFutureUsage | None = parsed(as_given)
+    return_url: str | None = parsed(parse_return_url)
+    metadata: Mapping[str, str] = parsed(parse_metadata)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmPayment(Command):
+    """With which method an open payment is tried, and where its payer comes back to."""
+
+    kind: ClassVar = OperationKind.CONFIRM_PAYMENT
+
+    payment_id: UUID = id_of(Kind.PAYMENT)
+    payment_method_id: str = parsed(parse_payment_method_id)
+    return_url: str | None = parsed(parse_return_url)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapturePayment(Command):
+    """How much of held money is taken; `amount` None is all of it.
+
+    `settles_order` says that no more will be asked for: the order's total is lowered to what was taken.
+    """
+
+    kind: ClassVar = OperationKind.CAPTURE_PAYMENT
+
+    payment_id: UUID = id_of(Kind.PAYMENT)
+    amount: Money | None = parsed(optional(parse_positive))
+    final_capture: bool = parsed(parse_final_capture)
+    settles_order: bool = parsed(as_given, default=False, added_later=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelPayment(Command):
+    """Which open payment is given up, and why."""
+
+    kind: ClassVar = OperationKind.CANCEL_PAYMENT
+
+    payment_id: UUID = id_of(Kind.PAYMENT)
+    reason: CancelReason | None = parsed(as_given)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPayment(Command):
+    """How much of a payment is given back, and why; `amount` None is all that is left."""
+
+    kind: ClassVar = OperationKind.REFUND_PAYMENT
+
+    payment_id: UUID = id_of(Kind.PAYMENT)
+    amount: Money | None = parsed(optional(parse_positive))
+    reason: RefundReason = parsed(as_given)
+    note: str | None = parsed(optional(parse_text))
+    metadata: Mapping[str, str] = parsed(parse_metadata)
