@@ -9,7 +9,7 @@ from models.events import PaymentEvent
 from models.failures import PaymentFailure
 from models.operations import Operation
 from models.orders import Order
-from models.payments import Payment
+from models.payments import Payment, Revision
 from models.rate_buckets import RateBucket
 from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
@@ -27,5 +27,6 @@ __all__ = [
     "RateBucket",
     "ReconciliationRun",
     "Refund",
+    "Revision",
     "WebhookEvent",
 ]

@@ -22,6 +22,8 @@ from domain.states import (
 from models.customers import Customer
 from models.orders import Order
 
+Revision = tuple[int, datetime | None]
+
 
 class Payment(Model):
     """Money asked for, held, taken and given back, in minor units of one currency.
@@ -96,6 +98,11 @@ class Payment(Model):
             Index(fields=("customer_id", "created_at", "id")),
             Index(fields=("order_id", "created_at")),
         )
+
+    @property
+    def revision(self) -> Revision:
+        """Which state of the row this is. A look at Stripe that found nothing new makes another one, too."""
+        return self.version, self.last_synced_at
 
     def money(self, minor: int) -> Money:
         """An amount of what Stripe holds, took or gave back."""

@@ -89,7 +89,7 @@ async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by
 async def _result_of_ruling(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
     match ruling.outcome:
         case ReviewOutcome.LOOK_AGAIN:
-            return StepResult(StepOutcome.UNKNOWN, payment.version)
+            return StepResult(StepOutcome.UNKNOWN, payment.revision)
         case ReviewOutcome.HAPPENED:
             try:
                 return await _proof(operation, payment, ruling.stripe_id, provider)
@@ -123,7 +123,7 @@ async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: st
     if not named or await Refund.filter(stripe_refund_id=seen.id).exclude(id=refund.id).exists():
         raise _does_not_fit("a refund that is not another one's already")
     ours = replace(seen, metadata={**seen.metadata, "refund_id": str(refund.id)})
-    return StepResult(StepOutcome.DONE, payment.version, refund=ours, fetched=True)
+    return StepResult(StepOutcome.DONE, payment.revision, refund=ours, fetched=True)
 
 
 async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
@@ -133,7 +133,7 @@ async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider)
     named = seen.metadata.get("payment_id", str(payment.id)) == str(payment.id)
     if not named or await Payment.filter(stripe_payment_intent_id=seen.id).exclude(id=payment.id).exists():
         raise _does_not_fit("a payment that is not another one's already")
-    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
+    return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
 
 
 async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> StepResult:
@@ -154,8 +154,8 @@ async def _disproof(operation: Operation, payment: Payment, provider: Provider) 
     except ProviderFailure as failure:
         if failure.outcome not in DEFINITE and failure.code != LIST_TOO_LONG:
             raise unavailable(failure) from None
-        return StepResult(StepOutcome.FAILED, payment.version, failure=refusal, gone=failure.is_missing_payment)
-    return StepResult(StepOutcome.FAILED, payment.version, payment=seen, failure=refusal, fetched=seen is not None)
+        return StepResult(StepOutcome.FAILED, payment.revision, failure=refusal, gone=failure.is_missing_payment)
+    return StepResult(StepOutcome.FAILED, payment.revision, payment=seen, failure=refusal, fetched=seen is not None)
 
 
 def _needed(stripe_id: str | None, kind: str) -> str:

@@ -215,7 +215,7 @@ async def _apply_payment(
         order,
         payment,
         step_result.payment,
-        since_version=step_result.since_version,
+        since=step_result.since,
         fetched=step_result.fetched,
         cause=cause,
     )
@@ -230,7 +230,7 @@ async def _apply_refund(
         order,
         payment,
         replace(step_result.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
-        since_version=step_result.since_version,
+        since=step_result.since,
         fetched=step_result.fetched,
         cause=cause,
     )
@@ -338,16 +338,14 @@ async def _failed(
     if step_result.gone:
         await mark_payment_missing(work, order, payment, cause.answered_by(failure.request_id))
     if refund is not None:
-        if step_result.refunds and payment.version != step_result.since_version:
+        if step_result.refunds and payment.revision != step_result.since:
             raise StaleSnapshot
         refund.failure_reason = failure.code or "refused"
         await change_refund(
             work, order, payment, refund, RefundStatus.FAILED, cause=cause.answered_by(failure.request_id)
         )
         for seen in step_result.refunds:
-            await apply_provider_refund(
-                work, order, payment, seen, since_version=payment.version, fetched=True, cause=cause
-            )
+            await apply_provider_refund(work, order, payment, seen, since=payment.revision, fetched=True, cause=cause)
         _fail(operation, refund_error(failure, refund, payment))
         return
     if step_result.payment is not None:

@@ -21,7 +21,7 @@ from domain.states import (
     order_sums,
     payment_move,
 )
-from models import Order, Payment, PaymentFailure, Refund
+from models import Order, Payment, PaymentFailure, Refund, Revision
 from provider import Actionable, ProviderPayment
 from services.audit.failed_attempts import facts, failed_request, is_same, made, new_failure, told_failure
 from services.audit.trail import Cause, Change, record
@@ -42,17 +42,18 @@ async def apply_provider_state(
     payment: Payment,
     seen: ProviderPayment,
     *,
-    since_version: int,
+    since: Revision | None,
     fetched: bool,
     cause: Cause,
 ) -> bool:
     """Merge what Stripe said of a payment into our row; True if anything changed.
 
-    The caller holds the order's and the payment's locks. `since_version` is the payment's version when Stripe was
-    asked: if the row has moved on since, the snapshot may be older than the row, and `StaleSnapshot` is raised instead
-    of guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth, whatever the row says,
-    and is written as it is. An answer to an act of ours, or an event, may be old: where it is late it changes nothing,
-    and where it contradicts an end Stripe must be asked (`StaleSnapshot`). Facts about another intent change nothing.
+    The caller holds the order's and the payment's locks. `since` is the payment's revision when Stripe was asked
+    (None is an older one): if the row has moved on since, the snapshot may be older than the row, and `StaleSnapshot`
+    is raised instead of guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth,
+    whatever the row says, and is written as it is. An answer to an act of ours, or an event, may be old: where it is
+    late it changes nothing, and where it contradicts an end Stripe must be asked (`StaleSnapshot`). Facts about another
+    intent change nothing.
     """
     if payment.stripe_payment_intent_id not in (None, seen.id):
         log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
@@ -69,7 +70,7 @@ async def apply_provider_state(
     if not changes:
         return False
     is_first_end = move is Transition.FORWARD and seen.status in PAYMENT_FINAL and not fetched
-    if payment.version != since_version and not is_first_end:
+    if payment.revision != since and not is_first_end:
         raise StaleSnapshot
     is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Transition.REPEAT
     if is_correction:

@@ -21,7 +21,7 @@ from domain.states import (
     PaymentStatus,
     ProviderEffect,
 )
-from models import Operation, Payment
+from models import Operation, Payment, Revision
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
 from services.money.missing_payment import knows_another_payment
@@ -66,14 +66,14 @@ class StepOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What is known after a step. Snapshots are Stripe's, `since_version` is our row's version before asking.
+    """What is known after a step. Snapshots are Stripe's, `since` is our row's revision before asking.
 
     `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act;
     `sent` is then what sending it has met, if it was sent.
     """
 
     kind: StepOutcome
-    since_version: int
+    since: Revision
     payment: ProviderPayment | None = None
     refund: ProviderRefund | None = None
     refunds: tuple[ProviderRefund, ...] = ()
@@ -105,9 +105,9 @@ async def execute_step(
             return found
         if sticky or age >= policy.key_life_seconds + policy.quiet_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
-            return StepResult(StepOutcome.ABSENT, payment.version)
+            return StepResult(StepOutcome.ABSENT, payment.revision)
         if age >= policy.key_life_seconds:  # what left at the last moment may still be on its way
-            return StepResult(StepOutcome.UNKNOWN, payment.version, by_look=True)
+            return StepResult(StepOutcome.UNKNOWN, payment.revision, by_look=True)
     held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
@@ -128,7 +128,7 @@ async def execute_step(
             gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
             is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
             kind = StepOutcome.REVIEW if is_final and age >= policy.sticky_error_seconds else StepOutcome.UNKNOWN
-            return gone or StepResult(kind, payment.version, failure=second, by_look=True, sent=failure)
+            return gone or StepResult(kind, payment.revision, failure=second, by_look=True, sent=failure)
 
 
 def _known_at_stripe(operation: Operation) -> None:
@@ -169,9 +169,9 @@ async def _held_meanwhile(
         seen = await provider.retrieve_payment(_intent(payment))
     except ProviderFailure as failure:
         gone = await _gone(failure, payment, provider, maybe_sent=maybe_sent)
-        return gone or StepResult(StepOutcome.NOT_DONE, payment.version, failure=failure)
+        return gone or StepResult(StepOutcome.NOT_DONE, payment.revision, failure=failure)
     is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
-    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True) if is_held else None
+    return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True) if is_held else None
 
 
 def _unseen(
@@ -186,9 +186,9 @@ def _unseen(
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
     is_hopeless = age >= policy.key_life_seconds or (is_final and age >= policy.sticky_error_seconds)
     if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
-        return StepResult(StepOutcome.REVIEW, payment.version, failure=failure, by_look=True)
+        return StepResult(StepOutcome.REVIEW, payment.revision, failure=failure, by_look=True)
     kind = StepOutcome.NOT_DONE if failure.outcome in NOT_EXECUTED else StepOutcome.UNKNOWN
-    return StepResult(kind, payment.version, failure=failure, by_look=True)
+    return StepResult(kind, payment.revision, failure=failure, by_look=True)
 
 
 async def _gone(
@@ -206,13 +206,13 @@ async def _gone(
     try:
         knows = await knows_another_payment(payment, provider)
     except ProviderFailure as unseen:
-        return StepResult(StepOutcome.NOT_DONE, payment.version, failure=unseen)
+        return StepResult(StepOutcome.NOT_DONE, payment.revision, failure=unseen)
     if knows or (knows is None and not maybe_sent):
-        return StepResult(StepOutcome.FAILED, payment.version, failure=failure, gone=True)
+        return StepResult(StepOutcome.FAILED, payment.revision, failure=failure, gone=True)
     if knows is None:
         return None
     kind = StepOutcome.REVIEW if is_old else StepOutcome.NOT_DONE
-    return StepResult(kind, payment.version, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
+    return StepResult(kind, payment.revision, failure=replace(failure, outcome=Outcome.MISCONFIGURED))
 
 
 async def _classify_failure(
@@ -228,14 +228,14 @@ async def _classify_failure(
 
     `is_stuck` says that Stripe keeps repeating an error to this key: to ask again will tell nothing else.
     """
-    version = payment.version
+    since = payment.revision
     if failure.outcome in NOT_EXECUTED:
         if failure.outcome is Outcome.MISCONFIGURED:
             log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
-        return StepResult(StepOutcome.NOT_DONE, version, failure=failure)
+        return StepResult(StepOutcome.NOT_DONE, since, failure=failure)
     if failure.outcome not in DEFINITE:
         found = await look_up_effect(operation, payment, provider) if is_stuck else None
-        return found or StepResult(StepOutcome.UNKNOWN, version, failure=failure)
+        return found or StepResult(StepOutcome.UNKNOWN, since, failure=failure)
     if maybe_sent:
         found = await look_up_effect(operation, payment, provider)
         if found is not None:
@@ -248,8 +248,8 @@ async def _classify_failure(
         # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
         refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
         if (made := refund_made_by(operation, refunds)) is not None:  # refused, and there: what is there is true
-            return StepResult(StepOutcome.DONE, version, refund=made, fetched=True)
-    return StepResult(StepOutcome.FAILED, version, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
+            return StepResult(StepOutcome.DONE, since, refund=made, fetched=True)
+    return StepResult(StepOutcome.FAILED, since, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
 
 # -- sending -------------------------------------------------------------------------------------------------------
@@ -259,27 +259,27 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
     step = Step(operation.step)
     key = operation.stripe_key(step)
     params = operation.params[step]
-    version = payment.version
+    since = payment.revision
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
-        return await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
+        return await _since_then(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if step is Step.REFUND:
         refund = await provider.create_refund(params, key=key, until=until)
-        return await _since_then(StepResult(StepOutcome.DONE, version, refund=refund), operation, provider)
+        return await _since_then(StepResult(StepOutcome.DONE, since, refund=refund), operation, provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
     seen = await calls[step](_intent(payment), params, key=key, until=until)
-    step_result = await _since_then(StepResult(StepOutcome.DONE, version, payment=seen), operation, provider)
+    step_result = await _since_then(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if (
         step is Step.CONFIRM
         and step_result.fetched
         and step_result.payment is not None
         and step_result.payment.status in WAITING
     ):
-        return _failed_attempt(step_result.payment, version)
+        return failed_attempt(step_result.payment, since)
     return step_result
 
 
@@ -333,7 +333,7 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
     )
     if found is not None and found.metadata.get("order_id") != str(operation.order_id):
         raise _another_act()
-    return StepResult(StepOutcome.DONE, payment.version, payment=found, fetched=True) if found else None
+    return StepResult(StepOutcome.DONE, payment.revision, payment=found, fetched=True) if found else None
 
 
 async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
@@ -345,21 +345,21 @@ async def _look_for_confirmation(operation: Operation, payment: Payment, provide
     if seen.status in WAITING and seen.charge_id == operation.params.get("charge_before"):
         return None
     if seen.status in WAITING:
-        return _failed_attempt(seen, payment.version)
-    return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
+        return failed_attempt(seen, payment.revision)
+    return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
 
 
-def _failed_attempt(seen: ProviderPayment, since_version: int) -> StepResult:
+def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
     """An attempt was made, and it failed: the payment waits for another one."""
     failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
-    return StepResult(StepOutcome.FAILED, since_version, payment=seen, failure=failure, fetched=True)
+    return StepResult(StepOutcome.FAILED, since, payment=seen, failure=failure, fetched=True)
 
 
 async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Capture and cancel both end the payment; which of them did shows in its status."""
     seen = await provider.retrieve_payment(_intent(payment))
     if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
-        return StepResult(StepOutcome.DONE, payment.version, payment=seen, fetched=True)
+        return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
     return None
 
 
@@ -367,7 +367,7 @@ async def _look_for_refund(operation: Operation, payment: Payment, provider: Pro
     made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
     if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
         raise _another_act()
-    return StepResult(StepOutcome.DONE, payment.version, refund=made, fetched=True) if made is not None else None
+    return StepResult(StepOutcome.DONE, payment.revision, refund=made, fetched=True) if made is not None else None
 
 
 def _another_act() -> ProviderFailure:

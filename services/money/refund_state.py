@@ -8,7 +8,7 @@ from database.statements import Insert, Update
 from database.unit_of_work import UnitOfWork
 from domain.ids import new_id
 from domain.states import ActorKind, RefundStatus, Transition, refund_move
-from models import Order, Payment, Refund
+from models import Order, Payment, Refund, Revision
 from provider import ProviderRefund
 from services.audit.trail import Cause
 from services.money.payment_state import StaleSnapshot, change_payment, refund_totals
@@ -22,13 +22,13 @@ async def apply_provider_refund(
     payment: Payment,
     seen: ProviderRefund,
     *,
-    since_version: int,
+    since: Revision | None,
     fetched: bool,
     cause: Cause,
 ) -> Refund | None:
     """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
 
-    The caller holds the order's and the payment's locks; `since_version`, `fetched` and `StaleSnapshot` are as for a
+    The caller holds the order's and the payment's locks; `since`, `fetched` and `StaleSnapshot` are as for a
     payment. None for what gives nothing back: the part of a hold that was released, which Stripe lists among the
     refunds.
     """
@@ -37,14 +37,14 @@ async def apply_provider_refund(
     if refund is None and seen.is_release:
         return None
     if refund is None:
-        if payment.version != since_version:
+        if payment.revision != since:
             raise StaleSnapshot
         return await _adopt_refund(work, order, payment, seen, cause)
     move = refund_move(refund.status, status)
     is_correction = move in (Transition.LATE, Transition.CONFLICT)
     if (move is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
         return refund
-    if fetched and payment.version != since_version:
+    if fetched and payment.revision != since:
         raise StaleSnapshot
     if status is RefundStatus.UNKNOWN:
         log.error("refund.status_not_known_to_us", refund=str(refund.id), stripe_refund=seen.id)

@@ -29,7 +29,15 @@ from services.money import locking
 from services.money.divergence import is_not_as_asked
 from services.money.outcomes import CRASHED, apply_result, call_a_person, leave_open
 from services.money.payment_state import StaleSnapshot
-from services.money.provider_calls import StepOutcome, StepResult, execute_step, refund_made_by
+from services.money.provider_calls import (
+    WAITING,
+    Step,
+    StepOutcome,
+    StepResult,
+    execute_step,
+    failed_attempt,
+    refund_made_by,
+)
 from services.retry_policy import RetryPolicy, back_off, rest
 
 log = structlog.get_logger(__name__)
@@ -62,10 +70,10 @@ DRIVEN = (
 
 OPEN = [state.value for state in OPERATION_OPEN]
 AS_WE_LEFT_IT = """
-SELECT 1 FROM operation o JOIN orders r ON r.id = $6
+SELECT 1 FROM operation o JOIN orders r ON r.id = $6 JOIN payment p ON p.id = o.payment_id
 WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
-  AND r.last_sequence = $7 AND r.last_hash = $8
-FOR NO KEY UPDATE OF o, r
+  AND r.last_sequence = $7 AND r.last_hash = $8 AND p.last_synced_at IS NOT DISTINCT FROM $9
+FOR NO KEY UPDATE OF o, r, p
 """
 
 
@@ -226,8 +234,9 @@ class OperationRunner:
     ) -> RunResult | None:
         """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
 
-        Everything that happens to an order lengthens its chain: while that ends where we left it, and nobody has taken
-        the operation over, our rows are the database's. Whatever goes wrong, locks settle it, as if nothing was sent.
+        Everything that happens to an order lengthens its chain, and a look that finds nothing new is noted on its
+        payment: while both are as we left them, and nobody has taken the operation over, our rows are the database's.
+        Whatever goes wrong, locks settle it, as if nothing was sent.
         """
         if (
             step_result.kind is not StepOutcome.DONE
@@ -239,7 +248,7 @@ class OperationRunner:
             return None  # its finding is written in the same transaction, and is a statement of its own
         operation, order = copy(driven), payment.order
         before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
-        before += [order.id, order.last_sequence, order.last_hash]
+        before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
 
         async def body() -> RunResult:
             work = OptimisticUnitOfWork()
@@ -296,7 +305,7 @@ class OperationRunner:
             operation=str(operation.id),
             kind=operation.kind.value,
             step=operation.step,
-            step_result=step_result.kind.value,
+            verdict=step_result.kind.value,
             state=operation.state.value,
             failure=str(step_result.failure) if step_result.failure else None,
         )
@@ -325,7 +334,9 @@ class OperationRunner:
         except ProviderFailure as failure:
             return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_look=True)
         seen = replace(seen, client_secret=seen.client_secret or _secret(step_result))
-        return replace(step_result, payment=seen, since_version=payment.version, fetched=True)
+        if operation.step == Step.CONFIRM and seen.status in WAITING:
+            return failed_attempt(seen, payment.revision)
+        return replace(step_result, payment=seen, since=payment.revision, fetched=True)
 
     async def _fetch_refunds_again(self, operation: Operation, payment: Payment, step_result: StepResult) -> StepResult:
         refund, refunds = step_result.refund, step_result.refunds
@@ -336,7 +347,7 @@ class OperationRunner:
             refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
             if (made := refund_made_by(operation, refunds)) is not None:
                 step_result, refund = replace(step_result, kind=StepOutcome.DONE), made
-        return replace(step_result, refund=refund, refunds=refunds, since_version=payment.version, fetched=True)
+        return replace(step_result, refund=refund, refunds=refunds, since=payment.revision, fetched=True)
 
 
 def _secret(step_result: StepResult) -> str | None:

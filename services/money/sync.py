@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from database.statements import fetch
 from database.unit_of_work import UnitOfWork, transact
 from domain.errors import ErrorCode, ProviderProblem
 from domain.states import ProviderEffect
-from models import Order, Payment
+from models import Order, Payment, Revision
 from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE
 from provider.objects import ProviderDispute
@@ -39,10 +38,9 @@ SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class ProviderSnapshot:
-    """What Stripe has of one payment, asked when our row had `since_version` and was last `synced_at`."""
+    """What Stripe has of one payment, asked when our row had the revision `since`."""
 
-    since_version: int
-    synced_at: datetime | None
+    since: Revision
     payment: ProviderPayment
     refunds: tuple[ProviderRefund, ...]
     disputes: tuple[ProviderDispute, ...] | None
@@ -102,7 +100,7 @@ async def _ask(intent: str, row: Payment, provider: Provider) -> ProviderSnapsho
     disputes = None
     if payment.disputed or row.disputed_minor:
         disputes = tuple(await provider.list_disputes(intent))
-    return ProviderSnapshot(row.version, row.last_synced_at, payment, tuple(refunds), disputes)
+    return ProviderSnapshot(row.revision, payment, tuple(refunds), disputes)
 
 
 async def _merge(
@@ -114,22 +112,22 @@ async def _merge(
     work: UnitOfWork,
 ) -> Payment:
     order, payment = await locking.lock_payment(payment_id)
-    is_latest = (payment.version, payment.last_synced_at) == (picture.since_version, picture.synced_at)
+    is_latest = payment.revision == picture.since
 
-    def since() -> int:
-        """The version that the picture is at least as new as: with our own changes while it is the latest."""
-        return payment.version if is_latest else picture.since_version - 1
+    def since() -> Revision | None:
+        """The revision that the picture is as new as: with our own changes while it is the latest."""
+        return payment.revision if is_latest else None
 
-    await apply_provider_state(work, order, payment, picture.payment, since_version=since(), fetched=True, cause=cause)
+    await apply_provider_state(work, order, payment, picture.payment, since=since(), fetched=True, cause=cause)
     for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
-        await apply_provider_refund(work, order, payment, seen, since_version=since(), fetched=True, cause=cause)
+        await apply_provider_refund(work, order, payment, seen, since=since(), fetched=True, cause=cause)
     if picture.disputes is not None:
-        await _apply_disputes(work, order, payment, picture.disputes, since_version=since(), cause=cause)
+        await _apply_disputes(work, order, payment, picture.disputes, since=since(), cause=cause)
     for told in earlier:
         await keep_failed_attempt(work, order, payment, told.seen, told.cause)
-    if payment.version != picture.since_version:
+    if payment.version != picture.since[0]:
         await end_operations(work, order, payment, cause)
-    if payment.last_synced_at == picture.synced_at:  # no change has written it
+    if payment.last_synced_at == picture.since[1]:  # no change has written it
         payment.last_synced_at = synced_after(payment.last_synced_at)
         await fetch(SYNCED, payment.id, payment.last_synced_at)
     if within is not None:
@@ -143,14 +141,14 @@ async def _apply_disputes(
     payment: Payment,
     disputes: Sequence[ProviderDispute],
     *,
-    since_version: int,
+    since: Revision | None,
     cause: Cause,
 ) -> None:
     """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
     if any(dispute.is_open_or_lost and dispute.currency != payment.held_currency for dispute in disputes):
         log.error("dispute.in_another_currency", payment=str(payment.id))
     disputed_minor = contested_in(payment.held_currency, disputes)
-    if payment.disputed_minor != disputed_minor and payment.version != since_version:
+    if payment.disputed_minor != disputed_minor and payment.revision != since:
         raise StaleSnapshot
     await set_disputed(work, order, payment, disputed_minor, cause)
 

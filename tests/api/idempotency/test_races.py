@@ -5,11 +5,13 @@ import asyncio
 import httpx
 
 from domain.ids import Kind, encode
-from models import Operation, Order, Payment, PaymentEvent
+from models import Order, Payment, PaymentEvent
 from services.audit.trail import broken_links
-from tests.support.as_stripe_says import another_process_looks
+from tests.support.as_stripe_says import another_process_looks, reached
 from tests.support.rows import row_id
 from tests.support.shop import Shop, key
+
+WHILE_IT_IS_DONE_SECONDS = 0.3  # long enough to be sent away, shorter than a call waits for work under way
 
 
 async def test_scenario_31_two_refunds_never_exceed_the_charge(shop: Shop) -> None:
@@ -217,13 +219,16 @@ async def _reached(shop: Shop, number: int) -> None:
 
 async def test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished(shop: Shop) -> None:
     order_id, one_key = await shop.order(), key()
+    number = shop.sandbox.fault(kind="hold_after", method="POST", path=".*/confirm")
     calling = asyncio.create_task(shop.pay(order_id, with_key=one_key))
-    while await Operation.filter(key=one_key).count() == 0:
-        await asyncio.sleep(0)  # until phase 1 is committed
+    await reached(shop, number)
 
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
-    answer = await shop.pay(order_id, with_key=one_key)
+    again = asyncio.create_task(shop.pay(order_id, with_key=one_key))
+    await asyncio.wait({again}, timeout=WHILE_IT_IS_DONE_SECONDS)  # it waits for the work that goes on without a client
+    shop.sandbox.clear_faults(number)
+    answer = await again
 
     assert answer["errors"] == []
     assert answer["replayed"] is True

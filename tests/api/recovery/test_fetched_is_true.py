@@ -169,3 +169,30 @@ async def test_a_slow_look_does_not_undo_a_look_that_found_nothing_new(shop: Sho
 
     after = await money(shop, payment["id"])
     assert (after["amountDisputed"]["amount"], after["version"]) == (0, before["version"])
+
+
+async def test_a_late_answer_does_not_undo_a_look_that_found_nothing_new(shop: Shop) -> None:
+    """A second attempt fails like the first, and is looked at before its own answer arrives: the row did not change."""
+    page = "https://shop.example/"
+    order_id = await shop.order()
+    created = await shop.pay(order_id, paymentMethodId="pm_card_authenticationRequired", returnUrl=page)
+    payment_id = created["payment"]["id"]
+    await shop.finish_3ds("fail")
+    await shop.deliver()
+    before = await money(shop, payment_id)
+    number = shop.sandbox.fault(kind="hold_after", method="POST", path=".*/confirm")
+    method = {"paymentMethodId": "pm_card_authenticationRequired", "returnUrl": page}
+    slow = asyncio.create_task(shop.staff.do("confirmPayment", paymentId=payment_id, **method, key=key()))
+    await reached(shop, number)
+    await shop.finish_3ds("fail")
+    await another_process_looks(shop, payment_id)
+    assert (await money(shop, payment_id))["version"] == before["version"]
+
+    shop.sandbox.clear_faults()
+    told = await slow
+
+    assert (told["payment"]["status"], [error["code"] for error in told["errors"]]) == (
+        "REQUIRES_PAYMENT_METHOD",
+        ["AUTHENTICATION_REQUIRED"],
+    )
+    assert (await shop.payment(payment_id))["status"] == "REQUIRES_PAYMENT_METHOD"

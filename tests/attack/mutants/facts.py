@@ -43,15 +43,15 @@ FACTS = (
     Mutant(
         "a_slow_look_undoes_what_was_learnt_meanwhile",
         "services/money/sync.py",
-        "return payment.version if is_latest else picture.since_version - 1",
-        "return payment.version",
+        "return payment.revision if is_latest else None",
+        "return payment.revision",
         FETCHED + "test_a_slow_look_does_not_undo_what_was_learnt_of_a_dispute",
         "10000 == 0",
     ),
     Mutant(
         "looks_are_numbered_when_they_are_written",
         "services/money/sync.py",
-        "    if payment.last_synced_at == picture.synced_at:  # no change has written it\n",
+        "    if payment.last_synced_at == picture.since[1]:  # no change has written it\n",
         "    if False:\n",
         FETCHED + "test_a_slow_look_does_not_undo_a_look_that_found_nothing_new",
         "(10000, 4) == (0, 3)",
@@ -71,6 +71,14 @@ FACTS = (
         "or is_correction:",
         FETCHED + "test_a_refund_that_is_taken_back_before_anybody_looks_is_taken_back",
         "['SUCCEEDED'] == ['CANCELED']",
+    ),
+    Mutant(
+        "an_answer_undoes_a_look_that_found_nothing_new",
+        "models/payments.py",
+        "return self.version, self.last_synced_at",
+        "return self.version, None",
+        FETCHED + "test_a_late_answer_does_not_undo_a_look_that_found_nothing_new",
+        "'REQUIRES_ACTION'",
     ),
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",

@@ -74,9 +74,9 @@ KEYS = (
     ),
     Mutant(
         "a_refunds_note_is_no_part_of_its_fingerprint",
-        "resolvers/refunds.py",
-        '        "note": new.note,\n',
-        "",
+        "domain/commands.py",
+        "    note: str | None = parsed(optional(parse_text))",
+        "    note: str | None = parsed(optional(parse_text), show=lambda _: None)",
         "tests/api/idempotency/test_fingerprints.py::test_each_field_of_each_mutation_is_in_its_fingerprint",
         "note",
     ),

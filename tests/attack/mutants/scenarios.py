@@ -19,9 +19,9 @@ SCENARIOS = (
     ),
     Mutant(
         "a_default_that_is_spelled_out_is_another_wish",
-        "resolvers/payments.py",
-        '"captureMethod": (new.capture_method or CaptureMethod.AUTOMATIC).value,',
-        '"captureMethod": new.capture_method.value if new.capture_method else None,',
+        "domain/commands.py",
+        "show=lambda said: (said or CaptureMethod.AUTOMATIC).value",
+        "show=lambda said: said and said.value",
         IDEMPOTENCY + "test_scenario_5_another_spelling_of_the_same_input_replays",
         'spelled_out["errors"] == []',
     ),
