@@ -1,6 +1,6 @@
-"""The doorbell: whoever follows an order is told that it changed, across processes, by PostgreSQL's NOTIFY.
+"""The notifier: processes tell each other which orders have changed, by PostgreSQL's NOTIFY.
 
-It carries ids and nothing else. A ring that is lost, doubled or late changes only how soon a follower looks.
+A notification carries ids and nothing else. One that is lost, doubled or late changes only how soon a follower looks.
 """
 
 import asyncio
@@ -22,12 +22,12 @@ from database.transactions import after_commit
 log = structlog.get_logger(__name__)
 
 CHANNEL: Final = "paygraph_order"
-RING: Final = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"
-GATHER_SECONDS: Final = 0.02  # one payment rings several times within a few milliseconds
+NOTIFY: Final = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"
+GATHER_SECONDS: Final = 0.02  # one payment changes several times within a few milliseconds
 IDS_IN_ONE: Final = 200  # a NOTIFY carries less than 8,000 bytes, an id and its comma are 33
 MOST_UNSENT: Final = 10_000  # orders; followers look by themselves every few seconds
 ANSWER_SECONDS: Final = 5.0
-LAST_RING_SECONDS: Final = 1.0
+LAST_NOTIFY_SECONDS: Final = 1.0
 ALIVE_SECONDS: Final = 5.0  # how often a silent connection is asked whether it still is one
 FIRST_WAIT_SECONDS: Final = 0.05
 LONGEST_WAIT_SECONDS: Final = 10.0
@@ -36,14 +36,14 @@ TROUBLE: Final = (*OF_THE_DRIVER, OSError)
 _open: "Notifier | None" = None
 
 
-def ring(order_id: UUID) -> None:
+def notify_order_changed(order_id: UUID) -> None:
     """Tell whoever follows this order that it changed, once the running transaction has committed."""
-    after_commit(partial(_press, order_id))
+    after_commit(partial(_queue, order_id))
 
 
-def _press(order_id: UUID) -> None:
+def _queue(order_id: UUID) -> None:
     if _open is not None:
-        _open.press(order_id)
+        _open.queue(order_id)
 
 
 class Notifier:
@@ -54,35 +54,35 @@ class Notifier:
 
     def __init__(self, url: str) -> None:
         self._address = _address(url, "paygraph-bell")
-        self._rung: set[UUID] = set()
-        self._pressed = asyncio.Event()
+        self._pending: set[UUID] = set()
+        self._has_pending = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
 
-    def press(self, order_id: UUID) -> None:
-        """Ring for this order within 20 ms."""
-        if len(self._rung) < MOST_UNSENT:
-            self._rung.add(order_id)
-            self._pressed.set()
+    def queue(self, order_id: UUID) -> None:
+        """Send a notification of this order within 20 ms."""
+        if len(self._pending) < MOST_UNSENT:
+            self._pending.add(order_id)
+            self._has_pending.set()
 
     async def run(self) -> None:
-        """Send what is rung, until cancelled."""
+        """Send what is pending, until cancelled."""
         while True:
-            await self._pressed.wait()
+            await self._has_pending.wait()
             await asyncio.sleep(GATHER_SECONDS)
             await self._send()
 
     async def close(self) -> None:
-        """Ring a last time and hang up."""
+        """Send what is pending, and disconnect."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(LAST_RING_SECONDS):
+            async with asyncio.timeout(LAST_NOTIFY_SECONDS):
                 await self._send()
-        self._hang_up()
+        self._disconnect()
 
     async def _send(self) -> None:
-        """Ring for all of them; a connection that has been lost meanwhile is replaced once."""
-        self._pressed.clear()
-        ids = [order_id.hex for order_id in self._rung]
-        self._rung.clear()
+        """Send all that is pending; a connection that has been lost meanwhile is replaced once."""
+        self._has_pending.clear()
+        ids = [order_id.hex for order_id in self._pending]
+        self._pending.clear()
         texts = [",".join(ids[n : n + IDS_IN_ONE]) for n in range(0, len(ids), IDS_IN_ONE)]
         if not texts:
             return
@@ -90,43 +90,46 @@ class Notifier:
             try:
                 if self._connection is None:
                     self._connection = await connect(self._address, timeout=ANSWER_SECONDS)
-                await self._connection.execute(RING, CHANNEL, texts, timeout=ANSWER_SECONDS)
+                await self._connection.execute(NOTIFY, CHANNEL, texts, timeout=ANSWER_SECONDS)
                 return
             except TROUBLE as error:
-                self._hang_up()
+                self._disconnect()
                 if is_last:
                     log.warning("doorbell.not_rung", orders=len(ids), reason=reason_of(error))
                     return
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         if self._connection is not None:
             self._connection.terminate()
             self._connection = None
 
 
 @asynccontextmanager
-async def doorbell(url: str, *, rings: bool) -> AsyncIterator[None]:
-    """The doorbell of this process, for as long as it is open. Without `rings` nobody is told, and followers look."""
+async def notifying(url: str, *, enabled: bool) -> AsyncIterator[None]:
+    """Send the notifications of this process, for as long as this is open. If not `enabled` nothing is sent, and
+    followers look."""
     global _open
-    if not rings:
+    if not enabled:
         yield
         return
-    bell = Notifier(url)
-    ringing = asyncio.create_task(bell.run())
-    _open = bell
+    notifier = Notifier(url)
+    sending = asyncio.create_task(notifier.run())
+    _open = notifier
     try:
         yield
     finally:
         _open = None
-        ringing.cancel()
-        await asyncio.gather(ringing, return_exceptions=True)
-        await bell.close()
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await notifier.close()
 
 
-async def listen(url: str, *, heard: Callable[[frozenset[UUID]], None], connected: Callable[[], None]) -> None:
-    """Hear the doorbell until cancelled, on one connection that comes back by itself, with longer and longer waits.
+async def listen(
+    url: str, *, on_notification: Callable[[frozenset[UUID]], None], connected: Callable[[], None]
+) -> None:
+    """Receive notifications until cancelled, on one connection that comes back by itself, with longer and longer waits.
 
-    `connected` is called whenever it begins to hear: what was rung before that is not heard any more.
+    `connected` is called whenever it begins to receive: what was sent before that is lost.
     """
     address, wait = _address(url, "paygraph-listener"), FIRST_WAIT_SECONDS
     while True:
@@ -135,7 +138,7 @@ async def listen(url: str, *, heard: Callable[[frozenset[UUID]], None], connecte
             try:
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(CHANNEL, lambda *said: heard(_ids(said[-1])))
+                await connection.add_listener(CHANNEL, lambda *said: on_notification(_ids(said[-1])))
                 connected()
                 wait = FIRST_WAIT_SECONDS
                 await _while_alive(connection, lost)
@@ -158,7 +161,7 @@ async def _while_alive(connection: asyncpg.Connection, lost: asyncio.Event) -> N
 
 
 def _ids(said: object) -> frozenset[UUID]:
-    """The ids of a ring; anybody may ring, so what is none is left out."""
+    """The ids of a notification; anybody may send one, so what is no id is left out."""
     found = set()
     for text in str(said).split(","):
         with suppress(ValueError):

@@ -12,7 +12,7 @@ import httpx
 import structlog
 
 from database.connection import close_database, open_database
-from database.notifier import doorbell
+from database.notifier import notifying
 from database.transactions import drain, in_atomic
 from provider import Budget, Provider
 from sandbox import Sandbox
@@ -99,7 +99,10 @@ async def open_parts(
     live = Live(poll_seconds=settings.live_poll_seconds)
     url = database_url(settings)
     try:
-        async with doorbell(url, rings=settings.live_doorbell), live.running(url if settings.live_doorbell else None):
+        async with (
+            notifying(url, enabled=settings.live_doorbell),
+            live.running(url if settings.live_doorbell else None),
+        ):
             yield Runtime(runner, repairs, looks, live, endpoint, worker, sandbox)
     finally:
         await looks.close()

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
-from database.notifier import ring
+from database.notifier import notify_order_changed
 from database.row_writer import build_row
 from database.statements import Insert, Update, Write, query_rows
 from database.unit_of_work import UnitOfWork
@@ -118,7 +118,7 @@ async def record(
     event.hash = chain_hash(event)
     order.last_sequence, order.last_hash = event.sequence, event.hash
     await work.write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
-    ring(order.id)
+    notify_order_changed(order.id)
     return event
 
 

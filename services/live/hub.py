@@ -24,7 +24,7 @@ class Live:
     @asynccontextmanager
     async def running(self, url: str | None) -> AsyncIterator[None]:
         """Look, and hear the doorbell of the database at `url`, None for no doorbell; then end every stream."""
-        tasks = [asyncio.create_task(self.orders.rounds.run()), asyncio.create_task(self.feed.rounds.run())]
+        tasks = [asyncio.create_task(self.orders.poll_loop.run()), asyncio.create_task(self.feed.poll_loop.run())]
         if url is not None:
             tasks.append(asyncio.create_task(self._hear(url)))
         try:
@@ -42,12 +42,12 @@ class Live:
 
     async def _hear(self, url: str) -> None:
         await self._wanted.wait()
-        await listen(url, heard=self._heard, connected=self._connected)
+        await listen(url, on_notification=self._on_notification, connected=self._connected)
 
-    def _heard(self, order_ids: Iterable[UUID]) -> None:
-        self.orders.heard(order_ids)
-        self.feed.heard(order_ids)
+    def _on_notification(self, order_ids: Iterable[UUID]) -> None:
+        self.orders.on_notification(order_ids)
+        self.feed.on_notification(order_ids)
 
     def _connected(self) -> None:
-        self.orders.rounds.ring_all()
-        self.feed.rounds.ring_all()
+        self.orders.poll_loop.ring_all()
+        self.feed.poll_loop.ring_all()

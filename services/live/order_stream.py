@@ -65,7 +65,7 @@ class OrderStream:
     """The orders that are followed in this process."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.rounds = PollLoop(self._look, seconds=poll_seconds)
+        self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
         self._watches: dict[UUID, Watch] = {}
 
     async def follow(self, order: Order, *, after: int) -> AsyncGenerator[Change, None]:
@@ -87,10 +87,10 @@ class OrderStream:
                 place = change.event.sequence
                 yield change
 
-    def heard(self, order_ids: Iterable[UUID]) -> None:
+    def on_notification(self, order_ids: Iterable[UUID]) -> None:
         """Look at once at those of these orders that are followed here."""
         if followed := [order_id for order_id in order_ids if order_id in self._watches]:
-            self.rounds.ring(followed)
+            self.poll_loop.notify(followed)
 
     def close(self) -> None:
         """End every stream."""
@@ -102,7 +102,7 @@ class OrderStream:
         watch = self._watches.get(order.id)
         if watch is None:
             watch = self._watches[order.id] = Watch(ReplayBuffer(order.last_sequence, kept=KEPT))
-            self.rounds.ring([order.id])  # nobody listened for it since the row was read
+            self.poll_loop.notify([order.id])  # nobody listened for it since the row was read
         watch.followers += 1
         try:
             yield watch.tail
@@ -111,8 +111,8 @@ class OrderStream:
             if not watch.followers:
                 del self._watches[order.id]
 
-    async def _look(self, rung: Sequence[UUID], everything: bool) -> None:
-        wanted = [order_id for order_id in rung if order_id in self._watches]
+    async def _look(self, notified: Sequence[UUID], everything: bool) -> None:
+        wanted = [order_id for order_id in notified if order_id in self._watches]
         if everything and self._watches:
             for ids in in_parts(list(self._watches), ORDERS_AT_ONCE * 10):
                 places = self._places(ids)
@@ -133,7 +133,7 @@ class OrderStream:
         for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
         if len(changes) == EVENTS_AT_ONCE:
-            self.rounds.ring(order_ids)
+            self.poll_loop.notify(order_ids)
 
     def _append(self, order_id: UUID, found: Sequence[Change]) -> None:
         watch = self._watches.get(order_id)
@@ -144,7 +144,7 @@ class OrderStream:
         if some and some[0].event.sequence == watch.tail.head + 1:  # else the watch is another one by now
             watch.tail.append(some)
         if fresh and watch.tail.head < fresh[-1].event.sequence:
-            self.rounds.ring([order_id])
+            self.poll_loop.notify([order_id])
 
 
 async def changes_of(events: Sequence[PaymentEvent]) -> list[Change]:

@@ -107,7 +107,7 @@ class PaymentFeed:
     """The feed of one process. It reads while it has readers."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.rounds = PollLoop(self._look, seconds=poll_seconds)
+        self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
         self._tail: ReplayBuffer[Entry] = ReplayBuffer(0, kept=KEPT)
         self._readers: set[Reader] = set()
         self._judges: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
@@ -145,10 +145,10 @@ class PaymentFeed:
                 if judge is None or await judge.wants(reader.place, [entry, *tail.from_place(reader.place)]):
                     yield entry
 
-    def heard(self, order_ids: Iterable[UUID]) -> None:
+    def on_notification(self, order_ids: Iterable[UUID]) -> None:
         """Look at these orders at once, if anybody reads."""
         if self._readers:
-            self.rounds.ring(order_ids)
+            self.poll_loop.notify(order_ids)
 
     def close(self) -> None:
         """End every stream."""
@@ -177,11 +177,11 @@ class PaymentFeed:
                 self._progress = await _heads(moment)
                 self._horizon = moment
 
-    async def _look(self, rung: Sequence[UUID], everything: bool) -> None:
+    async def _look(self, notified: Sequence[UUID], everything: bool) -> None:
         async with self._looking:
             if self._horizon is None:
                 return
-            changed, moment = dict.fromkeys(rung), self._horizon
+            changed, moment = dict.fromkeys(notified), self._horizon
             if everything:
                 moment = max(moment, await horizon())
                 for order_id, head in (await _heads(self._horizon)).items():

@@ -25,13 +25,13 @@ class PollLoop:
     def __init__(self, look: Look, *, seconds: float) -> None:
         self._look = look
         self._seconds = seconds
-        self._rung: dict[UUID, None] = {}  # in the order in which they rang
+        self._notified: dict[UUID, None] = {}  # in the order in which they rang
         self._all = False
         self._awake = asyncio.Event()
 
-    def ring(self, order_ids: Iterable[UUID]) -> None:
+    def notify(self, order_ids: Iterable[UUID]) -> None:
         """Look at these orders at once."""
-        self._rung.update(dict.fromkeys(order_ids))
+        self._notified.update(dict.fromkeys(order_ids))
         self._awake.set()
 
     def ring_all(self) -> None:
@@ -47,14 +47,14 @@ class PollLoop:
             while True:
                 await self._awake.wait()
                 self._awake.clear()
-                rung, everything = self._rung, self._all
-                self._rung, self._all = {}, False
+                notified, everything = self._notified, self._all
+                self._notified, self._all = {}, False
                 try:
-                    await self._look(list(rung), everything)
+                    await self._look(list(notified), everything)
                 except Exception as error:  # noqa: BLE001 - whatever it was, everybody else goes on following
                     report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
                     report("live.not_looked", reason=type(error).__name__)
-                    self._rung = {**rung, **self._rung}
+                    self._notified = {**notified, **self._notified}
                     self._all = self._all or everything
                     self._awake.set()
                     await asyncio.sleep(AFTER_TROUBLE_SECONDS)

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from database.connection import parse_url
-from database.notifier import CHANNEL, IDS_IN_ONE, doorbell, ring
+from database.notifier import CHANNEL, IDS_IN_ONE, notify_order_changed, notifying
 from database.statements import query_rows
 from database.transactions import atomic
 from domain.ids import new_id
@@ -31,7 +31,7 @@ class Ear:
     async def until(self, order_id: UUID) -> list[list[UUID]]:
         """All that was heard up to the ring with this order."""
         async with asyncio.timeout(PATIENCE):
-            while not any(order_id in ring for ring in self.heard):
+            while not any(order_id in notify_order_changed for notify_order_changed in self.heard):
                 self._more.clear()
                 await self._more.wait()
         return self.heard
@@ -42,15 +42,15 @@ async def ear(opened: str) -> AsyncIterator[Ear]:
     listening = Ear()
     connection = await asyncpg.connect(**parse_url(opened))
     await connection.add_listener(CHANNEL, listening.hear)
-    async with doorbell(opened, rings=True):
+    async with notifying(opened, enabled=True):
         yield listening
     connection.terminate()
 
 
-async def _rung(*order_ids: UUID) -> None:
+async def _notified(*order_ids: UUID) -> None:
     async def body() -> None:
         for order_id in order_ids:
-            ring(order_id)
+            notify_order_changed(order_id)
 
     await atomic(body)
 
@@ -58,10 +58,10 @@ async def _rung(*order_ids: UUID) -> None:
 async def test_it_rings_once_for_what_changes_often(ear: Ear) -> None:
     order_id, last = new_id(), new_id()
 
-    await asyncio.gather(*(_rung(order_id) for _ in range(20)))
-    await _rung(last)
+    await asyncio.gather(*(_notified(order_id) for _ in range(20)))
+    await _notified(last)
 
-    assert sum(ring.count(order_id) for ring in await ear.until(last)) == 1
+    assert sum(notify_order_changed.count(order_id) for notify_order_changed in await ear.until(last)) == 1
 
 
 async def test_it_does_not_ring_before_the_commit_nor_for_what_was_not_committed(ear: Ear) -> None:
@@ -69,24 +69,24 @@ async def test_it_does_not_ring_before_the_commit_nor_for_what_was_not_committed
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def slow() -> None:
-        ring(committed)
+        notify_order_changed(committed)
         begun.set()
         await go_on.wait()
 
     async def failing() -> None:
-        ring(refused)
+        notify_order_changed(refused)
         raise LookupError
 
     running = asyncio.create_task(atomic(slow))
     await begun.wait()
     with pytest.raises(LookupError):
         await atomic(failing)
-    await _rung(meanwhile)
-    assert not any(committed in ring for ring in await ear.until(meanwhile))
+    await _notified(meanwhile)
+    assert not any(committed in notify_order_changed for notify_order_changed in await ear.until(meanwhile))
     go_on.set()
     await running
 
-    assert not any(refused in ring for ring in await ear.until(committed))
+    assert not any(refused in notify_order_changed for notify_order_changed in await ear.until(committed))
 
 
 async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Connection) -> None:
@@ -95,7 +95,7 @@ async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Co
 
     async def body() -> None:
         tries.append(new_id())
-        ring(tries[-1])
+        notify_order_changed(tries[-1])
         [own] = await query_rows("SELECT pg_backend_pid() AS pid")
         if len(tries) == 1:
             await admin.execute("SELECT pg_terminate_backend($1)", own["pid"])
@@ -110,26 +110,26 @@ async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Co
 async def test_more_than_one_ring_can_carry_are_several(ear: Ear) -> None:
     order_ids = [new_id() for _ in range(3 * IDS_IN_ONE)]
 
-    await _rung(*order_ids)
+    await _notified(*order_ids)
     for order_id in order_ids:
         await ear.until(order_id)
 
-    assert sorted(order_id for ring in ear.heard for order_id in ring) == order_ids
-    assert max(len(ring) for ring in ear.heard) == IDS_IN_ONE
+    assert sorted(order_id for notify_order_changed in ear.heard for order_id in notify_order_changed) == order_ids
+    assert max(len(notify_order_changed) for notify_order_changed in ear.heard) == IDS_IN_ONE
 
 
 async def test_it_goes_on_ringing_when_its_connection_was_lost(ear: Ear, admin: asyncpg.Connection) -> None:
     first, second = new_id(), new_id()
-    await _rung(first)
+    await _notified(first)
     await ear.until(first)
 
     cut_off = await admin.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE datname = current_database() AND application_name = 'paygraph-bell'"
     )
-    await _rung(second)
+    await _notified(second)
 
-    assert second in [order_id for ring in await ear.until(second) for order_id in ring]
+    assert second in [order_id for notify_order_changed in await ear.until(second) for order_id in notify_order_changed]
     assert cut_off
 
 
@@ -139,14 +139,14 @@ async def test_the_last_ring_is_heard_after_it_was_closed(opened: str) -> None:
     await connection.add_listener(CHANNEL, listening.hear)
     order_id = new_id()
 
-    async with doorbell(opened, rings=True):
-        await _rung(order_id)
+    async with notifying(opened, enabled=True):
+        await _notified(order_id)
 
     assert await listening.until(order_id) == [[order_id]]
     connection.terminate()
 
 
 async def test_without_a_doorbell_nothing_rings_and_everything_commits(opened: str) -> None:
-    async with doorbell(opened, rings=False):
-        await _rung(new_id())
-    await _rung(new_id())
+    async with notifying(opened, enabled=False):
+        await _notified(new_id())
+    await _notified(new_id())

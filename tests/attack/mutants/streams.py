@@ -67,7 +67,7 @@ STREAMS = (
         "services/live/poll_loop.py",
         "                if everything:  #",
         "                if everything or rung:  #",
-        "tests/live/test_rounds.py::test_rings_do_not_put_off_the_look_at_everything",
+        "tests/live/test_poll_loop.py::test_rings_do_not_put_off_the_look_at_everything",
         "TimeoutError",
     ),
     Mutant(

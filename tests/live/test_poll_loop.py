@@ -11,17 +11,17 @@ async def test_rings_do_not_put_off_the_look_at_everything() -> None:
     looks: list[tuple[Sequence[UUID], bool]] = []
     two = asyncio.Event()
 
-    async def look(rung: Sequence[UUID], everything: bool) -> None:
-        looks.append((rung, everything))
+    async def look(notified: Sequence[UUID], everything: bool) -> None:
+        looks.append((notified, everything))
         if sum(everything for _, everything in looks) == 2:
             two.set()
 
-    rounds = PollLoop(look, seconds=0.2)
-    looking = asyncio.create_task(rounds.run())
+    poll_loop = PollLoop(look, seconds=0.2)
+    looking = asyncio.create_task(poll_loop.run())
     order_id = uuid4()
     async with asyncio.timeout(10):
         while not two.is_set():
-            rounds.ring([order_id])
+            poll_loop.notify([order_id])
             await asyncio.sleep(0.01)
     looking.cancel()
     await asyncio.gather(looking, return_exceptions=True)
@@ -34,16 +34,16 @@ async def test_what_could_not_be_looked_at_is_looked_at_again() -> None:
     looks: list[tuple[Sequence[UUID], bool]] = []
     done = asyncio.Event()
 
-    async def look(rung: Sequence[UUID], everything: bool) -> None:
-        looks.append((rung, everything))
+    async def look(notified: Sequence[UUID], everything: bool) -> None:
+        looks.append((notified, everything))
         if len(looks) == 1:
             raise RuntimeError
         done.set()
 
-    rounds = PollLoop(look, seconds=300)
-    looking = asyncio.create_task(rounds.run())
+    poll_loop = PollLoop(look, seconds=300)
+    looking = asyncio.create_task(poll_loop.run())
     order_id = uuid4()
-    rounds.ring([order_id])
+    poll_loop.notify([order_id])
     async with asyncio.timeout(10):
         await done.wait()
     looking.cancel()
