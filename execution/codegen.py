@@ -99,7 +99,7 @@ class CodeGenerator:
         row = self.inliner.attribute(body.me, "row")
         body.lines += [
             f"    {found} = below({self.text(row)}, {below.key!r})",
-            f"    if {found} is None: raise Astray",
+            f"    if {found} is None: raise Bailout",
         ]
         rows = name(found, None if below.relation.is_many else below.table)
         return self.inliner.called(shown_by, [body.me, rows])

@@ -210,10 +210,10 @@ class Planner:
             wanted = wanted.beside(asked) if wanted is not None and asked is not None else wanted
             answer.append(f"{key!r}: {value if complete is None else None}")
             if complete is not None:
-                waits.append(f"    later.append(Later({value}, {complete}, answer, {key!r}))")
+                waits.append(f"    later.append(Deferred({value}, {complete}, answer, {key!r}))")
         first = []
         if isinstance(me, Code):
-            first = [f"    if v.__class__ is not {self._words.constant(class_of(type_))}: raise Astray"]
+            first = [f"    if v.__class__ is not {self._words.constant(class_of(type_))}: raise Bailout"]
         elif body.needs_me:
             first = [f"    v = {self._words.text(me)}"]
         new = self._words.variable()

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 from fasteners import InterProcessLock
 
 from database.connection import migrate, parse_url
@@ -35,6 +36,14 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("STRIPE_", "AUTH_", "DATABASE_", "PAYGRAPH_")) or name in ("ENVIRONMENT", "CURRENCIES"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A test that says where logs go says it for itself."""
+    yield
+    if structlog.is_configured():
+        structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
