@@ -28,7 +28,7 @@ async def small(database_url: str) -> AsyncIterator[Pool]:
 
 async def test_no_more_connections_are_made_than_allowed_and_each_is_lent_once(small: Pool) -> None:
     lent: set[Any] = set()
-    most = 0
+    most, all_are_lent = 0, asyncio.Event()
 
     async def work() -> None:
         nonlocal most
@@ -36,11 +36,15 @@ async def test_no_more_connections_are_made_than_allowed_and_each_is_lent_once(s
         assert connection not in lent
         lent.add(connection)
         most = max(most, len(lent))
+        if most == SIZE:
+            all_are_lent.set()
+        await all_are_lent.wait()
         await connection.fetch("SELECT 1")
         lent.remove(connection)
         await small.release(connection)
 
-    await asyncio.gather(*(work() for _ in range(100)))
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(work() for _ in range(100)))
 
     assert most == SIZE
     assert small.get_size() == small.get_idle_size() == SIZE
