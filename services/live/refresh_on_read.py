@@ -13,7 +13,7 @@ from services.audit.trail import Cause
 from services.money import locking
 from services.money.sync import close_if_gone, refresh_payment, unavailable
 
-Seen = TypeVar("Seen")
+T = TypeVar("T")
 
 AT_ONCE: Final = 16  # looks of a process: more than Stripe answers to one endpoint in the time that one takes
 LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets what we have rather than wait for longer
@@ -55,8 +55,8 @@ class Looks:
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _together(
-        self, running: dict[UUID, asyncio.Task[Seen]], payment_id: UUID, look: Callable[[], Awaitable[Seen]]
-    ) -> Seen:
+        self, running: dict[UUID, asyncio.Task[T]], payment_id: UUID, look: Callable[[], Awaitable[T]]
+    ) -> T:
         task = running.get(payment_id)
         if task is None:
             task = running[payment_id] = asyncio.create_task(self._in_turn(look))
@@ -67,7 +67,7 @@ class Looks:
             problem = unavailable(failure)
         raise problem
 
-    async def _in_turn(self, look: Callable[[], Awaitable[Seen]]) -> Seen:
+    async def _in_turn(self, look: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 await self._room.acquire()
@@ -135,7 +135,7 @@ def too_many() -> DomainError:
     )
 
 
-def _forget(running: dict[UUID, asyncio.Task[Seen]], payment_id: UUID, done: asyncio.Task[Seen]) -> None:
+def _forget(running: dict[UUID, asyncio.Task[T]], payment_id: UUID, done: asyncio.Task[T]) -> None:
     del running[payment_id]
     if not done.cancelled():
         done.exception()  # marks it as seen: the readers may be gone

@@ -18,7 +18,7 @@ from websockets.typing import Subprotocol
 
 from domain.caller import Scope
 from tests.live.following import PATIENCE, note, served
-from tests.support.edges import Answered, Ask, Call, all_edges, document_of, from_root, walk, ways
+from tests.support.edges import Answered, Call, Sending, all_edges, document_of, from_root, walk, ways
 from tests.support.shop import Client, Json, Shop, open_shop, settings_for, token
 from tests.support.two_owners import (
     CLERK,
@@ -141,7 +141,7 @@ async def test_queries_over_streams_lead_to_no_more(shop: Shop, address: str, tr
     assert set(objects) - answered[CLERK].found.keys() == set()
 
 
-def _asking(follow: Follow) -> Ask:
+def _asking(follow: Follow) -> Sending:
     async def ask(document: str, variables: Json) -> Json:
         answers: list[Json] = []
         async with asyncio.timeout(PATIENCE):

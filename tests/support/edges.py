@@ -29,7 +29,7 @@ FEW: Final = 2  # of each list below the root: a buyer's documents stay within w
 AT_ONCE: Final = 6  # documents
 MOST_IDS: Final = 12  # in one document
 
-Ask = Callable[[str, Json], Awaitable[Json]]
+Sending = Callable[[str, Json], Awaitable[Json]]
 
 
 class Step(NamedTuple):
@@ -156,7 +156,7 @@ class Secrets:
 MONEY: Final = ("Money.amount", "Discrepancy.local", "Discrepancy.provider", "WebhookEvent.payload")
 
 
-async def walk(callers: Mapping[str, Ask], calls: Iterable[Call]) -> dict[str, Answered]:
+async def walk(callers: Mapping[str, Sending], calls: Iterable[Call]) -> dict[str, Answered]:
     """What each caller is answered to these calls, and along every further way from what they were given."""
     answered = {who: Answered() for who in callers}
     free = asyncio.Semaphore(AT_ONCE)

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from domain.caller import Scope
-from tests.support.edges import Answered, Ask, all_edges, walk
+from tests.support.edges import Answered, Sending, all_edges, walk
 from tests.support.shop import Client, Json, Shop, token
 from tests.support.two_owners import (
     CLERK,
@@ -74,7 +74,7 @@ MAY_TELL: Final[Mapping[Scope, frozenset[str]]] = {
 }
 
 
-def over_http(client: Client) -> Ask:
+def over_http(client: Client) -> Sending:
     async def ask(document: str, variables: Json) -> Json:
         response = await client.post(document, variables)
         answer: Json = response.json()

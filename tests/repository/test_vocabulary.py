@@ -1,0 +1,90 @@
+"""The words of the house: an engineer of the field knows them before reading ours.
+
+A word that was replaced does not come back. docs/adr/0026-rooms-words-and-acts.md says why.
+"""
+
+import io
+import token
+import tokenize
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[2]
+UNREAD: Final = frozenset({".venv", "node_modules", ".git", "migrations"})
+
+# Names that were replaced, and what stands for them now.
+REPLACED: Final[Mapping[str, str]] = {
+    "Ask": "IdempotentRequest",
+    "Asking": "RequestContext, RequestOrigin",
+    "Astray": "Bailout",
+    "Doorbell": "Notifier",
+    "Driven": "RunResult",
+    "Driver": "OperationRunner",
+    "FellBehind": "ConsumerLagged",
+    "Fenced": "LeaseLost",
+    "Filling": "PlanRun",
+    "GivenMoney": "a command's field",
+    "GivenOrder": "RegisterOrder",
+    "GivenPayment": "CreatePayment",
+    "GivenRefund": "RefundPayment",
+    "Judge": "FilterEvaluator",
+    "Layers": "WorkerJobs",
+    "NotPlanned": "Unplannable",
+    "Outrun": "StaleSnapshot",
+    "Overtaken": "ConcurrentModification",
+    "Pace": "RetryPolicy",
+    "Places": "ConnectionQuota",
+    "PlannedOperation": "CompiledOperation",
+    "Rank": "Priority",
+    "Rounds": "PollLoop",
+    "Seen": "OrderSnapshot",
+    "ShopWindow": "DemoShop",
+    "SignIn": "AuthenticationRequired",
+    "Verdict": "StepResult",
+    "asking": "context, origin",
+    "doorbell": "notifier",
+    "kept_back": "OptimisticUnitOfWork",
+    "pace": "policy",
+    "read_beside": "select_joined",
+    "rung": "notified",
+    "verdict": "step_result",
+    "works_here": "sees_all_payments",
+    "write_if_still": "commit_if_unchanged",
+}
+
+
+def replaced_names(text: str) -> Iterator[tuple[int, str]]:
+    """Every name of a Python text that was replaced, with its line; not what a log line calls its fields."""
+    tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
+    for place, one in enumerate(tokens):
+        follows = tokens[place + 1].string if place + 1 < len(tokens) else ""
+        if one.type == token.NAME and one.string in REPLACED and follows != "=":
+            yield one.start[0], one.string
+
+
+def _sources() -> Iterator[Path]:
+    for path in sorted(ROOT.rglob("*.py")):
+        if not UNREAD & set(path.relative_to(ROOT).parts):
+            yield path
+
+
+def test_no_word_that_was_replaced_comes_back() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{line}: {name} is {REPLACED[name]}"
+        for path in _sources()
+        for line, name in replaced_names(path.read_text())
+    ]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_a_word_that_comes_back_is_seen(name: str) -> None:
+    text = (
+        f'"""{name} in a text is none."""\nimport x\n\n\ndef made(given: x.{name}) -> None:\n    log(info, {name}=1)\n'
+    )
+
+    assert list(replaced_names(text)) == [(5, name)]
