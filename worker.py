@@ -14,7 +14,7 @@ from domain.states import EventSource
 from models import WebhookEvent
 from provider import Provider, ProviderFailure
 from services.inbox import inbox
-from services.inbox.event_poller import Reader, Schedule
+from services.inbox.event_poller import EventPoller, Schedule
 from services.inbox.lag import ALARM_SECONDS, LagWatch, report_long_wait
 from services.money import recovery
 from services.money.runner import OperationRunner
@@ -58,7 +58,7 @@ class Worker:
         self._endpoint = endpoint
         self._layers = layers
         self._stopping = asyncio.Event()
-        self._reader = Reader(runner.provider, endpoint, runner.lease_seconds)
+        self._reader = EventPoller(runner.provider, endpoint, runner.lease_seconds)
         self._poll = Schedule(EventSource.POLL, timedelta(seconds=layers.poll_interval_seconds))
         self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=layers.sweep_interval_seconds), SWEEP_PAUSE)
         self._lag = LagWatch()

@@ -35,7 +35,7 @@ WHERE pid = ANY($1) AND state LIKE 'idle%' AND state_change < clock_timestamp() 
 """
 
 
-class Connection(asyncpg.Connection):
+class PooledConnection(asyncpg.Connection):
     """A connection of a pool, with the moments that decide how long it is kept.
 
     `asked` is since when it has been waiting for an answer; `fate` is what errors on it have made of it.
@@ -96,8 +96,10 @@ class Pool:
         self._longest_statement_seconds = longest_statement_seconds
         self._size = size
         self._free = asyncio.Semaphore(size)  # fair: who waits longest is next
-        self._idle: list[Connection] = []  # the last one used is the next: its caches are warm, and the others age
-        self._open: set[Connection] = set()
+        self._idle: list[
+            PooledConnection
+        ] = []  # the last one used is the next: its caches are warm, and the others age
+        self._open: set[PooledConnection] = set()
         self._mending: set[asyncio.Task[None]] = set()
         self._asking: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
@@ -107,7 +109,7 @@ class Pool:
         self._sweep()
         self._watch()
 
-    async def acquire(self, *, timeout: float | None = None) -> Connection:
+    async def acquire(self, *, timeout: float | None = None) -> PooledConnection:
         """Lend a connection. Raises TimeoutError, and whatever keeps one from being made."""
         self._refuse_when_closing()
         if self._idle and not self._free.locked():
@@ -124,7 +126,7 @@ class Pool:
                 self._free.release()
                 raise
 
-    async def release(self, connection: Connection) -> None:
+    async def release(self, connection: PooledConnection) -> None:
         """Take a connection back. It does not wait: what is left on it is ended behind the caller's back."""
         if connection.is_closed() or connection.is_clean():
             self._put(connection)
@@ -176,7 +178,7 @@ class Pool:
         if self._closing:
             raise asyncpg.InterfaceError("the pool is closing")
 
-    def _pop(self) -> Connection | None:
+    def _pop(self) -> PooledConnection | None:
         """The connection that was used last, of those that are still alive."""
         while self._idle:
             connection = self._idle.pop()
@@ -185,7 +187,7 @@ class Pool:
             self._open.discard(connection)
         return None
 
-    def _put(self, connection: Connection) -> None:
+    def _put(self, connection: PooledConnection) -> None:
         now = connection.returned = self._clock()
         if connection.fate is Session.ALL_DROPPED:
             self.renew()
@@ -200,14 +202,14 @@ class Pool:
             self._idle.append(connection)
         self._free.release()
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: PooledConnection) -> None:
         self._open.discard(connection)
         connection.terminate()
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> PooledConnection:
         began = self._clock()  # what is learnt about the server while this one is made counts for it too
         try:
-            connection = await asyncpg.connect(**self._address, connection_class=Connection)
+            connection = await asyncpg.connect(**self._address, connection_class=PooledConnection)
             keep_watched(connection)
         except (*OF_THE_DRIVER, OSError) as error:
             trouble = unavailable(error, connecting=True)
@@ -226,7 +228,7 @@ class Pool:
             log.warning("database.not_connected", reason=reason)
         self._refused = reason
 
-    async def _mend(self, connection: Connection) -> None:
+    async def _mend(self, connection: PooledConnection) -> None:
         """End what was left open or cut off, or else the connection."""
         try:
             async with asyncio.timeout(self._patience_seconds):
@@ -247,7 +249,7 @@ class Pool:
             self._asking = asyncio.create_task(self._ask_about(silent))
         self._watching = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
 
-    async def _ask_about(self, silent: Sequence[Connection]) -> None:
+    async def _ask_about(self, silent: Sequence[PooledConnection]) -> None:
         """Ask PostgreSQL, on a connection of its own, which of these sessions wait for us, and break those off."""
         since = {one: one.asked for one in silent}
         try:
@@ -267,7 +269,7 @@ class Pool:
             dead = [one for one in silent if one.get_server_pid() in waiting]
         self._break_off([one for one in dead if one.asked == since[one]], "line_dead")
 
-    def _break_off(self, dead: Sequence[Connection], reason: str) -> None:
+    def _break_off(self, dead: Sequence[PooledConnection], reason: str) -> None:
         if not dead:
             return
         log.warning("database.connections_broken_off", reason=reason, connections=len(dead))

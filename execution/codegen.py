@@ -9,8 +9,8 @@ from typing import Any, Final
 from graphql import GraphQLEnumType, GraphQLLeafType
 
 from database.row_reader import rows_below
-from execution.field_calls import Arguments, Call
-from execution.inliner import Code, Fixed, Inliner, Made, Unsaid, Value, name
+from execution.field_calls import Arguments, FieldCall
+from execution.inliner import Fixed, InlinedCode, Inliner, Made, Unsaid, Value, name
 from execution.plan import Bailout, Deferred, listed, now
 from resolvers.reading.projection import NestedRelation
 
@@ -59,7 +59,7 @@ class CodeGenerator:
 
     def word(self, value: Value, body: FunctionBody) -> str:
         """A variable that has the value."""
-        if isinstance(value, Code) and isinstance(value.node, ast.Name):
+        if isinstance(value, InlinedCode) and isinstance(value.node, ast.Name):
             return value.node.id
         word = self.variable()
         body.lines.append(f"    {word} = {self.text(value)}")
@@ -89,7 +89,7 @@ class CodeGenerator:
                 return Made(value.of, {word: part(one) for word, one in value.given.items()})
             word = self.variable()
             given[word] = self.text(value)
-            return name(word, value.of if isinstance(value, Code) else None)
+            return name(word, value.of if isinstance(value, InlinedCode) else None)
 
         return part(value), given
 
@@ -104,7 +104,7 @@ class CodeGenerator:
         rows = name(found, None if below.relation.is_many else below.table)
         return self.inliner.called(shown_by, [body.me, rows])
 
-    def given(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> Value:
+    def given(self, call: FieldCall, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> Value:
         """What a field gives that need not be waited for."""
         if call.function is None:
             return self.inliner.attribute(body.me, call.name)
@@ -117,7 +117,7 @@ class CodeGenerator:
         made = self.call(call, arguments, body)
         return _code(f"now({made})" if call.is_async else made)
 
-    def call(self, call: Call, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> str:
+    def call(self, call: FieldCall, arguments: Mapping[str, Any] | Arguments, body: FunctionBody) -> str:
         """The expression that calls a field's method on its object."""
         given = [body.object()] if call.self_given else []
         given += ["info=info"] if call.info_given else []
@@ -155,5 +155,5 @@ def _strict(type_: GraphQLLeafType) -> Callable[[Any], Any]:
     return written
 
 
-def _code(text: str) -> Code:
-    return Code(ast.parse(text, mode="eval").body)
+def _code(text: str) -> InlinedCode:
+    return InlinedCode(ast.parse(text, mode="eval").body)

@@ -36,7 +36,7 @@ class Unplannable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class FieldCall:
     """How a field gets its value from the object that it stands on.
 
     `function` None reads the attribute `name`. `self_given` and `info_given` say what the function takes beside its
@@ -72,20 +72,20 @@ def notes_of(field: StrawberryField) -> Mapping[Any, Any]:
     return field.metadata or {}
 
 
-def call_of(field: StrawberryField) -> Call:
+def call_of(field: StrawberryField) -> FieldCall:
     """How to call a field. Raises Unplannable for one with permissions or extensions, which only Strawberry runs."""
     if field.extensions or field.permission_classes:
         raise Unplannable
     resolver = field.base_resolver
     if resolver is None:
-        return Call(field.python_name, None, self_given=False, info_given=False)
+        return FieldCall(field.python_name, None, self_given=False, info_given=False)
     function = resolver.wrapped_func
     if not isinstance(function, FunctionType) or resolver.parent_parameter is not None:
         raise Unplannable
     has_info = resolver.info_parameter is not None and resolver.info_parameter.name == "info"
     if resolver.info_parameter is not None and not has_info:
         raise Unplannable
-    return Call(field.python_name, function, resolver.self_parameter is not None, has_info)
+    return FieldCall(field.python_name, function, resolver.self_parameter is not None, has_info)
 
 
 def arguments_of(

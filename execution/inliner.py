@@ -40,7 +40,7 @@ class Unsaid(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class InlinedCode:
     """Python that gives the value, and its class where that is certain."""
 
     node: ast.expr
@@ -71,7 +71,7 @@ class Each:
     source: ast.expr
 
 
-Value: TypeAlias = Code | Fixed | Made | Each
+Value: TypeAlias = InlinedCode | Fixed | Made | Each
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +83,16 @@ class _Scope:
     depth: int
 
 
-def name(word: str, of: type[Any] | None = None) -> Code:
+def name(word: str, of: type[Any] | None = None) -> InlinedCode:
     """A variable of the plan."""
-    return Code(ast.Name(word, ast.Load()), of)
+    return InlinedCode(ast.Name(word, ast.Load()), of)
 
 
 def is_cheap(value: Value) -> bool:
     """Whether the value may be written several times, or not at all."""
     if isinstance(value, Made):
         return all(is_cheap(one) for one in value.given.values())
-    node = value.node if isinstance(value, Code) else None
+    node = value.node if isinstance(value, InlinedCode) else None
     while isinstance(node, ast.Attribute):
         node = node.value
     return isinstance(value, Fixed) or isinstance(node, ast.Name)
@@ -148,7 +148,7 @@ class Inliner:
                 inner = _Scope({**scope.own, word: name(target)}, scope.around, scope.depth)
                 return Each(self._value(element, inner), target, self._node(self._value(source, scope)))
             case _ if isinstance(node, WRITTEN):
-                return Code(self._written(node, scope))
+                return InlinedCode(self._written(node, scope))
         raise Unsaid
 
     def _written(self, node: ast.expr, scope: _Scope) -> ast.expr:
@@ -176,7 +176,7 @@ class Inliner:
             return base.given[word]
         if isinstance(base, Fixed) and isinstance(base.value, ModuleType | type | Enum) and hasattr(base.value, word):
             return Fixed(getattr(base.value, word))
-        owner = base.of if isinstance(base, Code | Made) else None
+        owner = base.of if isinstance(base, InlinedCode | Made) else None
         found = inspect.getattr_static(owner, word, None) if owner is not None else None
         if isinstance(found, property) and isinstance(found.fget, FunctionType):
             try:
@@ -186,7 +186,7 @@ class Inliner:
         elif isinstance(base, Made) and isinstance(found, Enum | str | int):
             return Fixed(found)
         row = _row_class(owner, word) if owner is not None else None
-        return Code(ast.Attribute(self._node(base), word, ast.Load()), row)
+        return InlinedCode(ast.Attribute(self._node(base), word, ast.Load()), row)
 
     def _call(self, node: ast.Call, scope: _Scope) -> Value:
         given = [self._value(one, scope) for one in node.args]
@@ -195,10 +195,10 @@ class Inliner:
             raise Unsaid
         if isinstance(node.func, ast.Attribute):
             base, word = self._value(node.func.value, scope), node.func.attr
-            owner = base.of if isinstance(base, Code | Made) else None
+            owner = base.of if isinstance(base, InlinedCode | Made) else None
             method = inspect.getattr_static(owner, word, None) if owner is not None else None
             if isinstance(method, FunctionType):
-                bound = Code(ast.Attribute(self._node(base), word, ast.Load()))
+                bound = InlinedCode(ast.Attribute(self._node(base), word, ast.Load()))
                 return self._result(bound, method, [base, *given], given, named, scope.depth)
             called = self._attribute(base, word, scope.depth)
         else:
@@ -230,11 +230,11 @@ class Inliner:
             except Unsaid:
                 pass
         keywords = [ast.keyword(word, self._node(value)) for word, value in named.items()]
-        return Code(ast.Call(self._node(called), [self._node(value) for value in given], keywords))
+        return InlinedCode(ast.Call(self._node(called), [self._node(value) for value in given], keywords))
 
     def _node(self, value: Value) -> ast.expr:
         match value:
-            case Code(node):
+            case InlinedCode(node):
                 return node
             case Fixed(constant) if constant is None or type(constant) in LITERAL:
                 return ast.Constant(constant)
@@ -326,8 +326,8 @@ def _made(owner: type[Any], given: Sequence[Value], named: Mapping[str, Value]) 
     values = _bound(owner, given, named)
     for word, value in values.items():
         row = _row_class(owner, word)
-        if isinstance(value, Code) and value.of is None and row is not None:
-            values[word] = Code(value.node, row)
+        if isinstance(value, InlinedCode) and value.of is None and row is not None:
+            values[word] = InlinedCode(value.node, row)
     return Made(owner, values)
 
 

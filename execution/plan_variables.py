@@ -44,7 +44,7 @@ def _type_name(type_: Any) -> str | None:
 
 def _used_below(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
     """The variables that stand anywhere but in the arguments of the operation's root fields."""
-    finder = _Finder([argument for field in _roots(document, operation) for argument in field.arguments or ()])
+    finder = _VariableFinder([argument for field in _roots(document, operation) for argument in field.arguments or ()])
     for definition in (operation, *(one for one in document.definitions if isinstance(one, FragmentDefinitionNode))):
         for part in (definition.selection_set, *(definition.directives or ())):
             visit(part, finder)
@@ -65,7 +65,7 @@ def _roots(document: DocumentNode, operation: OperationDefinitionNode) -> Iterat
                 waiting.append(fragments.pop(selection.name.value).selection_set)  # once: they may go round
 
 
-class _Finder(Visitor):
+class _VariableFinder(Visitor):
     """Finds variables, but not inside these arguments."""
 
     def __init__(self, passed_over: Sequence[ArgumentNode]) -> None:

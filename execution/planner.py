@@ -35,7 +35,7 @@ from tortoise.models import Model
 from execution.codegen import CodeGenerator, FunctionBody
 from execution.field_calls import (
     Arguments,
-    Call,
+    FieldCall,
     Unplannable,
     arguments_of,
     call_of,
@@ -44,7 +44,7 @@ from execution.field_calls import (
     field_of,
     notes_of,
 )
-from execution.inliner import Code, Each, Made, Value, name
+from execution.inliner import Each, InlinedCode, Made, Value, name
 from execution.input_conversion import Inputs
 from execution.plan import Bailout, Plan, Root
 from resolvers.reading.projection import NestedRelation, Projection, below_of
@@ -147,7 +147,7 @@ class Planner:
             return self._object(type_, details, value, table, is_told=is_told)
         if isinstance(value, Each) and isinstance(value.element, Made) and _is_list_of_objects(type_):
             each, wanted = self._completed(type_.of_type, details, value.element, table, body)
-            return f"[{each} for {value.target} in {self._words.text(Code(value.source))}]", wanted
+            return f"[{each} for {value.target} in {self._words.text(InlinedCode(value.source))}]", wanted
         if is_leaf_type(type_) and not nullable:
             return self._words.leaf(type_, value, body), None
         word = self._words.word(value, body)
@@ -212,7 +212,7 @@ class Planner:
             if complete is not None:
                 waits.append(f"    later.append(Deferred({value}, {complete}, answer, {key!r}))")
         first = []
-        if isinstance(me, Code):
+        if isinstance(me, InlinedCode):
             first = [f"    if v.__class__ is not {self._words.constant(class_of(type_))}: raise Bailout"]
         elif body.needs_me:
             first = [f"    v = {self._words.text(me)}"]
@@ -278,7 +278,7 @@ def _is_list_of_objects(type_: GraphQLOutputType) -> TypeGuard[GraphQLList[Any]]
     return is_list_type(type_) and is_object_type(get_nullable_type(type_.of_type))
 
 
-def _itself(type_: GraphQLObjectType) -> Code:
+def _itself(type_: GraphQLObjectType) -> InlinedCode:
     """The object that a function is given as `v`, and looks at before it believes what it is."""
     return name("v", class_of(type_))
 
@@ -290,7 +290,7 @@ def _definition(parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQL
     return definition
 
 
-def _start(call: Call, arguments: Mapping[str, Any] | Arguments) -> Callable[[Any, VariableValues], Any]:
+def _start(call: FieldCall, arguments: Mapping[str, Any] | Arguments) -> Callable[[Any, VariableValues], Any]:
     function = call.function
     if function is None:
         raise Unplannable

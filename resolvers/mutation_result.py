@@ -10,7 +10,7 @@ from models import Operation, Order, Payment, Refund
 from resolvers.access import AuthenticationRequired
 from resolvers.context import RequestContext
 from resolvers.visibility import visible_order, visible_payment, visible_refund
-from services.money.idempotency import Outcome
+from services.money.idempotency import OperationOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Result:
     client_secret: str | None = field(default=None, repr=False)
 
 
-async def answer(context: RequestContext, act: Callable[[], Awaitable[Outcome]]) -> Result:
+async def answer(context: RequestContext, act: Callable[[], Awaitable[OperationOutcome]]) -> Result:
     """Run one act and answer it; every DomainError becomes data, except that nobody asked.
 
     An act that was carried out shows the payment as it left it, a replay as it is now. Raises AuthenticationRequired
@@ -49,7 +49,7 @@ async def answer(context: RequestContext, act: Callable[[], Awaitable[Outcome]])
     return await _result(context, outcome)
 
 
-async def _result(context: RequestContext, outcome: Outcome) -> Result:
+async def _result(context: RequestContext, outcome: OperationOutcome) -> Result:
     operation, payment = outcome.operation, outcome.payment
     if payment is not None:
         context.loaders.order.prime(payment.order_id, payment.order)

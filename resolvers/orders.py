@@ -18,7 +18,7 @@ from resolvers.reading.projected_queries import order_row
 from resolvers.reading.projection import Projection
 from resolvers.visibility import lookup, visibility
 from services.money import orders
-from services.money.idempotency import Outcome
+from services.money.idempotency import OperationOutcome
 
 
 async def order(
@@ -58,7 +58,7 @@ async def customer(context: RequestContext, *, id: str) -> Customer | None:
 async def register_order(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """State what an order owes, for a service."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         caller = require(context, Scope.ORDERS_WRITE)
         command = parse_command(context, RegisterOrder, input)
         request = idempotent_request(context, caller, command, key)

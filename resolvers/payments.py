@@ -22,13 +22,13 @@ from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from services.audit.trail import Cause
 from services.money import payments
-from services.money.idempotency import Outcome
+from services.money.idempotency import OperationOutcome
 
 
 async def create_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """Pay an order, for its payer or a service."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         order_id = row_id(input["order_id"], Kind.ORDER)
         snapshot = await payable_order(context, order_id, key, path=("input", "orderId"))
         authority = await payment_authority(context)
@@ -44,7 +44,7 @@ async def create_payment(context: RequestContext, *, input: Mapping[str, Any], k
 async def confirm_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """Try an open payment with this method, for its payer or a service."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         await load_payment_for_payer(context, row_id(input["payment_id"], Kind.PAYMENT), path=("paymentId",))
         command = parse_command(context, ConfirmPayment, input, prefix=())
         request = idempotent_request(context, signed_in(context), command, key)
@@ -57,7 +57,7 @@ async def confirm_payment(context: RequestContext, *, input: Mapping[str, Any], 
 async def capture_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """Take money that is held, for a service."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         payment_id = row_id(input["payment_id"], Kind.PAYMENT)
         await staff_payment(context, payment_id, Scope.PAYMENTS_WRITE, path=("input", "paymentId"))
         command = parse_command(context, CapturePayment, input)
@@ -70,7 +70,7 @@ async def capture_payment(context: RequestContext, *, input: Mapping[str, Any], 
 async def cancel_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """Give an open payment up, for its payer or a service."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         payment_id = row_id(input["payment_id"], Kind.PAYMENT)
         await load_payment_for_payer(context, payment_id, path=("input", "paymentId"))
         command = parse_command(context, CancelPayment, input)

@@ -15,7 +15,7 @@ from resolvers.mutation_result import Result, answer
 from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from resolvers.visibility import lookup, visible_refund
 from services.money import refunds
-from services.money.idempotency import Outcome
+from services.money.idempotency import OperationOutcome
 
 
 async def refund(context: RequestContext, *, id: str) -> Refund | None:
@@ -43,7 +43,7 @@ async def refund_page(
 async def refund_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
     """Give money of a payment back."""
 
-    async def act() -> Outcome:
+    async def act() -> OperationOutcome:
         payment_id = row_id(input["payment_id"], Kind.PAYMENT)
         await staff_payment(context, payment_id, Scope.REFUNDS_WRITE, path=("input", "paymentId"))
         command = parse_command(context, RefundPayment, input)

@@ -16,7 +16,7 @@ from resolvers.context import RequestContext
 from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition
 from resolvers.visibility import Visibility, as_paid_by, lookup
-from services.live.order_stream import Change, newest_sequence
+from services.live.order_stream import OrderChange, newest_sequence
 from services.live.payment_feed import Entry, FeedFilter
 
 
@@ -29,7 +29,7 @@ class TokenExpired(Forbidden):
 
 async def order_changes(
     context: RequestContext, *, order_id: str, after_sequence: int | None
-) -> AsyncGenerator[Change, None]:
+) -> AsyncGenerator[OrderChange, None]:
     """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
 
     Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
@@ -48,7 +48,7 @@ async def order_changes(
     after = await _place(order, after_sequence, wanted, sees)
     context.live.wanted()
 
-    def shows(change: Change) -> bool:
+    def shows(change: OrderChange) -> bool:
         if not sees.includes_order(change.order):
             raise NotFound(("orderId",))
         if change.payment is None:
@@ -60,7 +60,7 @@ async def order_changes(
 
 async def payment_changes(
     context: RequestContext, *, payment_id: str, after_sequence: int | None
-) -> AsyncGenerator[Change, None]:
+) -> AsyncGenerator[OrderChange, None]:
     """What happens to a payment: the newest event first, or all after `after_sequence`.
 
     Whose order it is no longer sees of it what the payment tells. Raises SignIn, Forbidden, NotFound, Refused.
@@ -74,7 +74,7 @@ async def payment_changes(
     after = await _place(order, after_sequence, Q(payment_id=payment.id), sees)
     context.live.wanted()
 
-    def shows(change: Change) -> bool:
+    def shows(change: OrderChange) -> bool:
         if change.payment is None or change.payment.id != identity:
             return False
         if not sees.includes_payment(change.payment):
@@ -107,8 +107,8 @@ async def feed_changes(
 
 
 async def _shown(
-    context: RequestContext, order: Order, after: int, shows: Callable[[Change], bool], sees: Visibility
-) -> AsyncGenerator[Change, None]:
+    context: RequestContext, order: Order, after: int, shows: Callable[[OrderChange], bool], sees: Visibility
+) -> AsyncGenerator[OrderChange, None]:
     """The order's changes that `shows` shows, for as long as the token lasts."""
     caller = signed_in(context)
     async with aclosing(context.live.orders.follow(order, after=after)) as changes:
@@ -118,7 +118,7 @@ async def _shown(
                 yield _as_seen_by(sees, change)
 
 
-def _as_seen_by(sees: Visibility, change: Change) -> Change:
+def _as_seen_by(sees: Visibility, change: OrderChange) -> OrderChange:
     """The change itself, which is answered once for all who are given it; or another one, without a foreign order."""
     if change.payment is None or sees.includes_order(change.order):
         return change

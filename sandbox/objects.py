@@ -6,7 +6,7 @@ from typing import Any
 
 from domain.api_version import STRIPE_API_VERSION
 from sandbox.customers.kinds import BANK_ACCOUNT, KINDS
-from sandbox.customers.methods import Decline, TestMethod
+from sandbox.customers.methods import CardDecline, TestMethod
 from sandbox.payments import authorisations
 from sandbox.store import new_id
 
@@ -82,7 +82,7 @@ def payment_intent(now: int, params: Json) -> Json:
     }
 
 
-def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decline: Decline | None) -> Json:
+def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decline: CardDecline | None) -> Json:
     """One attempt to take an intent's money: refused, or good and not yet captured."""
     return {
         "id": new_id("ch" if behaviour.type == "card" else "py"),
@@ -130,7 +130,7 @@ def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decli
     }
 
 
-def _outcome(decline: Decline | None) -> Json:
+def _outcome(decline: CardDecline | None) -> Json:
     blocked = decline is not None and decline.type == "blocked"
     network = "approved_by_network" if decline is None else "not_sent_to_network" if blocked else "declined_by_network"
     refused = "Stripe blocked this payment." if blocked else "The bank returned a decline."

@@ -69,32 +69,10 @@ async def open_parts(
         before_request=refuse_network_in_transaction,
         budget=_budget(settings),
     )
-    runner = OperationRunner(
-        provider,
-        RetryPolicy(
-            lease_seconds=settings.lease_seconds,
-            unknown_grace_seconds=settings.unknown_grace_seconds,
-            key_life_seconds=settings.stripe_key_life_seconds,
-            sticky_error_seconds=settings.sticky_error_seconds,
-            review_seconds=settings.review_interval_seconds,
-            request_budget_seconds=settings.request_budget_seconds,
-        ),
-    )
+    runner = OperationRunner(provider, _retry_policy(settings))
     repairs = Repairs(runner, enabled=settings.repair_on_read)
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
-    layers = WorkerJobs(
-        tick_seconds=settings.worker_tick_seconds,
-        lanes=settings.worker_lanes,
-        poll_interval_seconds=settings.poll_interval_seconds,
-        webhooks=settings.worker_webhooks,
-        janitor=settings.worker_janitor,
-        poller=settings.worker_poller,
-        sweep_interval_seconds=settings.sweep_interval_seconds,
-        sweeper=settings.worker_sweeper,
-        reconcile_interval_seconds=settings.reconcile_interval_seconds,
-        reconciler=settings.worker_reconciler,
-    )
-    worker = Worker(runner=runner, endpoint=endpoint, layers=layers)
+    worker = Worker(runner=runner, endpoint=endpoint, layers=_jobs(settings))
     looks = Looks(provider)
     live = Live(poll_seconds=settings.live_poll_seconds)
     url = database_url(settings)
@@ -109,6 +87,32 @@ async def open_parts(
         await drain(DRAIN_SECONDS)
         await provider.close()
         await close_database()
+
+
+def _retry_policy(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        lease_seconds=settings.lease_seconds,
+        unknown_grace_seconds=settings.unknown_grace_seconds,
+        key_life_seconds=settings.stripe_key_life_seconds,
+        sticky_error_seconds=settings.sticky_error_seconds,
+        review_seconds=settings.review_interval_seconds,
+        request_budget_seconds=settings.request_budget_seconds,
+    )
+
+
+def _jobs(settings: Settings) -> WorkerJobs:
+    return WorkerJobs(
+        tick_seconds=settings.worker_tick_seconds,
+        lanes=settings.worker_lanes,
+        poll_interval_seconds=settings.poll_interval_seconds,
+        webhooks=settings.worker_webhooks,
+        janitor=settings.worker_janitor,
+        poller=settings.worker_poller,
+        sweep_interval_seconds=settings.sweep_interval_seconds,
+        sweeper=settings.worker_sweeper,
+        reconcile_interval_seconds=settings.reconcile_interval_seconds,
+        reconciler=settings.worker_reconciler,
+    )
 
 
 def _budget(settings: Settings) -> Budget:

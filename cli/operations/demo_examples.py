@@ -94,7 +94,7 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DemoOrder:
     """An order of the demo."""
 
     identity: str
@@ -117,7 +117,7 @@ class Example:
 class Shown:
     """What the demo shows: its orders, of which the first is paid, and its examples."""
 
-    orders: list[Order]
+    orders: list[DemoOrder]
     payment_id: str
     examples: list[Example]
 
@@ -156,7 +156,7 @@ async def _carry_out(http: httpx.AsyncClient, tokens: Tokens, series: int) -> Sh
         for number, amount in zip(numbers, TOTALS, strict=True)
     ]
     orders = [
-        Order(one.answer["registerOrder"]["order"]["id"], f"demo-{number}", amount)
+        DemoOrder(one.answer["registerOrder"]["order"]["id"], f"demo-{number}", amount)
         for one, number, amount in zip(registered, numbers, TOTALS, strict=True)
     ]
     paid = await _run(

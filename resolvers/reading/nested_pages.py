@@ -13,7 +13,7 @@ from models import Customer, Order, Payment, PaymentEvent, Refund
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
-from resolvers.reading.pagination import COUNTED, NEWEST, Page, Paging, Sort, Window
+from resolvers.reading.pagination import COUNTED, NEWEST, Page, PageWindow, Paging, Sort
 from resolvers.reading.projection import ORDER, REFUNDS, payments_key
 from resolvers.visibility import NOBODY, order_of_payment, visibility, visible_payment
 
@@ -141,7 +141,7 @@ async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) ->
 
 
 def _loader(
-    context: RequestContext, name: tuple[str, Window | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
+    context: RequestContext, name: tuple[str, PageWindow | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
 ) -> Loader[UUID, Found]:
     """The request's loader for these arguments, made when they are first asked for."""
     known = context.loaders.children

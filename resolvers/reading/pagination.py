@@ -31,7 +31,7 @@ NEWEST = Sort(SortKey.CREATED_AT, descending=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PageWindow:
     """Which part of a list: `size` rows from one end, between two places."""
 
     sort: Sort
@@ -65,7 +65,7 @@ class Paging:
     before: str | None = None
     default: int = 25
 
-    def window(self, sort: Sort) -> Window:
+    def window(self, sort: Sort) -> PageWindow:
         """The checked window. Raises Refused naming the argument that is wrong.
 
         `first` at its default does not count as given beside `last`: GraphQL fills it in.
@@ -77,7 +77,7 @@ class Paging:
             size = self.default
         else:
             size = _size("last", self.last) if self.last is not None else _size("first", self.first)
-        return Window(
+        return PageWindow(
             sort=sort,
             size=size,
             backward=backward,
@@ -109,7 +109,7 @@ class Page(Generic[Row]):
 
     @classmethod
     def of(
-        cls, found: Sequence[Row], window: Window, *, count: Callable[[], Awaitable[int | None]] = _no_rows
+        cls, found: Sequence[Row], window: PageWindow, *, count: Callable[[], Awaitable[int | None]] = _no_rows
     ) -> "Page[Row]":
         """The page in `found`, which was read in the window's order with one row more than its size, if there was."""
         rows, more = tuple(found[: window.size]), len(found) > window.size
@@ -121,7 +121,7 @@ class Page(Generic[Row]):
         return Cursor(self.sort.key, getattr(row, self.sort.key.value), row.pk).encode()
 
 
-async def page_of(rows: "QuerySet[Row]", window: Window) -> Page[Row]:
+async def page_of(rows: "QuerySet[Row]", window: PageWindow) -> Page[Row]:
     """Read one page of these rows: one row too many is read, to know whether there is more."""
 
     async def count() -> int | None:

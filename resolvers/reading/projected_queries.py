@@ -11,7 +11,7 @@ from tortoise.models import Model
 from database.row_reader import Make, maker
 from database.statements import fetch
 from models import Order, Payment, Refund
-from resolvers.reading.pagination import Window
+from resolvers.reading.pagination import PageWindow
 from resolvers.reading.projection import NestedRelation, Projection, Relation
 from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
 
@@ -69,7 +69,7 @@ async def payment_row(payment_id: UUID, wanted: Projection, *, sees: Visibility)
 
 
 async def payment_rows(
-    column: str | None, value: UUID | list[UUID] | None, window: Window, wanted: Projection, *, sees: Visibility
+    column: str | None, value: UUID | list[UUID] | None, window: PageWindow, wanted: Projection, *, sees: Visibility
 ) -> list[Payment]:
     """A page of all payments, or of those that have this value or one of these in a column, in the window's order and
     one more."""

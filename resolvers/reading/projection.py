@@ -9,7 +9,7 @@ from tortoise.models import Model
 
 from domain.errors import DomainError
 from models import Order, Payment, Refund
-from resolvers.reading.pagination import NEWEST, Paging, Window
+from resolvers.reading.pagination import NEWEST, PageWindow, Paging
 
 PAYMENTS_BELOW = 20  # what a page of payments below an order or a customer holds unless more is asked for
 
@@ -32,7 +32,7 @@ class NestedRelation:
     """Rows of a relation; the part of them that a page shows."""
 
     relation: Relation
-    window: Window | None = None
+    window: PageWindow | None = None
 
     @property
     def key(self) -> str:
@@ -49,7 +49,7 @@ REFUNDS: Final = Relation.REFUNDS_OF_PAYMENT.name
 ORDER: Final = Relation.ORDER_OF_PAYMENT.name
 
 
-def payments_key(window: Window) -> str:
+def payments_key(window: PageWindow) -> str:
     """The name of a page of payments among all that hangs on an order."""
     return f"{'last' if window.backward else 'first'} {window.size} payments"
 

@@ -4,7 +4,7 @@ It settles what our documentation-based guesses are worth: docs/compare-stripe.m
 """
 
 from sandbox.comparison.differences import Difference, report
-from sandbox.comparison.run import CannotCompare, Outcome, compare
+from sandbox.comparison.run import CannotCompare, Comparison, compare
 from sandbox.comparison.side import MOST_REQUESTS
 
-__all__ = ["MOST_REQUESTS", "CannotCompare", "Difference", "Outcome", "compare", "report"]
+__all__ = ["MOST_REQUESTS", "CannotCompare", "Comparison", "Difference", "compare", "report"]

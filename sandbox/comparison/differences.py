@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.comparison.side import Answer
+from sandbox.comparison.side import StripeAnswer
 
 Json = dict[str, Any]
 
@@ -56,13 +56,13 @@ def report(found: Iterable[Difference]) -> list[str]:
     ]
 
 
-def differences(call: str, stripe: Answer, offline: Answer) -> Iterator[Difference]:
+def differences(call: str, stripe: StripeAnswer, offline: StripeAnswer) -> Iterator[Difference]:
     """Every difference between two answers, in the order of the places."""
     for place, theirs, ours in _places(stripe, offline):
         yield Difference(call, place, theirs, ours)
 
 
-def _places(stripe: Answer, offline: Answer) -> Iterator[tuple[str, str, str]]:
+def _places(stripe: StripeAnswer, offline: StripeAnswer) -> Iterator[tuple[str, str, str]]:
     if stripe.status != offline.status:
         yield "HTTP status", str(stripe.status), str(offline.status)
     for name in HEADERS:

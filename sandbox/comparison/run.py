@@ -27,7 +27,7 @@ class CannotCompare(Exception):
 
 
 @dataclass(slots=True)
-class Outcome:
+class Comparison:
     """What a comparison found. `skipped` calls had nothing to go on with, on the side that is named."""
 
     calls: int = 0
@@ -44,7 +44,7 @@ async def compare(
     offline: httpx.AsyncBaseTransport,
     account: str | None = None,
     seconds: float = LONGEST_SECONDS,
-) -> Outcome:
+) -> Comparison:
     """Compare Stripe, asked with a test key, with the offline Stripe behind a transport.
 
     At most 60 requests are sent to Stripe, and what they made is given back, given up and deleted. Raises CannotCompare
@@ -56,7 +56,7 @@ async def compare(
     if base.scheme != "https" and not (base.scheme == "http" and base.hostname in LOOPBACK):
         raise CannotCompare("Stripe's address must be https, or http on 127.0.0.1: the key is sent there.")
     run_id = f"comparison-{token_hex(8)}"
-    outcome = Outcome()
+    outcome = Comparison()
     async with (
         _client(key, api_base, account, None) as far,
         _client(OFFLINE_KEY, "http://offline", account, offline) as near,
@@ -82,7 +82,7 @@ async def compare(
     return outcome
 
 
-async def _script(stripe: Side, ours: Side, outcome: Outcome) -> None:
+async def _script(stripe: Side, ours: Side, outcome: Comparison) -> None:
     for call in SCRIPT:
         if not stripe.can(call) or not ours.can(call):
             outcome.skipped.append(f"{call.name} ({'offline' if stripe.can(call) else 'Stripe'})")
@@ -111,5 +111,5 @@ def _client(key: str, base: str, account: str | None, transport: httpx.AsyncBase
     return httpx.AsyncClient(base_url=base, headers=headers, transport=transport, timeout=CALL_SECONDS, trust_env=False)
 
 
-def _left(outcome: Outcome) -> list[str]:
+def _left(outcome: Comparison) -> list[str]:
     return [f"Left behind at Stripe: {', '.join(outcome.left)}."] if outcome.left else []

@@ -13,7 +13,7 @@ REDIRECTS: Final = {"automatic_payment_methods[enabled]": "true", "return_url": 
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class StripeCall:
     """One call. `{name}` in path, parameters and key is what an earlier call kept under this name.
 
     `keeps` maps names to where their value is in the answer, with dots. `key` is the idempotency key; two calls that
@@ -34,7 +34,7 @@ def _paid(name: str, method: str, **more: str) -> dict[str, str]:
 
 
 SCRIPT: Final = (
-    Call(
+    StripeCall(
         "make a customer",
         "POST",
         "/v1/customers",
@@ -43,7 +43,7 @@ SCRIPT: Final = (
         keeps={"customer": "id"},
     ),
     # -- idempotency, and a payment from its making to its refund
-    Call(
+    StripeCall(
         "make a payment",
         "POST",
         PI,
@@ -51,17 +51,19 @@ SCRIPT: Final = (
         key="paid",
         keeps={"paid": "id", "since": "created"},
     ),
-    Call(
+    StripeCall(
         "make it again with its key",
         "POST",
         PI,
         {"amount": "1099", "currency": "usd", "metadata[comparison]": "paid", "customer": "{customer}", **METHODS},
         key="paid",
     ),
-    Call("use its key for another one", "POST", PI, {"amount": "1100", "currency": "usd", **METHODS}, key="paid"),
-    Call("look at it", "GET", PI + "/{paid}", EXPANDED),
-    Call("confirm with a method that is not there", "POST", PI + "/{paid}/confirm", {"payment_method": "pm_none"}),
-    Call(
+    StripeCall("use its key for another one", "POST", PI, {"amount": "1100", "currency": "usd", **METHODS}, key="paid"),
+    StripeCall("look at it", "GET", PI + "/{paid}", EXPANDED),
+    StripeCall(
+        "confirm with a method that is not there", "POST", PI + "/{paid}/confirm", {"payment_method": "pm_none"}
+    ),
+    StripeCall(
         "confirm it",
         "POST",
         PI + "/{paid}/confirm",
@@ -69,16 +71,16 @@ SCRIPT: Final = (
         key="confirm",
         keeps={"charge": "latest_charge.id"},
     ),
-    Call(
+    StripeCall(
         "confirm it again with its key",
         "POST",
         PI + "/{paid}/confirm",
         {"payment_method": "pm_card_visa", **EXPANDED},
         key="confirm",
     ),
-    Call("confirm it once more", "POST", PI + "/{paid}/confirm", {"payment_method": "pm_card_visa"}),
-    Call("cancel what is paid", "POST", PI + "/{paid}/cancel"),
-    Call(
+    StripeCall("confirm it once more", "POST", PI + "/{paid}/confirm", {"payment_method": "pm_card_visa"}),
+    StripeCall("cancel what is paid", "POST", PI + "/{paid}/cancel"),
+    StripeCall(
         "refund a part",
         "POST",
         RE,
@@ -86,21 +88,23 @@ SCRIPT: Final = (
         key="refund",
         keeps={"first": "id"},
     ),
-    Call(
+    StripeCall(
         "refund it again with its key",
         "POST",
         RE,
         {"payment_intent": "{paid}", "amount": "300", "metadata[comparison]": "first"},
         key="refund",
     ),
-    Call("refund another part", "POST", RE, {"payment_intent": "{paid}", "amount": "200"}, keeps={"second": "id"}),
-    Call("refund more than is left", "POST", RE, {"payment_intent": "{paid}", "amount": "5000"}),
-    Call("list its refunds", "GET", RE, {"payment_intent": "{paid}", "limit": "10"}),
-    Call("look at its charge", "GET", "/v1/charges/{charge}"),
-    Call("look at its booking", "GET", "/v1/balance_transactions", {"source": "{charge}"}),
-    Call("list its disputes", "GET", "/v1/disputes", {"payment_intent": "{paid}"}),
+    StripeCall(
+        "refund another part", "POST", RE, {"payment_intent": "{paid}", "amount": "200"}, keeps={"second": "id"}
+    ),
+    StripeCall("refund more than is left", "POST", RE, {"payment_intent": "{paid}", "amount": "5000"}),
+    StripeCall("list its refunds", "GET", RE, {"payment_intent": "{paid}", "limit": "10"}),
+    StripeCall("look at its charge", "GET", "/v1/charges/{charge}"),
+    StripeCall("look at its booking", "GET", "/v1/balance_transactions", {"source": "{charge}"}),
+    StripeCall("list its disputes", "GET", "/v1/disputes", {"payment_intent": "{paid}"}),
     # -- declines
-    Call(
+    StripeCall(
         "a card that is declined",
         "POST",
         PI,
@@ -108,48 +112,50 @@ SCRIPT: Final = (
         key="declined",
         keeps={"declined": "error.payment_intent.id"},
     ),
-    Call(
+    StripeCall(
         "the same again with its key",
         "POST",
         PI,
         _paid("declined", "pm_card_visa_chargeDeclined"),
         key="declined",
     ),
-    Call("look at what was declined", "GET", PI + "/{declined}", EXPANDED),
-    Call(
+    StripeCall("look at what was declined", "GET", PI + "/{declined}", EXPANDED),
+    StripeCall(
         "a card without funds",
         "POST",
         PI + "/{declined}/confirm",
         {"payment_method": "pm_card_chargeDeclinedInsufficientFunds"},
     ),
-    Call("a stolen card", "POST", PI + "/{declined}/confirm", {"payment_method": "pm_card_chargeDeclinedStolenCard"}),
-    Call("cancel what was declined", "POST", PI + "/{declined}/cancel", {"cancellation_reason": "abandoned"}),
-    Call("cancel it again", "POST", PI + "/{declined}/cancel"),
+    StripeCall(
+        "a stolen card", "POST", PI + "/{declined}/confirm", {"payment_method": "pm_card_chargeDeclinedStolenCard"}
+    ),
+    StripeCall("cancel what was declined", "POST", PI + "/{declined}/cancel", {"cancellation_reason": "abandoned"}),
+    StripeCall("cancel it again", "POST", PI + "/{declined}/cancel"),
     # -- holds, and what becomes of the part that is released
-    Call("hold money", "POST", PI, _paid("held", "pm_card_visa", capture_method="manual"), keeps={"held": "id"}),
-    Call("capture more than is held", "POST", PI + "/{held}/capture", {"amount_to_capture": "20000"}),
-    Call("capture a part", "POST", PI + "/{held}/capture", {"amount_to_capture": "6000", **EXPANDED}),
-    Call("list what was released", "GET", RE, {"payment_intent": "{held}"}),
-    Call("capture it again", "POST", PI + "/{held}/capture"),
-    Call("refund what was released", "POST", RE, {"payment_intent": "{held}", "amount": "7000"}),
-    Call(
+    StripeCall("hold money", "POST", PI, _paid("held", "pm_card_visa", capture_method="manual"), keeps={"held": "id"}),
+    StripeCall("capture more than is held", "POST", PI + "/{held}/capture", {"amount_to_capture": "20000"}),
+    StripeCall("capture a part", "POST", PI + "/{held}/capture", {"amount_to_capture": "6000", **EXPANDED}),
+    StripeCall("list what was released", "GET", RE, {"payment_intent": "{held}"}),
+    StripeCall("capture it again", "POST", PI + "/{held}/capture"),
+    StripeCall("refund what was released", "POST", RE, {"payment_intent": "{held}", "amount": "7000"}),
+    StripeCall(
         "hold more",
         "POST",
         PI,
         {**_paid("given up", "pm_card_visa", capture_method="manual"), **MORE},
         keeps={"given_up": "id"},
     ),
-    Call(
+    StripeCall(
         "hold more of it",
         "POST",
         PI + "/{given_up}/increment_authorization",
         {"amount": "12000"},
     ),
-    Call("give it up", "POST", PI + "/{given_up}/cancel", EXPANDED),
-    Call("list what was given up", "GET", RE, {"payment_intent": "{given_up}"}),
-    Call("refund what was given up", "POST", RE, {"payment_intent": "{given_up}"}),
+    StripeCall("give it up", "POST", PI + "/{given_up}/cancel", EXPANDED),
+    StripeCall("list what was given up", "GET", RE, {"payment_intent": "{given_up}"}),
+    StripeCall("refund what was given up", "POST", RE, {"payment_intent": "{given_up}"}),
     # -- authentication
-    Call(
+    StripeCall(
         "a card that wants its payer",
         "POST",
         PI,
@@ -162,17 +168,19 @@ SCRIPT: Final = (
         },
         keeps={"waiting": "id"},
     ),
-    Call("give up what waits", "POST", PI + "/{waiting}/cancel"),
+    StripeCall("give up what waits", "POST", PI + "/{waiting}/cancel"),
     # -- refusals
-    Call("look for what is not there", "GET", PI + "/pi_none"),
-    Call("refund what is not there", "POST", RE, {"payment_intent": "pi_none"}),
-    Call("too little", "POST", PI, {"amount": "1", "currency": "usd", **METHODS}),
-    Call("too much", "POST", PI, {"amount": "100000000000", "currency": "usd", **METHODS}),
-    Call("a parameter that is not there", "POST", PI, {"amount": "1000", "currency": "usd", "colour": "red"}),
-    Call("no currency", "POST", PI, {"amount": "1000"}),
+    StripeCall("look for what is not there", "GET", PI + "/pi_none"),
+    StripeCall("refund what is not there", "POST", RE, {"payment_intent": "pi_none"}),
+    StripeCall("too little", "POST", PI, {"amount": "1", "currency": "usd", **METHODS}),
+    StripeCall("too much", "POST", PI, {"amount": "100000000000", "currency": "usd", **METHODS}),
+    StripeCall("a parameter that is not there", "POST", PI, {"amount": "1000", "currency": "usd", "colour": "red"}),
+    StripeCall("no currency", "POST", PI, {"amount": "1000"}),
     # -- lists
-    Call("the newest payments", "GET", PI, {"created[gte]": "{since}", "limit": "3"}),
-    Call("the payments before one", "GET", PI, {"created[gte]": "{since}", "limit": "3", "starting_after": "{held}"}),
-    Call("too long a page", "GET", PI, {"limit": "101"}),
-    Call("events", "GET", "/v1/events", {"created[gte]": "{since}", "types[0]": "payment_intent.succeeded"}),
+    StripeCall("the newest payments", "GET", PI, {"created[gte]": "{since}", "limit": "3"}),
+    StripeCall(
+        "the payments before one", "GET", PI, {"created[gte]": "{since}", "limit": "3", "starting_after": "{held}"}
+    ),
+    StripeCall("too long a page", "GET", PI, {"limit": "101"}),
+    StripeCall("events", "GET", "/v1/events", {"created[gte]": "{since}", "types[0]": "payment_intent.succeeded"}),
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import httpx
 
-from sandbox.comparison.script import Call
+from sandbox.comparison.script import StripeCall
 
 Json = dict[str, Any]
 
@@ -24,7 +24,7 @@ class OutOfRequests(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StripeAnswer:
     """What came back. `items` are the names of a list's things, in its order."""
 
     status: int
@@ -44,12 +44,12 @@ class Side:
     kept: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)  # payments: id → status
 
-    def can(self, call: Call) -> bool:
+    def can(self, call: StripeCall) -> bool:
         """Whether everything that this call needs was kept."""
         needed = {name for text in (call.path, *call.params.values()) for name in _NAMED.findall(text)}
         return needed <= self.kept.keys()
 
-    async def ask(self, call: Call) -> Answer:
+    async def ask(self, call: StripeCall) -> StripeAnswer:
         """Make one call. Raises OutOfRequests and httpx.HTTPError."""
         key = f"{self.run_id}-{call.key}" if call.key is not None else None
         params = {name: self._filled(value) for name, value in call.params.items()}
@@ -79,7 +79,9 @@ class Side:
             return [identity]
         return [] if answer.status == httpx.codes.OK else [identity]
 
-    async def _send(self, method: str, path: str, params: Mapping[str, str], *, key: str | None, leave: int) -> Answer:
+    async def _send(
+        self, method: str, path: str, params: Mapping[str, str], *, key: str | None, leave: int
+    ) -> StripeAnswer:
         if self.sent >= MOST_REQUESTS - leave:
             raise OutOfRequests
         self.sent += 1
@@ -92,7 +94,7 @@ class Side:
             body = {}
         body = body if isinstance(body, dict) else {}
         self._remember(body)
-        return Answer(response.status_code, response.headers, body, self._items(body))
+        return StripeAnswer(response.status_code, response.headers, body, self._items(body))
 
     def _remember(self, body: Json) -> None:
         """Which payments there are by now, and how they stand, from whatever shows one."""

@@ -14,7 +14,7 @@ DAY = 86_400
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class MethodKind:
     """`action` is the type of the next_action with which the payer pays; without one the method pays as a card does.
 
     `fields` are the method's own, `charged` those of a charge's payment_method_details, `refund` the name of a refund's
@@ -33,19 +33,19 @@ class Kind:
     expires: int | None = None
 
 
-def _redirect(*currencies: str, **more: Any) -> Kind:
-    return Kind(currencies, action="redirect_to_url", redirects=True, **more)
+def _redirect(*currencies: str, **more: Any) -> MethodKind:
+    return MethodKind(currencies, action="redirect_to_url", redirects=True, **more)
 
 
 BANK_ACCOUNT = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
-KINDS: Mapping[str, Kind] = {
-    "card": Kind(manual=True, refund="card"),
-    "us_bank_account": Kind(("usd",), debits=True, refund="us_bank_transfer"),
+KINDS: Mapping[str, MethodKind] = {
+    "card": MethodKind(manual=True, refund="card"),
+    "us_bank_account": MethodKind(("usd",), debits=True, refund="us_bank_transfer"),
     "affirm": _redirect("usd", "cad", charged=("location", "reader", "transaction_id"), refund="affirm"),
     "afterpay_clearpay": _redirect(
         *("usd", "cad", "gbp", "aud", "nzd"), charged=("order_id", "reference"), refund="afterpay_clearpay"
     ),
-    "alipay": Kind(
+    "alipay": MethodKind(
         ("usd", "eur", "gbp", "cny", "sgd", "jpy", "aud", "cad", "hkd", "nzd"),
         action="alipay_handle_redirect",
         redirects=True,
@@ -66,10 +66,10 @@ KINDS: Mapping[str, Kind] = {
         ),
         refund="eu_bank_transfer",
     ),
-    "boleto": Kind(
+    "boleto": MethodKind(
         ("brl",), "boleto_display_details", ("tax_id",), ("tax_id",), refund="br_bank_transfer", expires=3 * DAY
     ),
-    "cashapp": Kind(
+    "cashapp": MethodKind(
         ("usd",),
         action="cashapp_handle_redirect_or_display_qr_code",
         fields=("buyer_id", "cashtag"),
@@ -77,7 +77,7 @@ KINDS: Mapping[str, Kind] = {
         refund="cashapp",
         redirects=True,
     ),
-    "customer_balance": Kind(
+    "customer_balance": MethodKind(
         ("usd", "eur", "gbp", "jpy", "mxn"),
         action="display_bank_transfer_instructions",
         refund="customer_cash_balance",
@@ -104,20 +104,24 @@ KINDS: Mapping[str, Kind] = {
         charged=("location", "payer_details", "payment_method_category", "preferred_locale", "reader"),
         refund="klarna",
     ),
-    "konbini": Kind(
+    "konbini": MethodKind(
         ("jpy",), "konbini_display_details", charged=("store",), refund="jp_bank_transfer", expires=3 * DAY
     ),
-    "multibanco": Kind(
+    "multibanco": MethodKind(
         ("eur",),
         "multibanco_display_details",
         charged=("entity", "reference"),
         refund="multibanco",
         expires=7 * DAY,
     ),
-    "oxxo": Kind(("mxn",), "oxxo_display_details", charged=("number",), refund="mx_bank_transfer", expires=3 * DAY),
+    "oxxo": MethodKind(
+        ("mxn",), "oxxo_display_details", charged=("number",), refund="mx_bank_transfer", expires=3 * DAY
+    ),
     "p24": _redirect("eur", "pln", fields=("bank",), charged=("bank", "reference", "verified_name"), refund="p24"),
-    "paynow": Kind(("sgd",), "paynow_display_qr_code", charged=("location", "reader", "reference"), refund="paynow"),
-    "pix": Kind(
+    "paynow": MethodKind(
+        ("sgd",), "paynow_display_qr_code", charged=("location", "reader", "reference"), refund="paynow"
+    ),
+    "pix": MethodKind(
         ("brl",),
         "pix_display_qr_code",
         ("fingerprint",),
@@ -125,8 +129,8 @@ KINDS: Mapping[str, Kind] = {
         refund="pix",
         expires=DAY,
     ),
-    "promptpay": Kind(("thb",), "promptpay_display_qr_code", charged=("reference",), refund="th_bank_transfer"),
-    "swish": Kind(
+    "promptpay": MethodKind(("thb",), "promptpay_display_qr_code", charged=("reference",), refund="th_bank_transfer"),
+    "swish": MethodKind(
         ("sek",),
         action="swish_handle_redirect_or_display_qr_code",
         charged=("fingerprint", "payment_reference", "verified_phone_last4"),
@@ -134,7 +138,7 @@ KINDS: Mapping[str, Kind] = {
         redirects=True,
     ),
     "twint": _redirect("chf", charged=("mandate",), refund="twint"),
-    "wechat_pay": Kind(
+    "wechat_pay": MethodKind(
         ("cny", "usd", "eur", "gbp", "sgd", "jpy", "hkd", "aud", "cad"),
         action="wechat_pay_display_qr_code",
         charged=("fingerprint", "location", "reader", "transaction_id"),

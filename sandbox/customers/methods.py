@@ -18,7 +18,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decline:
+class CardDecline:
     """Why a bank refuses: Stripe's code, its decline code, the advice that comes with it, and the network's number."""
 
     code: str
@@ -38,74 +38,74 @@ class TestMethod:
     funding: str = "credit"
     country: str = "US"
     type: str = "card"
-    decline: Decline | None = None
+    decline: CardDecline | None = None
     action: Action = Action.NEVER
-    declines_after_action: Decline | None = None
+    declines_after_action: CardDecline | None = None
     refund: str = "succeeded"  # or "fails_later", "pending"
     dispute: tuple[str, str] | None = None  # the dispute's first status and reason
-    settles: Decline | None = None  # a bank debit that comes back days later
+    settles: CardDecline | None = None  # a bank debit that comes back days later
     attaches: bool = True  # whether the bank lets a customer keep it
     cvc_check: str = "pass"
 
 
-GENERIC = Decline("card_declined", "generic_decline", advice="try_again_later", network="05")
-FUNDS = Decline(
+GENERIC = CardDecline("card_declined", "generic_decline", advice="try_again_later", network="05")
+FUNDS = CardDecline(
     "card_declined", "insufficient_funds", "Your card has insufficient funds.", "try_again_later", network="51"
 )
-LOST = Decline("card_declined", "lost_card", advice="do_not_try_again", network="41")
-STOLEN = Decline("card_declined", "stolen_card", advice="do_not_try_again", network="43")
-FRAUDULENT = Decline("card_declined", "fraudulent", advice="do_not_try_again", type="blocked")
-VELOCITY = Decline("card_declined", "card_velocity_exceeded", advice="try_again_later", network="61")
-EXPIRED = Decline("expired_card", "expired_card", "Your card has expired.", "do_not_try_again", network="54")
-WRONG_CVC = Decline(
+LOST = CardDecline("card_declined", "lost_card", advice="do_not_try_again", network="41")
+STOLEN = CardDecline("card_declined", "stolen_card", advice="do_not_try_again", network="43")
+FRAUDULENT = CardDecline("card_declined", "fraudulent", advice="do_not_try_again", type="blocked")
+VELOCITY = CardDecline("card_declined", "card_velocity_exceeded", advice="try_again_later", network="61")
+EXPIRED = CardDecline("expired_card", "expired_card", "Your card has expired.", "do_not_try_again", network="54")
+WRONG_CVC = CardDecline(
     "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.", "confirm_card_data", network="82"
 )
-PROCESSING = Decline(
+PROCESSING = CardDecline(
     "processing_error",
     "processing_error",
     "An error occurred while processing your card. Try again in a little bit.",
     "try_again_later",
     network="96",
 )
-AUTHENTICATE = Decline(
+AUTHENTICATE = CardDecline(
     "authentication_required",
     "authentication_required",
     "Your card was declined. This transaction requires authentication.",
 )
-NOT_AUTHENTICATED = Decline(
+NOT_AUTHENTICATED = CardDecline(
     "payment_intent_authentication_failure",
     "authentication_failed",
     "The payer could not be authenticated. Please use another payment method and try again.",
     type="not_asked",
 )
-NOT_PAID = Decline(
+NOT_PAID = CardDecline(
     "payment_intent_payment_attempt_failed", "generic_decline", "The payer did not pay.", type="not_asked"
 )
-TOO_LATE = Decline(
+TOO_LATE = CardDecline(
     "payment_intent_payment_attempt_expired",
     "generic_decline",
     "The payer did not pay in time. Confirm again to make a new attempt.",
     type="not_asked",
 )
-DEPOSITS_FAILED = Decline(
+DEPOSITS_FAILED = CardDecline(
     "payment_method_microdeposit_verification_attempts_exceeded",
     "generic_decline",
     "The bank account could not be verified: too many attempts.",
     type="not_asked",
 )
-NO_FUNDS_IN_BANK = Decline(
+NO_FUNDS_IN_BANK = CardDecline(
     "payment_intent_payment_attempt_failed",
     "insufficient_funds",
     "The customer's bank account has insufficient funds for this debit.",
 )
 
-ACCOUNT_CLOSED = Decline(
+ACCOUNT_CLOSED = CardDecline(
     "payment_intent_payment_attempt_failed", "account_closed", "The customer's bank account has been closed."
 )
-NO_ACCOUNT = Decline(
+NO_ACCOUNT = CardDecline(
     "payment_intent_payment_attempt_failed", "no_account", "The customer's bank account could not be located."
 )
-NOT_AUTHORIZED = Decline(
+NOT_AUTHORIZED = CardDecline(
     "payment_intent_payment_attempt_failed",
     "debit_not_authorized",
     "The customer has notified their bank that this payment was unauthorized.",

@@ -45,7 +45,7 @@ class Dropped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     """What goes back."""
 
     status: int
@@ -120,7 +120,7 @@ class StripeApi:
             return
         in_process = bool(scope.get("sandbox.in_process"))
         try:
-            answer = Answer(200, "", {}) if request.method == "OPTIONS" else await self._answer(request, in_process)
+            answer = HttpAnswer(200, "", {}) if request.method == "OPTIONS" else await self._answer(request, in_process)
         except Dropped as dropped:
             if in_process:
                 raise
@@ -130,7 +130,7 @@ class StripeApi:
             return
         await _send(answer, request, send)
 
-    async def _answer(self, request: Request, in_process: bool) -> Answer:
+    async def _answer(self, request: Request, in_process: bool) -> HttpAnswer:
         try:
             account, asked = self._account(request), await self._read(request, in_process)
         except StripeError as error:
@@ -170,14 +170,14 @@ class StripeApi:
             public_url=self._public_url if in_process else str(request.base_url).rstrip("/"),
         )
 
-    async def _after(self, fault: Fault, asked: Asked, answer: Answer) -> Answer:
+    async def _after(self, fault: Fault, asked: Asked, answer: HttpAnswer) -> HttpAnswer:
         match fault.kind:
             case "drop_after":
                 raise Dropped("dropped")
             case "timeout_after":
                 raise Dropped("timed out")
             case "broken_json":
-                return Answer(answer.status, answer.body[: len(answer.body) // 2], answer.headers)
+                return HttpAnswer(answer.status, answer.body[: len(answer.body) // 2], answer.headers)
             case "slow":
                 await asyncio.sleep(fault.seconds)
             case "trickle":
@@ -186,7 +186,7 @@ class StripeApi:
                 await self._held(fault, asked.request)
         return answer
 
-    async def _hold_before(self, fault: Fault, asked: Asked) -> Answer:
+    async def _hold_before(self, fault: Fault, asked: Asked) -> HttpAnswer:
         """Keep the request, with its key in use, until the rule is taken away; then execute it.
 
         If the client goes first, the request is as good as never sent, unless the rule says `late`.
@@ -217,7 +217,7 @@ class StripeApi:
         while self._faults.exists(fault.id):  # noqa: ASYNC110 - another process may take the rule away
             await asyncio.sleep(POLL_SECONDS)
 
-    def _execute(self, asked: Asked, fault: str = "") -> Answer:
+    def _execute(self, asked: Asked, fault: str = "") -> HttpAnswer:
         """Carry the request out in one transaction, or repeat the answer that its key has."""
         with self._store.transaction():
             answer = self._run(asked, fault)
@@ -232,7 +232,7 @@ class StripeApi:
             )
         return answer
 
-    def _run(self, asked: Asked, fault: str) -> Answer:
+    def _run(self, asked: Asked, fault: str) -> HttpAnswer:
         request_id = new_id("req", 14)
         ledger = Ledger(self._store, request_id, asked.key, webhooks=self._webhooks, public_url=asked.public_url)
         headers = {
@@ -262,7 +262,7 @@ class StripeApi:
             status, text = 500, _json(_error("api_error", "An unknown error occurred."))
         if asked.key is not None:
             self._keys.keep(asked.key, asked.fingerprint, Kept(status, text, request_id))
-        return Answer(status, text, headers)
+        return HttpAnswer(status, text, headers)
 
     def _act(
         self, ledger: Ledger, route: routes.Route, ids: dict[str, str], params: Json, *, expand: Any, browser: bool
@@ -281,7 +281,7 @@ class StripeApi:
         return status, _json(access.for_browser(answer) if browser else answer)
 
 
-def _instead(fault: Fault) -> Answer | Dropped | None:
+def _instead(fault: Fault) -> HttpAnswer | Dropped | None:
     """What comes instead of the request's execution, if anything."""
     match fault.kind:
         case "drop_before":
@@ -302,24 +302,24 @@ def _instead(fault: Fault) -> Answer | Dropped | None:
     return None
 
 
-def _early(status: int, body: Json, should_retry: bool | None = None) -> Answer:
+def _early(status: int, body: Json, should_retry: bool | None = None) -> HttpAnswer:
     advice = {} if should_retry is None else {"stripe-should-retry": "true" if should_retry else "false"}
-    return Answer(status, _json(body), {"request-id": new_id("req", 14), **advice})
+    return HttpAnswer(status, _json(body), {"request-id": new_id("req", 14), **advice})
 
 
-def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> Answer:
+def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> HttpAnswer:
     """An error that says that nothing was executed; its key stays free."""
     advice = {"stripe-should-retry": "true" if error.status == 409 else "false"}
     given = headers or {"request-id": new_id("req", 14)}
     error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{given['request-id']}"
-    return Answer(error.status, _json(error.body), given | advice)
+    return HttpAnswer(error.status, _json(error.body), given | advice)
 
 
-def _replay(kept: Kept, headers: dict[str, str]) -> Answer:
+def _replay(kept: Kept, headers: dict[str, str]) -> HttpAnswer:
     """The key's answer again. To try a kept 500 once more would be no use, and Stripe says so."""
     advice = {"stripe-should-retry": "false"} if kept.status >= 500 else {}
     replayed = {"idempotent-replayed": "true", "original-request": kept.request_id}
-    return Answer(kept.status, kept.body, headers | replayed | advice)
+    return HttpAnswer(kept.status, kept.body, headers | replayed | advice)
 
 
 def _error(kind: str, message: str, code: str | None = None) -> Json:
@@ -330,7 +330,7 @@ def _json(body: Json) -> str:
     return json.dumps(body, indent=None if body.get("object") == "list" else 2)  # a long list is slow to indent
 
 
-async def _send(answer: Answer, request: Request, send: Send) -> None:
+async def _send(answer: HttpAnswer, request: Request, send: Send) -> None:
     body = answer.body.encode()
     given = {
         "content-type": "application/json",

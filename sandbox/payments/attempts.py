@@ -5,7 +5,7 @@ from typing import Any
 from sandbox import objects
 from sandbox.customers import payment_methods
 from sandbox.customers.kinds import KINDS
-from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, Decline, TestMethod
+from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, unexpected_state
 from sandbox.ledger import Ledger
 from sandbox.payments import actions, authorisations, disputes, releases
@@ -50,7 +50,7 @@ def _action(ledger: Ledger, intent: Json, behaviour: TestMethod, params: Json) -
     return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}
 
 
-def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: Decline | None = None) -> Json:
+def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardDecline | None = None) -> Json:
     """The payer has answered, at the 3DS page, at a bank, in a shop. A refusal now is no error of anybody's call: it
     stays on the intent, for `refusal` if that says more.
     """
@@ -124,7 +124,7 @@ def settle(ledger: Ledger, identity: str) -> None:
         settle_as(ledger, identity, payment_methods.find(ledger, intent["payment_method"])[1].settles)
 
 
-def settle_as(ledger: Ledger, identity: str, come_back: Decline | None) -> None:
+def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> None:
     """A bank debit comes in, or comes back for this reason."""
     intent = ledger.need("payment_intent", identity)
     method, _ = payment_methods.find(ledger, intent["payment_method"])
@@ -193,11 +193,11 @@ def _fees(ledger: Ledger, charge: Json, amount: int, booked: int | None = None) 
     )
 
 
-def _refused(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: Decline) -> Json:
+def _refused(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: CardDecline) -> Json:
     raise _card_error(_decline(ledger, intent, method, behaviour, decline), intent)
 
 
-def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: Decline) -> Json:
+def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: CardDecline) -> Json:
     """A failed charge, and its failure on the intent."""
     charge = objects.charge(ledger.now, intent, method, behaviour, decline=decline)
     ledger.store.add(charge)
@@ -206,7 +206,7 @@ def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, 
     return _failed(ledger, intent, method, decline, charge=charge)
 
 
-def _failed(ledger: Ledger, intent: Json, method: Json, decline: Decline, *, charge: Json | None) -> Json:
+def _failed(ledger: Ledger, intent: Json, method: Json, decline: CardDecline, *, charge: Json | None) -> Json:
     """Write an attempt's failure on the intent; the error as Stripe words it."""
     by_bank = decline.type != "not_asked"
     error: Json = {

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.customers import payment_methods
-from sandbox.customers.methods import NOT_AUTHENTICATED, Action, Decline
+from sandbox.customers.methods import NOT_AUTHENTICATED, Action, CardDecline
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
@@ -121,7 +121,7 @@ def _succeed(ledger: Ledger, setup: Json, method: Json) -> Json:
     return setup
 
 
-def _failed(ledger: Ledger, setup: Json, method: Json, decline: Decline) -> Json:
+def _failed(ledger: Ledger, setup: Json, method: Json, decline: CardDecline) -> Json:
     error: Json = {
         "type": "card_error" if decline.type != "not_asked" else "invalid_request_error",
         "code": decline.code,

@@ -23,7 +23,7 @@ from schema.types.connections import Connection
 from schema.types.money import Money
 from schema.types.node import Node
 from schema.types.orders import Order
-from services.live.order_stream import Change
+from services.live.order_stream import OrderChange
 from services.live.payment_feed import Entry
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class PaymentEvent(Node):
 
     kind_of_id = Kind.EVENT
     row: strawberry.Private[models.PaymentEvent]
-    change: strawberry.Private[Change | None] = None
+    change: strawberry.Private[OrderChange | None] = None
     resumes_at: strawberry.Private[datetime | None] = None
 
     @classmethod
@@ -50,7 +50,7 @@ class PaymentEvent(Node):
         return cls(row=row)
 
     @classmethod
-    def live(cls, change: Change) -> "PaymentEvent":
+    def live(cls, change: OrderChange) -> "PaymentEvent":
         """An event that is followed, with the rows that were read for all of its followers."""
         return cls(row=change.event, change=change)
 
@@ -165,7 +165,7 @@ class PaymentEvent(Node):
         row = await info.context.loaders.payment.load(self.row.payment_id)
         return Payment.of(row) if row is not None else None
 
-    def _hand_over(self, info: Info, change: Change) -> None:
+    def _hand_over(self, info: Info, change: OrderChange) -> None:
         """Hand on the rows that were read for everybody: five hundred followers do not ask five hundred times."""
         info.context.loaders.hand_over(change.order, change.payment)
 

@@ -49,7 +49,7 @@ class ConnectionLimits:
     idle_seconds: float = 5.0
 
 
-class Refusal(Enum):
+class HttpRefusal(Enum):
     """Why a connection is closed that cannot be served."""
 
     TOO_MANY_CONNECTIONS = 429, "Too many connections are open from this address. Close some, or try again later."
@@ -66,7 +66,7 @@ class Refusal(Enum):
             message=message,
             code=Code.BAD_REQUEST,
             reason=self.name,
-            retryable=self in (Refusal.TOO_MANY_CONNECTIONS, Refusal.HEADER_TIMEOUT),
+            retryable=self in (HttpRefusal.TOO_MANY_CONNECTIONS, HttpRefusal.HEADER_TIMEOUT),
         )
         request_id = new_request_id()
         body = orjson.dumps({"errors": [problem.to_json(request_id)]})
@@ -77,7 +77,7 @@ class Refusal(Enum):
             "cache-control: no-store",
             "x-content-type-options: nosniff",
             f"x-request-id: {request_id}",
-            *(["retry-after: 10"] if self is Refusal.TOO_MANY_CONNECTIONS else []),
+            *(["retry-after: 10"] if self is HttpRefusal.TOO_MANY_CONNECTIONS else []),
             "connection: close",
         ]
         return "\r\n".join([*lines, "", ""]).encode() + body
@@ -136,7 +136,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         self._held = 0  # bytes that have come since the last that was of use
         self._header_bytes = 0
         self._header_fields = 0
-        self._refusal: Refusal | None = None
+        self._refusal: HttpRefusal | None = None
 
     # -- the connection ----------------------------------------------------------------------------------------------
 
@@ -144,7 +144,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         super().connection_made(transport)
         self._place = self._quota.acquire(network_of(self.client[0]) if self.client else "")
         if self._place is None:
-            self._refusal = Refusal.TOO_MANY_CONNECTIONS
+            self._refusal = HttpRefusal.TOO_MANY_CONNECTIONS
             transport.write(self._refusal.answer())
             self._close()
         else:
@@ -165,7 +165,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         if self._late is None and self._refusal is None:
             self._expect_more()
         if self._held > HEADER_BYTES and self._held - len(self.url) > HEADER_BYTES:
-            self._refuse(Refusal.HEADER_TOO_LARGE)
+            self._refuse(HttpRefusal.HEADER_TOO_LARGE)
 
     def handle_websocket_upgrade(self) -> None:
         self._in_time()
@@ -175,7 +175,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         assert isinstance(upgraded, WebSocketConnection), "uvicorn's other class for WebSockets"
         upgraded.place, self._place = self._place, None
         if not upgraded.handshake_initiated:  # its library gave up on the header, and uvicorn does not notice
-            self.transport.write(Refusal.INVALID_HANDSHAKE.answer())
+            self.transport.write(HttpRefusal.INVALID_HANDSHAKE.answer())
             self._close()
 
     def shutdown(self) -> None:
@@ -197,14 +197,14 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > TARGET_BYTES:
-            self._refuse(Refusal.TARGET_TOO_LONG)
+            self._refuse(HttpRefusal.TARGET_TOO_LONG)
             raise _Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._header_bytes += len(name) + len(value)
         self._header_fields += 1
         if self._header_bytes > HEADER_BYTES or self._header_fields > HEADER_FIELDS:
-            self._refuse(Refusal.HEADER_TOO_LARGE)
+            self._refuse(HttpRefusal.HEADER_TOO_LARGE)
             raise _Refused
         if self._expects is _Expects.HEADER:  # trailers of a body are nothing that a route should take for its header
             super().on_header(name, value)
@@ -233,7 +233,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
             self._unset_keepalive_if_required()  # a body, or half a header, has a time of its own
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(Refusal.INVALID_HTTP)
+        self._refuse(HttpRefusal.INVALID_HTTP)
 
     # -- limits --------------------------------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         if self._is_answering:
             self.cycle.keep_alive = False  # it is closed with the end of the answer
         elif self._held:
-            self._refuse(Refusal.HEADER_TIMEOUT)
+            self._refuse(HttpRefusal.HEADER_TIMEOUT)
         else:
             self._close()
 
@@ -267,7 +267,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         self._late = None
         self._close()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: HttpRefusal) -> None:
         """Say why and close, once; without a word in the middle of another answer."""
         if self._refusal is not None:
             return

@@ -33,7 +33,7 @@ LONGEST_ID: Final = 255
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-class Closed(Exception):
+class SocketClosed(Exception):
     """The socket must close, with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -105,24 +105,24 @@ class _Connection:
             await self._converse(is_understood)
         except Gone:
             return None
-        except Closed as closed:
+        except SocketClosed as closed:
             await self._close(closed)
             return closed.code
         except Exception as error:  # noqa: BLE001 - the door of this route: a bug closes this socket only
             report_bug("socket.crashed", error)
-            await self._close(Closed(1011, "Internal error"))
+            await self._close(SocketClosed(1011, "Internal error"))
             return 1011
 
     async def _converse(self, is_understood: bool) -> NoReturn:
         if not is_understood:
-            raise Closed(4406, "Subprotocol not acceptable")
+            raise SocketClosed(4406, "Subprotocol not acceptable")
         with ExitStack() as places:
             self._take_place(places, self._endpoint.introductions)
             try:
                 async with asyncio.timeout(self._limits.init_seconds):
                     message = await self._first_of_substance()
             except TimeoutError:
-                raise Closed(4408, "Connection initialisation timeout") from None
+                raise SocketClosed(4408, "Connection initialisation timeout") from None
             self._caller = await self._who(message)
             places.close()
             self._take_place(places, self._endpoint.connections)
@@ -136,7 +136,7 @@ class _Connection:
         try:
             places.enter_context(of.take(self._caller, self._address))
         except RequestRefused:
-            raise Closed(1013, "Too many sockets") from None
+            raise SocketClosed(1013, "Too many sockets") from None
 
     async def _first_of_substance(self) -> Mapping[str, object]:
         """The `connection_init` that must come before anything but pings and pongs."""
@@ -146,7 +146,7 @@ class _Connection:
                 case "connection_init":
                     return message
                 case "subscribe":
-                    raise Closed(4401, "Unauthorized")
+                    raise SocketClosed(4401, "Unauthorized")
                 case _:
                     await self._small_talk(message)
 
@@ -156,24 +156,24 @@ class _Connection:
         given = [payload[name] for name in ("Authorization", "authorization") if payload.get(name) is not None]
         words = [word for word in given if isinstance(word, str)]
         if len(words) < len(given):
-            raise Closed(4403, "Forbidden")
+            raise SocketClosed(4403, "Forbidden")
         try:
             return await self._endpoint.authenticate([*Headers(scope=self._scope).getlist("authorization"), *words])
         except RequestRefused as refused:
             if refused.status == 401:
-                raise Closed(4403, "Forbidden") from None
-            raise Closed(1013, "Try again later") from None
+                raise SocketClosed(4403, "Forbidden") from None
+            raise SocketClosed(1013, "Try again later") from None
 
     async def _expire(self) -> NoReturn:
         await until_expired(self._caller)
-        raise Closed(4403, "Token expired")
+        raise SocketClosed(4403, "Token expired")
 
     async def _listen(self) -> NoReturn:
         while True:
             message = await self._hear()
             match message["type"]:
                 case "connection_init":
-                    raise Closed(4429, "Too many initialisation requests")
+                    raise SocketClosed(4429, "Too many initialisation requests")
                 case "subscribe":
                     await self._subscribe(message)
                 case _:
@@ -191,15 +191,15 @@ class _Connection:
                 if running is not None:
                     running.cancel()
             case _:
-                raise Closed(4400, "Invalid message")
+                raise SocketClosed(4400, "Invalid message")
 
     async def _subscribe(self, message: Mapping[str, object]) -> None:
         identity = _identity(message)
         payload = message.get("payload")
         if not isinstance(payload, dict):
-            raise Closed(4400, "Invalid message")
+            raise SocketClosed(4400, "Invalid message")
         if identity in self._operations:
-            raise Closed(4409, "Subscriber for this id already exists")
+            raise SocketClosed(4409, "Subscriber for this id already exists")
         if len(self._running) >= self._limits.operations:
             refused = refuse(
                 "Too many operations run on this socket. Complete one first.", reason="TOO_MANY_OPERATIONS"
@@ -270,7 +270,7 @@ class _Connection:
         except ValueError:
             message = None
         if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            raise Closed(4400, "Invalid message")
+            raise SocketClosed(4400, "Invalid message")
         return message
 
     async def _say(self, message: Mapping[str, object]) -> None:
@@ -283,7 +283,7 @@ class _Connection:
         except (OSError, RuntimeError):  # ASGI's word for a client that left, and uvicorn's for a socket closed here
             raise Gone from None
 
-    async def _close(self, closed: Closed) -> None:
+    async def _close(self, closed: SocketClosed) -> None:
         message: Message = {"type": "websocket.close", "code": closed.code, "reason": closed.reason}
         try:
             await self._send(message)
@@ -308,14 +308,14 @@ def _object(message: Mapping[str, object], member: str) -> Mapping[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise Closed(4400, "Invalid message")
+        raise SocketClosed(4400, "Invalid message")
     return value
 
 
 def _identity(message: Mapping[str, object]) -> str:
     value = message.get("id")
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_ID:
-        raise Closed(4400, "Invalid message")
+        raise SocketClosed(4400, "Invalid message")
     return value
 
 

@@ -18,7 +18,7 @@ from database.transactions import DatabaseUnavailable
 from domain.errors import DomainError, ErrorCode
 from resolvers.subscriptions import TokenExpired
 from server.http.redaction import redact_text
-from services.live.replay_buffer import Closed, ConsumerLagged, StreamEnded
+from services.live.replay_buffer import ConsumerLagged, StreamClosed, StreamEnded
 
 log = structlog.stdlib.get_logger("server.errors")
 
@@ -213,7 +213,7 @@ _ENDINGS: Mapping[type[StreamEnded], tuple[str, str]] = {
         "FELL_BEHIND",
         "You take events more slowly than they come. Subscribe again after the last one seen.",
     ),
-    Closed: ("SERVER_RESTARTING", "The server is restarting. Subscribe again after the last event seen."),
+    StreamClosed: ("SERVER_RESTARTING", "The server is restarting. Subscribe again after the last event seen."),
 }
 
 

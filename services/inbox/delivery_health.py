@@ -42,7 +42,7 @@ SELECT count(*) AS events, count(delivered_at) AS delivered FROM (
 
 
 @dataclass(frozen=True, slots=True)
-class Deliveries:
+class DeliveryHealth:
     """The newest events of the last hour: how many, how many came by webhook, and how many should have and did not."""
 
     events: int
@@ -84,7 +84,7 @@ async def missed_webhooks(span: timedelta) -> int:
     return int(found["count"])
 
 
-async def lately() -> Deliveries:
+async def lately() -> DeliveryHealth:
     """How the webhooks of the last hour arrived."""
     [seen] = await query_rows(LATELY, [HOUR, NEWEST])
-    return Deliveries(events=seen["events"], delivered=seen["delivered"], missed=await missed_webhooks(HOUR))
+    return DeliveryHealth(events=seen["events"], delivered=seen["delivered"], missed=await missed_webhooks(HOUR))

@@ -50,7 +50,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class EventPoller:
     """Reads pages of Stripe's list of events."""
 
     provider: Provider

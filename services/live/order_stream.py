@@ -45,7 +45,7 @@ JOIN orders ON id = of_order AND last_sequence > last_seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Change:
+class OrderChange:
     """An event, with the order and the payment as they were read after it: they are at least as new."""
 
     event: PaymentEvent
@@ -57,7 +57,7 @@ class Change:
 class Watch:
     """What is kept of an order that somebody follows; numbered by `sequence`."""
 
-    tail: ReplayBuffer[Change]
+    tail: ReplayBuffer[OrderChange]
     followers: int = 0
 
 
@@ -68,7 +68,7 @@ class OrderStream:
         self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
         self._watches: dict[UUID, Watch] = {}
 
-    async def follow(self, order: Order, *, after: int) -> AsyncGenerator[Change, None]:
+    async def follow(self, order: Order, *, after: int) -> AsyncGenerator[OrderChange, None]:
         """Every change of the order whose sequence is above `after`: in order, each once, without end.
 
         What is not kept any more is read from the database first. Raises FellBehind for a follower that then takes less
@@ -98,7 +98,7 @@ class OrderStream:
             watch.tail.close()
 
     @contextmanager
-    def _watched(self, order: Order) -> Iterator[ReplayBuffer[Change]]:
+    def _watched(self, order: Order) -> Iterator[ReplayBuffer[OrderChange]]:
         watch = self._watches.get(order.id)
         if watch is None:
             watch = self._watches[order.id] = Watch(ReplayBuffer(order.last_sequence, kept=KEPT))
@@ -135,7 +135,7 @@ class OrderStream:
         if len(changes) == EVENTS_AT_ONCE:
             self.poll_loop.notify(order_ids)
 
-    def _append(self, order_id: UUID, found: Sequence[Change]) -> None:
+    def _append(self, order_id: UUID, found: Sequence[OrderChange]) -> None:
         watch = self._watches.get(order_id)
         if watch is None:
             return
@@ -147,14 +147,14 @@ class OrderStream:
             self.poll_loop.notify([order_id])
 
 
-async def changes_of(events: Sequence[PaymentEvent]) -> list[Change]:
+async def changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
     """The events with their orders and payments, as these are now."""
     payment_ids = list({event.payment_id for event in events if event.payment_id is not None})
     order_ids = list({event.order_id for event in events})
     payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", payment_ids)} if payment_ids else {}
     orders = {row.id: row for row in await read(Order, "WHERE id = ANY($1)", order_ids)} if order_ids else {}
     return [
-        Change(event, orders[event.order_id], payments[event.payment_id] if event.payment_id is not None else None)
+        OrderChange(event, orders[event.order_id], payments[event.payment_id] if event.payment_id is not None else None)
         for event in events
     ]
 
@@ -170,14 +170,14 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
-async def _changes(places: Mapping[UUID, int], most: int) -> list[Change]:
+async def _changes(places: Mapping[UUID, int], most: int) -> list[OrderChange]:
     """The first changes of these orders after a place in each, order by order."""
     if len(places) == 1:
         [(order_id, place)] = places.items()
         found = await select_joined(CHANGED, AFTER, order_id, place, most)
     else:
         found = await select_joined(CHANGED, _after_each(), list(places), list(places.values()), most)
-    return [Change(*row) for row in found]
+    return [OrderChange(*row) for row in found]
 
 
 @lru_cache(maxsize=1)

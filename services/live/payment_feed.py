@@ -24,7 +24,7 @@ from tortoise.expressions import Q
 from database.statements import query_rows
 from domain.ids import first_id_at, made_at
 from models import Payment, PaymentEvent
-from services.live.order_stream import Change, changes_of, in_parts
+from services.live.order_stream import OrderChange, changes_of, in_parts
 from services.live.poll_loop import PollLoop
 from services.live.replay_buffer import ReplayBuffer
 
@@ -50,7 +50,7 @@ ORDER BY order_id, sequence DESC
 class Entry:
     """A change in the feed. Everything recorded before `resumes_at` has come before it."""
 
-    change: Change
+    change: OrderChange
     resumes_at: datetime
 
 
@@ -71,7 +71,7 @@ class ChainPosition:
 
 
 @dataclass(slots=True, eq=False)
-class Reader:
+class FeedReader:
     """Where a reader of the tail is; None while it still reads what came before."""
 
     place: int | None = None
@@ -109,7 +109,7 @@ class PaymentFeed:
     def __init__(self, *, poll_seconds: float) -> None:
         self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
         self._tail: ReplayBuffer[Entry] = ReplayBuffer(0, kept=KEPT)
-        self._readers: set[Reader] = set()
+        self._readers: set[FeedReader] = set()
         self._judges: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
         self._horizon: datetime | None = None  # None while nobody reads
         self._progress: dict[UUID, ChainPosition] = {}  # of each order with an event since the horizon
@@ -158,8 +158,8 @@ class PaymentFeed:
         return self._judges.setdefault(wanted.name, FilterEvaluator(wanted.condition)) if wanted is not None else None
 
     @contextmanager
-    def _reading(self) -> Iterator[Reader]:
-        reader = Reader()
+    def _reading(self) -> Iterator[FeedReader]:
+        reader = FeedReader()
         self._readers.add(reader)
         try:
             yield reader

@@ -16,7 +16,7 @@ class ConsumerLagged(StreamEnded):
     """The subscriber takes less than comes; what it has not taken is not kept for it."""
 
 
-class Closed(StreamEnded):
+class StreamClosed(StreamEnded):
     """The process is going."""
 
 
@@ -57,7 +57,7 @@ class ReplayBuffer(Generic[Entry]):
         Closed."""
         while True:
             if self._is_closed:
-                raise Closed
+                raise StreamClosed
             if place < self.start:
                 raise ConsumerLagged
             if place < self.head:

@@ -52,7 +52,7 @@ class IdempotentRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class OperationOutcome:
     """What became of an operation. `client_secret` is only known to the call that made the payment, and `payment`, as
     this call left it, only to one that carried something out."""
 
@@ -75,7 +75,7 @@ Accept = Callable[[UnitOfWork, Operation], Awaitable[Payment | None]]
 AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
-async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> Outcome:
+async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> OperationOutcome:
     """Run what is asked at most once for this key, and answer the same way every time.
 
     `accept` runs in the transaction that claims the key, with the fresh operation: it checks the rules, writes the rows
@@ -89,7 +89,7 @@ async def run_once(request: IdempotentRequest, accept: Accept, runner: Operation
     return await carry_out(request, accepted, runner)
 
 
-async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: OperationRunner) -> Outcome:
+async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: OperationRunner) -> OperationOutcome:
     """Answer a later call with the same key, whose operation the snapshot holds; with its payment, if nothing moved."""
     assert snapshot.operation is not None, "a key that nobody has used"
     outcome = await answer_again(request, snapshot.operation, runner)
@@ -158,7 +158,7 @@ async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner:
                 await asyncio.sleep(WAIT_STEP_SECONDS)
 
 
-async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: OperationRunner) -> Outcome:
+async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: OperationRunner) -> OperationOutcome:
     """Run an operation that was accepted to its end, and answer; or answer for the other call that has claimed the key.
 
     Raises OperationInProgress while its end is not known, and what `answer_again` raises.
@@ -187,13 +187,13 @@ async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Opera
     return await read_one(Operation, named, caller.principal, kind.value, key)
 
 
-def _outcome(driven: RunResult, *, replayed: bool) -> Outcome:
+def _outcome(driven: RunResult, *, replayed: bool) -> OperationOutcome:
     """What to tell the caller about an operation as it stands. Raises OperationInProgress while it is being driven."""
     operation = driven.operation
     if operation.state is OperationState.IN_PROGRESS:
         raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
     error = DomainError.from_record(operation.error) if operation.error else None
-    return Outcome(operation, replayed, error, driven.payment, driven.client_secret)
+    return OperationOutcome(operation, replayed, error, driven.payment, driven.client_secret)
 
 
 async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operation:
@@ -226,7 +226,7 @@ def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     return operation
 
 
-async def answer_again(request: IdempotentRequest, operation: Operation, runner: OperationRunner) -> Outcome:
+async def answer_again(request: IdempotentRequest, operation: Operation, runner: OperationRunner) -> OperationOutcome:
     """Answer a later call with the same key: the same outcome, or an honest "not yet"."""
     if operation.fingerprint != request.fingerprint.digest:
         raise IdempotencyKeyReused(

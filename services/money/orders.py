@@ -14,7 +14,7 @@ from domain.states import OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money import locking
-from services.money.idempotency import IdempotentRequest, Outcome, run_once
+from services.money.idempotency import IdempotentRequest, OperationOutcome, run_once
 from services.money.payment_state import recompute_order
 from services.money.runner import OperationRunner
 
@@ -30,7 +30,9 @@ class Named:
     changes_email: bool = False
 
 
-async def register_order(request: IdempotentRequest, command: RegisterOrder, *, runner: OperationRunner) -> Outcome:
+async def register_order(
+    request: IdempotentRequest, command: RegisterOrder, *, runner: OperationRunner
+) -> OperationOutcome:
     """Write down what an order owes, or change it while nobody has begun to pay.
 
     When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part

@@ -31,7 +31,7 @@ from services.audit.trail import Cause, Change, record
 from services.money import locking
 from services.money.idempotency import (
     IdempotentRequest,
-    Outcome,
+    OperationOutcome,
     accept_if_unchanged,
     accept_under_locks,
     carry_out,
@@ -61,7 +61,7 @@ async def create_payment(
     authority: PaymentAuthority,
     currencies: frozenset[str],
     runner: OperationRunner,
-) -> Outcome:
+) -> OperationOutcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
     `snapshot` is how the order and the key stood just now; whose the order is, is asked again of the order that is
@@ -98,7 +98,7 @@ async def create_payment(
 
 async def confirm_payment(
     request: IdempotentRequest, command: ConfirmPayment, *, authority: PaymentAuthority, runner: OperationRunner
-) -> Outcome:
+) -> OperationOutcome:
     """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
     one that still waits for its payer. Without a `return_url` the payer comes back to the page that createPayment
     named.
@@ -123,7 +123,9 @@ async def confirm_payment(
     return await run_once(request, accept, runner)
 
 
-async def capture_payment(request: IdempotentRequest, command: CapturePayment, *, runner: OperationRunner) -> Outcome:
+async def capture_payment(
+    request: IdempotentRequest, command: CapturePayment, *, runner: OperationRunner
+) -> OperationOutcome:
     """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
     `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to what
@@ -154,7 +156,7 @@ async def capture_payment(request: IdempotentRequest, command: CapturePayment, *
 
 async def cancel_payment(
     request: IdempotentRequest, command: CancelPayment, *, authority: PaymentAuthority, runner: OperationRunner
-) -> Outcome:
+) -> OperationOutcome:
     """Give an open payment up and release what it holds, which a service alone may do.
 
     A payment of which Stripe was never told ends here, without a call. Raises NotFound, and InvalidState when it is too

@@ -12,7 +12,7 @@ from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
 from services.money import locking
-from services.money.idempotency import IdempotentRequest, Outcome, run_once
+from services.money.idempotency import IdempotentRequest, OperationOutcome, run_once
 from services.money.outcomes import end_with_known
 from services.money.provider_calls import Step
 from services.money.refund_state import add_refund
@@ -20,7 +20,9 @@ from services.money.rules import check_currency
 from services.money.runner import OperationRunner
 
 
-async def refund_payment(request: IdempotentRequest, command: RefundPayment, *, runner: OperationRunner) -> Outcome:
+async def refund_payment(
+    request: IdempotentRequest, command: RefundPayment, *, runner: OperationRunner
+) -> OperationOutcome:
     """Return money once, never more than was taken.
 
     Raises InvalidState, Refused(CHARGE_DISPUTED, CURRENCY_MISMATCH), LimitExceeded(AMOUNT_EXCEEDS_REFUNDABLE) before

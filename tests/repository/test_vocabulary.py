@@ -3,16 +3,18 @@
 A word that was replaced does not come back. docs/adr/0026-rooms-words-and-acts.md says why.
 """
 
+import ast
 import io
 import token
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 ROOT: Final = Path(__file__).parents[2]
+OUTSIDE: Final = ("tests/", "benchmarks/", "clients/")
 UNREAD: Final = frozenset({".venv", "node_modules", ".git", "migrations"})
 
 # Names that were replaced, and what stands for them now.
@@ -88,3 +90,24 @@ def test_a_word_that_comes_back_is_seen(name: str) -> None:
     )
 
     assert list(replaced_names(text)) == [(5, name)]
+
+
+def _classes(room: Callable[[str], bool]) -> dict[str, list[str]]:
+    """Where each class is defined, in the rooms that are meant."""
+    found: dict[str, list[str]] = {}
+    for path in _sources():
+        inside = path.relative_to(ROOT).as_posix()
+        if inside.startswith(OUTSIDE) or not room(inside):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and node.name != "Meta":  # as Tortoise calls a table's options
+                found.setdefault(node.name, []).append(inside)
+    return found
+
+
+def test_a_class_has_a_name_of_its_own() -> None:
+    """A table or a value and the GraphQL type that shows it may share one."""
+    schema = _classes(lambda path: path.startswith("schema/"))
+    others = _classes(lambda path: not path.startswith("schema/"))
+
+    assert {name: places for found in (schema, others) for name, places in found.items() if len(places) > 1} == {}

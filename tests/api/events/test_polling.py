@@ -11,7 +11,7 @@ from database.statements import query_rows
 from domain.states import EventSource
 from models import EventReading, WebhookEvent
 from provider.transport import LocalTransport
-from services.inbox.event_poller import KEPT, Reader, Schedule
+from services.inbox.event_poller import KEPT, EventPoller, Schedule
 from tests.support.inbox import (
     all_is_due,
     another_worker,
@@ -53,8 +53,8 @@ def watched(shop: Shop) -> Watched:
     return transport
 
 
-def reader(shop: Shop, page_size: int = 100) -> Reader:
-    return Reader(shop.parts.runner.provider, shop.parts.endpoint, page_size=page_size)
+def reader(shop: Shop, page_size: int = 100) -> EventPoller:
+    return EventPoller(shop.parts.runner.provider, shop.parts.endpoint, page_size=page_size)
 
 
 # -- the poll --------------------------------------------------------------------------------------------------------

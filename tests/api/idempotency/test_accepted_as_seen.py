@@ -12,7 +12,7 @@ import pytest
 from tortoise import connections
 
 from database.connection import parse_url
-from database.pool import Connection, Pool
+from database.pool import Pool, PooledConnection
 from domain.states import OperationKind
 from models import Operation, Order, Payment
 from services.money.locking import read_snapshot
@@ -111,7 +111,7 @@ async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_seco
     asked: list[Pool] = []
     acquire = Pool.acquire
 
-    async def noted(self: Pool, *, timeout: float | None = None) -> Connection:
+    async def noted(self: Pool, *, timeout: float | None = None) -> PooledConnection:
         asked.append(self)
         return await acquire(self, timeout=timeout)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox import Sandbox
-from sandbox.comparison import MOST_REQUESTS, CannotCompare, Outcome, compare, side
+from sandbox.comparison import MOST_REQUESTS, CannotCompare, Comparison, compare, side
 from sandbox.comparison.differences import report
 from sandbox.comparison.run import CLEANING_REQUESTS
 from sandbox.comparison.script import SCRIPT
@@ -17,7 +17,7 @@ from tests.sandbox.other_stripe import Answered, Json, OtherStripe, other_stripe
 KEY = "sk_test_tellnobody"
 
 
-async def _compared(stripe: OtherStripe, **more: Any) -> Outcome:
+async def _compared(stripe: OtherStripe, **more: Any) -> Comparison:
     ours = Sandbox(None)
     try:
         return await compare(KEY, api_base=stripe.base, offline=ours.transport(), **more)
