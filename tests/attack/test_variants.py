@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 import httpx
@@ -268,3 +270,24 @@ async def _at_stripe(town: Town, path: str, given: dict[str, Any]) -> httpx.Resp
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
         headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
         return await browser.post(path, data=given, headers=headers)
+
+
+APPLY_EACH: Final = """
+import os
+from tests.attack import variants
+for name in variants.VARIANTS:
+    child = os.fork()
+    if child == 0:
+        variants.apply([name])
+        os._exit(0)
+    if os.waitpid(child, 0)[1] != 0:
+        print(name)
+"""
+
+
+@pytest.mark.short
+def test_every_variant_can_be_applied() -> None:
+    """A process that dies of its variant is caught by nothing, and its scenario waits for it in vain."""
+    done = subprocess.run([sys.executable, "-c", APPLY_EACH], capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.stdout, done.returncode) == ("", 0), done.stderr

@@ -238,7 +238,7 @@ def fence_ignored() -> None:
             await now.save(update_fields=["state", "due", "finished_at"])
         return await right(self, driven, step_result, *others)
 
-    _put(runner.OperationRunner, "_settle_once", wrong)
+    _put(runner.OperationRunner, "_record_under_locks", wrong)
     _put(outcomes, "end_by_rows", lambda *_: False)
 
 
@@ -250,7 +250,7 @@ def cliff_ignored() -> None:
         blind = replace(policy, key_life_seconds=FOR_EVER, unknown_grace_seconds=FOR_EVER)
         return await right(operation, payment, provider=provider, policy=blind)
 
-    _put(runner, "attempt", wrong)
+    _put(runner, "execute_step", wrong)
 
 
 def confirmed_at_create() -> None:
@@ -272,7 +272,7 @@ def late_answer_wins() -> None:
 
     async def wrong(work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, **given: Any) -> bool:
         if not given["fetched"]:
-            given["since_version"] = payment.version
+            given["since"] = payment.revision
         return await right(work, order, payment, seen, **given)
 
     def forward(_: PaymentStatus, seen: PaymentStatus) -> Transition:
@@ -288,7 +288,7 @@ def _change_verdict(change: Callable[[StepResult], StepResult]) -> None:
     async def wrong(*given: Any, **named: Any) -> StepResult:
         return change(await right(*given, **named))
 
-    _put(runner, "attempt", wrong)
+    _put(runner, "execute_step", wrong)
 
 
 def _put(owner: object, name: str, wrong: object) -> None:

@@ -124,7 +124,7 @@ STREAMS = (
         "        return payment_id in known or len(known) < IN_A_DOCUMENT\n",
         "        return payment_id in known or len(known) >= 0\n",
         "tests/api/recovery/test_looks.py::test_a_document_asks_about_five_payments_and_shows_the_others_as_old_as_they_are",
-        "looks.IN_A_DOCUMENT",
+        "refresh_on_read.IN_A_DOCUMENT",
     ),
     Mutant(
         "an_address_inside_another_is_another_client",
