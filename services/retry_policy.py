@@ -3,19 +3,14 @@
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+
+from models import Operation
 
 BACK_OFF_SECONDS: tuple[float, ...] = (1.0, 5.0, 30.0, 90.0)
 # Within the first hour nobody waits longer than those 90 s, so that what an outage of Stripe left undecided is decided
 # two minutes after its end. What is still open then is no outage: (open for, wait).
 LATER_SECONDS: tuple[tuple[float, float], ...] = ((6 * 3600.0, 3600.0), (3600.0, 600.0))
 REST_SECONDS = 1.0  # what is added at least to a rest that somebody else asks for
-
-
-class Leased(Protocol):
-    """An operation whose lease ends at `due`."""
-
-    due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +30,7 @@ class RetryPolicy:
     # What a caller's own request may spend on trying again before it answers "not yet".
     request_budget_seconds: float = 8.0
 
-    def leased_at(self, operation: Leased) -> datetime:
+    def leased_at(self, operation: Operation) -> datetime:
         """When the operation's lease began, by the database's clock: now, for its holder, as leases are short."""
         assert operation.due is not None, "an operation without a lease"
         return operation.due - timedelta(seconds=self.lease_seconds)

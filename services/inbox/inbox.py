@@ -17,7 +17,7 @@ from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from provider import ProviderFailure, StripeEvent
-from services.inbox.redundant_events import told_before
+from services.inbox.redundant_events import already_applied
 from services.retry_policy import back_off, rest
 
 log = structlog.get_logger(__name__)
@@ -115,7 +115,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
     is stored as PROCESSED.
     """
     reason = _why_ignored(event, endpoint)
-    known, given = (reason is None and told_before(event)) or ("", ())
+    known, given = (reason is None and already_applied(event)) or ("", ())
     statement, values = _storing(known, len(given)), (*given, *_values(event, source, reason))
 
     async def body() -> bool:

@@ -16,7 +16,7 @@ SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2
 ENDED = frozenset({"payment_intent.succeeded", "payment_intent.canceled"})
 
 
-def told_before(event: StripeEvent) -> tuple[str, Sequence[Any]] | None:
+def already_applied(event: StripeEvent) -> tuple[str, Sequence[Any]] | None:
     """The query, with its values, that finds a row if Stripe's own answer has told us before: that a payment was made,
     or how it ended. None for what it cannot have told.
 

@@ -72,7 +72,7 @@ class ConcurrentOperation(Exception):
 
 
 Accept = Callable[[UnitOfWork, Operation], Awaitable[Payment | None]]
-AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
+ORDER_UNCHANGED = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
 
 
 async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> OperationOutcome:
@@ -117,7 +117,7 @@ async def accept_if_unchanged(
         operation = _fresh(request, runner)
         await work.write(Insert(operation))
         payment = await accept(work, operation)
-        await work.commit_if_unchanged(AS_SEEN, unchanged)
+        await work.commit_if_unchanged(ORDER_UNCHANGED, unchanged)
         return RunResult(operation, payment)
 
     try:

@@ -69,7 +69,7 @@ DRIVEN = (
 )
 
 OPEN = [state.value for state in OPERATION_OPEN]
-AS_WE_LEFT_IT = """
+ROWS_UNCHANGED = """
 SELECT 1 FROM operation o JOIN orders r ON r.id = $6 JOIN payment p ON p.id = o.payment_id
 WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
   AND r.last_sequence = $7 AND r.last_hash = $8 AND p.last_synced_at IS NOT DISTINCT FROM $9
@@ -253,7 +253,7 @@ class OperationRunner:
         async def body() -> RunResult:
             work = OptimisticUnitOfWork()
             settled = await self._record(work, operation, order, payment, step_result, None, nothing_else)
-            await work.commit_if_unchanged(AS_WE_LEFT_IT, before)
+            await work.commit_if_unchanged(ROWS_UNCHANGED, before)
             return settled
 
         try:

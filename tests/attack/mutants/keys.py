@@ -27,8 +27,8 @@ KEYS = (
     Mutant(
         "an_order_that_changed_after_it_was_seen_is_paid_as_it_was",
         "services/money/idempotency.py",
-        'AS_SEEN = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
-        "AS_SEEN = \"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
+        '"SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
+        "\"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
         "tests/api/idempotency/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
         '[error] = payload["errors"]',
     ),
