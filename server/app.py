@@ -316,13 +316,13 @@ class _BusyDoorsFirst:
         self._visited: ASGIApp = getattr(app.state, "visited", self._graphql)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door: ASGIApp = self._app
+        endpoint: ASGIApp = self._app
         if scope["type"] == "http":
             if scope["path"] == "/graphql":
-                door = self._visited if is_a_visit(scope) else self._graphql
+                endpoint = self._visited if is_a_visit(scope) else self._graphql
             elif scope["path"] == PATH and scope["method"] == "POST":
-                door = self._webhooks
-        await door(scope, receive, send)
+                endpoint = self._webhooks
+        await endpoint(scope, receive, send)
 
 
 class _Sandboxed:

@@ -1,1 +1,1 @@
-"""ANSWERS: Stripe's door. Raw bytes are verified, stored, answered with 200; a worker applies them later."""
+"""ANSWERS: Stripe's webhook endpoint. Raw bytes are verified, stored and answered; a worker applies them later."""

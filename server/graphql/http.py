@@ -134,7 +134,7 @@ class GraphQLEndpoint:
             return
         except RequestRefused as refused:
             answer = _refusal(refused, accepted, request_id)
-        except Exception as error:  # noqa: BLE001 - the door of this route: a bug becomes a masked 500
+        except Exception as error:  # noqa: BLE001 - the edge of this route: a bug becomes a masked 500
             report_bug("graphql.crashed", error)
             answer = Answer(status=500, body={"errors": [masked().to_json(request_id)]}, headers={})
         if answer is not None:

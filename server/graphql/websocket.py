@@ -108,7 +108,7 @@ class _Connection:
         except SocketClosed as closed:
             await self._close(closed)
             return closed.code
-        except Exception as error:  # noqa: BLE001 - the door of this route: a bug closes this socket only
+        except Exception as error:  # noqa: BLE001 - the edge of this route: a bug closes this socket only
             report_bug("socket.crashed", error)
             await self._close(SocketClosed(1011, "Internal error"))
             return 1011

@@ -86,7 +86,7 @@ class RequestLog:
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
             await self.app(scope, receive, send_with_id)
-        except Exception as error:  # noqa: BLE001 - the outermost door: a bug becomes a masked 500
+        except Exception as error:  # noqa: BLE001 - the outermost edge: a bug becomes a masked 500
             report_bug("http.crashed", error)
             if status == 0:
                 body = {"errors": [masked().to_json(request_id)]}

@@ -1,4 +1,4 @@
-"""What every door of the API knows of one operation: who asks, under which request id, and what the answer is."""
+"""What every endpoint of the API knows of one operation: who asks, under which request id, and what the answer is."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,6 +1,6 @@
 """Attempts that failed, found in what Stripe says: each is kept once, whoever tells of it first and how often.
 
-Only rows are found and made here; the one door for state writes them, each with its event.
+Only rows are found and made here; the state writer writes them, each with its event.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,6 @@
 """Live status of one process: the orders and the feed that are followed, and what makes them look.
 
-The doorbell says when; a look every few seconds makes up for what it missed.
+A notification says when; a look every few seconds makes up for what it missed.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Live:
 
     @asynccontextmanager
     async def running(self, url: str | None) -> AsyncIterator[None]:
-        """Look, and hear the doorbell of the database at `url`, None for no doorbell; then end every stream."""
+        """Look, and listen to the notifications of the database at `url`, if it is given; then end every stream."""
         tasks = [asyncio.create_task(self.orders.poll_loop.run()), asyncio.create_task(self.feed.poll_loop.run())]
         if url is not None:
             tasks.append(asyncio.create_task(self._hear(url)))

@@ -1,7 +1,7 @@
 """Orders that are followed: every follower is given each change, read from the database once for all of them.
 
 What is followed is the audit trail: an order's events are numbered without a gap, so each follower knows which one
-comes next. The doorbell says when to look; a look every few seconds makes up for what it missed.
+comes next. A notification says when to look; a look every few seconds makes up for what it missed.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence

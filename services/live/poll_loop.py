@@ -1,4 +1,4 @@
-"""When to look: as soon as the doorbell rings, and every few seconds anyway."""
+"""The poll loop: a look as soon as a notification comes, and every few seconds anyway."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence

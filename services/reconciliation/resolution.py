@@ -156,7 +156,7 @@ async def _is_gap(event_id: str, livemode: bool) -> bool:
 
 
 async def _repair(discrepancy: Discrepancy, *, provider: Provider) -> bool:
-    """Do what is safe: merge Stripe's truth through the one door, or give the inbox its event. False for nothing."""
+    """Do what is safe: merge what Stripe says, by the state writer, or give the inbox its event. False for nothing."""
     try:
         if discrepancy.kind in REFRESHED and discrepancy.payment_id is not None:
             intent = discrepancy.subject if discrepancy.kind is not Kind.REFUND_DRIFT else None
