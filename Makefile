@@ -50,8 +50,11 @@ web: $(PAGES)  ## build the explorer and the example checkout (needs Node 20.19 
 test-web: $(TOOLS) $(PAGES)  ## test both pages in a real Chromium (CHROMIUM=/usr/bin/chromium), against a demo of their own
 	@cd web && npm run --silent test
 
-test: $(TOOLS)  ## run all tests
-	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack"
+test: $(TOOLS)  ## run all tests, and say which twenty took longest
+	@$(RUN) -m pytest -n auto --maxprocesses 4 --dist worksteal -q -m "not attack" --durations=20
+
+test-quick: $(TOOLS)  ## run the tests of a room in under a minute (ROOM=services/money; without it, of what differs from main)
+	@$(RUN) -m tests.repository.quick_tests $(ROOM)
 
 test-clients: $(TOOLS)  ## test real GraphQL clients of Node against a running server; needs Node 20 or newer and npm
 	@cd clients/compat && npm ci --silent --no-audit --no-fund && npm test --silent
@@ -78,6 +81,9 @@ ci: lint types test  ## check everything that must pass before a change lands
 schema: $(READY)  ## write schema/schema.graphql from the code
 	@$(RUN) -m cli schema --write
 
+house: $(TOOLS)  ## draw the picture of the rooms in docs/architecture.md from the imports
+	@$(RUN) -m tests.repository.house_picture
+
 migrate: $(READY)  ## bring the database that DATABASE_URL names up to date
 	@$(RUN) -m cli migrate
 
@@ -87,4 +93,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev web test-web test test-clients attack model lint types ci schema migrate reset clean
+.PHONY: help demo dev web test-web test test-quick test-clients bench attack model lint types ci schema house migrate reset clean
