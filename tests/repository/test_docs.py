@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from domain.states import DiscrepancyKind
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("provider", "database", "models", "services", "webhooks", "resolvers", "server")
-DOCS = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+FRONT = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))
+DOCS = (*FRONT, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md")
 README = (ROOT / "README.md").read_text()
 GUARANTEES = (ROOT / "docs" / "guarantees.md").read_text()
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
@@ -44,11 +46,56 @@ def test_every_test_that_a_document_names_exists(path: Path) -> None:
     assert missing == []
 
 
+FILES = subprocess.run(
+    ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    check=True,
+).stdout.split()
+FOLDERS = {file.partition("/")[0] for file in FILES if "/" in file}
+NAMES = {Path(file).name for file in FILES}
+MADE = {"web/dist", "web/dist/trusted-documents.json"}  # by a command, and in no commit
+BARE = re.compile(r"[\w.-]+\.(?:py|md|ts|tsx|js|mjs|graphql|pml|json|toml|yml|yaml)")
+
+
+def missing_files(text: str, folder: Path) -> list[str]:
+    """What a document names as a file of ours, from the root or from its own folder, and is none; links likewise.
+
+    A name without a folder counts as there when some file bears it.
+    """
+    found: list[str] = []
+    for word in (word for code in re.findall(r"`([^`\n]+)`", text) for word in re.split(r"[\s,;()]+", code)):
+        path = word.partition("::")[0].partition(":")[0].rstrip("/.").removeprefix("./")
+        if "/" in path and path.partition("/")[0] in FOLDERS:
+            known = path in MADE or (ROOT / path).exists() or (folder / path).exists() or bool({"*", "…"} & {*path})
+            found += [] if known else [path]
+        elif BARE.fullmatch(path) and path not in NAMES:
+            found.append(path)
+    links = re.findall(r"\]\(([^)#\s:]+)(?:#[^)]*)?\)", text)
+    return found + [link for link in links if not (folder / link).exists()]
+
+
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_file_that_a_document_names_exists(path: Path) -> None:
-    named = re.findall(r"`((?:tests|services|provider|models|server|webhooks|docs|sandbox)/[\w/.]+)`", path.read_text())
+    assert missing_files(path.read_text(), path.parent) == []
 
-    assert [name for name in named if not (ROOT / name).exists()] == []
+
+@pytest.mark.parametrize(
+    ("text", "missing"),
+    [
+        ("`services/drive.py` runs it", ["services/drive.py"]),
+        ("`database/statements.py:write_if_still`", []),
+        ("`tests/api/gone.py::test_it`", ["tests/api/gone.py"]),
+        ("asked (`callers.py`)", ["callers.py"]),
+        ("asked (`authentication.py`)", []),
+        ("[the tour](docs/tour.md#begin)", ["docs/tour.md"]),
+        ("[the tour](docs/architecture.md#begin) and [stripe](https://stripe.com/a.md)", []),
+        ("`make attack` and `text/event-stream`, `sandbox/`, `benchmarks/results/*`", []),
+    ],
+)
+def test_a_file_that_is_not_there_is_seen(text: str, missing: list[str]) -> None:
+    assert missing_files(text, ROOT) == missing
 
 
 def test_every_operation_of_the_readme_is_one_of_the_schema() -> None:
