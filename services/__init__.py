@@ -1,1 +1,1 @@
-"""DECIDES: rules, transactions, locks. Every act with money goes through its three phases here."""
+"""DECIDES: rules, transactions, locks. Every operation with money goes through its three phases here."""

@@ -1,6 +1,6 @@
-"""Attempts that failed, found in what Stripe says: each is kept once, whoever tells of it first and how often.
+"""Failed payment attempts in Stripe's snapshots: each is recorded once, whichever source reports it and how often.
 
-Only rows are found and made here; the state writer writes them, each with its event.
+This module only finds and builds rows; the state writer writes them, each with its event.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from services.audit.trail import Cause
 
 KNOWN_CHARGE: Final = "SELECT 1 FROM payment_failure WHERE payment_id = $1 AND stripe_charge_id = $2"
 KNOWN_EVENT: Final = "SELECT 1 FROM payment_failure WHERE payment_id = $1 AND stripe_event_id = $2"
-# A failure without a charge that somebody else than an event told us of is the one that its event comes to tell.
+# An attempt without a charge that was first seen in an answer or a fetch: its event, which comes later, claims it.
 CLAIM: Final = """
 UPDATE payment_failure SET stripe_event_id = $2
 WHERE id = (
@@ -29,7 +29,7 @@ RETURNING 1
 
 
 async def new_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
-    """The failed attempt that this state of a payment shows, if it is not kept already. Holds the payment's lock."""
+    """Return the failed attempt of this snapshot, if it is not recorded yet. The caller holds the payment's lock."""
     if seen.last_error is None:
         return None
     if seen.failed_charge_id is None:
@@ -39,7 +39,7 @@ async def new_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> 
 
 
 async def told_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
-    """The failed attempt that an event tells of, if it is not kept already. Holds the payment's lock."""
+    """Return the failed attempt that an event reports, if it is not recorded yet. The caller holds the lock."""
     if seen.last_error is None:
         return None
     if seen.failed_charge_id is not None:
@@ -54,7 +54,7 @@ async def told_failure(payment: Payment, seen: ProviderPayment, cause: Cause) ->
 
 
 def made(payment: Payment, error: DomainError, cause: Cause, seen: ProviderPayment | None = None) -> PaymentFailure:
-    """The row of an attempt that failed with this error."""
+    """Build the row of an attempt that failed with this error."""
     record = error.to_record()
     return build_row(
         PaymentFailure,
@@ -72,12 +72,12 @@ def made(payment: Payment, error: DomainError, cause: Cause, seen: ProviderPayme
 
 
 def failed_request(cause: Cause) -> str | None:
-    """The request that failed: of the operation that made the attempt, or as Stripe's event names it."""
+    """Return the id of the request that failed: the operation's, or the one in Stripe's event."""
     return cause.request_id or cause.stripe_event_id or cause.stripe_request_id
 
 
 def facts(failure: PaymentFailure) -> dict[str, Any]:
-    """What an event tells of a failed attempt."""
+    """Return the part of an event that describes a failed attempt."""
     return {
         "failure": {
             "id": str(failure.id),
@@ -89,7 +89,7 @@ def facts(failure: PaymentFailure) -> dict[str, Any]:
 
 
 def is_same(kept: Mapping[str, Any] | None, error: DomainError | None) -> bool:
-    """Whether a payment's last error, which has its request beside it, is this one."""
+    """Return True if a payment's recorded error, apart from its request id, is this error."""
     if kept is None or error is None:
         return kept is None and error is None
     return {name: value for name, value in kept.items() if name != "request_id"} == error.to_record()

@@ -1,4 +1,4 @@
-"""The audit trail: who changed what, why, before and after, in one chain for each order."""
+"""The audit trail: each change with its actor, cause, before and after, in one hash chain per order."""
 
 import hashlib
 import json
@@ -49,9 +49,10 @@ WHERE o.id = ANY($1::uuid[]) ORDER BY o.id, e.sequence
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a change happens: whose act, through which operation, Stripe event or Stripe request.
+    """The reason for a change: its actor, and the operation, Stripe event or Stripe request behind it.
 
-    `request_id` is the request that made an attempt: of our operation, or Stripe's of the payer's own.
+    `request_id` is the request that made a payment attempt: the operation's, or the one that the payer's browser sent
+    to Stripe.
     """
 
     actor: Actor
@@ -62,7 +63,7 @@ class Cause:
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def answered_by(self, request_id: str | None) -> "Cause":
-        """The same cause, with the Stripe request that told us."""
+        """Return this cause with the Stripe request that reported the change."""
         return replace(self, stripe_request_id=request_id or self.stripe_request_id)
 
 
@@ -88,9 +89,9 @@ async def record(
 ) -> PaymentEvent:
     """Append one event to the order's chain. The caller holds the order's row lock, in a transaction.
 
-    `sequence` is the next number of the order, without gaps; `hash` is SHA-256 over the previous hash and the
-    event's canonical JSON. Writes event, the order's new head, what else has changed of the order, and the other rows
-    that the event tells of (`beside`), by one statement.
+    `sequence` is the next number of the order, without gaps; `hash` is SHA-256 over the previous hash and the event's
+    canonical JSON. One statement writes the event, the order's new head, the order's other changed fields, and the rows
+    that the event describes (`beside`).
     """
     event = build_row(
         PaymentEvent,
@@ -123,14 +124,14 @@ async def record(
 
 
 def chain_hash(event: PaymentEvent) -> str:
-    """SHA-256, in hex, over the previous hash and everything the event says."""
+    """Return the SHA-256, in hex, over the previous hash and every field of the event."""
     return _hash({name: getattr(event, name) for name in SAID}, event.previous_hash)
 
 
 async def broken_links(order_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Of these orders, those whose chain does not hold, each with the sequence of the first event that does not.
+    """Return the orders whose chain is broken, each with the sequence of its first broken event.
 
-    One statement reads heads and events: a chain that grows meanwhile is seen as it was at one moment.
+    One statement reads heads and events, so a chain that grows meanwhile is read at one moment.
     """
     broken: dict[UUID, int] = {}
     for order_id, links in groupby(await query_rows(CHAINS, [list(order_ids)]), key=lambda link: link["order_id"]):
@@ -141,7 +142,10 @@ async def broken_links(order_ids: Sequence[UUID]) -> dict[UUID, int]:
 
 
 def _first_broken(links: Sequence[Mapping[str, Any]]) -> int | None:
-    """`links` are an order's head beside each of its events, in order; of an order without events, its head alone."""
+    """Return the first broken sequence of one order's chain, or None.
+
+    `links` are the order's head joined with each of its events, in order; without events, its head alone.
+    """
     previous, expected = "", 1
     for link in links:
         if link["sequence"] is None:

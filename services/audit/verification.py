@@ -1,7 +1,7 @@
-"""The whole audit trail, checked: every order's chain by itself, and all of them against heads kept elsewhere.
+"""Verification of the audit trail: each order's chain by itself, and all chains against heads kept elsewhere.
 
-A chain proves that nothing in its middle was changed. Somebody who can write the whole database could compute a new
-one; heads that were exported before and are kept where they cannot reach would show it.
+A chain proves that nothing in its middle was changed. An attacker who can write the whole database could compute a new
+chain; heads that were exported before, and are kept out of reach, show it.
 """
 
 from collections.abc import AsyncIterator, Iterable
@@ -25,7 +25,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One order's chain: `broken_at` is the first sequence that does not hold, None when all do."""
+    """One order's chain: `broken_at` is the first broken sequence, or None."""
 
     head: Head
     external_id: str
@@ -33,7 +33,7 @@ class Checked:
 
 
 async def check_chains() -> AsyncIterator[Checked]:
-    """Every order's chain, in the order of their ids, a page in memory at a time."""
+    """Check every order's chain, in the order of their ids, with one page in memory at a time."""
     after = UUID(int=0)
     while page := await Order.filter(id__gt=after).order_by("id").limit(PAGE):
         broken = await broken_links([order.id for order in page])
@@ -44,7 +44,7 @@ async def check_chains() -> AsyncIterator[Checked]:
 
 
 async def missing_heads(heads: Iterable[Head]) -> AsyncIterator[Head]:
-    """The heads whose event is not in its chain any more as it was. A chain may have grown since."""
+    """Find the heads whose event is no longer in its chain as it was. A chain may have grown since."""
     for head in heads:
         if head.sequence == 0:
             holds = await Order.filter(id=head.order_id).exists()

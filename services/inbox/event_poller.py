@@ -1,7 +1,7 @@
-"""Stripe's own list of events, read into the same inbox: nothing depends on webhooks arriving.
+"""The event poller: reads Stripe's own list of events into the inbox, so that nothing depends on webhooks.
 
-The poll reads what is new every minute, the sweep all that Stripe keeps every day. Each is one row with a lease, over
-all replicas, and goes on from its last page whoever reads the next one.
+The poll reads new events every minute; the sweep reads all that Stripe keeps, every day. Each is one row with a lease,
+shared by all replicas, and goes on from its last page in whichever process leases it next.
 """
 
 from collections.abc import AsyncGenerator
@@ -24,8 +24,8 @@ from services.inbox import delivery_health, inbox
 log = structlog.get_logger(__name__)
 
 OVERLAP = timedelta(minutes=10)  # Stripe's list is by second of creation; a late commit must not fall between two polls
-FIRST_POLL = timedelta(hours=1)  # what the very first poll looks back on; the first sweep brings the rest
-KEPT = timedelta(days=29, hours=12)  # Stripe keeps events for 30 days; a page's last one must be known for the next
+FIRST_POLL = timedelta(hours=1)  # the first poll's look back; the first sweep brings the rest
+KEPT = timedelta(days=29, hours=12)  # Stripe keeps events for 30 days; the cursor must exist for the next page
 PAGE = 100  # Stripe's largest page
 
 BEGIN = """
@@ -42,7 +42,7 @@ RETURNING id
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """How often the list is read, from start to start, and how long to wait between two pages of it."""
+    """The interval of a reading, from start to start, and the pause between two of its pages."""
 
     source: EventSource
     interval: timedelta
@@ -59,9 +59,9 @@ class EventPoller:
     page_size: int = PAGE
 
     async def read_page(self, schedule: Schedule) -> bool:
-        """Receive the next page if it is time for one; True when there are more pages to read.
+        """Receive the next page if it is due; True when there are more pages to read.
 
-        Raises ProviderFailure and DatabaseUnavailable; the page is then read by whoever comes after the lease.
+        Raises ProviderFailure and DatabaseUnavailable; the page is then read by the process that takes the next lease.
         """
         reading = await self._take(schedule.source)
         if reading is None:
@@ -81,7 +81,7 @@ class EventPoller:
             return False
 
     async def _take(self, source: EventSource) -> EventReading | None:
-        """The reading that is due, leased; None when it is not, or another process is at it."""
+        """Lease the reading that is due; None when none is due or another process has leased it."""
         mode = self.endpoint.livemode
         taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
         if not taken and await query_rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
@@ -103,7 +103,7 @@ class EventPoller:
         return page
 
     async def _receive(self, reading: EventReading, page: list[StripeEvent], schedule: Schedule) -> bool:
-        """Store what is new of a page and how far the reading is, in one transaction."""
+        """Store the new events of a page and the reading's position, in one transaction."""
         started_at, has_more = reading.started_at, len(page) == self.page_size
         assert started_at is not None
         fresh = await inbox.unknown(page)
@@ -134,13 +134,13 @@ class EventPoller:
 
 
 async def _begin_anew(reading: EventReading) -> bool:
-    """Go back to the newest page: Stripe does not know the cursor, so there is no place to go on from."""
+    """Go back to the newest page: Stripe no longer knows the cursor, so there is no position to go on from."""
     now = await database_now()
     await _save(reading, cursor=None, started_at=now, due=now)
     return True
 
 
 async def _save(reading: EventReading, **changes: object) -> None:
-    """Write how far a reading is. Raises `LeaseLost` if another process has taken it since."""
+    """Write the reading's position. Raises `LeaseLost` if another process has leased it since."""
     if not await EventReading.filter(id=reading.id, attempt=reading.attempt).update(**changes):
         raise LeaseLost

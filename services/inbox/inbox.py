@@ -1,4 +1,4 @@
-"""The inbox of Stripe's events: stored once, answered at once, applied later, never lost, never applied twice."""
+"""The inbox of Stripe's events: stored once, acknowledged at once, applied later, never lost, never applied twice."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from services.retry_policy import back_off, rest
 
 log = structlog.get_logger(__name__)
 
-MAX_ATTEMPTS = 12  # tries that Stripe answered; with the back-off below five hours before a person is asked
-MOST_TAKES = 60  # an event that was taken so often and never put back ends the process that applies it
+MAX_ATTEMPTS = 12  # tries that Stripe answered; with the back-off, five hours until a person is called
+MOST_TAKES = 60  # an event leased so often without ever being put back ends the process that applies it
 BACK_OFF_SECONDS = (1, 5, 30, 120, 600, 1800)
-PARKED_FOR = timedelta(hours=24)  # an event may overtake its row; after a day it is somebody else's
-MOST_AT_ONCE = 100  # events of one payment; more than Stripe makes of a payment's whole life
+PARKED_FOR = timedelta(hours=24)  # an event may overtake its row; after a day it is not ours
+MOST_AT_ONCE = 100  # events of one payment; more than Stripe makes in a payment's whole life
 
-# All that is due of the payment that has waited longest and that nobody is working on: one look at Stripe answers
-# every event that was received before it. What is received later is due by itself, after this lease.
+# All due events of the payment that has waited longest and that no process works on: one fetch from Stripe covers every
+# event received before it. An event received later is due by itself, after this lease.
 TAKE = f"""
 WITH next AS (
   SELECT e.subject FROM webhook_event e
@@ -48,7 +48,7 @@ WITH next AS (
 UPDATE webhook_event SET state = 'PROCESSING', tries = tries + 1, {TAKEN}
 WHERE id IN (SELECT id FROM mine)
 """  # noqa: S608 - built from our own words
-# Whoever put it back had its lease. A wait for Stripe takes back the try that taking it had counted.
+# The fencing token shows who had the lease. A wait for Stripe takes back the try that the lease has counted.
 PUT_BACK = """
 UPDATE webhook_event SET
   state = 'FAILED', tries = tries - $3, due = now() + $4::interval, last_error = $5
@@ -59,7 +59,7 @@ WAITS_FOR_STRIPE: Final = "state = 'FAILED' AND tries = 0"
 TAKE_UP = f"""
 UPDATE webhook_event SET due = now() WHERE id = ANY($1::uuid[]) AND due > now() AND {WAITS_FOR_STRIPE}
 """  # noqa: S608 - our own words
-# What is given of an event, in the order of `_values`, with the types of its columns.
+# The columns that an event fills, in the order of `_values`, with their types.
 STORED: Final = {
     "id": "uuid",
     "stripe_event_id": "varchar",
@@ -74,14 +74,14 @@ STORED: Final = {
     "stripe_created_at": "timestamptz",
     "state": "varchar",
 }
-# What the database's clock says. An event that is told already is stored as one that is applied.
+# Moments by the database's clock. An event that is already applied is stored as PROCESSED.
 MOMENTS: Final = {
     "received_at": "now()",
     "delivered_at": "CASE WHEN {source} = 'WEBHOOK' THEN now() END",
     "due": "CASE WHEN {state} = 'RECEIVED' THEN now() END",
     "processed_at": "CASE WHEN {state} <> 'RECEIVED' THEN now() END",
 }
-IF_TOLD: Final = {
+IF_KNOWN: Final = {
     "state": "CASE WHEN EXISTS (SELECT FROM told) THEN 'PROCESSED' ELSE {state} END",
     "due": "CASE WHEN {state} = 'RECEIVED' AND NOT EXISTS (SELECT FROM told) THEN now() END",
     "processed_at": "CASE WHEN {state} <> 'RECEIVED' OR EXISTS (SELECT FROM told) THEN now() END",
@@ -100,7 +100,7 @@ RETURNING e.id
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Whose events this endpoint takes."""
+    """The mode, the account and the event types that this webhook endpoint accepts."""
 
     livemode: bool
     account: str | None
@@ -108,15 +108,15 @@ class Endpoint:
 
 
 async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = EventSource.WEBHOOK) -> bool:
-    """Store an event, once; True if it is new. When this returns, the event is on disk and Stripe may be told so.
+    """Store an event, once; True if it is new. On return the event is on disk, and Stripe may be answered 200.
 
     Events that we do not handle, or that are not for this endpoint, are stored as IGNORED with the reason. A webhook
-    that comes after the event itself was fetched is noted on it: it was late, not missing. What our row holds already
-    is stored as PROCESSED.
+    that comes after its event was fetched is noted on the event: it was late, not missing. An event that brings nothing
+    beyond our row is stored as PROCESSED.
     """
     reason = _why_ignored(event, endpoint)
-    known, given = (reason is None and already_applied(event)) or ("", ())
-    statement, values = _storing(known, len(given)), (*given, *_values(event, source, reason))
+    known, parameters = (reason is None and already_applied(event)) or ("", ())
+    statement, values = _storing(known, len(parameters)), (*parameters, *_values(event, source, reason))
 
     async def body() -> bool:
         if await fetch(statement, *values):
@@ -126,7 +126,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
         return False
 
     try:
-        is_new = await body()  # each statement is whole by itself, and may come twice
+        is_new = await body()  # each statement is atomic by itself, and may run twice
     except DatabaseUnavailable as trouble:
         if not trouble.lost:
             raise
@@ -136,9 +136,9 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
 
 
 async def unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
-    """Those of these events that the inbox does not have, by one statement.
+    """Return the events that the inbox lacks, by one statement.
 
-    Stripe has just told of the others: those that wait because it could not be asked are due at once.
+    Stripe has just listed the others, so it answers again: events that wait for Stripe become due at once.
     """
     if not events:
         return []
@@ -157,7 +157,7 @@ async def store(events: Sequence[StripeEvent], endpoint: Endpoint, source: Event
 
 
 async def take(*, lease_seconds: float) -> list[WebhookEvent]:
-    """Lease the events of one payment that are due, oldest first; none when nothing is due."""
+    """Lease the due events of one payment, oldest first; none when nothing is due."""
     taken = await change_rows(WebhookEvent, TAKE, lease_seconds, MOST_AT_ONCE)
     events = sorted(taken, key=lambda event: (event.stripe_created_at, event.received_at))
     for event in events:
@@ -167,9 +167,9 @@ async def take(*, lease_seconds: float) -> list[WebhookEvent]:
 
 
 async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: str | None = None) -> None:
-    """Write the end of these events. Runs inside the transaction that applies them.
+    """Write the final state of these events. Runs inside the transaction that applies them.
 
-    Raises `LeaseLost`, so that nothing of it is written, if the lease of one of them was lost.
+    Raises `LeaseLost`, so that the transaction writes nothing, if the lease of one of them was lost.
     """
     held = [[event.id for event in events], [event.attempt for event in events]]
     if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):
@@ -179,7 +179,7 @@ async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: st
 async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> None:
     """Put an event back to be tried later; after too many tries it is DEAD, visible and replayable.
 
-    A parked event waits for its row to appear, for a day, and is then IGNORED.
+    A parked event waits a day for its row to appear, and is then IGNORED.
     """
     if parked and _age(event) > PARKED_FOR:
         await _give_up(event, WebhookState.IGNORED, reason)
@@ -191,9 +191,10 @@ async def retry(event: WebhookEvent, reason: str, *, parked: bool = False) -> No
 
 
 async def wait_for_stripe(event: WebhookEvent, failure: ProviderFailure) -> None:
-    """Put an event back because Stripe could not be asked: no try, however often and however long.
+    """Put an event back because Stripe could not be asked. That counts as no try, however often it happens.
 
-    Within an hour of its arrival it waits 90 seconds at most; later longer, until a poll that succeeds takes it up.
+    Within an hour of its arrival it waits 90 seconds at most; later it waits longer, until a poll that succeeds makes
+    it due.
     """
     wait = (
         rest(failure.retry_after_seconds)
@@ -204,36 +205,36 @@ async def wait_for_stripe(event: WebhookEvent, failure: ProviderFailure) -> None
 
 
 def _age(event: WebhookEvent) -> timedelta:
-    """How old an event will be when its lease ends, by the database's clock."""
+    """Return the age that an event will have when its lease ends, by the database's clock."""
     assert event.due is not None, "an event without a lease"
     return event.due - event.received_at
 
 
 async def replay(stripe_event_id: str, *, dry_run: bool = False) -> int:
-    """Make an event due again, whatever became of it; the number of events found (0 or 1 for each mode).
+    """Make an event due again, whatever its state; return the number of events found (0 or 1 for each mode).
 
-    One that is being applied at the moment is left alone. A dry run only counts.
+    An event that is being applied at the moment is left alone. A dry run only counts.
     """
     return await _replay("stripe_event_id = $1", stripe_event_id, dry_run=dry_run)
 
 
 async def replay_rows(ids: Sequence[UUID], *, dry_run: bool) -> int:
-    """As `replay`, by the ids of our rows."""
+    """Replay events by the ids of our rows, as `replay` does."""
     return await _replay("id = ANY($1::uuid[])", list(ids), dry_run=dry_run)
 
 
 async def replay_subject(subject: str) -> int:
-    """As `replay`, for what could not be applied of one payment because we did not have it."""
+    """Replay the events of one payment that could not be applied because the payment was not here."""
     return await _replay("subject = $1 AND state IN ('IGNORED', 'FAILED', 'DEAD')", subject, dry_run=False)
 
 
 async def replay_dead(*, dry_run: bool) -> int:
-    """As `replay`, for every event that was given up."""
+    """Replay every event that was given up."""
     return await _replay("state = $1", WebhookState.DEAD.value, dry_run=dry_run)
 
 
 async def _replay(which: str, value: object, *, dry_run: bool) -> int:
-    """`attempt` stays: whoever still works on one of them under an old number must not settle it under a new lease."""
+    """Make these events due again, and keep `attempt`: a process that still holds an old token must not settle them."""
     free = f"WHERE {which} AND (state <> 'PROCESSING' OR due <= now())"
     if dry_run:
         return len(await fetch(f"SELECT 1 FROM webhook_event {free}", value))  # noqa: S608 - our own words
@@ -253,37 +254,42 @@ async def _give_up(event: WebhookEvent, state: WebhookState, reason: str) -> Non
 
 
 def _held(event: WebhookEvent) -> QuerySet[WebhookEvent]:
-    """The event's row, as long as its lease is ours."""
+    """Return the event's row, as long as its lease is ours."""
     return WebhookEvent.filter(id=event.id, attempt=event.attempt, state=WebhookState.PROCESSING)
 
 
 @lru_cache(maxsize=16)
-def _storing(told: str, given: int) -> str:
-    """The statement that adds an event unless it is there. `told`, if any, is the query of `given` values that finds a
-    row when there is nothing to be applied; the values of the event follow its own."""
-    places = {name: f"${number}::{kind}" for number, (name, kind) in enumerate(STORED.items(), start=given + 1)}
-    finds = f"WITH told AS MATERIALIZED ({told}) " if told else ""
-    said = places | {name: each.format_map(places) for name, each in {**MOMENTS, **(IF_TOLD if told else {})}.items()}
+def _storing(known: str, parameters: int) -> str:
+    """Render the statement that inserts an event unless it is there.
+
+    `known`, if not empty, is a query with this many `parameters` that finds a row when there is nothing to apply; the
+    event's own values follow them.
+    """
+    places = {name: f"${number}::{kind}" for number, (name, kind) in enumerate(STORED.items(), start=parameters + 1)}
+    finds = f"WITH told AS MATERIALIZED ({known}) " if known else ""
+    columns = places | {
+        name: each.format_map(places) for name, each in {**MOMENTS, **(IF_KNOWN if known else {})}.items()
+    }
     return (
-        f"{finds}INSERT INTO webhook_event ({', '.join(said)}, attempt, tries) "  # noqa: S608 - our own
-        f"VALUES ({', '.join(said.values())}, 0, 0) ON CONFLICT DO NOTHING RETURNING 1"
+        f"{finds}INSERT INTO webhook_event ({', '.join(columns)}, attempt, tries) "  # noqa: S608 - our own
+        f"VALUES ({', '.join(columns.values())}, 0, 0) ON CONFLICT DO NOTHING RETURNING 1"
     )
 
 
 @lru_cache(maxsize=1)
 def _storing_all() -> str:
-    """The statement that adds each of many events unless it is there: one list of values for each column."""
+    """Render the statement that inserts each of many events unless it is there: one array of values for each column."""
     lists = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(STORED.values(), start=1))
-    given = {name: f"given.{name}" for name in STORED}
-    said = given | {name: each.format_map(given) for name, each in MOMENTS.items()}
+    stored = {name: f"given.{name}" for name in STORED}
+    columns = stored | {name: each.format_map(stored) for name, each in MOMENTS.items()}
     return (
-        f"INSERT INTO webhook_event ({', '.join(said)}, attempt, tries) SELECT {', '.join(said.values())}, 0, 0 "  # noqa: S608
+        f"INSERT INTO webhook_event ({', '.join(columns)}, attempt, tries) SELECT {', '.join(columns.values())}, 0, 0 "  # noqa: S608
         f"FROM unnest({lists}) AS given({', '.join(STORED)}) ON CONFLICT DO NOTHING"
     )
 
 
 def _values(event: StripeEvent, source: EventSource, reason: str | None) -> tuple[Any, ...]:
-    """What is stored of an event, `STORED`; `reason` is why it is ignored, if it is."""
+    """Return the values of an event's columns (`STORED`); `reason` is why it is ignored, if it is."""
     return (
         new_hex(),
         event.id,

@@ -1,4 +1,4 @@
-"""How long work has been waiting for a worker: said loudly when nobody seems to do it."""
+"""The lag: the time that due work has waited for a worker, logged as an error when it is too long."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ log = structlog.get_logger(__name__)
 
 MAX_LAG_SECONDS = 120.0  # a worker that is two minutes behind is down
 ALARM_SECONDS = 60.0  # at most one alarm of a process in this time
-LONGEST_WAIT_SECONDS = 3600.0  # an hour is no hiccup of Stripe's: somebody has to look at the key, or at the network
+LONGEST_WAIT_SECONDS = 3600.0  # an hour is no short outage of Stripe: somebody has to check the key, or the network
 
 OLDEST = """
 SELECT what, extract(epoch FROM now() - due)::float8 AS seconds FROM (
@@ -31,7 +31,7 @@ WHERE {WAITS_FOR_STRIPE} ORDER BY received_at LIMIT 1
 
 @dataclass(frozen=True, slots=True)
 class Lag:
-    """How long the oldest piece of work that is due has waited for somebody to take it, and which it is."""
+    """The oldest due piece of work, and the seconds that it has waited for a worker."""
 
     seconds: float = 0.0
     oldest: str | None = None
@@ -42,13 +42,13 @@ class Lag:
 
 
 class LagWatch:
-    """Looks at the lag, and logs one that is too long at most once a minute."""
+    """Measures the lag, and logs a lag that is too long at most once a minute."""
 
     def __init__(self) -> None:
         self._quiet_until = 0.0
 
     async def look(self) -> Lag:
-        """The lag now."""
+        """Measure the lag now."""
         found = await query_rows(OLDEST)
         lag = Lag(found[0]["seconds"], found[0]["what"]) if found else Lag()
         now = asyncio.get_running_loop().time()
@@ -59,13 +59,13 @@ class LagWatch:
 
 
 async def waits_long() -> dict[str, Any] | None:
-    """The event that has waited longest because Stripe could not be asked, if that is more than an hour."""
+    """Return the event that has waited longest for Stripe, if it has waited for more than an hour."""
     found = await query_rows(WAITS_LONGEST)
     return found[0] if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS else None
 
 
 async def report_long_wait() -> None:
-    """Say loudly that an event waits because Stripe could not be asked for an hour. It is kept however long that is."""
+    """Log an error if an event has waited for Stripe for an hour. The event is kept however long that takes."""
     event = await waits_long()
     if event is not None:
         log.error(

@@ -1,6 +1,6 @@
-"""Live status of one process: the orders and the feed that are followed, and what makes them look.
+"""Live status of one process: the followed orders, the payment feed, and the notifications that wake them.
 
-A notification says when; a look every few seconds makes up for what it missed.
+A notification starts a query at once; a poll every few seconds makes up for a lost notification.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Live:
 
     @asynccontextmanager
     async def running(self, url: str | None) -> AsyncIterator[None]:
-        """Look, and listen to the notifications of the database at `url`, if it is given; then end every stream."""
+        """Poll, and listen to notifications of the database at `url`, if any; at the end close every stream."""
         tasks = [asyncio.create_task(self.orders.poll_loop.run()), asyncio.create_task(self.feed.poll_loop.run())]
         if url is not None:
             tasks.append(asyncio.create_task(self._hear(url)))
@@ -37,7 +37,7 @@ class Live:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def wanted(self) -> None:
-        """Somebody follows: begin to listen. A process without followers spends no connection on it."""
+        """Begin to listen. A process without followers spends no connection on it."""
         self._wanted.set()
 
     async def _hear(self, url: str) -> None:

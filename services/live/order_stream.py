@@ -1,7 +1,7 @@
-"""Orders that are followed: every follower is given each change, read from the database once for all of them.
+"""The followed orders: each change is read from the database once, for all followers of the order.
 
-What is followed is the audit trail: an order's events are numbered without a gap, so each follower knows which one
-comes next. A notification says when to look; a look every few seconds makes up for what it missed.
+A follower reads the audit trail: an order's events are numbered without a gap, so each follower knows the next number.
+A notification starts a query at once; a poll every few seconds makes up for a lost notification.
 """
 
 from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ EVENTS_AT_ONCE: Final = 500
 PAGE: Final = 50
 
 CHANGED: Final = {"e": PaymentEvent, "o": Order, "p": Payment}
-# PostgreSQL keeps its plan for one order, as most looks are; of an array it wants to know each time how long it is.
+# PostgreSQL keeps its plan for one order, the usual case; for an array it plans each query anew.
 AFTER: Final = """
 FROM payment_event e JOIN orders o ON o.id = e.order_id LEFT JOIN payment p ON p.id = e.payment_id
 WHERE e.order_id = $1 AND e.sequence > $2 ORDER BY e.sequence LIMIT $3
@@ -55,7 +55,7 @@ class OrderChange:
 
 @dataclass(slots=True)
 class Watch:
-    """What is kept of an order that somebody follows; numbered by `sequence`."""
+    """The buffer of an order that is followed; entries are numbered by `sequence`."""
 
     tail: ReplayBuffer[OrderChange]
     followers: int = 0
@@ -69,10 +69,10 @@ class OrderStream:
         self._watches: dict[UUID, Watch] = {}
 
     async def follow(self, order: Order, *, after: int) -> AsyncGenerator[OrderChange, None]:
-        """Every change of the order whose sequence is above `after`: in order, each once, without end.
+        """Yield every change of the order whose sequence is above `after`: in order, each once, without end.
 
-        What is not kept any more is read from the database first. Raises FellBehind for a follower that then takes less
-        than comes, and Closed.
+        Changes that are no longer buffered are read from the database first. Raises ConsumerLagged for a follower that
+        is slower than the changes, and StreamClosed.
         """
         place = after
         with self._watched(order) as tail:
@@ -83,12 +83,12 @@ class OrderStream:
                     yield change
                     place = change.event.sequence
             while True:
-                change = await tail.after(place)
+                change = await tail.read_after(place)
                 place = change.event.sequence
                 yield change
 
     def on_notification(self, order_ids: Iterable[UUID]) -> None:
-        """Look at once at those of these orders that are followed here."""
+        """Read the followed orders among these at once."""
         if followed := [order_id for order_id in order_ids if order_id in self._watches]:
             self.poll_loop.notify(followed)
 
@@ -102,7 +102,7 @@ class OrderStream:
         watch = self._watches.get(order.id)
         if watch is None:
             watch = self._watches[order.id] = Watch(ReplayBuffer(order.last_sequence, kept=KEPT))
-            self.poll_loop.notify([order.id])  # nobody listened for it since the row was read
+            self.poll_loop.notify([order.id])  # no notification was received for it since the row was read
         watch.followers += 1
         try:
             yield watch.tail
@@ -121,11 +121,11 @@ class OrderStream:
             await self._read(ids)
 
     def _places(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
-        """How far these orders have been read; without those that nobody follows any more."""
+        """Return the last sequence that was read of each order, without orders that nobody follows any more."""
         return {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
-        """Read what is new of these orders: one statement, however many follow them."""
+        """Read the new changes of these orders by one statement, however many follow them."""
         places = self._places(order_ids)
         if not places:
             return
@@ -141,14 +141,14 @@ class OrderStream:
             return
         fresh = [change for change in found if change.event.sequence > watch.tail.head]
         some = fresh[: KEPT // 2]  # a follower must have time to take them
-        if some and some[0].event.sequence == watch.tail.head + 1:  # else the watch is another one by now
+        if some and some[0].event.sequence == watch.tail.head + 1:  # else the order was given up and is followed anew
             watch.tail.append(some)
         if fresh and watch.tail.head < fresh[-1].event.sequence:
             self.poll_loop.notify([order_id])
 
 
 async def changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
-    """The events with their orders and payments, as these are now."""
+    """Read the orders and payments of these events, as they are now."""
     payment_ids = list({event.payment_id for event in events if event.payment_id is not None})
     order_ids = list({event.order_id for event in events})
     payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", payment_ids)} if payment_ids else {}
@@ -160,18 +160,18 @@ async def changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
 
 
 async def newest_sequence(wanted: Q) -> int:
-    """The sequence of the newest of these events of one order; 0 when there is none."""
+    """Return the sequence of the newest of these events of one order; 0 when there is none."""
     newest = await PaymentEvent.filter(wanted).order_by("-sequence").first()
     return newest.sequence if newest is not None else 0
 
 
 def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
-    """The ids, so many at a time."""
+    """Split the ids into parts of this size."""
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
 async def _changes(places: Mapping[UUID, int], most: int) -> list[OrderChange]:
-    """The first changes of these orders after a place in each, order by order."""
+    """Read the first changes of these orders after a sequence in each, order by order."""
     if len(places) == 1:
         [(order_id, place)] = places.items()
         found = await select_joined(CHANGED, AFTER, order_id, place, most)

@@ -1,12 +1,12 @@
 """The feed: the changes of all payments, for the staff.
 
-An order has a chain, the feed has none: transactions of two orders commit in another order than their events were
-recorded in. So the feed remembers of each order that changed lately how far its chain has been read, and goes by time
-only for the others: back to `horizon`, before which nothing can appear any more.
+An order has a sequence, the feed has none: transactions of two orders may commit in another order than their events
+were recorded in. So the feed remembers for each order that changed lately how far its chain has been read. For the
+other orders it goes by time: back to the low watermark, before which no event can appear any more.
 
-Promised: no gap; no repetition within one subscription; an order's events in their sequence, and those of different
-orders about as they were recorded. Whoever resumes may be given again what was recorded less than about two minutes
-before the place where they were.
+Guaranteed: no gap; no repetition within one subscription; each order's events in their sequence, and events of
+different orders roughly in the order of recording. A client that resumes may receive again the changes recorded less
+than about two minutes before its position.
 """
 
 import asyncio
@@ -29,12 +29,12 @@ from services.live.poll_loop import PollLoop
 from services.live.replay_buffer import ReplayBuffer
 
 KEPT: Final = 1_000  # of the newest changes
-PIECE: Final = 100  # what is added to them at once
+PIECE: Final = 100  # entries that are appended at once
 ORDERS_AT_ONCE: Final = 100  # in one statement
 PAGE: Final = 100
-PATIENCE_SECONDS: Final = 2.0  # how long all wait for a reader that is about to fall behind, before it has
+PATIENCE_SECONDS: Final = 2.0  # the longest wait of the feed for a reader that is about to lag
 LOOK_AGAIN_SECONDS: Final = 0.01
-CLOCKS_DIFFER_SECONDS: Final = 120  # as much as a process may be wrong and still be called ready
+CLOCKS_DIFFER_SECONDS: Final = 120  # the largest clock error with which a process still reports ready
 
 HORIZON: Final = """
 SELECT least(now(), min(xact_start)) - make_interval(secs => $1) AS moment FROM pg_stat_activity
@@ -48,7 +48,7 @@ ORDER BY order_id, sequence DESC
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A change in the feed. Everything recorded before `resumes_at` has come before it."""
+    """A change in the feed. Every change recorded before `resumes_at` precedes it in the feed."""
 
     change: OrderChange
     resumes_at: datetime
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class FeedFilter:
-    """Which payments a reader wants: the condition, and its name, the same for the same condition."""
+    """A reader's condition on payments, and a name that is equal for equal conditions."""
 
     name: str
     condition: Q
@@ -64,7 +64,7 @@ class FeedFilter:
 
 @dataclass(frozen=True, slots=True)
 class ChainPosition:
-    """How far an order's chain has been read."""
+    """The last event of an order's chain that has been read."""
 
     sequence: int
     event_id: UUID
@@ -72,14 +72,14 @@ class ChainPosition:
 
 @dataclass(slots=True, eq=False)
 class FeedReader:
-    """Where a reader of the tail is; None while it still reads what came before."""
+    """A reader's offset in the replay buffer; None while it still reads the backlog."""
 
     place: int | None = None
     patience_seconds: float = PATIENCE_SECONDS
 
 
 class FilterEvaluator:
-    """Says which changes a condition wants: one statement for all that wait, and for all readers who ask the same."""
+    """Evaluates one condition: one query for all waiting entries, shared by all readers with the same condition."""
 
     def __init__(self, condition: Q) -> None:
         self._condition = condition
@@ -87,7 +87,7 @@ class FilterEvaluator:
         self._lock = asyncio.Lock()
 
     async def wants(self, number: int, waiting: Sequence[Entry]) -> bool:
-        """Whether it wants the first of these entries, which has this number; the others follow it."""
+        """Return True if the condition holds for the first of these entries, whose offset is `number`."""
         async with self._lock:
             if number not in self._verdicts:
                 wanted = await self.payments([entry.change.event for entry in waiting])
@@ -98,13 +98,13 @@ class FilterEvaluator:
             return self._verdicts[number]
 
     async def payments(self, events: Sequence[PaymentEvent]) -> frozenset[UUID | None]:
-        """The payments of these events that are wanted, as they are now."""
+        """Return the payments of these events that meet the condition now."""
         ids = {event.payment_id for event in events}
         return frozenset(row.id for row in await Payment.filter(Q(id__in=ids) & self._condition).only("id"))
 
 
 class PaymentFeed:
-    """The feed of one process. It reads while it has readers."""
+    """The feed of one process. It polls while it has readers."""
 
     def __init__(self, *, poll_seconds: float) -> None:
         self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
@@ -112,16 +112,16 @@ class PaymentFeed:
         self._readers: set[FeedReader] = set()
         self._judges: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
         self._horizon: datetime | None = None  # None while nobody reads
-        self._progress: dict[UUID, ChainPosition] = {}  # of each order with an event since the horizon
+        self._progress: dict[UUID, ChainPosition] = {}  # of each order with an event since the low watermark
         self._looking = asyncio.Lock()
 
     @property
     def readers(self) -> int:
-        """How many there are that have read what came before."""
+        """The number of readers that have finished the backlog."""
         return sum(reader.place is not None for reader in self._readers)
 
     async def follow(self, *, since: datetime | None, wanted: FeedFilter | None) -> AsyncGenerator[Entry, None]:
-        """Every change of a payment from now on, or from `since` on. Raises FellBehind, and Closed."""
+        """Yield every change of a payment from now on, or from `since` on. Raises ConsumerLagged, and StreamClosed."""
         judge = self._judge(wanted)
         with self._reading() as reader:
             await self._begin()
@@ -132,21 +132,21 @@ class PaymentFeed:
                 horizon, place = self._horizon, tail.head
                 async for entry in _backlog(since, horizon, known, judge):
                     yield entry
-                since = horizon if place < tail.start else None  # more came meanwhile than is kept: read that too
+                since = horizon if place < tail.start else None  # more came than the buffer keeps: read them too
             reader.place = place
             while True:
-                entry = await tail.after(reader.place)
+                entry = await tail.read_after(reader.place)
                 reader.place += 1
                 if reader.place == tail.head:
                     reader.patience_seconds = PATIENCE_SECONDS
                 event = entry.change.event
                 if event.order_id in known and event.sequence <= known[event.order_id].sequence:
                     continue
-                if judge is None or await judge.wants(reader.place, [entry, *tail.from_place(reader.place)]):
+                if judge is None or await judge.wants(reader.place, [entry, *tail.from_offset(reader.place)]):
                     yield entry
 
     def on_notification(self, order_ids: Iterable[UUID]) -> None:
-        """Look at these orders at once, if anybody reads."""
+        """Read these orders at once, if anybody reads."""
         if self._readers:
             self.poll_loop.notify(order_ids)
 
@@ -170,7 +170,7 @@ class PaymentFeed:
                 self._tail = ReplayBuffer(0, kept=KEPT)
 
     async def _begin(self) -> None:
-        """What can be seen now is the past."""
+        """Start the feed: every event that can be seen now belongs to the backlog."""
         async with self._looking:
             if self._horizon is None:
                 moment = await horizon()
@@ -189,7 +189,7 @@ class PaymentFeed:
                         changed[order_id] = None
             for ids in in_parts(list(changed), ORDERS_AT_ONCE):
                 await self._read(ids, self._horizon or moment)
-            if self._horizon is not None:  # the last reader may have gone meanwhile
+            if self._horizon is not None:  # the last reader may have left meanwhile
                 oldest = first_id_at(moment)
                 self._horizon = moment
                 self._progress = {key: read for key, read in self._progress.items() if read.event_id >= oldest}
@@ -210,7 +210,7 @@ class PaymentFeed:
             self._progress[event.order_id] = ChainPosition(event.sequence, event.id)
 
     async def _make_room(self) -> None:
-        """Wait a little for readers who would lose their place: a burst is not their fault."""
+        """Wait a little for readers who would be dropped: a burst is not their fault."""
         tail = self._tail
         limit = tail.head + PIECE - KEPT
         while waiting := [
@@ -224,7 +224,7 @@ class PaymentFeed:
 
 
 async def horizon() -> datetime:
-    """The moment before which no event can appear any more: all transactions that wrote before it have ended.
+    """Return the low watermark: every transaction that wrote an event before it has ended.
 
     An event's id is made while its transaction holds the order's lock, by a clock that may be behind the database's.
     """
@@ -234,7 +234,7 @@ async def horizon() -> datetime:
 
 
 def as_recorded(events: Sequence[PaymentEvent]) -> list[PaymentEvent]:
-    """By the time of recording, but each order's events by their sequence: two processes' clocks may differ."""
+    """Sort by the time of recording, but each order's events by their sequence: processes' clocks differ."""
     by_time = sorted(events, key=lambda event: event.id)
     chains = {order_id: iter(chain) for order_id, chain in _chains(by_time).items()}
     return [next(chains[event.order_id]) for event in by_time]
@@ -248,7 +248,7 @@ def _chains(events: Sequence[PaymentEvent]) -> Mapping[UUID, list[PaymentEvent]]
 
 
 async def _heads(moment: datetime) -> dict[UUID, ChainPosition]:
-    """The newest event of each order that has one since this moment."""
+    """Return the newest event of each order that has one since this moment."""
     found = await query_rows(HEADS, [first_id_at(moment)])
     return {row["order_id"]: ChainPosition(row["sequence"], row["id"]) for row in found}
 
@@ -256,7 +256,7 @@ async def _heads(moment: datetime) -> dict[UUID, ChainPosition]:
 async def _backlog(
     since: datetime, horizon: datetime, known: dict[UUID, ChainPosition], judge: FilterEvaluator | None
 ) -> AsyncGenerator[Entry, None]:
-    """What has been recorded since then, page by page, without what is `known`; what may come again becomes known."""
+    """Yield the changes since then page by page, without `known` ones; add those that may be read again."""
     place, oldest = first_id_at(since), first_id_at(horizon)
     while page := await PaymentEvent.filter(id__gt=place).order_by("id").limit(PAGE):
         place = page[-1].id
@@ -275,7 +275,7 @@ async def _backlog(
 
 
 def _places(events: Sequence[PaymentEvent], last: UUID, horizon: datetime) -> list[datetime]:
-    """For each event, the moment before which all has come when it has come."""
+    """Return the `resumes_at` of each event: every change recorded before it has been read with the event."""
     places = []
     for event in reversed(events):
         last = min(last, event.id)
@@ -284,7 +284,7 @@ def _places(events: Sequence[PaymentEvent], last: UUID, horizon: datetime) -> li
 
 
 async def _recorded_late(page: Sequence[PaymentEvent]) -> list[PaymentEvent]:
-    """Events that belong before those of the page, and stand behind it because a clock was ahead."""
+    """Read events that belong before those of the page, but follow it because a clock was ahead."""
     heads = {event.order_id: event.sequence for event in as_recorded(page)}
     earlier = [Q(order_id=order_id, sequence__lt=sequence) for order_id, sequence in heads.items()]
     return await PaymentEvent.filter(Q(id__gt=page[-1].id) & reduce(Q.__or__, earlier))

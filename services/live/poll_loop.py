@@ -1,4 +1,4 @@
-"""The poll loop: a look as soon as a notification comes, and every few seconds anyway."""
+"""The poll loop: polls as soon as a notification comes, and every few seconds anyway."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -17,30 +17,30 @@ Look = Callable[[Sequence[UUID], bool], Awaitable[None]]
 
 
 class PollLoop:
-    """Calls `look` with the orders that rang, and with True when it is time to look at all of them.
+    """Calls `look` with the notified orders, and with True when it is time to check all of them.
 
-    Rings that come while it looks are gathered for the next time. What could not be looked at is kept.
+    Notifications that come during a call are gathered for the next one. After a failure they are kept.
     """
 
     def __init__(self, look: Look, *, seconds: float) -> None:
         self._look = look
         self._seconds = seconds
-        self._notified: dict[UUID, None] = {}  # in the order in which they rang
+        self._notified: dict[UUID, None] = {}  # in the order in which they were notified
         self._all = False
         self._awake = asyncio.Event()
 
     def notify(self, order_ids: Iterable[UUID]) -> None:
-        """Look at these orders at once."""
+        """Check these orders at once."""
         self._notified.update(dict.fromkeys(order_ids))
         self._awake.set()
 
     def ring_all(self) -> None:
-        """Look at everything at once."""
+        """Check everything at once."""
         self._all = True
         self._awake.set()
 
     async def run(self) -> None:
-        """Look until cancelled."""
+        """Poll until cancelled."""
         clock = asyncio.get_running_loop()
         round_ = clock.call_later(self._seconds, self.ring_all)
         try:
@@ -51,14 +51,14 @@ class PollLoop:
                 self._notified, self._all = {}, False
                 try:
                     await self._look(list(notified), everything)
-                except Exception as error:  # noqa: BLE001 - whatever it was, everybody else goes on following
+                except Exception as error:  # BLE001 - whatever it was, the other followers go on
                     report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
                     report("live.not_looked", reason=type(error).__name__)
                     self._notified = {**notified, **self._notified}
                     self._all = self._all or everything
                     self._awake.set()
                     await asyncio.sleep(AFTER_TROUBLE_SECONDS)
-                if everything:  # rings do not put it off: another may have been lost among them
+                if everything:  # notifications do not put it off: another one may have been lost
                     round_.cancel()
                     round_ = clock.call_later(self._seconds, self.ring_all)
         finally:

@@ -1,4 +1,4 @@
-"""Looks at Stripe that readers cause: one at a time of each payment, few for each document, and behind the workers."""
+"""Requests to Stripe that readers cause: one at a time for each payment, few per document, behind the workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -15,15 +15,15 @@ from services.money.sync import close_if_gone, refresh_payment, unavailable
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 16  # looks of a process: more than Stripe answers to one endpoint in the time that one takes
-LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets what we have rather than wait for longer
+AT_ONCE: Final = 16  # requests of a process: more than Stripe answers to one endpoint in the time that one takes
+LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets our row rather than wait for longer
 IN_A_DOCUMENT: Final = 5  # payments: a page shows one or two, and 25 calls a second are for everybody
 
 
 class Looks:
-    """The looks of one process. Whoever asks for a payment while it is looked at hears of the same look.
+    """The readers' requests to Stripe in one process. Concurrent readers of a payment share one request.
 
-    A reader leaves without ending the look for the others.
+    A reader who leaves does not end the request for the others.
     """
 
     def __init__(self, provider: Provider) -> None:
@@ -33,22 +33,23 @@ class Looks:
         self._retrieving: dict[UUID, asyncio.Task[ProviderPayment]] = {}
 
     async def refresh(self, payment: Payment, *, cause: Cause, anew: bool = False) -> Payment:
-        """The payment after Stripe was asked about it, by this look or by one under way.
+        """Return the payment after Stripe was asked about it, by this call or by one under way.
 
-        `anew` joins none that had begun before. Raises ProviderProblem when it could not be brought up to date.
+        With `anew` the call joins none that had begun before. Raises ProviderProblem when the payment could not be
+        refreshed.
         """
         if anew and (earlier := self._refreshing.get(payment.id)) is not None:
             await asyncio.wait({earlier})
         is_mine = payment.id not in self._refreshing
         seen = await self._together(self._refreshing, payment.id, lambda: self._refreshed(payment, cause))
-        return seen if is_mine else await locking.read_payment(payment.id)  # a row is nobody's but one request's
+        return seen if is_mine else await locking.read_payment(payment.id)  # each request gets a row object of its own
 
     async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
-        """The intent of a payment as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
+        """Return the intent of a payment as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
         return await self._together(self._retrieving, payment_id, lambda: self._provider.retrieve_payment(intent_id))
 
     async def close(self) -> None:
-        """End the looks whose readers are gone: nothing waits for them."""
+        """Cancel the requests whose readers are gone: nobody awaits them."""
         running = [*self._refreshing.values(), *self._retrieving.values()]
         for task in running:
             task.cancel()
@@ -90,7 +91,7 @@ class Looks:
             return closed
 
     async def _closed_if_gone(self, payment: Payment, failure: ProviderFailure, cause: Cause) -> Payment | None:
-        """The payment, closed, if the failure says that Stripe does not know it and that is to be believed."""
+        """Close the payment if Stripe does not know it and knows another one; None otherwise."""
         if not failure.is_missing_payment or payment.is_final:
             return None
         try:
@@ -100,7 +101,7 @@ class Looks:
 
 
 class DocumentLooks:
-    """The looks of one document: of a few payments, each once, under however many names they are asked for."""
+    """The requests of one document: for a few payments, each once, under however many aliases it is selected."""
 
     def __init__(self, looks: Looks) -> None:
         self._looks = looks
@@ -108,18 +109,18 @@ class DocumentLooks:
         self._retrieved: dict[UUID, asyncio.Future[ProviderPayment]] = {}
 
     def may_look_at(self, payment_id: UUID) -> bool:
-        """Whether Stripe may be asked about this payment as well."""
+        """Return True if Stripe may be asked about this payment as well."""
         known = self._refreshed.keys() | self._retrieved.keys()
         return payment_id in known or len(known) < IN_A_DOCUMENT
 
     async def refresh(self, payment: Payment, *, cause: Cause) -> None:
-        """Bring a payment up to date once. Raises ProviderProblem."""
+        """Refresh a payment once. Raises ProviderProblem."""
         if payment.id not in self._refreshed:
             self._refreshed[payment.id] = asyncio.ensure_future(self._looks.refresh(payment, cause=cause))
         await asyncio.shield(self._refreshed[payment.id])
 
     async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
-        """The intent as it stands at Stripe, asked for once. Raises ProviderProblem, or Refused for one too many."""
+        """Return the intent at Stripe, fetched once. Raises ProviderProblem, or Refused for one payment too many."""
         if not self.may_look_at(payment_id):
             raise too_many()
         if payment_id not in self._retrieved:
@@ -128,7 +129,7 @@ class DocumentLooks:
 
 
 def too_many() -> DomainError:
-    """The refusal of a look that one document may not cause as well."""
+    """Make the refusal of a payment that exceeds the document's limit."""
     return Refused(
         ErrorCode.RATE_LIMITED,
         f"A document may ask Stripe about {IN_A_DOCUMENT} payments. Ask for the others in documents of their own.",
@@ -138,4 +139,4 @@ def too_many() -> DomainError:
 def _forget(running: dict[UUID, asyncio.Task[T]], payment_id: UUID, done: asyncio.Task[T]) -> None:
     del running[payment_id]
     if not done.cancelled():
-        done.exception()  # marks it as seen: the readers may be gone
+        done.exception()  # marks it as retrieved: the readers may be gone

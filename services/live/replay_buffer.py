@@ -1,4 +1,4 @@
-"""The newest entries of a list that only grows: read by many at once, each at a place of their own, kept once."""
+"""The newest entries of a list that only grows: stored once, read by many, each at an offset of its own."""
 
 import asyncio
 from collections import deque
@@ -9,21 +9,21 @@ Entry = TypeVar("Entry")
 
 
 class StreamEnded(Exception):
-    """A stream cannot go on. The client subscribes again, from where it was."""
+    """A stream that cannot go on. The client subscribes again, from its last position."""
 
 
 class ConsumerLagged(StreamEnded):
-    """The subscriber takes less than comes; what it has not taken is not kept for it."""
+    """The subscriber is slower than the changes, and the buffer has dropped some that it has not read."""
 
 
 class StreamClosed(StreamEnded):
-    """The process is going."""
+    """The process is stopping."""
 
 
 class ReplayBuffer(Generic[Entry]):
     """The last `kept` entries, numbered without a gap up to `head`, whatever number the list began with.
 
-    A reader costs nothing but its place, so a slow one cannot fill the memory: it falls off the end.
+    A reader costs only its offset, so a slow one cannot fill the memory: it is dropped.
     """
 
     def __init__(self, head: int, *, kept: int) -> None:
@@ -38,30 +38,29 @@ class ReplayBuffer(Generic[Entry]):
         return self.head - len(self._entries)
 
     def append(self, entries: Sequence[Entry]) -> None:
-        """Add entries and wake whoever waits for them."""
+        """Add entries and wake all readers that wait for them."""
         self._entries.extend(entries)
         self.head += len(entries)
         self._wake()
 
     def close(self) -> None:
-        """Let every reader end."""
+        """End every reader."""
         self._is_closed = True
         self._wake()
 
-    def from_place(self, place: int) -> list[Entry]:
-        """All entries after this place, of those that are still here."""
-        return [self._entries[n] for n in range(max(place - self.start, 0), len(self._entries))]
+    def from_offset(self, offset: int) -> list[Entry]:
+        """Return all entries after this offset that are still here."""
+        return [self._entries[n] for n in range(max(offset - self.start, 0), len(self._entries))]
 
-    async def after(self, place: int) -> Entry:
-        """The entry that follows this place, waiting for it. Raises ConsumerLagged when it has been dropped, and
-        Closed."""
+    async def read_after(self, offset: int) -> Entry:
+        """Wait for the entry after this offset. Raises ConsumerLagged if it was dropped, and StreamClosed."""
         while True:
             if self._is_closed:
                 raise StreamClosed
-            if place < self.start:
+            if offset < self.start:
                 raise ConsumerLagged
-            if place < self.head:
-                return self._entries[place - self.start]
+            if offset < self.head:
+                return self._entries[offset - self.start]
             await self._grown.wait()
 
     def _wake(self) -> None:

@@ -1,1 +1,1 @@
-"""Every act with money, in its three phases: accepted, carried out at Stripe, recorded; and what recovers it."""
+"""Operations with money in three phases (accept, execute at Stripe, record), and their recovery."""

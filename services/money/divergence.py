@@ -1,7 +1,8 @@
-"""What Stripe holds where it is not what was asked for: shown to a person as soon as it is written.
+"""Differences between a payment at Stripe and the payment that was asked for, reported as soon as they are written.
 
-Another program may change an intent's amount or currency, and Stripe may take more than was held. That is recorded as
-it is (`services.money.payment_state`); here are the alarm and the finding.
+Another program may change an intent's amount or currency, and Stripe may take more than was held. The state writer
+(`services.money.payment_state`) records Stripe's figures as they are; this module raises the alarm and opens the
+finding.
 """
 
 import structlog
@@ -17,14 +18,15 @@ log = structlog.get_logger(__name__)
 
 
 def is_not_as_asked(payment: Payment, seen: ProviderPayment) -> bool:
-    """Tell whether Stripe's amount or currency is another than the payment's."""
+    """Return True if Stripe's amount or currency differs from the payment's."""
     return (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency)
 
 
 async def report_not_as_asked(payment: Payment, seen: ProviderPayment) -> None:
-    """Raise the alarm, and open a finding for each thing that differs or bring the open one up to date.
+    """Log an error, and open or update one discrepancy for each figure that differs.
 
-    Runs inside the transaction that has written the difference on the row. A reconciliation finds the same again.
+    Runs inside the transaction that has written the difference on the payment. A reconciliation run finds the same
+    discrepancies.
     """
     for finding in drift_findings(seen, payment):
         log.error("payment.not_as_asked", payment=str(payment.id), intent=seen.id, kind=finding.kind.value)

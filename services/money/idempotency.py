@@ -1,6 +1,6 @@
-"""The idempotency contract: one key, one act, one answer.
+"""The idempotency contract: one key, one operation, one answer.
 
-A key belongs to a caller and a mutation. The first call writes the operation in the same transaction as the rows it
+A key belongs to a caller and a mutation. The first call writes the operation in the transaction that writes the rows it
 accepts; every later call reads it. A refusal before acceptance leaves no trace: the key is still free.
 """
 
@@ -33,7 +33,7 @@ from services.money import locking
 from services.money.locking import OrderSnapshot
 from services.money.runner import OperationRunner, RunResult
 
-KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was off for a month asks `operation`
+KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was offline for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
 WAIT_STEP_SECONDS = 0.05
 RETRY_AFTER_MS = 1000
@@ -41,7 +41,10 @@ RETRY_AFTER_MS = 1000
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """What a caller asks under a key. `claim` is this call's own mark on the key, by which it knows what it claimed."""
+    """A caller's request under an idempotency key.
+
+    `claim` identifies this call: the row of the operation shows by it which call has claimed the key.
+    """
 
     caller: Caller
     kind: OperationKind
@@ -53,8 +56,11 @@ class IdempotentRequest:
 
 @dataclass(frozen=True, slots=True)
 class OperationOutcome:
-    """What became of an operation. `client_secret` is only known to the call that made the payment, and `payment`, as
-    this call left it, only to one that carried something out."""
+    """The outcome of an operation, as its caller sees it.
+
+    `client_secret` is known only to the call that created the payment. `payment` is known only to a call that ran a
+    step, and is the row as that call left it.
+    """
 
     operation: Operation
     replayed: bool
@@ -64,7 +70,7 @@ class OperationOutcome:
 
 
 class ConcurrentOperation(Exception):
-    """Another operation is at work on the same payment."""
+    """Another operation on the payment is still open."""
 
     def __init__(self, operation_id: UUID) -> None:
         super().__init__("another operation is at work on this payment")
@@ -76,11 +82,11 @@ ORDER_UNCHANGED = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND
 
 
 async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> OperationOutcome:
-    """Run what is asked at most once for this key, and answer the same way every time.
+    """Run the request at most once for its key, and answer the same way every time.
 
-    `accept` runs in the transaction that claims the key, with the fresh operation: it checks the rules, writes the rows
-    and gives the payment that is to be run; a `DomainError` from it undoes the claim as well. Raises
-    IdempotencyKeyReused, OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and whatever `accept` refuses.
+    `accept` runs in the transaction that claims the key, with the new operation: it checks the rules, writes the rows
+    and returns the payment to run the operation on. A `DomainError` from it rolls the claim back as well. Raises
+    IdempotencyKeyReused, OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and every refusal of `accept`.
     """
     earlier = await find_operation(request.caller, request.kind, request.key)
     if earlier is not None:  # a repetition needs no transaction
@@ -90,7 +96,10 @@ async def run_once(request: IdempotentRequest, accept: Accept, runner: Operation
 
 
 async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: OperationRunner) -> OperationOutcome:
-    """Answer a later call with the same key, whose operation the snapshot holds; with its payment, if nothing moved."""
+    """Answer a later call with the key, from the operation that the snapshot holds.
+
+    The answer carries the snapshot's payment if the operation has not changed since.
+    """
     assert snapshot.operation is not None, "a key that nobody has used"
     outcome = await answer_again(request, snapshot.operation, runner)
     if outcome.operation is not snapshot.operation:
@@ -101,14 +110,14 @@ async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: Op
 async def accept_if_unchanged(
     request: IdempotentRequest, order: Order, accept: Accept, runner: OperationRunner
 ) -> RunResult | None:
-    """Claim the key and accept by one statement, on an order as it was read without a lock; None where it needs locks.
+    """Claim the key and accept by one statement, on an order that was read without a lock.
 
-    Everything that happens to an order lengthens its chain: while that ends as it was read, the rules were checked on
-    the database's truth. After None nothing was sent, or the fresh operation stands; whatever else comes of it, a
-    refusal too, `accept_under_locks` decides.
+    Every change of an order lengthens its event chain: while the chain ends where it was read, the rules were checked
+    on the current rows. Returns None where locks are needed: then nothing was written, or the operation of this call
+    stands. `accept_under_locks` decides both cases, a refusal included.
 
-    It locks the order and then claims the key, the other way round than a transaction does. Two that meet so are a
-    deadlock, which PostgreSQL ends; it takes a third caller with the same key, between the other two.
+    The statement locks the order before it claims the key; a transaction claims the key first. Two calls may therefore
+    deadlock, and PostgreSQL ends one of them. It takes a third caller with the same key, between the other two.
     """
     unchanged = [order.id, order.last_sequence, order.last_hash]
 
@@ -123,7 +132,7 @@ async def accept_if_unchanged(
     try:
         return await by_one_statement(body)
     except DatabaseUnavailable as trouble:
-        if not trouble.lost:  # no connection was free: to wait for another one would only make the queue longer
+        if not trouble.lost:  # no connection was free: waiting for another one would only make the queue longer
             raise
     except (DomainError, ConcurrentModification, IntegrityError, *CONFLICTS):
         pass
@@ -131,10 +140,10 @@ async def accept_if_unchanged(
 
 
 async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> RunResult:
-    """Claim the key and accept in one transaction; an operation of another call where that has claimed the key.
+    """Claim the key and accept in one transaction; return the operation of the other call if that has claimed the key.
 
-    It waits a little for another operation on the same payment to end: one of two sees the other's result. Raises
-    OperationInProgress when it does not end, and whatever `accept` refuses.
+    Waits up to 2 seconds for another open operation on the payment to end. Raises OperationInProgress when that does
+    not end, and every refusal of `accept`.
     """
     until = Deadline.within(runner.lease_seconds)
 
@@ -143,7 +152,8 @@ async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner:
         if operation.claim != request.claim:
             return RunResult(operation)
         operation.held_until = until
-        # A commit whose answer was lost runs this body again: what it accepted then stands, and is not done twice.
+        # If the answer to COMMIT was lost, this body runs again: the rows that it accepted stand, and are not written
+        # twice.
         is_accepted = bool(operation.step) or not operation.is_open
         return RunResult(operation, None if is_accepted else await accept(work, operation))
 
@@ -159,9 +169,9 @@ async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner:
 
 
 async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: OperationRunner) -> OperationOutcome:
-    """Run an operation that was accepted to its end, and answer; or answer for the other call that has claimed the key.
+    """Run an accepted operation to its end, and answer; answer for the other call if that has claimed the key.
 
-    Raises OperationInProgress while its end is not known, and what `answer_again` raises.
+    Raises OperationInProgress while the end is not known, and every error of `answer_again`.
     """
     operation = accepted.operation
     if operation.claim != request.claim:
@@ -172,23 +182,23 @@ async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: Ope
 
 
 def operation_id(request: IdempotentRequest, *, livemode: bool) -> UUID:
-    """The id of the operation that stands for a caller's key: the same whenever it is asked for.
+    """Derive the operation's id from mode, caller, mutation and key.
 
-    A standby that takes over may not have our last commits, and neither has a backup. A client that repeats its key
-    then meets what Stripe has under it, instead of moving money again.
+    A standby that takes over, or a restored backup, may lack our last commits. Because the id is derived, a client that
+    repeats its key reaches the same idempotency key at Stripe instead of moving money again.
     """
     mode = "live" if livemode else "test"
     return derived_id("operation", mode, request.caller.principal, request.kind.value, request.key)
 
 
 async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Operation | None:
-    """What became of this caller's key? Never runs anything."""
+    """Return the operation of this caller's key, or None. Never runs anything."""
     named = "WHERE principal = $1 AND kind = $2 AND key = $3"
     return await read_one(Operation, named, caller.principal, kind.value, key)
 
 
 def _outcome(driven: RunResult, *, replayed: bool) -> OperationOutcome:
-    """What to tell the caller about an operation as it stands. Raises OperationInProgress while it is being driven."""
+    """Make the answer to the caller. Raises OperationInProgress while the operation is being run."""
     operation = driven.operation
     if operation.state is OperationState.IN_PROGRESS:
         raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
@@ -197,7 +207,7 @@ def _outcome(driven: RunResult, *, replayed: bool) -> OperationOutcome:
 
 
 async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operation:
-    """Insert the operation, or find the one that is there. A second inserter waits for the first one's commit."""
+    """Insert the operation, or return the existing one. A second inserter waits for the first one's commit."""
     operation = _fresh(request, runner)
     if await insert_if_new(operation):
         return operation
@@ -207,7 +217,7 @@ async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operati
 
 
 def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
-    """The operation of a key that was just claimed, leased to whoever claims it."""
+    """Build the operation of a key that was just claimed, leased to this call."""
     until = Deadline.within(runner.lease_seconds)
     operation = build_row(
         Operation,
@@ -227,7 +237,10 @@ def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
 
 
 async def answer_again(request: IdempotentRequest, operation: Operation, runner: OperationRunner) -> OperationOutcome:
-    """Answer a later call with the same key: the same outcome, or an honest "not yet"."""
+    """Answer a later call with the key: the stored outcome, or OperationInProgress.
+
+    Raises IdempotencyKeyReused and Refused(IDEMPOTENCY_KEY_EXPIRED).
+    """
     if operation.fingerprint != request.fingerprint.digest:
         raise IdempotencyKeyReused(
             mismatched_paths=mismatched_paths(operation.leaves, request.fingerprint.leaves), operation_id=operation.id

@@ -1,4 +1,4 @@
-"""Rows that are there for certain, read or locked. Locks are taken in one order: operation, order, payments, refund."""
+"""Rows that must exist, read or locked. Locks are taken in one order: operation, order, payments, refund."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,21 +21,20 @@ LEFT JOIN operation k ON k.principal = $2 AND k.kind = $3 AND k.key = $4
 
 @dataclass(frozen=True, slots=True)
 class OrderSnapshot:
-    """How things stood at one moment when somebody came with a key: the order, with its owner and its payments, and
-    what had become of the key. Nothing of it is locked."""
+    """An order with its owner and payments, and the operation of a key, at one moment. Nothing is locked."""
 
     order: Order | None
-    customer_external_id: str | None  # of whoever the order belongs to
+    customer_external_id: str | None  # of the order's customer
     operation: Operation | None
 
     def payment(self, payment_id: UUID | None) -> Payment | None:
-        """One of the order's payments."""
+        """Return the order's payment with this id, or None."""
         payments = self.order.locked_payments if self.order is not None else []
         return next((payment for payment in payments if payment.id == payment_id), None)
 
 
 async def read_snapshot(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> OrderSnapshot:
-    """The order and the key by one statement. A key that could not be one is of no operation."""
+    """Read the order and the operation of the key by one statement; an invalid key has no operation."""
     payments, rows_of = _payments()
     ((order, operation, owner, found),) = await select_joined(
         {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=("c.external_id", payments)
@@ -47,57 +46,57 @@ async def read_snapshot(order_id: UUID | None, *, principal: str, kind: Operatio
 
 @lru_cache(maxsize=1)
 def _payments() -> tuple[str, Callable[[str | None], list[Any]]]:
-    """The expression for the payments of an order `o`, oldest first, and what makes rows of it."""
+    """Return the SQL expression for the payments of an order `o`, oldest first, and the function that parses them."""
     each = ", ".join(f'p."{column}"' for column in columns_of(Payment))
     listed = f"json_agg(json_build_array({each}) ORDER BY p.created_at, p.id)"
     return f"(SELECT {listed} FROM payment p WHERE p.order_id = o.id)", full_row_from_json(Payment)  # noqa: S608 - our names
 
 
 async def read_operation(operation_id: UUID) -> Operation:
-    """The operation as it stands."""
+    """Read the operation."""
     (operation,) = await read(Operation, "WHERE id = $1", operation_id)
     return operation
 
 
 async def read_payment(payment_id: UUID | None) -> Payment:
-    """The payment as it stands."""
+    """Read the payment."""
     (payment,) = await read(Payment, "WHERE id = $1", payment_id)
     return payment
 
 
 async def lock_operation(operation_id: UUID) -> Operation:
-    """The operation, locked until the transaction ends."""
+    """Lock the operation until the transaction ends."""
     (operation,) = await read(Operation, "WHERE id = $1 FOR NO KEY UPDATE", operation_id)
     return operation
 
 
 async def lock_order(order_id: UUID) -> Order:
-    """The order and its payments, all locked until the transaction ends."""
+    """Lock the order and its payments until the transaction ends."""
     (order,) = await read(Order, "WHERE id = $1 FOR NO KEY UPDATE", order_id)
     return await _with_payments(order)
 
 
 async def lock_registered_order(external_id: str) -> Order:
-    """The order that a shop has registered under its own number, and its payments, locked in the same way."""
+    """Lock the order with this external id, and its payments, until the transaction ends."""
     (order,) = await read(Order, "WHERE external_id = $1 FOR NO KEY UPDATE", external_id)
     return await _with_payments(order)
 
 
 async def lock_payment(payment_id: UUID) -> tuple[Order, Payment]:
-    """The payment's order with all its payments, locked until the transaction ends, and the one that was asked for."""
-    owner = "WHERE id = (SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # which never changes
+    """Lock the payment's order and all its payments until the transaction ends; return the order and the payment."""
+    owner = "WHERE id = (SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # it never changes
     (order,) = await read(Order, owner, payment_id)
     await _with_payments(order)
     return order, next(payment for payment in order.locked_payments if payment.id == payment_id)
 
 
 def live_payment(order: Order) -> Payment | None:
-    """The payment of a locked order that is still open; None when none is."""
+    """Return the payment of a locked order that is still open, or None."""
     return next((payment for payment in order.locked_payments if not payment.is_final), None)
 
 
 async def _with_payments(order: Order) -> Order:
-    """A statement of its own, after the order is locked: nobody can add a payment any more, and none is missed."""
+    """Lock the payments by a second statement: once the order is locked none can be added, so none is missed."""
     those = "WHERE order_id = $1 ORDER BY created_at, id FOR NO KEY UPDATE"
     _belong(order, await read(Payment, those, order.id))
     return order

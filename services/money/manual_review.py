@@ -1,4 +1,4 @@
-"""What a person settles: an operation whose end Stripe cannot tell, by evidence that stays in the audit trail."""
+"""Manual review: a person decides an outcome that Stripe cannot tell, with evidence kept in the audit trail."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What a person found out, and on what evidence. `stripe_id` is the refund or the payment that they found."""
+    """A reviewer's decision, and the evidence for it. `stripe_id` is the refund or the payment that they found."""
 
     outcome: ReviewOutcome
     evidence: str
@@ -35,11 +35,11 @@ class Ruling:
 
 
 async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, runner: OperationRunner) -> Operation:
-    """Settle an operation that needs a review, through the doors that every answer of Stripe's goes through.
+    """Record a reviewer's decision on an operation that needs a review, through the state writer.
 
-    What is found at Stripe is never overruled: HAPPENED needs an object of Stripe's that fits, DID_NOT_HAPPEN is
-    refused when Stripe shows that it did. Raises Refused(INVALID_STATE, VALIDATION_FAILED) and ProviderProblem;
-    the operation then still needs its review.
+    Stripe is never overruled: HAPPENED needs an object at Stripe that fits, and DID_NOT_HAPPEN is refused when Stripe
+    shows the effect. Raises Refused(INVALID_STATE, VALIDATION_FAILED) and ProviderProblem; the operation then still
+    needs its review.
     """
     operation = await runner.take_for_review(operation_id)
     if operation is None:
@@ -61,7 +61,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
 
 
 async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
-    """Keep the ruling on the operation and in the order's trail. Runs in the transaction that settles it."""
+    """Keep the ruling on the operation and in the order's trail. Runs in the transaction that records the outcome."""
     now = datetime.now(UTC)
     if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
         operation.state, operation.due_in = OperationState.UNRESOLVED, timedelta()
@@ -100,7 +100,7 @@ async def _result_of_ruling(operation: Operation, payment: Payment, ruling: Ruli
 
 
 async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> StepResult:
-    """Stripe's own object that shows that the step happened. Raises Refused when there is none that fits."""
+    """Return the object at Stripe that shows the step's effect. Raises Refused when none fits."""
     step = Step(operation.step)
     if step is Step.REFUND:
         return await _proof_of_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
@@ -137,11 +137,11 @@ async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider)
 
 
 async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> StepResult:
-    """A no on a person's word, unless Stripe shows a yes.
+    """Return a failed result on a reviewer's word, unless Stripe shows the effect.
 
-    Raises Refused when it does, and ProviderProblem when Stripe cannot be asked: a look that failed shows nothing, and
-    a minute later it may show a yes. That Stripe does not know the payment, or has too many to look through, is an
-    answer that will not change: then the person's word stands, and the order is free again.
+    Raises Refused when Stripe shows it, and ProviderProblem when Stripe cannot be asked, for a minute later Stripe may
+    show it. If Stripe does not know the payment, or has too many to list, asking again will not help: the reviewer's
+    word stands, and the order is free again.
     """
     refusal = ProviderFailure(Outcome.REJECTED, code="settled_by_hand")
     seen = None

@@ -1,4 +1,4 @@
-"""Is a payment gone from Stripe, or is it the wrong Stripe that is asked?"""
+"""Tell a payment that is gone from Stripe apart from a key of the wrong Stripe account."""
 
 import structlog
 
@@ -8,17 +8,17 @@ from provider import Provider, ProviderFailure
 
 log = structlog.get_logger(__name__)
 
-# Payments of the test mode can all be deleted there; the newest ones are the likeliest to be left.
+# Payments in test mode can all be deleted at Stripe; the newest ones are the likeliest to be left.
 OTHERS = """
 WHERE livemode = $1 AND id <> $2 AND stripe_payment_intent_id IS NOT NULL ORDER BY created_at DESC LIMIT 3
 """
 
 
 async def knows_another_payment(payment: Payment, provider: Provider) -> bool | None:
-    """Whether Stripe knows another payment of ours, by our key and account; None when we have no other one.
+    """Return True if Stripe knows another payment of ours under our key and account; None when we have no other.
 
-    Costs up to three calls. That it knows none is an alarm: the key or the account is not the one that made them.
-    Raises ProviderFailure when Stripe cannot be asked.
+    Costs up to three calls. False is also logged as an error: the key or the account is not the one that created our
+    payments. Raises ProviderFailure when Stripe cannot be asked.
     """
     others = await read(Payment, OTHERS, payment.livemode, payment.id)
     for other in others:

@@ -1,4 +1,4 @@
-"""Orders: a service states what is owed, before anyone can pay it."""
+"""Orders: a service registers the amount owed, before anyone can pay it."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,7 @@ STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "de
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The customer that a registration names, and whether it changed their address."""
+    """The customer that a registration names, and whether the registration changed their email address."""
 
     customer: Customer
     had_email: bool = False
@@ -33,10 +33,11 @@ class Named:
 async def register_order(
     request: IdempotentRequest, command: RegisterOrder, *, runner: OperationRunner
 ) -> OperationOutcome:
-    """Write down what an order owes, or change it while nobody has begun to pay.
+    """Register an order, or change it while no payment has begun.
 
-    When money was taken and nothing more is under way, the total may still be lowered, down to what was taken: a part
-    will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would change.
+    When money was taken and no payment is open, the total may still be lowered, down to the amount taken: the remaining
+    goods will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would
+    change.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
@@ -55,7 +56,7 @@ async def register_order(
 
 async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer | None, cause: Cause) -> Order:
     fresh = Order(
-        id=derived_id("order", command.external_id),  # known to Stripe by it, also if this is registered a second time
+        id=derived_id("order", command.external_id),  # Stripe's metadata names it; a second registration gets it again
         external_id=command.external_id,
         total_minor=command.total.amount_minor,
         currency=command.total.currency,
@@ -91,18 +92,18 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
 
 
 def _only_lowers(order: Order, total: Money) -> bool:
-    """Tell whether a new total is lower, no less than what was taken, and in nobody's way."""
+    """Return True if a new total is lower, no less than the amount taken, and no payment is open."""
     is_lower = total.currency == order.currency and order.paid_minor <= total.amount_minor < order.total_minor
     return is_lower and all(payment.is_final for payment in order.locked_payments)
 
 
 def _payment_begun(order: Order) -> bool:
-    """Tell whether a payment lives, or has taken money: an abandoned attempt does not bind the order."""
+    """Return True if a payment is open or has taken money: an abandoned payment does not bind the order."""
     return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
 
 
 async def _customer(command: RegisterOrder) -> Named | None:
-    """The customer that the order names, with the address that it states."""
+    """Insert or update the customer that the order names, with the email address that it states."""
     if command.customer_external_id is None:
         return None
     fresh = Customer(external_id=command.customer_external_id, email=command.customer_email)
@@ -117,8 +118,10 @@ async def _customer(command: RegisterOrder) -> Named | None:
 
 
 def _email_changed(named: Named) -> Change:
-    """That an address changed, and never what it was or is: events stay for good, and an address is to be forgotten
-    when its owner wants. See docs/adr/0018-what-the-trail-keeps.md."""
+    """Record that an email address changed, without the address itself.
+
+    Events are kept for good, and an address must be erasable. See docs/adr/0018-what-the-trail-keeps.md.
+    """
     known = {"customer_id": str(named.customer.id)}
     before = known | {"email": "given" if named.had_email else None}
     return Change("customer.email_changed", before=before, after=known | {"email": "changed"})

@@ -1,4 +1,4 @@
-"""Phase 3: write what a step came to, on the operation and on the rows it is about, in one transaction."""
+"""Phase 3: write the result of a step on the operation, the payment and the refund, in one transaction."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -44,7 +44,8 @@ log = structlog.get_logger(__name__)
 RETRY_AFTER_MS = 1000
 AT_ONCE = timedelta()
 
-# By these our row shows, whatever became of the answer, that a step has ended: it was in none of them when it began.
+# A step began with the payment in none of these statuses: now they show that the step ended, even if the answer was
+# lost.
 SHOWN_BY_STATUS = {
     Step.CONFIRM: frozenset(
         {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
@@ -53,14 +54,14 @@ SHOWN_BY_STATUS = {
     Step.CANCEL: PAYMENT_FINAL,
 }
 UNDECIDED = frozenset({StepOutcome.UNKNOWN, StepOutcome.NOT_DONE, StepOutcome.REVIEW})
-CRASHED = "crashed"  # driving it failed by a fault of ours
+CRASHED = "crashed"  # a bug of ours ended the run
 NO_ANSWER = "no_answer"
-SETTLES_ORDER = "settles_order"  # beside a capture's parameters: this is all that the order owes
+SETTLES_ORDER = "settles_order"  # in a capture's parameters: the order owes no more than this capture
 WAITING = """
 WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
 """
 ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
-# The ends that a step may lawfully come to. Anything else means that another act got there first.
+# The statuses in which a step succeeds. Any other means that another operation got there first.
 GOOD_ENDS = {
     Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
     Step.CONFIRM: frozenset(
@@ -86,13 +87,13 @@ async def apply_result(
     cause: Cause,
     wait: timedelta = AT_ONCE,
 ) -> None:
-    """Merge the verdict into payment and refund, and set the operation's step, state, effect and error.
+    """Merge the step's result into payment and refund, and set the operation's step, state, effect and error.
 
-    `wait` is how long until it is tried again, if it is not decided. The caller holds the locks and saves the
-    operation. Raises `StaleSnapshot` when the snapshot's place in time is unknown.
+    `wait` is the time until an undecided step is tried again. The caller holds the locks and saves the operation.
+    Raises `StaleSnapshot` when the row changed after Stripe was asked.
     """
     refund = await _refund_of(operation)
-    # A webhook or a look may have been quicker than the answer: an answer never says two things.
+    # A webhook or a lookup may have been quicker than the answer: the first one decides what the caller reads.
     if step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
         await _apply(work, operation, order, payment, refund, step_result, cause, wait)
     await _settle_order(work, operation, order, cause)
@@ -133,9 +134,9 @@ async def _apply(
 
 
 def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
-    """Set the operation's next step or its end if our rows show what became of the step; True if they do.
+    """Set the operation's next step or its end if the rows show the step's effect; return True if they do.
 
-    Everything in them that is past the operation's beginning was told by Stripe. The caller holds the locks.
+    A row that is past the operation's beginning got there by an answer of Stripe's. The caller holds the locks.
     """
     if refund is not None:
         is_told = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
@@ -154,9 +155,9 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
 async def end_with_known(
     work: UnitOfWork, operation: Operation, payment: Payment, refund: Refund | None = None
 ) -> bool:
-    """End a fresh operation whose payment or refund was taken in before its key came again; False if that is open.
+    """End a new operation whose payment or refund was adopted before its key came again; False if that is open.
 
-    The operation is the caller's own; the payment's order is locked, or written only while it is as it was seen.
+    The operation is the caller's own. The payment's order is locked, or written by an optimistic unit of work.
     """
     operation.order_id, operation.payment_id = payment.order_id, payment.id
     operation.refund_id = refund.id if refund is not None else None
@@ -169,9 +170,9 @@ async def end_with_known(
 
 
 async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
-    """End the operations that wait for what a look has just brought. The caller holds the order's and payment's locks.
+    """End the waiting operations whose effect a refresh has just shown. The caller holds the locks.
 
-    One that somebody has in hand is left to them: they find the same rows.
+    An operation that another process has leased is left to that process, which reads the same rows.
     """
     for operation in await read(Operation, WAITING, payment.id):
         if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
@@ -185,9 +186,10 @@ async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause
 async def end_unsent(
     work: UnitOfWork, unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause
 ) -> None:
-    """End a payment of which Stripe was never told, with its creation: nothing is there to be given up.
+    """Cancel a payment whose creation was never sent to Stripe, and fail the creation.
 
-    `by` is the cancel, which is carried out by that. The caller holds the locks of the creation, order and payment.
+    `by` is the cancel operation; it succeeds without a call to Stripe. The caller holds the locks of the creation, the
+    order and the payment.
     """
     await cancel_unsent_payment(work, order, payment, cause)
     _fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
@@ -201,7 +203,7 @@ async def end_unsent(
 
 
 async def _settle_order(work: UnitOfWork, operation: Operation, order: Order, cause: Cause) -> None:
-    """Lower what the order owes to what was taken, where the capture was to be all of it."""
+    """Lower the order's total to the amount taken, if the capture was its last one."""
     if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
         await settle_order(work, order, cause)
 
@@ -229,7 +231,7 @@ async def _apply_refund(
         work,
         order,
         payment,
-        replace(step_result.refund, is_release=False),  # it was asked for as a refund, whatever it looks like
+        replace(step_result.refund, is_release=False),  # we asked for a refund, whatever Stripe's object looks like
         since=step_result.since,
         fetched=step_result.fetched,
         cause=cause,
@@ -243,7 +245,7 @@ def _advance(operation: Operation, payment: Payment) -> None:
     step = Step(operation.step)
     operation.error, operation.last_problem = None, None
     if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount is not None:
-        _fail(operation, invalid_state(payment))  # another program has changed it: nobody agreed to pay that
+        _fail(operation, invalid_state(payment))  # changed by another program: the payer did not agree to it
         return
     if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
         operation.step = Step.CONFIRM.value
@@ -253,7 +255,7 @@ def _advance(operation: Operation, payment: Payment) -> None:
         return
     if payment.status in GOOD_ENDS[step]:
         _succeed(operation)
-    elif payment.status is PaymentStatus.UNKNOWN:  # Stripe has said what we do not know the meaning of
+    elif payment.status is PaymentStatus.UNKNOWN:  # Stripe's status is not known to us
         operation.effect = ProviderEffect.UNKNOWN
         call_a_person(operation)
     else:
@@ -284,7 +286,8 @@ async def _unknown(
         await mark_payment_unknown(work, order, payment, cause)
     elif refund.status is RefundStatus.INITIATED:
         await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
-    # What sending has met stands, whatever a look meets: only a 500 to the request itself sticks to its key.
+    # The error of sending is kept, whatever the lookup meets: only a 500 to the request itself is replayed under its
+    # key.
     sent = step_result.sent if step_result.by_look else failure
     problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
     leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
@@ -293,12 +296,12 @@ async def _unknown(
 def _problem(sent: ProviderFailure) -> str:
     if sent.code == OTHER_PARAMETERS:
         return OTHER_PARAMETERS
-    # One that is told for the first time need not be kept under the key: an earlier request may still be carried out.
+    # A 5xx that is new may not be stored under the key: an earlier request may still be carried out.
     return SERVER_ERROR if sent.is_server_error and sent.is_replayed else NO_ANSWER
 
 
 def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:
-    """Say that nobody knows whether the step has happened, and that it is found out later."""
+    """Mark the operation as undecided: whether the step has happened is found out later."""
     operation.state = OperationState.UNRESOLVED
     operation.effect = ProviderEffect.UNKNOWN
     operation.last_problem = problem
@@ -313,7 +316,7 @@ def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_i
 
 
 def call_a_person(operation: Operation) -> None:
-    """Leave an operation to a person, with an alarm: neither Stripe nor we can tell what became of it."""
+    """Leave an operation to a person, with an alarm: neither Stripe nor we can tell its outcome."""
     log.error("operation.needs_review", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
     operation.state = OperationState.NEEDS_REVIEW
     operation.error = ProviderProblem(
@@ -381,5 +384,5 @@ def _unavailable(operation: Operation, wait: timedelta) -> DomainError:
 
 
 def _milliseconds(wait: timedelta) -> int:
-    """What a caller is told to wait: no less than a second, or it would be a hammer."""
+    """Return the wait for the caller in milliseconds: at least a second, so that nobody polls without pause."""
     return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))

@@ -1,4 +1,4 @@
-"""The state writer: nothing else sets a payment's status. API answers, webhooks, recovery and sync all come to it."""
+"""The state writer: nothing else sets a payment's status. API answers, webhooks, recovery and refreshes all use it."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ AS_ASKED: Final = frozenset({"provider_currency", "provider_amount_minor", "capt
 
 
 class StaleSnapshot(Exception):
-    """Somebody changed the row after this snapshot was asked for, so its place in time is not known: fetch again."""
+    """The row changed after Stripe was asked, so the snapshot may be older than the row: fetch again."""
 
 
 async def apply_provider_state(
@@ -46,14 +46,14 @@ async def apply_provider_state(
     fetched: bool,
     cause: Cause,
 ) -> bool:
-    """Merge what Stripe said of a payment into our row; True if anything changed.
+    """Merge Stripe's snapshot of a payment into our row; return True if anything changed.
 
-    The caller holds the order's and the payment's locks. `since` is the payment's revision when Stripe was asked
-    (None is an older one): if the row has moved on since, the snapshot may be older than the row, and `StaleSnapshot`
-    is raised instead of guessing. `fetched` says that Stripe was asked how the payment stands: that is the truth,
-    whatever the row says, and is written as it is. An answer to an act of ours, or an event, may be old: where it is
-    late it changes nothing, and where it contradicts an end Stripe must be asked (`StaleSnapshot`). Facts about another
-    intent change nothing.
+    The caller holds the order's and the payment's locks. `since` is the payment's revision when Stripe was asked (None:
+    an older one): if the row has changed since, the snapshot may be older than the row, and `StaleSnapshot` is raised.
+
+    `fetched` marks a snapshot that Stripe was asked for: it is the truth and is written as it is. Without it, the
+    snapshot comes from an answer to an operation or from an event, and may be old: a late one changes nothing, and one
+    that contradicts a final status raises `StaleSnapshot`. A snapshot of another intent changes nothing.
     """
     if payment.stripe_payment_intent_id not in (None, seen.id):
         log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
@@ -80,7 +80,7 @@ async def apply_provider_state(
     if changes.get("last_error"):
         changes["last_error"] |= {"request_id": failed_request(cause)}
     is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
-    if "provider_currency" in changes:  # what was summed up in the other currency is no sum of this one
+    if "provider_currency" in changes:  # sums in the other currency mean nothing in this one
         changes |= {"disputed_minor": 0, **await refund_totals(payment, currency=seen.currency)}
     kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
     await change_payment(
@@ -105,7 +105,7 @@ async def change_payment(
     """Write fields of a payment with its event, and recompute the order. The caller holds both locks.
 
     `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, `failure` the
-    attempt that failed, if any.
+    failed attempt, if any.
     """
     refund = of_refund.row if of_refund is not None else None
     before, old_status = payment.facts(), payment.status
@@ -138,13 +138,13 @@ async def change_payment(
 
 
 def synced_after(earlier: datetime | None) -> datetime:
-    """Now, and in any case later than the last time: by it a look knows whether another one was written meanwhile."""
+    """Return now, or a moment after `earlier` if the clock stands before it: each merged snapshot gets a new one."""
     now = datetime.now(UTC)
     return now if earlier is None else max(now, earlier + timedelta(microseconds=1))
 
 
 async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
-    """Lower an order's total to what was taken: the rest will never be asked for. The caller holds the order's lock."""
+    """Lower an order's total to the amount taken: the rest will never be asked for. The caller holds the lock."""
     if order.paid_minor == 0 or order.total_minor <= order.paid_minor:
         return
     before = order.facts()
@@ -155,7 +155,7 @@ async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
 
 
 async def mark_payment_unknown(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
-    """Say honestly that nobody knows what became of a payment. A final state stays."""
+    """Mark a payment whose outcome nobody knows. A final status stays."""
     if payment_move(payment.status, PaymentStatus.UNKNOWN) is Transition.FORWARD:
         await change_payment(
             work, order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause
@@ -163,9 +163,9 @@ async def mark_payment_unknown(work: UnitOfWork, order: Order, payment: Payment,
 
 
 async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
-    """Close a payment whose intent Stripe does not know any more, with an alarm: the order may be paid anew.
+    """Cancel a payment whose intent Stripe no longer knows, with an alarm: the order may be paid by another payment.
 
-    A final state stays: what was taken or given up is not undone by its record's loss at Stripe.
+    A final status stays: losing the record at Stripe does not undo a charge or a cancellation.
     """
     log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
     if not payment.is_final:
@@ -174,7 +174,7 @@ async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment,
 
 
 async def abandon_payment(work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
-    """Close a payment that Stripe refused to create: it never existed there, so the order may be paid anew."""
+    """Cancel a payment that Stripe refused to create: it never existed, so the order may be paid by another."""
     if payment.stripe_payment_intent_id is None and not payment.is_final:
         failure = made(payment, error, cause)
         last_error = error.to_record() | {"request_id": failure.request_id}
@@ -183,7 +183,7 @@ async def abandon_payment(work: UnitOfWork, order: Order, payment: Payment, erro
 
 
 async def cancel_unsent_payment(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
-    """Give up a payment of which Stripe was never told: the order may be paid anew."""
+    """Cancel a payment that was never sent to Stripe: the order may be paid by another."""
     assert payment.stripe_payment_intent_id is None, "Stripe knows of it"
     await change_payment(work, order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
 
@@ -191,7 +191,7 @@ async def cancel_unsent_payment(work: UnitOfWork, order: Order, payment: Payment
 async def keep_failed_attempt(
     work: UnitOfWork, order: Order, payment: Payment, seen: ProviderPayment, cause: Cause
 ) -> None:
-    """Keep a failed attempt that is told when the payment has gone on: its state stands, the attempt is kept once.
+    """Record once a failed attempt that is reported after the payment has moved on. The status stays.
 
     The caller holds the order's and the payment's locks.
     """
@@ -203,12 +203,12 @@ async def keep_failed_attempt(
 async def keep_refused_attempt(
     work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause
 ) -> None:
-    """Keep an attempt that Stripe refused without a decline: nothing of the payment has changed. Holds the locks."""
+    """Record an attempt that Stripe refused without a decline: the payment stays. The caller holds the locks."""
     await _keep(work, order, payment, made(payment, error, cause), cause)
 
 
 async def _keep(work: UnitOfWork, order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
-    """Write a failed attempt with its event. The payment stands as it stood, so its version does not grow."""
+    """Write a failed attempt with its event. The payment itself does not change, so its version does not grow."""
     known = payment.facts()
     payment.failed_at = _latest(payment.failed_at, failure.failed_at)
     change = Change(
@@ -222,14 +222,14 @@ async def _keep(work: UnitOfWork, order: Order, payment: Payment, failure: Payme
 
 
 async def set_disputed(work: UnitOfWork, order: Order, payment: Payment, disputed_minor: int, cause: Cause) -> None:
-    """Write how much of a payment is contested, if it changed. The caller holds the locks."""
+    """Write the disputed amount of a payment, if it changed. The caller holds the locks."""
     if payment.disputed_minor != disputed_minor:
         kind = "payment.disputed" if disputed_minor > payment.disputed_minor else "payment.dispute_released"
         await change_payment(work, order, payment, {"disputed_minor": disputed_minor}, type=kind, cause=cause)
 
 
 def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
-    """The fields of the row that this snapshot would change. A status that is not known to us ends nothing."""
+    """Return the fields of the row that this snapshot would change. A status not known to us ends nothing."""
     is_unknown = seen.status is PaymentStatus.UNKNOWN
     told = {
         "status": payment.status if is_unknown and payment.is_final else seen.status,
@@ -240,7 +240,7 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         "captured_minor": seen.captured_minor,
         "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
         "method": seen.method or payment.method,
-        # A charge that was not expanded does not tell it: what is held is held until the moment that is known.
+        # A charge that was not expanded lacks it: the moment that is known stays while money is held.
         "capture_before": (seen.capture_before or payment.capture_before)
         if seen.status is PaymentStatus.REQUIRES_CAPTURE
         else None,
@@ -253,8 +253,11 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
 
 
 def _kept_action(action: Actionable) -> dict[str, Any]:
-    """What is stored of the payer's next step. Stripe's 3DS pages carry the client secret in their address, and that
-    is never stored: such a page is asked for anew."""
+    """Return the part of the payer's next action that may be stored.
+
+    Stripe's 3DS pages carry the client secret in their address, which is never stored: such a page is fetched again
+    when it is needed.
+    """
     withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url
     kept = {
         "type": action.type,
@@ -279,9 +282,9 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
 async def refund_totals(
     payment: Payment, changed: Refund | None = None, *, currency: str | None = None
 ) -> dict[str, Any]:
-    """Given back and reserved, from the refunds themselves, of which one may have changed: no sum that could drift.
+    """Sum up the refunded and the reserved amounts from the refunds themselves, with `changed` in place of its row.
 
-    A refund in another currency than the payment's money is no part of it; Stripe makes none.
+    A refund in another currency than the payment's money is left out and logged; Stripe makes none.
     """
     found = await Refund.filter(payment_id=payment.id).only("id", "status", "amount_minor", "currency")
     given = [refund for refund in found if changed is None or refund.id != changed.id]
@@ -296,8 +299,10 @@ async def refund_totals(
 
 
 def recompute_order(order: Order) -> tuple[str, ...]:
-    """Set an order's sums and status from its locked payments; the fields that are to be written. The version grows
-    with every change of any of them."""
+    """Set an order's sums and status from its locked payments; return the fields to be written.
+
+    The version grows with every call.
+    """
     payments = [payment.as_facts() for payment in order.locked_payments]
     order.paid_minor, order.refunded_minor = order_sums(order.currency, payments)
     order.payment_status = order_payment_status(order.total, payments)

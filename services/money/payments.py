@@ -1,4 +1,4 @@
-"""Phase 1 of every act with a payment: claim the key, lock, check the rules on the database's truth, write, commit."""
+"""Phase 1 of operations on payments: claim the key, lock, check the rules on the current rows, write, commit."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -45,8 +45,8 @@ from services.money.refusals import invalid_state
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
 from services.money.runner import OperationRunner
 
-# A creation that waits and that nobody has ever sent. Who takes it up locks it first: then it is not found here, and of
-# the two the one that comes later finds what the other has written.
+# A creation that waits and was never sent. A process that takes it up locks it first, so that this statement skips it:
+# of the two, the later one finds what the earlier one has written.
 UNSENT = """
 WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND step = 'create' AND state = 'UNRESOLVED' AND effect = 'NONE'
   AND first_sent_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
@@ -64,9 +64,9 @@ async def create_payment(
 ) -> OperationOutcome:
     """Charge what the order owes, once; or prepare a payment that the payer confirms.
 
-    `snapshot` is how the order and the key stood just now; whose the order is, is asked again of the order that is
+    `snapshot` is the order and the key as they stood just now; the order's owner is checked again on the order that is
     accepted on. Raises NotFound, Forbidden, AmountMismatch, OrderAlreadyPaid, Refused(CURRENCY_MISMATCH,
-    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and what `run_once` raises. A
+    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and the errors of `run_once`. A
     decline is in the outcome's `error`, with the payment still open.
     """
 
@@ -99,19 +99,19 @@ async def create_payment(
 async def confirm_payment(
     request: IdempotentRequest, command: ConfirmPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> OperationOutcome:
-    """Ask for the money of an open payment with this method: a new attempt on the same intent, in place of an earlier
-    one that still waits for its payer. Without a `return_url` the payer comes back to the page that createPayment
-    named.
+    """Confirm an open payment with this payment method: a new attempt on the same intent.
+
+    Replaces an earlier attempt that still waits for its payer. Without a `return_url` the payer returns to the page
+    that createPayment named.
 
     Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, and
-    Refused(VALIDATION_FAILED) when there is no page to come back to. Source:
-    docs.stripe.com/api/payment_intents/confirm.
+    Refused(VALIDATION_FAILED) when there is no page to return to. Source: docs.stripe.com/api/payment_intents/confirm.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(command.payment_id)
         check_owner(payment, authority, path=("paymentId",))
-        check_owner(order, authority, path=("paymentId",))  # else it would pay what is somebody else's by now
+        check_owner(order, authority, path=("paymentId",))  # it may be another customer's by now
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": command.payment_method_id}
@@ -128,8 +128,8 @@ async def capture_payment(
 ) -> OperationOutcome:
     """Take money that is held, all of it or less, never more than was asked for; the rest is released.
 
-    `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to what
-    was taken. Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
+    `settles_order` says that no more will be asked for: when the money is taken, the order's total is lowered to the
+    amount taken. Raises InvalidState, LimitExceeded(AMOUNT_EXCEEDS_CAPTURABLE), Refused(CURRENCY_MISMATCH).
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -157,11 +157,11 @@ async def capture_payment(
 async def cancel_payment(
     request: IdempotentRequest, command: CancelPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> OperationOutcome:
-    """Give an open payment up and release what it holds, which a service alone may do.
+    """Cancel an open payment and release what it holds; only a service may release held money.
 
-    A payment of which Stripe was never told ends here, without a call. Raises NotFound, and InvalidState when it is too
-    late, or when money is held and a buyer asks. `services.money.provider_calls` asks Stripe once more before it gives
-    up a buyer's payment that may hold money by then.
+    A payment that was never sent to Stripe ends here, without a call. Raises NotFound, and InvalidState when it is too
+    late, or when money is held and a buyer asks. `services.money.provider_calls` asks Stripe once more before it
+    cancels a buyer's payment that may hold money by then.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -190,8 +190,7 @@ async def cancel_payment(
 def _new_payment(
     command: CreatePayment, order: Order, operation: Operation, authority: PaymentAuthority, *, livemode: bool
 ) -> Payment:
-    """A payment of what the order owes. Raises ActivePaymentExists while another payment of the order lives,
-    Forbidden."""
+    """Build a payment of what the order owes. Raises ActivePaymentExists while another one is open, and Forbidden."""
     earlier = _earlier(order)
     payment = build_row(
         Payment,
@@ -231,13 +230,13 @@ def _initiated(payment: Payment) -> Change:
 
 
 def _taken_in(order: Order, operation: Operation) -> Payment | None:
-    """The payment of this very key, if its own operation was lost and it was taken in from Stripe since."""
+    """Return the payment of this very key, if its operation was lost and the payment was adopted from Stripe since."""
     payment_id = derived_id("payment", str(operation.id))
     return next((payment for payment in order.locked_payments if payment.id == payment_id), None)
 
 
 def _earlier(order: Order) -> Payment | None:
-    """The order's latest payment. Raises ActivePaymentExists while any of them lives."""
+    """Return the order's latest payment. Raises ActivePaymentExists while any of them is open."""
     live = locking.live_payment(order)
     if live is not None:
         raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
@@ -245,7 +244,7 @@ def _earlier(order: Order) -> Payment | None:
 
 
 def _capture_method(asked: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
-    """How the money is taken. The shop decides: it ships for money that is held, or taken."""
+    """Return the capture method. The shop decides it, because it ships for money that is held or taken."""
     if asked is None or asked is order.capture_method or authority.is_service:
         return asked or order.capture_method
     raise Forbidden(
@@ -274,7 +273,7 @@ def _check_nothing_is_kept(command: CreatePayment) -> None:
 
 
 async def named_page(payment: Payment) -> str | None:
-    """The page to come back to that createPayment named, if it did."""
+    """Return the return page that createPayment named, or None."""
     return _page_in(await _params_of_creation(payment))
 
 
@@ -289,7 +288,7 @@ def _page_in(params: Mapping[str, Any]) -> str | None:
 
 
 async def _page_to_come_back_to(payment: Payment) -> str | None:
-    """The page that createPayment named; None where no method leaves for another page, so that none is needed."""
+    """Return the page that createPayment named; None where no payment method redirects, so that none is needed."""
     params = await _params_of_creation(payment)
     page = _page_in(params)
     create = params.get(Step.CREATE, {})
@@ -306,13 +305,13 @@ async def _page_to_come_back_to(payment: Payment) -> str | None:
 async def _begin(
     work: UnitOfWork, operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]
 ) -> Payment:
-    """Write the accepted work on its operation; the payment that it is about."""
+    """Write the accepted step on its operation, and return the payment."""
     await work.write(_begun(operation, payment, step, params))
     return payment
 
 
 def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]) -> Update[Operation]:
-    """The accepted work on its operation: the exact parameters, before the first call."""
+    """Set the accepted step on its operation, with the exact parameters, before the first call."""
     operation.order_id, operation.payment_id = payment.order_id, payment.id
     operation.step = step.value
     before = {"charge_before": payment.stripe_charge_id, "status_before": payment.status.value}

@@ -1,8 +1,8 @@
-"""Phase 2: one call to Stripe for one step of an operation, and what its answer means.
+"""Phase 2: one call to Stripe for one step of an operation, and the meaning of its answer.
 
-No transaction is open here. A step that may have been sent before is not simply sent again: once the first minute
-has passed, Stripe is asked what it has, and a definite "no" is believed only after such a look. A create and a refund
-need no such question while Stripe keeps their key: it repeats its first answer, and nothing happens twice.
+No transaction is open here. A step that may have been sent before is not simply sent again: after the first minute
+Stripe is asked for the step's effect, and a definite refusal is believed only after such a lookup. A create and a
+refund need no lookup while Stripe keeps their key: Stripe repeats its first answer, and nothing happens twice.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -54,22 +54,22 @@ FIRST_STEP = {
 
 
 class StepOutcome(StrEnum):
-    """What a step came to."""
+    """The result of one step."""
 
-    DONE = "DONE"  # Stripe answered, or a look showed that it had happened
-    FAILED = "FAILED"  # a definite no
-    UNKNOWN = "UNKNOWN"  # nobody knows
+    DONE = "DONE"  # Stripe answered, or a lookup showed that it had happened
+    FAILED = "FAILED"  # a definite refusal
+    UNKNOWN = "UNKNOWN"  # nobody knows yet
     NOT_DONE = "NOT_DONE"  # not executed: throttled, unreachable, misconfigured
-    ABSENT = "ABSENT"  # proven not to have happened, and its old key must not be used again
-    REVIEW = "REVIEW"  # nobody knows, and Stripe cannot be expected to say: a person has to look
+    ABSENT = "ABSENT"  # proven not to have happened; its old key must not be used again
+    REVIEW = "REVIEW"  # nobody knows, and Stripe cannot be expected to tell: a person has to decide
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What is known after a step. Snapshots are Stripe's, `since` is our row's revision before asking.
+    """The facts after a step. Snapshots are Stripe's; `since` is our row's revision before Stripe was asked.
 
-    `gone` says that Stripe does not know the payment any more, `by_look` that the failure is of a look, not of the act;
-    `sent` is then what sending it has met, if it was sent.
+    `gone` says that Stripe no longer knows the payment. `by_look` says that the failure is the lookup's, not the
+    step's; `sent` is then the error of sending the step, if it was sent.
     """
 
     kind: StepOutcome
@@ -87,9 +87,9 @@ class StepResult:
 async def execute_step(
     operation: Operation, payment: Payment, *, provider: Provider, policy: RetryPolicy
 ) -> StepResult:
-    """Carry the operation's current step out, or find out that it has been.
+    """Execute the operation's current step, or find out that it has been executed.
 
-    What moves money leaves while the lease is held and Stripe keeps the key, or not at all.
+    A request that moves money is sent while the lease is held and Stripe keeps the key, or not at all.
     """
     maybe_sent = operation.first_sent_at is not None or operation.effect is ProviderEffect.UNKNOWN
     age = _age(operation, policy)
@@ -106,7 +106,7 @@ async def execute_step(
         if sticky or age >= policy.key_life_seconds + policy.quiet_seconds:
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return StepResult(StepOutcome.ABSENT, payment.revision)
-        if age >= policy.key_life_seconds:  # what left at the last moment may still be on its way
+        if age >= policy.key_life_seconds:  # a request sent at the last moment may still be under way
             return StepResult(StepOutcome.UNKNOWN, payment.revision, by_look=True)
     held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
@@ -132,22 +132,22 @@ async def execute_step(
 
 
 def _known_at_stripe(operation: Operation) -> None:
-    """Say loudly that Stripe knows a request of ours that our books do not: commits were lost since."""
+    """Log that Stripe knows a request of ours that our database does not: commits were lost since."""
     log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
 
 
 def _age(operation: Operation, policy: RetryPolicy) -> float:
-    """How old the request may be at Stripe, in seconds, by the database's clock; 0 for one that was never sent."""
+    """Return the request's greatest possible age at Stripe in seconds, by the database's clock; 0 if never sent."""
     now = policy.leased_at(operation)
     unsent_since = operation.created_at if operation.effect is ProviderEffect.UNKNOWN else now
     return (now - (operation.first_sent_at or unsent_since)).total_seconds()
 
 
 def _look_after(step: Step, policy: RetryPolicy) -> float:
-    """The age in seconds at which Stripe is asked what became of a request, instead of sending it again.
+    """Return the age in seconds from which Stripe is asked for a step's effect, instead of sending the step again.
 
-    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while
-    Stripe keeps the key it is sent again, and the answer is final. The other steps show on an intent that we hold.
+    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
+    keeps the key they are sent again, and the answer is final. The other steps show on an intent whose id we have.
     """
     if step in (Step.CREATE, Step.REFUND):
         return policy.key_life_seconds
@@ -157,10 +157,10 @@ def _look_after(step: Step, policy: RetryPolicy) -> float:
 async def _held_meanwhile(
     operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
 ) -> StepResult | None:
-    """What stands against a buyer's cancel: a hold that they got at Stripe since it was accepted. None: nothing does.
+    """Return the result that stops a buyer's cancel: the payment was authorised at Stripe since; else None.
 
-    A shop ships for money that is held. A cancel may wait here for hours while Stripe is away, and the buyer's browser
-    can confirm all the time.
+    A shop ships for money that is held. A cancel may wait here for hours while Stripe is unreachable, and the buyer's
+    browser can confirm all the time.
     """
     is_buyers = operation.actor["kind"] == ActorKind.CUSTOMER.value
     if operation.step != Step.CANCEL or not is_buyers or payment.capture_method is not CaptureMethod.MANUAL:
@@ -177,10 +177,10 @@ async def _held_meanwhile(
 def _unseen(
     failure: ProviderFailure, operation: Operation, payment: Payment, *, age: float, policy: RetryPolicy
 ) -> StepResult:
-    """What it means that Stripe could not be asked whether the step has happened.
+    """Classify a lookup that failed, so that the step's effect is unknown.
 
-    After 20 hours the request must not be sent again, so without facts a person has to look. An answer that is no
-    answer (there is no such payment, too many to search) will not become one: a person has to look after 15 minutes.
+    After 20 hours the request must not be sent again, so a person has to decide. A definite failure of the lookup (no
+    such payment, too many to list) will not change: a person has to decide after 15 minutes.
     """
     log.warning("operation.look_failed", operation=str(operation.id), failure=str(failure))
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
@@ -194,12 +194,12 @@ def _unseen(
 async def _gone(
     failure: ProviderFailure, payment: Payment, provider: Provider, *, maybe_sent: bool, is_old: bool = False
 ) -> StepResult | None:
-    """The verdict on a step of a payment that Stripe says it does not know; None for any other failure.
+    """Classify the failure of a payment that Stripe says it does not know; None for any other failure.
 
-    Under a key of another account every payment is unknown. So Stripe is asked for another payment of ours: if it
-    knows that one, this one is gone, and nothing of it was moved. If it knows none, the key is to blame, and the step
-    waits until that is mended, or for a person once it is old. Without another one to ask for, a step that was never
-    sent before has failed, and of one that may have been sent a person has to judge.
+    Under a key of another account every payment is unknown, so Stripe is asked for another payment of ours. If it knows
+    that one, this one is gone, and nothing of it was moved. If it does not, the key is to blame, and the step waits
+    until the key is corrected, or for a person once it is old. Without another payment to ask for, a step that was
+    never sent has failed; one that may have been sent is left to a person.
     """
     if not failure.is_missing_payment:
         return None
@@ -224,9 +224,9 @@ async def _classify_failure(
     maybe_sent: bool,
     is_stuck: bool,
 ) -> StepResult:
-    """What a failed call means for this step. May ask Stripe once more; raises ProviderFailure if that fails too.
+    """Classify a failed call. May ask Stripe once more; raises ProviderFailure if that fails too.
 
-    `is_stuck` says that Stripe keeps repeating an error to this key: to ask again will tell nothing else.
+    `is_stuck` says that Stripe keeps repeating an error under this key: sending again will not change it.
     """
     since = payment.revision
     if failure.outcome in NOT_EXECUTED:
@@ -245,9 +245,9 @@ async def _classify_failure(
         snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
     refunds: tuple[ProviderRefund, ...] = ()
     if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
-        # Refused although our books allowed it: somebody refunded elsewhere, and we shall want to know.
+        # Refused although our rows allowed it: somebody refunded elsewhere, and the other refunds are merged too.
         refunds = tuple(await provider.list_refunds(payment.stripe_payment_intent_id))
-        if (made := refund_made_by(operation, refunds)) is not None:  # refused, and there: what is there is true
+        if (made := refund_made_by(operation, refunds)) is not None:  # the refund exists: it is the truth
             return StepResult(StepOutcome.DONE, since, refund=made, fetched=True)
     return StepResult(StepOutcome.FAILED, since, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
@@ -284,8 +284,10 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
 
 
 async def _since_then(step_result: StepResult, operation: Operation, provider: Provider) -> StepResult:
-    """The same with what has become of it, when Stripe only repeated what it had answered to this key before: that is
-    as old as the first answer, which was lost, and our rows may know better by now."""
+    """Fetch the object again if Stripe only replayed its first answer to this key.
+
+    A replayed answer is as old as the first one, which was lost, and our rows may be newer by now.
+    """
     payment, refund = step_result.payment, step_result.refund
     is_replayed = (payment is not None and payment.is_replayed) or (refund is not None and refund.is_replayed)
     if is_replayed and operation.first_sent_at is None and operation.effect is ProviderEffect.NONE:
@@ -296,13 +298,13 @@ async def _since_then(step_result: StepResult, operation: Operation, provider: P
         if refund is not None and refund.is_replayed:
             return replace(step_result, refund=await provider.retrieve_refund(refund.id), fetched=True)
     except ProviderFailure as failure:
-        # It was done; only how it stands is not known. The status is the look's, and no 500 of the request's.
+        # The step was done; only its object's state is not known. The HTTP status is the fetch's, so it is left out.
         raise replace(failure, outcome=Outcome.UNKNOWN, http_status=None) from None
     return step_result
 
 
 def _intent(payment: Payment) -> str:
-    """Never move money on an id that we do not hold."""
+    """Return the intent's id; no money is moved without one."""
     assert payment.stripe_payment_intent_id is not None, "a step after `create` without an intent"
     return payment.stripe_payment_intent_id
 
@@ -311,7 +313,7 @@ def _intent(payment: Payment) -> str:
 
 
 async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Ask Stripe whether the step has happened: a verdict if it has (or can no longer), None if it is absent."""
+    """Ask Stripe for the step's effect: a result if it happened or no longer can, None if there is no effect."""
     looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
         Step.CREATE: _look_for_intent,
         Step.CONFIRM: _look_for_confirmation,
@@ -323,9 +325,9 @@ async def look_up_effect(operation: Operation, payment: Payment, provider: Provi
 
 
 async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Raises when the list is too long to say that the intent is not on it, or when it was made for another order.
+    """Find the intent in Stripe's list. Raises when the list is too long, or when the intent is of another order.
 
-    Where Stripe knows the key from before our books begin, as far back as Stripe keeps keys.
+    Where Stripe knows the key from before our rows begin, the list goes back as far as Stripe keeps keys.
     """
     earlier = KEPT_AT_STRIPE if operation.last_problem == OTHER_PARAMETERS else MARGIN
     found = await provider.find_payment(
@@ -337,8 +339,11 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
 
 
 async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """A payment that waited for its payer before this attempt may be waiting for the earlier one still. Only Stripe's
-    answer to the same key tells; an intent is paid at most once, so that to try again costs an answer and no money."""
+    """Read the intent for a confirmation's effect.
+
+    A payment that waited for its payer before this attempt may still wait for the earlier attempt. Only Stripe's answer
+    to the same key tells; an intent is paid at most once, so trying again costs a request and no money.
+    """
     seen = await provider.retrieve_payment(_intent(payment))
     if seen.status is PaymentStatus.REQUIRES_ACTION and operation.params.get("status_before") == seen.status:
         return None
@@ -350,13 +355,13 @@ async def _look_for_confirmation(operation: Operation, payment: Payment, provide
 
 
 def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
-    """An attempt was made, and it failed: the payment waits for another one."""
+    """Make the result of an attempt that failed: the payment waits for another one."""
     failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
     return StepResult(StepOutcome.FAILED, since, payment=seen, failure=failure, fetched=True)
 
 
 async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Capture and cancel both end the payment; which of them did shows in its status."""
+    """Read the intent for the effect of a capture or a cancel; its status shows which of the two ended it."""
     seen = await provider.retrieve_payment(_intent(payment))
     if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
         return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
@@ -371,10 +376,10 @@ async def _look_for_refund(operation: Operation, payment: Payment, provider: Pro
 
 
 def _another_act() -> ProviderFailure:
-    """What stands under our key at Stripe is another act than this one: the key was used before, and that was lost."""
+    """Make the failure of a key under which Stripe holds another request: an earlier use of it was lost."""
     return ProviderFailure(Outcome.REJECTED, code=ANOTHER_ACT)
 
 
 def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:
-    """The refund that this operation made, among all of a payment's at Stripe."""
+    """Return the refund that this operation made, among all refunds of the payment at Stripe."""
     return next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)

@@ -1,4 +1,4 @@
-"""Operations whose driver died or gave up for now, driven to their end by the worker or by whoever reads them."""
+"""Recovery of operations whose process died or gave up: run to their end by the worker, or when somebody reads them."""
 
 import asyncio
 from collections import OrderedDict
@@ -14,8 +14,8 @@ from services.money.runner import OperationRunner
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 4  # repairs that run beside the requests; the janitor does the rest
-LOOK_AGAIN_SECONDS = 5.0  # a client that polls every second need not make us look every second
+AT_ONCE = 4  # recoveries that run beside the requests; the janitor does the rest
+LOOK_AGAIN_SECONDS = 5.0  # a client that polls every second need not cause a query every second
 REMEMBERED = 10_000
 UNSETTLED = frozenset(
     {
@@ -33,7 +33,7 @@ OVERDUE = "SELECT id FROM operation WHERE due <= now() AND id = $1"
 
 
 async def run_next(runner: OperationRunner) -> bool:
-    """Drive the operation that has been due for longest; False when none is due, or Stripe is left alone."""
+    """Run the operation that has been due for longest; False when none is due, or calls to Stripe are paused."""
     if runner.provider.rest_seconds > 0:
         return False
     operation = await runner.take_next()
@@ -45,7 +45,7 @@ async def run_next(runner: OperationRunner) -> bool:
 
 
 class Repairs:
-    """Drives overdue operations that queries meet, a few at a time, each thing at most every few seconds."""
+    """Runs overdue operations that queries meet: a few at a time, and each row at most every few seconds."""
 
     def __init__(self, runner: OperationRunner, *, enabled: bool = True) -> None:
         self._runner = runner
@@ -54,17 +54,17 @@ class Repairs:
         self._running: set[asyncio.Task[None]] = set()
 
     def payment_was_read(self, payment: Payment) -> None:
-        """Look after what is open on this payment, if anything can be."""
+        """Run what is overdue on this payment, if anything can be open."""
         if not payment.is_final or payment.refund_pending_minor > 0:
             self._look(payment.id, OVERDUE_OF_PAYMENT)
 
     def order_was_read(self, order: Order) -> None:
-        """Look after what is open on this order's payments, if anything can be."""
+        """Run what is overdue on this order's payments, if anything can be open."""
         if order.payment_status in UNSETTLED:
             self._look(order.id, OVERDUE_OF_ORDER)
 
     def operation_was_read(self, operation: Operation) -> None:
-        """Look after this operation, if it is open."""
+        """Run this operation, if it is open and overdue."""
         if operation.is_open:
             self._look(operation.id, OVERDUE)
 
@@ -91,5 +91,5 @@ class Repairs:
                     await self._runner.run(operation, in_request=False)
         except DatabaseUnavailable as error:
             log.warning("repair.waiting", reason=str(error))
-        except Exception:  # nobody waits for this task: a bug in it must be seen here
+        except Exception:  # nobody awaits this task: a bug in it must be logged here
             log.exception("repair.failed")

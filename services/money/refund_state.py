@@ -1,4 +1,4 @@
-"""The state writer of refunds: what Stripe says of one, and what we ask for, each with the payment's totals."""
+"""The state writer of refunds: Stripe's snapshots and our own requests, each with the payment's totals."""
 
 from uuid import UUID
 
@@ -26,11 +26,11 @@ async def apply_provider_refund(
     fetched: bool,
     cause: Cause,
 ) -> Refund | None:
-    """Merge what Stripe said of a refund, adopting one that was made elsewhere (the Dashboard).
+    """Merge Stripe's snapshot of a refund, adopting a refund that was made elsewhere (the Dashboard).
 
-    The caller holds the order's and the payment's locks; `since`, `fetched` and `StaleSnapshot` are as for a
-    payment. None for what gives nothing back: the part of a hold that was released, which Stripe lists among the
-    refunds.
+    The caller holds the order's and the payment's locks; `since`, `fetched` and `StaleSnapshot` are as in
+    `apply_provider_state`. Returns None for a released part of a hold, which Stripe lists among the refunds although no
+    money is returned.
     """
     refund = await _find_refund(payment, seen)
     status = RefundStatus.CANCELED if seen.is_release else seen.status
@@ -78,8 +78,11 @@ async def change_refund(
 
 
 async def add_refund(work: UnitOfWork, order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
-    """Write a new refund with the payment's refund totals. The caller holds the locks, and has checked an act of ours
-    against what is left; what Stripe says has happened is written whatever is left."""
+    """Insert a refund with the payment's refund totals. The caller holds the locks.
+
+    The caller has checked a refund of ours against the refundable amount; a refund that Stripe reports is written
+    whatever is left.
+    """
     totals = await refund_totals(payment, refund)
     kind = f"refund.{refund.status.value.lower()}"
     await change_payment(work, order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
@@ -93,7 +96,7 @@ async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
         ours = UUID(seen.metadata.get("refund_id", ""))
     except ValueError:
         return None
-    # Metadata is only a hint: it counts for a refund of this payment that has no other id yet.
+    # Metadata is only a hint: it counts for a refund of this payment that has no id at Stripe yet.
     return await Refund.select_for_update(no_key=True).get_or_none(
         id=ours, payment_id=payment.id, stripe_refund_id=None, amount_minor=seen.amount_minor
     )
@@ -122,7 +125,7 @@ async def _adopt_refund(work: UnitOfWork, order: Order, payment: Payment, seen: 
 
 
 async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
-    """The id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
+    """Return the id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
     try:
         ours = UUID(seen.metadata.get("refund_id", ""))
     except ValueError:

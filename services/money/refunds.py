@@ -1,4 +1,4 @@
-"""Refunds: money goes back once, never more than was taken, and counts against the rest from the moment it is asked."""
+"""Refunds: money returns once, never more than was taken. An accepted refund reserves its amount at once."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ async def refund_payment(
     """Return money once, never more than was taken.
 
     Raises InvalidState, Refused(CHARGE_DISPUTED, CURRENCY_MISMATCH), LimitExceeded(AMOUNT_EXCEEDS_REFUNDABLE) before
-    Stripe is called, and what `run_once` raises. Source: docs.stripe.com/refunds.
+    Stripe is called, and the errors of `run_once`. Source: docs.stripe.com/refunds.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:

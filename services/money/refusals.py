@@ -1,4 +1,4 @@
-"""What Stripe's definite refusals are called here: one table, from Stripe's error codes to ours.
+"""Stripe's definite refusals as domain errors: one table from Stripe's error codes to ours.
 
 Source: docs.stripe.com/error-codes, for the calls that we make: create, confirm, capture, cancel and refund.
 """
@@ -21,12 +21,12 @@ METHOD: Final = ("input", "paymentMethodId")
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One act that Stripe refused. `asked` is the amount that was to be taken or given back, if there was one."""
+    """One request that Stripe refused. `requested` is the amount to be captured or refunded, if there was one."""
 
     failure: ProviderFailure
     step: Step
     payment: Payment
-    asked: Money | None = None
+    requested: Money | None = None
 
     @property
     def money_moved(self) -> str:
@@ -36,9 +36,9 @@ class Refusal:
 Tell = Callable[[Refusal], DomainError]
 
 
-def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, asked: Money | None) -> DomainError:
-    """A definite refusal of Stripe's, as the caller is told it; one without a word of ours is PROVIDER_REJECTED."""
-    refusal = Refusal(failure, step, payment, asked)
+def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, requested: Money | None) -> DomainError:
+    """Return the domain error of a definite refusal; a code without an entry is PROVIDER_REJECTED."""
+    refusal = Refusal(failure, step, payment, requested)
     if failure.outcome is Outcome.DECLINED:
         return failure.decline or explain_decline()
     if failure.is_missing_payment:
@@ -48,19 +48,19 @@ def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, ask
 
 
 def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params: Mapping[str, object]) -> DomainError:
-    """As `refusal_error`, for a step of a payment; `params` are what Stripe was asked with."""
+    """Return the domain error of a refused step; `params` are the parameters that were sent to Stripe."""
     amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
-    asked = Money(amount, payment.currency) if isinstance(amount, int) else None
-    return refusal_error(failure, step, payment, asked=asked)
+    requested = Money(amount, payment.currency) if isinstance(amount, int) else None
+    return refusal_error(failure, step, payment, requested=requested)
 
 
 def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:
-    """As `refusal_error`, for a refund."""
-    return refusal_error(failure, Step.REFUND, payment, asked=refund.amount)
+    """Return the domain error of a refused refund."""
+    return refusal_error(failure, Step.REFUND, payment, requested=refund.amount)
 
 
 def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
-    """The payment is not in a state in which this can be done."""
+    """Make the error of a request that the payment's status does not allow."""
     return InvalidState(
         status=payment.status,
         allowed_actions=payment.actions,
@@ -77,14 +77,14 @@ def _hold_ended(refusal: Refusal) -> DomainError:
 
 
 def _too_much(refusal: Refusal) -> DomainError:
-    """Stripe says `amount_too_large` to more than a charge may be, than is held, and than is left to give back."""
+    """Translate `amount_too_large`, which Stripe also says of a capture or a refund above what is left."""
     payment = refusal.payment
-    if refusal.step is Step.REFUND and refusal.asked is not None:
+    if refusal.step is Step.REFUND and refusal.requested is not None:
         code, available = ErrorCode.AMOUNT_EXCEEDS_REFUNDABLE, payment.refundable
-        return LimitExceeded(code, requested=refusal.asked, available=available, path=AMOUNT)
-    if refusal.step is Step.CAPTURE and refusal.asked is not None:
+        return LimitExceeded(code, requested=refusal.requested, available=available, path=AMOUNT)
+    if refusal.step is Step.CAPTURE and refusal.requested is not None:
         code, available = ErrorCode.AMOUNT_EXCEEDS_CAPTURABLE, Money(payment.capturable_minor, payment.currency)
-        return LimitExceeded(code, requested=refusal.asked, available=available, path=AMOUNT)
+        return LimitExceeded(code, requested=refusal.requested, available=available, path=AMOUNT)
     return Refused(ErrorCode.AMOUNT_TOO_LARGE, "The amount is above what Stripe charges in this currency or method.")
 
 
@@ -189,7 +189,7 @@ TOLD: Final[Mapping[str, Tell]] = {
     "payment_method_unexpected_state": _method,
     "payment_method_unsupported_type": _method,
 }
-# Where the code says less than the parameter that it is about: of a refund or not, and Stripe's name for it.
+# Where the parameter decides, not the code: (is a refund, Stripe's name of the parameter).
 PARAMETERS: Final[Mapping[tuple[bool, str], Tell]] = {
     (False, "payment_method"): _method,
     (True, "amount"): _too_much,

@@ -1,7 +1,7 @@
-"""The run loop: carries an accepted operation through its steps, whoever runs it.
+"""The run loop: takes an accepted operation through its steps.
 
-The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.run`. A lease
-(`due`) says who may, a fencing token (`execute_step`) says whose writing counts.
+The request that accepted it, a retry with the same key, and the janitor all call `OperationRunner.run`. A lease (`due`)
+says which process may run it; a fencing token (`attempt`) says whose writes count.
 """
 
 import asyncio
@@ -42,10 +42,10 @@ from services.retry_policy import RetryPolicy, back_off, rest
 
 log = structlog.get_logger(__name__)
 
-REFETCHES = 5  # each one means that somebody else wrote the row meanwhile; five in a row do not happen by chance
+REFETCHES = 5  # each one means that the row changed meanwhile; five in a row do not happen by chance
 
-# A lease: `due` is pushed forward, and a new number of the fence is given out. What needs a review stays marked so.
-# Whoever had the lease before and left no word may have sent the request at any moment of it.
+# A lease: `due` is moved forward, and a new fencing token is assigned. NEEDS_REVIEW stays. A process that held the
+# lease before and left no result may have sent the request at any moment of its lease.
 LEASE = f"""
 UPDATE operation SET {TAKEN},
   first_sent_at = CASE WHEN state = 'IN_PROGRESS'
@@ -62,7 +62,7 @@ WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR
 TAKE_FOR_REVIEW = f"""{LEASE}
 WHERE id = $2 AND state = 'NEEDS_REVIEW'
 """
-# What driving an operation may change of it.
+# The fields of an operation that a run may change.
 DRIVEN = (
     *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
     *("due", "finished_at", "review"),
@@ -79,7 +79,7 @@ FOR NO KEY UPDATE OF o, r, p
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """An operation after it was run as far as it would go, and the payment as that left it, if it is known."""
+    """An operation after a run, and the payment as the run left it, if it is known."""
 
     operation: Operation
     payment: Payment | None = None
@@ -90,12 +90,12 @@ Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
 
 
 async def nothing_else(_: UnitOfWork, __: Operation) -> None:
-    """What most callers do in the same transaction as phase 3."""
+    """Write nothing more in the transaction of phase 3, as most callers do."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperationRunner:
-    """Drives operations against one provider at one pace."""
+    """Runs operations against one provider, with one retry policy."""
 
     provider: Provider
     policy: RetryPolicy = field(default_factory=RetryPolicy)
@@ -109,28 +109,28 @@ class OperationRunner:
         return self.provider.livemode
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
-        """Lease an operation that is due, or None. `nudge` also takes one that is only waiting to be tried again."""
+        """Lease an operation that is due, or return None. `nudge` also takes one that waits for its next try."""
         return await self._leased(TAKE, operation_id, nudge)
 
     async def take_next(self) -> Operation | None:
-        """Lease the operation that has been due for longest, or None when none is due."""
+        """Lease the operation that has been due for longest, or return None when none is due."""
         return await self._leased(TAKE_NEXT)
 
     async def take_for_review(self, operation_id: UUID) -> Operation | None:
-        """Lease an operation that needs a person, whoever is looking at it now; None when it needs none."""
+        """Lease an operation that needs a review, even from another reviewer; None when it needs none."""
         return await self._leased(TAKE_FOR_REVIEW, operation_id)
 
-    async def _leased(self, statement: str, *given: object) -> Operation | None:
-        """The operation that a statement leases, under the very number that it gave out; None when it leases none."""
-        until = Deadline.within(self.policy.lease_seconds)  # before it is asked for: the database's begins later
-        taken = await change_rows(Operation, statement, self.policy.lease_seconds, *given)
+    async def _leased(self, statement: str, *values: object) -> Operation | None:
+        """Lease an operation by this statement, with the fencing token that it assigns; None when it finds none."""
+        until = Deadline.within(self.policy.lease_seconds)  # taken first: the database's lease begins later
+        taken = await change_rows(Operation, statement, self.policy.lease_seconds, *values)
         if not taken:
             return None
         taken[0].held_until = until
         return taken[0]
 
     async def run(self, operation: Operation, *, in_request: bool, payment: Payment | None = None) -> RunResult:
-        """Carry the operation as far as it will go now. The caller holds its lease, and gives the payment if it has it.
+        """Run the operation as far as possible now. The caller holds its lease, and passes the payment if it is read.
 
         In a request, short waits are spent here, within the request's budget; in the worker the row waits.
         """
@@ -140,13 +140,13 @@ class OperationRunner:
             settled = await self._step(operation, payment)
             operation, payment = settled.operation, settled.payment
             secret = settled.client_secret or secret
-            if payment is None:  # somebody else has it, or it is for another time
+            if payment is None:  # another process has taken it over, or a bug stopped it
                 break
             if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
                 continue
             is_soon = in_request and operation.state is OperationState.UNRESOLVED
             taken = await self._wait_and_take(operation, deadline) if is_soon else None
-            payment = None  # while nobody had the lease, somebody else may have been at it
+            payment = None  # nobody held the lease meanwhile, so the row may have changed
             if taken is None:
                 operation = await locking.read_operation(operation.id)
                 break
@@ -154,8 +154,11 @@ class OperationRunner:
         return RunResult(operation, payment, secret)
 
     async def _step(self, operation: Operation, payment: Payment | None) -> RunResult:
-        """One step and what came of it. Without the payment when it is not to be driven on: another has taken it over,
-        or something here is broken, which is kept on the operation for a person."""
+        """Run one step and record its result.
+
+        The result has no payment when the run must stop: another process has taken the operation over, or a bug ended
+        the step and is kept on the operation for a person.
+        """
         step_result: StepResult | None = None
         try:
             payment = payment or await locking.read_payment(operation.payment_id)
@@ -174,7 +177,7 @@ class OperationRunner:
             return RunResult(await transact(lambda work: self._crashed(work, operation), patient=True))
 
     async def _crashed(self, work: UnitOfWork, driven: Operation) -> Operation:
-        """Keep that driving an operation has failed by a fault of ours: once it is tried again, then a person looks."""
+        """Record that a bug of ours ended the run: it is tried again once, then a person is called."""
         operation = await locking.lock_operation(driven.id)
         if operation.attempt == driven.attempt and operation.is_open:
             is_again, wait = operation.last_problem == CRASHED, self._back_off(operation)
@@ -197,10 +200,10 @@ class OperationRunner:
     async def record_outcome(
         self, operation: Operation, step_result: StepResult, *, by: Actor | None = None, within: Within = nothing_else
     ) -> RunResult:
-        """Phase 3, asking Stripe again as often as somebody else changed the row while we were asking.
+        """Record a step's result (phase 3), and ask Stripe again as often as the row changed meanwhile.
 
-        `by` is who decided it, if not the one who asked for it; `within` runs in the same transaction, before the
-        operation is saved. Raises `LeaseLost`.
+        `by` is the actor who decided it, if not the caller of the operation; `within` runs in the same transaction,
+        before the operation is saved. Raises `LeaseLost`.
         """
         for _ in range(REFETCHES):
             try:
@@ -221,7 +224,7 @@ class OperationRunner:
             raise LeaseLost
         operation.held_until = driven.held_until
         if (operation.step, operation.generation) != (driven.step, driven.generation):
-            # This very verdict is written: the connection was lost before the commit's answer came.
+            # This very result is written: the connection was lost before the answer to COMMIT came.
             return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(step_result))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
@@ -232,11 +235,11 @@ class OperationRunner:
     async def _record_if_unchanged(
         self, driven: Operation, payment: Payment, step_result: StepResult
     ) -> RunResult | None:
-        """Phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
+        """Record phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
 
-        Everything that happens to an order lengthens its chain, and a look that finds nothing new is noted on its
-        payment: while both are as we left them, and nobody has taken the operation over, our rows are the database's.
-        Whatever goes wrong, locks settle it, as if nothing was sent.
+        Every change of an order lengthens its event chain, and every merged snapshot changes the payment's
+        `last_synced_at`: while both are unchanged, and nobody has taken the operation over, our rows are the
+        database's. Whatever fails here, `record_outcome` decides under locks.
         """
         if (
             step_result.kind is not StepOutcome.DONE
@@ -245,7 +248,7 @@ class OperationRunner:
         ):
             return None
         if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
-            return None  # its finding is written in the same transaction, and is a statement of its own
+            return None  # its discrepancy is written in the same transaction, by a statement of its own
         operation, order = copy(driven), payment.order
         before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
         before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
@@ -273,7 +276,7 @@ class OperationRunner:
         by: Actor | None,
         within: Within,
     ) -> RunResult:
-        """Settle rows that nobody else is changing, and write them."""
+        """Apply the result to rows that nobody else is changing, and write them."""
         wait, leased_at = self._wait(operation, step_result), self.policy.leased_at(operation)
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
@@ -311,7 +314,7 @@ class OperationRunner:
         )
 
     def _wait(self, operation: Operation, step_result: StepResult) -> timedelta:
-        """How long until it is tried again: as long as Stripe wants, else longer with every attempt."""
+        """Return the time until the next try: Stripe's Retry-After, the breaker's open interval, or the back-off."""
         failure = step_result.failure
         if failure is not None and failure.retry_after_seconds is not None:
             return rest(failure.retry_after_seconds)

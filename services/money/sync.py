@@ -1,4 +1,4 @@
-"""Ask Stripe how a payment stands now, and merge the answer. Webhooks, sync and the janitor all look this way."""
+"""Refresh a payment: ask Stripe for its state, and merge the answer. Webhooks, `syncPayment` and readers use it."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
 
 @dataclass(frozen=True, slots=True)
 class ProviderSnapshot:
-    """What Stripe has of one payment, asked when our row had the revision `since`."""
+    """Stripe's objects of one payment, fetched when our row had the revision `since`."""
 
     since: Revision
     payment: ProviderPayment
@@ -48,7 +48,7 @@ class ProviderSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """A payment as it once stood, and what told us so."""
+    """An older snapshot of a payment, and its source."""
 
     seen: ProviderPayment
     cause: Cause
@@ -67,12 +67,11 @@ async def refresh_payment(
     """Bring a payment, its refunds and its disputed amount to what Stripe has now.
 
     `intent_id` is for a payment that has none yet. `known` is the row as it was read just now. `earlier` are older
-    snapshots that are only kept if they tell of failed attempts. `within` runs in the same transaction as the change.
-    Raises ProviderFailure.
+    snapshots, from which only failed attempts are recorded. `within` runs in the same transaction as the change. Raises
+    ProviderFailure.
 
-    Two looks may be under way at once, and the slower one may have been asked first. Whatever was written of the
-    payment since it was asked, by a look that found nothing new as well, is not undone: where the slower one would
-    change anything it asks again.
+    Two refreshes may run at once, and the slower one may have asked Stripe first. A write since then, even of a refresh
+    that found nothing new, is not undone: if the slower one would change anything, it asks again.
     """
     for _ in range(REFETCHES):
         row = known or await locking.read_payment(payment_id)
@@ -115,11 +114,11 @@ async def _merge(
     is_latest = payment.revision == picture.since
 
     def since() -> Revision | None:
-        """The revision that the picture is as new as: with our own changes while it is the latest."""
+        """Return the payment's current revision, with our own changes, while the snapshot is the latest; else None."""
         return payment.revision if is_latest else None
 
     await apply_provider_state(work, order, payment, picture.payment, since=since(), fetched=True, cause=cause)
-    for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better the other way
+    for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better in order of creation
         await apply_provider_refund(work, order, payment, seen, since=since(), fetched=True, cause=cause)
     if picture.disputes is not None:
         await _apply_disputes(work, order, payment, picture.disputes, since=since(), cause=cause)
@@ -144,7 +143,7 @@ async def _apply_disputes(
     since: Revision | None,
     cause: Cause,
 ) -> None:
-    """Write what all disputes of a payment come to. A number in another currency than the money is never taken over."""
+    """Write the sum of all disputes of a payment. A dispute in another currency is logged and left out."""
     if any(dispute.is_open_or_lost and dispute.currency != payment.held_currency for dispute in disputes):
         log.error("dispute.in_another_currency", payment=str(payment.id))
     disputed_minor = contested_in(payment.held_currency, disputes)
@@ -154,9 +153,9 @@ async def _apply_disputes(
 
 
 async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -> Payment | None:
-    """Close a payment that Stripe says it does not know, if Stripe knows another one of ours; None if it does not.
+    """Cancel a payment that Stripe does not know, if Stripe knows another one of ours; None if it does not.
 
-    The payment as it is then. Raises ProviderFailure when Stripe cannot be asked.
+    Returns the payment as it is then. Raises ProviderFailure when Stripe cannot be asked.
     """
     if not await knows_another_payment(payment, provider):
         return None
@@ -171,7 +170,7 @@ async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -
 
 
 def unavailable(failure: ProviderFailure) -> ProviderProblem:
-    """A failed look, as a caller is told it: nothing was changed."""
+    """Make the caller's error of a failed lookup: nothing was changed."""
     if failure.outcome in DEFINITE:
         does_not_know = "Stripe does not know this payment. Nothing was changed."
         return ProviderProblem(

@@ -1,1 +1,1 @@
-"""Reconciliation: Stripe's objects against our rows, what differs, and how that is resolved."""
+"""Reconciliation: Stripe's objects against our rows, the differences, and their resolution."""

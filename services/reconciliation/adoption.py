@@ -1,4 +1,4 @@
-"""Take in a payment that Stripe has and our books have lost, by our ids in its metadata."""
+"""Adopt a payment that Stripe has and our database has lost, by our ids in its metadata."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -25,12 +25,12 @@ BY_COMMAND: Final = Cause(actor=Actor(kind=ActorKind.SYSTEM, id=None, label="pyt
 
 
 class CannotAdopt(Exception):
-    """This payment cannot be taken in; the text is a sentence for whoever asked."""
+    """This payment cannot be adopted; the text is a sentence for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A payment that Stripe has and we have not: its id here, and the order that it is for."""
+    """A payment that Stripe has and we have lost: its id here, and its order."""
 
     seen: ProviderPayment
     payment_id: UUID
@@ -38,7 +38,7 @@ class Lost:
 
 
 async def find_lost(intent_id: str, *, provider: Provider) -> Lost:
-    """What an intent at Stripe is to us, if it is ours and is not here. Raises CannotAdopt and ProviderFailure."""
+    """Find the lost payment of an intent at Stripe. Raises CannotAdopt and ProviderFailure."""
     try:
         seen = await provider.retrieve_payment(intent_id)
     except ProviderFailure as failure:
@@ -62,11 +62,11 @@ async def find_lost(intent_id: str, *, provider: Provider) -> Lost:
 
 
 async def adopt(lost: Lost, *, provider: Provider) -> Payment:
-    """Write the payment under the id that it had, with what Stripe has of it: state, refunds, disputes.
+    """Write the payment under the id that it had, with its state, refunds and disputes from Stripe.
 
-    Each is an event of the order's trail. Its events in the inbox are applied again, which tells its failed attempts;
-    those that the inbox lacks are brought by the sweep. Raises CannotAdopt and ProviderFailure; after a ProviderFailure
-    the payment is here, and webhook, poll or `syncPayment` bring the rest.
+    Each is an event of the order's trail. The payment's events in the inbox are applied again, which records its failed
+    attempts; the sweep brings the events that the inbox lacks. Raises CannotAdopt and ProviderFailure; after a
+    ProviderFailure the payment is here, and webhook, poll or `syncPayment` bring the rest.
     """
     seen = lost.seen
 

@@ -1,4 +1,4 @@
-"""Compare a page of Stripe's things with our rows of them, which are read in one statement each."""
+"""Compare a page of Stripe's objects with our rows, which are read by one statement for each table."""
 
 from collections.abc import Awaitable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -45,7 +45,7 @@ Thing = TypeVar("Thing")
 
 
 async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
-    """What differs between these intents and our rows. A payment that is being worked on may lag behind."""
+    """Compare these intents with our rows. The status of a payment with an open operation may lag behind."""
     ours = _ids(thing.metadata.get("payment_id") for thing in seen if isinstance(thing, ProviderPayment))
     found = await Payment.filter(
         Q(stripe_payment_intent_id__in=[thing.id for thing in seen])
@@ -68,7 +68,7 @@ async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, live
 
 
 async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:
-    """What differs between these refunds and our rows, but for those that are being worked on."""
+    """Compare these refunds with our rows, except refunds of payments with an open operation."""
     read = [thing for thing in seen if isinstance(thing, ProviderRefund)]
     ours = _ids(thing.metadata.get("refund_id") for thing in read)
     found = await Refund.filter(
@@ -93,7 +93,7 @@ async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemo
 async def look_at_disputes(
     seen: Sequence[ProviderDispute | Unreadable], *, provider: Provider, livemode: bool
 ) -> list[Finding]:
-    """Which payments of these disputes say another sum than what is contested. One of nobody's payment is no finding.
+    """Compare the disputed amounts of our payments with these disputes. A dispute without a payment is no finding.
 
     A payment may have more disputes than these: where the sums differ, Stripe is asked for all of them.
     """
@@ -113,7 +113,7 @@ def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) 
 
 
 async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
-    """Of these payments, which say another sum than what all their disputes come to. Each is asked for."""
+    """Compare the disputed amounts of these payments with all their disputes, which Stripe is asked for."""
     asked: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
     for row in suspects:
         if (intent := row.stripe_payment_intent_id) is not None:
@@ -127,9 +127,9 @@ async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -
 async def look_at_bookings(
     seen: Sequence[ProviderBooking | Unreadable], *, provider: Provider, livemode: bool
 ) -> list[Finding]:
-    """What Stripe booked that is not what our rows say.
+    """Compare Stripe's balance transactions with our rows.
 
-    A payment or refund that differs explains its balance transaction, and is told as what it is.
+    A payment or refund that differs explains its balance transaction, and is reported in its place.
     """
     findings = []
     for suspect in await _misbooked(seen, livemode=livemode):
@@ -141,7 +141,7 @@ async def look_at_bookings(
 
 
 async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
-    """Which of these events the inbox lacks, gave up, or leaves lying."""
+    """Find the events that the inbox lacks, gave up, or has left overdue."""
     found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
     by_id = {row.stripe_event_id: row for row in await found.only("id", "stripe_event_id", "state", "due")}
     now = datetime.now(UTC)
@@ -153,7 +153,7 @@ async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: 
 
 
 async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provider) -> list[Finding]:
-    """What it means that Stripe did not list these payments: it is asked for each. Raises ProviderFailure."""
+    """Ask Stripe for each of these payments, which it did not list, and compare. Raises ProviderFailure."""
     busy = await worked_on([row.id for row in unseen])
     findings = []
     for row in unseen:
@@ -167,7 +167,7 @@ async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provid
 
 
 async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider) -> list[Finding]:
-    """What it means that Stripe did not list these refunds: it is asked for each. Raises ProviderFailure."""
+    """Ask Stripe for each of these refunds, which it did not list, and compare. Raises ProviderFailure."""
     busy = await worked_on([row.payment_id for row in unseen])
     findings = []
     for row in unseen:
@@ -183,40 +183,40 @@ async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider
 
 
 async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment | Unreadable | None:
-    """The intent, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    """Return the intent, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
     return await _found(provider.retrieve_payment(intent_id), intent_id)
 
 
 async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | Unreadable | None:
-    """The refund, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    """Return the refund, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
     return await _found(provider.retrieve_refund(refund_id), refund_id)
 
 
 async def find_dispute(dispute_id: str, *, provider: Provider) -> ProviderDispute | Unreadable | None:
-    """The dispute, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    """Return the dispute, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
     return await _found(provider.retrieve_dispute(dispute_id), dispute_id)
 
 
 async def find_booking(transaction_id: str, *, provider: Provider) -> ProviderBooking | Unreadable | None:
-    """The balance transaction, None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    """Return the balance transaction, or None if Stripe has none. Raises ProviderFailure when that cannot be known."""
     return await _found(provider.retrieve_booking(transaction_id), transaction_id)
 
 
 async def find_disputes(intent_id: str, *, provider: Provider) -> list[ProviderDispute] | Unreadable:
-    """All disputes of an intent. Raises ProviderFailure when they cannot be known."""
+    """Return all disputes of an intent. Raises ProviderFailure when they cannot be known."""
     found = await _found(provider.list_disputes(intent_id), intent_id)
     return found if found is not None else []
 
 
 async def worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
-    """The payments that an open operation will bring up to date. One that lies overdue is driven by nobody."""
+    """Return the payments that an open operation will bring up to date; an overdue operation does not count."""
     at_work = Operation.filter(payment_id__in=list(payment_ids), due__gt=datetime.now(UTC) - OVERDUE)
     found = await at_work.only("id", "payment_id")
     return {operation.payment_id for operation in found if operation.payment_id is not None}
 
 
 async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | None:
-    """A look that a bad answer does not stop: one object must not keep a run from its end for ever."""
+    """Await an object of Stripe's; a defective one is `Unreadable`, so that it cannot stop a run for ever."""
     try:
         return await call
     except ProviderFailure as failure:
@@ -231,7 +231,7 @@ async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | 
 async def _misbooked(
     seen: Iterable[ProviderBooking | Unreadable], *, livemode: bool
 ) -> dict[ProviderBooking | Unreadable, Finding]:
-    """The balance transactions that are not what our rows say, each with its finding."""
+    """Return the balance transactions that differ from our rows, each with its finding."""
     compared = [thing for thing in seen if isinstance(thing, Unreadable) or thing.booked is not Booked.OTHER]
     read = [thing for thing in compared if isinstance(thing, ProviderBooking)]
     payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
@@ -254,7 +254,7 @@ async def _misbooked(
 async def _explained(
     suspect: ProviderBooking | Unreadable, *, provider: Provider, livemode: bool
 ) -> list[Finding] | None:
-    """What differs of the payment or refund that a balance transaction is of; None when nothing of it explains it."""
+    """Return the findings of a balance transaction's payment or refund; None when they do not explain it."""
     if isinstance(suspect, Unreadable):
         return None
     if suspect.booked is Booked.CHARGE:
@@ -269,7 +269,7 @@ async def _explained(
     found = await look_at_refunds([refund], livemode=livemode)
     is_known = await Refund.filter(stripe_refund_id=refund.id, livemode=livemode).exists()
     is_of_another = isinstance(refund, ProviderRefund) and refund.payment_intent_id is not None and not is_known
-    return found or ([] if is_of_another else None)  # of somebody else's payment: that one is told, if it took money
+    return found or ([] if is_of_another else None)  # another program's payment: reported if it took money
 
 
 async def _payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict[str | None, Payment]:
@@ -279,7 +279,7 @@ async def _payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict
 
 
 def _ids(texts: Iterable[str | None]) -> set[UUID]:
-    """The row ids among what metadata says; whoever wrote it may have written anything."""
+    """Return the row ids in these metadata values, which anybody may have written."""
     found = set()
     for text in texts:
         try:

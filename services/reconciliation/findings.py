@@ -1,4 +1,4 @@
-"""What differs between one thing of Stripe's and our row of it. Pure comparisons: nothing is asked or written here."""
+"""Findings: the differences between one object of Stripe's and our row. Pure comparisons, without any request."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, Refun
 from models import Operation, Payment, Refund, WebhookEvent
 from provider import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, StripeEvent, Unreadable
 
-OVERDUE = timedelta(minutes=10)  # the grace of a window: an event that is still due after it is not merely young
-STALE = timedelta(hours=1)  # an unknown outcome resolves in minutes; after an hour a person should look
-EXPIRES_WITHIN = timedelta(days=1)  # what a person still can capture today
+OVERDUE = timedelta(minutes=10)  # the grace of a window: an event that is due for longer is not merely young
+STALE = timedelta(hours=1)  # an unknown outcome resolves in minutes; after an hour a person should check
+EXPIRES_WITHIN = timedelta(days=1)  # money that a person can still capture today
 Kind = DiscrepancyKind
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that differs, with the figures of each side. An empty side has nothing."""
+    """One difference, with the figures of each side. The figures of a missing side are empty."""
 
     kind: DiscrepancyKind
     subject: str
@@ -28,12 +28,12 @@ class Finding:
 
     @property
     def is_unreadable(self) -> bool:
-        """Whether Stripe's side could not be read: then nobody knows that the two sides agree."""
+        """True if Stripe's side could not be read, so that the comparison is undecided."""
         return self.provider.get("unreadable") is True
 
 
 def unreadable(kind: DiscrepancyKind, thing: Unreadable, row: Payment | Refund | None = None) -> Finding:
-    """A thing of Stripe's that cannot be compared, because it cannot be read."""
+    """Make the finding of an object of Stripe's that cannot be read, and so cannot be compared."""
     if isinstance(row, Refund):
         return Finding(kind, thing.id, refund_figures(row), {"unreadable": True}, row.payment_id)
     local, payment_id = (payment_figures(row), row.id) if row is not None else ({}, None)
@@ -41,10 +41,10 @@ def unreadable(kind: DiscrepancyKind, thing: Unreadable, row: Payment | Refund |
 
 
 def payment_findings(seen: ProviderPayment | Unreadable, row: Payment | None) -> list[Finding]:
-    """What differs between an intent and the payment that it belongs to.
+    """Compare an intent with its payment.
 
-    Without a row it is a finding when it carries our metadata or holds or took money, or cannot be read. A status
-    that differs explains the sums that differ with it.
+    Without a row it is a finding when it carries our metadata, holds or took money, or cannot be read. A status that
+    differs explains the sums that differ with it.
     """
     if isinstance(seen, Unreadable):
         return [unreadable(Kind.STATUS_DRIFT if row is not None else Kind.MISSING_LOCALLY, seen, row)]
@@ -68,9 +68,9 @@ def payment_findings(seen: ProviderPayment | Unreadable, row: Payment | None) ->
 
 
 def drift_findings(seen: ProviderPayment, row: Payment) -> list[Finding]:
-    """What Stripe asks for that is not what the payment was to be: its amount, its currency.
+    """Compare the intent's amount and currency with the payment's.
 
-    It stays a finding after the row says so too, until a person has accepted it.
+    The finding stays after the row has taken over Stripe's figures, until a person accepts it.
     """
     kinds = [Kind.AMOUNT_DRIFT] if seen.amount_minor != row.amount_minor else []
     kinds += [Kind.CURRENCY_DRIFT] if seen.currency != row.currency else []
@@ -82,8 +82,11 @@ def _drift(kind: DiscrepancyKind, seen: ProviderPayment, row: Payment) -> Findin
 
 
 def refund_findings(seen: ProviderRefund | Unreadable, row: Refund | None, payment: Payment | None) -> list[Finding]:
-    """What differs between a refund at Stripe and ours. One of somebody else's payment is none of ours, and what was
-    released of a hold is no refund: a row that took it for one is to be CANCELED."""
+    """Compare a refund at Stripe with ours.
+
+    A refund of another program's payment is ignored. A released part of a hold is no refund: a row for it has to be
+    CANCELED.
+    """
     if isinstance(seen, Unreadable):
         return [unreadable(Kind.REFUND_DRIFT, seen, row)]
     if row is None:
@@ -99,7 +102,7 @@ def refund_findings(seen: ProviderRefund | Unreadable, row: Refund | None, payme
 
 
 def dispute_finding(intent_id: str, seen: Sequence[ProviderDispute] | Unreadable, row: Payment) -> Finding | None:
-    """Whether what our row says is contested is not what all disputes of the intent come to, open or lost."""
+    """Compare a payment's disputed amount with the sum of the intent's open and lost disputes."""
     if isinstance(seen, Unreadable):
         return unreadable(Kind.DISPUTE_DRIFT, seen, row)
     contested = contested_minor(seen, row.held_currency)
@@ -107,13 +110,13 @@ def dispute_finding(intent_id: str, seen: Sequence[ProviderDispute] | Unreadable
     if contested == row.disputed_minor and not others:
         return None
     local = {"disputed_minor": row.disputed_minor, "currency": row.held_currency}
-    told: dict[str, Any] = {"disputed_minor": contested, "disputes": sorted(dispute.id for dispute in seen)}
-    told |= {"other_currencies": others} if others else {}
-    return Finding(Kind.DISPUTE_DRIFT, intent_id, local, told, row.id)
+    theirs: dict[str, Any] = {"disputed_minor": contested, "disputes": sorted(dispute.id for dispute in seen)}
+    theirs |= {"other_currencies": others} if others else {}
+    return Finding(Kind.DISPUTE_DRIFT, intent_id, local, theirs, row.id)
 
 
 def contested_minor(disputes: Sequence[ProviderDispute | Unreadable], currency: str) -> int | None:
-    """What these disputes come to in a currency, in minor units; None when one of them cannot be read."""
+    """Sum up these disputes in a currency, in minor units; None when one of them cannot be read."""
     read = [dispute for dispute in disputes if isinstance(dispute, ProviderDispute)]
     if len(read) < len(disputes):
         return None
@@ -121,22 +124,22 @@ def contested_minor(disputes: Sequence[ProviderDispute | Unreadable], currency: 
 
 
 def contested_in(currency: str, disputes: Iterable[ProviderDispute]) -> int:
-    """What is contested by the open and lost ones of these disputes in a currency, in minor units."""
+    """Sum up the open and lost disputes in a currency, in minor units."""
     return sum(dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and dispute.currency == currency)
 
 
 def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:
-    """Whether a balance transaction is not what our row of the charge or refund took or gave back.
+    """Compare a balance transaction with the amount that our payment took or our refund returned.
 
-    An account that keeps its balance in another currency converts; then only that there is a row can be said.
+    An account that keeps its balance in another currency converts amounts; then only the row's existence is checked.
     """
     if isinstance(seen, Unreadable):
         return unreadable(Kind.BALANCE_DRIFT, seen)
     if seen.booked is Booked.OTHER:
         return None
-    told = {"currency": seen.currency, "amount_minor": seen.amount_minor, "source": seen.source_id}
+    theirs = {"currency": seen.currency, "amount_minor": seen.amount_minor, "source": seen.source_id}
     if row is None:
-        return Finding(Kind.BALANCE_DRIFT, seen.id, {}, told)
+        return Finding(Kind.BALANCE_DRIFT, seen.id, {}, theirs)
     if isinstance(row, Payment):
         expected, figures, payment_id = row.captured_minor, payment_figures(row), row.id
         is_other = row.stripe_charge_id not in (None, seen.source_id)
@@ -147,11 +150,11 @@ def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | 
     as_booked = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, currency)
     if as_booked and not is_other:
         return None
-    return Finding(Kind.BALANCE_DRIFT, seen.id, figures, told, payment_id)
+    return Finding(Kind.BALANCE_DRIFT, seen.id, figures, theirs, payment_id)
 
 
 def unseen_payment(row: Payment, *, is_worked_on: bool) -> Finding | None:
-    """What it means that Stripe has no such intent. One that was refused before it existed is no finding."""
+    """Make the finding of a payment that Stripe does not have; None if Stripe refused to create it."""
     if row.stripe_payment_intent_id is None and (is_worked_on or row.status is PaymentStatus.CANCELED):
         return None
     subject = row.stripe_payment_intent_id or str(row.id)
@@ -159,14 +162,14 @@ def unseen_payment(row: Payment, *, is_worked_on: bool) -> Finding | None:
 
 
 def unseen_refund(row: Refund, *, is_worked_on: bool) -> Finding | None:
-    """What it means that Stripe has no such refund. One that was refused before it existed is no finding."""
+    """Make the finding of a refund that Stripe does not have; None if Stripe refused to create it."""
     if row.stripe_refund_id is None and (is_worked_on or row.status in REFUND_RELEASED):
         return None
     return Finding(Kind.REFUND_DRIFT, row.stripe_refund_id or str(row.id), refund_figures(row), {}, row.payment_id)
 
 
 def operation_finding(operation: Operation, *, now: datetime) -> Finding | None:
-    """An operation that nobody knows the end of, for longer than it should take."""
+    """Make the finding of an operation that has been undecided for longer than it should be."""
     if not operation.is_open or now - operation.created_at < STALE:
         return None
     figures = {
@@ -181,7 +184,7 @@ def operation_finding(operation: Operation, *, now: datetime) -> Finding | None:
 
 
 def expiring_finding(row: Payment, *, now: datetime) -> Finding | None:
-    """Held money that is released within a day, or was."""
+    """Make the finding of held money whose capture ends within a day, or has ended."""
     held = row.status is PaymentStatus.REQUIRES_CAPTURE
     if not held or row.capture_before is None or row.capture_before > now + EXPIRES_WITHIN:
         return None
@@ -190,7 +193,10 @@ def expiring_finding(row: Payment, *, now: datetime) -> Finding | None:
 
 
 def event_finding(event: StripeEvent | Unreadable, row: WebhookEvent | None, *, now: datetime) -> Finding | None:
-    """An event that the inbox lacks, gave up, or leaves lying. One that cannot be read may be of any type."""
+    """Make the finding of an event that the inbox lacks, gave up, or has left overdue.
+
+    An unreadable event may be of any type.
+    """
     figures: dict[str, Any] = {}
     if row is not None:
         is_overdue = row.due is not None and now - row.due > OVERDUE
@@ -199,8 +205,8 @@ def event_finding(event: StripeEvent | Unreadable, row: WebhookEvent | None, *, 
         figures = {"state": row.state.value, "overdue": is_overdue}
     if isinstance(event, Unreadable):
         return Finding(Kind.WEBHOOK_GAP, event.id, figures, {"unreadable": True})
-    told = {"type": event.type, "subject": event.subject, "created_at": event.created_at.isoformat()}
-    return Finding(Kind.WEBHOOK_GAP, event.id, figures, told)
+    theirs = {"type": event.type, "subject": event.subject, "created_at": event.created_at.isoformat()}
+    return Finding(Kind.WEBHOOK_GAP, event.id, figures, theirs)
 
 
 def payment_figures(row: Payment) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One look at whether everything is in order: from our rows alone, without asking Stripe."""
+"""The integrity of the whole installation, judged from our rows alone, without asking Stripe."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -23,11 +23,11 @@ FROM operation WHERE due IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Integrity:
-    """`healthy` when nothing waits for a person or longer than it should: no open money finding, no operation that is
-    unresolved, needs a review or lies overdue, no event that was given up or has waited for Stripe for an hour. Moments
-    are None before the first run.
+    """The installation's health, and the figures behind it. Moments are None before the first run.
 
-    The audit chains are verified through nothing while a broken one is open.
+    `healthy` means that nothing waits for a person or longer than it should: no open finding about money; no operation
+    that is unresolved, needs a review or lies overdue; no event that was given up or has waited for Stripe for an hour.
+    While a broken audit chain is open, `audit_chain_verified_through` is None.
     """
 
     healthy: bool
@@ -43,7 +43,7 @@ class Integrity:
 
 
 async def integrity() -> Integrity:
-    """How things stand now, as far as the last run has looked."""
+    """Measure the integrity now, as far as the last run has compared."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
     chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
     (waiting,) = await query_rows(WAITING, [OVERDUE.total_seconds()])

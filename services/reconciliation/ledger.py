@@ -1,4 +1,4 @@
-"""Compare our rows among themselves: orders with their payments, chains with their heads, held money with the time."""
+"""Compare our rows with each other: orders with their payments, chains with their heads, holds with their expiry."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
 
 
 async def look_at_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID]) -> list[Finding]:
-    """Which orders' sums are not their payments', which took more than is owed, and which of `chains` do not hold."""
+    """Find orders whose sums differ from their payments' or exceed the total, and the broken chains among `chains`."""
     found = await query_rows(SUMS, [list(order_ids)])
     broken = await broken_links(list(chains)) if chains else {}
     findings = [finding for row in found for finding in order_findings(row)]
@@ -35,9 +35,9 @@ async def look_at_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID])
 
 
 def order_findings(row: dict[str, Any]) -> list[Finding]:
-    """What does not add up in an order's sums, and whether more was taken and kept than it owes.
+    """Compare an order's sums with its payments' and refunds', and the money kept with its total.
 
-    Two payments are no duplicate where a capture in part left something to pay, or where one was given back.
+    Two payments are no duplicate where a partial capture left something to pay, or where one was refunded.
     """
     problems = []
     if row["paid_minor"] != row["captured"]:
@@ -55,9 +55,9 @@ def order_findings(row: dict[str, Any]) -> list[Finding]:
 
 
 async def look_at_authorizations(held: Sequence[Payment], *, provider: Provider, now: datetime) -> list[Finding]:
-    """Which held money is released within a day. Where the time is over Stripe is asked, for it may have been.
+    """Find held money whose capture ends within a day. After its end Stripe is asked, for it may have been captured.
 
-    What is being captured or canceled is none. Raises ProviderFailure.
+    A payment with an open operation is left out. Raises ProviderFailure.
     """
     busy = await worked_on([row.id for row in held])
     findings = []

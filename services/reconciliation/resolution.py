@@ -1,4 +1,4 @@
-"""What becomes of a discrepancy: repaired through the doors that all use, accepted by a person, or left open."""
+"""Resolution of a discrepancy: repaired by the state writer and the inbox, accepted by a person, or left open."""
 
 from datetime import UTC, datetime
 from uuid import UUID
@@ -42,15 +42,15 @@ RECONCILER = "reconciler"
 
 
 async def settle(discrepancy: Discrepancy, *, provider: Provider, run: ReconciliationRun) -> bool:
-    """Close a discrepancy that is none any more, after trying to repair it if the run may; True if the run mended it.
+    """Close a discrepancy that no longer differs, after a repair if the run may repair; True if the run repaired it.
 
-    One that cannot be looked at now stays open. Raises DatabaseUnavailable.
+    A discrepancy that cannot be compared now stays open. Raises DatabaseUnavailable.
     """
     try:
         if not await still_differs(discrepancy, provider=provider):
-            mended = await _was_mended(discrepancy, run)
-            await _close_by_run(discrepancy, REPAIRED_WITH_ANOTHER if mended else AGREED_BY_ITSELF)
-            return mended
+            repaired = await _was_mended(discrepancy, run)
+            await _close_by_run(discrepancy, REPAIRED_WITH_ANOTHER if repaired else AGREED_BY_ITSELF)
+            return repaired
         if not run.repair or not await _repair(discrepancy, provider=provider):
             return False
         if await still_differs(discrepancy, provider=provider):
@@ -60,7 +60,7 @@ async def settle(discrepancy: Discrepancy, *, provider: Provider, run: Reconcili
         return False
     except DatabaseUnavailable:
         raise
-    except Exception:  # one thing that cannot be written must not keep all others from being repaired: it stays open
+    except Exception:  # a bug in one discrepancy must not keep the others from being repaired: it stays open
         log.exception("reconcile.settling_failed", discrepancy=str(discrepancy.id))
         return False
     await _close_by_run(discrepancy, REPAIRED_BY_RUN)
@@ -70,7 +70,8 @@ async def settle(discrepancy: Discrepancy, *, provider: Provider, run: Reconcili
 async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by: Actor, provider: Provider) -> None:
     """Close a discrepancy by hand: repaired when that makes the two sides agree, else accepted as it is.
 
-    Raises Refused(INVALID_STATE) when it is closed already or when the repair did not help; then it stays open.
+    Raises Refused(INVALID_STATE) when it is closed already or when the repair did not help; then it stays open. Raises
+    Refused(PROVIDER_UNAVAILABLE) when Stripe cannot be asked.
     """
     if discrepancy.state is not DiscrepancyState.OPEN:
         raise Refused(ErrorCode.INVALID_STATE, "This discrepancy is closed already.", ("id",))
@@ -93,7 +94,7 @@ async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by
 
 
 async def still_differs(discrepancy: Discrepancy, *, provider: Provider) -> bool:
-    """Whether a fresh look finds the same again, or cannot tell. Raises ProviderFailure when Stripe cannot be asked."""
+    """Return True if a new comparison finds the difference again, or is undecided. Raises ProviderFailure."""
     findings = await _look_again(discrepancy, provider=provider)
     return any(
         found.is_unreadable or (found.kind is discrepancy.kind and found.subject == discrepancy.subject)
@@ -141,7 +142,7 @@ async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[F
 
 
 async def _was_mended(discrepancy: Discrepancy, run: ReconciliationRun) -> bool:
-    """Whether the run has repaired something else of the same payment, which brings all of it up to date."""
+    """Return True if the run repaired another finding of the payment, which brought all of the payment up to date."""
     if discrepancy.kind not in REFRESHED or discrepancy.payment_id is None:
         return False
     others = Discrepancy.filter(payment_id=discrepancy.payment_id, resolution=REPAIRED_BY_RUN)
@@ -156,7 +157,7 @@ async def _is_gap(event_id: str, livemode: bool) -> bool:
 
 
 async def _repair(discrepancy: Discrepancy, *, provider: Provider) -> bool:
-    """Do what is safe: merge what Stripe says, by the state writer, or give the inbox its event. False for nothing."""
+    """Refresh the payment, or give the inbox its event. False if no repair is known to be safe."""
     try:
         if discrepancy.kind in REFRESHED and discrepancy.payment_id is not None:
             intent = discrepancy.subject if discrepancy.kind is not Kind.REFUND_DRIFT else None
@@ -179,7 +180,7 @@ async def _receive_again(discrepancy: Discrepancy, *, provider: Provider) -> boo
             event, handled, EventSource.SWEEP
         )  # only events of a type that is handled are ever found missing
     if row.state is not WebhookState.DEAD:
-        return False  # it lies in the queue: a worker is missing, not the event
+        return False  # it waits in the queue: a worker is missing, not the event
     return await inbox.replay(discrepancy.subject) > 0
 
 
@@ -188,13 +189,13 @@ async def _close_by_run(discrepancy: Discrepancy, resolution: str) -> None:
 
 
 async def _close(discrepancy: Discrepancy, state: DiscrepancyState, resolution: str, by: Actor) -> bool:
-    """Write the end, once; False when somebody else has."""
+    """Close the discrepancy, once; False when it was closed already."""
     identity = discrepancy.id
 
     async def body() -> int:
         row = await Discrepancy.select_for_update(no_key=True).get(id=identity)
         if row.state is not DiscrepancyState.OPEN:
-            # A commit whose answer was lost runs this again: what it wrote then is ours.
+            # If the answer to COMMIT was lost, this body runs again: the end that it finds is its own.
             return int(row.state is state and row.resolution == resolution and row.resolved_by == by.to_record())
         return await Discrepancy.filter(id=identity).update(
             state=state, resolution=resolution, resolved_by=by.to_record(), resolved_at=datetime.now(UTC)
@@ -204,7 +205,7 @@ async def _close(discrepancy: Discrepancy, state: DiscrepancyState, resolution: 
 
 
 def _actor(discrepancy: Discrepancy) -> Actor:
-    """The reconciler, in the run that found it."""
+    """Return the reconciler, in the run that found the discrepancy, as an actor."""
     return Actor(kind=ActorKind.RECONCILER, id=str(discrepancy.run_id), label=RECONCILER)
 
 

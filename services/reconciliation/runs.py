@@ -1,7 +1,7 @@
-"""Reconciliation: everything of a window of time at Stripe against our rows, one run at a time over all replicas.
+"""Reconciliation runs: all of a time window at Stripe against our rows, one run at a time over all replicas.
 
 A run is a row with a lease and a cursor. It goes through its stages page by page; each page's findings and the new
-cursor are one transaction, so a run whose process died goes on from its last page.
+cursor are written in one transaction, so a run whose process died goes on from its last page.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +24,7 @@ from services.reconciliation.stages import FIRST_STAGE, NEXT_STAGE, WALKS, Stage
 
 log = structlog.get_logger(__name__)
 
-GRACE = timedelta(minutes=10)  # what is younger may still be on its way to us
+GRACE = timedelta(minutes=10)  # a younger object may still be on its way to us
 SPAN = timedelta(hours=25)  # a day and an hour: two nightly windows overlap, whichever runs late
 
 TAKE_OVER = f"""
@@ -38,14 +38,14 @@ FORGET = "DELETE FROM reconciliation_sighting WHERE run_id = $1"
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From, inclusive, to, exclusive: when things were made."""
+    """The creation times of a run: `from_moment` inclusive, `to_moment` exclusive."""
 
     from_moment: datetime
     to_moment: datetime
 
     @classmethod
     def latest(cls, *, now: datetime, span: timedelta = SPAN) -> "Window":
-        """The span that ended before the grace."""
+        """Return the window of this span that ends before the grace."""
         return cls(now - GRACE - span, now - GRACE)
 
 
@@ -55,7 +55,7 @@ def _silent(_: ReconciliationRun) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reconciler:
-    """The means of a run. `on_page` is told after each page."""
+    """Runs reconciliations. `on_page` is called after each page."""
 
     provider: Provider
     endpoint: Endpoint
@@ -63,10 +63,10 @@ class Reconciler:
     on_page: Callable[[ReconciliationRun], None] = field(default=_silent)
 
     async def run(self, window: Window, *, repair: bool) -> ReconciliationRun | None:
-        """Reconcile a window; None when another process is at it.
+        """Reconcile a window; None when another process is running one.
 
-        A run that a dead process left is finished first, and stands for this one if it covers the window. Raises
-        ProviderFailure and DatabaseUnavailable; the run then waits for whoever comes next, as after `LeaseLost`.
+        A run that a dead process left is finished first, and counts as this one if it covers the window. Raises
+        ProviderFailure and DatabaseUnavailable; the run then waits for the process that leases it next.
         """
         left_over = await self.take_over()
         if left_over is not None:
@@ -77,7 +77,7 @@ class Reconciler:
         return await self.run_to_end(begun) if begun is not None else None
 
     async def begin(self, window: Window, *, repair: bool) -> ReconciliationRun | None:
-        """A new run, leased; None when one is open."""
+        """Begin a run and lease it; None when one is open."""
         row = ReconciliationRun(
             id=new_id(),
             livemode=self.endpoint.livemode,
@@ -95,12 +95,12 @@ class Reconciler:
         return row if await atomic(body) else None
 
     async def take_over(self) -> ReconciliationRun | None:
-        """The run that nobody holds any more, leased; None when there is none."""
+        """Lease the run whose lease has ended; None when there is none."""
         taken = await query_rows(TAKE_OVER, [self.lease_seconds, self.endpoint.livemode])
         return await ReconciliationRun.get(id=taken[0]["id"]) if taken else None
 
     async def run_to_end(self, run: ReconciliationRun) -> ReconciliationRun | None:
-        """Take a leased run to its end; None when another process took it over."""
+        """Run a leased run to its end; None when another process took it over."""
         try:
             while run.due is not None:
                 stage = Stage(run.stage)
@@ -121,7 +121,7 @@ class Reconciler:
         return WALKS[stage](run, self.provider, self.endpoint)
 
     async def _settle(self, run: ReconciliationRun) -> AsyncIterator[Walked]:
-        """A second look at all that is open: what was only late is closed, and what may be repaired is, if asked."""
+        """Compare every open discrepancy again: close it if it agrees by now, and repair it if the run may."""
         while True:
             found = Discrepancy.filter(state=DiscrepancyState.OPEN, livemode=run.livemode)
             if run.cursor is not None:
@@ -133,7 +133,7 @@ class Reconciler:
             yield Walked(cursor=str(row.id), repaired=int(repaired))
 
     async def _save(self, run: ReconciliationRun, stage: Stage, page: Walked) -> None:
-        """Write a page's findings and how far the run is, or nothing if the run was taken over."""
+        """Write a page's findings and the run's position, or nothing if the run was taken over."""
         checked, repaired = run.checked + page.checked, run.repaired + page.repaired
         due = await self._until()
         found = [_row(run, finding) for finding in page.findings]
@@ -176,12 +176,12 @@ class Reconciler:
         run.stage, run.cursor, run.due, run.finished_at = name, None, due, finished_at
 
     async def _until(self) -> datetime:
-        """When the lease of this run ends, if it is taken or prolonged now."""
+        """Return the end of a lease that is taken or extended now."""
         return await database_now() + timedelta(seconds=self.lease_seconds)
 
 
 async def is_due(*, interval: timedelta, livemode: bool) -> bool:
-    """Whether the nightly run is due: no run of the last interval covers that interval, and none is left over."""
+    """Return True if the nightly run is due: none of the last interval covers that interval, or one was left over."""
     now = await database_now()
     runs = ReconciliationRun.filter(livemode=livemode)
     if await runs.filter(due__lte=now).exists():
@@ -191,13 +191,13 @@ async def is_due(*, interval: timedelta, livemode: bool) -> bool:
 
 
 def nightly_window(*, interval: timedelta) -> Window:
-    """The window of a run that is repeated at this interval: it overlaps the one before by an hour."""
+    """Return the window of a run that repeats at this interval: it overlaps the one before by an hour."""
     overlap = SPAN - timedelta(days=1)
     return Window.latest(now=datetime.now(UTC), span=max(SPAN, interval + overlap))
 
 
 async def open_money_findings() -> int:
-    """How many discrepancies about money nobody has repaired or accepted."""
+    """Count the open discrepancies about money."""
     return await Discrepancy.filter(state=DiscrepancyState.OPEN, kind__in=list(MONEY_KINDS)).count()
 
 
@@ -215,7 +215,7 @@ def _row(run: ReconciliationRun, finding: Finding) -> Discrepancy:
 
 
 async def _not_accepted(found: Sequence[Discrepancy]) -> list[Discrepancy]:
-    """Without those that a person has accepted as they are: only other figures make them news again."""
+    """Leave out discrepancies that a person has accepted with these very figures."""
     if not found:
         return []
     accepted = await Discrepancy.filter(

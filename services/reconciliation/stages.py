@@ -1,4 +1,4 @@
-"""The stages of a run: each walks one list in pages and says what differs, and where to go on after each page."""
+"""The stages of a run: each walks one list in pages, and yields its findings and its cursor after each page."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from services.reconciliation.comparisons import (
 from services.reconciliation.findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
 from services.reconciliation.ledger import look_at_authorizations, look_at_orders
 
-PAGE: Final = 100  # as many as Stripe lists at once: what a run holds in memory
+PAGE: Final = 100  # Stripe's largest page, and all that a run holds in memory
 AT_ONCE: Final = 1_000  # of our rows, of which most were listed
 FIRST_ID: Final = UUID(int=0)
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
@@ -36,7 +36,7 @@ Thing = TypeVar("Thing")
 
 
 class Stage(StrEnum):
-    """In this order."""
+    """The stages, in the order in which they run."""
 
     PAYMENTS = "PAYMENTS"
     REFUNDS = "REFUNDS"
@@ -58,7 +58,7 @@ NEXT_STAGE: Final = dict(pairwise(Stage))
 
 @dataclass(frozen=True, slots=True)
 class Walked:
-    """One page: where to go on, what differs, how many things were looked at, and which of Stripe's were there."""
+    """One page: the next cursor, the findings, the number of objects compared, and the ids that Stripe listed."""
 
     cursor: str
     findings: Sequence[Finding] = ()
@@ -71,7 +71,7 @@ Walk = Callable[[ReconciliationRun, Provider, Endpoint], AsyncIterator[Walked]]
 
 # The next of our rows of the window, and whether Stripe listed each. The comparison of two columns bounds the index.
 # Each row is looked up by itself: a table that is filled and emptied every night is empty for the planner, which would
-# then join all with all.
+# then join all rows with all.
 NEXT_ROWS = """
 SELECT t.id, t.created_at, coalesce(
   (SELECT true FROM reconciliation_sighting s WHERE s.run_id = $5 AND s.stripe_id = t.{stripe_id} LIMIT 1), false
@@ -80,7 +80,7 @@ FROM {table} t
 WHERE t.livemode = $1 AND t.created_at < $2 AND (t.created_at, t.id) > ($3, $4::uuid) AND {where}
 ORDER BY t.created_at, t.id LIMIT $6
 """
-# Held money that is soon released, in the order of the index of statuses.
+# Held money whose capture ends soon, in the order of the index of statuses.
 HELD = f"""
 SELECT id, created_at FROM payment
 WHERE status = '{PaymentStatus.REQUIRES_CAPTURE.value}' AND livemode = $1 AND (created_at, id) > ($2, $3::uuid)
@@ -90,7 +90,7 @@ ORDER BY created_at, id LIMIT $5
 
 
 async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Stripe's intents. What differs is asked for once more before it is said: the list is older than our row."""
+    """Compare Stripe's intents. A difference is fetched once more before it is reported: the list is older."""
     listed = provider.payments(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
     async for page in _in_pages(listed):
         suspects = {finding.subject for finding in await look_at_payments(page, livemode=run.livemode)}
@@ -101,7 +101,7 @@ async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> A
 
 
 async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Stripe's refunds, asked for once more where they differ."""
+    """Compare Stripe's refunds. A difference is fetched once more before it is reported."""
     listed = provider.refunds(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
     async for page in _in_pages(listed):
         suspects = {finding.subject for finding in await look_at_refunds(page, livemode=run.livemode)}
@@ -112,7 +112,7 @@ async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> As
 
 
 async def disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Stripe's disputes. Their charges are kept as seen: our rows know those, and no disputes."""
+    """Compare Stripe's disputes. Their charges count as listed, for our rows hold charge ids and no dispute ids."""
     listed = provider.disputes(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
     async for page in _in_pages(listed):
         findings = await look_at_disputes(page, provider=provider, livemode=run.livemode)
@@ -122,7 +122,7 @@ async def disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> A
 
 
 async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Stripe's balance transactions, against our charges and refunds, whenever those were made."""
+    """Compare Stripe's balance transactions with our charges and refunds, whenever these were made."""
     listed = provider.bookings(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
     async for page in _in_pages(listed):
         findings = await look_at_bookings(page, provider=provider, livemode=run.livemode)
@@ -130,7 +130,7 @@ async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> As
 
 
 async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
-    """Stripe's events of the types that we handle, against the inbox."""
+    """Compare Stripe's events of the types that we handle with the inbox."""
     listed = provider.events_and_unreadable(
         endpoint.types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
     )
@@ -141,7 +141,7 @@ async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint)
 
 
 async def our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Our payments that Stripe did not list."""
+    """Compare our payments that Stripe did not list."""
     async for ids, cursor in _unseen(run, "payment", "stripe_payment_intent_id"):
         found = await Payment.filter(id__in=ids)
         findings = await look_at_unseen_payments(found, provider=provider)
@@ -149,7 +149,7 @@ async def our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) 
 
 
 async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Our refunds that Stripe did not list."""
+    """Compare our refunds that Stripe did not list."""
     async for ids, cursor in _unseen(run, "refund", "stripe_refund_id"):
         found = await Refund.filter(id__in=ids)
         findings = await look_at_unseen_refunds(found, provider=provider)
@@ -157,14 +157,14 @@ async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -
 
 
 async def our_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Our payments that say they are contested, and of which Stripe listed no dispute."""
+    """Compare our disputed payments for which Stripe listed no dispute."""
     async for ids, cursor in _unseen(run, "payment", "stripe_charge_id", where="t.disputed_minor > 0"):
         findings = await look_at_disputed(await Payment.filter(id__in=ids), provider=provider)
         yield Walked(cursor=cursor, findings=findings, checked=len(ids))
 
 
 async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
-    """Operations that are open for longer than they should be, whenever they began."""
+    """Find operations that have been open for longer than they should be, whenever they began."""
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
     while True:
         now = datetime.now(UTC)
@@ -178,7 +178,7 @@ async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> Async
 
 
 async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
-    """Our payments that hold money which is released within a day, whenever they were made."""
+    """Find payments whose hold ends within a day, whenever they were made."""
     moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
     while True:
         now = datetime.now(UTC)
@@ -192,7 +192,7 @@ async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint
 
 
 async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
-    """The sums of all orders, and the audit chains of those that changed since the window began."""
+    """Compare the sums of all orders, and verify the audit chains that changed since the window began."""
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
     while True:
         found = await Order.filter(id__gt=after).order_by("id").limit(PAGE).only("id", "updated_at")
@@ -222,7 +222,7 @@ WALKS: Final[dict[Stage, Walk]] = {
 async def _unseen(
     run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
 ) -> AsyncIterator[tuple[list[UUID], str]]:
-    """Pages of ids of our rows in the window that were not sighted, each with its cursor. One may be empty."""
+    """Yield pages of ids of our rows that Stripe did not list, each with its cursor. A page may be empty."""
     moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
     statement = NEXT_ROWS.format(table=table, stripe_id=stripe_id, where=where)
     while True:
