@@ -1,1 +1,1 @@
-"""NAMES: money, states and their legal moves, errors, the caller. Pure Python; imports nothing of ours."""
+"""NAMES: money, states and their transitions, errors, the caller. Pure Python; imports nothing of ours."""

@@ -1,14 +1,14 @@
-"""Which amounts may be charged or given back: the server's own check, before anyone asks Stripe."""
+"""Rules on amounts that may be charged or refunded: the server's own check, before Stripe is asked."""
 
 from domain.errors import ErrorCode, Path, Refused
 from domain.money import Money
 
 
 def check_chargeable(money: Money, *, enabled: frozenset[str], path: Path) -> None:
-    """Refuse an amount that Stripe would not charge, or that this installation does not take.
+    """Refuse an amount that Stripe would not charge, or whose currency this installation does not accept.
 
     Raises Refused with CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE, or VALIDATION_FAILED for an amount
-    between two steps (whole krónur, no last digit in dinars).
+    that is no multiple of the currency's step (whole krónur, tens of fils).
     """
     currency = money.definition
     if money.currency not in enabled:
@@ -31,7 +31,7 @@ def check_chargeable(money: Money, *, enabled: frozenset[str], path: Path) -> No
 
 
 def check_positive(money: Money, *, path: Path) -> None:
-    """Refuse nothing, less than nothing, and fractions that the currency does not have. No minimum: for refunds."""
+    """Refuse an amount of zero or less, and one that is no multiple of the currency's step. No minimum: for refunds."""
     step = money.definition.step
     if money.amount_minor <= 0:
         raise Refused(ErrorCode.VALIDATION_FAILED, "The amount must be above zero.", (*path, "amount"))

@@ -1,4 +1,4 @@
-"""Who asks: a caller with scopes, and the actor that the audit trail remembers."""
+"""The caller with its scopes, and the actor that the audit trail records."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from domain.states import ActorKind, PaymentAction, PaymentStatus
 
 
 class Scope(StrEnum):
-    """What a token may do."""
+    """The permissions that a token may carry."""
 
     PAYMENTS_PAY = "payments:pay"  # a buyer's own orders
     PAYMENTS_READ = "payments:read"
@@ -26,8 +26,8 @@ class Scope(StrEnum):
     EXPLORER = "explorer"
 
 
-OF_BUYERS: Final = frozenset({Scope.PAYMENTS_PAY, Scope.EXPLORER})  # what a token may carry without being the staff's
-# What each act with a payment needs: one of these scopes.
+OF_BUYERS: Final = frozenset({Scope.PAYMENTS_PAY, Scope.EXPLORER})  # scopes that do not make their caller staff
+# The scopes of each action on a payment: one of them is enough.
 SCOPES_OF_ACTION: Final[Mapping[PaymentAction, frozenset[Scope]]] = {
     PaymentAction.CONFIRM: frozenset({Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE}),
     PaymentAction.CAPTURE: frozenset({Scope.PAYMENTS_WRITE}),
@@ -41,7 +41,7 @@ LEEWAY: Final = timedelta(seconds=30)  # clocks of two hosts differ by this much
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it, as the audit trail keeps it."""
+    """The originator of a change, as the audit trail records it."""
 
     kind: ActorKind
     id: str | None
@@ -59,8 +59,8 @@ class Actor:
 class Caller:
     """An authenticated caller.
 
-    `order_id` is set for a view token, which shows that one order and nothing else; `customer_id` is the customer for
-    whom it was made then, None where the order named none.
+    `order_id` is set for a view token, which shows this one order and nothing else; `customer_id` is then the order's
+    customer at the time the token was made, None where the order named none.
     """
 
     subject: str
@@ -70,13 +70,13 @@ class Caller:
     customer_id: UUID | None = None
 
     def can(self, scope: Scope) -> bool:
-        """Whether the token carries this scope."""
+        """Return True if the token carries this scope."""
         return scope in self.scopes
 
     def permitted(self, actions: Iterable[PaymentAction], status: PaymentStatus) -> tuple[PaymentAction, ...]:
-        """Those of these actions on a payment in this status that the token allows.
+        """Return the actions, among these, that the token allows on a payment in this status.
 
-        Money that is held is released by the shop alone, which may have shipped for it.
+        Held money is released by the shop alone, which may have shipped for it.
         """
         allowed = (action for action in actions if not self.scopes.isdisjoint(SCOPES_OF_ACTION[action]))
         if self.can(Scope.PAYMENTS_WRITE) or status is not PaymentStatus.REQUIRES_CAPTURE:
@@ -85,22 +85,22 @@ class Caller:
 
     @property
     def is_buyer(self) -> bool:
-        """Whether this is somebody who pays, and not somebody who works here."""
+        """True for a caller who pays their own orders and is not staff."""
         return self.can(Scope.PAYMENTS_PAY) and not self.is_staff
 
     @property
     def is_staff(self) -> bool:
-        """Whether this is one of the staff or a service. Who only looks at one order is neither that nor a buyer."""
+        """True for staff and services. The holder of a view token is neither staff nor a buyer."""
         return not self.scopes <= OF_BUYERS
 
     @property
     def ends_at(self) -> datetime | None:
-        """Until when the token is accepted; None for one without an end."""
+        """The moment until which the token is accepted, with leeway; None for a token without an end."""
         return self.expires_at + LEEWAY if self.expires_at is not None else None
 
     @property
     def principal(self) -> str:
-        """Whose idempotency keys these are: a buyer and a member of staff of one name are two."""
+        """The owner of idempotency keys: a buyer and a member of staff with equal names are two owners."""
         return f"{'buyer' if self.is_buyer else 'staff'}:{self.subject}"
 
     @property
@@ -113,11 +113,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class PaymentAuthority:
-    """On whose orders and payments somebody may act: a service on everybody's, a buyer on those of one customer."""
+    """The customers on whose orders and payments a caller may act: all for a service, their own for a buyer."""
 
     is_service: bool = False
     customer_id: UUID | None = None
 
     def includes(self, customer_id: UUID | None) -> bool:
-        """True for this customer's orders and payments. Two unknown customers are not the same person."""
+        """Return True for this customer's orders and payments. Two unknown customers are never equal."""
         return self.is_service or (customer_id is not None and customer_id == self.customer_id)

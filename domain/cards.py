@@ -1,14 +1,14 @@
-"""Finds card numbers in free text and in ids, so that none is ever logged or stored.
+"""Detection of card numbers in free text and in ids, so that none is ever logged or stored.
 
-A match is one or more neighbouring groups of digits that together have the length of their issuer's prefix and pass
-Luhn, however they are dressed: other scripts' digits, full width or circled, invisible characters inside, up to two
-separators between digits. An expiry date beside the number does not hide it. UUIDs, hashes and dates are set aside
+A match is one or more neighbouring groups of digits that together have the length of their issuer's prefix and pass the
+Luhn check. It is found in other scripts' digits, full width or circled, with invisible characters inside, and with up
+to two separators between digits. An expiry date beside the number does not hide it. UUIDs, hashes and dates are removed
 first: they are long, and by chance one in some thousand would pass.
 
-Any text costs time in proportion to its length, by linear patterns; what they leave for a closer look is capped, and a
-text that holds more of it is taken for one with a card in it.
+Scanning takes time in proportion to the text's length, by linear patterns. The digit groups that are checked one by one
+are capped; a text with more of them counts as one with a card number.
 
-An id is no free text: an order number that is refused is refused for ever. There a number counts only if nothing
+An id is no free text: an order number that is refused is refused for ever. In an id, a number counts only if nothing
 speaks against it; docs/adr/0013-numbers-that-look-like-cards.md has the rates.
 """
 
@@ -23,11 +23,11 @@ SHORTEST: Final = 14
 FIRST_DIGITS: Final = frozenset("2345689")
 _UNSEEN_CATEGORIES: Final = frozenset({"Mn", "Me", "Cf"})  # accents and enclosures, zero widths, direction marks, tags
 _UNSEEN_LETTERS: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # fillers: letters and signs that print as nothing
-# Letters, the unassigned and the private: none of them is a digit, a dash or a space in other clothes.
+# Letters, and unassigned and private characters: none of them normalises to a digit, a dash or a space.
 _AS_IT_IS: Final = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Cn", "Co", "Cs"})
-_FOLDS_KEPT: Final = 20_000  # about 2 MB; there are 13,000 characters that are none of those
-# Each of these begins with the characters that it may begin with and looks back only then: most places cost nothing.
-# A UUID, or as many hexadecimal digits as one without dashes, a SHA-1 or a SHA-256 has.
+_FOLDS_KEPT: Final = 20_000  # about 2 MB; there are 13,000 characters in other categories
+# Each pattern begins with its possible first characters and looks back only then: most positions cost nothing.
+# A UUID, or as many hexadecimal digits as a UUID without dashes, a SHA-1 or a SHA-256 has.
 _LONG_ID = re.compile(
     r"[0-9A-Fa-f](?<![0-9A-Za-z][0-9A-Fa-f])[0-9A-Fa-f]{7}"
     r"(?:-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
@@ -42,23 +42,23 @@ _DATE = re.compile(
     r"|(?:(?<=[0-3])[0-9])?([-./])[0-3]?[0-9]\2(?:19|20)[0-9]{2})"
     r"(?![0-9])"
 )
-# As many digits as the shortest card has, with up to two separators between them; all of them, or nothing.
+# At least as many digits as the shortest card number, with up to two separators between them; possessive.
 _LONG_RUN = re.compile(
     r"[0-9](?<![0-9][0-9])(?<![0-9][\s\-._/][0-9])(?<![0-9][\s\-._/]{2}[0-9])"
     rf"(?:[\s\-._/]{{0,2}}[0-9]){{{SHORTEST - 1},}}+"
 )
 _GROUP = re.compile(r"[0-9]+")
-# How many groups of digits such runs may have: a thousand numbers like a card's, and three times as many in ids and
-# dates. More is no text that somebody means.
+# The cap on groups of digits in these runs: a thousand candidate numbers, and three times as many more in ids and
+# dates. No text with more is meant for people.
 MOST_GROUPS: Final = 1_000
 MOST_GROUPS_WITH_IDS: Final = 4 * MOST_GROUPS
 _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
-_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # of ASCII, all that `_LONG_RUN` takes for one
+_SEPARATORS: Final = b" \t\n\r\v\f\x1c\x1d\x1e\x1f-._/"  # the ASCII characters that `_LONG_RUN` takes for separators
 _SHORTEST_RUN: Final = b"0" * SHORTEST
 
 # prefix range → lengths; ISO/IEC 7812 as the networks publish them
 _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
-    (4, 4, frozenset({16, 19})),  # Visa; its 13-digit numbers are long gone, and look like EAN-13
+    (4, 4, frozenset({16, 19})),  # Visa; its 13-digit numbers are no longer issued, and look like EAN-13
     (51, 55, frozenset({16})),  # Mastercard
     (2221, 2720, frozenset({16})),  # Mastercard
     (34, 34, frozenset({15})),  # American Express
@@ -84,36 +84,36 @@ _ISSUERS: Final[tuple[tuple[int, int, frozenset[int]], ...]] = (
     (5062, 5062, frozenset({16})),  # Carnet
 )
 
-# Prefixes are owned for more lengths than cards are issued in; counters and 64-bit ids have the others.
+# Issuers own their prefixes for more lengths than they issue; counters and 64-bit ids have the other lengths.
 _ISSUED_LENGTHS: Final = frozenset({14, 15, 16})
 _UNION_PAY: Final = "62"  # its debit cards have 19 digits
-# How the digits of a card stand in groups: Visa and most others, American Express, Diners Club, UnionPay's 19.
+# The printed groups of digits: Visa and most others, American Express, Diners Club, UnionPay's 19.
 _PRINTED: Final = frozenset({(4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (6, 13)})
-_YEARS: Final = range(20, 32)  # of this century: of the order numbers that a shop of today has, and will have
+_YEARS: Final = range(20, 32)  # of this century: the years in a shop's order numbers, now and soon
 
 _VALUE = bytes((byte - 48) % 256 for byte in range(256))
 _DOUBLED = bytes([0, 2, 4, 6, 8, 1, 3, 5, 7, 9]).ljust(256, b"\0")
 
 
 def contains_card_number(text: str) -> bool:
-    """Whether a card number stands in this text. Linear in its length."""
+    """Return True if the text contains a card number. Linear in its length."""
     return any(map(_holds_card, _long_runs(text)))
 
 
 def id_holds_card_number(text: str) -> bool:
-    """Whether a card number stands in this id beyond reasonable doubt. Linear in its length.
+    """Return True if the id contains a card number beyond reasonable doubt. Linear in its length.
 
-    It has a length that cards are issued in, stands alone or in groups as cards are printed, and does not begin with a
-    date. Every number of Visa and American Express is found, and of all numbers about one in two hundred is not:
-    Mastercards and Diners Club cards that begin like a date of this decade.
+    The number has a length that issuers use, stands alone or in the groups of a printed card, and does not begin with a
+    date. Every number of Visa and American Express is found. Of all numbers about one in two hundred is missed:
+    Mastercard and Diners Club numbers that begin like a date of this decade.
     """
     return any(run is None or any(map(_is_beyond_doubt, _cards(run))) for run in _long_runs(text))
 
 
 def may_hold_cards(ascii_text: bytes) -> bool:
-    """Whether a card number may stand in one of the texts in this one: False tells that none does.
+    """Return False if none of the texts in this JSON can contain a card number; True if one may.
 
-    It takes as many digits as the shortest has, in a row but for separators, beside UUIDs and hashes.
+    A card number needs as many digits as the shortest one has, in a row but for separators, outside UUIDs and hashes.
     """
     if not _has_long_run(ascii_text):
         return False
@@ -125,7 +125,7 @@ def _has_long_run(ascii_text: bytes) -> bool:
 
 
 def _long_runs(text: str) -> Iterator[list[str] | None]:
-    """The groups of digits of each run that may hold a card number; None instead of those beyond the cap."""
+    """Yield the digit groups of each run that may hold a card number; None once the cap is reached."""
     plain = text if text.isascii() else text.translate(_FOLDED)
     if len(plain) < SHORTEST or (plain.isascii() and not _has_long_run(plain.encode())):
         return
@@ -152,7 +152,7 @@ def _holds_card(groups: list[str] | None) -> bool:
 
 
 def _cards(groups: list[str]) -> Iterator[list[str]]:
-    """Neighbouring groups that make one card number."""
+    """Yield the neighbouring groups that make one card number."""
     digits = "".join(groups)
     starts = list(accumulate(map(len, groups), initial=0))
     places = {start: place for place, start in enumerate(starts)}
@@ -166,7 +166,7 @@ def _cards(groups: list[str]) -> Iterator[list[str]]:
 
 
 def _is_beyond_doubt(groups: list[str]) -> bool:
-    """Whether the groups of a card number can be nothing else: as it is issued, as it is printed, and no date."""
+    """Return True if a card number's groups are as issued, as printed, and begin with no date."""
     digits = "".join(groups)
     is_issued = len(digits) in _ISSUED_LENGTHS or (len(digits) == 19 and digits.startswith(_UNION_PAY))
     is_printed = len(groups) in (1, len(digits)) or tuple(map(len, groups)) in _PRINTED
@@ -174,7 +174,7 @@ def _is_beyond_doubt(groups: list[str]) -> bool:
 
 
 def _begins_with_date(digits: str) -> bool:
-    """Whether these digits begin with a date of this decade: yymmdd, ddmmyy or ddmmyyyy."""
+    """Return True if these digits begin with a date of this decade: yymmdd, ddmmyy or ddmmyyyy."""
     first, second, third = int(digits[:2]), int(digits[2:4]), int(digits[4:6])
     if second not in range(1, 13):
         return False
@@ -183,9 +183,9 @@ def _begins_with_date(digits: str) -> bool:
 
 
 class _Folds(dict[int, str | int]):
-    """Every character as its digits, dash or NFKC form, or as nothing when it cannot be seen: for `str.translate`.
+    """Table for `str.translate`: each character as its digits, dash or NFKC form, or as nothing when it is invisible.
 
-    One at a time: to normalise a whole text puts its accents in order, and that takes time quadratic in their number.
+    It works character by character: normalising a whole text sorts its accents, in time quadratic in their number.
     """
 
     def __missing__(self, code: int) -> str | int:
@@ -211,12 +211,12 @@ def _folded(character: str) -> str | int:
 
 @lru_cache(maxsize=10_000)
 def _lengths(prefix: str) -> frozenset[int]:
-    """How long a card number with these first four digits may be."""
+    """Return the lengths of card numbers with these first four digits."""
     allowed = [lengths for low, high, lengths in _ISSUERS if low <= int(prefix[: len(str(low))]) <= high]
     return frozenset().union(*allowed)
 
 
 def _luhn(digits: str) -> bool:
-    """The checksum, over bytes: this is the innermost loop of every request."""
+    """Return True if the Luhn checksum holds. Works on bytes: this is the innermost loop of every request."""
     values = digits.encode().translate(_VALUE)
     return (sum(values[-1::-2]) + sum(values[-2::-2].translate(_DOUBLED))) % 10 == 0

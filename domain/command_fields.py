@@ -1,7 +1,7 @@
-"""The fields of commands: how each is parsed from a mutation's input, and how it counts in the idempotency fingerprint.
+"""Fields of commands: the parser of each input value, and its part in the idempotency fingerprint.
 
-A command is a frozen dataclass whose fields are made by `parsed`. Nothing else lists them: a field that is added to a
-command is parsed, and changes the fingerprint, by being there.
+A command is a frozen dataclass whose fields are made by `parsed`. No other list names them: a field that is added to a
+command is parsed, and is part of the fingerprint.
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ LONGEST_TEXT: Final = 1_000  # of a description and of a note
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What this installation allows: currencies that may be charged, and URL schemes of the shop's own apps."""
+    """The installation's limits: currencies that may be charged, and URL schemes of the shop's own apps."""
 
     currencies: frozenset[str] = frozenset()
     app_schemes: frozenset[str] = frozenset()
@@ -41,7 +41,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class RawField:
-    """One value of an input as it came, where it stands, the whole input, and what this installation allows."""
+    """One raw input value with its path, the whole input, and the installation's rules."""
 
     value: Any
     path: Path
@@ -54,12 +54,12 @@ Parser = Callable[[RawField], Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a mutation asks for, checked and in one spelling. `kind` is the operation that it becomes."""
+    """A mutation's input, checked and normalised. `kind` is the operation that it starts."""
 
     kind: ClassVar[OperationKind]
 
     def fingerprint(self) -> Fingerprint:
-        """What tells this command from another one under the same key: all of its fields."""
+        """Return the fingerprint over all fields, which differs between any two different commands."""
         shown = ((name, getattr(self, field), spec) for field, name, spec in _specs(type(self)))
         return fingerprint({name: spec.show(value) for name, value, spec in shown if not spec.is_left_out(value)})
 
@@ -86,11 +86,11 @@ def parsed(
     show: Callable[[Any], Any] | None = None,
     added_later: bool = False,
 ) -> Any:
-    """A field of a command.
+    """Declare a field of a command.
 
-    `parser` gives its value, or raises Refused or NotFound. `show` gives what the fingerprint sees of it, JSON; by
+    `parser` returns its value, or raises Refused or NotFound. `show` returns its JSON form for the fingerprint; by
     default that follows from the value's type. A field that is `added_later` than the command is left out of the
-    fingerprint while it has its default: a key that was given out before stays the same request.
+    fingerprint while it has its default: a request from before keeps its fingerprint.
     """
     assert not added_later or default is not REQUIRED, "a field that is added later needs a default"
     spec = _Spec(parser, show or canonical, default, added_later)
@@ -98,7 +98,7 @@ def parsed(
 
 
 def parse(command: type[C], input: Mapping[str, Any], rules: Rules, *, prefix: Path = ("input",)) -> C:
-    """The command that an input asks for; its names are the command's, and a missing one has its default.
+    """Parse an input into its command. Input names are the command's field names; a missing one has its default.
 
     Raises Refused and NotFound, which name the field below `prefix`.
     """
@@ -110,7 +110,7 @@ def parse(command: type[C], input: Mapping[str, Any], rules: Rules, *, prefix: P
 
 
 def _specs(command: type[Command]) -> tuple[tuple[str, str, _Spec], ...]:
-    """The fields of a command, each with its name in the schema."""
+    """Return the fields of a command, each with its name in the schema."""
     known = _SPECS.get(command)
     if known is None:
         fields = dataclasses.fields(command)
@@ -124,7 +124,7 @@ def _camel(name: str) -> str:
 
 
 def canonical(value: Any) -> Any:
-    """What a fingerprint sees of a value. Raises TypeError for a row's id: `id_of` says of which kind it is."""
+    """Return a value's JSON form for the fingerprint. Raises TypeError for a row id, which needs its kind (`id_of`)."""
     if isinstance(value, Money):
         return {"amount": value.amount_minor, "currency": value.currency}
     if isinstance(value, Enum):
@@ -138,19 +138,19 @@ def canonical(value: Any) -> Any:
 
 
 def as_given(raw: RawField) -> Any:
-    """A value of a scalar or an enum, which the schema has checked."""
+    """Return a scalar or an enum as it came: the schema has checked it."""
     return raw.value
 
 
 def optional(parser: Parser) -> Parser:
-    """The same for a value that may be left out: None stays None."""
+    """Make a parser for an optional value: None stays None."""
     return lambda raw: None if raw.value is None else parser(raw)
 
 
 def parse_money(raw: RawField) -> Money:
-    """An amount of an object with `amount`, in minor units, and `currency`.
+    """Parse an amount from an object with `amount`, in minor units, and `currency`.
 
-    Raises Refused for a currency that Stripe does not know and for an amount beyond exactness.
+    Raises Refused for a currency that Stripe does not know, and for an amount that JSON clients cannot hold exactly.
     """
     currency = raw.value.currency.upper()
     if currency not in CURRENCIES:
@@ -161,7 +161,7 @@ def parse_money(raw: RawField) -> Money:
 
 
 def id_of(kind: Kind) -> Any:
-    """A field for the id of a row of this kind. Raises NotFound for what is no such id."""
+    """Declare a field for the id of a row of this kind. Raises NotFound for any other value."""
 
     def parser(raw: RawField) -> UUID:
         identity = row_id(raw.value, kind)
@@ -173,41 +173,41 @@ def id_of(kind: Kind) -> Any:
 
 
 def parse_external_id(raw: RawField) -> str:
-    """The shop's own id of an order or a customer. Raises Refused."""
+    """Parse the shop's own id of an order or a customer. Raises Refused."""
     return check_external_id(raw.value, path=raw.path)
 
 
 def parse_payment_method_id(raw: RawField) -> str:
-    """Stripe's token of a payment method. Raises Refused."""
+    """Parse Stripe's token of a payment method. Raises Refused."""
     return check_payment_method_id(raw.value, path=raw.path)
 
 
 def parse_metadata(raw: RawField) -> dict[str, str]:
-    """Names and values that Stripe keeps too; none is an empty map. Raises Refused."""
+    """Parse metadata, which Stripe stores too; a missing value is an empty map. Raises Refused."""
     return check_metadata(raw.value or {}, path=raw.path)
 
 
 def parse_text(raw: RawField) -> str:
-    """Text of several lines for people, up to 1,000 characters. Raises Refused."""
+    """Parse text of several lines for people, up to 1,000 characters. Raises Refused."""
     return clean_text(raw.value, path=raw.path, max_length=LONGEST_TEXT, multiline=True)
 
 
 def parse_chargeable(raw: RawField) -> Money:
-    """An amount that may be charged here. Raises Refused."""
+    """Parse an amount that may be charged here. Raises Refused."""
     total = parse_money(raw)
     check_chargeable(total, enabled=raw.rules.currencies, path=raw.path)
     return total
 
 
 def parse_positive(raw: RawField) -> Money:
-    """An amount above zero. Raises Refused."""
+    """Parse an amount above zero. Raises Refused."""
     amount = parse_money(raw)
     check_positive(amount, path=raw.path)
     return amount
 
 
 def parse_email(raw: RawField) -> str | None:
-    """The address of the customer whom the input names. Raises Refused, also where it names none."""
+    """Parse the email address of the customer that the input names. Raises Refused, also if it names no customer."""
     if raw.value is None:
         return None
     if raw.input["customer_external_id"] is None:
@@ -220,7 +220,7 @@ def parse_email(raw: RawField) -> str | None:
 
 
 def parse_method_to_charge(raw: RawField) -> str | None:
-    """The payment method, which an input that confirms needs. Raises Refused."""
+    """Parse the payment method, which an input with `confirm` needs. Raises Refused."""
     if raw.value is not None:
         return check_payment_method_id(raw.value, path=raw.path)
     if raw.input["confirm"]:
@@ -233,14 +233,14 @@ def parse_method_to_charge(raw: RawField) -> str | None:
 
 
 def parse_return_url(raw: RawField) -> str | None:
-    """The page or app to come back to. Raises Refused."""
+    """Parse the page or app that the payer returns to. Raises Refused."""
     if raw.value is None:
         return None
     return check_return_url(raw.value, path=raw.path, app_schemes=raw.rules.app_schemes)
 
 
 def parse_final_capture(raw: RawField) -> bool:
-    """True. Raises Refused for anything else."""
+    """Parse a flag that must be true. Raises Refused."""
     if not raw.value:
         raise Refused(
             ErrorCode.VALIDATION_FAILED,

@@ -1,6 +1,6 @@
 """The commands of the mutations that take an idempotency key, one each.
 
-To add a field to a mutation: the input in `schema/inputs.py`, the command here, and the column where it is kept.
+To add a field to a mutation: the input in `schema/inputs.py`, the command here, and the column that stores it.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ from domain.states import CancelReason, CaptureMethod, OperationKind, RefundReas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterOrder(Command):
-    """What an order owes, as a service states it."""
+    """Register an order with the amount that it owes, as a service states it."""
 
     kind: ClassVar = OperationKind.REGISTER_ORDER
 
@@ -48,17 +48,17 @@ class RegisterOrder(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment(Command):
-    """How an order is to be paid. `expected_amount` is compared with what the order owes, which is charged.
+    """Pay an order. `expected_amount` is compared with the amount that the order owes, which is charged.
 
-    `capture_method` None is the order's own; `return_url` is where the payer comes back to from this payment, by
-    whichever attempt.
+    `capture_method` None is the order's own; `return_url` is the page that the payer returns to after any attempt at
+    this payment.
     """
 
     kind: ClassVar = OperationKind.CREATE_PAYMENT
 
     order_id: UUID = id_of(Kind.ORDER)
     expected_amount: Money = parsed(parse_money)
-    # As it was when leaving it out meant AUTOMATIC: a key of that time is repeated with the same fingerprint.
+    # Leaving it out once meant AUTOMATIC: a key of that time is repeated with an equal fingerprint.
     capture_method: CaptureMethod | None = parsed(as_given, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
     payment_method_id: str | None = parsed(parse_method_to_charge)
     confirm: bool = parsed(as_given)
@@ -69,7 +69,7 @@ class CreatePayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPayment(Command):
-    """With which method an open payment is tried, and where its payer comes back to."""
+    """Confirm an open payment with a payment method, and name the page that its payer returns to."""
 
     kind: ClassVar = OperationKind.CONFIRM_PAYMENT
 
@@ -80,9 +80,9 @@ class ConfirmPayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapturePayment(Command):
-    """How much of held money is taken; `amount` None is all of it.
+    """Capture held money; `amount` None is all of it.
 
-    `settles_order` says that no more will be asked for: the order's total is lowered to what was taken.
+    `settles_order` says that no more will be asked for: the order's total is lowered to the amount taken.
     """
 
     kind: ClassVar = OperationKind.CAPTURE_PAYMENT
@@ -95,7 +95,7 @@ class CapturePayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelPayment(Command):
-    """Which open payment is given up, and why."""
+    """Cancel an open payment, and say why."""
 
     kind: ClassVar = OperationKind.CANCEL_PAYMENT
 
@@ -105,7 +105,7 @@ class CancelPayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundPayment(Command):
-    """How much of a payment is given back, and why; `amount` None is all that is left."""
+    """Refund a payment, and say why; `amount` None is all that is left."""
 
     kind: ClassVar = OperationKind.REFUND_PAYMENT
 

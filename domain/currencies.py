@@ -1,19 +1,19 @@
-"""The currencies that Stripe charges, with the decimals, steps and limits that Stripe gives them (not ISO's).
+"""The currencies that Stripe charges, with Stripe's decimals, steps and limits (not ISO's).
 
-Source: docs.stripe.com/currencies. HUF and TWD are charged to the cent; only payouts want whole units. ISK and UGX
-look like cents on the wire but only whole units exist. The three-decimal currencies end in a zero.
+Source: docs.stripe.com/currencies. HUF and TWD are charged to the cent; only payouts need whole units. ISK and UGX have
+two decimals at Stripe although only whole units exist. Amounts in the three-decimal currencies end in a zero.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-EIGHT_DIGITS: Final = 99_999_999  # what every card network takes; Stripe allows more for few
+EIGHT_DIGITS: Final = 99_999_999  # the maximum that every card network accepts; Stripe allows more for few
 
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """How Stripe counts one currency. Amounts in minor units; `min_minor` None where Stripe documents no minimum."""
+    """Stripe's definition of a currency, in minor units; `min_minor` is None where Stripe documents no minimum."""
 
     code: str
     exponent: int
@@ -25,7 +25,7 @@ class Currency:
 
 
 _NO_DECIMALS = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF"
-_THREE_DECIMALS = "BHD JOD KWD OMR TND"  # not on every account: off until asked for
+_THREE_DECIMALS = "BHD JOD KWD OMR TND"  # not on every account: off unless CURRENCIES names them
 _TWO_DECIMALS = """
 AED AFN AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CNY COP
 CRC CVE CZK DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS INR ISK

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from math import inf
 from typing import Final
 
-# Linux counts the machine's sleep in this clock; elsewhere the monotonic clock is the nearest there is.
+# Linux counts the machine's sleep in this clock; elsewhere the monotonic clock is the closest.
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A moment after which something must not begin, in seconds of two clocks; it is over when either says so.
+    """A moment after which an action must not begin, in seconds of two clocks; it is over when either clock says so.
 
     The clock since the machine's start cannot be set, but it may stand still while a virtual machine is paused; the
-    wall clock is set right after that.
+    wall clock is corrected right after the pause.
     """
 
     elapsed: float
@@ -22,7 +22,7 @@ class Deadline:
 
     @classmethod
     def within(cls, seconds: float) -> "Deadline":
-        """The deadline so many seconds from now."""
+        """Return the deadline `seconds` from now."""
         return cls(time.clock_gettime(_CLOCK) + seconds, time.time() + seconds)
 
     @property
@@ -30,7 +30,7 @@ class Deadline:
         return time.clock_gettime(_CLOCK) >= self.elapsed or time.time() >= self.wall
 
     def or_earlier(self, other: "Deadline") -> "Deadline":
-        """The earlier of two, by each clock."""
+        """Return the earlier of two deadlines, by each clock."""
         return Deadline(min(self.elapsed, other.elapsed), min(self.wall, other.wall))
 
 

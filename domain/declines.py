@@ -1,4 +1,4 @@
-"""What a decline means for the buyer: one table, so that the sentence and the advice cannot contradict each other.
+"""Declines explained to buyers: one table, so that the sentence and the advice cannot contradict each other.
 
 Source: docs.stripe.com/declines/codes and docs.stripe.com/error-codes; advice: docs.stripe.com/declines/card.
 """
@@ -13,15 +13,15 @@ from domain.states import RetryAdvice
 
 GENERIC: Final = "generic_decline"
 AUTHENTICATE: Final = "authentication_required"
-# Why a refund failed, as Stripe says it and as a buyer is told it.
+# Stripe's reason for a failed refund that must be withheld, and the one that a buyer is shown in its place.
 LOST_OR_STOLEN: Final = "lost_or_stolen_card"
 UNKNOWN_FAILURE: Final = "unknown"
-# Networks' own words for lost, stolen, to be picked up and suspected of fraud (ISO 8583, field 39).
+# Networks' own codes for lost, stolen, to be picked up and suspected of fraud (ISO 8583, field 39).
 TELLING_NETWORK_CODES: Final = frozenset({"04", "07", "34", "35", "36", "37", "41", "43", "59", "63", "67"})
 
 
 class Next(Enum):
-    """What the buyer should do: what it is called for programs, and the sentence that says it."""
+    """The buyer's next step: the advice for programs, and the sentence for people."""
 
     ANOTHER = (RetryAdvice.USE_ANOTHER_METHOD, "Please use another payment method.")
     ENTER_AGAIN = (
@@ -29,7 +29,7 @@ class Next(Enum):
         "Please check what you entered and enter it again, or use another payment method.",
     )
     LATER = (RetryAdvice.RETRY_SAME_METHOD_LATER, "Please try again later.")
-    # Nothing is said of the card: the sentence must not tell a decline that is kept to ourselves from any other.
+    # It says nothing about the card: the sentence must not reveal a hidden decline.
     NEVER = (RetryAdvice.DO_NOT_RETRY, "Please use another payment method.")
     LOOK = (RetryAdvice.DO_NOT_RETRY, "Please check whether you have paid already.")
     CONFIRM = (RetryAdvice.REAUTHENTICATE_ON_SESSION, "Please confirm this payment with your bank.")
@@ -45,7 +45,7 @@ class Next(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decline:
-    """One reason: what a buyer may be told of it, and what to do next. Of a `hidden` one a buyer learns nothing."""
+    """One reason: the text for the buyer, and the next step. A `hidden` one must not be revealed to a buyer."""
 
     reason: str
     next: Next
@@ -71,7 +71,7 @@ DECLINES: Final[Mapping[str, Decline]] = {
     AUTHENTICATE: _AUTHENTICATE,
     "payment_intent_authentication_failure": _AUTHENTICATE,
     "mobile_device_authentication_required": _AUTHENTICATE,
-    # Stripe: the buyer must not be told; shown as a generic decline. The last four of these hint at the same.
+    # Stripe: the buyer must not be told; shown as a generic decline. The last four hint at a hidden reason too.
     "fraudulent": _HIDDEN,
     "lost_card": _HIDDEN,
     "merchant_blacklist": _HIDDEN,
@@ -144,10 +144,10 @@ def explain_decline(
     advice_code: str | None = None,
     network_decline_code: str | None = None,
 ) -> CardDeclined:
-    """A decline with its sentence for the buyer and its advice, both of one row of the table.
+    """Make a decline with its sentence for the buyer and its advice, both from one row of the table.
 
-    The codes are Stripe's; a code of tomorrow is a plain decline. The network's advice replaces the table's, except
-    where the payer has to authenticate or the reason is kept from the buyer.
+    The codes are Stripe's; a code that is not in the table is a plain decline. The network's advice replaces the
+    table's, except where the payer has to authenticate or the reason is hidden from the buyer.
     """
     reason = AUTHENTICATE if code in (AUTHENTICATE, "payment_intent_authentication_failure") else decline_code or code
     row = DECLINES.get(reason or GENERIC, _UNKNOWN)
@@ -164,11 +164,11 @@ def explain_decline(
 
 
 def for_buyer(error: DomainError) -> DomainError:
-    """The refusal as a buyer may read it; the staff read it as it is.
+    """Return the error as a buyer may read it; the staff read it as it is.
 
-    A decline for a reason that Stripe says not to show (a stolen card, suspected fraud) looks like any other one, in
-    every field; what Stripe found wrong with our request is not told. Whatever shows a stored or a fresh refusal to a
-    buyer goes through here.
+    A decline whose reason must not be revealed (a stolen card, suspected fraud) looks like any other one, in every
+    field; Stripe's objections to our request are removed. Every error that a buyer is shown passes through here, stored
+    or new.
     """
     match error:
         case CardDeclined() if error.decline_code in HIDDEN or error.network_decline_code in TELLING_NETWORK_CODES:
@@ -180,6 +180,6 @@ def for_buyer(error: DomainError) -> DomainError:
 
 
 def searched_codes(codes: Iterable[str]) -> list[str]:
-    """The decline codes that a buyer's search for these may find: what is hidden from them is a generic decline."""
-    asked = set(codes) - HIDDEN
-    return sorted(asked | HIDDEN if GENERIC in asked else asked)
+    """Return the decline codes that a buyer's search may match: to a buyer, a hidden one is a generic decline."""
+    searched = set(codes) - HIDDEN
+    return sorted(searched | HIDDEN if GENERIC in searched else searched)

@@ -1,4 +1,4 @@
-"""Refusals that a caller can act on. Each is data: it survives a restart in the operation that it ended."""
+"""Errors that a caller can act on. Each is data: it is stored in the operation that it ended, and read again."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,7 +12,7 @@ Path = tuple[str, ...]
 
 
 class ErrorCode(StrEnum):
-    """Why something was refused; the vocabulary of `UserError.code`."""
+    """The codes of refusals, as in `UserError.code`."""
 
     VALIDATION_FAILED = "VALIDATION_FAILED"
     NOT_FOUND = "NOT_FOUND"
@@ -43,7 +43,7 @@ class ErrorCode(StrEnum):
 
 
 class DomainError(Exception):
-    """A refusal with a code, a sentence for the caller, the input's path, and whether the same call may be repeated.
+    """An error with a code, a sentence for the caller, the input's path, and a flag that the call may be repeated.
 
     `to_record` and `from_record` are exact inverses over JSON.
     """
@@ -62,11 +62,11 @@ class DomainError(Exception):
         DomainError._kinds[cls.__name__] = cls
 
     def details(self) -> dict[str, Any]:
-        """What this kind of error says beyond the common fields, JSON-safe."""
+        """Return this error's own fields beyond the common ones, JSON-safe."""
         return {}
 
     def restore(self, details: Mapping[str, Any]) -> None:
-        """The inverse of `details`."""
+        """Set the fields that `details` returned."""
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -95,11 +95,11 @@ class DomainError(Exception):
 
 
 class Refused(DomainError):
-    """A refusal that its code and message say in full."""
+    """A refusal that its code and message describe in full."""
 
 
 class NotFound(Refused):
-    """There is no such thing, or not for this caller: the two look the same."""
+    """The object does not exist, or not for this caller: the two look alike."""
 
     def __init__(self, path: Path | None = None) -> None:
         super().__init__(ErrorCode.NOT_FOUND, "There is nothing with this id.", path)
@@ -130,7 +130,7 @@ class IdempotencyKeyReused(DomainError):
 
 
 class OperationInProgress(DomainError):
-    """The work is still being done; ask again."""
+    """The operation is still being run; ask again."""
 
     def __init__(self, *, operation_id: UUID, retry_after_ms: int) -> None:
         message = "This is still being done. Send the same request again a little later."
@@ -147,7 +147,7 @@ class OperationInProgress(DomainError):
 
 
 class ActivePaymentExists(DomainError):
-    """The order has a payment that is still open. The message says what may be done with it now."""
+    """The order has a payment that is still open. The message names the actions that are possible now."""
 
     def __init__(self, *, payment_id: UUID, allowed_actions: tuple[PaymentAction, ...]) -> None:
         if PaymentAction.CONFIRM in allowed_actions:
@@ -200,7 +200,7 @@ class AmountMismatch(DomainError):
 
 
 class LimitExceeded(DomainError):
-    """More was asked than is there."""
+    """More was requested than is left."""
 
     def __init__(self, code: ErrorCode, *, requested: Money, available: Money, path: Path | None = None) -> None:
         message = (
@@ -219,7 +219,7 @@ class LimitExceeded(DomainError):
 
 
 class InvalidState(DomainError):
-    """The payment's state does not allow this."""
+    """The payment's status does not allow this."""
 
     def __init__(
         self,
@@ -242,7 +242,7 @@ class InvalidState(DomainError):
 
 
 class CardDeclined(DomainError):
-    """The bank said no, or wants the payer to authenticate. `customer_message` may be shown to the buyer."""
+    """The bank declined, or requires the payer to authenticate. `customer_message` may be shown to the buyer."""
 
     def __init__(
         self,
@@ -279,9 +279,9 @@ class CardDeclined(DomainError):
 
 
 class ProviderProblem(DomainError):
-    """Stripe could not do it, or has not said whether it did. `effect` is what is known about money.
+    """Stripe could not execute the request, or has not said whether it did. `effect` is the known effect on money.
 
-    `stripe_code` and `stripe_param` are Stripe's own words for why, for the staff.
+    `stripe_code` and `stripe_param` are Stripe's own reason, for the staff.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Idempotency keys, and the fingerprint that tells one request from another without keeping its values."""
+"""Idempotency keys, and the fingerprint that identifies a request without storing its values."""
 
 import hashlib
 import json
@@ -26,9 +26,9 @@ class Fingerprint:
 
 
 def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
-    """The key as it came: 1 to 255 printable ASCII characters without spaces. Never trimmed, never echoed.
+    """Return the key as it came: 1 to 255 printable ASCII characters without spaces. Never trimmed, never echoed.
 
-    Raises Refused, also for a card number, a secret or an e-mail address in it.
+    Raises Refused, also for a card number, a secret or an email address in it.
     """
     if not _KEY.fullmatch(key):
         raise Refused(
@@ -38,26 +38,26 @@ def check_key(key: str, *, path: Path = ("idempotencyKey",)) -> str:
         )
     refuse_sensitive_id(key, path=path)
     if contains_email(key):
-        # A key outlives what it was made for. docs.stripe.com/api/idempotent_requests says the same of Stripe's.
+        # A key is stored for years. docs.stripe.com/api/idempotent_requests says the same of Stripe's.
         message = f"`{path[-1]}` must not have an e-mail address in it. A UUID is a good choice."
         raise Refused(ErrorCode.SENSITIVE_DATA_REFUSED, message, path)
     return key
 
 
 def fingerprint(input: Mapping[str, Any]) -> Fingerprint:
-    """The fingerprint of a validated, normalised input: the same meaning gives the same one.
+    """Return the fingerprint of a validated, normalised input; equal inputs have equal fingerprints.
 
-    The order of keys and the Unicode form do not matter; defaults are the caller's to fill in. Raises TypeError for
-    a value that is not JSON.
+    The order of keys and the Unicode form do not matter; the caller fills in defaults. Raises TypeError for a value
+    that is not JSON.
     """
     canonical = _canonical(input)
     leaves = {path: _digest(value)[:16] for path, value in _leaves("", canonical)}
     return Fingerprint(digest=_digest(canonical), leaves=leaves)
 
 
-def mismatched_paths(stored: Mapping[str, str], given: Mapping[str, str]) -> tuple[str, ...]:
-    """The dotted paths at which two inputs differ, sorted."""
-    return tuple(sorted(path for path in {*stored, *given} if stored.get(path) != given.get(path)))
+def mismatched_paths(stored: Mapping[str, str], received: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the dotted paths at which two inputs differ, sorted."""
+    return tuple(sorted(path for path in {*stored, *received} if stored.get(path) != received.get(path)))
 
 
 def _canonical(value: Any) -> Any:

@@ -1,8 +1,8 @@
-"""Ids as the outside sees them: TypeIDs such as `payment_01h455vb4pex5vsknk084sn02q`, with a UUID inside: version 7,
-or 8 where a repeated request must find the id that it had.
+"""Public ids: TypeIDs such as `payment_01h455vb4pex5vsknk084sn02q`, with a UUID inside.
 
-The format is github.com/jetify-com/typeid's: 128 bits as 26 digits of Crockford's base 32, the first of them at most 7.
-A page holds hundreds of them, so they are written here and not by a library.
+The UUID has version 7, or version 8 where a repeated request must reach the id that it had. The format is
+github.com/jetify-com/typeid's: 128 bits as 26 digits of Crockford's base 32, the first of them at most 7. A page holds
+hundreds of ids, so they are encoded here, which is faster than a library.
 """
 
 import hashlib
@@ -43,14 +43,15 @@ RANDOM_BITS: Final = 80  # of a UUIDv7, after its 48 bits of milliseconds; RFC 9
 
 
 def new_id() -> UUID:
-    """A fresh UUIDv7: sorts by the time it was made."""
+    """Return a new UUIDv7, which sorts by the time it was made."""
     return UUID(int=uuid_utils.uuid7().int)
 
 
 def derived_id(*parts: str) -> UUID:
-    """The id that belongs to these texts, in this order: always the same, and nobody else's. A UUIDv8, RFC 9562, 5.8.
+    """Return the id of these texts, in this order: always equal for equal texts. A UUIDv8, RFC 9562, 5.8.
 
-    A digest in which each text keeps its bounds, so that no two lists of texts share one; it tells nothing of them.
+    The id is a digest over the texts with their bounds, so that no two lists of texts share one; it reveals nothing of
+    the texts.
     """
     digest = hashlib.sha256(json.dumps(parts).encode()).digest()[:16]
     bits = int.from_bytes(digest) & ~(0xF << 76) & ~(0x3 << 62)
@@ -58,22 +59,22 @@ def derived_id(*parts: str) -> UUID:
 
 
 def new_hex() -> str:
-    """The same as 32 hexadecimal digits, for what is no row: half the price of a UUID and its `hex`."""
+    """Return a UUIDv7 as 32 hexadecimal digits, for ids of no row: half the price of a UUID and its `hex`."""
     return uuid_utils.uuid7().hex
 
 
 def first_id_at(moment: datetime) -> UUID:
-    """What every id that `new_id` made at this moment or later sorts after."""
+    """Return the least id that `new_id` makes at this moment or later."""
     return UUID(int=(moment - EPOCH) // timedelta(milliseconds=1) << RANDOM_BITS)
 
 
 def made_at(value: UUID) -> datetime:
-    """When `new_id` made this id, to the millisecond."""
+    """Return the moment at which `new_id` made this id, to the millisecond."""
     return EPOCH + timedelta(milliseconds=value.int >> RANDOM_BITS)
 
 
 def encode(kind: Kind, value: UUID) -> str:
-    """The TypeID of a row."""
+    """Return the TypeID of a row."""
     bits, three = value.int, _THREE
     high = f"{_PAIRS[bits >> 120]}{three[bits >> 105 & 32767]}{three[bits >> 90 & 32767]}{three[bits >> 75 & 32767]}"
     middle = f"{three[bits >> 60 & 32767]}{three[bits >> 45 & 32767]}{three[bits >> 30 & 32767]}"
@@ -81,7 +82,7 @@ def encode(kind: Kind, value: UUID) -> str:
 
 
 def decode(text: str, kind: Kind | None = None) -> tuple[Kind, UUID] | None:
-    """The kind and row id in a TypeID, or None for anything that is not one (of that kind). Never raises."""
+    """Return the kind and row id in a TypeID, or None for any other text, or another kind. Never raises."""
     prefix, _, suffix = text.partition("_")
     found = _KINDS.get(prefix)
     if found is None or (kind is not None and found is not kind) or _SUFFIX.fullmatch(suffix) is None:
@@ -90,6 +91,6 @@ def decode(text: str, kind: Kind | None = None) -> tuple[Kind, UUID] | None:
 
 
 def row_id(text: str, kind: Kind) -> UUID | None:
-    """The row id in a client's TypeID of this kind, or None: a malformed id, or one of another kind, is not there."""
+    """Return the row id in a client's TypeID of this kind; None for a malformed id or another kind."""
     decoded = decode(text, kind)
     return decoded[1] if decoded is not None else None

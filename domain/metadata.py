@@ -1,4 +1,4 @@
-"""Metadata at Stripe: our ids beside what the shop wrote."""
+"""Metadata at Stripe: our ids, and the shop's entries."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,11 +9,11 @@ MAX_METADATA_VALUE: Final = 500
 
 
 def stripe_metadata(ours: Mapping[str, str | None], *shops: Mapping[str, str]) -> dict[str, str]:
-    """What an object at Stripe carries: our ids, then the shop's entries, the nearest to the object first.
+    """Return the metadata of an object at Stripe: our ids, then the shop's entries, most specific object first.
 
-    A name of ours is never the shop's, not even where we have no value for it: by these names a payment is found
-    again. Entries beyond Stripe's 50 are left out, the farthest first, in the order of their names; an empty value
-    would delete at Stripe and is left out too.
+    Our names are reserved, even where we have no value for them, because payments are found again by these names.
+    Entries beyond Stripe's 50 are left out, the least specific first, in the order of their names. An empty value is
+    left out too, because it would delete the entry at Stripe.
     """
     metadata = {name: value for name, value in ours.items() if value is not None}
     for entries in shops:

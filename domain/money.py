@@ -40,7 +40,7 @@ class Money:
 
     @classmethod
     def from_decimal(cls, text: str, currency: str) -> "Money":
-        """The money written as an exact decimal, e.g. "10.99". Raises ExcessPrecision, OverflowError or ValueError."""
+        """Parse an exact decimal, e.g. "10.99". Raises ExcessPrecision, OverflowError or ValueError."""
         exponent = cls.zero(currency).exponent
         written = _DECIMAL.fullmatch(text)
         if written is None:
@@ -56,7 +56,7 @@ class Money:
 
     @property
     def exponent(self) -> int:
-        """How many decimal places Stripe's minor unit stands for: 0, 2 or 3."""
+        """The number of decimal places of Stripe's minor unit: 0, 2 or 3."""
         return self.definition.exponent
 
     @property

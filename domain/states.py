@@ -1,4 +1,4 @@
-"""States and their legal moves, as complete tables. The words are Stripe's; `INITIATED` and `UNKNOWN` are ours.
+"""States and their allowed transitions, as complete tables. The words are Stripe's, except `INITIATED` and `UNKNOWN`.
 
 Source of the lifecycles: docs.stripe.com/payments/paymentintents/lifecycle and docs.stripe.com/refunds.
 """
@@ -12,7 +12,7 @@ from domain.money import Money
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands: Stripe's lifecycle, and two honest words of our own."""
+    """The status of a payment: Stripe's lifecycle, and two statuses of our own."""
 
     INITIATED = "INITIATED"  # written here, not yet known to Stripe
     REQUIRES_PAYMENT_METHOD = "REQUIRES_PAYMENT_METHOD"
@@ -26,7 +26,7 @@ class PaymentStatus(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands."""
+    """The status of a refund."""
 
     INITIATED = "INITIATED"
     AWAITING_APPROVAL = "AWAITING_APPROVAL"
@@ -49,7 +49,7 @@ class SetupFutureUsage(StrEnum):
 
 
 class OrderPaymentStatus(StrEnum):
-    """How far an order is paid; always derived from its payments."""
+    """The payment status of an order; always derived from its payments."""
 
     UNPAID = "UNPAID"
     PENDING = "PENDING"
@@ -90,7 +90,7 @@ class OperationState(StrEnum):
 
 
 class ReviewOutcome(StrEnum):
-    """What a person found out about an operation that Stripe could not tell the end of."""
+    """A reviewer's finding about an operation whose outcome Stripe could not tell."""
 
     HAPPENED = "HAPPENED"
     DID_NOT_HAPPEN = "DID_NOT_HAPPEN"
@@ -98,7 +98,7 @@ class ReviewOutcome(StrEnum):
 
 
 class ProviderEffect(StrEnum):
-    """What is known about money at Stripe."""
+    """The known effect on money at Stripe."""
 
     NONE = "NONE"
     APPLIED = "APPLIED"
@@ -146,7 +146,7 @@ class WebhookState(StrEnum):
 
 
 class EventSource(StrEnum):
-    """How an event of Stripe's first reached us."""
+    """The way in which an event of Stripe's first reached us."""
 
     WEBHOOK = "WEBHOOK"
     POLL = "POLL"
@@ -154,7 +154,7 @@ class EventSource(StrEnum):
 
 
 class DiscrepancyKind(StrEnum):
-    """How Stripe and our rows may differ, or our rows among themselves."""
+    """Kinds of difference between Stripe and our rows, or within our rows."""
 
     MISSING_LOCALLY = "MISSING_LOCALLY"
     MISSING_AT_PROVIDER = "MISSING_AT_PROVIDER"
@@ -176,7 +176,7 @@ class DiscrepancyKind(StrEnum):
 class DiscrepancyState(StrEnum):
     OPEN = "OPEN"
     REPAIRED = "REPAIRED"  # the two sides agree again
-    ACCEPTED = "ACCEPTED"  # somebody looked at it and said why it stays
+    ACCEPTED = "ACCEPTED"  # a person has checked it and said why it stays
 
 
 class RetryAdvice(StrEnum):
@@ -187,7 +187,7 @@ class RetryAdvice(StrEnum):
 
 
 class Transition(StrEnum):
-    """What a fact about a state means for a row in a state."""
+    """The meaning of Stripe's state for a row in another state."""
 
     FORWARD = "FORWARD"  # write it
     REPEAT = "REPEAT"  # known already
@@ -195,8 +195,8 @@ class Transition(StrEnum):
     CONFLICT = "CONFLICT"  # contradicts a final state: ask Stripe
 
 
-# By these, books differ or may differ. A gap of webhooks is news that came late; an authorisation that is about to
-# expire is work for somebody: both sides say the same of it.
+# Kinds in which money differs or may differ. A webhook gap is an event that came late, and an expiring authorisation is
+# work for a person: both sides agree on the money.
 MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP, DiscrepancyKind.EXPIRING_AUTHORIZATION}
 
 OPERATION_OPEN = frozenset({OperationState.IN_PROGRESS, OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW})
@@ -212,14 +212,14 @@ REFUND_RESERVES = frozenset(
 )
 REFUND_RELEASED = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
 
-# An open payment may go round: another method, another attempt, another 3DS. Only the ends are ends.
+# An open payment may go round: another method, another attempt, another 3DS. Only final states are final.
 _P, _R = PaymentStatus, RefundStatus
 _LETTER = {"f": Transition.FORWARD, "r": Transition.REPEAT, "l": Transition.LATE, "c": Transition.CONFLICT}
 State = TypeVar("State", bound=StrEnum)
 
 
 def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Mapping[State, Transition]]:
-    """Rows of letters, one column for each state in the order of the enum; complete, or the import fails."""
+    """Build a table from rows of letters, one column per state of the enum; incomplete rows fail the import."""
     columns = list(states)
     assert set(rows) == set(columns), "a state has no row"
     assert all(len(row) == len(columns) for row in rows.values()), "a row has not one letter for each state"
@@ -258,22 +258,22 @@ REFUND_MOVES = _table(
 
 
 def payment_move(old: PaymentStatus, new: PaymentStatus) -> Transition:
-    """What it means for a payment in `old` that Stripe says `new`."""
+    """Return the meaning of Stripe's status `new` for a payment in `old`."""
     return PAYMENT_MOVES[old][new]
 
 
 def refund_move(old: RefundStatus, new: RefundStatus) -> Transition:
-    """What it means for a refund in `old` that Stripe says `new`. A refund that succeeded may still fail days later."""
+    """Return the meaning of Stripe's status `new` for a refund in `old`. One that succeeded may fail days later."""
     return REFUND_MOVES[old][new]
 
 
 CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})
-# INITIATED: as long as Stripe was never told of it, which the cancel finds out.
+# INITIATED: as long as the creation was never sent to Stripe, which the cancel finds out.
 CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE, _P.INITIATED}
 
 
 def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: bool) -> tuple[PaymentAction, ...]:
-    """What may be asked of a payment now, in a fixed order."""
+    """Return the actions that are possible on a payment now, in a fixed order."""
     actions: list[PaymentAction] = []
     if status in CONFIRMABLE:
         actions.append(PaymentAction.CONFIRM)
@@ -289,7 +289,7 @@ def allowed_actions(status: PaymentStatus, *, refundable_minor: int, disputed: b
 
 @dataclass(frozen=True, slots=True)
 class PaymentFacts:
-    """What an order's status depends on, of one of its payments. Minor units of `currency`, Stripe's own for it."""
+    """One payment's part in its order's status. Minor units of `currency`, which is Stripe's for the payment."""
 
     currency: str
     status: PaymentStatus
@@ -301,7 +301,7 @@ class PaymentFacts:
 
 
 def order_payment_status(total: Money, payments: Iterable[PaymentFacts]) -> OrderPaymentStatus:
-    """How far an order is paid, from all its payments: the gravest fact first.
+    """Derive an order's payment status from all its payments: the gravest fact first.
 
     Money in another currency than the order's pays nothing of it. An order is AUTHORIZED when all that it owes is held.
     """
@@ -328,6 +328,6 @@ def order_payment_status(total: Money, payments: Iterable[PaymentFacts]) -> Orde
 
 
 def order_sums(currency: str, payments: Iterable[PaymentFacts]) -> tuple[int, int]:
-    """Return what was taken and what was given back in the order's currency, in minor units."""
+    """Sum up the captured and the refunded amounts in the order's currency, in minor units."""
     known = [payment for payment in payments if payment.currency == currency]
     return sum(payment.captured_minor for payment in known), sum(payment.refunded_minor for payment in known)

@@ -1,4 +1,4 @@
-"""Free text from outside: normalised, bounded, and without anything that must not be stored."""
+"""Free text from clients: normalised, bounded, and without anything that must not be stored."""
 
 import ipaddress
 import re
@@ -13,11 +13,11 @@ from domain.metadata import MAX_METADATA_KEY, MAX_METADATA_KEYS, MAX_METADATA_VA
 from domain.sensitive import contains_email, contains_secret
 
 MAX_EXTERNAL_ID: Final = 255
-# What Unicode calls stream-safe (UAX #15); to put more in order takes time quadratic in their number.
+# Unicode's stream-safe limit (UAX #15); sorting more of them takes quadratic time.
 MOST_ACCENTS: Final = 30
 _EMAIL = re.compile(r"[^@\s]+@[^@\s][^@\s.]*\.[^@\s]+")
 _BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Schemes that browsers and systems act on by themselves; none of them leads back into a shop's own app.
+# Schemes that browsers and systems handle by themselves; none of them leads back into a shop's own app.
 NOT_AN_APPS_OWN: Final = frozenset(
     {
         *("about", "blob", "content", "data", "file", "filesystem", "ftp", "http", "https", "intent", "jar"),
@@ -29,10 +29,10 @@ _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
-    """The text in NFC. Raises Refused(VALIDATION_FAILED), or SENSITIVE_DATA_REFUSED for a card number or secret in it.
+    """Return the text in NFC. Raises Refused with VALIDATION_FAILED, or SENSITIVE_DATA_REFUSED for a card or a secret.
 
-    Refuses NUL and other control characters, lone surrogates, marks that turn the writing direction, heaps of
-    accents, spaces around, and text that is too short or too long.
+    Refuses NUL and other control characters, lone surrogates, bidirectional marks, more than 30 accents on one
+    character, spaces around, and text that is too short or too long.
     """
     text = _clean(value, path=path, max_length=max_length, multiline=multiline, min_length=min_length)
     refuse_sensitive(text, path=path)
@@ -40,7 +40,7 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
 
 
 def clean_id(value: str, *, path: Path, max_length: int) -> str:
-    """As `clean_text` of one line, for what somebody else has numbered: a card number is refused only beyond doubt."""
+    """Clean a one-line id that somebody else has assigned; a card number in it is refused only beyond doubt."""
     text = _clean(value, path=path, max_length=max_length)
     refuse_sensitive_id(text, path=path)
     return text
@@ -65,7 +65,7 @@ def _clean(value: str, *, path: Path, max_length: int, multiline: bool = False, 
 
 
 def refuse_sensitive(text: str, *, path: Path) -> None:
-    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if a card number or a secret stands in the text."""
+    """Raise Refused(SENSITIVE_DATA_REFUSED), without echo, if the text contains a card number or a secret."""
     if contains_card_number(text):
         raise Refused(
             ErrorCode.SENSITIVE_DATA_REFUSED,
@@ -76,7 +76,7 @@ def refuse_sensitive(text: str, *, path: Path) -> None:
 
 
 def refuse_sensitive_id(text: str, *, path: Path) -> None:
-    """Raise Refused(SENSITIVE_DATA_REFUSED) if a secret or a card number beyond doubt stands in an id."""
+    """Raise Refused(SENSITIVE_DATA_REFUSED) if an id contains a secret, or a card number beyond doubt."""
     if id_holds_card_number(text):
         raise Refused(
             ErrorCode.SENSITIVE_DATA_REFUSED,
@@ -98,12 +98,12 @@ def _refuse_secret(text: str, path: Path) -> None:
 
 
 def check_external_id(value: str, *, path: Path) -> str:
-    """The shop's own id of an order or a customer, cleaned."""
+    """Return the shop's own id of an order or a customer, cleaned. Raises Refused."""
     return clean_id(value, path=path, max_length=MAX_EXTERNAL_ID)
 
 
 def check_email(value: str, *, path: Path) -> str:
-    """An e-mail address that could be one."""
+    """Return an email address, cleaned. Raises Refused for a text that has not the form of one."""
     text = clean_text(value, path=path, max_length=320)
     if not _EMAIL.fullmatch(text):
         raise _refused("is not an e-mail address", path)
@@ -111,7 +111,7 @@ def check_email(value: str, *, path: Path) -> str:
 
 
 def check_payment_method_id(value: str, *, path: Path) -> str:
-    """Stripe's token for a payment method; nothing else can stand here, least of all a number."""
+    """Return Stripe's token of a payment method. Raises Refused for any other text."""
     refuse_sensitive(value, path=path)
     if not _METHOD.fullmatch(value):
         raise _refused("must be a payment method of Stripe's (pm_…)", path)
@@ -119,15 +119,15 @@ def check_payment_method_id(value: str, *, path: Path) -> str:
 
 
 def is_apps_own_scheme(scheme: str) -> bool:
-    """Whether a scheme, in lower case, can be one that an app has registered for itself."""
+    """Return True if an app can have registered this scheme, in lower case, for itself."""
     return _SCHEME.fullmatch(scheme) is not None and scheme not in NOT_AN_APPS_OWN
 
 
 def check_return_url(value: str, *, path: Path, app_schemes: Collection[str] = ()) -> str:
-    """A page to come back to: https anywhere, http only on this machine, or an app by one of its own schemes.
+    """Return a URL for the payer's return: https anywhere, http only on this machine, or one of the app's own schemes.
 
     Example: `https://shop.example/paid`, and `myapp://paid` where `app_schemes` has `myapp`. Raises
-    Refused(VALIDATION_FAILED) that names what is allowed.
+    Refused(VALIDATION_FAILED), which names the allowed forms.
     """
     text = clean_text(value, path=path, max_length=2048)
     try:
@@ -150,9 +150,9 @@ def check_return_url(value: str, *, path: Path, app_schemes: Collection[str] = (
 
 
 def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
-    """Stripe's limits on metadata: 50 keys of 40 characters, values of 500, no square brackets in keys.
+    """Return metadata within Stripe's limits: 50 keys of 40 characters, values of 500, no square brackets in keys.
 
-    Nor an e-mail address in a key: keys are names, and stand wherever an input's paths do.
+    A key must not contain an email address: keys are names, and appear in the paths of errors. Raises Refused.
     """
     if len(value) > MAX_METADATA_KEYS:
         raise _refused(f"may have at most {MAX_METADATA_KEYS} keys", path)
@@ -170,7 +170,7 @@ def check_metadata(value: Mapping[str, str], *, path: Path) -> dict[str, str]:
 
 
 def _longest_accents(text: str) -> int:
-    """How many combining characters follow each other at most."""
+    """Return the length of the longest run of combining characters."""
     longest = current = 0
     for c in "" if text.isascii() else text:
         current = current + 1 if unicodedata.combining(c) else 0

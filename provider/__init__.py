@@ -1,4 +1,4 @@
-"""REACHES: the only room that knows Stripe. It answers in our own words and says what each failure means for money."""
+"""REACHES: the only room that knows Stripe. It answers in our own words, and says what each failure means for money."""
 
 from provider.client import Provider
 from provider.events import EventRefused, SignatureRefused, StripeEvent, verify_event

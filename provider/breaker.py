@@ -1,4 +1,4 @@
-"""The circuit breaker: when Stripe does not answer, it is not asked by everybody until one has had an answer."""
+"""The circuit breaker: while Stripe does not answer, one call at a time tries it, and all others fail at once."""
 
 import time
 from collections.abc import Callable
@@ -12,12 +12,12 @@ log = structlog.get_logger(__name__)
 
 OPEN_AFTER: Final = 5  # calls in a row without an answer
 FIRST_REST_SECONDS: Final = 1.0
-LONGEST_REST_SECONDS: Final = 30.0  # so that an outage's end is noticed well within a minute
+LONGEST_REST_SECONDS: Final = 30.0  # so that the end of an outage is noticed well within a minute
 CIRCUIT_OPEN: Final = "circuit_open"
 
 
 class Breaker:
-    """Closed while Stripe answers; open after five calls in a row without an answer; then one call at a time tries.
+    """Closed while Stripe answers; open after five unanswered calls in a row; then one call at a time is let through.
 
     An open circuit refuses a call before anything is sent. A decline or a refusal is an answer; no connection, a
     timeout, a 5xx and a 429 are none.
@@ -36,42 +36,42 @@ class Breaker:
 
     @property
     def rest_seconds(self) -> float:
-        """How long no call will be let through; 0 when one would be."""
+        """The seconds for which no call is let through; 0 when the next one is."""
         if self._closed_again_at is None:
             return 0.0
         left = max(0.0, self._closed_again_at - self._clock())
         return left if left > 0 or not self._trying else FIRST_REST_SECONDS
 
     def check(self) -> None:
-        """Raise ProviderFailure(UNREACHABLE) while no call is let through: nothing is sent then."""
+        """Raise ProviderFailure(UNREACHABLE) while no call is let through: nothing was sent then."""
         if (rest := self.rest_seconds) > 0:
             raise ProviderFailure(Outcome.UNREACHABLE, code=CIRCUIT_OPEN, retry_after_seconds=rest)
 
     def enter(self) -> None:
-        """Let a call through, as the one that tries if the circuit is open. Raises as `check`."""
+        """Let a call through; it is the trial call if the circuit is open. Raises as `check` does."""
         self.check()
         self._trying = self.is_open
 
     def answered(self) -> None:
-        """A call had an answer: Stripe is there."""
+        """Record an answered call, and close the circuit."""
         if self._closed_again_at is not None:
             log.warning("stripe.circuit_closed")
         self._unanswered, self._rest_seconds = 0, FIRST_REST_SECONDS
         self._closed_again_at, self._trying = None, False
 
     def not_answered(self) -> None:
-        """A call had none."""
+        """Record an unanswered call, and open the circuit after the fifth in a row."""
         self._unanswered += 1
         if self._closed_again_at is None and self._unanswered < OPEN_AFTER:
             return
         if self._closed_again_at is None:
             log.error("stripe.circuit_open", unanswered=self._unanswered)
         elif not self._trying:
-            return  # a call that had left before the circuit opened
+            return  # the call was sent before the circuit opened
         else:
             self._rest_seconds = min(2 * self._rest_seconds, LONGEST_REST_SECONDS)
         self._closed_again_at, self._trying = self._clock() + self._rest_seconds, False
 
     def abandoned(self) -> None:
-        """A call was given up by its caller: nothing was learnt, and another may try."""
+        """Record a call whose caller gave it up: it proves nothing, and another call may try."""
         self._trying = False

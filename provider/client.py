@@ -1,4 +1,4 @@
-"""The provider: the calls that we make to Stripe, each with our own idempotency key, each failure classified."""
+"""The provider: our calls to Stripe, each with our own idempotency key, each failure classified."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping
@@ -39,19 +39,21 @@ T = TypeVar("T")
 Call = Coroutine[Any, Any, T]
 
 EXPAND_SOURCES = ["data.source"]
-EXPAND_REFUND = ["charge.balance_transaction"]  # by which a refund is told from what was released of a hold
+EXPAND_REFUND = ["charge.balance_transaction"]  # tells a refund from the released part of a hold
 PAGE = 100  # Stripe's largest page
-LOOKUP_PAGES = 20  # a look-up that has not found its object in 2,000 is not a look-up
+LOOKUP_PAGES = 20  # an object that is not among the newest 2,000 has to be found in another way
 
 
 class Provider:
-    """Stripe, as this application knows it. Build it inside the running loop, close it with `close`.
+    """Stripe's API in our own words. Build it inside the running loop, close it with `close`.
 
-    Every method raises `ProviderFailure` and nothing else of Stripe's. What changes something at Stripe takes the
-    deadline `until` which its first byte may leave; later nothing is sent, and the failure's code is TOO_LATE. A whole
-    call takes at most `timeout_seconds`. `transport` replaces the network (the offline
-    Stripe); `before_request` runs before each request. `budget` limits how many there are; None is no limit.
-    `account` is the connected account that every call is for; None is the key's own.
+    Every method raises `ProviderFailure` and no exception of Stripe's library. A method that changes something at
+    Stripe takes a deadline `until`, by which its first byte leaves; later nothing is sent, and the failure's code is
+    TOO_LATE.
+
+    A whole call takes at most `timeout_seconds`. `transport` replaces the network (the offline Stripe);
+    `before_request` runs before each request. `budget` limits the number of requests; None is no limit. `account` is
+    the connected account of every call; None is the key's own.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class Provider:
             base_addresses={"api": api_base} if api_base else {},
             stripe_account=account,
             stripe_version=STRIPE_API_VERSION,
-            max_network_retries=0,  # the drive loop owns retries: it knows what may be sent again
+            max_network_retries=0,  # the run loop owns retries: it knows which requests may be sent again
             http_client=self._http,
         )
         self._breaker = Breaker()
@@ -89,16 +91,16 @@ class Provider:
 
     @property
     def clock_skew_seconds(self) -> float:
-        """How far this machine's clock was ahead of Stripe's when Stripe last answered."""
+        """The lead of this machine's clock over Stripe's, at Stripe's last answer."""
         return self._http.clock_skew_seconds
 
     @property
     def rest_seconds(self) -> float:
-        """How long Stripe will not be asked, because it did not answer; 0 when it will."""
+        """The seconds for which the open circuit breaker sends nothing to Stripe; 0 when it is closed."""
         return self._breaker.rest_seconds
 
     def for_readers(self) -> "Provider":
-        """The same provider, whose looks come after everything that workers do. It is closed with the other."""
+        """Return this provider with reads that come after all requests of workers. Closing the original closes both."""
         theirs = copy(self)
         theirs._look = Priority.READ
         return theirs
@@ -115,7 +117,7 @@ class Provider:
         )
 
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
-        """Ask for the money. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
+        """Confirm an intent. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
         return await self._payment(
             Priority.PAY,
             "POST payment_intents/confirm",
@@ -124,7 +126,7 @@ class Provider:
         )
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
-        """Take money that is held."""
+        """Capture money that is held."""
         return await self._payment(
             Priority.PAY,
             "POST payment_intents/capture",
@@ -133,7 +135,7 @@ class Provider:
         )
 
     async def cancel_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
-        """Give up an intent and release what it holds."""
+        """Cancel an intent and release what it holds."""
         return await self._payment(
             Priority.PAY,
             "POST payment_intents/cancel",
@@ -142,12 +144,12 @@ class Provider:
         )
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
-        """The intent as it stands now."""
+        """Retrieve an intent."""
         call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT})
         return await self._payment(self._look, "GET payment_intents/id", call)
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
-        """The intent that carries this metadata, by listing: lists are read-after-write at Stripe, search is not.
+        """Find the intent with this metadata, by listing: Stripe's lists are read-after-write, its search is not.
 
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
@@ -161,7 +163,7 @@ class Provider:
     async def payments(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderPayment | Unreadable]:
-        """Every intent made in a span of time, newest first, page by page; `after` goes on behind an id.
+        """List every intent created in a span of time, newest first; `after` continues behind an id.
 
         Their charges are not expanded.
         """
@@ -172,18 +174,18 @@ class Provider:
     # -- refunds and disputes --------------------------------------------------------------------------------------
 
     async def create_refund(self, params: Params, *, key: str, until: Deadline) -> ProviderRefund:
-        """Give money back."""
+        """Refund money."""
         return await self._refund(
             Priority.REFUND, "POST refunds", self._post("/v1/refunds", ordered(params), key), until
         )
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
-        """The refund as it stands now."""
+        """Retrieve a refund."""
         call = self._get(path_of("refunds", refund_id), {"expand": EXPAND_REFUND})
         return await self._refund(Priority.LOOK, "GET refunds/id", call)
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
-        """Every refund of an intent, newest first, whoever made it."""
+        """List every refund of an intent, newest first, whoever made it."""
         expand = [f"data.{path}" for path in EXPAND_REFUND]
         params = {"payment_intent": intent_id, "expand": expand}
         items = [item async for item in self._pages(self._look, "/v1/refunds", params)]
@@ -192,19 +194,19 @@ class Provider:
     async def refunds(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderRefund | Unreadable]:
-        """Every refund made in a span of time, newest first, page by page; `after` goes on behind an id."""
+        """List every refund created in a span of time, newest first; `after` continues behind an id."""
         params = made_between(created_from, created_before, after)
         async for refund in self._listed("/v1/refunds", params, refund_from):
             yield refund
 
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
-        """Every dispute of an intent."""
+        """List every dispute of an intent."""
         params = {"payment_intent": intent_id}
         items = [item async for item in self._pages(self._look, "/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
-        """The dispute as it stands now."""
+        """Retrieve a dispute."""
         answer, request_id = await self._ask(
             Priority.LOOK, "GET disputes/id", self._get(path_of("disputes", dispute_id))
         )
@@ -213,7 +215,7 @@ class Provider:
     async def disputes(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderDispute | Unreadable]:
-        """Every dispute opened in a span of time, newest first, page by page; `after` goes on behind an id."""
+        """List every dispute opened in a span of time, newest first; `after` continues behind an id."""
         params = made_between(created_from, created_before, after)
         async for dispute in self._listed("/v1/disputes", params, dispute_from):
             yield dispute
@@ -223,13 +225,13 @@ class Provider:
     async def bookings(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
     ) -> AsyncIterator[ProviderBooking | Unreadable]:
-        """Every balance transaction of a span of time, newest first, page by page; `after` goes on behind an id."""
+        """List every balance transaction of a span of time, newest first; `after` continues behind an id."""
         params = {**made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
         async for booking in self._listed("/v1/balance_transactions", params, booking_from):
             yield booking
 
     async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
-        """One balance transaction."""
+        """Retrieve a balance transaction."""
         call = self._get(path_of("balance_transactions", transaction_id), {"expand": ["source"]})
         answer, request_id = await self._ask(Priority.LOOK, "GET balance_transactions/id", call)
         return _translated(lambda: booking_from(answer), request_id)
@@ -239,10 +241,10 @@ class Provider:
     async def events(
         self, types: Collection[str], *, created_since: datetime, after: str | None = None
     ) -> AsyncIterator[StripeEvent]:
-        """Every event of these types since a moment (Stripe keeps 30 days), newest first, page by page; `after` goes
-        on behind an id.
+        """List every event of these types since a moment, newest first; `after` continues behind an id.
 
-        One that cannot be read is logged and left out: it must not keep the others from being seen.
+        Stripe keeps events for 30 days. An unreadable event is logged and left out, so that it does not hide the
+        others.
         """
         async for event in self.events_and_unreadable(types, created_since=created_since, after=after):
             if not isinstance(event, Unreadable):
@@ -256,23 +258,23 @@ class Provider:
         created_before: datetime | None = None,
         after: str | None = None,
     ) -> AsyncIterator[StripeEvent | Unreadable]:
-        """As `events`, with those that cannot be read in their places."""
+        """List events as `events` does, with an `Unreadable` in place of each unreadable one."""
         params = {**made_between(created_since, created_before, after), "types": sorted(types)}
         async for event in self._listed("/v1/events", params, self._own_event):
             yield event
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
-        """One event; Stripe keeps 30 days of them."""
+        """Retrieve an event; Stripe keeps it for 30 days."""
         answer, request_id = await self._ask(Priority.LOOK, "GET events/id", self._get(path_of("events", event_id)))
         return _translated(lambda: self._own_event(answer), request_id)
 
     def _own_event(self, data: dict[str, Any]) -> StripeEvent:
-        """An event that was asked of our account, which Stripe then need not name."""
+        """Build an event of our own account, which Stripe need not name then."""
         event = event_from(data)
         return replace(event, account=event.account or self.account)
 
     async def payment_of(self, kind: str, identity: str) -> str | None:
-        """The payment's id that an object belongs to, by Stripe's word for its kind; None for one of no payment."""
+        """Return the id of the payment that an object belongs to, or None. `kind` is Stripe's name of its type."""
         match kind:
             case "payment_intent":
                 return identity
@@ -288,7 +290,7 @@ class Provider:
 
     # -- below the fence -----------------------------------------------------------------------------------------------
 
-    # Plain data: the library makes its objects and we would take them apart again, a fifth of what a call costs.
+    # Plain data: converting the library's objects into ours costs a fifth of a call.
 
     def _post(self, path: str, params: Params, key: str) -> Call[Any]:
         return self._client.raw_request_async("post", path, **params, idempotency_key=key)
@@ -309,14 +311,14 @@ class Provider:
         return _translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
 
     async def _ask(self, rank: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
-        """Make one call of the library and give plain data, with the request's id. Raises as `_send`."""
+        """Make one call of the library; return plain data and the request's id. Raises as `_send` does."""
         return _plain(await self._send(rank, endpoint, call))
 
     async def _send(self, rank: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
-        """Make one call of the library, in its turn, whose first byte leaves before the deadline or not at all.
+        """Make one call of the library, in its turn; its first byte leaves before the deadline or not at all.
 
-        Raises ProviderFailure, without Stripe's body in its trace; before anything is sent when the circuit is open
-        or the turn does not come.
+        Raises ProviderFailure, without Stripe's body in its trace; nothing was sent when the circuit is open or the
+        turn does not come in time.
         """
         try:
             self._breaker.check()
@@ -347,7 +349,7 @@ class Provider:
     async def _listed(
         self, path: str, params: dict[str, Any], build: Callable[[dict[str, Any]], T]
     ) -> AsyncIterator[T | Unreadable]:
-        """All things of a list. One that cannot be read must not keep the others from being seen."""
+        """List all objects. A malformed one is logged and yielded as `Unreadable`: it does not hide the others."""
         async for item in self._pages(Priority.POLL, path, params, most=None):
             try:
                 thing: T | Unreadable = build(item)
@@ -359,7 +361,7 @@ class Provider:
     async def _pages(
         self, rank: Priority, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
-        """The items of all pages; UNKNOWN when there are more than `most`, for then absence is not proven."""
+        """Yield the items of all pages. Raises UNKNOWN beyond `most` pages, because absence is not proven then."""
         for _ in count() if most is None else range(most):
             response = await self._send(rank, f"GET {path}", self._get(path, {**params, "limit": PAGE}))
             page, request_id = response.data, word(response.request_id)
@@ -375,12 +377,12 @@ class Provider:
 
 
 def _plain(answer: Any) -> tuple[dict[str, Any], str | None]:
-    """What the library read, and the id of the request that it answers."""
+    """Return the library's parsed body, and the id of the request."""
     return answer.data, word(answer.request_id)
 
 
 def _translated(build: Callable[[], T], request_id: str | None) -> T:
-    """A 200 that is not the object we asked for says nothing about money: UNKNOWN."""
+    """Build our object; a 200 with any other object says nothing about money: UNKNOWN."""
     with suppress(*NOT_THE_OBJECT):
         return build()
     raise ProviderFailure(Outcome.UNKNOWN, http_status=200, code=UNREADABLE_ANSWER, request_id=request_id)

@@ -1,4 +1,4 @@
-"""Stripe's events: the signature over the raw bytes, checked every time, and what an event says."""
+"""Stripe's events: verified by the signature over the raw bytes, parsed, and stripped of secrets."""
 
 import hmac
 import json
@@ -15,14 +15,14 @@ from domain.sensitive import REMOVED, is_harmless, without_secrets
 from provider.thin_events import THIN, thin_from
 from provider.words import moment, short_text
 
-TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a clock running ahead is noticed too
-MAX_SIGNATURES = 10  # Stripe sends one for each live secret; more is somebody else's idea
+TOLERANCE_SECONDS = 300  # Stripe's own default; both ways, so that a fast clock is noticed too
+MAX_SIGNATURES = 10  # Stripe sends one for each live secret; nobody has ten
 SNAPSHOT = "event"
-MOST_NESTED = 100  # Stripe's objects nest some ten deep; what nests beyond 254 could not be written back
+MOST_NESTED = 100  # Stripe's objects nest some ten deep; JSON nested beyond 254 could not be written back
 LONGEST_NUMBER: Final = b"0" * 19  # digits of 2**63: beyond 64 bits orjson reads an integer as a float
 _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
-# What must not be kept of a payload: secrets that move money, and people's addresses.
+# Members that must not be stored: secrets that move money, and personal data.
 FORGOTTEN = frozenset(
     {
         "client_secret",
@@ -48,13 +48,12 @@ class SignatureRefused(Exception):
 
 
 class EventRefused(Exception):
-    """Signed, and still not an event that this endpoint can read."""
+    """Signed, but not an event that this endpoint can read."""
 
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """One event. `payload` is the event without secrets and personal data, `text` the same as JSON, which the inbox
-    keeps."""
+    """One event, without secrets and personal data. `text` is the payload as JSON, which the inbox stores."""
 
     id: str
     type: str
@@ -68,20 +67,20 @@ class StripeEvent:
 
     @property
     def object(self) -> dict[str, Any]:
-        """The object as it stood when the event was made; empty for a thin event, which does not tell."""
+        """The object as it stood when the event was made; empty for a thin event, which does not contain it."""
         return object_of(self.payload)
 
 
 def object_of(payload: dict[str, Any]) -> dict[str, Any]:
-    """The object in a kept event; empty for a thin one."""
+    """Return the object in a stored event; empty for a thin one."""
     found: dict[str, Any] = payload["data"]["object"] if payload["object"] == SNAPSHOT else {}
     return found
 
 
 def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now: datetime) -> StripeEvent:
-    """The event in these bytes, if Stripe signed them with one of `secrets` at most five minutes from `now`.
+    """Return the event in these bytes, if Stripe signed them with one of `secrets` at most five minutes from `now`.
 
-    Raises `SignatureRefused`, or `EventRefused` when the bytes are signed and no event, snapshot or thin. The signature
+    Raises `SignatureRefused`, or `EventRefused` when the signed bytes are no event, snapshot or thin. The signature
     covers the raw body: a proxy that re-serialises, unzips or adds a newline breaks it. Source:
     docs.stripe.com/webhooks#verify-manually.
     """
@@ -92,8 +91,8 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
     genuine = False
     for secret in secrets:
         expected = hmac.digest(secret.encode(), message, "sha256").hex().encode()
-        for given in signatures:
-            genuine |= hmac.compare_digest(expected, given)
+        for signature in signatures:
+            genuine |= hmac.compare_digest(expected, signature)
     if not genuine:
         raise SignatureRefused("no signature matches")
     try:
@@ -104,9 +103,9 @@ def verify_event(raw: bytes, header: str | None, *, secrets: Sequence[str], now:
 
 
 def event_from(data: dict[str, Any]) -> StripeEvent:
-    """The event in this JSON object, snapshot or thin. Raises KeyError, TypeError or ValueError if it is none."""
-    given, (data, text) = data, _kept(data)
-    if (data["id"], data["type"]) != (given["id"], given["type"]):
+    """Parse an event, snapshot or thin. Raises KeyError, TypeError or ValueError for any other JSON."""
+    received, (data, text) = data, _kept(data)
+    if (data["id"], data["type"]) != (received["id"], received["type"]):
         raise ValueError("not an event: a secret stands for its name")
     identity, kind = data["id"], data["type"]
     if not isinstance(data["livemode"], bool) or not all(
@@ -167,26 +166,28 @@ def _parse_header(header: str | None) -> tuple[int, list[bytes]]:
 
 
 def _parsed(raw: bytes) -> Any:
-    """The JSON in these bytes, as the standard library reads it: by orjson wherever the two agree, at a fifth of the
-    price. Raises ValueError for NaN, for infinity, and for integers beyond 64 bits."""
+    """Parse JSON as the standard library does, by orjson wherever the two agree, at a fifth of the price.
+
+    Raises ValueError for NaN, for infinity, and for integers beyond 64 bits.
+    """
     if LONGEST_NUMBER not in raw.translate(_DIGITS_AS_ZEROS):
         try:
             return orjson.loads(raw)
         except orjson.JSONDecodeError:
-            pass  # halves of characters are JSON too, and only the standard library reads them
+            pass  # lone surrogates are JSON too, and only the standard library reads them
     return _DECODER.decode(raw.decode())
 
 
 def _kept(data: Any) -> tuple[Any, str]:
-    """What is kept of this JSON, and the same as text.
+    """Return the part of this JSON that is stored, also as text.
 
-    Most bodies hold nothing that must go but whole members: one look at the text shows it, and then no value needs
-    to be looked at by itself. Raises ValueError for what nests too deeply or cannot be written back.
+    Most bodies need no more than the removal of whole members: one scan of the text proves that, and no value has to be
+    scanned by itself. Raises ValueError for JSON that nests too deeply or cannot be written back.
     """
     kept = _without_forgotten(data, 0)
     try:
         text = orjson.dumps(kept)
-    except orjson.JSONEncodeError:  # half of a character, an integer beyond 64 bits
+    except orjson.JSONEncodeError:  # a lone surrogate, or an integer beyond 64 bits
         text = b""
     if not text or not is_harmless(text):
         kept = _forget(kept)
@@ -195,8 +196,7 @@ def _kept(data: Any) -> tuple[Any, str]:
 
 
 def _without_forgotten(value: Any, depth: int) -> Any:
-    """The same JSON without the members that must not be kept. Raises ValueError for what nests too deeply, forgotten
-    or not."""
+    """Return the JSON without the members in FORGOTTEN. Raises ValueError if it nests too deeply."""
     if depth > MOST_NESTED:
         raise ValueError("not an event: nested too deeply")
     if type(value) is list:
@@ -215,9 +215,11 @@ def _without_forgotten(value: Any, depth: int) -> Any:
 
 
 def _forget(value: Any) -> Any:
-    """The same JSON without the keys that must not be stored, without secrets, addresses and card numbers in its texts
-    and numbers, and without what PostgreSQL cannot hold: NUL, and half of a character. Raises ValueError for an
-    integer beyond 64 bits, which cannot be written back."""
+    """Return the JSON without secrets, addresses and card numbers in its keys, texts and numbers.
+
+    Also removes the members in FORGOTTEN, and characters that PostgreSQL cannot store: NUL and lone surrogates. Raises
+    ValueError for an integer beyond 64 bits, which cannot be written back.
+    """
     if isinstance(value, dict):
         return {
             name: _forget(v) for name, v in ((_forget(str(k)), v) for k, v in value.items()) if name not in FORGOTTEN
@@ -238,13 +240,13 @@ def _refuse_number(name: str) -> Any:
 
 
 def _finite(text: str) -> float:
-    """The number, unless it is too large for one: JSON has no word for infinity to write it back with."""
+    """Parse a float, and refuse one that is too large: JSON cannot express infinity."""
     number = float(text)
     return number if math.isfinite(number) else _refuse_number(text)
 
 
 def _within_64_bits(text: str) -> int:
-    """The number, unless it cannot be written back."""
+    """Parse an integer, and refuse one beyond 64 bits, which cannot be written back."""
     number = int(text)
     return number if -(2**63) <= number < 2**63 else _refuse_number(text)
 

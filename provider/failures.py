@@ -1,4 +1,4 @@
-"""Every way in which Stripe can fail us, sorted by the only question that matters: did it happen?"""
+"""Failures of calls to Stripe, classified by their effect: did it happen, or not, or does nobody know?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,9 @@ from provider.words import word
 
 
 class Outcome(StrEnum):
-    """What a failed call says about money."""
+    """The meaning of a failed call for money."""
 
-    DECLINED = "DECLINED"  # 402: the card said no, or wants the payer to authenticate
+    DECLINED = "DECLINED"  # 402: the bank declined, or requires the payer to authenticate
     REJECTED = "REJECTED"  # a definite 4xx: it did not happen, and will not
     UNKNOWN = "UNKNOWN"  # nobody knows: timeout, reset, 5xx, 409, lock timeout, unreadable answer
     THROTTLED = "THROTTLED"  # 429: not executed, try later
@@ -26,20 +26,20 @@ class Outcome(StrEnum):
 
 LIST_TOO_LONG = "list_too_long"
 UNREADABLE_ANSWER = "unreadable_answer"
-OTHER_PARAMETERS = "idempotency_error"  # our key is known at Stripe, for a request that was not quite this one
-TOO_LATE = "lease_over"  # our own word: the request was not sent, for the lease under which it was made had ended
-LONGEST_RETRY_AFTER_SECONDS = 3600.0  # what Stripe asks for is believed up to an hour
+OTHER_PARAMETERS = "idempotency_error"  # Stripe knows our key from a request with other parameters
+TOO_LATE = "lease_over"  # our own code: not sent, because the lease of the request had ended
+LONGEST_RETRY_AFTER_SECONDS = 3600.0  # a longer Retry-After of Stripe's is cut to an hour
 NOT_EXECUTED = frozenset({Outcome.THROTTLED, Outcome.UNREACHABLE, Outcome.MISCONFIGURED})
 DEFINITE = frozenset({Outcome.DECLINED, Outcome.REJECTED})
 
 
 @dataclass(slots=True, eq=False)  # not frozen: Python writes the traceback into an exception that passes through
 class ProviderFailure(Exception):
-    """A call to Stripe that did not give an answer we can use.
+    """A call to Stripe without an answer that we can use.
 
     Carries no response body: bodies hold client secrets. `code` and `param` are Stripe's own words, safe to log;
-    `payment` is the intent that came with the error, when one did. `retry_after_seconds` is how long Stripe, or our
-    own limits, want us to wait; `is_replayed` says that Stripe repeated an earlier answer to the same key.
+    `payment` is the intent that came with the error, if any. `retry_after_seconds` is the wait that Stripe, or our own
+    limits, ask for. `is_replayed` says that Stripe repeated an earlier answer to this key.
     """
 
     outcome: Outcome
@@ -61,7 +61,7 @@ class ProviderFailure(Exception):
 
     @property
     def is_no_answer(self) -> bool:
-        """Whether this looks like an outage: no connection, no answer, a fresh 5xx, or too many requests."""
+        """True for signs of an outage: no connection, no answer, a new 5xx, or too many requests."""
         if self.outcome in (Outcome.UNREACHABLE, Outcome.THROTTLED):
             return self.code != TOO_LATE
         return self.outcome is Outcome.UNKNOWN and (
@@ -70,26 +70,26 @@ class ProviderFailure(Exception):
 
     @property
     def tells_nothing(self) -> bool:
-        """Whether the question is as open as before: it was not executed, or nobody answered. Asked later, it may be.
+        """True if the question is still open: the call was not executed, or nobody answered. It may be repeated later.
 
-        A no, an answer that cannot be read and a list that is too long are answers.
+        A refusal, an unreadable answer and a list that is too long are answers.
         """
         is_answer = self.http_status == 200 or self.code in (LIST_TOO_LONG, UNREADABLE_ANSWER)
         return self.outcome in NOT_EXECUTED or (self.outcome is Outcome.UNKNOWN and not is_answer)
 
     @property
     def is_missing_payment(self) -> bool:
-        """Whether Stripe says that it does not know the payment that was asked about, or acted on."""
+        """True if Stripe does not know the payment that the call was about."""
         is_definite = self.outcome is Outcome.REJECTED and self.code == MISSING
         return is_definite and self.param in THE_PAYMENT
 
     @property
     def is_server_error(self) -> bool:
-        """A 5xx that Stripe may keep replaying under this idempotency key."""
+        """True for a 5xx, which Stripe may keep replaying under this idempotency key."""
         return self.http_status is not None and self.http_status >= 500
 
 
-# Stripe's words for a request that no call of ours could make right: the key, the account or the mode is not ours.
+# Stripe's codes of requests that cannot succeed from here: the key, the account or the mode is not ours.
 OF_OUR_CONFIGURATION = frozenset(
     {
         "account_invalid",
@@ -103,21 +103,21 @@ OF_OUR_CONFIGURATION = frozenset(
     }
 )
 MISSING = "resource_missing"
-# Part of the sentence with which Stripe says that a key of one mode asks for an object of the other.
+# Part of Stripe's message when a key of one mode asks for an object of the other.
 IN_THE_OTHER_MODE = "a similar object exists in"
-THE_PAYMENT = frozenset({None, "id", "intent", "payment_intent"})  # what Stripe calls the payment that it does not find
+THE_PAYMENT = frozenset({None, "id", "intent", "payment_intent"})  # Stripe's names of the payment that it does not find
 
 
 class NothingSent(stripe.APIConnectionError):
-    """The connection could not be opened, so no byte of the request left us."""
+    """The connection could not be opened, so no byte of the request was sent."""
 
 
 class SentTooLate(NothingSent):
-    """The request was ready to leave when its deadline was over, so no byte of it left us."""
+    """The deadline was over when the request was ready, so no byte of it was sent."""
 
 
 def classify(error: stripe.StripeError) -> ProviderFailure:
-    """Say what this error means for money; when in doubt, UNKNOWN."""
+    """Classify an error of Stripe's library by its meaning for money; when in doubt, UNKNOWN."""
     status = error.http_status
     if isinstance(error, SentTooLate):
         return ProviderFailure(Outcome.UNREACHABLE, code=TOO_LATE)
@@ -141,7 +141,7 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         case 400 if code == "rate_limit":
             outcome = Outcome.THROTTLED
         case 400 if detail.get("type") == "idempotency_error":
-            outcome = Outcome.UNKNOWN  # an earlier request had this key: what that one did is not said here
+            outcome = Outcome.UNKNOWN  # an earlier request had this key: its effect is not known from this answer
             code = code or OTHER_PARAMETERS
         case 400 | 404 | 405 | 410 | 413 | 415 | 422:
             outcome = Outcome.REJECTED if detail else Outcome.UNKNOWN
@@ -161,18 +161,18 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
 
 
 def is_replayed(headers: Mapping[str, str] | None) -> bool:
-    """Whether Stripe repeated an earlier answer to the same key instead of doing anything."""
+    """Return True if Stripe repeated an earlier answer to this key instead of executing the request."""
     return str((headers or {}).get("idempotent-replayed", "")).lower() == "true"
 
 
 def _retry_after(headers: Mapping[str, str] | None) -> float | None:
-    """What a Retry-After header asks for, in seconds, if it is a number that makes sense."""
+    """Return the seconds in a Retry-After header, if it is a number, up to an hour."""
     text = str((headers or {}).get("retry-after", ""))
     return min(float(text), LONGEST_RETRY_AFTER_SECONDS) if text.isascii() and text.isdigit() else None
 
 
 def _payment(intent: object) -> ProviderPayment | None:
-    """The intent that came with an error, if it is one that can be read: the error stands without it."""
+    """Return the intent that came with an error, or None if it cannot be read: the error stands without it."""
     if not isinstance(intent, dict) or intent.get("object") != "payment_intent":
         return None
     return payment_if_readable(intent)

@@ -1,4 +1,4 @@
-"""Stripe's ids: checked by their pattern before one becomes part of an address."""
+"""Stripe's ids: checked by their pattern before one becomes part of a URL."""
 
 import re
 from typing import Final
@@ -7,7 +7,7 @@ from provider.failures import Outcome, ProviderFailure
 
 MALFORMED_ID: Final = "malformed_id"
 _REST: Final = re.compile(r"[A-Za-z0-9_]{1,250}", re.ASCII)
-# What the ids of a kind begin with; refunds and charges of methods that are no cards have words of their own.
+# The prefixes of each kind; refunds and charges of methods other than cards have prefixes of their own.
 PREFIXES: Final = {
     "balance_transactions": ("txn",),
     "charges": ("ch", "py"),
@@ -19,7 +19,7 @@ PREFIXES: Final = {
 
 
 def is_id(identity: object, kind: str) -> bool:
-    """Whether this is an id of such a thing of Stripe's; `kind` is a key of `PREFIXES`."""
+    """Return True if this is an id of this kind, a key of `PREFIXES`."""
     if not isinstance(identity, str):
         return False
     prefix, _, rest = identity.partition("_")
@@ -27,9 +27,9 @@ def is_id(identity: object, kind: str) -> bool:
 
 
 def path_of(kind: str, identity: str, act: str = "") -> str:
-    """The path of a thing at Stripe, or of an act on it.
+    """Return the path of an object at Stripe, or of an action on it.
 
-    Raises ProviderFailure(REJECTED) for what is no id: nothing was sent then.
+    Raises ProviderFailure(REJECTED) for a malformed id: nothing was sent then.
     """
     if not is_id(identity, kind):
         raise ProviderFailure(Outcome.REJECTED, code=MALFORMED_ID)

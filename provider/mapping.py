@@ -1,4 +1,4 @@
-"""Stripe's objects, as plain dicts, into our facts. An unknown status is `UNKNOWN`, never a crash."""
+"""Stripe's objects, as plain dicts, mapped to our snapshots. An unknown status is `UNKNOWN`, never a crash."""
 
 import re
 from datetime import datetime
@@ -13,7 +13,7 @@ from provider.next_actions import next_action_from
 from provider.objects import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund
 from provider.words import Json, id_of, maybe_moment, moment, whole_number, word
 
-NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # what translating raises
+NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # errors of mapping any other JSON
 _LAST_DIGITS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 PAYMENT_STATUS = {
@@ -37,7 +37,7 @@ REFUND_REASON = {
     "fraudulent": RefundReason.FRAUDULENT,
     "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
 }
-# docs.stripe.com/reports/balance-transaction-types: the second of each is of methods that are no cards.
+# docs.stripe.com/reports/balance-transaction-types: the second of each pair is for methods other than cards.
 BOOKED = {
     "charge": Booked.CHARGE,
     "payment": Booked.CHARGE,
@@ -49,7 +49,7 @@ NOT_CONTESTED = frozenset({"won", "prevented", "warning_needs_response", "warnin
 
 
 def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderPayment:
-    """A PaymentIntent as we see it. Raises KeyError or TypeError if it is not one (the caller calls that UNKNOWN)."""
+    """Map a PaymentIntent. Raises KeyError, TypeError or ValueError for any other JSON."""
     charge = intent.get("latest_charge")
     expanded: Json = charge if isinstance(charge, dict) else {}
     status = PAYMENT_STATUS.get(intent["status"], PaymentStatus.UNKNOWN)
@@ -80,7 +80,7 @@ def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bo
 
 
 def refund_from(refund: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderRefund:
-    """A Refund as we see it. Raises KeyError or TypeError if it is not one."""
+    """Map a Refund. Raises KeyError, TypeError or ValueError for any other JSON."""
     return ProviderRefund(
         id=refund["id"],
         status=REFUND_STATUS.get(refund["status"], RefundStatus.UNKNOWN),
@@ -98,12 +98,12 @@ def refund_from(refund: Json, *, request_id: str | None = None, is_replayed: boo
 
 
 def _is_release(refund: Json) -> bool:
-    """Tell a refund from the part of a hold that was released, by partial capture, cancellation or expiry.
+    """Return True for a released part of a hold, by partial capture, cancellation or expiry: it is no refund.
 
-    Stripe made a Refund of it until 2025-03-31.basil, and does where another program captures with an older version.
-    It moves no money. Most have no balance transaction; where one has, Stripe had booked all that was held and takes
-    the rest back, which only the charge's own booking tells from a real refund: that may be a `reversal` as well, when
-    it comes within hours. Source: docs.stripe.com/changelog and docs.stripe.com/refunds.
+    Stripe made a Refund of it until 2025-03-31.basil, and still does where another program captures with an older
+    version. It moves no money. Most have no balance transaction. Where one has, Stripe had booked all of the hold and
+    takes the rest back; only the charge's own balance transaction tells that from a real refund, which may be a
+    `reversal` as well when it comes within hours. Source: docs.stripe.com/changelog and docs.stripe.com/refunds.
     """
     if refund.get("reason") == "expired_uncaptured_charge":
         return True
@@ -120,7 +120,7 @@ def _is_release(refund: Json) -> bool:
 
 
 def _released(charge: object) -> int:
-    """What was held and not taken, of an expanded charge that was captured."""
+    """Return the amount that was held and not taken, of an expanded charge that was captured."""
     if not isinstance(charge, dict) or charge.get("captured") is not True:
         return 0
     return _minor(charge["amount"]) - _minor(charge["amount_captured"])
@@ -132,7 +132,7 @@ def _books_all_that_was_held(charge: object) -> bool:
 
 
 def dispute_from(dispute: Json) -> ProviderDispute:
-    """A Dispute as we see it."""
+    """Map a Dispute. Raises KeyError, TypeError or ValueError for any other JSON."""
     return ProviderDispute(
         id=dispute["id"],
         payment_intent_id=id_of(dispute.get("payment_intent")),
@@ -144,12 +144,12 @@ def dispute_from(dispute: Json) -> ProviderDispute:
 
 
 def booking_from(transaction: Json) -> ProviderBooking:
-    """A BalanceTransaction as we see it; only an expanded source tells whose money it is."""
+    """Map a BalanceTransaction; only an expanded source shows which payment it belongs to."""
     source = transaction.get("source")
     expanded: Json = source if isinstance(source, dict) else {}
     amount = int(transaction["amount"])
     if (released := _released(expanded)) and amount == expanded["amount"]:
-        amount -= released  # all that was held was booked, and the rest is taken back by a booking of its own
+        amount -= released  # all of the hold was booked; the rest is taken back by a balance transaction of its own
     return ProviderBooking(
         id=transaction["id"],
         booked=BOOKED.get(transaction["type"], Booked.OTHER),
@@ -162,7 +162,7 @@ def booking_from(transaction: Json) -> ProviderBooking:
 
 
 def decline_from(error: Json) -> CardDeclined:
-    """A card error as we tell it: Stripe's codes, and a sentence that a buyer may read. Never raises."""
+    """Map a card error to Stripe's codes and a sentence that a buyer may read. Never raises."""
     return explain_decline(
         code=word(error.get("code")),
         decline_code=word(error.get("decline_code")),
@@ -172,7 +172,7 @@ def decline_from(error: Json) -> CardDeclined:
 
 
 def _method(charge: Json, method: object) -> dict[str, Any] | None:
-    """What a receipt shows of the method. Never a number, a fingerprint or a billing address."""
+    """Return the payment method as a receipt shows it. Never a number, a fingerprint or a billing address."""
     details = charge.get("payment_method_details")
     if not isinstance(details, dict):
         details = method if isinstance(method, dict) else None
@@ -196,14 +196,14 @@ def _method(charge: Json, method: object) -> dict[str, Any] | None:
 
 
 def _capture_before(charge: Json) -> datetime | None:
-    """Until when a card's authorisation holds. Stripe: docs.stripe.com/payments/place-a-hold-on-a-payment-method."""
+    """Return the end of a card's authorisation. Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method."""
     details = charge.get("payment_method_details")
     card = details.get("card") if isinstance(details, dict) else None
     return maybe_moment(card.get("capture_before")) if isinstance(card, dict) else None
 
 
 def payment_if_readable(intent: Json) -> ProviderPayment | None:
-    """The payment that an object of Stripe's is, where it is a hint and no answer: None for one that cannot be read."""
+    """Map a PaymentIntent that is only a hint; None if it cannot be read."""
     try:
         return payment_from(intent)
     except NOT_THE_OBJECT:
@@ -211,8 +211,7 @@ def payment_if_readable(intent: Json) -> ProviderPayment | None:
 
 
 def end_if_readable(intent: Json) -> tuple[PaymentStatus, int, str | None] | None:
-    """The status, the captured amount and the charge that a PaymentIntent tells of, and nothing else of it; None for
-    one that cannot be read."""
+    """Return only the status, the captured amount and the charge of a PaymentIntent; None if they cannot be read."""
     received, status = intent.get("amount_received"), intent.get("status")
     if type(received) is not int or not isinstance(status, str):
         return None
@@ -220,7 +219,7 @@ def end_if_readable(intent: Json) -> tuple[PaymentStatus, int, str | None] | Non
 
 
 def _minor(value: object) -> int:
-    """An amount in minor units. Raises TypeError and ValueError for what no column and no client could hold."""
+    """Return an amount in minor units. Raises TypeError and ValueError for a value beyond our columns and clients."""
     if type(value) is not int:
         raise TypeError("an amount is a whole number")
     if not 0 <= value <= MAX_MINOR:
@@ -229,7 +228,7 @@ def _minor(value: object) -> int:
 
 
 def _currency(thing: Json) -> str:
-    """The currency in upper case. Raises ValueError for one that is not known here: its minor unit is not known."""
+    """Return the currency in upper case. Raises ValueError for one without a known minor unit."""
     code = str(thing["currency"]).upper()
     if code not in CURRENCIES:
         raise ValueError("not a currency that is known here")

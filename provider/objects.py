@@ -1,4 +1,4 @@
-"""What Stripe told us, in our own words: immutable snapshots that the one door for state merges."""
+"""Immutable snapshots of Stripe's objects, in our own words, which the state writer merges."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,7 +11,7 @@ from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStat
 
 @dataclass(frozen=True, slots=True)
 class Actionable:
-    """What the payer has to do next: a 3DS page, a bank's page, a voucher."""
+    """The payer's next action: a 3DS page, a bank's page, a voucher."""
 
     type: str
     redirect_url: str | None
@@ -23,10 +23,9 @@ class ProviderPayment:
     """One PaymentIntent as it stood when Stripe answered. Amounts in minor units of `currency`.
 
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
-    `is_replayed` says that Stripe repeated an earlier answer to the same key: so it stood then, and not now.
-    `failed_charge_id` is the charge that `last_error` is about, where the attempt came so far, and `failed_method`
-    what it was made with.
-    `capture_before` is when held money is released by itself; only an expanded charge tells it.
+    `is_replayed` says that Stripe repeated an earlier answer to this key: the snapshot is as old as that answer.
+    `failed_charge_id` is the charge of `last_error`, if the attempt made one, and `failed_method` its payment method.
+    `capture_before` is the moment at which held money is released by itself; only an expanded charge contains it.
     """
 
     id: str
@@ -54,9 +53,9 @@ class ProviderPayment:
 
 @dataclass(frozen=True, slots=True)
 class ProviderRefund:
-    """One Refund as it stood when Stripe answered; `is_replayed` as of a payment.
+    """One Refund as it stood when Stripe answered; `is_replayed` as in `ProviderPayment`.
 
-    `is_release` tells that it gives nothing back: Stripe lists the part of a hold that is not taken as a refund too.
+    `is_release` says that no money is returned: Stripe may list the released part of a hold as a refund too.
     """
 
     id: str
@@ -75,7 +74,7 @@ class ProviderRefund:
 
 @dataclass(frozen=True, slots=True)
 class ProviderDispute:
-    """One Dispute: how much is contested, and whether it still is."""
+    """One Dispute: the disputed amount, and whether it is still open or lost."""
 
     id: str
     payment_intent_id: str | None
@@ -86,7 +85,7 @@ class ProviderDispute:
 
 
 class Booked(StrEnum):
-    """What a balance transaction is about, as far as we compare it."""
+    """The kind of a balance transaction, as far as we compare it."""
 
     CHARGE = "CHARGE"
     REFUND = "REFUND"
@@ -95,7 +94,7 @@ class Booked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProviderBooking:
-    """One balance transaction: what Stripe booked for a charge or a refund. A refund's amount is negative.
+    """One balance transaction of a charge or a refund. A refund's amount is negative.
 
     `is_converted` says that the account keeps its balance in another currency than the payer's; then `currency` and
     `amount_minor` are the account's and cannot be compared with ours.
@@ -112,7 +111,7 @@ class ProviderBooking:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """One of Stripe's objects that is not what it should be: nothing is known of it but its id, and whose it may be."""
+    """A malformed object of Stripe's: only its id is known, and perhaps its payment."""
 
     id: str
     payment_intent_id: str | None = None

@@ -1,4 +1,4 @@
-"""The parameters of requests, brought into the form in which they are sent."""
+"""The parameters of requests, in the form in which they are sent."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ EXPAND_PAYMENT: Final = ["latest_charge", "payment_method"]
 
 
 def made_between(created_from: datetime, created_before: datetime | None, after: str | None) -> dict[str, Any]:
-    """A list of what was made from the first moment on and before the second, behind the object `after`."""
+    """Return a list's parameters: created from the first moment on, before the second, behind the id `after`."""
     created = {"gte": int(created_from.timestamp())}
     if created_before is not None:
         created["lt"] = int(created_before.timestamp())
@@ -18,13 +18,15 @@ def made_between(created_from: datetime, created_before: datetime | None, after:
 
 
 def expanding(params: Params) -> Any:
-    """The same parameters, asking for what of a payment is read with it."""
+    """Return the parameters with the expansions that a payment is mapped from."""
     return ordered({**params, "expand": EXPAND_PAYMENT})
 
 
 def ordered(params: Any) -> Any:
-    """The same parameters in one order: a database gives an object's keys back in its own, and a retry must be the
-    same request to the byte."""
+    """Return the parameters in sorted order, so that a retry sends the same bytes.
+
+    A database returns an object's keys in an order of its own.
+    """
     if isinstance(params, Mapping):
         return {name: ordered(params[name]) for name in sorted(params)}
     return params

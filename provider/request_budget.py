@@ -1,4 +1,4 @@
-"""How many requests Stripe is sent in a second, and whose turn comes first when there are too many."""
+"""The request budget: the number of requests to Stripe in a second, and their priorities."""
 
 import asyncio
 import heapq
@@ -10,15 +10,14 @@ from typing import Final
 
 from provider.failures import Outcome, ProviderFailure
 
-BURST_SECONDS: Final = 1.0  # a bucket holds what a second gives
-LONGEST_WAIT_SECONDS: Final = 5.0  # somebody may be waiting for the answer
-LONGEST_POLL_WAIT_SECONDS: Final = 60.0  # nobody is
+BURST_SECONDS: Final = 1.0  # a bucket holds the tokens of one second
+LONGEST_WAIT_SECONDS: Final = 5.0  # a client may be waiting for the answer
+LONGEST_POLL_WAIT_SECONDS: Final = 60.0  # nobody waits for a poll
 THROTTLED_HERE: Final = "throttled_here"
 
 
 class Priority(IntEnum):
-    """Whose turn comes first: whoever waits at a till, then whoever waits for money back, then the workers, who look
-    and poll, and last those who only read: reading delays nobody."""
+    """The order of turns: payments, refunds, the workers' lookups and polls, and last the readers, who delay nobody."""
 
     PAY = 0
     REFUND = 1
@@ -37,7 +36,7 @@ class Bucket:
         self._filled_at = now
 
     def wait_seconds(self, now: float) -> float:
-        """How long until there is a token; 0 when there is one."""
+        """Return the seconds until there is a token; 0 when there is one."""
         self._tokens = min(self._most, self._tokens + (now - self._filled_at) * self._per_second)
         self._filled_at = now
         return max(0.0, (1.0 - self._tokens) / self._per_second)
@@ -55,10 +54,10 @@ class _Waiting:
 
 
 class Budget:
-    """One account's requests: so many a second in all, so many for each endpoint; the urgent ones first.
+    """One account's requests: a limit for all, a limit for each endpoint; the urgent ones first.
 
-    Stripe's own limits are for the whole account, so that several processes share them by their settings. `math.inf`
-    is no limit.
+    Stripe's own limits are for the whole account, so several processes share them by their settings. `math.inf` is no
+    limit.
     """
 
     def __init__(self, *, per_second: float = math.inf, per_endpoint: float = math.inf) -> None:
@@ -84,7 +83,7 @@ class Budget:
             raise ProviderFailure(Outcome.THROTTLED, code=THROTTLED_HERE, retry_after_seconds=longest) from None
 
     def _give_turns(self) -> None:
-        """Give every turn there is to the most urgent that can use it, and come back when there is another."""
+        """Give each available turn to the most urgent request that can use it, and schedule the next round."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -92,7 +91,7 @@ class Budget:
         soonest = math.inf
         while self._waiting:
             waiting = heapq.heappop(self._waiting)
-            if waiting.turn.done():  # it waited too long, or its caller is gone
+            if waiting.turn.done():  # it timed out, or its caller is gone
                 continue
             wait = self._wait_seconds(waiting.endpoint)
             if wait <= 0.0:

@@ -1,4 +1,4 @@
-"""Thin events: what an event destination sends. They say which object changed, and nothing of how it stands.
+"""Thin events, which an event destination sends: they name the object that changed, without its state.
 
 Source: docs.stripe.com/event-destinations and docs.stripe.com/webhooks/migrate-snapshot-to-thin-events.
 """
@@ -11,14 +11,14 @@ from provider.ids import PREFIXES, is_id
 from provider.words import Json
 
 THIN: Final = "v2.core.event"
-_V1: Final = "v1."  # of a type that is a snapshot event's too: v1.payment_intent.succeeded
-# Stripe's word for the object of an event, and the kind of its id.
+_V1: Final = "v1."  # of a type that snapshot events have too: v1.payment_intent.succeeded
+# Stripe's type of an event's object, and the kind of its id.
 KINDS: Final = {"payment_intent": "payment_intents", "refund": "refunds", "dispute": "disputes", "charge": "charges"}
 
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The object that a thin event is about, by Stripe's word for its kind."""
+    """The object that a thin event is about; `kind` is Stripe's name of its type."""
 
     kind: str
     id: str
@@ -26,7 +26,7 @@ class Related:
 
 @dataclass(frozen=True, slots=True)
 class Thin:
-    """What a thin event says in the words of a snapshot event."""
+    """A thin event in the terms of a snapshot event."""
 
     id: str
     type: str
@@ -36,10 +36,10 @@ class Thin:
 
 
 def thin_from(data: Json) -> Thin:
-    """The thin event in this JSON object. Raises KeyError, TypeError or ValueError if it is none.
+    """Parse a thin event from a JSON object. Raises KeyError, TypeError or ValueError for any other JSON.
 
-    Where Stripe names the snapshot event of the same change, that one's id is taken: whether the change is first told
-    by this, by the snapshot event or by Stripe's list, it is one event here.
+    Where Stripe names the snapshot event of the change, that event's id is used: whether the thin event, the snapshot
+    event or Stripe's list comes first, the inbox stores the change once.
     """
     created_at = datetime.fromisoformat(data["created"])
     if created_at.tzinfo is None:
@@ -62,7 +62,7 @@ def thin_from(data: Json) -> Thin:
 
 
 def related_to(payload: Json) -> Related | None:
-    """The object that a kept thin event is about, of the kinds that belong to a payment; None for any other event."""
+    """Return the object that a stored thin event is about, if it can belong to a payment; None for any other event."""
     related: Any = payload.get("related_object") if payload.get("object") == THIN else None
     if not isinstance(related, dict):
         return None
@@ -77,7 +77,7 @@ def _is_about_ours(kind: str) -> bool:
 
 
 def _account(context: object) -> str | None:
-    """The account in an event's context: the last part of a path of them, or none for the endpoint's own."""
+    """Return the account in an event's context: the last part of its path, or None for the endpoint's own."""
     if not isinstance(context, str) or not context:
         return None
     return context.rpartition("/")[2][:255]

@@ -1,4 +1,4 @@
-"""Stripe's library over our own HTTP client: limits, time limits, no retries of its own, our errors' vocabulary."""
+"""The HTTP client of Stripe's library: with limits, timeouts and our errors, and without retries of its own."""
 
 import asyncio
 import json
@@ -22,41 +22,41 @@ from provider.failures import TOO_LATE, NothingSent, SentTooLate
 
 log = structlog.get_logger(__name__)
 
-MAX_SKEW_SECONDS: Final = 60.0  # a fifth of what a webhook's signature tolerates
+MAX_SKEW_SECONDS: Final = 60.0  # a fifth of a webhook signature's tolerance
 CONNECT_SECONDS: Final = 5.0  # Stripe answers a handshake in far less, and nothing has been sent until then
 MOST_CONNECTIONS: Final = 100
-# Less than the five seconds after which many a server closes: we close first, and never send into its goodbye.
+# Less than the five seconds after which many servers close: we close first, and never send on a closing connection.
 IDLE_SECONDS: Final = 4.0
-LONGEST_HEADER_BYTES: Final = 65_536  # a header too long for us would make an unknown outcome of every answer
+LONGEST_HEADER_BYTES: Final = 65_536  # a longer header would make the outcome of every answer unknown
 
 Heard = tuple[bytes, int, Mapping[str, str]]
 
 
 @dataclass(slots=True)
 class Departure:
-    """The first byte of a request: until when it may leave, and whether it may have left."""
+    """The first byte of a request: its deadline, and whether it may have been sent."""
 
     until: Deadline
     has_begun: bool = False
 
     def check(self) -> None:
-        """Raise SentTooLate when nothing may leave any more."""
+        """Raise SentTooLate after the deadline."""
         if self.until.is_over:
             raise SentTooLate(TOO_LATE)  # type: ignore[no-untyped-call]  # stripe's has no types
 
     def begin(self) -> None:
-        """Say that the first byte leaves now. Raises as `check`."""
+        """Record that the first byte leaves now. Raises as `check` does."""
         self.check()
         self.has_begun = True
 
 
-# Between whoever makes a call and the transport stands Stripe's library, which hands nothing of ours through.
+# Stripe's library stands between the caller and the transport, and passes nothing of ours through.
 _departure: ContextVar[Departure] = ContextVar("departure")
 
 
 @contextmanager
 def departing(until: Deadline) -> Iterator[None]:
-    """Let the one request that is made inside leave until this deadline, and no later."""
+    """Set the deadline of the one request that is made inside this context."""
     token = _departure.set(Departure(until))
     try:
         yield
@@ -65,10 +65,10 @@ def departing(until: Deadline) -> Iterator[None]:
 
 
 class Transport(stripe.HTTPClient):
-    """Carries the `stripe` library's requests, each once, and each within `timeout_seconds`, to its answer's last byte.
+    """Carries the requests of Stripe's library, each once, and each within `timeout_seconds` to its last byte.
 
     `before_request` runs before each request leaves: the composer uses it to assert that no transaction is open.
-    `clock_skew_seconds` is how far our clock was ahead of Stripe's at the last answer.
+    `clock_skew_seconds` is the lead of our clock over Stripe's at the last answer.
     """
 
     name = "ours"
@@ -96,16 +96,16 @@ class Transport(stripe.HTTPClient):
     async def carry(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
     ) -> Heard:
-        """Send one request, once. Raises NothingSent when no byte of it left us, else APIConnectionError.
+        """Send one request, once. Raises NothingSent when no byte of it was sent, else APIConnectionError.
 
         `departure.begin` is called right before its first byte.
         """
         raise NotImplementedError
 
     def _compare_clocks(self, date: str | None) -> None:
-        """Notice when this machine's clock is wrong: beyond 300 s every webhook would be refused."""
+        """Log an error when this machine's clock is wrong: beyond 300 s every webhook would be refused."""
         if date == self._date:
-            return  # it counts seconds: this one was compared
+            return  # the header has seconds only: this one was compared
         self._date = date
         try:
             theirs = parsedate_to_datetime(date or "")
@@ -121,11 +121,11 @@ class Transport(stripe.HTTPClient):
         raise NotImplementedError
 
     def close(self) -> None:
-        """Nothing to do: there is no synchronous client."""
+        """Do nothing: there is no synchronous client."""
 
 
 class NetworkTransport(Transport):
-    """Over the network, by aiohttp: a third of what a call over httpx costs. Build it inside the running loop."""
+    """Uses the network, by aiohttp: a third of the cost of a call by httpx. Build it inside the running loop."""
 
     name = "aiohttp"
 
@@ -136,10 +136,10 @@ class NetworkTransport(Transport):
                 limit=MOST_CONNECTIONS,
                 keepalive_timeout=IDLE_SECONDS,
                 use_dns_cache=False,
-                resolver=aiohttp.ThreadedResolver(),  # the machine's own, whatever else is installed
+                resolver=aiohttp.ThreadedResolver(),  # the machine's resolver, whatever else is installed
                 ssl=_trusting(),
             ),
-            # The whole is limited outside: aiohttp's own limits are rounded up, or begin anew with each piece.
+            # The whole call is limited outside: aiohttp's own limits are rounded up, or begin anew with each piece.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(CONNECT_SECONDS, timeout_seconds)),
             request_class=_Request,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -159,7 +159,7 @@ class NetworkTransport(Transport):
             ) as answer:
                 return await answer.read(), answer.status, answer.headers
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            # These two alone come from opening a connection, and from nothing after it.
+            # Only opening a connection raises these two.
             raise NothingSent(type(error).__name__) from None  # type: ignore[no-untyped-call]  # stripe's has no types
         except TimeoutError:
             raise
@@ -171,7 +171,7 @@ class NetworkTransport(Transport):
 
 
 class LocalTransport(Transport):
-    """Without a network: an `httpx` transport answers in this process (the offline Stripe, tests)."""
+    """Uses no network: an `httpx` transport answers in this process (the offline Stripe, tests)."""
 
     name = "httpx"
 
@@ -198,14 +198,14 @@ class LocalTransport(Transport):
 
 
 class _Request(aiohttp.ClientRequest):
-    """A request whose deadline is looked at when it has its connection, right before its first byte is written."""
+    """A request whose deadline is checked once it has a connection, right before its first byte is written."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        super().__init__(*positional, **named)
         self._departure: Departure = _departure.get()
 
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
-        # What has a body is written by `write_bytes`, which may run a turn of the loop later.
+        # A request with a body is written by `write_bytes`, which may run a turn of the loop later.
         if self.body:
             self._departure.check()
         else:
@@ -216,13 +216,13 @@ class _Request(aiohttp.ClientRequest):
         try:
             self._departure.begin()
         except SentTooLate as late:
-            conn.protocol.set_exception(late)  # whoever waits for the answer
+            conn.protocol.set_exception(late)  # read by the code that waits for the answer
             return
         await super().write_bytes(writer, conn, content_length)
 
 
 async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending a GET again over another connection: whether to ask again is not its to decide."""
+    """Keep aiohttp from repeating a GET over another connection: only the run loop decides on retries."""
     try:
         return await send(request)
     except aiohttp.ClientConnectorError:
@@ -232,17 +232,17 @@ async def _once(request: aiohttp.ClientRequest, send: aiohttp.ClientHandlerType)
 
 
 def _trusting() -> Any:
-    """TLS as httpx sets it up: certifi's authorities, the name checked, nothing from the environment."""
+    """Return a TLS context as httpx makes it: certifi's authorities, the name checked, no environment."""
     context = httpx.create_ssl_context(trust_env=False)
     context.set_alpn_protocols(["http/1.1"])
     return context
 
 
 def _readable(content: bytes) -> bytes:
-    """The body if it is such a JSON object as Stripe sends, else an empty one: the library trips over all others."""
+    """Return the body if it is a JSON object like Stripe's, else an empty one: the library fails on all others."""
     try:
         body = orjson.loads(content)
-    except orjson.JSONDecodeError:  # it is stricter than the library, about half a character for one
+    except orjson.JSONDecodeError:  # orjson is stricter than the library, for example about lone surrogates
         try:
             body = json.loads(content.decode())
         except (ValueError, RecursionError):

@@ -51,7 +51,7 @@ class PollLoop:
                 self._notified, self._all = {}, False
                 try:
                     await self._look(list(notified), everything)
-                except Exception as error:  # BLE001 - whatever it was, the other followers go on
+                except Exception as error:  # noqa: BLE001 - whatever it was, the other followers go on
                     report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
                     report("live.not_looked", reason=type(error).__name__)
                     self._notified = {**notified, **self._notified}
