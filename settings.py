@@ -21,7 +21,7 @@ HEADER: Final = re.compile(r"[A-Za-z0-9_-]+\*?")
 LISTS: Final = ("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", "return_url_schemes")
 SIGNING: Final = "whsec_"
 SHORTEST_WEBHOOK_SECRET: Final = 16  # characters behind the prefix; Stripe's have 32 and more
-FEWEST_CHARACTERS: Final = 8  # different ones, in a secret that somebody drew
+FEWEST_CHARACTERS: Final = 8  # distinct ones, in a secret that was drawn at random
 ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
@@ -29,11 +29,11 @@ Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; the text names each variable and says what is allowed, without its value."""
+    """The environment cannot be used; the text names each variable and its allowed values, without its value."""
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. The environment variable is the name in upper case; see .env.example."""
+    """All settings. The environment variable is the name in upper case; see .env.example."""
 
     model_config = SettingsConfigDict(
         env_file=".env", frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
@@ -115,32 +115,32 @@ class Settings(BaseSettings):
 
     @property
     def livemode(self) -> bool:
-        """Whether Stripe's key moves real money."""
+        """True if Stripe's key moves real money."""
         return _secret(self.stripe_secret_key).startswith(LIVE)
 
     @property
     def offline(self) -> bool:
-        """Whether the offline Stripe stands in."""
+        """True if the offline Stripe is used."""
         return self.stripe_secret_key is None
 
     @property
     def shows_explorer(self) -> bool:
-        """Whether the explorer is served: outside production, unless EXPLORER says otherwise."""
+        """True if the explorer is served: outside production, unless EXPLORER says otherwise."""
         return self.environment != "production" if self.explorer is None else self.explorer
 
     @property
     def shows_checkout(self) -> bool:
-        """Whether the example checkout is served; production has a checkout of its own."""
+        """True if the example checkout is served; production has a checkout of its own."""
         return self.environment != "production"
 
     @property
     def state_dir(self) -> Path:
-        """Where the demo's own data and generated secrets lie."""
+        """The folder of the demo's own data and generated secrets."""
         return self.paygraph_dir
 
     @classmethod
     def load(cls) -> "Settings":
-        """The settings of this process. Raises SettingsError."""
+        """Read the settings of this process. Raises SettingsError."""
         try:
             return cls()
         except ValidationError as error:
@@ -263,7 +263,7 @@ def _stripe_problems(settings: Settings) -> list[str]:
 
 
 def _limit_problems(settings: Settings) -> list[str]:
-    """A bucket that holds less than one document may cost would never let it through."""
+    """Refuse a bucket that holds less than one document may cost: it would never let the document through."""
     problems = []
     for points, cost in (
         ("buyer_points", "buyer_cost_limit"),
@@ -301,7 +301,7 @@ def _production_problems(settings: Settings) -> list[str]:
 
 
 def _guessable(settings: Settings) -> list[str]:
-    """Secrets with which anybody could sign what we take for Stripe's, or for a caller's."""
+    """Refuse secrets that anybody could guess, to sign as Stripe or as a caller."""
     problems = []
     shortest = len(SIGNING) + SHORTEST_WEBHOOK_SECRET
     if any(len(secret.get_secret_value()) < shortest for secret in settings.stripe_webhook_secrets):
@@ -319,7 +319,7 @@ def _guessable(settings: Settings) -> list[str]:
 
 
 def _foreign_tokens(settings: Settings) -> list[str]:
-    """What an identity provider signs for one application must not open another."""
+    """Refuse tokens that an identity provider has signed for another application."""
     if settings.auth_jwks_url is None:
         return []
     return [
@@ -330,7 +330,7 @@ def _foreign_tokens(settings: Settings) -> list[str]:
 
 
 def _in_the_clear(settings: Settings) -> list[str]:
-    """A database over a network is spoken to by TLS; loopback and sockets are no network."""
+    """Refuse a database over a network without TLS; loopback and sockets are no network."""
     if settings.database_url is None:
         return []
     try:
@@ -338,7 +338,7 @@ def _in_the_clear(settings: Settings) -> list[str]:
         query = dict(parse_qsl(parts.query))
         hosts = (query.get("host") or unquote(parts.hostname or "localhost")).split(",")
     except ValueError:
-        return []  # whoever opens it says what is wrong with the address
+        return []  # opening the database reports the malformed address
     if query.get("sslmode") in ENCRYPTED or all(host.startswith("/") or is_loopback(host) for host in hosts):
         return []
     return [
@@ -352,7 +352,7 @@ def _is_local(url: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """True for this machine, in whatever spelling."""
+    """Return True for this machine, in any spelling."""
     name = host.rstrip(".").lower()
     if name in LOOPBACK or name.endswith(".localhost"):
         return True
@@ -369,7 +369,7 @@ def _secret(value: SecretStr | None) -> str:
 
 
 class StripeAccess(BaseSettings):
-    """What a command needs that asks Stripe and has nothing to do with the shop: the same variables, and no others."""
+    """The settings of a command that needs Stripe alone: a part of the variables, under their names in `Settings`."""
 
     model_config = Settings.model_config
 
@@ -379,7 +379,7 @@ class StripeAccess(BaseSettings):
 
     @classmethod
     def load(cls) -> "StripeAccess":
-        """The settings of this process, unchecked: the command says what it takes."""
+        """Read the settings of this process, unchecked: the command reports what it cannot use."""
         return cls()
 
 

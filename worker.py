@@ -23,16 +23,16 @@ from webhooks import handlers
 
 log = structlog.get_logger(__name__)
 
-LONGEST_WAIT_SECONDS = 3.0  # while the database or Stripe is away; work goes on within five seconds of its return
-RECONCILE_TICK_SECONDS = 60.0  # how often the worker looks whether a run is due; a killed one waits no longer
-WAITS_TICK_SECONDS = 600.0  # how often it looks whether an event has waited for Stripe too long
-READ_TICK_SECONDS = 5.0  # how often it looks whether Stripe's events are to be read; a killed reading waits no longer
-SWEEP_PAUSE = timedelta(seconds=1)  # between two pages of the sweep: of 25 requests a second it takes one
+LONGEST_WAIT_SECONDS = 3.0  # while the database or Stripe is away; work continues within five seconds of its return
+RECONCILE_TICK_SECONDS = 60.0  # how often a due run is looked for; also the longest wait after a killed one
+WAITS_TICK_SECONDS = 600.0  # how often an event is looked for that has waited for Stripe too long
+READ_TICK_SECONDS = 5.0  # how often a due reading is looked for; also the longest wait after a killed one
+SWEEP_PAUSE = timedelta(seconds=1)  # between two pages of the sweep: it takes one of 25 requests a second
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerJobs:
-    """Which layers run, how often they look, and how many pieces of work each has in hand at once.
+    """The jobs that run, their intervals, and the number of tasks that each job has at once.
 
     Each can be switched off, so that each can be tested alone.
     """
@@ -50,7 +50,7 @@ class WorkerJobs:
 
 
 class Worker:
-    """Runs the switched-on layers until it is stopped; a failure of one piece of work stops nothing."""
+    """Runs the switched-on jobs until it is stopped; a failure of one piece of work stops nothing else."""
 
     def __init__(self, *, runner: OperationRunner, endpoint: inbox.Endpoint, layers: WorkerJobs) -> None:
         self._runner = runner
@@ -65,7 +65,7 @@ class Worker:
         self._waiting: set[str] = set()
 
     def stop(self) -> None:
-        """Take up no more work; `run` returns when the work in hand is done."""
+        """Take no more work; `run` returns when the current work is done."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -90,7 +90,7 @@ class Worker:
             group.create_task(self._until_stopped("waits", self.watch_waits, WAITS_TICK_SECONDS))
 
     async def apply_next(self) -> bool:
-        """Apply the next events of the inbox, those of one payment; False when none is due, or Stripe is left alone."""
+        """Apply the next events of the inbox, those of one payment; False when none is due, or the breaker is open."""
         if self._provider.rest_seconds > 0:
             return False
         events = await inbox.take(lease_seconds=self._runner.lease_seconds)
@@ -99,7 +99,7 @@ class Worker:
         return bool(events)
 
     async def run_next(self) -> bool:
-        """Drive the next overdue operation; False when none is due."""
+        """Run the next overdue operation; False when none is due."""
         return await recovery.run_next(self._runner)
 
     async def poll(self) -> bool:
@@ -114,17 +114,17 @@ class Worker:
         return has_more
 
     async def watch_lag(self) -> bool:
-        """Look how long work has been waiting, and say so if it is too long."""
+        """Measure the lag of waiting work, and log one that is too long."""
         await self._lag.look()
         return False
 
     async def watch_waits(self) -> bool:
-        """Look how long events have waited for Stripe, and say so if it is too long."""
+        """Check how long events have waited for Stripe, and log a wait that is too long."""
         await report_long_wait()
         return False
 
     async def reconcile(self) -> bool:
-        """Compare everything with Stripe if that is due and no other process is at it. Reports, and repairs nothing."""
+        """Reconcile if a run is due and no other process is running one. Reports, and repairs nothing."""
         interval = timedelta(seconds=self._layers.reconcile_interval_seconds)
         if await runs.is_due(interval=interval, livemode=self._endpoint.livemode):
             reconciler = runs.Reconciler(self._provider, self._endpoint, self._runner.lease_seconds)
@@ -132,7 +132,7 @@ class Worker:
         return False
 
     async def drain(self) -> int:
-        """Do everything that is due now, and say how many pieces of work that was. For tests and commands."""
+        """Do everything that is due now; return the number of pieces of work. For tests and commands."""
         done = 0
         while await self.apply_next() or await self.run_next():
             done += 1
@@ -152,18 +152,18 @@ class Worker:
             await inbox.retry(events[0], f"{type(error).__name__} in {_where(error)}")
 
     async def _reconcile_at_times(self) -> None:
-        """Not at once: a start has more urgent things to do."""
+        """Reconcile from time to time, but not at once: a start has more urgent work."""
         tick = min(self._layers.reconcile_interval_seconds, RECONCILE_TICK_SECONDS)
         await self._pause(tick)
         await self._until_stopped("reconciler", self.reconcile, tick)
 
     async def _watch_lag(self) -> None:
-        """Not at once: after an outage there is a lag, and this process is about to work it off."""
+        """Watch the lag, but not at once: after an outage there is one, and this process is about to work it off."""
         await self._pause(ALARM_SECONDS)
         await self._until_stopped("lag", self.watch_lag, ALARM_SECONDS)
 
     async def _until_stopped(self, name: str, work: Callable[[], Awaitable[bool]], pause_seconds: float) -> None:
-        """As `_repeat`, for work that keeps its place: a stop does not wait for it, whoever comes next goes on."""
+        """Repeat work that keeps its position: a stop does not wait for it, another process goes on."""
         working = asyncio.create_task(self._repeat(name, work, pause_seconds))
         stopped = asyncio.create_task(self._stopping.wait())
         try:
@@ -186,14 +186,14 @@ class Worker:
                 troubles += 1
                 await self._pause(_longer(pause_seconds, troubles))
                 continue
-            except Exception:  # a bug in one layer must not end the process that the other layers live in
+            except Exception:  # a bug in one job must not end the process of the others
                 log.exception("worker.failed", layer=name)
                 again = False
             if not again:
                 await self._pause(pause_seconds)
 
     def _waits(self, name: str, error: Exception) -> None:
-        """Say that a layer waits, once however many lanes it has and however long it takes."""
+        """Log that a job waits, once however many tasks it has and however long it takes."""
         if name not in self._waiting:
             self._waiting.add(name)
             log.warning("worker.waiting", layer=name, reason=str(error))
@@ -211,12 +211,12 @@ class Worker:
 
 
 def _longer(pause_seconds: float, troubles: int) -> float:
-    """How long to wait after so many failures in a row: longer each time, within bounds, and no two lanes in step."""
+    """Return the wait after so many failures in a row: longer each time, bounded, and with jitter."""
     longest = max(pause_seconds, LONGEST_WAIT_SECONDS)
     return min(pause_seconds * (1 << min(troubles, 10)), longest) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
 def _where(error: Exception) -> str:
-    """The function that an exception was raised in, of those that are not a library's."""
+    """Return the function that raised an exception, the innermost that is not a library's."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     return frames[-1].name if frames else "an unknown place"

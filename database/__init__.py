@@ -1,1 +1,1 @@
-"""KEEPS: PostgreSQL, and everything that speaks to it: connections, transactions, statements, notifications."""
+"""KEEPS: PostgreSQL: connections, transactions, statements, notifications."""

@@ -1,4 +1,4 @@
-"""Opening, closing and migrating the database. The address is parsed here: Tortoise stumbles over `sslmode`."""
+"""Opening, closing and migrating the database. URLs are parsed here, because Tortoise fails on `sslmode`."""
 
 import asyncio
 import ssl
@@ -22,9 +22,9 @@ log = structlog.get_logger(__name__)
 
 TABLES: Final = "models"  # the package whose tables Tortoise registers; its room is above this one
 MIGRATIONS: Final = str(Path(__file__).parent.parent / "migrations")
-LONGEST_STATEMENT_SECONDS: Final = 35.0  # PostgreSQL ends one after 30; what is not answered then never will be
-MIGRATION_LOCK: Final = 5_207_310_118  # any number, the same in every process that migrates
-MIGRATION_WAIT_SECONDS: Final = 60.0  # as long as whoever starts a deployment looks on
+LONGEST_STATEMENT_SECONDS: Final = 35.0  # PostgreSQL ends one after 30; a later answer never comes
+MIGRATION_LOCK: Final = 5_207_310_118  # any number, equal in every process that migrates
+MIGRATION_WAIT_SECONDS: Final = 60.0  # as long as an operator of a deployment waits
 CONNECT_SECONDS: Final = 10.0
 HOLDER: Final = """
 SELECT pid FROM pg_locks
@@ -32,7 +32,7 @@ WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) | objid::big
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
-# What a connection may hold up: a lock nobody gets in 5 s, a transaction forgotten, a statement run wild.
+# Limits of a session: 5 s for a lock, 30 s for a statement, 30 s for an idle transaction.
 SESSION: Final = {
     "timezone": "UTC",
     "lock_timeout": "5s",
@@ -40,18 +40,18 @@ SESSION: Final = {
     "idle_in_transaction_session_timeout": "30s",
     "application_name": "paygraph",
 }
-# A migration may build an index over many rows for longer than a statement of a request may take.
+# A migration may build an index over many rows for longer than a request's statement may take.
 MIGRATING: Final = {**SESSION, "statement_timeout": "0"}
 _SSL_MODES: Final = frozenset({"disable", "allow", "prefer", "require", "verify-ca", "verify-full"})
 _WITH_CERTIFICATE: Final = frozenset({"require", "verify-ca", "verify-full"})
-_SYSTEM: Final = "system"  # the authorities that the machine trusts, in libpq's word
+_SYSTEM: Final = "system"  # libpq's name of the authorities that the machine trusts
 
 
 def parse_url(url: str) -> dict[str, Any]:
-    """asyncpg's parameters from a PostgreSQL address. Raises ValueError naming DATABASE_URL, never its password.
+    """Parse a PostgreSQL URL into asyncpg's parameters. Raises ValueError naming DATABASE_URL, never its password.
 
     Understands libpq's host, port, user, password, sslmode, sslrootcert and application_name, and asyncpg's
-    `statement_cache_size`: 0 for a PgBouncer that hands each transaction another connection and keeps no statements.
+    `statement_cache_size`: 0 for a PgBouncer that gives each transaction another connection and keeps no statements.
     """
     try:
         parts = urlsplit(url)
@@ -65,7 +65,7 @@ def parse_url(url: str) -> dict[str, Any]:
         port = parts.port or port
     except ValueError:
         raise ValueError("DATABASE_URL has a port that is not a number") from None
-    given: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "host": query.pop("host", None) or (unquote(parts.hostname) if parts.hostname else "localhost"),
         "port": port,
         "user": unquote(parts.username) if parts.username else query.pop("user", "postgres"),
@@ -75,33 +75,33 @@ def parse_url(url: str) -> dict[str, Any]:
     mode = query.pop("sslmode", None)
     certificate = query.pop("sslrootcert", None)
     if name := query.pop("application_name", None):
-        given["server_settings"] = {"application_name": name}
+        parameters["server_settings"] = {"application_name": name}
     if (size := query.pop("statement_cache_size", None)) is not None:
         if not (size.isascii() and size.isdigit()):
             raise ValueError("DATABASE_URL has a statement_cache_size that is not a number")
-        given["statement_cache_size"] = int(size)
+        parameters["statement_cache_size"] = int(size)
     if query:
         raise ValueError(f"DATABASE_URL has parameters that are not known: {', '.join(sorted(query))}")
     if mode is not None or certificate is not None:
-        given["ssl"] = _tls(mode or "prefer", certificate)
-    return given
+        parameters["ssl"] = _tls(mode or "prefer", certificate)
+    return parameters
 
 
 def _tls(mode: str, certificate: str | None) -> str | ssl.SSLContext:
-    """What asyncpg needs for a mode; without a certificate, `verify-full` trusts whom the machine trusts."""
+    """Return asyncpg's `ssl` for a mode; without a certificate, `verify-full` trusts the machine's authorities."""
     if mode not in _SSL_MODES:
         raise ValueError(f"DATABASE_URL has an sslmode that is not one of {', '.join(sorted(_SSL_MODES))}")
     if certificate is None and mode == "verify-full":
         certificate = _SYSTEM
-    if mode == "verify-ca" and certificate in (None, _SYSTEM):  # anybody's certificate would pass
+    if mode == "verify-ca" and certificate in (None, _SYSTEM):  # any certificate would pass
         raise ValueError("DATABASE_URL has sslmode=verify-ca, which needs the file of an authority in sslrootcert")
     if certificate is None:
         return mode
-    if mode not in _WITH_CERTIFICATE:  # it would not be looked at
+    if mode not in _WITH_CERTIFICATE:  # it would never be checked
         raise ValueError("DATABASE_URL has an sslrootcert, which needs sslmode=verify-full or verify-ca")
     try:
         context = ssl.create_default_context(cafile=None if certificate == _SYSTEM else certificate)
-    except OSError:  # an unreadable certificate is one too
+    except OSError:  # an SSLError is an OSError too
         raise ValueError("DATABASE_URL has an sslrootcert that cannot be read as a certificate") from None
     context.check_hostname = mode == "verify-full" or certificate == _SYSTEM
     return context
@@ -110,11 +110,11 @@ def _tls(mode: str, certificate: str | None) -> str | ssl.SSLContext:
 def tortoise_config(
     url: str, *, pool_size: int = 10, acquire_timeout: float = 5.0, session: Mapping[str, str] = SESSION
 ) -> dict[str, Any]:
-    """Tortoise's configuration for this address; aerich reads the same one."""
+    """Return Tortoise's configuration for this URL, which aerich reads too."""
     address = parse_url(url)
     credentials = {
         **address,
-        "minsize": 0,  # each connection is made under `acquire_timeout`, the first one too
+        "minsize": 0,  # every connection is made under `acquire_timeout`, the first one included
         "maxsize": pool_size,
         "acquire_timeout": acquire_timeout,
         "longest_statement_seconds": LONGEST_STATEMENT_SECONDS if session is SESSION else inf,
@@ -129,19 +129,19 @@ def tortoise_config(
 
 
 async def open_database(url: str, *, pool_size: int, acquire_timeout: float) -> None:
-    """Make the tables' home ready; connections are made when they are needed."""
+    """Configure Tortoise; connections are made when they are needed."""
     await Tortoise.init(
         config=tortoise_config(url, pool_size=pool_size, acquire_timeout=acquire_timeout), _enable_global_fallback=True
     )
 
 
 async def close_database() -> None:
-    """Give all connections back to the server."""
+    """Close all connections."""
     await Tortoise.close_connections()
 
 
 class MigrationInProgress(Exception):
-    """Another session has held the lock of migrations for so long that it is not waited for any more."""
+    """Another session has held the migration lock for longer than this process waits."""
 
     def __init__(self, waited_seconds: float, holder: int | None) -> None:
         super().__init__(
@@ -152,9 +152,9 @@ class MigrationInProgress(Exception):
 
 
 async def migrate(url: str, *, wait_seconds: float = MIGRATION_WAIT_SECONDS) -> list[str]:
-    """Apply the migrations that are missing and name them.
+    """Apply the missing migrations and return their names.
 
-    Several processes at once wait for each other, each for at most `wait_seconds`. Raises MigrationInProgress.
+    Concurrent processes wait for each other, each for at most `wait_seconds`. Raises MigrationInProgress.
     """
     config = tortoise_config(url, pool_size=2, session=MIGRATING)
     async with _migrating_alone(url, wait_seconds), Command(config, app="models", location=MIGRATIONS) as command:
@@ -166,8 +166,8 @@ async def migrate(url: str, *, wait_seconds: float = MIGRATION_WAIT_SECONDS) -> 
 async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]:
     """Keep every other process from migrating.
 
-    The lock belongs to a transaction: one of a session stays behind on the server's side of a pooler, and nobody would
-    ever get it again.
+    The lock belongs to a transaction: a session's lock would stay behind on the server's side of a pooler, and no
+    process would ever get it again.
     """
     guard = await connect(parse_url(url), timeout=CONNECT_SECONDS)
     try:
@@ -191,7 +191,7 @@ async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]
 
 
 async def only_reads() -> bool:
-    """Whether nothing can be written now. Then no connection is kept: the next ones may lead to one that can be."""
+    """Return True if the database is read-only now, and drop its connections: new ones may reach a writable server."""
     found = await query_rows(
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS only_reads"
     )
@@ -203,13 +203,13 @@ async def only_reads() -> bool:
 
 
 async def wanted_migrations() -> list[str]:
-    """The migrations that this code has, in their order."""
+    """Return the migrations that this version has, in their order."""
     Migrate.app, Migrate.migrate_location = "models", Path(MIGRATIONS) / "models"
     return await asyncio.to_thread(lambda: [f"{module.name}.py" for module in Migrate.get_all_version_modules()])
 
 
 async def pending_migrations() -> list[str]:
-    """The migrations that this code has and the open database lacks."""
+    """Return the migrations that this version has and the open database lacks."""
     wanted = await wanted_migrations()
     known = await query_rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
     applied = {row["version"] for row in await query_rows("SELECT version FROM aerich")} if known[0]["known"] else set()

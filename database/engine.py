@@ -1,4 +1,4 @@
-"""The Tortoise engine: asyncpg with a pool (database/pool.py) that does not wait for ever and cannot leak a connection.
+"""The Tortoise engine: asyncpg with a pool (database/pool.py) that limits waiting and cannot leak a connection.
 
 The stock engine loses a connection for good when a task is cancelled between taking it and beginning its transaction,
 and waits without end for a free one. Tortoise's setting `engine` names this module; it needs only `client_class`.
@@ -25,7 +25,7 @@ NOT_OF_THE_ADDRESS: Final = frozenset(
 
 
 class SafeTransaction(TransactionContextPooled):
-    """Takes a connection and begins; whatever interrupts that, the connection goes back."""
+    """Takes a connection and begins a transaction; if that is interrupted, the connection returns to the pool."""
 
     async def __aenter__(self) -> TransactionalDBClient:
         try:
@@ -47,19 +47,19 @@ class SafeTransaction(TransactionContextPooled):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Commit or roll back, and give the connection back; one that breaks on its way back changes no outcome."""
+        """Commit or roll back, and return the connection; one that breaks on its return changes no outcome."""
         client = self.client
         try:
             if client._finalized:
                 return
             if kind is None:
                 await _commit(client)
-            elif kind is not TransactionManagementError:  # PostgreSQL has ended that one already
-                with suppress(*OF_THE_DRIVER):  # what went wrong before is what is to be told
+            elif kind is not TransactionManagementError:  # PostgreSQL has ended the transaction already
+                with suppress(*OF_THE_DRIVER):  # the earlier error is the one to be raised
                     await client.rollback()
         finally:
             get_connections().reset(self.token)
-            with suppress(*OF_THE_DRIVER):  # the pool throws the broken one away and makes another
+            with suppress(*OF_THE_DRIVER):  # the pool replaces a broken connection
                 await client._parent._pool.release(client._connection)
 
 
@@ -72,7 +72,7 @@ async def _commit(client: TransactionalDBClient) -> None:
 
 
 class SafeTransactionClient(TransactionWrapper):
-    """A connection inside a transaction, whose failures speak our words."""
+    """A connection inside a transaction, whose errors are translated into ours."""
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return await _translated(func(self, *args, **kwargs))
@@ -81,7 +81,7 @@ class SafeTransactionClient(TransactionWrapper):
 class SafeClient(AsyncpgDBClient):
     """asyncpg for Tortoise, with our pool and our transactions."""
 
-    async def create_pool(self, **settings: Any) -> Any:  # Tortoise asks for no more than `Pool` has
+    async def create_pool(self, **settings: Any) -> Any:  # Tortoise needs no more than `Pool` has
         address = {name: value for name, value in settings.items() if name not in NOT_OF_THE_ADDRESS}
         return Pool(
             size=settings["max_size"],
@@ -98,7 +98,7 @@ class SafeClient(AsyncpgDBClient):
 
 
 async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-    """The rows of a statement, without Tortoise's layers and with its errors."""
+    """Fetch the rows of a statement, without Tortoise's layers but with its errors."""
     try:
         if isinstance(client, SafeClient) and isinstance(client._pool, Pool):
             return await _by_pool(client._pool, statement, values)
@@ -111,7 +111,7 @@ async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]
 
 
 async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
-    """As Tortoise would, without its wrapper around a connection that is lent for one statement."""
+    """Fetch by a pooled connection, without Tortoise's wrapper around it."""
     connection = await pool.acquire()
     try:
         found: list[asyncpg.Record] = await connection.fetch(statement, *values)
@@ -129,15 +129,15 @@ async def _translated(work: Awaitable[Any]) -> Any:
 
 
 def _raise_ours(error: BaseException) -> None:
-    """Raise what stands for a driver's error; return when nothing of ours does."""
+    """Raise our error for a driver's error; return when there is none."""
     if (ours := _ours(error)) is not None:
         raise ours from error
 
 
 def _ours(error: BaseException) -> Exception | None:
-    """The error that stands for a driver's: DatabaseUnavailable by its class, else Tortoise's; None if neither has one.
+    """Translate a driver's error into DatabaseUnavailable, by its SQLSTATE, or into Tortoise's; None if neither fits.
 
-    The class comes first: a database that only reads is an invalid transaction state to asyncpg.
+    The class comes first: to asyncpg, a read-only database is an invalid transaction state.
     """
     if (trouble := unavailable(error)) is not None:
         return trouble

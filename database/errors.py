@@ -1,4 +1,4 @@
-"""What an error of PostgreSQL or its driver says about the database and the session, by its SQLSTATE's class."""
+"""Errors of PostgreSQL and its driver, classified by SQLSTATE: the state of the database and of the session."""
 
 import re
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 from tortoise.exceptions import DBConnectionError
 
-# Everything that a driver raises; whatever else passes through is not the database's.
+# Every error that the driver raises; any other one is not the database's.
 OF_THE_DRIVER: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -20,9 +20,9 @@ OF_THE_DRIVER: Final = (
 
 
 class DatabaseUnavailable(Exception):
-    """The database cannot be reached, or cannot do now what it is there for. Nothing was decided; try again.
+    """The database cannot be reached, or cannot work now. Nothing was decided; try again.
 
-    `lost` says that another connection may do better at once.
+    `lost` says that another connection may work at once.
     """
 
     def __init__(self, reason: str, *, lost: bool) -> None:
@@ -31,53 +31,53 @@ class DatabaseUnavailable(Exception):
 
 
 class DatabaseConflict(DatabaseUnavailable):
-    """PostgreSQL ended this work in favour of another's: a deadlock, or a serialization failure."""
+    """PostgreSQL ended this transaction in favour of another: a deadlock, or a serialization failure."""
 
 
 class Session(IntEnum):
-    """What is to become of the session that an error was met on."""
+    """The treatment of a session after an error on it."""
 
     KEPT = 0
     DROPPED = 1
-    ALL_DROPPED = 2  # its server is to blame, and all that are open lead there
+    ALL_DROPPED = 2  # its server is to blame, so all open sessions are dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """What errors of one class have in common."""
+    """The common properties of errors of one SQLSTATE class."""
 
     lost: bool
     session: Session = Session.KEPT
     conflict: bool = False
 
 
-# By the longest beginning that fits. What stands here not at all is a mistake of ours, or a rule that was broken.
+# By the longest prefix that fits. An error without an entry is a mistake of ours, or a broken constraint.
 CLASSES: Final = {
     "08": Class(lost=True, session=Session.DROPPED),  # the connection
-    # A feature that is missing: our statements were tried on a primary, so this is none (or a plan that is outdated).
+    # A missing feature: our statements work on a primary, so this server is none (or a plan is outdated).
     "0A": Class(lost=True, session=Session.ALL_DROPPED),
-    "25006": Class(lost=False, session=Session.ALL_DROPPED),  # it only reads: a primary that was demoted
-    "25P03": Class(lost=True),  # a transaction was idle for too long; PostgreSQL has hung up
+    "25006": Class(lost=False, session=Session.ALL_DROPPED),  # read-only: a primary that was demoted
+    "25P03": Class(lost=True),  # a transaction was idle for too long, and PostgreSQL has closed the session
     "25P04": Class(lost=True),  # a transaction took too long; likewise
     "26": Class(lost=False, session=Session.DROPPED),  # no such prepared statement: a pooler's other session
-    "28": Class(lost=False),  # the password was changed, or the rules of who may come in
-    "3D": Class(lost=True),  # the database is being made anew
+    "28": Class(lost=False),  # the password or pg_hba.conf was changed
+    "3D": Class(lost=True),  # the database is being recreated
     "40001": Class(lost=True, conflict=True),
     "40P01": Class(lost=True, conflict=True),
-    "42P05": Class(lost=False, session=Session.DROPPED),  # there is one already: as 26
-    "53": Class(lost=False),  # no disk, no memory, a limit that is set
-    "53300": Class(lost=True),  # no connection; one may be given back
-    "55P03": Class(lost=False),  # a lock held too long by somebody else
-    "57014": Class(lost=False),  # the statement took too long, or somebody cancelled it
+    "42P05": Class(lost=False, session=Session.DROPPED),  # the prepared statement exists already: as 26
+    "53": Class(lost=False),  # no disk, no memory, a configured limit
+    "53300": Class(lost=True),  # no free connection; one may be returned
+    "55P03": Class(lost=False),  # another session has held a lock for too long
+    "57014": Class(lost=False),  # the statement took too long, or was cancelled
     "57P": Class(lost=True, session=Session.DROPPED),  # going down, crashed, starting up, dropped
-    "58": Class(lost=False, session=Session.DROPPED),  # the system under it: I/O, a file
-    "XX": Class(lost=False, session=Session.DROPPED),  # PostgreSQL's own fault, or data that is broken
+    "58": Class(lost=False, session=Session.DROPPED),  # the system below: I/O, a file
+    "XX": Class(lost=False, session=Session.DROPPED),  # PostgreSQL's own fault, or corrupt data
 }
 LONGEST_CODE: Final = 5
 LOST: Final = Class(lost=True, session=Session.DROPPED)
 BUSY: Final = Class(lost=False)
 
-# What PostgreSQL and poolers say of a parameter that we send when a session begins; only its name is taken from there.
+# Messages of PostgreSQL and poolers about a session's parameter; only the parameter's name is taken from them.
 _PARAMETER: Final = re.compile(
     r"(?:unsupported startup parameter(?:s? in options)?: |unrecognized configuration parameter \"|"
     r"invalid value for parameter \"|parameter \")([a-z_]{1,63})\b"
@@ -85,9 +85,9 @@ _PARAMETER: Final = re.compile(
 
 
 def unavailable(error: BaseException, *, connecting: bool = False) -> DatabaseUnavailable | None:
-    """The same trouble in our words; None for an error that says nothing against the database.
+    """Translate an error into DatabaseUnavailable; None for an error that does not question the database.
 
-    Whatever PostgreSQL answers while a session begins is trouble: nothing of ours was asked yet.
+    Any answer of PostgreSQL while a session begins counts: no statement of ours was sent yet.
     """
     if isinstance(error, DatabaseUnavailable):
         return error
@@ -99,19 +99,19 @@ def unavailable(error: BaseException, *, connecting: bool = False) -> DatabaseUn
 
 
 def session_after(error: BaseException) -> Session:
-    """What is to become of the session that this error was met on."""
+    """Return the treatment of the session on which this error occurred."""
     found = _class_of(error)
     return found.session if found is not None else Session.KEPT
 
 
 def reason_of(error: BaseException) -> str:
-    """The kind of an error, and the parameter that it complains of; its own text stays behind, it may name hosts."""
+    """Return an error's class, and the parameter that it names; its own text may contain hosts, and is left out."""
     parameter = refused_parameter(error)
     return f"{type(error).__name__}: {parameter} is refused" if parameter else type(error).__name__
 
 
 def refused_parameter(error: BaseException) -> str | None:
-    """The parameter of a new session that the server, or a pooler before it, did not take."""
+    """Return the session parameter that the server, or a pooler before it, has refused."""
     found = _PARAMETER.search(str(error)) if _state(error) else None
     return found[1] if found else None
 

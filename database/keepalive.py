@@ -1,6 +1,6 @@
-"""Connections to PostgreSQL that notice when the network between swallows everything.
+"""Connections to PostgreSQL that detect a network which drops all packets.
 
-Without a limit of its own, Linux gives up a peer that does not answer after fifteen minutes.
+Without a limit, Linux gives up an unresponsive peer only after fifteen minutes.
 """
 
 import socket
@@ -8,14 +8,14 @@ from typing import Any, Final
 
 import asyncpg
 
-IDLE_SECONDS: Final = 5  # of silence, after which the other end is asked whether it still is there
-ASK_SECONDS: Final = 2  # between two such questions
+IDLE_SECONDS: Final = 5  # of silence, until the other end is probed
+ASK_SECONDS: Final = 2  # between two probes
 ASK_TIMES: Final = 3
-UNHEARD_MILLISECONDS: Final = 10_000  # how long what we sent may stay unacknowledged
-# Of these each system has its own.
+UNHEARD_MILLISECONDS: Final = 10_000  # the longest time for which sent data may stay unacknowledged
+# Each system has only some of them.
 OPTIONS: Final = (
     ("TCP_KEEPIDLE", IDLE_SECONDS),
-    ("TCP_KEEPALIVE", IDLE_SECONDS),  # macOS's name for the same
+    ("TCP_KEEPALIVE", IDLE_SECONDS),  # macOS's name for TCP_KEEPIDLE
     ("TCP_KEEPINTVL", ASK_SECONDS),
     ("TCP_KEEPCNT", ASK_TIMES),
     ("TCP_USER_TIMEOUT", UNHEARD_MILLISECONDS),
@@ -23,20 +23,20 @@ OPTIONS: Final = (
 
 
 async def connect(address: dict[str, Any], *, timeout: float | None = None) -> asyncpg.Connection:
-    """A connection whose end is found out within about ten seconds, in use or not.
+    """Connect, with keepalive: a dead peer is detected within about ten seconds, even while a query waits.
 
-    `timeout` limits the connecting, in seconds; without one, the caller does. Raises what asyncpg raises.
+    `timeout` limits the connecting, in seconds; without it, the caller has to. Raises asyncpg's errors.
     """
-    given = {**address} if timeout is None else {**address, "timeout": timeout}
-    connection: asyncpg.Connection = await asyncpg.connect(**given)
+    parameters = {**address} if timeout is None else {**address, "timeout": timeout}
+    connection: asyncpg.Connection = await asyncpg.connect(**parameters)
     keep_watched(connection)
     return connection
 
 
 def keep_watched(connection: Any) -> None:
-    """Have the system look whether the other end still is there."""
+    """Let the system probe whether the other end is still there."""
     line = connection._transport.get_extra_info("socket")
-    if line is not None and line.family != socket.AF_UNIX:  # a socket of this machine knows when the other end is gone
+    if line is not None and line.family != socket.AF_UNIX:  # a socket of this machine detects the end of its peer
         line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for name, value in OPTIONS:
             if (option := getattr(socket, name, None)) is not None:

@@ -1,6 +1,6 @@
-"""The notifier: processes tell each other which orders have changed, by PostgreSQL's NOTIFY.
+"""The notifier: processes notify each other of changed orders, by PostgreSQL's NOTIFY.
 
-A notification carries ids and nothing else. One that is lost, doubled or late changes only how soon a follower looks.
+A notification carries only ids. A lost, doubled or late one changes only how soon a follower reads the change.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ CHANNEL: Final = "paygraph_order"
 NOTIFY: Final = "SELECT pg_notify($1, text) FROM unnest($2::text[]) AS text"
 GATHER_SECONDS: Final = 0.02  # one payment changes several times within a few milliseconds
 IDS_IN_ONE: Final = 200  # a NOTIFY carries less than 8,000 bytes, an id and its comma are 33
-MOST_UNSENT: Final = 10_000  # orders; followers look by themselves every few seconds
+MOST_UNSENT: Final = 10_000  # orders; followers poll every few seconds anyway
 ANSWER_SECONDS: Final = 5.0
 LAST_NOTIFY_SECONDS: Final = 1.0
-ALIVE_SECONDS: Final = 5.0  # how often a silent connection is asked whether it still is one
+ALIVE_SECONDS: Final = 5.0  # how often a silent connection is checked
 FIRST_WAIT_SECONDS: Final = 0.05
 LONGEST_WAIT_SECONDS: Final = 10.0
 TROUBLE: Final = (*OF_THE_DRIVER, OSError)
@@ -37,7 +37,7 @@ _open: "Notifier | None" = None
 
 
 def notify_order_changed(order_id: UUID) -> None:
-    """Tell whoever follows this order that it changed, once the running transaction has committed."""
+    """Notify the followers of this order once the running transaction has committed."""
     after_commit(partial(_queue, order_id))
 
 
@@ -47,9 +47,9 @@ def _queue(order_id: UUID) -> None:
 
 
 class Notifier:
-    """Sends what was rung, on a connection of its own: NOTIFY inside a transaction holds up its commit.
+    """Sends notifications on a connection of its own: NOTIFY inside a transaction delays its commit.
 
-    Rings of 20 ms are gathered into one.
+    The notifications of 20 ms are sent as one.
     """
 
     def __init__(self, url: str) -> None:
@@ -65,21 +65,21 @@ class Notifier:
             self._has_pending.set()
 
     async def run(self) -> None:
-        """Send what is pending, until cancelled."""
+        """Send the pending notifications until cancelled."""
         while True:
             await self._has_pending.wait()
             await asyncio.sleep(GATHER_SECONDS)
             await self._send()
 
     async def close(self) -> None:
-        """Send what is pending, and disconnect."""
+        """Send the pending notifications, and disconnect."""
         with suppress(TimeoutError):
             async with asyncio.timeout(LAST_NOTIFY_SECONDS):
                 await self._send()
         self._disconnect()
 
     async def _send(self) -> None:
-        """Send all that is pending; a connection that has been lost meanwhile is replaced once."""
+        """Send all pending notifications; a connection that was lost meanwhile is replaced once."""
         self._has_pending.clear()
         ids = [order_id.hex for order_id in self._pending]
         self._pending.clear()
@@ -106,8 +106,10 @@ class Notifier:
 
 @asynccontextmanager
 async def notifying(url: str, *, enabled: bool) -> AsyncIterator[None]:
-    """Send the notifications of this process, for as long as this is open. If not `enabled` nothing is sent, and
-    followers look."""
+    """Send this process's notifications while the context is open.
+
+    If not `enabled`, nothing is sent, and followers only poll.
+    """
     global _open
     if not enabled:
         yield
@@ -127,9 +129,9 @@ async def notifying(url: str, *, enabled: bool) -> AsyncIterator[None]:
 async def listen(
     url: str, *, on_notification: Callable[[frozenset[UUID]], None], connected: Callable[[], None]
 ) -> None:
-    """Receive notifications until cancelled, on one connection that comes back by itself, with longer and longer waits.
+    """Receive notifications until cancelled, on one connection that reconnects after growing waits.
 
-    `connected` is called whenever it begins to receive: what was sent before that is lost.
+    `connected` is called whenever it begins to receive: earlier notifications are lost.
     """
     address, wait = _address(url, "paygraph-listener"), FIRST_WAIT_SECONDS
     while True:
@@ -138,7 +140,7 @@ async def listen(
             try:
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda _, lost=lost: lost.set())
-                await connection.add_listener(CHANNEL, lambda *said: on_notification(_ids(said[-1])))
+                await connection.add_listener(CHANNEL, lambda *arguments: on_notification(_ids(arguments[-1])))
                 connected()
                 wait = FIRST_WAIT_SECONDS
                 await _while_alive(connection, lost)
@@ -151,7 +153,7 @@ async def listen(
 
 
 async def _while_alive(connection: asyncpg.Connection, lost: asyncio.Event) -> None:
-    """Return when the connection is lost. A network that swallows everything is noticed by asking."""
+    """Return when the connection is lost. A network that drops all packets is detected by a query."""
     while not lost.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(ALIVE_SECONDS):
@@ -160,10 +162,10 @@ async def _while_alive(connection: asyncpg.Connection, lost: asyncio.Event) -> N
         await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
 
 
-def _ids(said: object) -> frozenset[UUID]:
-    """The ids of a notification; anybody may send one, so what is no id is left out."""
+def _ids(payload: object) -> frozenset[UUID]:
+    """Return the ids in a notification; other text is left out, because any session may send one."""
     found = set()
-    for text in str(said).split(","):
+    for text in str(payload).split(","):
         with suppress(ValueError):
             found.add(UUID(hex=text))
     return frozenset(found)
@@ -171,5 +173,5 @@ def _ids(said: object) -> frozenset[UUID]:
 
 def _address(url: str, name: str) -> dict[str, Any]:
     address = parse_url(url)
-    given = {**SESSION, "application_name": name, **address.get("server_settings", {})}
-    return {**address, "server_settings": given}
+    session = {**SESSION, "application_name": name, **address.get("server_settings", {})}
+    return {**address, "server_settings": session}

@@ -1,7 +1,7 @@
-"""The connections of this process: at most so many, each lent to one piece of work at a time, in turn.
+"""The connection pool of this process: at most `size` connections, each lent to one task at a time, in turn.
 
-asyncpg's own pool starts a task to take a connection and another to give it back, which cost as much again as a short
-statement itself, and who gives one back may take it again before the one who waits for it.
+asyncpg's own pool starts a task to take a connection and another one to return it, which costs as much again as a short
+statement, and a task that returns a connection may take it again before the one that waits for it.
 """
 
 import asyncio
@@ -19,16 +19,16 @@ from database.keepalive import connect, keep_watched
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-IDLE_SECONDS: Final = 300.0  # what nobody needed for so long is given back to the server
-LIFE_SECONDS: Final = 3_600.0  # a session of the server's grows with what it has seen; and a new address is found
+IDLE_SECONDS: Final = 300.0  # a connection that was idle for so long is closed
+LIFE_SECONDS: Final = 3_600.0  # a server session's memory grows with its use; and a new address of the server is found
 WATCH_SECONDS: Final = 1.0
-# A statement that has not been answered for so long is asked about; most take a hundredth of that.
+# A statement without an answer for this long is checked; most take a hundredth of that.
 SILENT_SECONDS: Final = 3.0
-OPINION_SECONDS: Final = 2.0  # how long a new connection, and what it is asked, may take
-# Where a new connection meets nobody either, nothing is to be expected of the old ones after so long.
+OPINION_SECONDS: Final = 2.0  # limits a new connection together with the check on it
+# Where a new connection fails too, old ones without an answer are given up after this long.
 DARK_SECONDS: Final = 5.0
-# Sessions that wait for us, who wait for them, are at the other end of a line that swallows what is said. An answer
-# that is on its way arrives within the second.
+# Sessions that wait for us while we wait for them are at the other end of a dead line. An answer that is under way
+# arrives within the second.
 WAITING_FOR_US: Final = """
 SELECT pid FROM pg_stat_activity
 WHERE pid = ANY($1) AND state LIKE 'idle%' AND state_change < clock_timestamp() - interval '1 second'
@@ -38,25 +38,25 @@ WHERE pid = ANY($1) AND state LIKE 'idle%' AND state_change < clock_timestamp() 
 class PooledConnection(asyncpg.Connection):
     """A connection of a pool, with the moments that decide how long it is kept.
 
-    `asked` is since when it has been waiting for an answer; `fate` is what errors on it have made of it.
+    `asked` is the moment since which it waits for an answer; `fate` is the treatment that errors on it have caused.
     """
 
     made = 0.0
     returned = 0.0
     asked: float | None = None
     fate = Session.KEPT
-    _protocol: Any  # what asyncpg's own pool looks at as well
+    _protocol: Any  # asyncpg's own pool reads it as well
     _top_xact: object
 
     def is_clean(self) -> bool:
-        """Whether nothing was left open on it. A BEGIN that was cancelled may begin a transaction all the same."""
+        """Return True if nothing was left open on it. A cancelled BEGIN may begin a transaction all the same."""
         return not (self._top_xact is not None or self._protocol.is_in_transaction() or self._protocol._is_cancelling())
 
-    # All that is asked of PostgreSQL goes through one of these three.
+    # Every request to PostgreSQL goes through one of these three.
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        said: str = await self._heard(super().execute(query, *args, timeout=timeout))
-        return said
+        status: str = await self._heard(super().execute(query, *args, timeout=timeout))
+        return status
 
     async def _execute(self, *args: Any, **more: Any) -> Any:
         return await self._heard(super()._execute(*args, **more))  # type: ignore[misc]  # the stubs leave it out
@@ -65,7 +65,7 @@ class PooledConnection(asyncpg.Connection):
         return await self._heard(super()._executemany(*args, **more))  # type: ignore[misc]  # as above
 
     async def _heard(self, answer: Awaitable[T]) -> T:
-        """Await an answer, with the time since when, and remember what an error says about the session."""
+        """Await an answer, note the moment of the request, and remember an error's meaning for the session."""
         before, self.asked = self.asked, time.monotonic()
         try:
             return await answer
@@ -79,13 +79,13 @@ class PooledConnection(asyncpg.Connection):
 class Pool:
     """Connections made when they are needed, `size` at most. `acquire` waits at most `patience_seconds`, in turn.
 
-    Nobody leaves anything on a connection but an open transaction or a cancelled statement, and those are ended
-    before another one gets it. Settings of the session, cursors, listeners and advisory locks are not looked for.
+    A borrower may leave only an open transaction or a cancelled statement on a connection; they are ended before the
+    next borrower gets it. Session settings, cursors, listeners and advisory locks are not checked.
 
-    A connection whose line is dead is broken off, so that whoever waits for its answer waits no longer: when PostgreSQL
-    says, asked on a line of its own, that the session waits for us; when it cannot be asked either; and, whatever it
-    says, after `longest_statement_seconds`. What such a line, or a server that only reads, has shown of one
-    connection is held against all that are open then: each is closed when it comes back.
+    A connection whose line is dead is terminated, so that its borrower waits no longer: when PostgreSQL, asked on
+    another connection, says that the session waits for us; when PostgreSQL cannot be asked either; and after
+    `longest_statement_seconds` in any case. A dead line, or a read-only server, counts against all connections that are
+    open then: each is closed when it is returned.
     """
 
     def __init__(
@@ -95,22 +95,20 @@ class Pool:
         self._patience_seconds = patience_seconds
         self._longest_statement_seconds = longest_statement_seconds
         self._size = size
-        self._free = asyncio.Semaphore(size)  # fair: who waits longest is next
-        self._idle: list[
-            PooledConnection
-        ] = []  # the last one used is the next: its caches are warm, and the others age
+        self._free = asyncio.Semaphore(size)  # fair: the longest waiting is next
+        self._idle: list[PooledConnection] = []  # a stack: the last one used has warm caches, and the others age
         self._open: set[PooledConnection] = set()
         self._mending: set[asyncio.Task[None]] = set()
         self._asking: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self._closing = False
-        self._kept_since = -inf  # what was made before is not kept
-        self._refused: str | None = None  # why the last connection could not be made
+        self._kept_since = -inf  # older connections are not kept
+        self._refused: str | None = None  # the reason why the last connection could not be made
         self._sweep()
         self._watch()
 
     async def acquire(self, *, timeout: float | None = None) -> PooledConnection:
-        """Lend a connection. Raises TimeoutError, and whatever keeps one from being made."""
+        """Lend a connection. Raises TimeoutError, and any error of making one."""
         self._refuse_when_closing()
         if self._idle and not self._free.locked():
             await self._free.acquire()  # does not wait
@@ -127,7 +125,7 @@ class Pool:
                 raise
 
     async def release(self, connection: PooledConnection) -> None:
-        """Take a connection back. It does not wait: what is left on it is ended behind the caller's back."""
+        """Take a connection back, without waiting: a task ends what is left open on it."""
         if connection.is_closed() or connection.is_clean():
             self._put(connection)
         else:
@@ -136,21 +134,21 @@ class Pool:
             task.add_done_callback(self._mending.discard)
 
     def renew(self) -> None:
-        """Keep no connection that is open now: those in use are closed when they come back."""
+        """Keep no connection that is open now: those in use are closed when they are returned."""
         self._kept_since = self._clock()
         while self._idle:
             self._drop(self._idle.pop())
 
     def get_size(self) -> int:
-        """How many connections there are."""
+        """Return the number of connections."""
         return len(self._open)
 
     def get_idle_size(self) -> int:
-        """How many of them nobody uses."""
+        """Return the number of idle connections."""
         return len(self._idle)
 
     async def close(self) -> None:
-        """Close every connection when its work is done. Who asks for another one is refused."""
+        """Close every connection when it is returned; further acquiring is refused."""
         self._closing = True
         for _ in range(self._size):
             await self._free.acquire()
@@ -159,7 +157,7 @@ class Pool:
         self._forget_all()
 
     def terminate(self) -> None:
-        """Break off every connection, whoever uses it."""
+        """Terminate every connection, even in use."""
         self._closing = True
         self._stop_timers()
         for connection in self._open:
@@ -179,7 +177,7 @@ class Pool:
             raise asyncpg.InterfaceError("the pool is closing")
 
     def _pop(self) -> PooledConnection | None:
-        """The connection that was used last, of those that are still alive."""
+        """Return the connection that was used last, of those that are still open."""
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -207,7 +205,7 @@ class Pool:
         connection.terminate()
 
     async def _connect(self) -> PooledConnection:
-        began = self._clock()  # what is learnt about the server while this one is made counts for it too
+        began = self._clock()  # whatever is learnt about the server meanwhile counts for this connection too
         try:
             connection = await asyncpg.connect(**self._address, connection_class=PooledConnection)
             keep_watched(connection)
@@ -223,13 +221,13 @@ class Pool:
         return connection
 
     def _tell_refusal(self, reason: str) -> None:
-        """Say once, and not for each who asks, why there is no connection."""
+        """Log the reason for a failing connection once, and not for each task that asks for one."""
         if reason != self._refused:
             log.warning("database.not_connected", reason=reason)
         self._refused = reason
 
     async def _mend(self, connection: PooledConnection) -> None:
-        """End what was left open or cut off, or else the connection."""
+        """End what was left open or cut off, or else terminate the connection."""
         try:
             async with asyncio.timeout(self._patience_seconds):
                 await connection._protocol._wait_for_cancellation()
@@ -240,7 +238,7 @@ class Pool:
             self._put(connection)
 
     def _watch(self) -> None:
-        """Look for statements that were not answered for long, every second."""
+        """Check every second for statements that have waited long for an answer."""
         now = time.monotonic()
         silent = [one for one in self._open if one.asked is not None and now - one.asked > SILENT_SECONDS]
         late = [one for one in silent if now - (one.asked or now) > self._longest_statement_seconds]
@@ -250,7 +248,7 @@ class Pool:
         self._watching = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
 
     async def _ask_about(self, silent: Sequence[PooledConnection]) -> None:
-        """Ask PostgreSQL, on a connection of its own, which of these sessions wait for us, and break those off."""
+        """Ask PostgreSQL, on another connection, which of these sessions wait for us, and terminate them."""
         since = {one: one.asked for one in silent}
         try:
             async with asyncio.timeout(OPINION_SECONDS):
@@ -259,7 +257,7 @@ class Pool:
                     rows = await apart.fetch(WAITING_FOR_US, [one.get_server_pid() for one in silent])
                 finally:
                     apart.terminate()
-        except OSError:  # nobody is met there: a refusal would be an answer
+        except OSError:  # nobody is reached there: a refusal would be an answer
             now = time.monotonic()
             dead = [one for one, asked in since.items() if asked is not None and now - asked > DARK_SECONDS]
         except OF_THE_DRIVER:
@@ -278,7 +276,7 @@ class Pool:
         self.renew()
 
     def _sweep(self) -> None:
-        """Close what has not been used for long: it lies at the bottom."""
+        """Close the connections that have been idle for long, which lie at the bottom of the stack."""
         oldest = self._clock() - IDLE_SECONDS
         while self._idle and self._idle[0].returned < oldest:
             self._drop(self._idle.pop(0))

@@ -1,4 +1,4 @@
-"""One look at a database before anything is begun with it: the reason why it cannot be used, in one sentence."""
+"""A check of the database before any work begins: a failure is explained in one sentence."""
 
 import asyncio
 import socket
@@ -12,15 +12,15 @@ from database.connection import SESSION, MigrationInProgress, migrate, parse_url
 from database.errors import DatabaseUnavailable, refused_parameter
 from database.keepalive import connect
 
-LOOK_SECONDS: Final = 10.0  # a database that takes longer to say hello is not one to serve requests with
+LOOK_SECONDS: Final = 10.0  # a database that takes longer to accept a connection cannot serve requests
 
 
 class CannotUseDatabase(Exception):
-    """The database cannot be used; the text says why, and shows neither its address nor its password."""
+    """The database cannot be used; the text says why, and contains neither its address nor its password."""
 
 
 async def missing_migrations(url: str) -> list[str]:
-    """Connect once, and name the migrations that this code has and the database lacks. Raises CannotUseDatabase."""
+    """Connect once, and return the migrations that the database lacks. Raises CannotUseDatabase."""
     try:
         address = parse_url(url)
     except ValueError as error:
@@ -34,8 +34,8 @@ async def missing_migrations(url: str) -> list[str]:
 
 
 async def bring_up_to_date(url: str) -> list[str]:
-    """Apply the migrations that are missing and name them. Raises CannotUseDatabase."""
-    await missing_migrations(url)  # says best why there is no connection
+    """Apply the missing migrations and return their names. Raises CannotUseDatabase."""
+    await missing_migrations(url)  # has the better message when there is no connection
     try:
         return await migrate(url)
     except MigrationInProgress as error:
@@ -56,7 +56,7 @@ async def _applied(address: dict[str, Any]) -> set[str]:
 
 
 def explain(error: BaseException) -> str:
-    """The reason in our words; a driver's own text may show hosts, users and passwords."""
+    """Explain an error in our words; a driver's own text may contain hosts, users and passwords."""
     if (parameter := refused_parameter(error)) is not None:
         return (
             f"it refuses {parameter}, which each session of ours begins with. A pooler does so: name PostgreSQL itself."

@@ -1,7 +1,7 @@
-"""Rows that were read in part: the columns that are wanted, and the rows that hang on them, by one statement.
+"""Rows that were read in part: selected columns and the rows of selected relations, by one statement.
 
-Such a row is an instance of its model with its properties, and has no attribute for what was not read. It is made
-without Tortoise's conversion of every column, which costs more than the statement itself.
+Such a row is an instance of its model with its properties, without attributes for columns that were not read. It is
+made without Tortoise's conversion of every column, which costs more than the statement itself.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ from tortoise.models import Model
 
 Make = Callable[[Sequence[Any]], Model]
 
-READ_BELOW: Final = "read_below"  # the attribute with the rows that hang on a row
+READ_BELOW: Final = "read_below"  # the attribute that holds a row's related rows
 
 
 def maker(
@@ -28,10 +28,10 @@ def maker(
     from_json: bool,
     is_whole: bool = False,
 ) -> Make:
-    """What makes an instance from a row's values: the columns, then for each of `below` its rows or its row in JSON.
+    """Return a function that makes an instance from a row's values: its columns, then its related rows in JSON.
 
-    `is_whole` makes instances that can be changed and saved. `below` says for each how its instances are made, and
-    whether there are many. `from_json` tells that the values come out of JSON themselves.
+    `below` names the relations, each with the function for its instances, and True if there are many. `is_whole` makes
+    instances that can be changed and saved. `from_json` says that the values themselves come out of JSON.
     """
     names: dict[str, Any] = {"new": table.__new__, "put": object.__setattr__, "table": table, "loads": orjson.loads}
     parts = []
@@ -61,30 +61,30 @@ def maker(
 
 @lru_cache(maxsize=100)
 def full_row(table: type[Model], columns: tuple[str, ...]) -> Make:
-    """What makes instances from whole rows, as Tortoise would: they can be changed and saved."""
+    """Return a function that makes instances from complete rows, as Tortoise does: they can be changed and saved."""
     assert set(columns) == set(columns_of(table)), "not all columns of the table"
     return maker(table, columns, {}, from_json=False, is_whole=True)
 
 
 def full_row_from_json(table: type[Model]) -> Callable[[str | None], list[Model]]:
-    """The same from an array in JSON, of arrays with all columns; none from null."""
+    """Return a function that makes instances from a JSON array of complete rows; none from null."""
     make = maker(table, columns_of(table), {}, from_json=True, is_whole=True)
     return lambda text: [make(row) for row in orjson.loads(text)] if text is not None else []
 
 
 def columns_of(table: type[Model]) -> tuple[str, ...]:
-    """All columns of a table, in the order in which Tortoise has them."""
+    """Return all columns of a table, in Tortoise's order."""
     return tuple(table._meta.fields_db_projection.values())
 
 
 def rows_below(row: Model, key: str) -> Any:
-    """The rows that were read with this one under a key; None when they were not."""
+    """Return the related rows that were read with this one under a key; None when they were not."""
     below: Mapping[str, Any] | None = row.__dict__.get(READ_BELOW)
     return below.get(key) if below is not None else None
 
 
 def _conversion(field: fields.Field[Any], *, from_json: bool) -> Callable[[Any], Any] | None:
-    """From what the driver or JSON gives to what Tortoise would have made of it; None where that is the same."""
+    """Return the conversion of a driver's or JSON's value into Tortoise's; None where the two are equal."""
     if isinstance(field, CharEnumFieldInstance):
         members: dict[Any, Any] = {member.value: member for member in field.enum_type}
         return members.__getitem__

@@ -1,7 +1,7 @@
-"""Rows on their way into the database: what is read off them, and the statements that write them.
+"""Rows on their way into the database: their values, and the statements that write them.
 
-Tortoise asks every field of a row what it writes and says each statement anew, which costs more than the statement
-itself. Both depend only on the table and on which of its fields are written, so they are made once for each.
+Tortoise asks every field of a row for its value and renders each statement anew, which costs more than the statement
+itself. Both depend only on the table and the written fields, so they are made once for each combination.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,37 +15,37 @@ from tortoise.models import Model
 
 T = TypeVar("T", bound=Model)
 
-# What these hold is what the driver takes; their lengths are PostgreSQL's to refuse. Our enums are texts themselves.
+# The driver takes the values of these fields as they are; PostgreSQL checks their lengths. Our enums are strings.
 AT_ONCE: Final = timedelta()
 PLAIN: Final = (fields.BooleanField, fields.IntField, fields.BigIntField, fields.CharField, fields.UUIDField)
 
 
 class Shape(NamedTuple):
-    """Which fields of which table are written: all of a new row, or some of one that is there."""
+    """The written fields of a table: all of a new row, or some of an existing one."""
 
     table: type[Model]
     fields: tuple[str, ...]
     is_new: bool
 
 
-def build_row(table: type[T], **given: Any) -> T:
-    """A new row with its fields' defaults, as the model's own constructor makes it at ten times the price.
+def build_row(table: type[T], **values: Any) -> T:
+    """Build a new row with its fields' defaults, as the model's own constructor does at ten times the price.
 
-    Foreign keys are given by their ids.
+    Foreign keys are passed as ids.
     """
     constant, called = _defaults(table)
-    assert given.keys() <= constant.keys(), f"not fields of {table.__name__}: {given.keys() - constant.keys()}"
+    assert values.keys() <= constant.keys(), f"not fields of {table.__name__}: {values.keys() - constant.keys()}"
     row = table.__new__(table)
-    values = row.__dict__
-    values.update(constant)
-    values.update((name, make()) for name, make in called if name not in given)
-    values.update(given)
-    values.update(_partial=False, _saved_in_db=False, _custom_generated_pk=False, _await_when_save={})
+    attributes = row.__dict__
+    attributes.update(constant)
+    attributes.update((name, make()) for name, make in called if name not in values)
+    attributes.update(values)
+    attributes.update(_partial=False, _saved_in_db=False, _custom_generated_pk=False, _await_when_save={})
     return row
 
 
 def change(row: Model, changes: Mapping[str, Any]) -> None:
-    """Set fields of a row to what they hold in Python, as `update_from_dict` does with conversions of its own."""
+    """Set fields of a row to Python values, as `update_from_dict` does with conversions of its own."""
     known = _defaults(type(row))[0].keys()
     assert changes.keys() <= known, f"not fields of {type(row).__name__}: {changes.keys() - known}"
     row.__dict__.update(changes)
@@ -53,7 +53,7 @@ def change(row: Model, changes: Mapping[str, Any]) -> None:
 
 @lru_cache(maxsize=100)
 def _defaults(table: type[Model]) -> tuple[Mapping[str, Any], tuple[tuple[str, Callable[[], Any]], ...]]:
-    """The defaults of a table's fields: values, and functions that make them."""
+    """Return the defaults of a table's fields: values, and functions that make them."""
     defaults = {name: table._meta.fields_map[name].default for name in all_fields(table)}
     called = tuple((name, default) for name, default in defaults.items() if callable(default))
     return {name: None if callable(default) else default for name, default in defaults.items()}, called
@@ -61,23 +61,23 @@ def _defaults(table: type[Model]) -> tuple[Mapping[str, Any], tuple[tuple[str, C
 
 @lru_cache(maxsize=100)
 def all_fields(table: type[Model]) -> tuple[str, ...]:
-    """The fields of a table that have a column."""
+    """Return the fields of a table that have a column."""
     return tuple(table._meta.fields_db_projection)
 
 
 @lru_cache(maxsize=1_000)
 def changed_fields(table: type[Model], changed: tuple[str, ...]) -> tuple[str, ...]:
-    """These fields, and the moments that a row keeps by itself whenever it is written."""
+    """Return these fields, and the moments that a row sets by itself whenever it is written."""
     kept = (name for name, field in table._meta.fields_map.items() if getattr(field, "auto_now", False))
     return tuple(dict.fromkeys((*changed, *kept)))
 
 
 @lru_cache(maxsize=100)
 def by_database(table: type[Model]) -> Mapping[str, str]:
-    """The moments of a table that the database's clock computes, with the name under which a row holds how much later
-    than now each is; no name stands for now itself.
+    """Return the moments of a table that the database's clock computes.
 
-    A process's clock decides nothing where rows are leases: see `models.Operation`.
+    Each is mapped to the name under which a row holds its distance from now; an empty name stands for now itself. A
+    process's clock decides nothing where rows are leases: see `models.Operation`.
     """
     later: Mapping[str, str] = getattr(table, "BY_DATABASE", {})
     kept = (name for name, field in table._meta.fields_map.items() if getattr(field, "auto_now_add", False))
@@ -86,7 +86,7 @@ def by_database(table: type[Model]) -> Mapping[str, str]:
 
 
 def note_moments(row: Model, names: tuple[str, ...], now: datetime) -> None:
-    """Note on a row that was written the moments that the database has computed, at its `now`."""
+    """Note on a written row the moments that the database has computed, at its `now`."""
     values, computed = row.__dict__, by_database(type(row))
     for name in names:
         if (held := computed.get(name)) is not None:
@@ -96,9 +96,9 @@ def note_moments(row: Model, names: tuple[str, ...], now: datetime) -> None:
 
 @lru_cache(maxsize=1_000)
 def row_values(table: type[Model], names: tuple[str, ...]) -> Callable[[Model], list[Any]]:
-    """What reads these fields off a row for the driver, and notes on the row the moments that it keeps by itself.
+    """Return a function that reads these fields for the driver, and notes the moments that a row sets itself.
 
-    Of a moment that the database computes it reads how much later than now it is.
+    Of a moment that the database computes, it reads the distance from now.
     """
     known: dict[str, Any] = {"now": _now, "at_once": AT_ONCE}
     lines, values = ["def read(row):", "    v = row.__dict__"], []
@@ -130,13 +130,14 @@ def _now() -> datetime:
 
 
 @lru_cache(maxsize=1_000)
-def render_statement(shapes: tuple[Shape, ...], condition: str = "", given: int = 0) -> str:
-    """One statement that writes rows of these shapes, if the query `condition`, which has `given` values, finds any.
+def render_statement(shapes: tuple[Shape, ...], condition: str = "", parameters: int = 0) -> str:
+    """Render one statement that writes rows of these shapes, if the query `condition` finds a row.
 
-    Its values are the condition's, and then each row's: its fields, or its fields and its id.
+    The query has this many `parameters`. The statement's values are the query's, and then each row's: its fields, or
+    its fields and its id.
     """
     parts = [f"still AS MATERIALIZED ({condition})"] if condition else []
-    place = given + 1
+    place = parameters + 1
     for number, shape in enumerate(shapes):
         parts.append(f"w{number} AS ({render_write(shape, place, only_if='still' if condition else '')})")
         place += len(shape.fields) + (not shape.is_new)
@@ -145,7 +146,7 @@ def render_statement(shapes: tuple[Shape, ...], condition: str = "", given: int 
 
 @lru_cache(maxsize=1_000)
 def render_write(shape: Shape, place: int, *, only_if: str = "") -> str:
-    """The SQL of one write whose values begin at `place`. `only_if` names what must have found a row."""
+    """Render one write whose values begin at `place`. `only_if` names the query that must have found a row."""
     meta = shape.table._meta
     columns = [f'"{meta.fields_db_projection[name]}"' for name in shape.fields]
     computed = by_database(shape.table)

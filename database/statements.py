@@ -1,4 +1,4 @@
-"""The few statements that a queryset cannot say, on the connection of the running transaction if there is one."""
+"""Statements that a queryset cannot express, on the connection of the running transaction if there is one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,30 +26,30 @@ M = TypeVar("M", bound=Model, covariant=True)
 
 
 async def query_rows(statement: str, values: Sequence[Any] = ()) -> list[dict[str, Any]]:
-    """Run one SQL statement and give its rows, `RETURNING` included."""
+    """Run one SQL statement and return its rows, `RETURNING` included."""
     return [dict(row) for row in await fetch(statement, *values)]
 
 
 async def fetch(statement: str, *values: Any) -> list[Any]:
-    """Run one SQL statement and give its rows as asyncpg does, their values by place or by name."""
+    """Run one SQL statement and return asyncpg's rows, with values by position or by name."""
     client: Any = connections.get("default")
     return await fetched(client, statement, values)
 
 
 async def database_now() -> datetime:
-    """The moment at which the running transaction began, by the database's clock, which all processes share."""
+    """Return the beginning of the running transaction, by the database's clock, which all processes share."""
     moment: datetime = (await fetch("SELECT now()"))[0][0]
     return moment
 
 
 async def change_rows(model: type[T], statement: str, *values: Any) -> list[T]:
-    """Run one UPDATE or INSERT of `model`'s table, without its RETURNING, and give the rows as it left them, whole."""
+    """Run an UPDATE or INSERT of `model`'s table, without its RETURNING, and return the complete changed rows."""
     columns, make = _whole_rows(model)
     return [make(row) for row in await fetch(f"{statement} RETURNING {columns}", *values)]
 
 
 async def read(model: type[T], rest: str, *values: Any) -> list[T]:
-    """Whole rows of `model`; `rest` is the statement after the table's name. A tenth of what a queryset costs."""
+    """Read complete rows of `model`; `rest` is the statement after the table's name. A tenth of a queryset's cost."""
     columns, make = _whole_rows(model)
     statement = f'SELECT {columns} FROM "{model._meta.db_table}" {rest}'  # noqa: S608 - our own names
     return [make(row) for row in await fetch(statement, *values)]
@@ -58,8 +58,11 @@ async def read(model: type[T], rest: str, *values: Any) -> list[T]:
 async def select_joined(
     tables: Mapping[str, type[Model]], rest: str, *values: Any, also: tuple[str, ...] = ()
 ) -> list[tuple[Any, ...]]:
-    """Whole rows of several tables side by side, in their order, each called by its alias in `rest`: the statement from
-    FROM on. None stands for the row that an outer join did not find. The values of `also`, expressions, come last."""
+    """Select complete rows of several tables side by side, in their order.
+
+    `rest` is the statement from FROM on, in which each table has its alias in `tables`. None stands for the row that an
+    outer join did not find. The values of `also`, expressions, come last.
+    """
     statement, size, makers = _rows_beside(tuple(tables.items()), also)
     return [
         (*(make(row[start:end]) if row[key] is not None else None for start, end, key, make in makers), *row[size:])
@@ -68,16 +71,16 @@ async def select_joined(
 
 
 async def read_one(model: type[T], rest: str, *values: Any) -> T | None:
-    """The first of such rows, or None."""
+    """Read the first row that `read` returns, or None."""
     got = await read(model, rest, *values)
     return got[0] if got else None
 
 
 @lru_cache(maxsize=100)
 def _whole_rows(model: type[Model]) -> tuple[str, Any]:
-    """The columns that this version knows, by name, and what makes rows of their values.
+    """Return the columns that this version knows, and the function that makes rows of their values.
 
-    A migration may add a column while this version is running, so no statement asks for "all" columns.
+    A migration may add a column while this version is running, so no statement selects "all" columns.
     """
     columns, table = columns_of(model), model._meta.db_table
     return ", ".join(f'"{table}"."{column}"' for column in columns), full_row(model, columns)
@@ -87,8 +90,7 @@ def _whole_rows(model: type[Model]) -> tuple[str, Any]:
 def _rows_beside(
     tables: tuple[tuple[str, type[Model]], ...], also: tuple[str, ...]
 ) -> tuple[str, int, list[tuple[int, int, int, Any]]]:
-    """The columns to select, and how many there are; then for each table its place among them, that of its key, and
-    what makes its rows."""
+    """Return the columns to select, their number, and each table's position, key position and row function."""
     listed: list[str] = []
     makers = []
     for alias, model in tables:
@@ -100,7 +102,7 @@ def _rows_beside(
 
 @dataclass(frozen=True, slots=True)
 class Insert(Generic[M]):
-    """A row to be added, with all that it holds."""
+    """A row to be added, with all its fields."""
 
     row: M
 
@@ -112,7 +114,7 @@ class Insert(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Update(Generic[M]):
-    """A row of which some fields are to be written. Moments that the model keeps by itself are added."""
+    """A row of which some fields are to be written. Moments that the model sets by itself are added."""
 
     row: M
     changed: tuple[str, ...]
@@ -127,20 +129,20 @@ Write = Insert[Model] | Update[Model]
 
 
 class ConcurrentModification(Exception):
-    """What was to be written rests on rows that somebody has changed meanwhile. Nothing was written."""
+    """Somebody has changed the rows that the writes rest on. Nothing was written."""
 
 
 async def write(*writes: Write) -> None:
     """Write several rows by one statement, in one round trip. Runs inside a transaction that holds their locks.
 
-    Each row is written once: of two changes of one row in a statement PostgreSQL keeps only one.
+    Each row may be written once: of two changes of one row in a statement PostgreSQL keeps only one.
     """
     assert len({(type(one.row), one.row.pk) for one in writes}) == len(writes), "a row is written twice"
     _written(writes, await fetch(*_statement(writes)))
 
 
 async def write_if_found(condition: str, values: Sequence[Any], writes: Sequence[Write]) -> bool:
-    """Write several rows by one statement, which is a transaction by itself, if the query `condition` finds a row."""
+    """Write several rows by one statement, a transaction by itself, if the query `condition` finds a row."""
     found = await fetch(*_statement(writes, condition, values))
     if found:
         _written(writes, found)
@@ -148,16 +150,16 @@ async def write_if_found(condition: str, values: Sequence[Any], writes: Sequence
 
 
 def _written(writes: Sequence[Write], found: Sequence[Any]) -> None:
-    """Note on rows that a statement has written what it says: the moment at which it did."""
+    """Note on written rows that they are saved, and the moment by the database's clock."""
     for one in writes:
         one.row._saved_in_db = True
         note_moments(one.row, one.shape.fields, found[0][0])
 
 
-def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any] = ()) -> list[Any]:
-    """The statement that writes these, with its values."""
+def _statement(writes: Sequence[Write], condition: str = "", parameters: Sequence[Any] = ()) -> list[Any]:
+    """Return the statement of these writes, followed by its values."""
     shapes = tuple(one.shape for one in writes)
-    values = [render_statement(shapes, condition, len(given)), *given]
+    values = [render_statement(shapes, condition, len(parameters)), *parameters]
     for one, shape in zip(writes, shapes, strict=True):
         values += row_values(shape.table, shape.fields)(one.row)
         if not shape.is_new:
@@ -166,7 +168,7 @@ def _statement(writes: Sequence[Write], condition: str = "", given: Sequence[Any
 
 
 def each_row_once(writes: Sequence[Write]) -> list[Write]:
-    """The writes in order, those of one row made into one: a row is written as it stands in the end."""
+    """Return the writes in order, those of one row merged into one, with the row's final values."""
     found: dict[tuple[type[Model], Any], Write] = {}
     for one in writes:
         name = (type(one.row), one.row.pk)
@@ -181,9 +183,9 @@ def each_row_once(writes: Sequence[Write]) -> list[Write]:
 
 
 async def insert_if_new(row: Model) -> bool:
-    """Add a row unless a unique constraint stands against it; True if it was added.
+    """Insert a row unless a unique constraint forbids it; True if it was inserted.
 
-    It waits for another transaction that is adding the same one.
+    Waits for another transaction that is inserting an equal row.
     """
     shape = Insert(row).shape
     values = row_values(shape.table, shape.fields)(row)

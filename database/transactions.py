@@ -37,10 +37,9 @@ async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> 
     """Run `body` in one transaction, to its end, even when the caller is cancelled meanwhile.
 
     The whole body runs again after a deadlock, a serialization failure or a lost connection, so it must not keep
-    anything from an earlier run. A connection lost during COMMIT leaves the outcome open: bodies are written so that
-    running twice is the same as once, or is refused by a constraint. With `patient` it also waits again for a free
-    connection: for what must be written because it has happened. Raises DatabaseUnavailable, and whatever the body
-    raises. Does not nest.
+    anything from an earlier run. A connection lost during COMMIT leaves the outcome open: a body that runs twice must
+    have the effect of one run, or be refused by a constraint. With `patient` it also waits again for a free connection,
+    for facts that must be written. Raises DatabaseUnavailable, and every error of the body. Does not nest.
     """
     if _in_atomic.get():
         raise RuntimeError("atomic() does not nest: the outer transaction is already one")
@@ -48,7 +47,7 @@ async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> 
 
 
 async def by_one_statement(body: Callable[[], Awaitable[T]]) -> T:
-    """Run `body`, which writes by one statement outside of any transaction; `after_commit` is called when it has."""
+    """Run `body`, which writes by one statement outside of any transaction; `after_commit` calls follow it."""
     calls: list[Callable[[], None]] = []
     token = _after_commit.set(calls)
     try:
@@ -69,24 +68,24 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
 
 
 def in_atomic() -> bool:
-    """Whether this code runs inside a transaction of `atomic`."""
+    """Return True inside a transaction of `atomic`."""
     return _in_atomic.get()
 
 
 def after_commit(call: Callable[[], None]) -> None:
     """Call this when the running transaction (`atomic`, `by_one_statement`) has committed; never when it does not.
 
-    `call` must not raise: what it would undo is done. A commit whose answer is lost is not told.
+    `call` must not raise, because the transaction cannot be undone. If the answer to COMMIT is lost, it is not called.
     """
     _after_commit.get().append(call)
 
 
 async def drain(seconds: float) -> int:
-    """Wait for work whose callers are gone; the number of pieces still running when the time is over."""
+    """Wait for work whose callers are gone; return the number of tasks still running after `seconds`."""
     clock = asyncio.get_running_loop().time
     end = clock() + seconds
-    await asyncio.sleep(0)  # what was begun just now is counted from its first step on
-    while _running and (left := end - clock()) > 0:  # a piece that ends may be followed by its caller's next one
+    await asyncio.sleep(0)  # a task that was created just now is counted from its first step on
+    while _running and (left := end - clock()) > 0:  # a task that ends may be followed by its caller's next one
         await asyncio.wait(set(_running), timeout=left)
     return len(_running)
 
@@ -94,7 +93,7 @@ async def drain(seconds: float) -> int:
 def _forget(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled():
-        task.exception()  # marks it as seen: the caller who would raise it may be gone
+        task.exception()  # marks it as retrieved: the caller who would raise it may be gone
 
 
 async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T:
@@ -102,7 +101,7 @@ async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T
     attempt = 1
     while True:
         calls: list[Callable[[], None]] = []
-        _after_commit.set(calls)  # each try has its own: what an aborted one wanted is forgotten
+        _after_commit.set(calls)  # each try has its own: calls of an aborted one are dropped
         try:
             async with in_transaction():
                 result = await body()

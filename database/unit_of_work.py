@@ -1,7 +1,7 @@
-"""Units of work: what an act writes, passed to all that takes part in it.
+"""Units of work: the writes of an operation, passed to every function that takes part in it.
 
-Under locks each write is sent at once, for what comes later in the transaction may read it. Without locks all of it is
-kept and sent by one statement, which writes nothing where somebody has changed the rows that it rests on.
+Under locks each write is sent at once, because later code in the transaction may read it. Without locks all writes are
+collected and sent as one statement, which writes nothing if somebody has changed the rows that they rest on.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +19,7 @@ class UnitOfWork:
     async def write(self, *writes: Write) -> None:
         """Write several rows by one statement.
 
-        Each row is written once: of two changes of one row in a statement PostgreSQL keeps only one.
+        Each row may be written once: of two changes of one row in a statement PostgreSQL keeps only one.
         """
         await write(*writes)
 
@@ -31,20 +31,20 @@ class OptimisticUnitOfWork(UnitOfWork):
         self._writes: list[Write] = []
 
     async def write(self, *writes: Write) -> None:
-        """Keep these for `commit_if_unchanged`."""
+        """Keep these writes for `commit_if_unchanged`."""
         self._writes += writes
 
     async def commit_if_unchanged(self, condition: str, values: Sequence[Any]) -> None:
         """Write everything and commit.
 
-        `condition` is a query with `values` that finds and locks a row while nobody has changed what the writes rest
-        on. Raises ConcurrentModification when it finds none: nothing was written.
+        `condition` is a query with `values` that finds and locks a row while nobody has changed the rows that the
+        writes rest on. Raises ConcurrentModification when it finds none: nothing was written.
         """
         if not await write_if_found(condition, values, each_row_once(self._writes)):
             raise ConcurrentModification
 
 
 async def transact(body: Callable[[UnitOfWork], Awaitable[T]], *, patient: bool = False) -> T:
-    """Run `body` in one transaction, with the unit of work that it writes by. As `database.transactions.atomic`."""
+    """Run `body` in one transaction, with its unit of work, as `database.transactions.atomic` does."""
     work = UnitOfWork()
     return await atomic(lambda: body(work), patient=patient)

@@ -1,4 +1,4 @@
-"""What aerich reads: the tables, at the database that the settings name."""
+"""The configuration that aerich reads: the tables, in the database that the settings name."""
 
 import os
 

@@ -1,7 +1,7 @@
 """REMEMBERS: the tables and their constraints.
 
-Rows are nouns. A table's CHECK constraints, partial indexes and triggers stand in the migrations, because aerich
-cannot express them; `tests/database/test_migrations.py` lists each of them by name.
+Tables are nouns. CHECK constraints, partial indexes and triggers stand in the migrations, because aerich cannot express
+them; `tests/database/test_migrations.py` lists each of them by name.
 """
 
 from models.customers import Customer

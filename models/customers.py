@@ -1,4 +1,4 @@
-"""A customer is a reference: the shop's own id for a person, and where to write to them."""
+"""A customer: the shop's own id of a person, and their email address."""
 
 from datetime import datetime
 from uuid import UUID

@@ -13,7 +13,7 @@ from models.orders import Order
 
 
 class PaymentEvent(Model):
-    """Who changed what, why, from what to what.
+    """One change: its actor, its cause, and the values before and after.
 
     `sequence` has no gap within an order; `hash` covers the event and `previous_hash`.
     """

@@ -1,4 +1,4 @@
-"""Attempts to pay that failed: facts, which no later success takes back."""
+"""Failed payment attempts: facts, which no later success takes back."""
 
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,11 @@ from models.payments import Payment
 
 
 class PaymentFailure(Model):
-    """One attempt that failed, with why, as the caller was or would have been told it.
+    """One failed attempt, with its error as a caller sees it.
 
-    `error` is a domain error's record; `decline_code` is Stripe's, as in the error, for searching. `request_id` is that
-    of the request that failed: ours where an operation made the attempt, else Stripe's. `stripe_charge_id` tells two
-    attempts apart; one that failed before there was a charge (3DS) is told apart by the event that told us of it.
+    `error` is a domain error's record; `decline_code` is Stripe's, as in the error, for searching. `request_id` is the
+    id of the request that failed: ours where an operation made the attempt, else Stripe's. `stripe_charge_id`
+    identifies an attempt; an attempt that failed before there was a charge (3DS) is identified by its event.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)

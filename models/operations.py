@@ -1,4 +1,4 @@
-"""An operation is what became of one idempotency key. It is also the queue entry of the work still to be done."""
+"""Operations: one row for each idempotency key, which is also the queue entry of its unfinished work."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -15,22 +15,23 @@ from domain.states import OPERATION_OPEN, OperationKind, OperationState, Provide
 
 
 class Operation(Model):
-    """One caller's key for one mutation, the work it stands for, and its outcome.
+    """One caller's key for one mutation, the work that it stands for, and its outcome.
 
-    `id` is derived from mode, caller, mutation and key: if the commit is lost, the repeated request has the same one,
-    and with it the same idempotency keys at Stripe. `claim` names the call that wrote the row.
-    `due` is when somebody may take the work up (null: settled) and `attempt` fences: only the holder of the number
-    may write. `params` holds, per step, the exact parameters that Stripe was or will be sent, so that a retry is the
-    same request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after which the
-    same Stripe key is no longer safe to send; it is null while no request can have left us under it. `leaves` has one
-    short hash for each input field, no value. `review` is who settled it by hand, how, and on what evidence.
+    `id` is derived from mode, caller, mutation and key: if the commit is lost, the repeated request has an equal id,
+    and with it equal idempotency keys at Stripe. `claim` identifies the call that wrote the row.
 
-    `held_until` is no column: until when this process may act on it, by its own clocks. Whoever leases the row sets it
-    as it was before the lease was asked for; a row that was only read is held by nobody.
+    `due` is the moment from which a process may take the work (null: finished), and `attempt` is the fencing token:
+    only its holder may write. `params` holds, per step, the exact parameters of the request to Stripe, so that a retry
+    sends an equal request. `generation` is part of Stripe's idempotency key. `first_sent_at` starts the clock after
+    which that key is no longer safe to send again; it is null while no request under it can have been sent. `leaves`
+    has one short hash for each input field, and no value. `review` holds a reviewer's decision and evidence.
+
+    `held_until` is no column: it is the moment until which this process may act on the row, by its own clocks. A
+    process that leases the row takes the moment before the lease was requested; on a row that was only read it is past.
     """
 
     held_until: Deadline = PAST
-    # Moments that the database computes when a row is written: its now(), and so much later. None writes null.
+    # Moments that the database computes when a row is written: its now() plus an interval. None writes null.
     BY_DATABASE: ClassVar[Mapping[str, str]] = {
         "due": "due_in",
         "finished_at": "finished_in",
@@ -82,5 +83,5 @@ class Operation(Model):
         return self.state in OPERATION_OPEN
 
     def stripe_key(self, step: str) -> str:
-        """Our idempotency key at Stripe: the same request always carries the same one."""
+        """Return our idempotency key at Stripe: the step's request always carries an equal key."""
         return f"{self.id}:{step}:{self.generation}"

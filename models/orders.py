@@ -1,4 +1,4 @@
-"""An order says what is owed. Only a service may register one; a buyer's client never states an amount."""
+"""Orders: the amounts owed. Only a service may register one; a buyer's client never states an amount."""
 
 import hashlib
 import json
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Order(Model):
-    """What a shop wants to be paid, and how much of it has been.
+    """The amount that a shop wants to be paid, and the amounts paid and refunded so far.
 
-    `paid_minor`, `refunded_minor` and `payment_status` are sums over the order's payments, written in the same
-    transaction as the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
-    `locked_payments` is no column: whoever locks an order (`services.money.locking`) puts its payments there, the
-    oldest first.
+    `paid_minor`, `refunded_minor` and `payment_status` are derived from the order's payments, and written in the
+    transaction of the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
+    `locked_payments` is no column: the function that locks an order (`services.money.locking`) puts its payments there,
+    the oldest first.
     """
 
     locked_payments: "list[Payment]"
@@ -76,13 +76,14 @@ class Order(Model):
 
     @property
     def due(self) -> Money:
-        """What is still to be taken; a refund does not make an order owe again."""
+        """The amount still to be taken; a refund does not make an order owe again."""
         return Money(max(self.total_minor - self.paid_minor, 0), self.currency)
 
     def facts(self) -> dict[str, Any]:
-        """What an audit event keeps of the order: whose it is, what the shop states of it, and its figures.
+        """Return the part of the order that an audit event keeps: its customer, the shop's terms, and its figures.
 
-        Free text may name people, and events stay for good: of it there is a digest, so that a change is seen.
+        Free text may name people, and events stay for good, so an event keeps only a digest, which shows that the text
+        changed.
         """
         return {
             "customer_id": str(self.customer_id) if self.customer_id is not None else None,
@@ -97,6 +98,6 @@ class Order(Model):
         }
 
     def _digest(self, text: str | dict[str, str] | None) -> str | None:
-        """SHA-256, in hex, of free text together with the order's id; None for none."""
-        said = json.dumps([str(self.id), text], sort_keys=True).encode()
-        return hashlib.sha256(said).hexdigest() if text else None
+        """Return the SHA-256, in hex, of free text together with the order's id; None for no text."""
+        content = json.dumps([str(self.id), text], sort_keys=True).encode()
+        return hashlib.sha256(content).hexdigest() if text else None

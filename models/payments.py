@@ -1,4 +1,4 @@
-"""A payment is one attempt of an order to be paid: one PaymentIntent at Stripe."""
+"""Payments: one attempt each to pay an order, and one PaymentIntent at Stripe."""
 
 from datetime import datetime
 from typing import Any
@@ -26,20 +26,20 @@ Revision = tuple[int, datetime | None]
 
 
 class Payment(Model):
-    """Money asked for, held, taken and given back, in minor units of one currency.
+    """Money asked for, held, taken and refunded, in minor units of one currency.
 
     The status and the totals are Stripe's, merged by `services.money.payment_state` only. `refund_pending_minor` is our
-    own: the sum of refunds that are reserved and not yet decided. `capture_before` is when held money is released by
-    itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret; `last_error`
-    also names the request that failed. `failed_at` is when the last attempt failed, whatever came afterwards.
+    own: the sum of refunds that are reserved and not yet decided. `capture_before` is the moment at which held money is
+    released by itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret;
+    `last_error` also names the request that failed. `failed_at` is the moment of the last failed attempt, whatever came
+    afterwards.
 
-    `currency` and `amount_minor` are what was asked for. `provider_amount_minor` is what Stripe's object says where
-    another program made something else of it, `provider_currency` is that where it is another one; both are null where
-    it is as asked. All sums
-    (`capturable_minor` to `disputed_minor`) are in `held_currency`: a number is never taken over without its currency.
+    `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
+    are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
+    `disputed_minor`) are in `held_currency`: no number is taken over without its currency.
 
-    `last_synced_at` grows with every look at Stripe that is merged here, whether or not it changed anything.
-    `reopened_at` is when Stripe turned out to hold a payment open that was over here.
+    `last_synced_at` grows with every snapshot of Stripe's that is merged here, whether or not it changed anything.
+    `reopened_at` is the moment at which Stripe turned out to hold a payment open that was final here.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -101,31 +101,31 @@ class Payment(Model):
 
     @property
     def revision(self) -> Revision:
-        """Which state of the row this is. A look at Stripe that found nothing new makes another one, too."""
+        """The state of the row as a pair; merging a snapshot that changes nothing makes a new one too."""
         return self.version, self.last_synced_at
 
     def money(self, minor: int) -> Money:
-        """An amount of what Stripe holds, took or gave back."""
+        """Return an amount that Stripe holds, took or refunded."""
         return Money(minor, self.provider_currency or self.currency)
 
     @property
     def held_currency(self) -> str:
-        """The currency of all sums: that of Stripe's object."""
+        """The currency of all sums, which is the one of Stripe's object."""
         return self.provider_currency or self.currency
 
     @property
     def amount(self) -> Money:
-        """What was asked for."""
+        """The amount that was asked for."""
         return Money(self.amount_minor, self.currency)
 
     @property
     def provider_amount(self) -> Money | None:
-        """What Stripe's object asks for, where that is not what was asked."""
+        """The amount of Stripe's object, where it differs from the one that was asked for."""
         return None if self.provider_amount_minor is None else self.money(self.provider_amount_minor)
 
     @property
     def refundable(self) -> Money:
-        """What may still be given back: taken, less given back, less reserved."""
+        """The amount that may still be refunded: taken, less refunded, less reserved."""
         return self.money(max(self.captured_minor - self.refunded_minor - self.refund_pending_minor, 0))
 
     @property
@@ -134,7 +134,7 @@ class Payment(Model):
 
     @property
     def actions(self) -> tuple[PaymentAction, ...]:
-        """What may be asked of the payment. What is not as it was asked for is not confirmed: nobody agreed to it."""
+        """The actions that are possible now. An amount changed at Stripe is not confirmed: nobody agreed to it."""
         actions = allowed_actions(
             self.status, refundable_minor=self.refundable.amount_minor, disputed=self.disputed_minor > 0
         )
@@ -144,7 +144,7 @@ class Payment(Model):
         return tuple(action for action in actions if action not in withheld)
 
     def facts(self) -> dict[str, Any]:
-        """What an audit event keeps of the payment, before and after: whose it is, its figures, and how it is paid.
+        """Return the part of the payment that an audit event keeps: its customer, its figures, and its method.
 
         `method` is the snapshot that a receipt shows. No person is named: `customer_id` is our own id.
         """
@@ -169,7 +169,7 @@ class Payment(Model):
         return {name: value for name, value in held.items() if value is not None}
 
     def as_facts(self) -> PaymentFacts:
-        """What the order's status is derived from."""
+        """Return the values from which the order's status is derived."""
         return PaymentFacts(
             currency=self.provider_currency or self.currency,
             status=self.status,

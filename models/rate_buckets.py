@@ -1,4 +1,4 @@
-"""Token buckets of all replicas: how much each caller may still ask for."""
+"""Token buckets shared by all replicas: the points that each caller has left."""
 
 from datetime import datetime
 
@@ -7,9 +7,9 @@ from tortoise.models import Model
 
 
 class RateBucket(Model):
-    """One bucket, under the hash of whose it is. The table is not logged: after a crash all buckets are full.
+    """One bucket, under the hash of its owner. The table is unlogged: after a crash all buckets are full.
 
-    `level` is what was left at the moment `at`; `taken` says whether the last take found enough.
+    `level` is the number of points left at the moment `at`; `taken` says whether the last request found enough.
     """
 
     key = fields.CharField(max_length=32, primary_key=True)

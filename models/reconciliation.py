@@ -1,4 +1,4 @@
-"""Reconciliation: runs over a window of time, and what each found to differ between Stripe and our rows."""
+"""Reconciliation: runs over a window of time, and their findings."""
 
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,9 @@ from models.payments import Payment
 class ReconciliationRun(Model):
     """One comparison of everything in [from, to). At most one is open, over all replicas.
 
-    `due` is when somebody may take it over (null: finished) and `attempt` fences, as in `Operation`. `stage` and
-    `cursor` are how far it is: a run whose process died goes on from there.
+    `due` is the moment from which a process may take the run over (null: finished), and `attempt` is the fencing token,
+    as in `Operation`. `stage` and `cursor` are the run's position: after its process dies, another one goes on from
+    there.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -40,10 +41,10 @@ class ReconciliationRun(Model):
 
 
 class Discrepancy(Model):
-    """One thing that differs. `subject` is what it is about: Stripe's id, or ours where Stripe has none.
+    """One difference. `subject` is Stripe's id of the object, or ours where Stripe has none.
 
-    The same open finding is one row, however many runs see it. `run` is the one that found it first, and null where
-    the difference was seen when it was written. `local` and `provider` are the figures of each side.
+    An open finding is one row, however many runs find it. `run` is the run that found it first, and null where the
+    difference was found while it was written. `local` and `provider` are the figures of each side.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)

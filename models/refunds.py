@@ -1,4 +1,4 @@
-"""A refund gives money of one payment back. It counts against the payment from the moment it is written."""
+"""Refunds of payments. A refund counts against its payment from the moment it is written."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from models.payments import Payment
 
 
 class Refund(Model):
-    """Money on its way back. `stripe_refund_id` is null until Stripe has answered, or while nobody knows."""
+    """Money on its way back. `stripe_refund_id` is null until Stripe has answered, or while the outcome is unknown."""
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     payment: fields.ForeignKeyRelation[Payment] = fields.ForeignKeyField(
@@ -46,7 +46,7 @@ class Refund(Model):
         return Money(self.amount_minor, self.currency)
 
     def facts(self) -> dict[str, Any]:
-        """The figures that an audit event keeps of the refund."""
+        """Return the figures that an audit event keeps of the refund."""
         return {
             "refund_id": str(self.id),
             "refund_status": self.status.value,

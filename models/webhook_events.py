@@ -1,4 +1,4 @@
-"""The inbox: every event that Stripe made, once, kept before anything is done with it; and how far its list is read."""
+"""The inbox: each of Stripe's events once, stored before it is applied; and the position in Stripe's own list."""
 
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,12 @@ from domain.states import EventSource, WebhookState
 
 
 class WebhookEvent(Model):
-    """An event of Stripe's, without its secrets, and how far we are with it.
+    """An event of Stripe's, without its secrets, and the state of its processing.
 
-    `due` and `attempt` are as in `Operation`; `attempt` fences, so it only grows. `tries` counts towards giving up
-    and begins anew with a replay. `subject` is what events are kept in order by: Stripe's payment intent id, or the
-    object's own id when there is none. `delivered_at` is when its webhook came, whatever brought the event first.
+    `due` and `attempt` are as in `Operation`; `attempt` is a fencing token, so it only grows. `tries` counts towards
+    giving up and begins anew with a replay. Events are applied in order within a `subject`: Stripe's payment intent id,
+    or the object's own id when there is none. `delivered_at` is the moment at which its webhook came, even if the event
+    was fetched before.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
@@ -52,11 +53,11 @@ class WebhookEvent(Model):
 
 
 class EventReading(Model):
-    """How far Stripe's own list of events has been read: one row for each way of reading it, over all replicas.
+    """The position in Stripe's own list of events: one row for each way of reading it, over all replicas.
 
-    The list is read page by page, newest first. `cursor` is the last event of the pages read since `started_at`
-    (both null: no reading is under way). When one ends, everything made before `read_through` is in the inbox. `due`
-    is when somebody may read the next page and `attempt` fences, as in `Operation`.
+    The list is read page by page, newest first. `cursor` is the last event of the pages read since `started_at` (both
+    null: no reading is under way). When a reading ends, everything made before `read_through` is in the inbox. `due` is
+    the moment from which a process may read the next page, and `attempt` is the fencing token, as in `Operation`.
     """
 
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)

@@ -1,4 +1,4 @@
-"""What Stripe's events ask us to do: which payment to look at. An event itself is only a reason to look."""
+"""Application of Stripe's events: each is only a reason to refresh its payment."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -53,7 +53,7 @@ HANDLED = frozenset(
 
 
 async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
-    """Apply the leased events of one payment, oldest first, by one look at Stripe: each exactly once, or put back."""
+    """Apply the leased events of one payment, oldest first, by one refresh: each exactly once, or put back."""
     newest = events[-1]
     try:
         subject = await find_subject(events, provider)
@@ -100,7 +100,7 @@ def _cause(event: WebhookEvent) -> Cause:
 
 
 def _payers_request(event: WebhookEvent) -> str | None:
-    """Stripe's id of the request with which the payer's attempt failed."""
+    """Return Stripe's id of the request with which the payer's attempt failed."""
     request = event.payload.get("request")
     identity = request.get("id") if isinstance(request, dict) and event.type == FAILED else None
     return identity if isinstance(identity, str) and len(identity) <= LONGEST_ID else None
@@ -114,7 +114,7 @@ def _record(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
 
 
 async def _not_asked(events: Sequence[WebhookEvent], failure: ProviderFailure) -> None:
-    """Put events back after a look that failed: a try only if Stripe answered, and its answer cannot be used."""
+    """Put events back after a failed refresh; it counts as a try only if Stripe gave an answer that cannot be used."""
     if failure.outcome is Outcome.MISCONFIGURED:
         log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
     if not failure.tells_nothing:
@@ -130,7 +130,7 @@ async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool
 
 
 async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
-    """Events without a row: they may have overtaken it, if they carry our ids; otherwise they are not ours."""
+    """Put back events without a row if they carry our ids, for they may be early; otherwise ignore them."""
     if is_ours:
         await _put_back(events, "no payment with these ids yet", parked=True)
         return
@@ -145,7 +145,7 @@ async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
 
 
 def _snapshot(event: WebhookEvent) -> ProviderPayment | None:
-    """The snapshot in a failed attempt's event, for the trail. We fetch anyway, so an unreadable one is no error."""
+    """Return the snapshot in a failed attempt's event, for the trail; an unreadable one is only logged."""
     if event.type != FAILED:
         return None
     seen = payment_if_readable(object_of(event.payload))

@@ -15,7 +15,7 @@ from services.inbox import inbox
 log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 1024 * 1024  # Stripe's largest events are some hundred kilobytes
-MOST_DIGITS = 18  # of a declared length; a longer one is no number of bytes, and slow to read
+MOST_DIGITS = 18  # of a Content-Length; a longer number is invalid, and slow to parse
 READ_SECONDS = 10.0  # Stripe itself gives up after about as long
 PATH = "/webhooks/stripe"
 HEADERS: Final = ((b"cache-control", b"no-store"), (b"content-type", b"text/plain; charset=utf-8"))
@@ -24,11 +24,10 @@ Answer = tuple[int, str]
 
 
 class StripeWebhooks:
-    """What answers Stripe's posts: plain ASGI, for a framework's request and response cost as much as the insert.
+    """Answers Stripe's posts, in plain ASGI: a framework's request and response cost as much as the insert.
 
-    200: stored, or known already. 400: not signed by Stripe, or not an event. 405: not a POST. 413: too large.
-    408: the body did not arrive in time. 415: not JSON. 503: could not be stored, send it again. Bodies are never
-    logged.
+    200: stored, or known already. 400: not signed by Stripe, or not an event. 405: not a POST. 413: too large. 408: the
+    body did not arrive in time. 415: not JSON. 503: could not be stored, send it again. Bodies are never logged.
     """
 
     def __init__(self, *, secrets: Sequence[str], endpoint: inbox.Endpoint) -> None:
@@ -43,7 +42,7 @@ class StripeWebhooks:
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # of one that is sent twice, the first
+        headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))  # the first of repeated headers counts
         if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
             return 415, "Send application/json."
         declared = headers.get(b"content-length", b"")
@@ -72,7 +71,7 @@ class StripeWebhooks:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or what is already too much of it; None when nobody sends the rest."""
+    """Return the whole body, or the part that is already too much; None when the client disconnects before its end."""
     chunks: list[bytes] = []
     size = 0
     while True:

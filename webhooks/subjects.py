@@ -1,4 +1,4 @@
-"""Which payment events are about: by Stripe's id, by our id in the object's metadata, or by asking Stripe."""
+"""The payment of an event: found by Stripe's id, by our id in the object's metadata, or by asking Stripe."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ UNSENT = "WHERE id = ANY($1::uuid[]) AND livemode = $2 AND stripe_payment_intent
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What events of one subject are about. `is_ours` says that they name a payment of ours, with or without a row."""
+    """The payment of one subject's events. `is_ours` says that they name a payment of ours, with or without a row."""
 
     payment: Payment | None
     intent_id: str | None
@@ -25,9 +25,10 @@ class Subject:
 
 
 async def find_subject(events: Sequence[WebhookEvent], provider: Provider) -> Subject:
-    """The payment that events of one subject belong to.
+    """Find the payment that events of one subject belong to.
 
-    Of a thin event Stripe is asked what its object belongs to. Raises ProviderFailure when it cannot be asked.
+    For a thin event Stripe is asked which payment its object belongs to. Raises ProviderFailure when it cannot be
+    asked.
     """
     livemode = events[-1].livemode
     intent_id = await _intent_of(events[-1], provider)
@@ -43,7 +44,7 @@ async def find_subject(events: Sequence[WebhookEvent], provider: Provider) -> Su
 
 
 def our_id(metadata: object) -> UUID | None:
-    """The payment of ours that an object's metadata names, if it does."""
+    """Return our payment's id in an object's metadata, or None."""
     try:
         return UUID(str(metadata.get("payment_id"))) if isinstance(metadata, Mapping) else None
     except ValueError:
@@ -61,11 +62,11 @@ async def _intent_of(event: WebhookEvent, provider: Provider) -> str | None:
     except ProviderFailure as failure:
         if failure.outcome is not Outcome.REJECTED:
             raise
-        return None  # Stripe knows no such object: it is none of a payment of ours
+        return None  # Stripe knows no such object, so it belongs to no payment of ours
 
 
 async def _named_at_stripe(intent_id: str, provider: Provider) -> set[UUID]:
-    """The payment of ours that an intent names: a thin event may overtake the answer that tells us its intent."""
+    """Return our payment's id in an intent's metadata: a thin event may come before the answer with the intent's id."""
     try:
         named = our_id((await provider.retrieve_payment(intent_id)).metadata)
     except ProviderFailure as failure:
