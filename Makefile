@@ -82,7 +82,7 @@ schema: $(READY)  ## write schema/schema.graphql from the code
 	@$(RUN) -m cli schema --write
 
 house: $(TOOLS)  ## draw the picture of the rooms in docs/architecture.md from the imports
-	@$(RUN) -m tests.repository.house_picture
+	@$(RUN) -m tests.repository.documents.house_picture
 
 migrate: $(READY)  ## bring the database that DATABASE_URL names up to date
 	@$(RUN) -m cli migrate

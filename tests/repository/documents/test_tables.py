@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 SKIPPED: Final = {"node_modules", ".venv", ".git"}
 DOCUMENTS: Final = sorted(path for path in ROOT.rglob("*.md") if not SKIPPED & set(path.relative_to(ROOT).parts))
 BREAK: Final = re.compile(r"(?<!\\)\|")  # GitHub splits at a bar in a code span too, unless it is escaped

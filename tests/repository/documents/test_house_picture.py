@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.repository.house_picture import PAGE, Graph, direct, imports, layers, picture, reach, with_picture
+from tests.repository.documents.house_picture import PAGE, Graph, direct, imports, layers, picture, reach, with_picture
 from tests.repository.test_architecture import MAY_IMPORT, PROJECT
 
 HOUSE: Graph = {

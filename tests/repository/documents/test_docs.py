@@ -12,7 +12,7 @@ from graphql import OperationDefinitionNode, build_schema, get_variable_values, 
 from cli.command_line import COMMANDS
 from domain.states import DiscrepancyKind
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ROOMS = ("provider", "database", "models", "services", "webhooks", "resolvers", "server")
 FRONT = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))
 DOCS = (*FRONT, *sorted((ROOT / "docs").rglob("*.md")), ROOT / "benchmarks" / "README.md")

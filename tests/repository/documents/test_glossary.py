@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 GLOSSARY: Final = (ROOT / "docs" / "glossary.md").read_text()
 ROWS: Final = re.findall(r"^\| ([^|]+) \| [^|]+ \| (?:`(\w+)` in )?`([\w/.]+)` \|$", GLOSSARY, re.MULTILINE)
 # Words that an engineer of the field asks for first.

@@ -1,0 +1,1 @@
+"""Tests of the documents: what they name exists, and they have their form."""
