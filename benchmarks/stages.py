@@ -42,7 +42,7 @@ from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 from execution.planner import Planner
 from models import WebhookEvent
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from server.gc_tuning import settle_memory
 from server.http.logs import configure_logging
 from settings import Settings
@@ -71,23 +71,23 @@ class Seam(NamedTuple):
 EXECUTION: Final = (
     Seam("execution", execution.executor.Execution, "run"),
     Seam("  arguments", execution.executor.Execution, "_variables"),
-    Seam("  plan, found again", execution.executor.Execution, "_plan"),
+    Seam("  plan, cached", execution.executor.Execution, "_plan"),
     Seam("  resolvers, statements, completion", execution.answer.PlanRun, "run"),
 )
 ENVELOPE: Final = (
     Seam("authorisation", server.graphql.http.GraphQLEndpoint, "authenticate"),
     Seam("reading the request", server.graphql.http, "read_request"),
-    Seam("document, found again and measured", server.graphql.http.GraphQLEndpoint, "prepare"),
+    Seam("document, cached and measured", server.graphql.http.GraphQLEndpoint, "admit"),
     Seam("points, taken", server.graphql.cost_limits.Rates, "admit"),
-    Seam("points, settled", server.graphql.cost_limits.Rates, "told"),
-    Seam("encoding", server.graphql.http, "encoded"),
+    Seam("points, settled", server.graphql.cost_limits.Rates, "attach_cost"),
+    Seam("encoding", server.graphql.http, "encode_answer"),
 )
 WRITING: Final = (
-    Seam("seeing order and key", resolvers.access, "see"),
+    Seam("snapshot of order and key", resolvers.access, "read_snapshot"),
     Seam("phase 1", services.money.payments, "accept_if_unchanged"),
-    Seam("phase 2, twice", services.money.runner, "attempt"),
+    Seam("phase 2, twice", services.money.runner, "execute_step"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
-    Seam("phase 3, twice", services.money.runner.OperationRunner, "_settle_at_once"),
+    Seam("phase 3, twice", services.money.runner.OperationRunner, "_record_if_unchanged"),
 )
 RECEIVING: Final = (
     Seam("verify", webhooks.routes, "verify_event"),
@@ -320,7 +320,7 @@ async def _measured(url: str, stripe: str) -> dict[tuple[str, str], tuple[float,
     app = create_app(settings, run_worker=False)
     async with app.router.lifespan_context(app):
         settle_memory()
-        return await Stages(app, guarded(app, settings), Requests(url, FOLDER / "requests")).run()
+        return await Stages(app, with_middleware(app, settings), Requests(url, FOLDER / "requests")).run()
 
 
 def main() -> None:

@@ -40,7 +40,10 @@ def require(context: RequestContext, *scopes: Scope) -> Caller:
 
 
 def sees_all_payments(caller: Caller | None) -> bool:
-    """Tell whether the caller works with everybody's payments, and so may see names and notes that a buyer may not."""
+    """Return True for a caller whose scopes cover everybody's payments, with their names and notes.
+
+    Not all staff do (`Caller.is_staff`): a token for disputes, finance or operations alone does not see payments.
+    """
     return caller is not None and not caller.scopes.isdisjoint(SEE_ALL_PAYMENTS)
 
 

@@ -1,1 +1,1 @@
-"""The composing room: HTTP, callers, limits, health and logs around the GraphQL schema."""
+"""The composition root: HTTP, authentication, limits, health checks and logs around the GraphQL schema."""

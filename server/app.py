@@ -21,22 +21,22 @@ from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
 from schema import schema
 from server import wiring
-from server.access.authentication import Callers, sign_token
+from server.access.authentication import Authenticator, sign_token
 from server.gc_tuning import settle_memory
-from server.graphql.anonymous_requests import Strangers
+from server.graphql.anonymous_requests import AnonymousAccess
 from server.graphql.http import GraphQLEndpoint
 from server.graphql.sdl import SchemaDocument
 from server.graphql.trusted_documents import explores
 from server.graphql.websocket import GraphQLSocket
 from server.http import request_context
 from server.http.errors import RequestRefused
-from server.http.health import MaySee, Probe, Readiness, healthz
+from server.http.health import MaySee, Probe, Readiness, answer_liveness
 from server.http.logs import configure_logging
-from server.http.middleware import crashed, guard, no_such_page
+from server.http.middleware import add_middleware, answer_crash, answer_http_exception
 from server.offline_stripe import offline_stripe
 from server.pages.demo_shop import DemoShop, Sign
 from server.pages.static import add_web, is_a_visit
-from server.runtime import Runtime, jwt_secret, open_parts, webhook_secrets
+from server.runtime import Runtime, jwt_secret, open_runtime, webhook_secrets
 from services.inbox import delivery_health
 from services.inbox.inbox import Endpoint
 from services.inbox.lag import LagWatch
@@ -44,9 +44,9 @@ from settings import Settings, is_loopback
 from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, StripeWebhooks
 
-VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer looks at a receipt page
+VIEW_TOKEN_LIFE = timedelta(minutes=30)  # as long as a buyer reads a receipt page
 # A platform waits ten seconds between SIGTERM and SIGKILL: four for requests (uvicorn), three for mutations whose
-# clients are gone, two for the rest. What is not done by then has a lease, and another process takes it up.
+# clients have disconnected, two for the rest. Work left unfinished then has a lease, and another process resumes it.
 MUTATION_SECONDS = 3.0
 MAX_SKEW_SECONDS = 120.0  # beyond 300 s every webhook is refused as a replay; say so before that
 
@@ -56,19 +56,19 @@ class MigrationsPending(RuntimeError):
 
 
 def from_environment() -> ASGIApp:
-    """The application of `python -m cli serve`, one for each process."""
+    """Build the application of `python -m cli serve`, once in each process."""
     settings = Settings.load()
     configure_logging(json=settings.log_format == "json")
-    port = int(os.environ.get("PORT", "8000"))  # set by `serve`; the offline Stripe's 3DS page stands there
-    app = guarded(create_app(settings, run_worker=False, own_port=port, deliver=False), settings)
+    port = int(os.environ.get("PORT", "8000"))  # set by `serve`; the offline Stripe's 3DS page is served there
+    app = with_middleware(create_app(settings, run_worker=False, own_port=port, deliver=False), settings)
     settle_memory()
     return app
 
 
-def guarded(app: FastAPI, settings: Settings) -> ASGIApp:
-    """The application behind its guards: request ids, logs, security headers, CORS, body caps."""
-    return guard(
-        _BusyDoorsFirst(app),
+def with_middleware(app: FastAPI, settings: Settings) -> ASGIApp:
+    """Wrap the application in its middleware: request ids, logs, security headers, CORS, body caps."""
+    return add_middleware(
+        _BusyRoutesFirst(app),
         allowed_origins=wiring.allowed_origins(settings),
         allowed_headers=settings.allowed_headers,
         https_only=settings.environment == "production",
@@ -85,16 +85,17 @@ def create_app(
     sandbox: Sandbox | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
-    """The whole application, still without its guards. `run_worker` runs the worker in this process as well.
+    """Build the whole application, still without its middleware.
 
-    With no Stripe key the offline Stripe answers in this process: `sandbox`, or one with its state under the state
-    folder whose webhooks go to `own_port` (`deliver`: by this process). `transport` replaces the network to Stripe.
+    `run_worker` runs the worker in this process as well. With no Stripe key the offline Stripe answers in this process:
+    `sandbox`, or a new one that keeps its state under the state folder and sends webhooks to `own_port` (`deliver`:
+    from this process). `transport` replaces the network to Stripe.
     """
     webhook_url = f"http://127.0.0.1:{own_port}{PATH}" if own_port else None
     if sandbox is None and transport is None:
         sandbox = offline_stripe(settings, webhook_url=webhook_url)
-    secret = jwt_secret(settings)  # without one (an identity provider's keys), there are no view tokens
-    callers = Callers(
+    secret = jwt_secret(settings)  # without one (an identity provider's keys are used), there are no view tokens
+    callers = Authenticator(
         secret=secret,
         jwks_url=settings.auth_jwks_url,
         issuer=settings.auth_issuer,
@@ -102,16 +103,16 @@ def create_app(
     )
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_parts(settings, sandbox=sandbox, transport=transport) as parts:
+    async def run_lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_runtime(settings, sandbox=sandbox, transport=transport) as parts:
             if missing := await pending_migrations():
                 raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
             app.state.parts = parts
-            async with background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
+            async with run_background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
                 yield
                 await endpoint.drain(MUTATION_SECONDS)
 
-    app = _bare(lifespan)
+    app = _bare_fastapi(run_lifespan)
     own_customers = OwnCustomers()
 
     def context(asked: request_context.RequestOrigin) -> RequestContext:
@@ -134,12 +135,12 @@ def create_app(
     app.router.routes.append(Route("/graphql", endpoint))
     socket = GraphQLSocket(endpoint, allowed_origins=wiring.allowed_origins(settings))
     app.router.routes.append(WebSocketRoute("/graphql", socket))
-    _other_doors(app, settings, sandbox)
+    _add_other_routes(app, settings, sandbox)
     return app
 
 
-def _graphql(settings: Settings, callers: Callers, context: request_context.ContextFactory) -> GraphQLEndpoint:
-    """The GraphQL API within the limits of the settings."""
+def _graphql(settings: Settings, callers: Authenticator, context: request_context.ContextFactory) -> GraphQLEndpoint:
+    """Build the GraphQL endpoint within the limits of the settings."""
     return GraphQLEndpoint(
         schema,
         authenticate=callers.authenticate,
@@ -151,50 +152,50 @@ def _graphql(settings: Settings, callers: Callers, context: request_context.Cont
         rates=wiring.rates(settings),
         proxies=settings.trusted_proxies,
         planned=settings.execution == "planned",
-        strangers=Strangers(fields=frozenset()),  # every field of ours asks for a token
+        anonymous_access=AnonymousAccess(fields=frozenset()),  # every field of ours needs a token
     )
 
 
 def _introspection(settings: Settings) -> request_context.MayIntrospect:
-    """Who may read the schema, by introspection or as text."""
+    """Return the predicate that decides who may read the schema, by introspection or as text."""
     return lambda caller: settings.environment != "production" or explores(caller)
 
 
-def _view_tokens(callers: Callers | None) -> Callable[[UUID, UUID | None], str | None]:
-    """Signs view tokens; gives None where there is nobody to sign."""
+def _view_tokens(callers: Authenticator | None) -> Callable[[UUID, UUID | None], str | None]:
+    """Return a function that signs view tokens; it returns None where there is no secret to sign with."""
     if callers is None:
         return lambda order_id, customer_id: None
     return lambda order_id, customer_id: callers.sign_view_token(order_id, customer_id, VIEW_TOKEN_LIFE)
 
 
-def _bare(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
-    """FastAPI with nothing of its own on the outside."""
+def _bare_fastapi(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]]) -> FastAPI:
+    """Make a FastAPI application without its default routes and documentation pages."""
     return FastAPI(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # a redirect would repeat the query string, at whatever Host the client named
-        exception_handlers={Exception: crashed, HTTPException: no_such_page},
+        exception_handlers={Exception: answer_crash, HTTPException: answer_http_exception},
     )
 
 
-def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:
-    """Everything beside /graphql: Stripe's webhooks, the probes, the SDL, and the offline Stripe when there is one."""
+def _add_other_routes(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> None:
+    """Add every route beside /graphql: webhooks, the probes, the SDL, and the offline Stripe when there is one."""
     webhooks = StripeWebhooks(
         secrets=webhook_secrets(settings),
         endpoint=Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED),
     )
     app.router.routes.append(Route(PATH, webhooks, methods=["POST"]))
     app.state.webhooks = webhooks
-    app.add_route("/healthz", healthz)
+    app.add_route("/healthz", answer_liveness)
     probes: dict[str, Probe] = {
-        "database": _database_answers,
-        "migrations": _migrations_done,
+        "database": _check_database,
+        "migrations": _check_migrations,
         "worker": _WorkerProbe(),
-        "webhooks": _webhooks_arrive,
-        "clock": lambda: _clocks_agree(app.state.parts),
-        "stripe": lambda: _stripe_answers(app.state.parts),
+        "webhooks": _report_webhooks,
+        "clock": lambda: _check_clocks(app.state.parts),
+        "stripe": lambda: _report_stripe(app.state.parts),
     }
     app.state.readiness = Readiness(probes, may_see=_figures(app.state.graphql, settings))
     app.add_route("/readyz", app.state.readiness.answer)
@@ -208,12 +209,12 @@ def _other_doors(app: FastAPI, settings: Settings, sandbox: Sandbox | None) -> N
 
 
 def _figures(endpoint: GraphQLEndpoint, settings: Settings) -> MaySee:
-    """Who may read the figures of `/readyz`: tokens with ops:read, and outside production whoever is on this machine.
+    """Return the predicate for the details of `/readyz`: tokens with ops:read, and outside production any local client.
 
-    In production loopback says nothing: a proxy beside us may forward the bytes of anybody.
+    In production a loopback address proves nothing: a proxy on this machine may forward anybody's request.
     """
 
-    async def may_see(request: Request) -> bool:
+    async def check_caller(request: Request) -> bool:
         if settings.environment != "production" and request.client is not None and is_loopback(request.client.host):
             return True
         try:
@@ -222,11 +223,11 @@ def _figures(endpoint: GraphQLEndpoint, settings: Settings) -> MaySee:
             return False
         return caller is not None and caller.can(CallerScope.OPS_READ)
 
-    return may_see
+    return check_caller
 
 
 def _signing(settings: Settings) -> Sign:
-    """Signs access tokens with this installation's secret."""
+    """Return a function that signs access tokens with this installation's secret."""
     secret = jwt_secret(settings)
     assert secret is not None, "tokens are signed elsewhere"
     return lambda subject, scopes, life: sign_token(
@@ -235,8 +236,8 @@ def _signing(settings: Settings) -> Sign:
 
 
 @asynccontextmanager
-async def background(parts: Runtime, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
-    """The worker and the offline Stripe's deliveries, for as long as the application serves."""
+async def run_background(parts: Runtime, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
+    """Run the worker and the offline Stripe's deliveries for as long as the application serves."""
     tasks: list[asyncio.Task[None]] = []
     if run_worker:
         tasks.append(asyncio.create_task(parts.worker.run()))
@@ -255,22 +256,22 @@ async def background(parts: Runtime, *, run_worker: bool, deliver: bool) -> Asyn
             await parts.sandbox.close()
 
 
-class OnlyReads(RuntimeError):
-    """The database cannot be written to: it is a standby, or was made one."""
+class DatabaseIsReadOnly(RuntimeError):
+    """The database refuses writes: it is a standby, or became one."""
 
 
-async def _database_answers() -> None:
+async def _check_database() -> None:
     if await only_reads():
-        raise OnlyReads
+        raise DatabaseIsReadOnly
 
 
-async def _migrations_done() -> None:
+async def _check_migrations() -> None:
     if missing := await pending_migrations():
         raise MigrationsPending(", ".join(missing))
 
 
 class _WorkerProbe:
-    """Some worker keeps up with the work."""
+    """A probe that passes while some worker keeps up with the work."""
 
     def __init__(self) -> None:
         self._watch = LagWatch()
@@ -282,8 +283,8 @@ class _WorkerProbe:
         return {"lagSeconds": round(lag.seconds, 1)}
 
 
-async def _webhooks_arrive() -> dict[str, object]:
-    """Passes even when none does: what Stripe does not send is polled, so reads and writes work."""
+async def _report_webhooks() -> dict[str, object]:
+    """Report the age of the last webhook. Never fails: missing events are polled, so reads and writes still work."""
     seen = await delivery_health.lately()
     return {
         "state": "degraded: no webhook arrives, events are polled" if seen.are_broken else "ok",
@@ -294,20 +295,23 @@ async def _webhooks_arrive() -> dict[str, object]:
     }
 
 
-async def _clocks_agree(parts: Runtime) -> dict[str, float]:
+async def _check_clocks(parts: Runtime) -> dict[str, float]:
     skew = parts.runner.provider.clock_skew_seconds
     if abs(skew) > MAX_SKEW_SECONDS:
         raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
     return {"skewSeconds": round(skew, 1)}
 
 
-async def _stripe_answers(parts: Runtime) -> dict[str, float]:
-    """How long Stripe is left alone. No reason to be not ready: reads work, and mutations are kept."""
+async def _report_stripe(parts: Runtime) -> dict[str, float]:
+    """Report for how long no calls are sent to Stripe.
+
+    Never fails: reads work, and mutations are stored and resumed.
+    """
     return {"restSeconds": round(parts.runner.provider.rest_seconds, 1)}
 
 
-class _BusyDoorsFirst:
-    """Nearly every request is for /graphql, or a webhook: those go there at once, past what FastAPI does for routes."""
+class _BusyRoutesFirst:
+    """Routes /graphql and webhooks directly, past FastAPI's routing: nearly every request is for one of them."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
@@ -326,7 +330,7 @@ class _BusyDoorsFirst:
 
 
 class _Sandboxed:
-    """Lets the offline Stripe see its own full path: its pages live under /_sandbox."""
+    """Gives the offline Stripe its own full path: its pages are mounted under /_sandbox."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

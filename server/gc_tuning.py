@@ -1,19 +1,19 @@
-"""How Python's garbage collector treats a process that serves: what start-up has made is never looked at again."""
+"""Garbage collector settings of a serving process: objects made at start-up are never examined again."""
 
 import gc
 from typing import Final
 
-# Counted objects until a collection of the young ones. A request makes hundreds and frees them by itself.
+# Tracked objects until a young collection. A request makes hundreds, and reference counting frees them.
 YOUNG: Final = 10_000
 OLDER: Final = 20
 OLDEST: Final = 50
 
 
 def settle_memory() -> None:
-    """Call once when everything is imported and built.
+    """Freeze the objects made so far. Call once when everything is imported and built.
 
-    Modules, schema and classes are some 130,000 objects that never go. Looking through them takes 50 ms, in which no
-    request is answered, and would happen every few thousand requests.
+    Modules, schema and classes are some 130,000 objects that live as long as the process. A full collection of them
+    takes 50 ms, during which no request is answered, and would run every few thousand requests.
     """
     gc.collect()
     gc.freeze()

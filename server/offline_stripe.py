@@ -1,4 +1,4 @@
-"""The offline Stripe, started when there is no key, or on loopback for other people's tests."""
+"""The offline Stripe, started when there is no key, or on loopback for another program's tests."""
 
 import asyncio
 import socket
@@ -18,14 +18,14 @@ FILE = "stripe.sqlite3"
 def offline_stripe(
     settings: Settings, *, webhook_url: str | None, webhook_transport: httpx.AsyncBaseTransport | None = None
 ) -> Sandbox | None:
-    """The offline Stripe with its state under the state folder, or None when there is a real key or another base."""
+    """Make the offline Stripe, its state under the state folder; None with a real key or another Stripe address."""
     if not settings.offline or settings.stripe_api_base is not None:
         return None
     return _sandbox(settings, webhook_url=webhook_url, webhook_transport=webhook_transport)
 
 
 class OfflineStripe:
-    """The offline Stripe as a server of its own, on sockets that listen already."""
+    """The offline Stripe as a server of its own, on sockets that are already bound."""
 
     def __init__(self, settings: Settings, *, webhook_url: str | None) -> None:
         self._sandbox = _sandbox(settings, webhook_url=webhook_url)
@@ -33,7 +33,7 @@ class OfflineStripe:
 
     @property
     def started(self) -> bool:
-        """Whether it has answered, or could have."""
+        """True when it has answered its first request, or could have."""
         return self._server.started
 
     async def serve(self, sockets: list[socket.socket]) -> None:
@@ -49,7 +49,7 @@ class OfflineStripe:
 def _sandbox(
     settings: Settings, *, webhook_url: str | None, webhook_transport: httpx.AsyncBaseTransport | None = None
 ) -> Sandbox:
-    """Raises SettingsError for a file that it cannot use."""
+    """Make the offline Stripe. Raises SettingsError for a state file that cannot be used."""
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     path = settings.state_dir / FILE
     secret = webhook_secrets(settings)[0]

@@ -1,4 +1,4 @@
-"""The parts of a running application, put together from the settings: server, worker and commands share them."""
+"""The parts of a running application, built from the settings and shared by server, worker and commands."""
 
 import os
 import secrets as random_secrets
@@ -34,7 +34,7 @@ DRAIN_SECONDS = 2.0  # see server/app.py: the last of the ten seconds
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """Everything that answers and works, opened and ready."""
+    """The open and ready parts of an application."""
 
     runner: OperationRunner
     repairs: Repairs
@@ -46,10 +46,10 @@ class Runtime:
 
 
 @asynccontextmanager
-async def open_parts(
+async def open_runtime(
     settings: Settings, *, sandbox: Sandbox | None = None, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[Runtime]:
-    """Open database and provider, and close them when the work in hand is done.
+    """Open database and provider, and close them when running work is done.
 
     `sandbox` is the offline Stripe, when there is no key; `transport` replaces the network to Stripe.
     """
@@ -116,38 +116,38 @@ def _jobs(settings: Settings) -> WorkerJobs:
 
 
 def _budget(settings: Settings) -> Budget:
-    """What Stripe allows an account; the offline Stripe has no such limits."""
+    """Return the request rate that Stripe allows an account; the offline Stripe has no such limits."""
     if settings.offline:
         return Budget()
     return Budget(per_second=settings.stripe_requests_per_second, per_endpoint=settings.stripe_requests_per_endpoint)
 
 
 def refuse_network_in_transaction() -> None:
-    """Stripe is never called while a transaction is open: a slow answer would hold locks and a connection."""
+    """Fail inside an open transaction: a slow answer of Stripe would hold locks and a connection."""
     if in_atomic():
         raise RuntimeError("Stripe was called inside a transaction")
 
 
 def database_url(settings: Settings) -> str:
-    """The database's address; the composer has set it by now, to the embedded one if need be."""
+    """Return the database's address, which `cli` has set by now, to the embedded database if need be."""
     assert settings.database_url is not None, "DATABASE_URL is unset and no embedded PostgreSQL was started"
     return settings.database_url.get_secret_value()
 
 
 def kept_secret(state_dir: Path, name: str) -> str:
-    """A secret of this installation, made once and kept in a file that only its owner can read.
+    """Return a secret of this installation, made once and kept in a file that only its owner can read.
 
-    It appears whole or not at all: another process may look for it, or this one may be killed, while it is written.
-    Raises SettingsError for a file that holds none.
+    The file appears complete or not at all: another process may read it, or this one may be killed, while it is
+    written. Raises SettingsError for an empty file.
     """
     state_dir.mkdir(parents=True, exist_ok=True)
     path = state_dir / name
     if not path.exists():
-        descriptor, draft = tempfile.mkstemp(dir=state_dir, prefix=f".{name}-")  # for its owner alone
+        descriptor, draft = tempfile.mkstemp(dir=state_dir, prefix=f".{name}-")  # readable by its owner alone
         try:
             with open(descriptor, "w") as file:
                 file.write(random_secrets.token_urlsafe(48))
-            with suppress(FileExistsError):  # another process was quicker
+            with suppress(FileExistsError):  # another process was faster
                 os.link(draft, path)
         finally:
             os.unlink(draft)
@@ -158,14 +158,14 @@ def kept_secret(state_dir: Path, name: str) -> str:
 
 
 def jwt_secret(settings: Settings) -> str | None:
-    """The secret that signs tokens: the configured one, or outside production one of this installation."""
+    """Return the secret that signs tokens: the configured one, or outside production one of this installation."""
     if settings.auth_jwt_secret is not None:
         return settings.auth_jwt_secret.get_secret_value()
     return None if settings.auth_jwks_url else kept_secret(settings.state_dir, "jwt_secret")
 
 
 def webhook_secrets(settings: Settings) -> tuple[str, ...]:
-    """The secrets that Stripe signs with; the offline Stripe signs with one of this installation."""
+    """Return the secrets that webhooks are verified with; the offline Stripe signs with one of this installation."""
     if settings.stripe_webhook_secrets:
         return tuple(secret.get_secret_value() for secret in settings.stripe_webhook_secrets)
     return ("whsec_" + kept_secret(settings.state_dir, "webhook_secret"),)

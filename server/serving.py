@@ -9,13 +9,13 @@ import uvicorn
 
 
 def raise_file_limit() -> None:
-    """Let this process, and those that it starts, open as many files as they may: a connection is one."""
+    """Raise the open file limit of this process and its children to the maximum: each connection is a file."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 class Server(uvicorn.Server):
-    """A server that says when it answers, and always leaves in good order: within ten seconds, however often told."""
+    """A server that reports when it answers, and shuts down cleanly: within ten seconds, however many signals come."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -26,6 +26,6 @@ class Server(uvicorn.Server):
         self.is_up.set()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to leave. A second Ctrl-C does not tear what is being finished: uvicorn would."""
+        """Begin to shut down. A second Ctrl-C does not abort work that is being finished, as it would in uvicorn."""
         if not self.should_exit:
             super().handle_exit(sig, frame)

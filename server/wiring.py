@@ -1,4 +1,4 @@
-"""What callers may ask for, from the settings: costs, rates, documents, and pages of which origins."""
+"""Limits from the settings: costs, rates, documents, connections, and origins of pages."""
 
 from typing import Final
 
@@ -15,12 +15,12 @@ MINUTE: Final = 60
 
 
 def limits(settings: Settings) -> Limits:
-    """How much one document may ask for."""
+    """Return the limits of one document."""
     return Limits(cost=settings.staff_cost_limit, buyer_cost=settings.buyer_cost_limit)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
-    """How many connections a process has. Behind proxies none is bounded by its address, which is the proxy's."""
+    """Return the limits of a process's connections. Behind proxies no address is bounded: it would be the proxy's."""
     return ConnectionLimits(
         connections=settings.connections,
         per_address=settings.connections_per_address if settings.trusted_proxies == 0 else None,
@@ -30,12 +30,12 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def stream_limits(settings: Settings) -> StreamLimits:
-    """How many streams there may be at once."""
+    """Return the limits of concurrent streams."""
     return StreamLimits(connections_per_address=settings.streams_per_address)
 
 
 def rates(settings: Settings) -> Rates | None:
-    """How much a caller may ask for over time; None for without end."""
+    """Return the rates of a caller; None for no limit."""
     if settings.rate_limits == "off":
         return None
     buckets: Buckets = DatabaseBuckets() if settings.rate_limits == "database" else ProcessBuckets()
@@ -52,14 +52,14 @@ def rates(settings: Settings) -> Rates | None:
 
 
 def trusted_documents(settings: Settings) -> TrustedDocuments:
-    """The documents of the manifest. Raises ManifestRefused."""
+    """Load the documents of the manifest. Raises ManifestRefused."""
     if settings.trusted_documents is None:
         return TrustedDocuments()
     return TrustedDocuments.load(settings.trusted_documents, Mode(settings.trusted_documents_mode))
 
 
 def allowed_origins(settings: Settings) -> AllowedOrigins:
-    """The pages that may call from a browser. A developer's own page on this machine may, until it is production."""
+    """Return the origins whose pages may call the API. Outside production, pages of the developer's machine may."""
     return AllowedOrigins(settings.allowed_origins, loopback=settings.environment != "production")
 
 

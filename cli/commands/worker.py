@@ -34,15 +34,15 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 async def _work(settings: Settings, *, port: int) -> None:
     """Work until told to stop; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
-    from server.app import background
+    from server.app import run_background
     from server.offline_stripe import offline_stripe
-    from server.runtime import open_parts
+    from server.runtime import open_runtime
     from webhooks.routes import PATH
 
     sandbox = offline_stripe(settings, webhook_url=f"http://127.0.0.1:{port}{PATH}")
-    async with open_parts(settings, sandbox=sandbox) as parts:
+    async with open_runtime(settings, sandbox=sandbox) as parts:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, parts.worker.stop)
-        async with background(parts, run_worker=False, deliver=True):
+        async with run_background(parts, run_worker=False, deliver=True):
             await parts.worker.run()

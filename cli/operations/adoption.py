@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from domain.ids import Kind, encode
 from provider import Provider
 from server.offline_stripe import offline_stripe
-from server.runtime import open_parts
+from server.runtime import open_runtime
 from services.reconciliation.adoption import CannotAdopt, adopt, find_lost
 from settings import Settings
 
@@ -15,7 +15,7 @@ FINE, FOUND = 0, 1
 
 async def adopt_once(settings: Settings, intent_ids: Sequence[str], *, apply: bool) -> int:
     """Open the application, take these payments in or say what that would do; the exit code."""
-    async with open_parts(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
+    async with open_runtime(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
         return await adopt_and_report(intent_ids, apply=apply, provider=parts.runner.provider)
 
 

@@ -14,7 +14,7 @@ import uvicorn
 
 from cli.operations.demo_examples import Example, Shown, Tokens, carry_out
 from server import wiring
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from server.graphql.uvicorn_protocols import options
 from server.pages.static import Offered, OfferedOrder
 from server.serving import Server
@@ -44,7 +44,9 @@ class Demo:
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve until Ctrl-C. A second start shows the same answers, replayed. Raises OperationRefused."""
         inner = create_app(self._settings, run_worker=True, own_port=self._port)
-        config = uvicorn.Config(guarded(inner, self._settings), **options(wiring.connection_limits(self._settings)))
+        config = uvicorn.Config(
+            with_middleware(inner, self._settings), **options(wiring.connection_limits(self._settings))
+        )
         server = Server(config)
         serving = asyncio.create_task(server.serve(sockets))
         introducing = asyncio.create_task(self._introduce(partial(setattr, inner.state, "offered"), server.is_up))

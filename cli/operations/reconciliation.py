@@ -11,7 +11,7 @@ from models import Discrepancy, ReconciliationRun
 from provider import ProviderFailure
 from provider.ids import is_id
 from server.offline_stripe import offline_stripe
-from server.runtime import open_parts
+from server.runtime import open_runtime
 from services.reconciliation.runs import SPAN, Reconciler, Window
 from services.reconciliation.stages import Stage
 from settings import Settings
@@ -23,7 +23,7 @@ LOST, FOUND, FINE = 2, 1, 0
 async def reconcile_once(settings: Settings, *, start: datetime | None, end: datetime | None, repair: bool) -> int:
     """Open the application, reconcile a window, print what is open; the exit code."""
     sandbox = offline_stripe(settings, webhook_url=None)
-    async with open_parts(settings, sandbox=sandbox) as parts:
+    async with open_runtime(settings, sandbox=sandbox) as parts:
         reconciler = Reconciler(parts.runner.provider, parts.endpoint, settings.lease_seconds)
         return await reconcile_and_report(reconciler, start=start, end=end, repair=repair)
 

@@ -1,1 +1,1 @@
-"""Callers: who they are, what they may ask for over time, and how many connections one address may hold."""
+"""Access: authentication, rate limits, and connection quotas by client address."""

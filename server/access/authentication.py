@@ -1,8 +1,8 @@
-"""Who asks: a JWT bearer token becomes a `Caller`, or the request is refused without saying why.
+"""Authentication: turn a JWT bearer token into a `Caller`, or refuse the request without giving a reason.
 
-Two kinds of token exist. An access token carries a subject and scopes; it is signed with the shared secret
-(HS256) or by an identity provider whose keys are published (JWKS). A view token is ours alone: it lives
-minutes, names one order and gives nothing but the sight of it.
+Two kinds of token exist. An access token carries a subject and scopes. It is signed with the shared secret (HS256) or
+by an identity provider that publishes its keys (JWKS). A view token is signed here: it lives for minutes, names one
+order and allows nothing but reading that order.
 """
 
 import asyncio
@@ -30,13 +30,13 @@ PUBLISHED_ALGORITHMS: Final = (
     "RS256",
     "ES256",
     "EdDSA",
-)  # Pinned: never what the token's own header asks for.
+)  # Pinned: the algorithm is never taken from the token's own header.
 MAX_TOKEN: Final = 8_192
 MAX_SUBJECT: Final = 255
 SHORTEST_SECRET: Final = 32  # Bytes; RFC 7518, 3.2: an HS256 key is at least as long as its hash.
 KEYS_FRESH_SECONDS: Final = 300.0
 KEYS_STALE_SECONDS: Final = 3_600.0
-KEYS_RETRY_SECONDS: Final = 5.0  # After a failed fetch, so that an outage is not multiplied by every request.
+KEYS_RETRY_SECONDS: Final = 5.0  # After a failed fetch: an outage must not be multiplied by every request.
 VERIFIED_SECONDS: Final = 60.0
 VERIFIED_TOKENS: Final = 10_000
 VIEW_TYPE: Final = "view+jwt"
@@ -47,22 +47,21 @@ NO_SCOPE_SECONDS: Final = 60.0
 
 
 class Unauthenticated(Exception):
-    """The token was refused. It says nothing about why: the reason would help only an attacker."""
+    """A refused token, without the reason: the reason would help only an attacker."""
 
     def __init__(self) -> None:
         super().__init__("The bearer token is not valid.")
 
 
 class KeysUnavailable(Exception):
-    """The identity provider's keys cannot be fetched, so nobody can be told valid from invalid."""
+    """The identity provider's keys cannot be fetched, so no token can be verified."""
 
 
-class Callers:
-    """Turns Authorization headers into callers and signs view tokens.
+class Authenticator:
+    """The callers of this installation: reads Authorization headers and signs view tokens.
 
-    Needs `secret` or `jwks_url`, or both. View tokens are signed with a key derived from `view_secret`, by
-    default from `secret`; every process must hold the same one. Raises ValueError for a missing or short
-    secret.
+    Needs `secret` or `jwks_url`, or both. View tokens are signed with a key derived from `view_secret`, by default from
+    `secret`; every process must hold the same one. Raises ValueError for a missing or short secret.
     """
 
     def __init__(
@@ -86,12 +85,12 @@ class Callers:
         basis = view_secret or secret
         self._view_key = None if basis is None else _view_key(basis)
         self._verified = VerifiedTokens()
-        self._no_scope = NoScope()
+        self._no_scope = NoScopeLog()
 
     async def authenticate(self, authorization: str | None) -> Caller | None:
-        """The caller of this Authorization header; None for no header, which means anonymous.
+        """Return the caller of this Authorization header; None for no header, which means anonymous.
 
-        Raises Unauthenticated for anything but one valid bearer token, KeysUnavailable when it cannot be
+        Raises Unauthenticated for anything but one valid bearer token, KeysUnavailable when the token cannot be
         checked.
         """
         if authorization is None:
@@ -105,9 +104,9 @@ class Callers:
             if header.get("typ") == VIEW_TYPE:
                 caller, fresh_until = self._view_caller(token), math.inf
             else:
-                claims, fresh_until = await self._access_claims(token, header)
+                claims, fresh_until = await self._verify_access(token, header)
                 caller = _caller(claims)
-                self._no_scope.tell(caller, claims)
+                self._no_scope.report(caller, claims)
             self._verified.keep(name, caller, fresh_until)
             return caller
         except (jwt.PyJWTError, DomainError, ValueError, TypeError, OverflowError, RecursionError):
@@ -115,9 +114,9 @@ class Callers:
             raise Unauthenticated from None
 
     def sign_view_token(self, order_id: UUID, customer_id: UUID | None, ttl: timedelta) -> str:
-        """A token that shows this customer one order until `ttl` has passed, and gives nothing else.
+        """Sign a token that shows this customer one order until `ttl` has passed, and allows nothing else.
 
-        `customer_id` None is for an order that names nobody: it shows it while that is so.
+        `customer_id` None is for an order without a customer: the token shows the order for as long as it has none.
         Raises RuntimeError when no shared secret is configured.
         """
         if self._view_key is None:
@@ -151,8 +150,8 @@ class Callers:
             customer_id=UUID(customer) if customer != NO_CUSTOMER else None,
         )
 
-    async def _access_claims(self, token: str, header: Mapping[str, object]) -> tuple[Mapping[str, object], float]:
-        """The claims, and until when the key that verified them is fresh."""
+    async def _verify_access(self, token: str, header: Mapping[str, object]) -> tuple[Mapping[str, object], float]:
+        """Return the claims, and until when the key that verified them counts as fresh."""
         key: str | jwt.PyJWK
         fresh_until = math.inf
         if self._secret is not None and header.get("alg") == SHARED_ALGORITHM:
@@ -178,16 +177,16 @@ class Callers:
         return claims, fresh_until
 
 
-class NoScope:
-    """Says in the log that valid tokens allow nothing, and how their claims look, never what they hold.
+class NoScopeLog:
+    """Logs that valid tokens carry no scope of ours, with the types of their claims but never the values.
 
-    Once a minute: whoever has one such token may have any number of them.
+    At most once a minute: a client that has one such token may have any number of them.
     """
 
     def __init__(self) -> None:
         self._silent_until = -math.inf
 
-    def tell(self, caller: Caller, claims: Mapping[str, object]) -> None:
+    def report(self, caller: Caller, claims: Mapping[str, object]) -> None:
         now = time.monotonic()
         if caller.scopes or now < self._silent_until:
             return
@@ -200,9 +199,9 @@ class NoScope:
 
 
 class VerifiedTokens:
-    """Callers whose tokens were verified lately, by the tokens' hashes: verifying costs more than most queries.
+    """A cache of verified tokens, by their hashes: verifying a signature costs more than most queries.
 
-    A token is verified again after a minute, and never taken beyond its end or that of its key's freshness.
+    A token is verified again after a minute, and is never accepted beyond its own expiry or its key's freshness.
     """
 
     def __init__(self) -> None:
@@ -229,8 +228,7 @@ class VerifiedTokens:
 class PublishedKeys:
     """The signing keys of an identity provider, fetched in a thread and kept for five minutes.
 
-    An unknown key id may fetch again, but PyJWT's own cooldown and ours keep strangers from turning that into
-    load.
+    An unknown key id may cause a fetch, but PyJWT's cooldown and ours keep invalid tokens from loading the provider.
     """
 
     def __init__(self, url: str) -> None:
@@ -240,9 +238,9 @@ class PublishedKeys:
         self._lock = asyncio.Lock()
 
     async def find(self, kid: object) -> tuple[jwt.PyJWK, float]:
-        """The key with this id, and until when (monotonic) it is fresh; the past for one that is stale.
+        """Return the key with this id, and until when (monotonic) it is fresh; a moment in the past for a stale key.
 
-        Raises Unauthenticated when the provider has none, KeysUnavailable when it is away.
+        Raises Unauthenticated when the provider has no such key, KeysUnavailable when the provider cannot be reached.
         """
         if not isinstance(kid, str) or not 0 < len(kid) <= 255:
             raise Unauthenticated
@@ -267,7 +265,7 @@ class PublishedKeys:
 
 
 def _stale(known: tuple[jwt.PyJWK, float] | None) -> tuple[jwt.PyJWK, float]:
-    """A key seen before, for an hour in which its provider is away: callers here keep coming in."""
+    """Return a stale key during a provider outage, for up to an hour: known callers stay signed in."""
     if known is None or known[1] + KEYS_STALE_SECONDS < time.monotonic():
         raise KeysUnavailable
     return known
@@ -281,7 +279,7 @@ def sign_token(
     issuer: str | None = None,
     audience: str | None = None,
 ) -> str:
-    """An access token for `subject` with `scopes`, valid for `ttl`.
+    """Sign an access token for `subject` with `scopes`, valid for `ttl`.
 
     Raises ValueError for a short secret or a subject that `authenticate` would refuse.
     """
@@ -324,20 +322,20 @@ def _caller(claims: Mapping[str, object]) -> Caller:
     try:
         subject = _subject(claims["sub"])
     except DomainError as refusal:
-        # The token is genuine, so somebody of ours made it, and learns here why it does not work.
+        # The signature is genuine, so the shop's own developers made this token: they are told why it is refused.
         log.warning("callers.subject_refused", reason=refusal.message)
         raise
     return Caller(subject=subject, scopes=_scopes(claims), expires_at=_expiry(claims))
 
 
 def _scopes(claims: Mapping[str, object]) -> frozenset[Scope]:
-    """The scopes of ours in a token: `scope` (RFC 8693) or `scp` (Okta, Entra), words in a text or in a list."""
+    """Read our scopes from a token: `scope` (RFC 8693) or `scp` (Okta, Entra), a space-separated text or a list."""
     words = {word for claim in SCOPE_CLAIMS for word in _words(claims.get(claim))}
     return frozenset(scope for scope in Scope if scope.value in words)
 
 
 def _words(value: object) -> list[str]:
-    """The words of a claim; none of a form that is neither a text nor a list. A token's length bounds them."""
+    """Split a claim into words; empty for a claim that is neither a text nor a list. The token's length bounds them."""
     if isinstance(value, str):
         return value.split(" ")
     return [word for word in value if isinstance(word, str)] if isinstance(value, list) else []
@@ -350,9 +348,9 @@ def _form(claims: Mapping[str, object], claim: str) -> str:
 
 
 def _subject(value: object) -> str:
-    """The subject when it is a clean id, never one that a view token would have.
+    """Return the subject when it is a valid external id that no view token would use.
 
-    Raises Unauthenticated, and DomainError with the reason for what cannot stand in an id.
+    Raises Unauthenticated, or DomainError with the reason for a text that cannot be an id.
     """
     if not isinstance(value, str) or not value or value != value.strip() or value.startswith(VIEW_PREFIX):
         raise Unauthenticated
@@ -369,5 +367,5 @@ def _expiry(claims: Mapping[str, object]) -> datetime:
 
 
 def _view_key(secret: str) -> bytes:
-    """A key of its own for view tokens: a view token can never pass as an access token, nor the reverse."""
+    """Derive the key for view tokens alone: a view token never passes as an access token, nor the reverse."""
     return hmac.new(secret.encode(), b"paygraph view token 1", hashlib.sha256).digest()

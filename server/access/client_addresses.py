@@ -1,8 +1,8 @@
-"""The address that a client comes from, as limits count it: one customer's line, however it is spelled.
+"""Client addresses as the limits count them: one customer's network, however the address is spelled.
 
 An IPv4 address inside an IPv6 one is that IPv4 address: a socket that listens to both protocols sees `::ffff:1.2.3.4`
-(RFC 4291, 2.5.5.2), and a translator `64:ff9b::102:304` (RFC 6052). Of IPv6 the /64 counts, for the rest is the
-customer's to choose, and the /48 around it: that is what one customer may be given (RFC 6177).
+(RFC 4291, 2.5.5.2), and a translator `64:ff9b::102:304` (RFC 6052). Of an IPv6 address the /64 counts, for its customer
+chooses the rest freely. The /48 around it counts as well: one customer may be assigned that much (RFC 6177).
 """
 
 import re
@@ -16,18 +16,18 @@ from server.http.negotiation import header_values
 
 NETWORK_BITS: Final = 64
 SITE_BITS: Final = 48
-SITE_SHARES: Final = 4  # such a /48 has as much as four addresses, though 65,536 networks are in it
+SITE_SHARES: Final = 4  # a /48 has the quota of only four addresses, though 65,536 networks are in it
 IPV6_BITS: Final = 128
 TRANSLATED: Final = IPv6Network("64:ff9b::/96")
 WITH_PORT: Final = re.compile(r"\[(?P<v6>[0-9A-Fa-f:.]{2,45})\](?::[0-9]{1,5})?|(?P<v4>[0-9.]{7,15}):[0-9]{1,5}")
-LONGEST: Final = 100  # characters of a peer that is no address
+LONGEST: Final = 100  # characters kept of a peer name that is no IP address
 
 
 def address_of(scope: Scope, *, proxies: int) -> str:
-    """The address that the client comes from, as the outermost of `proxies` trusted proxies saw it.
+    """Return the client's address as the outermost of `proxies` trusted proxies saw it.
 
-    `1.2.3.4`, or the network of an IPv6 address, `2001:db8:0:1::/64`. What stands further left in X-Forwarded-For is
-    what the client says.
+    `1.2.3.4`, or the network of an IPv6 address, `2001:db8:0:1::/64`. Entries further left in X-Forwarded-For are the
+    client's own claims, and are ignored.
     """
     peer: str = (scope.get("client") or ("", 0))[0]
     if proxies == 0:
@@ -38,18 +38,18 @@ def address_of(scope: Scope, *, proxies: int) -> str:
 
 
 def network_of(text: str) -> str:
-    """What counts as one address; a text that is none is itself, cut short."""
+    """Return the network that counts as one address; a text that is no IP address is returned itself, cut short."""
     return _network(text) or text[:LONGEST]
 
 
 @lru_cache(maxsize=4096)
 def site_of(network: str) -> str | None:
-    """The /48 around the network of an IPv6 address; None for anything else."""
+    """Return the /48 around the network of an IPv6 address; None for anything else."""
     base, _, bits = network.partition("/")
     return _prefix(IPv6Address(base), SITE_BITS) if bits == str(NETWORK_BITS) else None
 
 
-@lru_cache(maxsize=4096)  # parsing one costs 3 µs, and most clients come again
+@lru_cache(maxsize=4096)  # parsing one costs 3 µs, and most clients return
 def _network(text: str) -> str | None:
     address = _parsed(text)
     if address is None:

@@ -1,4 +1,4 @@
-"""How many of something there may be at once: in all, and before that of one address."""
+"""Connection quotas: a maximum in all, and a smaller one for each client address."""
 
 import asyncio
 from collections import Counter
@@ -11,11 +11,11 @@ from server.access.client_addresses import SITE_SHARES, site_of
 log = structlog.stdlib.get_logger("server.quotas")
 
 SHARES: Final = (1, SITE_SHARES)
-QUIET_SECONDS: Final = 10.0  # between two lines about refusals: a flood must not fill the log
+QUIET_SECONDS: Final = 10.0  # between two log lines about refusals: a flood must not fill the log
 
 
 class Place:
-    """One place that is taken, until `release`."""
+    """One connection's share of a quota, held until `release`."""
 
     __slots__ = ("_names", "_quota")
 
@@ -24,17 +24,17 @@ class Place:
         self._names = names
 
     def release(self) -> None:
-        """Give the place back. A second time does nothing."""
+        """Return the place to the quota. A second call does nothing."""
         names, self._names = self._names, ()
         if names:
             self._quota.release(names)
 
 
 class AddressQuota:
-    """So many places, of which each address may hold so many, and the site around it four times as many.
+    """A quota in all, for each address, and for the site around an address (four times an address's quota).
 
-    `per_address` None bounds no address: behind a proxy, all connections have the proxy's. `of` names what is counted,
-    for the log.
+    `per_address` None bounds no address: behind a proxy, all connections have the proxy's. `of` names the counted thing
+    in the log.
     """
 
     def __init__(self, total: int, *, per_address: int | None, of: str) -> None:
@@ -47,38 +47,41 @@ class AddressQuota:
 
     @property
     def taken(self) -> int:
-        """How many are taken."""
+        """The number of places in use."""
         return self._taken[""]
 
     def acquire(self, address: str) -> Place | None:
-        """A place for this address, as `network_of` gives it; None when there is none. Empty is no address."""
+        """Take a place for this address, as `network_of` returns it; None when the quota is used up.
+
+        An empty text counts for no address.
+        """
         names = self._names(address)
         for name, share in zip(names[1:], SHARES, strict=False):
             if self._per_address is not None and self._taken[name] >= self._per_address * share:
-                self._tell("one address")
+                self._log_refusal("one address")
                 return None
         if self._taken[""] >= self._total:
-            self._tell("all")
+            self._log_refusal("all")
             return None
         self._taken.update(names)
         return Place(self, names)
 
     def release(self, names: tuple[str, ...]) -> None:
-        """Give a place back."""
+        """Return a place to the quota."""
         for name in names:
             self._taken[name] -= 1
             if not self._taken[name]:
                 del self._taken[name]
 
     def _names(self, address: str) -> tuple[str, ...]:
-        """What a place counts for: all, its address, the site around it."""
+        """List the names a place counts under: all, its address, the site around the address."""
         if not address or self._per_address is None:
             return ("",)
         site = site_of(address)
         return ("", address) if site is None else ("", address, site)
 
-    def _tell(self, bound: str) -> None:
-        """Log that somebody was refused, once in a while, without whose address it was."""
+    def _log_refusal(self, bound: str) -> None:
+        """Log that a client was refused, at most once in `QUIET_SECONDS`, without the client's address."""
         self._refused += 1
         now = asyncio.get_running_loop().time()
         if now >= self._quiet_until:

@@ -1,4 +1,4 @@
-"""Token buckets: what is taken comes back with time. In this process, or in PostgreSQL for all replicas."""
+"""Token buckets: tokens that are taken refill over time. Kept in this process, or in PostgreSQL for all replicas."""
 
 import hashlib
 import time
@@ -10,12 +10,12 @@ from typing import Final, NamedTuple, Protocol
 from database.statements import query_rows
 
 REMEMBERED: Final = 20_000  # buckets of each kind in a process, about 6 MB
-NEWCOMERS: Final = ""  # the key of those for whom there is no room
-LOOKED_AT: Final = 8  # old buckets for each new one, when there is no room: a look costs less than a microsecond
+NEWCOMERS: Final = ""  # the shared key of clients that no bucket of their own is left for
+LOOKED_AT: Final = 8  # old buckets examined for each new one when there is no space: each takes less than 1 µs
 TAKES_BETWEEN_SWEEPS: Final = 5_000
 
-# One statement for all that a request takes: taken where there is enough, and told otherwise. In the order of their
-# keys, so that two requests never wait for each other.
+# One statement for all buckets of a request: tokens are taken where there are enough, and otherwise only reported. In
+# the order of their keys, so that two requests never deadlock.
 TAKE: Final = """
 WITH asked AS (
   SELECT key, amount, capacity, per_second
@@ -43,20 +43,20 @@ GIVE: Final = """
 UPDATE rate_bucket b SET level = least(capacity, level + given.amount)
 FROM unnest($1::text[], $2::float8[]) AS given(key, amount) WHERE b.key = given.key
 """
-# A bucket that is full again says nothing that a new one would not.
+# A bucket that is full again is equivalent to a new one.
 SWEEP: Final = "DELETE FROM rate_bucket WHERE at + (capacity - level) / per_second * interval '1 second' < now()"
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """At most `capacity` at once, and `per_second` in the long run."""
+    """A refill rate: at most `capacity` at once, and `per_second` in the long run."""
 
     capacity: float
     per_second: float
 
 
 class Take(NamedTuple):
-    """What is to be taken from one bucket: never more than it can hold."""
+    """A number of tokens to take from one bucket: never more than the bucket can hold."""
 
     key: str
     amount: float
@@ -64,31 +64,30 @@ class Take(NamedTuple):
 
 
 class BucketState(NamedTuple):
-    """What is left in a bucket after a take, and whether there was enough for it; if not, nothing was taken."""
+    """The tokens left in a bucket after a take, and whether there were enough; if not, nothing was taken."""
 
     left: float
     taken: bool
 
 
 class Buckets(Protocol):
-    """Where buckets are kept."""
+    """The interface of a store of token buckets."""
 
     async def take(self, takes: Sequence[Take]) -> list[BucketState]:
-        """Take from each bucket what there is enough of, one level for each."""
+        """Take from each bucket that has enough, and return the state of each."""
         ...
 
-    async def give(self, takes: Sequence[Take]) -> None:
-        """Put back what was taken and not used."""
+    async def put_back(self, takes: Sequence[Take]) -> None:
+        """Put back tokens that were taken and not used."""
         ...
 
 
 class ProcessBuckets:
-    """Buckets of this process. Two replicas let through twice as much.
+    """Buckets in this process. Two replicas let through twice as much.
 
-    The first word of a key is its kind, and each kind has room of its own: whoever comes from many addresses takes no
-    room of buyers who are known by name. Where there is none left, only a bucket that is full again is forgotten, for
-    it says nothing that a new one would not. If there is no such one, newcomers share one bucket: a flood of them
-    wipes out nobody's.
+    The first word of a key is its kind, and each kind has space of its own: clients with many addresses take no space
+    from buyers, who are known by name. When a kind is full, only a bucket that has refilled is forgotten, for it is
+    equivalent to a new one. If none has refilled, new clients share one bucket: a flood of them resets nobody's bucket.
     """
 
     def __init__(self) -> None:
@@ -98,9 +97,9 @@ class ProcessBuckets:
         now = time.monotonic()
         return [self._kind(take).take(take, now) for take in takes]
 
-    async def give(self, takes: Sequence[Take]) -> None:
+    async def put_back(self, takes: Sequence[Take]) -> None:
         for take in takes:
-            self._kind(take).give(take)
+            self._kind(take).put_back(take)
 
     def __len__(self) -> int:
         return sum(map(len, self._kinds.values()))
@@ -113,7 +112,7 @@ class ProcessBuckets:
 
 
 class _Kind:
-    """The buckets of one kind, those that were asked longest ago first: level, its moment, and the rate."""
+    """The buckets of one kind, least recently used first: level, moment of that level, and rate."""
 
     def __init__(self) -> None:
         self._buckets: OrderedDict[str, tuple[float, float, Rate]] = OrderedDict()
@@ -122,7 +121,7 @@ class _Kind:
         return len(self._buckets)
 
     def take(self, take: Take, now: float) -> BucketState:
-        """Take what there is enough of."""
+        """Take the tokens if there are enough."""
         key = self._key(take.key, now)
         known = self._buckets.pop(key, None)
         level = take.rate.capacity if known is None else _refilled(known[0], known[1], take.rate, now)
@@ -131,20 +130,20 @@ class _Kind:
         self._buckets[key] = (level, now, take.rate)
         return BucketState(level, taken)
 
-    def give(self, take: Take) -> None:
-        """Put back; what the bucket of all newcomers was given is not worth keeping apart."""
+    def put_back(self, take: Take) -> None:
+        """Put tokens back. The bucket that new clients share gets none: its takes are not tracked by client."""
         if (known := self._buckets.get(take.key)) is not None:
             level, at, rate = known
             self._buckets[take.key] = (min(take.rate.capacity, level + take.amount), at, rate)
 
     def _key(self, key: str, now: float) -> str:
-        """The key under which a bucket is kept: its own where it is known, or there is room."""
+        """Return the key a bucket is kept under: its own when it is known or there is space, else the shared one."""
         if key in self._buckets or len(self._buckets) < REMEMBERED or self._makes_room(now):
             return key
         return NEWCOMERS
 
     def _makes_room(self, now: float) -> bool:
-        """Forget the full ones of the few that were asked longest ago; the others are looked at again much later."""
+        """Forget the full ones among the least recently used few; the others move to the end and are examined later."""
         has_room = False
         for _ in range(LOOKED_AT):
             key, (level, at, rate) = self._buckets.popitem(last=False)
@@ -160,7 +159,10 @@ def _refilled(level: float, at: float, rate: Rate, now: float) -> float:
 
 
 class DatabaseBuckets:
-    """Buckets of all replicas, by the database's clock. Keys are kept as hashes: they are names and addresses."""
+    """Buckets shared by all replicas, on the database's clock.
+
+    Keys are stored as hashes: they are names and addresses.
+    """
 
     def __init__(self) -> None:
         self._takes = 0
@@ -177,7 +179,7 @@ class DatabaseBuckets:
             await query_rows(SWEEP)
         return [levels[key] for key in keys]
 
-    async def give(self, takes: Sequence[Take]) -> None:
+    async def put_back(self, takes: Sequence[Take]) -> None:
         await query_rows(GIVE, [[_hashed(take.key) for take in takes], [take.amount for take in takes]])
 
 

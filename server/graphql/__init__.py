@@ -1,1 +1,1 @@
-"""GraphQL over HTTP, WebSocket and event streams: requests, documents, their cost, and what carries the answers."""
+"""GraphQL over HTTP, WebSocket and event streams: requests, documents, their cost, and the transports."""

@@ -1,7 +1,7 @@
-"""Requests without a token: read as far as it takes to say "sign in", and no further.
+"""Anonymous requests: read only as far as it takes to answer "sign in".
 
-Whoever shows no token may ask for little, so little is read of what they send: a short document, whose root fields say
-whether anything of it is for strangers. Nothing else is measured, validated, planned or run.
+A request without a token may use few fields, so little of it is read: a short document, whose root fields show whether
+any of it is open to anonymous callers. Nothing else is measured, validated, planned or executed.
 """
 
 from dataclasses import dataclass
@@ -18,20 +18,20 @@ TYPENAME: Final = "__typename"
 OF_THE_SCHEMA: Final = frozenset({TYPENAME, "__schema", "__type"})
 
 
-class NotForStrangers(RequestRefused):
-    """The operation needs a token: it was read, and that costs a point."""
+class AnonymousRefused(RequestRefused):
+    """The operation needs a token. Reading it costs a point."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Strangers:
-    """What a request without a token may ask for; `fields` of the root None lets it ask for everything."""
+class AnonymousAccess:
+    """The root fields open to a request without a token; `fields` None opens all of them."""
 
     fields: frozenset[str] | None = None
     document_characters: int = 4_096  # Introspection, the longest there is, takes 1,700.
     document_tokens: int = 500  # Introspection takes 200.
 
     def check_length(self, query: str) -> None:
-        """Raise RequestRefused for a longer document than strangers have use for."""
+        """Raise RequestRefused for a document longer than any that an anonymous caller needs."""
         if self.fields is not None and len(query) > self.document_characters:
             most = self.document_characters
             raise refuse(
@@ -42,13 +42,13 @@ class Strangers:
             )
 
     def tokens(self, usual: int) -> int:
-        """How many tokens a document may have that is read for a stranger."""
+        """Return how many tokens a document may have when it is read for an anonymous caller."""
         return usual if self.fields is None else min(usual, self.document_tokens)
 
     def check_fields(self, operation: OperationDefinitionNode, document: DocumentNode) -> None:
-        """Raise NotForStrangers for an operation with a root field that is not for strangers.
+        """Raise NotForStrangers for an operation with a root field that needs a token.
 
-        The refusal reads as if each such field had been asked: null, and an error at its place.
+        The refusal has the form of an execution that failed for each of these fields: null, and an error at its path.
         """
         if self.fields is None:
             return
@@ -58,10 +58,10 @@ class Strangers:
             return
         problems = [_sign_in(key, field) for key, field in closed.items()]
         if operation.operation is OperationType.SUBSCRIPTION:
-            raise NotForStrangers(problems)
+            raise AnonymousRefused(problems)
         root = operation.operation.value.capitalize()
         data = {key: root if field.name.value == TYPENAME else None for key, field in asked.items()}
-        raise NotForStrangers(problems, status=200, data=data)
+        raise AnonymousRefused(problems, status=200, data=data)
 
 
 def _sign_in(key: str, field: FieldNode) -> Problem:

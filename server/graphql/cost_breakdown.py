@@ -1,17 +1,19 @@
-"""Where the cost of a document comes from, for whoever has to make it smaller."""
+"""The breakdown of a document's cost, for a developer who has to make it smaller."""
 
 from collections.abc import Iterator
 from typing import Final
 
 from server.graphql.query_cost import Meter, Share
 
-NAMED: Final = 3  # of the fields of the root, the dearest
+NAMED: Final = 3  # of the root fields, the most expensive
 
 
 def where_it_comes_from(meter: Meter) -> str:
-    """The dearest fields of the root with their cost, and how deep most of it is: "payments 1300, of which
-    payments.nodes.timeline 1000"."""
-    meter.measure()  # of the fragments, before anything that spreads them
+    """Name the most expensive root fields with their cost, and the path that causes most of it.
+
+    For example "payments 1300, of which payments.nodes.timeline 1000".
+    """
+    meter.measure()  # measures each fragment before the fragments that spread it
     list_size = meter.limits.list_size
     root = meter.schema.get_root_type(meter.operation.operation)
     shares = sorted(
@@ -28,9 +30,9 @@ def where_it_comes_from(meter: Meter) -> str:
 
 
 def _downwards(meter: Meter, share: Share) -> Iterator[tuple[str, int]]:
-    """From a field of the root down, always by the dearest field: its path, and all that it costs."""
+    """Walk from a root field down, always along the most expensive field: each path with its cost."""
     path, times, above = _name(share), 1, meter.limits.list_size
-    for _ in range(meter.limits.depth):  # of a valid document; before validation its fragments may go round
+    for _ in range(meter.limits.depth):  # of a valid document; before validation its fragments may form a cycle
         if share.node.selection_set is None:
             return
         if share.is_list:
@@ -46,5 +48,5 @@ def _downwards(meter: Meter, share: Share) -> Iterator[tuple[str, int]]:
 
 
 def _name(share: Share) -> str:
-    """The name under which the field stands in the answer."""
+    """Return the field's response name."""
     return (share.node.alias or share.node.name).value

@@ -1,4 +1,4 @@
-"""What `@cost` says in the schema, read off the types that a document is measured by."""
+"""The weights of `@cost` in the schema, read from the types that a document is measured by."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ DEFINITION: Final = "strawberry-definition"
 
 
 def weight_of(element: GraphQLField | GraphQLArgument) -> int:
-    """What a field costs, or an argument that is given; 0 where nothing is said."""
+    """Return the weight of a field, or of an argument that is passed; 0 without `@cost`."""
     return _said(element) or 0
 
 
 def is_part_of_a_row(kind: GraphQLNamedType) -> bool:
-    """Whether objects of this type cost nothing: an amount, an edge or a page is read with its row."""
+    """Return True for a type whose objects cost nothing: an amount, an edge or a page is read with its row."""
     return _said(kind) == 0
 
 

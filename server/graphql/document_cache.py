@@ -1,6 +1,6 @@
-"""Documents that proved valid, with all that is made of them: plans and measures. One bound in bytes for everything.
+"""A cache of valid documents with their plans and measures. One bound in bytes covers everything.
 
-A document and its plans are dropped together, the one that was used longest ago first.
+A document and its plans are evicted together, least recently used first.
 """
 
 from collections import OrderedDict
@@ -14,15 +14,15 @@ from execution import CompiledOperation
 from server.graphql.query_cost import Measure
 
 MOST_BYTES: Final = 32 * 1024 * 1024
-LARGEST_SHARE: Final = 16  # no document takes more than one part in so many: it is read anew each time
-# Measured (tests/server/graphql/test_document_cache.py): a token with its place, and the part of the tree it makes.
+LARGEST_SHARE: Final = 16  # a larger document is not cached: it is parsed and validated for each request
+# Measured (tests/server/graphql/test_document_cache.py): a token with its location, and its share of the syntax tree.
 DOCUMENT_BYTES: Final = 2_000
 TOKEN_BYTES: Final = 420
 
 
 @dataclass(slots=True)
 class CachedDocument:
-    """A valid document with what was already measured of it."""
+    """A valid document with its measures."""
 
     query: str
     document: DocumentNode
@@ -37,7 +37,7 @@ class CachedDocument:
 
 
 class DocumentCache:
-    """Documents by their text. `most_bytes` is for all of them and their plans."""
+    """The cached documents by their text. `most_bytes` bounds all of them and their plans together."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
@@ -45,7 +45,7 @@ class DocumentCache:
         self.weight = 0
 
     def find(self, query: str) -> CachedDocument | None:
-        """The document of this text, if it is known."""
+        """Return the document of this text, if it is cached."""
         found = self._kept.get(query)
         if found is not None:
             self._kept.move_to_end(query)
@@ -57,27 +57,27 @@ class DocumentCache:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def keep(self, prepared: CachedDocument) -> None:
-        """Keep a document that proved valid, unless it is too large for that."""
-        if prepared.weight * LARGEST_SHARE > self._most_bytes or prepared.query in self._kept:
+    def keep(self, cached: CachedDocument) -> None:
+        """Cache a valid document, unless it is too large."""
+        if cached.weight * LARGEST_SHARE > self._most_bytes or cached.query in self._kept:
             return
-        self._hold(prepared)
+        self._hold(cached)
 
-    def pin(self, prepared: CachedDocument) -> None:
-        """Keep a document for good: only its plans are dropped, and made anew."""
-        prepared.is_pinned = True
-        prepared.weight = 0  # the manifest bounds them
-        self._hold(prepared)
+    def pin(self, cached: CachedDocument) -> None:
+        """Keep a document for good: only its plans are evicted, and made again when needed."""
+        cached.is_pinned = True
+        cached.weight = 0  # the number of pinned documents is bounded by the manifest
+        self._hold(cached)
 
-    def _hold(self, prepared: CachedDocument) -> None:
-        self._kept[prepared.query] = prepared
-        for operation in prepared.operations:
-            operation.on_growth = partial(self._grow, prepared)
-        self.weight += prepared.weight
+    def _hold(self, cached: CachedDocument) -> None:
+        self._kept[cached.query] = cached
+        for operation in cached.operations:
+            operation.on_growth = partial(self._grow, cached)
+        self.weight += cached.weight
         self._shrink()
 
-    def _grow(self, prepared: CachedDocument, weight: int) -> None:
-        prepared.weight += weight
+    def _grow(self, cached: CachedDocument, weight: int) -> None:
+        cached.weight += weight
         self.weight += weight
         self._shrink()
 
@@ -87,13 +87,13 @@ class DocumentCache:
             if self.weight <= self._most_bytes:
                 return
 
-    def _drop(self, prepared: CachedDocument) -> None:
-        self.weight -= prepared.weight
-        for operation in prepared.operations:
+    def _drop(self, cached: CachedDocument) -> None:
+        self.weight -= cached.weight
+        for operation in cached.operations:
             operation.plans.clear()
-        if prepared.is_pinned:
-            prepared.weight = 0
+        if cached.is_pinned:
+            cached.weight = 0
             return
-        for operation in prepared.operations:
-            operation.on_growth = None  # whoever still follows its events is not kept here
-        del self._kept[prepared.query]
+        for operation in cached.operations:
+            operation.on_growth = None  # a subscription may still use it, but it counts no more here
+        del self._kept[cached.query]

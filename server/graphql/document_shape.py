@@ -1,6 +1,6 @@
-"""The shape of a document as it is written: bounded before validation, whose rules compare what it holds in pairs.
+"""The shape of a document as written: bounded before validation, whose rules compare selections in pairs.
 
-All definitions count, those too that do not run: validation goes through each of them.
+All definitions count, also the ones that will not be executed: validation visits each of them.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ from graphql import (
 from server.graphql.fragments import dependencies_first, fragments_of
 from server.graphql.query_cost import LimitBroken, Limits
 
-ARGUMENTS_READ: Final = 8  # characters of arguments that are compared in the time in which a field is
+ARGUMENTS_READ: Final = 8  # characters of arguments that are compared in the time that one field takes
 
 
 def check_written(document: DocumentNode, limits: Limits) -> None:
-    """Raise LimitBroken when the text holds more than validation should go through or compare."""
+    """Raise LimitBroken when validation would have to visit or compare too much."""
     sets = [
         definition.selection_set
         for definition in document.definitions
@@ -69,7 +69,7 @@ def _check_depth_and_number(sets: Iterable[SelectionSetNode], limits: Limits) ->
 
 
 def _size(selected: SelectionSetNode, sizes: dict[str, int]) -> int:
-    """How many selections there are with every fragment written out; an edge that closes a cycle counts one."""
+    """Count the selections with every fragment expanded; an edge that closes a cycle counts one."""
     total = 0
     for selection in selected.selections:
         total += 1
@@ -83,10 +83,10 @@ def _size(selected: SelectionSetNode, sizes: dict[str, int]) -> int:
 def _comparisons(
     definitions: Iterable[SelectionSetNode], fragments: dict[str, FragmentDefinitionNode], most: int
 ) -> int:
-    """How often fields of one name in one place are compared; something above `most` as soon as it is more.
+    """Count how often fields of one name in one place are compared; some number above `most` when it is more.
 
-    Fragments may go in circles here, which validation finds. A selection set that stands alone in a place is looked at
-    once, and several meet in one only where a name was compared: so this ends.
+    Fragments may form cycles here, which validation finds. A selection set that stands alone in a place is visited
+    once, and several meet in one place only where a name was compared: so this terminates.
     """
     total = 0
     waiting = [[one] for one in definitions]
@@ -125,7 +125,7 @@ def _by_name(sets: list[SelectionSetNode], fragments: dict[str, FragmentDefiniti
 
 
 def _weight(field: FieldNode) -> int:
-    """One field, and more with long arguments: they are compared too, as they would be printed."""
+    """Return the weight of one field: more than 1 with long arguments, whose printed forms are compared too."""
     given = field.arguments
     if not given or given[0].loc is None or given[-1].loc is None:
         return 1
@@ -133,9 +133,9 @@ def _weight(field: FieldNode) -> int:
 
 
 def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> str | None:
-    """The name of the mutation's one root field, None when it asks only for its type.
+    """Return the name of the mutation's one root field; None when it selects only `__typename`.
 
-    Raise LimitBroken when it has more than one: one document is one act with money.
+    Raise LimitBroken when it has more than one: one document moves money once.
     """
     fields = [field.name.value for field in root_fields(operation, document).values()]
     acts = [name for name in fields if name != "__typename"]
@@ -145,6 +145,6 @@ def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNod
 
 
 def root_fields(operation: OperationDefinitionNode, document: DocumentNode) -> dict[str, FieldNode]:
-    """The root's fields by their names in the answer, those in its fragments too."""
+    """Return the root fields by their response names, including the fields of fragments."""
     by_name = _by_name([operation.selection_set], fragments_of(document))
     return {key: fields[0] for key, fields in by_name.items()}

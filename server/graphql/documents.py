@@ -1,4 +1,4 @@
-"""From query text to an operation that may run: scanned, parsed, measured, validated, and kept."""
+"""The path from query text to an executable operation: scan, parse, measure, validate, cache."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from domain.caller import Caller
 from domain.cards import contains_card_number, id_holds_card_number
 from domain.sensitive import is_sensitive_even_as_id
 from execution import CompiledOperation, Execution
-from server.graphql.anonymous_requests import Strangers
+from server.graphql.anonymous_requests import AnonymousAccess
 from server.graphql.cost_breakdown import where_it_comes_from
 from server.graphql.document_cache import CachedDocument, DocumentCache
 from server.graphql.document_shape import check_one_mutation, check_written
@@ -37,15 +37,15 @@ from server.http.errors import Code, Problem, RequestRefused, document_problems,
 
 RULES: Final = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 MAX_VALIDATION_ERRORS: Final = 5
-CHARACTERS_OF_A_POINT: Final = 250  # of a document that is read, validated and planned: about a millisecond
+CHARACTERS_OF_A_POINT: Final = 250  # of a document that is parsed, validated and planned: about a millisecond
 MEASURES_KEPT: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ExecutableOperation:
-    """An operation that may run: `cost` is what it may cost at most, `surcharge` what it costs beside its rows.
+    """An operation that may run: `cost` is its maximum cost, `surcharge` the cost of fields beside their rows.
 
-    `free` are the names in the answer under which nothing stands that costs. `act` is the field of a mutation.
+    `free` are the response names under which nothing has a cost. `act` is the root field of a mutation.
     """
 
     planned: CompiledOperation
@@ -60,27 +60,29 @@ class ExecutableOperation:
 
 
 class Documents:
-    """The documents of one schema, within limits; a bounded cache of those that proved valid."""
+    """The documents of one schema, within limits, with a bounded cache of the valid ones."""
 
-    def __init__(self, schema: GraphQLSchema, limits: Limits, execution: Execution, strangers: Strangers) -> None:
+    def __init__(
+        self, schema: GraphQLSchema, limits: Limits, execution: Execution, anonymous_access: AnonymousAccess
+    ) -> None:
         self._schema = schema
         self._execution = execution
         self._limits = limits
-        self._strangers = strangers
+        self._anonymous_access = anonymous_access
         self.cache = DocumentCache()
 
     def pin(self, query: str) -> None:
-        """Parse and validate a document that is trusted, and keep it. Raises RequestRefused for one that cannot run."""
-        prepared = self._parse(query, self._limits.tokens)
-        self._validate(prepared.document)
-        self.cache.pin(prepared)
-        for operation in prepared.operations:
+        """Parse, validate and keep a trusted document. Raises RequestRefused for one that cannot run."""
+        cached = self._parse(query, self._limits.tokens)
+        self._validate(cached.document)
+        self.cache.pin(cached)
+        for operation in cached.operations:
             self._execution.warm(operation)
 
     def price_of_reading(self, query: str, caller: Caller | None) -> int:
-        """The points that are drawn before a document is read; 0 for a short one, and for one that is known.
+        """Return the points drawn before a document is read; 0 for a short or a cached one.
 
-        Raises RequestRefused for what a stranger need not be read.
+        Raises RequestRefused for a document that need not be read for an anonymous caller.
         """
         if query in self.cache:
             return 0
@@ -95,47 +97,48 @@ class Documents:
         *,
         caller: Caller | None,
         may_introspect: bool,
-        is_buyer: bool,
+        buyer_limits: bool,
         check_transport: Callable[[OperationType], None] = lambda kind: None,
     ) -> ExecutableOperation:
-        """The one operation to run: what is cheap and bounded is looked at first, and validated is what may run.
+        """Return the one operation to run. Cheap and bounded checks come first; only a valid document is executed.
 
-        `check_transport` raises RequestRefused for what may not be sent as it was; this does for all that must not run.
+        `check_transport` raises RequestRefused for an operation type that this transport does not carry; this method
+        raises it for every other reason.
         """
-        prepared = self.cache.find(query)
-        fresh = prepared is None
-        if prepared is None:
-            self._check_length(query, caller)  # it may have been known when its price was asked for
-            prepared = self._parse(query, self._tokens(caller))
-        planned = _choose(prepared.operations, operation_name)
+        cached = self.cache.find(query)
+        fresh = cached is None
+        if cached is None:
+            self._check_length(query, caller)  # it may have been in the cache when its price was asked for
+            cached = self._parse(query, self._tokens(caller))
+        planned = _choose(cached.operations, operation_name)
         operation = planned.operation
         check_transport(operation.operation)
         try:
             if fresh:
-                check_written(prepared.document, self._limits)
+                check_written(cached.document, self._limits)
             if caller is None:
-                self._strangers.check_fields(operation, prepared.document)
-            measure = self._measure(prepared, operation, variables)
+                self._anonymous_access.check_fields(operation, cached.document)
+            measure = self._measure(cached, operation, variables)
             check_shape(measure, self._limits)
             if measure.introspects and not may_introspect:
                 raise LimitBroken("INTROSPECTION_DISABLED", "Introspection is not allowed for this caller.")
             is_mutation = operation.operation is OperationType.MUTATION
-            act = check_one_mutation(operation, prepared.document) if is_mutation else None
-            explain = partial(self._explain, prepared.document, operation, variables)
-            cost = check_cost(measure, self._limits, is_buyer=is_buyer, explain=explain)
+            act = check_one_mutation(operation, cached.document) if is_mutation else None
+            explain = partial(self._explain, cached.document, operation, variables)
+            cost = check_cost(measure, self._limits, buyer_limits=buyer_limits, explain=explain)
             if fresh:
-                self._validate(prepared.document)
-                self.cache.keep(prepared)
+                self._validate(cached.document)
+                self.cache.keep(cached)
         except LimitBroken as broken:
             raise _limit_refusal(broken) from None
         return ExecutableOperation(planned, cost, measure.surcharge, measure.free, act)
 
     def _check_length(self, query: str, caller: Caller | None) -> None:
         if caller is None:
-            self._strangers.check_length(query)
+            self._anonymous_access.check_length(query)
 
     def _tokens(self, caller: Caller | None) -> int:
-        return self._strangers.tokens(self._limits.tokens) if caller is None else self._limits.tokens
+        return self._anonymous_access.tokens(self._limits.tokens) if caller is None else self._limits.tokens
 
     def _parse(self, query: str, tokens: int) -> CachedDocument:
         if id_holds_card_number(query):
@@ -162,20 +165,20 @@ class Documents:
         return CachedDocument(query, document, operations)
 
     def _measure(
-        self, prepared: CachedDocument, operation: OperationDefinitionNode, variables: Mapping[str, object]
+        self, cached: CachedDocument, operation: OperationDefinitionNode, variables: Mapping[str, object]
     ) -> Measure:
         name = operation.name.value if operation.name else None
-        sized_by = prepared.sized_by.get(name)
+        sized_by = cached.sized_by.get(name)
         if sized_by is not None:
             key = _measure_key(name, sized_by, variables)
-            if key in prepared.measures:
-                return prepared.measures[key]
-        meter = Meter(self._schema, prepared.document, operation, self._limits, variables)
+            if key in cached.measures:
+                return cached.measures[key]
+        meter = Meter(self._schema, cached.document, operation, self._limits, variables)
         measure = meter.measure()
-        sized_by = prepared.sized_by[name] = tuple(sorted(meter.sized_by))
-        if len(prepared.measures) >= MEASURES_KEPT:
-            prepared.measures.clear()
-        prepared.measures[_measure_key(name, sized_by, variables)] = measure
+        sized_by = cached.sized_by[name] = tuple(sorted(meter.sized_by))
+        if len(cached.measures) >= MEASURES_KEPT:
+            cached.measures.clear()
+        cached.measures[_measure_key(name, sized_by, variables)] = measure
         return measure
 
     def _explain(
@@ -206,7 +209,7 @@ def _choose(operations: tuple[CompiledOperation, ...], name: str | None) -> Comp
 
 
 def _measure_key(name: str | None, sized_by: tuple[str, ...], variables: Mapping[str, object]) -> tuple[object, ...]:
-    """What a measure depends on: the operation and the sizes, a list counting as its length."""
+    """Return the cache key of a measure: the operation and its size variables, a list counting as its length."""
     sizes: list[object] = [name]
     for variable in sized_by:
         value = variables.get(variable)
@@ -226,7 +229,7 @@ def _limit_refusal(broken: LimitBroken) -> RequestRefused:
 
 
 def _holds_sensitive(document: DocumentNode) -> bool:
-    """Whether a literal holds a card number or a secret once it stands alone and its escapes are read."""
+    """Return True when a literal holds a card number or a secret, alone and with its escapes decoded."""
     finder = _Finder()
     visit(document, finder)
     return finder.found

@@ -1,4 +1,4 @@
-"""Streams of answers over HTTP: server-sent events as graphql-sse speaks them, and Apollo's multipart subscriptions.
+"""Response streams over HTTP: server-sent events (graphql-sse) and Apollo's multipart subscriptions.
 
 Protocols: https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md (distinct connections mode) and
 https://www.apollographql.com/docs/graphos/routing/operations/subscriptions/multipart-protocol
@@ -12,7 +12,7 @@ from typing import Final, Protocol
 import orjson
 from starlette.types import Receive, Scope, Send
 
-from server.graphql.subscriptions import RESTARTING, TOKEN_EXPIRED, until_expired, until_one_ends
+from server.graphql.subscriptions import RESTARTING, TOKEN_EXPIRED, run_until_one_ends, wait_until_expired
 from server.http.errors import Problem, RequestRefused
 from server.http.middleware import REQUEST_ID_HEADER
 from server.http.negotiation import SUBSCRIPTION_SPEC, StreamMedia
@@ -20,11 +20,11 @@ from server.http.request_context import RequestOrigin
 
 Errors = Sequence[Mapping[str, object]]
 
-LEAVING: Final = "leaving"  # In the scope's state: an asyncio.Event that is set when the server begins to leave.
+LEAVING: Final = "leaving"  # Key in the ASGI scope's state: an asyncio.Event, set when the server begins to shut down.
 
 
 class Framing(Protocol):
-    """How one protocol writes a stream."""
+    """The framing of one streaming protocol."""
 
     content_type: str
     opening: bytes
@@ -32,17 +32,17 @@ class Framing(Protocol):
     complete: bytes
 
     def next(self, payload: bytes) -> bytes:
-        """One answer, given as JSON."""
+        """Frame one answer, which is JSON already."""
 
     def failed(self, errors: Errors) -> bytes:
-        """The end of a stream that cannot go on."""
+        """Frame the end of a stream that cannot continue."""
 
     def cut(self, errors: Errors) -> bytes:
-        """The end of a stream that the client should open again."""
+        """Frame the end of a stream that the client should open again."""
 
 
 class ServerSentEvents:
-    """graphql-sse: events `next` and `complete`; comments keep the connection alive. Lines end in LF alone."""
+    """Frames graphql-sse: events `next` and `complete`; comments keep the connection alive. Lines end in LF alone."""
 
     content_type = f"{StreamMedia.EVENTS}; charset=utf-8"
     opening = b":\n\n"
@@ -56,11 +56,11 @@ class ServerSentEvents:
         return self.next(orjson.dumps({"errors": errors})) + self.complete
 
     def cut(self, errors: Errors) -> bytes:
-        return b""  # A stream that ends without `complete` was interrupted: clients connect again.
+        return b""  # A stream that ends without `complete` was interrupted: clients reconnect.
 
 
 class MultipartSubscription:
-    """Apollo's protocol: each part ends with the next boundary, so that a client need not wait to read it."""
+    """Frames Apollo's protocol: each part ends with the next boundary, so that a client can parse it at once."""
 
     content_type = f'{StreamMedia.MULTIPART};boundary="graphql";subscriptionSpec={SUBSCRIPTION_SPEC}'
     opening = b"\r\n--graphql"
@@ -92,51 +92,51 @@ async def send_stream(
     origin: RequestOrigin,
     heartbeat_seconds: float,
 ) -> None:
-    """Send the answers as they come, until they end, the client or the server leaves, or the token expires."""
+    """Send the answers as they come, until they end, a side disconnects, the server leaves, or the token expires."""
     framing = FRAMINGS[media]
 
     async def put(body: bytes, *, more: bool = True) -> None:
         await send({"type": "http.response.body", "body": body, "more_body": more})
 
-    def told(*problems: Problem) -> Errors:
+    def render(*problems: Problem) -> Errors:
         return [problem.to_json(origin.request_id) for problem in problems]
 
     async def forward() -> bytes:
         try:
             async for payload in answers:
                 await put(framing.next(payload))
-                del payload  # the next may be long in coming
+                del payload  # frees its memory: the next answer may be long in coming
         except RequestRefused as refused:
-            return framing.failed(told(*refused.problems))
+            return framing.failed(render(*refused.problems))
         return framing.complete
 
-    async def beat() -> bytes:
+    async def send_heartbeats() -> bytes:
         while True:
             await asyncio.sleep(heartbeat_seconds)
             await put(framing.heartbeat)
 
-    async def until_gone() -> bytes:
+    async def wait_until_gone() -> bytes:
         while (await receive())["type"] != "http.disconnect":
             pass
         return b""
 
     async def expire() -> bytes:
-        await until_expired(origin.caller)
-        return framing.failed(told(TOKEN_EXPIRED))
+        await wait_until_expired(origin.caller)
+        return framing.failed(render(TOKEN_EXPIRED))
 
-    async def until_leaving() -> bytes:
+    async def wait_until_leaving() -> bytes:
         await scope["state"].get(LEAVING, asyncio.Event()).wait()
-        return framing.cut(told(RESTARTING))
+        return framing.cut(render(RESTARTING))
 
     async with aclosing(answers):
         await send({"type": "http.response.start", "status": 200, "headers": _headers(framing, origin)})
         await put(framing.opening)
-        last = await until_one_ends(forward(), until_gone(), expire(), until_leaving(), beat())
+        last = await run_until_one_ends(forward(), wait_until_gone(), expire(), wait_until_leaving(), send_heartbeats())
         await put(last, more=False)
 
 
-async def only(payload: bytes) -> AsyncGenerator[bytes, None]:
-    """The stream of a query or mutation: its one answer."""
+async def stream_one(payload: bytes) -> AsyncGenerator[bytes, None]:
+    """Return the stream of a query or mutation: its one answer."""
     yield payload
 
 
@@ -145,7 +145,7 @@ def _headers(framing: Framing, origin: RequestOrigin) -> list[tuple[bytes, bytes
         "Content-Type": framing.content_type,
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
-        "X-Accel-Buffering": "no",  # nginx would hold events back to fill its buffers
+        "X-Accel-Buffering": "no",  # nginx would buffer the events
         "Vary": "Accept",
         REQUEST_ID_HEADER: origin.request_id,
     }

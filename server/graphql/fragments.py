@@ -1,4 +1,4 @@
-"""The fragments of a document, and the order in which each can be looked at once."""
+"""The fragments of a document, in an order that visits each once."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from graphql import (
 
 
 def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
-    """The fragments of a document by name."""
+    """Return the fragments of a document by name."""
     return {
         definition.name.value: definition
         for definition in document.definitions
@@ -22,7 +22,10 @@ def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
 
 
 def dependencies_first(fragments: Mapping[str, FragmentDefinitionNode]) -> list[str]:
-    """Fragment names so that each comes after those it spreads; an edge that closes a cycle is ignored."""
+    """Order fragment names so that each comes after the fragments it spreads.
+
+    An edge that closes a cycle is ignored.
+    """
     spreads = {name: _spreads(fragment.selection_set) for name, fragment in fragments.items()}
     ordered: list[str] = []
     entered: set[str] = set()

@@ -1,7 +1,7 @@
-"""GraphQL over HTTP, written for money: one operation per request, and a started mutation finishes.
+"""GraphQL over HTTP, written for money: one operation per request, and a started mutation always finishes.
 
-Plain ASGI. A mutation runs in a task of its own: a client that hangs up, a middleware that cancels or a
-server that shuts down leaves it running to its end. Queries end after their time. Specification:
+Plain ASGI. A mutation runs in a task of its own: a client that disconnects, a middleware that cancels or a server that
+shuts down leaves it running to its end. Queries have a time limit. Specification:
 https://graphql.github.io/graphql-over-http/draft/
 """
 
@@ -20,10 +20,10 @@ from domain.caller import Caller
 from execution import CompiledOperation, Execution
 from server.access.authentication import KeysUnavailable, Unauthenticated
 from server.access.client_addresses import address_of
-from server.graphql.anonymous_requests import NotForStrangers, Strangers
-from server.graphql.cost_limits import Rates, counts_as_buyer
+from server.graphql.anonymous_requests import AnonymousAccess, AnonymousRefused
+from server.graphql.cost_limits import Rates, has_buyer_limits
 from server.graphql.documents import Documents, ExecutableOperation
-from server.graphql.event_stream import only, send_stream
+from server.graphql.event_stream import send_stream, stream_one
 from server.graphql.query_cost import Limits
 from server.graphql.request import ClientGone, GraphQLRequest, read_request
 from server.graphql.subscriptions import ConnectionQuota, StreamLimits, Subscriptions
@@ -46,8 +46,8 @@ from server.http.request_context import (
     ContextFactory,
     MayIntrospect,
     RequestOrigin,
-    context_for,
-    encoded,
+    encode_answer,
+    make_context,
 )
 
 log = structlog.stdlib.get_logger("server.graphql")
@@ -70,11 +70,11 @@ HEADERS: Final = {
 class GraphQLEndpoint:
     """The ASGI application behind `/graphql` for one Strawberry schema.
 
-    `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect`
-    decides who reads the schema. `rates` None limits nobody; `proxies` is how many trusted ones stand in front.
-    `planned` False leaves all executing to graphql-core. `strangers` None reads them as everybody.
-    Strawberry's own HTTP view, its extensions and its error handling are not used. Raises ManifestRefused when
-    one of the trusted documents could not run.
+    `context_factory` makes `info.context` for each request and may be a coroutine function. `may_introspect` decides
+    who reads the schema. Without `rates` nobody is limited; `proxies` is the number of trusted proxies in front.
+    `planned` False leaves all executing to graphql-core. Without `anonymous_access` an anonymous request is read like
+    any other. Strawberry's own HTTP view, its extensions and its error handling are not used. Raises ManifestRefused
+    when one of the trusted documents could not run.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class GraphQLEndpoint:
         rates: Rates | None = None,
         proxies: int = 0,
         planned: bool = True,
-        strangers: Strangers | None = None,
+        anonymous_access: AnonymousAccess | None = None,
     ) -> None:
         self._schema = schema
         self._authenticate = authenticate
@@ -104,7 +104,7 @@ class GraphQLEndpoint:
             coercion_errors=self.limits.coercion_errors,
             report=partial(report_bug, "graphql.plan_failed"),
         )
-        self._documents = Documents(schema._schema, self.limits, self.execution, strangers or Strangers())
+        self._documents = Documents(schema._schema, self.limits, self.execution, anonymous_access or AnonymousAccess())
         self._trusted = trusted or TrustedDocuments()
         for name, text in self._trusted.texts.items():
             self._trust(name, text)
@@ -117,9 +117,9 @@ class GraphQLEndpoint:
             anonymous=self.stream_limits.anonymous_connections,
             per_address=self.stream_limits.connections_per_address,
         )
-        # Whoever has yet to say who they are takes no place of those who have: only of their own address.
+        # A socket that has not sent its token yet uses the quota of its address, never that of known callers.
         everybody = self.stream_limits.connections
-        self.introductions = ConnectionQuota(
+        self.unauthenticated = ConnectionQuota(
             everybody, each=everybody, anonymous=everybody, per_address=self.stream_limits.connections_per_address
         )
         self._running: set[asyncio.Task[Answer]] = set()
@@ -141,16 +141,16 @@ class GraphQLEndpoint:
             await _send(send, answer, accepted.single or Media.JSON, request_id)
 
     async def drain(self, seconds: float = DRAIN_SECONDS) -> int:
-        """Wait for mutations whose clients are gone; returns how many still run when the time is over.
+        """Wait for mutations whose clients have disconnected; returns how many still run after `seconds`.
 
-        Call it at shutdown, before the database closes. What remains is resumed through its lease.
+        Call it at shutdown, before the database closes. Unfinished mutations are resumed through their leases.
         """
         if self._running:
             await asyncio.wait(set(self._running), timeout=seconds)
         return len(self._running)
 
     async def authenticate(self, given: Sequence[str]) -> Caller | None:
-        """The caller whom these Authorization values name, None for none. Raises RequestRefused."""
+        """Return the caller of these Authorization values, None for none. Raises RequestRefused."""
         try:
             if len(given) > 1:
                 raise Unauthenticated
@@ -169,7 +169,10 @@ class GraphQLEndpoint:
     async def admit(
         self, request: GraphQLRequest, origin: RequestOrigin, check_transport: Callable[[OperationType], None]
     ) -> ExecutableOperation:
-        """The operation that this caller may run, after what reading it costs was drawn. Raises RequestRefused."""
+        """Draw the price of reading the document, and return its operation when this caller may run it.
+
+        Raises RequestRefused.
+        """
         caller = origin.caller
         query = self._trusted.query_of(request, caller)
         points = self._documents.price_of_reading(query, caller)
@@ -182,10 +185,10 @@ class GraphQLEndpoint:
                 request.variables,
                 caller=caller,
                 may_introspect=self._may_introspect(caller),
-                is_buyer=counts_as_buyer(caller),
+                buyer_limits=has_buyer_limits(caller),
                 check_transport=check_transport,
             )
-        except NotForStrangers:
+        except AnonymousRefused:
             if not points and self._rates is not None:
                 await self._rates.draw(1, origin)
             raise
@@ -197,17 +200,17 @@ class GraphQLEndpoint:
             raise ManifestRefused(f"{name}: {refused.problems[0].message}") from None
 
     def origin(self, scope: Scope, caller: Caller | None, request_id: str) -> RequestOrigin:
-        """Who asks, and from where."""
+        """Describe the origin of a request: its caller, id and client address."""
         return RequestOrigin(caller=caller, request_id=request_id, address=self.address_of(scope))
 
     def address_of(self, scope: Scope) -> str:
-        """Where a request or a socket comes from, as limits count it."""
+        """Return the address of a request or socket as the limits count it."""
         return address_of(scope, proxies=self._proxies)
 
     async def _answer(
         self, scope: Scope, receive: Receive, send: Send, request_id: str, accepted: Acceptable
     ) -> Answer | None:
-        """The one answer, or None when a stream was sent instead."""
+        """Return the one answer, or None when a stream was sent instead."""
         if scope["method"] not in ("GET", "POST"):
             raise refuse(
                 "Use POST, or GET for queries.",
@@ -218,39 +221,42 @@ class GraphQLEndpoint:
         caller = await self.authenticate(header_values(scope, b"authorization"))
         request = await read_request(scope, receive, self.limits)
         origin = self.origin(scope, caller, request_id)
-        ready = await self.admit(request, origin, partial(_check_method, scope["method"], accepted))
+        executable = await self.admit(request, origin, partial(_check_method, scope["method"], accepted))
         beat = self.stream_limits.heartbeat_seconds
-        if ready.operation.operation is OperationType.SUBSCRIPTION:
+        if executable.operation.operation is OperationType.SUBSCRIPTION:
             assert accepted.stream is not None
             with self.connections.take(caller, origin.address):
-                stream = await self.subscribe(ready, request, origin)
+                stream = await self.subscribe(executable, request, origin)
                 await send_stream(scope, receive, send, stream, accepted.stream, origin, beat)
             return None
-        answer = await self.run(ready, request, origin)
+        answer = await self.run(executable, request, origin)
         if not accepted.events_first:
             return answer
-        _, payload = encoded(answer, request_id)
-        await send_stream(scope, receive, send, only(payload), StreamMedia.EVENTS, origin, beat)
+        _, payload = encode_answer(answer, request_id)
+        await send_stream(scope, receive, send, stream_one(payload), StreamMedia.EVENTS, origin, beat)
         return None
 
-    async def run(self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
-        """The answer of a query or mutation. Raises RequestRefused; a mutation goes on when the caller is cancelled."""
+    async def run(self, executable: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
+        """Run a query or mutation and return its answer. A mutation continues when this call is cancelled.
+
+        Raises RequestRefused.
+        """
         if self._rates is None:
-            return await self._finish(ready, request, origin)
-        admission = await self._rates.admit(ready, origin)
-        return await self._rates.told(admission, await self._finish(ready, request, origin))
+            return await self._finish(executable, request, origin)
+        admission = await self._rates.admit(executable, origin)
+        return await self._rates.attach_cost(admission, await self._finish(executable, request, origin))
 
     async def subscribe(
-        self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin
+        self, executable: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
-        """The answers of a subscription, which costs once, when it begins. Raises RequestRefused."""
+        """Open the stream of a subscription, whose cost is drawn once, now. Raises RequestRefused."""
         if self._rates is not None:
-            await self._rates.admit(ready, origin)
-        return await self.subscriptions.open(ready.planned, request, origin)
+            await self._rates.admit(executable, origin)
+        return await self.subscriptions.open(executable.planned, request, origin)
 
-    async def _finish(self, ready: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
-        running = self._execute(ready.planned, request, origin)
-        if ready.operation.operation is OperationType.MUTATION:
+    async def _finish(self, executable: ExecutableOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
+        running = self._execute(executable.planned, request, origin)
+        if executable.operation.operation is OperationType.MUTATION:
             task = asyncio.create_task(running)
             self._running.add(task)
             task.add_done_callback(self._finished)
@@ -269,12 +275,12 @@ class GraphQLEndpoint:
             ) from None
 
     async def _execute(self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin) -> Answer:
-        """Run the operation and judge its outcome inside the task: a client that left must not hide a bug."""
+        """Run the operation and classify its result inside the task: a disconnected client must not hide a bug."""
         operation = planned.operation
         try:
-            context = await context_for(self._context_factory, origin)
+            context = await make_context(self._context_factory, origin)
             result = await self.execution.run(planned, request.variables, context, request.extensions or {})
-            return _judge(result, operation, origin)
+            return _to_answer(result, operation, origin)
         except RequestRefused:
             raise
         except DatabaseUnavailable:
@@ -288,15 +294,15 @@ class GraphQLEndpoint:
         if running.cancelled():
             log.error("graphql.mutation_cancelled")
         else:
-            running.exception()  # Marks it as seen: the request that would raise it may be gone.
+            running.exception()  # Marks the exception as retrieved: the request that would raise it may be gone.
 
 
-def _judge(result: ExecutionResult, operation: OperationDefinitionNode, origin: RequestOrigin) -> Answer:
+def _to_answer(result: ExecutionResult, operation: OperationDefinitionNode, origin: RequestOrigin) -> Answer:
     if not result.errors:
         return Answer(status=200, body={"data": result.data}, headers={})
     problems = execution_problems(result.errors, anonymous=origin.caller is None, operation=operation.operation.value)
     if result.data is None and all(error.path is None for error in result.errors):
-        # The variables did not fit: nothing ran.
+        # The variables do not match their types: nothing ran.
         raise RequestRefused(problems, status=400, json_status=200)
     if is_unavailable(problems) and _nothing_answered(result.data):
         raise unavailable()
@@ -342,7 +348,7 @@ def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> 
 
 
 async def _send(send: Send, answer: Answer, media: Media, request_id: str) -> None:
-    status, body = encoded(answer, request_id)
+    status, body = encode_answer(answer, request_id)
     own = {name.lower(): value for name, value in answer.headers.items()}
     raw = [
         *(header for name, header in HEADERS[media] if name not in own),

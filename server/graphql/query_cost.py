@@ -1,12 +1,12 @@
-"""How much one GraphQL document may ask for: depth, fields, cost, and one act with money.
+"""The cost of one GraphQL document: its depth, fields and points, bounded before it is validated.
 
-Everything is measured in one pass that visits each fragment once, so a fragment bomb costs what its text
-costs. The pass reads the schema only for types; it runs before validation (whose comparison of fields is
-quadratic) and tolerates what validation will refuse.
+Everything is measured in one pass that visits each fragment once, so a fragment bomb costs no more than its text. The
+pass reads the schema only for types. It runs before validation (whose comparison of fields is quadratic) and tolerates
+documents that validation will refuse.
 
-The cost is counted as Shopify and GitHub count it: a row costs 1, a leaf nothing, a list what its size says, a
-field with `@cost` its weight; amounts, edges and pages are parts of their rows. `values` is the other bound: all that
-the executor has to fill in. Aliases have no bound of their own: gateways that batch make many, and each costs.
+The cost is counted as Shopify and GitHub count it: a row costs 1, a leaf nothing, a list its size, a field with `@cost`
+its weight; amounts, edges and pages are parts of their rows. `values` is the other bound: all that the executor has to
+fill in. The number of aliases has no bound of its own: gateways that batch use many, and each costs points.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -38,13 +38,13 @@ from server.graphql.fragments import dependencies_first, fragments_of
 
 SIZE_ARGUMENTS: Final = ("first", "last")
 META_FIELDS: Final = ("__schema", "__type")
-INTROSPECTION: Final = 10  # the price of reading the schema, which is in memory, once
-INTROSPECTED_FOR_ONE: Final = 10  # fields of it for the price of one row
+INTROSPECTION: Final = 10  # the price of reading the schema once; it is in memory
+INTROSPECTED_FOR_ONE: Final = 10  # introspection fields for the price of one row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The numbers of the house. Each is about ten times what the largest of our own operations uses."""
+    """The bounds on one document. Each is about ten times the largest of our own operations."""
 
     body_bytes: int = 100 * 1024
     body_seconds: float = 10.0  # A body of 100 KiB takes longer than this only from a client that stalls.
@@ -52,24 +52,24 @@ class Limits:
     tokens: int = 2_000  # Parsing costs about 5 µs per token.
     comments: int = 200
     depth: int = 15
-    nesting: int = 150  # Of selections in the text, inline fragments included.
-    written_fields: int = 500  # In the text.
-    validated_selections: int = 5_000  # Of all definitions, with fragments written out: what validation goes through.
+    nesting: int = 150  # Selections inside each other in the text, inline fragments included.
+    written_fields: int = 500  # Fields in the text.
+    validated_selections: int = 5_000  # Of all definitions, with fragments expanded: validation visits each.
     compared_fields: int = 5_000  # Twice as often as validation compares two fields of one name: 4 µs each.
-    expanded_fields: int = 1_000  # With every fragment written out.
+    expanded_fields: int = 1_000  # With every fragment expanded.
     values: int = 15_000  # Field values to be answered; the executor manages about 100,000 a second.
-    cost: int = 10_000  # Objects to be answered, for the staff and for services.
+    cost: int = 10_000  # Objects in the answer, for staff and services.
     buyer_cost: int = 500  # The same for everybody else.
-    list_size: int = 10  # What a list without a size of its own is taken to hold.
+    list_size: int = 10  # The assumed size of a list without a size argument.
     value_depth: int = 32
     request_values: int = 5_000  # Of variables; a list of ids, the longest there is, has 3,000 in such a body.
     coercion_errors: int = 5
 
 
 class LimitBroken(Exception):
-    """The document asks for more than is allowed; `reason` is for machines, the text for people.
+    """The document exceeds a limit; `reason` is for machines, the text for people.
 
-    `cost` is what the document could have cost, where that is why.
+    `cost` is the document's maximum cost, where the cost exceeds the limit.
     """
 
     def __init__(self, reason: str, message: str, *, cost: int | None = None) -> None:
@@ -79,42 +79,45 @@ class LimitBroken(Exception):
         self.cost = cost
 
 
-class Line(NamedTuple):
-    """How much there is of something, as a line and not a number: lists directly inside multiply with the size
-    that the field above asked for (`payments(first: 50) { nodes { … } }`)."""
+class LinearCount(NamedTuple):
+    """A count as a linear function of the size that an enclosing field sets.
+
+    Lists directly inside a field multiply with the size that the field asks for (`payments(first: 50) { nodes { … }
+    }`).
+    """
 
     fixed: int = 0
     per_item: int = 0
 
-    def beside(self, other: "Line") -> "Line":
-        return Line(self.fixed + other.fixed, self.per_item + other.per_item)
+    def merge(self, other: "LinearCount") -> "LinearCount":
+        return LinearCount(self.fixed + other.fixed, self.per_item + other.per_item)
 
     def at(self, size: int) -> int:
-        """How much it is when the lists directly inside have this size."""
+        """Return the count when the lists directly inside have this size."""
         return self.fixed + self.per_item * size
 
-    def of_field(self, own: int, *, size: int | None, is_list: bool, list_size: int, of_list: int) -> "Line":
-        """The field around this selection, which counts `own` itself, once or for each item of a list."""
+    def of_field(self, own: int, *, size: int | None, is_list: bool, list_size: int, of_list: int) -> "LinearCount":
+        """Wrap this selection in a field, which counts `own` itself, once or for each item of a list."""
         if not is_list:
-            return Line(own + self.at(list_size if size is None else size))
+            return LinearCount(own + self.at(list_size if size is None else size))
         each = own + self.at(list_size)
-        return Line(of_list, each) if size is None else Line(of_list + each * size)
+        return LinearCount(of_list, each) if size is None else LinearCount(of_list + each * size)
 
 
-NOTHING: Final = Line()
+NOTHING: Final = LinearCount()
 
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """What a selection asks for, its fragments included. `surcharge` is what fields cost beside their objects.
+    """The measure of a selection, its fragments included. `surcharge` is the cost of fields beside their objects.
 
-    `rows` and `parts` are the names in the answer under which rows stand, and parts of rows, which cost nothing.
+    `rows` and `parts` are the response names of rows, and of parts of rows, which cost nothing.
     """
 
     depth: int = 0
     fields: int = 0
-    values: Line = NOTHING
-    cost: Line = NOTHING
+    values: LinearCount = NOTHING
+    cost: LinearCount = NOTHING
     surcharge: int = 0
     introspects: bool = False
     rows: frozenset[str] = frozenset()
@@ -122,16 +125,16 @@ class Measure:
 
     @property
     def free(self) -> frozenset[str]:
-        """The names under which nothing stands that costs."""
+        """The response names under which nothing has a cost."""
         return self.parts - self.rows
 
-    def beside(self, other: "Measure") -> "Measure":
-        """Both selections in one set."""
+    def merge(self, other: "Measure") -> "Measure":
+        """Merge two selections into one set."""
         return Measure(
             max(self.depth, other.depth),
             self.fields + other.fields,
-            self.values.beside(other.values),
-            self.cost.beside(other.cost),
+            self.values.merge(other.values),
+            self.cost.merge(other.cost),
             self.surcharge + other.surcharge,
             self.introspects or other.introspects,
             self.rows | other.rows,
@@ -140,17 +143,17 @@ class Measure:
 
 
 class Share(NamedTuple):
-    """One field of a selection with its cost, and how many items it asks for."""
+    """One field of a selection with its cost, and the number of items it asks for."""
 
     node: FieldNode
     named: GraphQLNamedType | None
-    cost: Line
+    cost: LinearCount
     size: int | None
     is_list: bool
 
 
 class Meter:
-    """Measures one operation of a document under the given variables."""
+    """Measures one operation of a document with the given variables."""
 
     def __init__(
         self,
@@ -163,7 +166,7 @@ class Meter:
         self.schema = schema
         self.operation = operation
         self.limits = limits
-        self.sized_by: set[str] = set()  # The variables on which the measure depends.
+        self.sized_by: set[str] = set()  # The variables that the measure depends on.
         self._fragments = fragments_of(document)
         self._variables: dict[str, object] = {
             entry.variable.name.value: _literal(entry.default_value) for entry in operation.variable_definitions or ()
@@ -172,7 +175,7 @@ class Meter:
         self._measured: dict[str, Measure] = {}
 
     def measure(self) -> Measure:
-        """What the operation asks for. Raises LimitBroken only for nesting beyond any use."""
+        """Measure the operation. Raises LimitBroken only for nesting deeper than any use."""
         for name in dependencies_first(self._fragments):
             fragment = self._fragments[name]
             on = self.schema.get_type(fragment.type_condition.name.value)
@@ -183,9 +186,9 @@ class Meter:
     def shares(
         self, selection_set: SelectionSetNode, on: GraphQLNamedType | None, within: frozenset[str] = frozenset()
     ) -> Iterator[Share]:
-        """What each field of a selection costs, those of its fragments included. For documents of a checked shape.
+        """List each field of a selection with its cost, also its fragments' fields, in a document of checked shape.
 
-        `within` are the fragments that this selection stands in: before validation they may go round.
+        `within` are the fragments around this selection: before validation they may form cycles.
         """
         for selection in selection_set.selections:
             if isinstance(selection, FieldNode):
@@ -222,7 +225,7 @@ class Meter:
                 part = self._measured.get(selection.name.value, Measure())
             else:
                 continue
-            total = total.beside(part)
+            total = total.merge(part)
         return total
 
     def _field(self, node: FieldNode, on: GraphQLNamedType | None, nesting: int) -> Measure:
@@ -232,10 +235,10 @@ class Meter:
         if node.selection_set is not None:
             inner = self._selection(node.selection_set, named, nesting + 1)
         if node.name.value in META_FIELDS:
-            # Deep by nature; bounded by its number of fields and graphql-core's rule for introspection.
+            # Introspection is deep by nature; it is bounded by its number of fields and graphql-core's own rule.
             size_of_it = 1 + inner.fields
             cost = INTROSPECTION + size_of_it // INTROSPECTED_FOR_ONE
-            return Measure(1, size_of_it, Line(size_of_it), Line(cost), 0, True)
+            return Measure(1, size_of_it, LinearCount(size_of_it), LinearCount(cost), 0, True)
         is_list = definition is not None and is_list_type(get_nullable_type(definition.type))
         size = self._size(node, definition, is_list)
         list_size = self.limits.list_size
@@ -248,7 +251,7 @@ class Meter:
             1 + inner.depth,
             1 + inner.fields,
             inner.values.of_field(1, size=size, is_list=is_list, list_size=list_size, of_list=1),
-            line.beside(Line(surcharge)),
+            line.merge(LinearCount(surcharge)),
             inner.surcharge + surcharge,
             inner.introspects,
             inner.rows if is_part else inner.rows | name,
@@ -256,7 +259,7 @@ class Meter:
         )
 
     def _weight(self, node: FieldNode, definition: GraphQLField | None) -> int:
-        """What the field costs by itself with these arguments."""
+        """Return the field's own cost with these arguments."""
         if definition is None:
             return 0
         given = (
@@ -269,9 +272,9 @@ class Meter:
         return weight_of(definition) + sum(given)
 
     def _size(self, node: FieldNode, definition: GraphQLField | None, is_list: bool) -> int | None:
-        """How many items the arguments ask for, or None when they do not say.
+        """Return the number of items that the arguments ask for, or None when they do not say.
 
-        An argument that is null, or a variable that is not there, is one that was left out: its default counts.
+        An argument that is null, or a variable that is not passed, counts as left out: its default counts.
         """
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         asked = (self._value(given[name]) for name in SIZE_ARGUMENTS if name in given)
@@ -294,20 +297,20 @@ class Meter:
 
 
 def check_shape(measure: Measure, limits: Limits) -> None:
-    """Raise LimitBroken for a document whose shape alone is too much, whatever its variables."""
+    """Raise LimitBroken for a document whose shape exceeds the limits, whatever its variables."""
     if measure.depth > limits.depth:
         raise LimitBroken("DEPTH_LIMIT", f"The document is nested too deeply; {limits.depth} levels are allowed.")
     if measure.fields > limits.expanded_fields:
         raise LimitBroken("FIELD_LIMIT", f"The document has too many fields; {limits.expanded_fields} are allowed.")
 
 
-def check_cost(measure: Measure, limits: Limits, *, is_buyer: bool, explain: Callable[[], str]) -> int:
-    """What the answer may cost at most, and 1 at least.
+def check_cost(measure: Measure, limits: Limits, *, buyer_limits: bool, explain: Callable[[], str]) -> int:
+    """Return the maximum cost of the answer, at least 1.
 
-    Raise LimitBroken when it could be too large; `explain` then says where the cost comes from.
+    Raise LimitBroken when it exceeds the caller's limit; `explain` then says where the cost comes from.
     """
     cost, values = measure.cost.at(limits.list_size), measure.values.at(limits.list_size)
-    allowed = limits.buyer_cost if is_buyer else limits.cost
+    allowed = limits.buyer_cost if buyer_limits else limits.cost
     if cost > allowed:
         said = f"The document costs {_shown(cost)}, {allowed} is allowed: {explain()}"
     elif values > limits.values:
@@ -334,16 +337,16 @@ def _default(definition: GraphQLField, name: str) -> object:
 
 
 def _as_size(value: object) -> int | None:
-    """The number of items that an argument's value asks for; None when it is no number."""
+    """Return the number of items that an argument's value asks for; None when it is no number."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)  # GraphQL's Int takes 50.0 for 50.
     return max(value, 1) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _literal(node: object) -> object:
-    """An int, or a list of the right length; anything else does not size a list."""
+    """Read a literal: an int, or a list of the right length; any other value does not size a list."""
     if isinstance(node, IntValueNode):
-        # Longer than any size: validation refuses it, and Python refuses to read thousands of digits.
+        # Longer than any size: validation refuses it, and Python refuses to parse thousands of digits.
         return int(node.value) if len(node.value) <= 18 else 10**18
     if isinstance(node, ListValueNode):
         return list(node.values)

@@ -1,4 +1,4 @@
-"""An HTTP request becomes one GraphQL request or is refused: never a crash, never more than the cap."""
+"""The reading of one GraphQL request from HTTP: a malformed one is refused, never a crash, never beyond the cap."""
 
 import asyncio
 import re
@@ -20,21 +20,21 @@ SHORTEST_CARD: Final = 12
 MAX_PARAMETERS: Final = 16
 DOCUMENT_ID: Final = re.compile(r"(?:sha256:)?(?P<hash>[0-9a-f]{64})")
 DIGITS: Final = b"0123456789"
-# No separator of digits, no letter, nothing that a secret or an address may hold: what stands beside it stands alone.
+# A separator that is no digit or letter, and part of no secret or address: texts joined by it are scanned separately.
 BETWEEN: Final = "\0"
-FEWEST_DIGITS, MOST_DIGITS = 10**13, 10**19  # of numbers that are as long as those of cards
+FEWEST_DIGITS, MOST_DIGITS = 10**13, 10**19  # of numbers that are as long as card numbers
 SECRET_MARKS: Final = tuple(mark.encode() for mark in MARKS)
 
 
 class ClientGone(Exception):
-    """The client went away before it finished asking; there is nobody to answer."""
+    """The client disconnected before its request was complete; there is nobody to answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphQLRequest:
-    """One operation as the client asked for it; shapes checked, meaning not yet.
+    """One operation as the client sent it; types are checked, the document is not.
 
-    The document is given by its text, by its SHA-256 in hexadecimal, or by both.
+    The document is sent as its text, as its SHA-256 in hexadecimal, or as both.
     """
 
     query: str | None
@@ -45,9 +45,9 @@ class GraphQLRequest:
 
 
 async def read_request(scope: Scope, receive: Receive, limits: Limits) -> GraphQLRequest:
-    """The GraphQL request of a GET or POST.
+    """Read the GraphQL request of a GET or POST.
 
-    Raises RequestRefused, or ClientGone when nobody waits any more.
+    Raises RequestRefused, or ClientGone when the client has disconnected.
     """
     if scope["method"] == "GET":
         return _from_query_string(scope["query_string"], limits)
@@ -65,9 +65,9 @@ async def read_request(scope: Scope, receive: Receive, limits: Limits) -> GraphQ
 
 
 async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: float) -> bytes:
-    """The whole body, at most `max_bytes`, arriving within `seconds`.
+    """Read the whole body, at most `max_bytes`, arriving within `seconds`.
 
-    Raises RequestRefused: 413 as soon as it is known to be larger (declared or counted), 408 when it stalls.
+    Raises RequestRefused: 413 as soon as the body is known to be larger (declared or counted), 408 when it stalls.
     """
     declared = next(iter(header_values(scope, b"content-length")), "")
     if declared.isascii() and declared.isdecimal() and (len(declared) > 18 or int(declared) > max_bytes):
@@ -137,13 +137,13 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
 
 
 def request_of(parameters: Mapping[str, object], limits: Limits) -> GraphQLRequest:
-    """The GraphQL request that these members are; raises RequestRefused."""
+    """Make a GraphQL request of these members of a JSON object or query string. Raises RequestRefused."""
     check_values(_beside_document(parameters), limits)
     return _request(parameters)
 
 
 def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
-    """The four known members, by type; unknown ones are ignored, as GraphQL over HTTP wants."""
+    """Check the types of the four known members; unknown ones are ignored, as GraphQL over HTTP requires."""
     document_hash = _document_hash(parameters)
     query = parameters.get("query")
     if (query is None or query == "") and document_hash is not None:
@@ -169,7 +169,7 @@ def _request(parameters: Mapping[str, object]) -> GraphQLRequest:
 
 
 def _document_hash(parameters: Mapping[str, object]) -> str | None:
-    """The hash of the document, from `documentId` or as Apollo's clients send it; None without one."""
+    """Return the hash of the document, from `documentId` or in Apollo's form; None without one."""
     document_id, persisted = parameters.get("documentId"), _persisted(parameters)
     if document_id is None and persisted is None:
         return None
@@ -189,7 +189,7 @@ def _persisted(parameters: Mapping[str, object]) -> object:
 
 
 def _beside_document(parameters: Mapping[str, object]) -> dict[str, object]:
-    """All but the document, which is looked at when it is parsed, and its hash, which may look like anything."""
+    """Return all but the document, which is checked when it is parsed, and its hash, which may look like anything."""
     beside = {name: value for name, value in parameters.items() if name != "query"}
     if _is_hash(beside.get("documentId")):
         del beside["documentId"]
@@ -205,10 +205,11 @@ def _is_hash(value: object) -> bool:
 
 
 def check_values(value: object, limits: Limits, *, nothing_hidden: bool = False) -> None:
-    """Raise RequestRefused when too many values are in this one, they nest too deeply, or a secret is among them.
+    """Raise RequestRefused for too many values, too deep nesting, or a secret among the values.
 
-    A text, key or number that is a card number or a secret; of a text nobody knows yet whether an id is meant, and
-    whoever takes it for free text looks closer. `nothing_hidden` says that none is there. All are one text here.
+    A card number or a secret is refused as a text, a key or a number. Free text is checked more closely where it is
+    used, because it is not known here which texts are ids. `nothing_hidden` says that the bytes hold none. All texts
+    are scanned as one.
     """
     texts: list[str] = []
     numbers: list[str] = []
@@ -238,7 +239,7 @@ def check_values(value: object, limits: Limits, *, nothing_hidden: bool = False)
 
 
 def hides_nothing(body: bytes) -> bool:
-    """Whether one look at the bytes shows that neither a card number nor a secret is in them."""
+    """Return True when one scan of the bytes shows that they hold neither a card number nor a secret."""
     if not body.isascii() or b"\\" in body or _digits_in(body) >= SHORTEST_CARD:
         return False
     return not any(mark in body for mark in SECRET_MARKS)

@@ -1,4 +1,4 @@
-"""The schema as text, for whoever may introspect: in production, a token with the scope `explorer`."""
+"""The schema as SDL, for callers who may introspect: in production, a token with the scope `explorer`."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -10,7 +10,7 @@ from server.http.request_context import MayIntrospect
 
 
 class SchemaDocument:
-    """Answers GET /schema.graphql by the policy of introspection: both say the same."""
+    """Answers GET /schema.graphql under the same rule as introspection."""
 
     def __init__(self, endpoint: GraphQLEndpoint, may_introspect: MayIntrospect) -> None:
         self._endpoint = endpoint

@@ -1,7 +1,7 @@
-"""Subscriptions, whatever carries them: a stream of answers, one for each event, resolved when it comes.
+"""Subscriptions, independent of the transport: a stream of answers, one for each event, resolved when it comes.
 
-A transport takes a place, opens a stream, sends what comes and closes it. The stream goes no faster than its
-client: the next event is asked for when the last answer has been taken.
+A transport takes a place in the quota, opens a stream, sends its answers and closes it. The stream is no faster than
+its client: the next event is read when the last answer has been sent.
 """
 
 import asyncio
@@ -34,11 +34,11 @@ from server.graphql.fragments import fragments_of
 from server.graphql.query_cost import Limits
 from server.graphql.request import GraphQLRequest
 from server.http.errors import Code, Problem, RequestRefused, execution_problems, is_unavailable, refuse, unavailable
-from server.http.request_context import Answer, ContextFactory, RequestOrigin, context_for, encoded
+from server.http.request_context import Answer, ContextFactory, RequestOrigin, encode_answer, make_context
 
 Ended = TypeVar("Ended")
 
-SHARED_AT_ONCE: Final = 64  # answers: many hear an event within a moment, in which not many others come
+SHARED_AT_ONCE: Final = 64  # answers: many subscribers read one event within a moment, in which few other events come
 LONGEST_SHARED: Final = 16 * 1024
 LONGEST_SLEEP_SECONDS: Final = 86_400.0  # Timers take no infinity.
 TOKEN_EXPIRED: Final = Problem(
@@ -56,23 +56,23 @@ RESTARTING: Final = Problem(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamLimits:
-    """How many streams there may be at once, and how long they wait."""
+    """The limits on concurrent streams, and their timeouts."""
 
-    connections: int = 1_000  # Of this process that carry streams: WebSockets, and HTTP requests that stream.
+    connections: int = 1_000  # Of this process, that carry streams: WebSockets, and streaming HTTP requests.
     connections_per_caller: int = 100  # A service that subscribes for its own users is one caller.
-    anonymous_connections: int = 250  # Of all that have shown no token.
-    connections_per_address: int = 100  # Of buyers and strangers, and of all that have yet to say who they are.
-    subscriptions: int = 5_000  # Of this process, on whatever connection.
+    anonymous_connections: int = 250  # Of all anonymous clients together.
+    connections_per_address: int = 100  # For all but staff and services, also before the token came.
+    subscriptions: int = 5_000  # Of this process, over all connections.
     subscriptions_per_caller: int = 500
     operations: int = 50  # On one WebSocket.
     init_seconds: float = 10.0
-    heartbeat_seconds: float = 12.0  # Proxies close what is silent for 15 s or more.
+    heartbeat_seconds: float = 12.0  # Proxies close connections that are silent for 15 s or more.
 
 
 class ConnectionQuota:
-    """So many places, of which each caller, and all anonymous ones together, may take so many.
+    """A quota in all, for each caller, and for all anonymous callers together.
 
-    `per_address` comes first, for whoever is not of the staff or a service: no address takes the places of others.
+    `per_address` comes first and bounds all but staff and services: one address cannot use up the quota of others.
     """
 
     def __init__(self, total: int, *, each: int, anonymous: int, per_address: int | None = None) -> None:
@@ -84,12 +84,15 @@ class ConnectionQuota:
 
     @property
     def taken(self) -> int:
-        """How many are taken."""
+        """The number of places in use."""
         return self._taken.total()
 
     @contextmanager
     def take(self, caller: Caller | None, address: str = "") -> Iterator[None]:
-        """A place for this caller, None for an anonymous one. Raises RequestRefused (429) when there is none."""
+        """Hold a place for this caller, None for an anonymous one.
+
+        Raises RequestRefused (429) when the quota is used up.
+        """
         whose = None if caller is None else caller.principal
         place = self._addresses.acquire("" if caller is not None and caller.is_staff else address)
         if place is None:
@@ -108,7 +111,7 @@ class ConnectionQuota:
 
 
 class Subscriptions:
-    """Opens streams of what `execution` runs."""
+    """Opens the streams of subscriptions that `execution` runs."""
 
     def __init__(
         self, execution: Execution, context_factory: ContextFactory, limits: Limits, stream_limits: StreamLimits
@@ -123,51 +126,51 @@ class Subscriptions:
     async def open(
         self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
-        """The answers of a prepared subscription, each the JSON of one GraphQL response. Close it when done.
+        """Open a subscription: a stream of answers, each the JSON of one GraphQL response. Close it when done.
 
-        Raises RequestRefused when it cannot begin; the stream raises it when it cannot go on.
+        Raises RequestRefused when it cannot begin; the stream raises it when it cannot continue.
         """
         try:
             async with asyncio.timeout(self._limits.query_seconds):
-                executor = await self._executor(planned, request, origin)
+                executor = await self._begin_execution(planned, request, origin)
                 source = create_source_event_stream(executor)
                 stream = source if isinstance(source, AsyncIterable | ExecutionResult) else await source
-        except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, planned, origin) from None
+        except Exception as error:  # noqa: BLE001 - whatever failed, it ends this operation only
+            raise _ending_of(error, planned, origin) from None
         if isinstance(stream, ExecutionResult):
-            raise _refusal(execution_problems(stream.errors or (), **_told(origin)))
+            raise _refusal(execution_problems(stream.errors or (), **_error_context(origin)))
         events = self.execution.events(planned, request.variables, request.extensions or {}, executor)
-        return self._answers(events, stream, planned, origin)
+        return self._stream_answers(events, stream, planned, origin)
 
-    async def _executor(
+    async def _begin_execution(
         self, planned: CompiledOperation, request: GraphQLRequest, origin: RequestOrigin
     ) -> Executor[Any]:
-        context = await context_for(self._context_factory, origin)
+        context = await make_context(self._context_factory, origin)
         begun = self.execution.begin(planned, request.variables, context, request.extensions or {})
         if isinstance(begun, list):
-            raise RequestRefused(execution_problems(begun, **_told(origin)), status=400, json_status=200)
+            raise RequestRefused(execution_problems(begun, **_error_context(origin)), status=400, json_status=200)
         return begun
 
-    async def _answers(
+    async def _stream_answers(
         self, events: Events, source: AsyncIterable[Any], planned: CompiledOperation, origin: RequestOrigin
     ) -> AsyncGenerator[bytes, None]:
         try:
             with self.places.take(origin.caller):
-                async with aclosing(source) as told:
-                    async for event in told:
+                async with aclosing(source) as source_events:
+                    async for event in source_events:
                         yield await self._answer(events, event, origin)
-                        await asyncio.sleep(0)  # a stream that always has more lets others run, and hears of its end
-        except Exception as error:  # noqa: BLE001 - whatever it was, it ends this operation only
-            raise _end(error, planned, origin) from None
+                        await asyncio.sleep(0)  # lets other tasks run between events, and notices cancellation
+        except Exception as error:  # noqa: BLE001 - whatever failed, it ends this operation only
+            raise _ending_of(error, planned, origin) from None
 
     async def _answer(self, events: Events, event: Any, origin: RequestOrigin) -> bytes:
-        """The answer to one event: made once for all who are told the same, where it is the same for all."""
+        """Answer one event. The answer is made once where it is the same for all subscribers of the event."""
         name = events.shared_by(event)
         shared = self._shared.get(name)
         if shared is not None:
             return shared
-        # A context of its own: loaders remember rows, and the next event is about newer ones.
-        result = events.answer(event, await context_for(self._context_factory, origin))
+        # A context of its own: loaders cache rows, and the next event is about newer ones.
+        result = events.answer(event, await make_context(self._context_factory, origin))
         if not isinstance(result, ExecutionResult):
             async with asyncio.timeout(self._limits.query_seconds):
                 result = await result
@@ -189,8 +192,8 @@ def _no_place() -> RequestRefused:
     )
 
 
-async def until_expired(caller: Caller | None) -> None:
-    """Return when the caller's token is accepted no more; for nobody, never."""
+async def wait_until_expired(caller: Caller | None) -> None:
+    """Return when the caller's token expires; never for an anonymous caller."""
     while True:
         left = _seconds_left(caller)
         if left <= 0:
@@ -198,8 +201,8 @@ async def until_expired(caller: Caller | None) -> None:
         await asyncio.sleep(min(left, LONGEST_SLEEP_SECONDS))
 
 
-async def until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
-    """Run all until one ends, cancel the others, wait for them; what the first returned or raised."""
+async def run_until_one_ends(*parts: Coroutine[Any, Any, Ended]) -> Ended:
+    """Run all until one ends, then cancel the others and wait for them. Returns or raises as the first one did."""
     tasks = [asyncio.create_task(part) for part in parts]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -219,13 +222,13 @@ def _seconds_left(caller: Caller | None) -> float:
 def _response(result: ExecutionResult, origin: RequestOrigin) -> bytes:
     body: dict[str, object] = {"data": result.data}
     if result.errors:
-        problems = execution_problems(result.errors, **_told(origin))
+        problems = execution_problems(result.errors, **_error_context(origin))
         body = {"errors": [problem.to_json(origin.request_id) for problem in problems], "data": result.data}
-    return encoded(Answer(status=200, body=body, headers={}), origin.request_id)[1]
+    return encode_answer(Answer(status=200, body=body, headers={}), origin.request_id)[1]
 
 
-def _end(error: Exception, planned: CompiledOperation, origin: RequestOrigin) -> RequestRefused:
-    """Why a stream ends, in words for the client; what was nobody's intention is logged."""
+def _ending_of(error: Exception, planned: CompiledOperation, origin: RequestOrigin) -> RequestRefused:
+    """Turn the error that ended a stream into one for the client; an unexpected one is logged."""
     if isinstance(error, RequestRefused):
         return error
     if isinstance(error, TimeoutError):
@@ -240,19 +243,19 @@ def _end(error: Exception, planned: CompiledOperation, origin: RequestOrigin) ->
         return unavailable()
     field = _root_field(planned.operation.selection_set, planned.document)
     place = located_error(error, [field], [field.alias.value if field.alias else field.name.value])
-    return _refusal(execution_problems([place], **_told(origin)))
+    return _refusal(execution_problems([place], **_error_context(origin)))
 
 
 def _refusal(problems: list[Problem]) -> RequestRefused:
     return unavailable() if is_unavailable(problems) else RequestRefused(problems)
 
 
-def _told(origin: RequestOrigin) -> dict[str, Any]:
+def _error_context(origin: RequestOrigin) -> dict[str, Any]:
     return {"anonymous": origin.caller is None, "operation": "subscription"}
 
 
 def _root_field(selected: SelectionSetNode, document: DocumentNode) -> FieldNode:
-    """The one field of a valid subscription, which may stand in a fragment."""
+    """Return the one root field of a valid subscription, which may stand in a fragment."""
     selection = selected.selections[0]
     if isinstance(selection, FieldNode):
         return selection

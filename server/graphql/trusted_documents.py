@@ -1,9 +1,4 @@
-"""Trusted documents: operations that were known when the clients were built, sent by their hash instead of their text.
-
-A manifest is a JSON file, as relay-compiler and graphql-codegen write it (`{hash: text}`) or as Apollo does
-(`{"format": "apollo-persisted-query-manifest", "operations": [{"id": hash, "body": text}]}`). The hash is SHA-256 of
-the text, in hexadecimal, with or without `sha256:` before it.
-"""
+"""Trusted documents: operations known when the clients were built, sent by their hash instead of their text."""
 
 import hashlib
 import re
@@ -25,27 +20,27 @@ APOLLO: Final = "apollo-persisted-query-manifest"
 
 
 class ManifestRefused(Exception):
-    """The manifest cannot be used; the text names the file or the entry and what is wrong with it."""
+    """The manifest cannot be used; the message names the file or the entry and what is wrong with it."""
 
 
 class Mode(StrEnum):
-    """Which documents run."""
+    """The documents that may run."""
 
-    OFF = "off"  # texts only
-    ALLOWED = "allowed"  # texts, and trusted documents by their hash
+    OFF = "off"  # any document, by its text
+    ALLOWED = "allowed"  # any document by its text, and trusted documents by their hash
     ENFORCED = "enforced"  # trusted documents only, except for callers who may explore
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedDocuments:
-    """The documents of the manifest by their hash, and whether others run."""
+    """The documents of the manifest by their hash, and the mode that says whether others may run."""
 
     mode: Mode = Mode.OFF
     texts: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, path: Path, mode: Mode) -> "TrustedDocuments":
-        """The documents of the manifest in this file. Raises ManifestRefused."""
+        """Load the documents of the manifest in this file. Raises ManifestRefused."""
         try:
             if path.stat().st_size > LARGEST_MANIFEST:
                 raise ManifestRefused(f"{path}: larger than {LARGEST_MANIFEST} bytes")
@@ -57,7 +52,7 @@ class TrustedDocuments:
         return cls(mode, dict(_entries(manifest)))
 
     def query_of(self, request: GraphQLRequest, caller: Caller | None) -> str:
-        """The text of the document that is to run. Raises RequestRefused for one that must not."""
+        """Return the text of the document to run. Raises RequestRefused for a document that may not run."""
         if request.query is None:
             return self._known(request)
         if request.document_hash is not None and hash_of(request.query) != request.document_hash:
@@ -82,7 +77,7 @@ class TrustedDocuments:
         text = self.texts.get(request.document_hash or "")
         if text is None:
             raise refuse(
-                "PersistedQueryNotFound",  # the words that Apollo's clients look for
+                "PersistedQueryNotFound",  # the error code that Apollo's clients expect
                 reason="PERSISTED_QUERY_NOT_FOUND",
                 code=Code.PERSISTED_QUERY_NOT_FOUND,
                 json_status=200,
@@ -91,12 +86,12 @@ class TrustedDocuments:
 
 
 def explores(caller: Caller | None) -> bool:
-    """Whether the caller may send any document, and read the schema in production."""
+    """Return True for a caller who may send any document, and read the schema in production."""
     return caller is not None and caller.can(Scope.EXPLORER)
 
 
 def hash_of(text: str) -> str:
-    """SHA-256 of a document's text, in hexadecimal."""
+    """Hash a document's text: SHA-256 in hexadecimal."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 

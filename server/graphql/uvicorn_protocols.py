@@ -1,8 +1,8 @@
-"""How uvicorn serves us: its limits, and what its connections lack.
+"""Protocol classes for uvicorn with the connection limits that it lacks.
 
-Who connects has a place by address, and a few seconds for each header and each body; a header has a bound, and what is
-sent behind an answer does not keep a connection open. A client that stops reading is cut off, a stream over HTTP learns
-that the server leaves (a WebSocket is closed with 1012 by uvicorn itself), and what a client sends on a WebSocket is
+A connection counts against the quota of its address, and has a few seconds for each header and each body. Headers are
+bounded, and bytes sent after a request do not keep a connection open. A client that stops reading is disconnected. A
+stream over HTTP learns that the server shuts down (uvicorn itself closes a WebSocket with 1012). WebSocket messages are
 neither logged nor answered without bound.
 """
 
@@ -25,23 +25,23 @@ from server.http.errors import Code, Problem
 from server.http.middleware import new_request_id
 
 GRACEFUL_SECONDS: Final = 4  # uvicorn finishes requests within this; the rest of the ten seconds drains shielded work
-STALLED_SECONDS: Final = 30.0  # Nobody who is still there takes longer to read 64 KiB.
+STALLED_SECONDS: Final = 30.0  # A connected client needs less time to read 64 KiB.
 FRAME_BYTES: Final = 64 * 1024
 PING_SECONDS: Final = 20.0
 NOT_UTF8: Final = 1007
 
-TARGET_BYTES: Final = 128 * 1024  # of a request line: a document of 100 KiB may come by GET
+TARGET_BYTES: Final = 128 * 1024  # of a request line: a document of 100 KiB may be sent by GET
 HEADER_BYTES: Final = 64 * 1024  # of all header fields; browsers, proxies and tokens fill a tenth of it
 HEADER_FIELDS: Final = 100
 # A body of 100 KiB takes longer only from a client that stalls. Routes that read one answer 408 before that.
 BODY_SECONDS: Final = 15.0
-PIPELINED: Final = 20  # requests that wait behind one that is being answered
-LINGER_SECONDS: Final = 1.0  # closing on unread bytes would reset the connection, and the answer be lost
+PIPELINED: Final = 20  # requests queued behind the one being answered
+LINGER_SECONDS: Final = 1.0  # closing with unread bytes would reset the connection, and the answer would be lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many connections a process has, and how long one may say nothing of use."""
+    """The number of connections of a process, and how long a connection may stay idle."""
 
     connections: int = 4_096
     per_address: int | None = 256  # None: all come from a proxy, which bounds them
@@ -50,7 +50,7 @@ class ConnectionLimits:
 
 
 class HttpRefusal(Enum):
-    """Why a connection is closed that cannot be served."""
+    """The reason for closing a connection that cannot be served."""
 
     TOO_MANY_CONNECTIONS = 429, "Too many connections are open from this address. Close some, or try again later."
     HEADER_TIMEOUT = 408, "The header did not arrive in time."
@@ -60,7 +60,7 @@ class HttpRefusal(Enum):
     INVALID_HANDSHAKE = 400, "This begins no WebSocket, or a line of its header has more than 8,192 bytes."
 
     def answer(self) -> bytes:
-        """The whole response, in the words of every error here."""
+        """Build the whole response, in the format of every error of this API."""
         status, message = self.value
         problem = Problem(
             message=message,
@@ -84,11 +84,11 @@ class HttpRefusal(Enum):
 
 
 class _Refused(Exception):
-    """Ends the reading of a request from inside the parser, which tells of it as of bytes that are no HTTP."""
+    """Stops the parser in the middle of a request; the parser reports it like malformed HTTP."""
 
 
-class _Impatient(asyncio.Protocol):
-    """Cuts off a client that does not read: closing politely would wait until it does."""
+class _StallTimeout(asyncio.Protocol):
+    """Disconnects a client that does not read: a clean close would wait until it does."""
 
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
@@ -113,27 +113,27 @@ class _Impatient(asyncio.Protocol):
 
 
 class _Expects(Enum):
-    """What a client is to send next."""
+    """The part of a request that the client has to send next."""
 
     HEADER = "header"
     BODY = "body"
     FRAMES = "frames"  # another protocol has taken the connection over
 
 
-class HttpConnection(_Impatient, HttpToolsProtocol):
-    """An HTTP connection that is bounded in time and bytes, and whose streams end when the server begins to leave."""
+class HttpConnection(_StallTimeout, HttpToolsProtocol):
+    """An HTTP connection bounded in time and bytes, whose streams end when the server begins to shut down."""
 
     def __init__(self, *given: Any, quota: AddressQuota, limits: ConnectionLimits, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # uvicorn only gives it to a timer
+        self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # uvicorn only passes it to a timer
         self.url = b""
         self._leaving = asyncio.Event()
         self._quota = quota
         self._header_seconds = limits.header_seconds
         self._place: Place | None = None
         self._expects = _Expects.HEADER
-        self._late: asyncio.TimerHandle | None = None  # runs while a header or a body is on its way
-        self._held = 0  # bytes that have come since the last that was of use
+        self._late: asyncio.TimerHandle | None = None  # runs while a header or a body is being received
+        self._held = 0  # bytes received since the last complete part of a request
         self._header_bytes = 0
         self._header_fields = 0
         self._refusal: HttpRefusal | None = None
@@ -174,7 +174,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         upgraded = self.transport.get_protocol()
         assert isinstance(upgraded, WebSocketConnection), "uvicorn's other class for WebSockets"
         upgraded.place, self._place = self._place, None
-        if not upgraded.handshake_initiated:  # its library gave up on the header, and uvicorn does not notice
+        if not upgraded.handshake_initiated:  # the websockets library rejected the header, and uvicorn does not notice
             self.transport.write(HttpRefusal.INVALID_HANDSHAKE.answer())
             self._close()
 
@@ -206,7 +206,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         if self._header_bytes > HEADER_BYTES or self._header_fields > HEADER_FIELDS:
             self._refuse(HttpRefusal.HEADER_TOO_LARGE)
             raise _Refused
-        if self._expects is _Expects.HEADER:  # trailers of a body are nothing that a route should take for its header
+        if self._expects is _Expects.HEADER:  # trailers of a body must not be read as its headers
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -230,7 +230,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         if self.transport.is_closing():
             self._close()
         elif self._late is not None:
-            self._unset_keepalive_if_required()  # a body, or half a header, has a time of its own
+            self._unset_keepalive_if_required()  # a body or a partial header has a timeout of its own
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(HttpRefusal.INVALID_HTTP)
@@ -242,7 +242,7 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _expect_more(self) -> None:
-        """Give the rest of a header or a body its time; between requests, none is expected while one is answered."""
+        """Start the timeout of a partial header or body; between requests, none runs while one is being answered."""
         if self._expects is _Expects.BODY:
             self._late = self.loop.call_later(BODY_SECONDS, self._body_is_late)
         elif self._expects is _Expects.HEADER and (self._held or not self._is_answering):
@@ -256,19 +256,19 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
     def _header_is_late(self) -> None:
         self._late = None
         if self._is_answering:
-            self.cycle.keep_alive = False  # it is closed with the end of the answer
+            self.cycle.keep_alive = False  # it is closed after the answer
         elif self._held:
             self._refuse(HttpRefusal.HEADER_TIMEOUT)
         else:
             self._close()
 
     def _body_is_late(self) -> None:
-        """Close: whoever needed the body has answered by now, and whoever still waits for it learns that it is gone."""
+        """Close the connection, so that a route that still waits for the body learns that it will not come."""
         self._late = None
         self._close()
 
     def _refuse(self, refusal: HttpRefusal) -> None:
-        """Say why and close, once; without a word in the middle of another answer."""
+        """Send a refusal and close, once; only close when an answer has already begun."""
         if self._refusal is not None:
             return
         self._refusal = refusal
@@ -283,19 +283,19 @@ class HttpConnection(_Impatient, HttpToolsProtocol):
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)
 
     def _close(self) -> None:
-        """Close when what was written is read, but do not wait for it for ever."""
+        """Close when the written bytes are read, but do not wait for that without end."""
         self.transport.close()
         if self.transport.get_write_buffer_size():
             self.loop.call_later(STALLED_SECONDS, self.transport.abort)
 
 
-class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
-    """A WebSocket connection that keeps quiet about what it carries."""
+class WebSocketConnection(_StallTimeout, WebSocketsSansIOProtocol):
+    """A WebSocket connection that never logs its messages."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.place: Place | None = None  # taken by the HTTP connection that it was
-        # Held at WARNING: below, lines tell the address with its query string, and every frame with its token.
+        self.place: Place | None = None  # passed on by the HTTP connection it was upgraded from
+        # Held at WARNING: below it, lines hold the address with its query string, and every frame with its token.
         self.logger = self.conn.logger = logging.getLogger("uvicorn.websocket")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -305,7 +305,7 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         pong = self.conn.data_to_send()
-        if self.writable.is_set():  # who does not read gets no pongs; they would pile up
+        if self.writable.is_set():  # a client that does not read gets no pongs; they would pile up
             self.transport.write(b"".join(pong))
 
     def send_receive_event_to_app(self) -> None:
@@ -323,9 +323,9 @@ class WebSocketConnection(_Impatient, WebSocketsSansIOProtocol):
 
 
 class Connections:
-    """Makes the connections of one process, and counts them. uvicorn takes it for their class.
+    """A factory and counter of the connections of one process, used in place of uvicorn's protocol class.
 
-    It is sent to processes that uvicorn starts, before there is any connection.
+    It is pickled to the processes that uvicorn starts, before there is any connection.
     """
 
     def __init__(self, limits: ConnectionLimits) -> None:
@@ -337,7 +337,7 @@ class Connections:
 
 
 def options(limits: ConnectionLimits | None = None) -> Mapping[str, Any]:
-    """How uvicorn serves us, for its `Config`: one of these for each server."""
+    """Return the options for uvicorn's `Config`. Each server needs options of its own."""
     return {
         "log_config": None,
         "access_log": False,
@@ -347,6 +347,6 @@ def options(limits: ConnectionLimits | None = None) -> Mapping[str, Any]:
         "ws_max_size": FRAME_BYTES,
         "ws_ping_interval": PING_SECONDS,
         "ws_ping_timeout": PING_SECONDS,
-        "ws_per_message_deflate": False,  # what it saves on small messages is not worth its memory for each socket
-        "proxy_headers": False,  # whom to believe, TRUSTED_PROXIES says; uvicorn would believe anybody on this machine
+        "ws_per_message_deflate": False,  # its saving on small messages is not worth its memory for each socket
+        "proxy_headers": False,  # TRUSTED_PROXIES decides; uvicorn would trust every client on this machine
     }

@@ -1,8 +1,8 @@
 """GraphQL over WebSocket: the subprotocol graphql-transport-ws, for subscriptions and queries.
 
-Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Mutations stay with POST: a socket that
-breaks leaves its client in doubt. Plain ASGI; pings of the connection and the size of frames are the server's (see
-server/graphql/uvicorn_protocols.py).
+Protocol: https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md. Mutations must use POST: when a socket
+breaks, its client cannot know whether the mutation ran. Plain ASGI; the server handles pings of the connection and the
+size of frames (see server/graphql/uvicorn_protocols.py).
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from starlette.types import Message, Receive, Scope, Send
 from domain.caller import Caller
 from server.graphql.http import GraphQLEndpoint
 from server.graphql.request import request_of
-from server.graphql.subscriptions import ConnectionQuota, until_expired, until_one_ends
+from server.graphql.subscriptions import ConnectionQuota, run_until_one_ends, wait_until_expired
 from server.http.errors import Problem, RequestRefused, masked, refuse, report_bug
 from server.http.middleware import new_request_id
-from server.http.request_context import RequestOrigin, encoded
+from server.http.request_context import RequestOrigin, encode_answer
 
 log = structlog.stdlib.get_logger("server.sockets")
 
@@ -34,7 +34,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class SocketClosed(Exception):
-    """The socket must close, with this code and reason."""
+    """Ends the socket with this code and reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(code)
@@ -43,13 +43,14 @@ class SocketClosed(Exception):
 
 
 class Gone(Exception):
-    """The client closed the socket, or is no more."""
+    """The client closed the socket, or the connection broke."""
 
 
 class GraphQLSocket:
-    """The ASGI application behind WebSockets at `/graphql`: the same operations as `endpoint` answers over HTTP.
+    """The ASGI application behind WebSockets at `/graphql`: runs the operations that `endpoint` answers over HTTP.
 
-    A browser says from which page a socket comes; only the API's own origin and `allowed_origins` get one.
+    A browser names the page that opened the socket; only pages of the API's own origin and of `allowed_origins` may
+    open one.
     """
 
     def __init__(self, endpoint: GraphQLEndpoint, *, allowed_origins: Container[str]) -> None:
@@ -97,12 +98,12 @@ class _Connection:
         self._address = endpoint.address_of(scope)
         self._caller: Caller | None = None
         self._operations: dict[str, asyncio.Task[None]] = {}
-        self._running: set[asyncio.Task[None]] = set()  # Those too that the client has completed and that still end.
+        self._running: set[asyncio.Task[None]] = set()  # Also completed ones that still end.
 
     async def serve(self, *, is_understood: bool) -> int | None:
-        """Speak until somebody closes; the code we closed with, None when it was not we."""
+        """Serve the socket until a side closes it; returns our close code, None when the client closed it."""
         try:
-            await self._converse(is_understood)
+            await self._run_protocol(is_understood)
         except Gone:
             return None
         except SocketClosed as closed:
@@ -113,22 +114,22 @@ class _Connection:
             await self._close(SocketClosed(1011, "Internal error"))
             return 1011
 
-    async def _converse(self, is_understood: bool) -> NoReturn:
+    async def _run_protocol(self, is_understood: bool) -> NoReturn:
         if not is_understood:
             raise SocketClosed(4406, "Subprotocol not acceptable")
         with ExitStack() as places:
-            self._take_place(places, self._endpoint.introductions)
+            self._take_place(places, self._endpoint.unauthenticated)
             try:
                 async with asyncio.timeout(self._limits.init_seconds):
-                    message = await self._first_of_substance()
+                    message = await self._receive_connection_init()
             except TimeoutError:
                 raise SocketClosed(4408, "Connection initialisation timeout") from None
-            self._caller = await self._who(message)
+            self._caller = await self._authenticate(message)
             places.close()
             self._take_place(places, self._endpoint.connections)
-            await self._say({"type": "connection_ack"})
+            await self._send_message({"type": "connection_ack"})
             try:
-                await until_one_ends(self._listen(), self._expire())
+                await run_until_one_ends(self._listen(), self._expire())
             finally:
                 await self._stop()
 
@@ -138,20 +139,20 @@ class _Connection:
         except RequestRefused:
             raise SocketClosed(1013, "Too many sockets") from None
 
-    async def _first_of_substance(self) -> Mapping[str, object]:
-        """The `connection_init` that must come before anything but pings and pongs."""
+    async def _receive_connection_init(self) -> Mapping[str, object]:
+        """Wait for the `connection_init`, before which only pings and pongs may come."""
         while True:
-            message = await self._hear()
+            message = await self._receive_message()
             match message["type"]:
                 case "connection_init":
                     return message
                 case "subscribe":
                     raise SocketClosed(4401, "Unauthorized")
                 case _:
-                    await self._small_talk(message)
+                    await self._handle_control_message(message)
 
-    async def _who(self, message: Mapping[str, object]) -> Caller | None:
-        """The caller: `Authorization` (or `authorization`) in the payload holds what the header would hold."""
+    async def _authenticate(self, message: Mapping[str, object]) -> Caller | None:
+        """Authenticate by `Authorization` (or `authorization`) in the payload, which has the form of the header."""
         payload = _object(message, "payload")
         given = [payload[name] for name in ("Authorization", "authorization") if payload.get(name) is not None]
         words = [word for word in given if isinstance(word, str)]
@@ -165,25 +166,25 @@ class _Connection:
             raise SocketClosed(1013, "Try again later") from None
 
     async def _expire(self) -> NoReturn:
-        await until_expired(self._caller)
+        await wait_until_expired(self._caller)
         raise SocketClosed(4403, "Token expired")
 
     async def _listen(self) -> NoReturn:
         while True:
-            message = await self._hear()
+            message = await self._receive_message()
             match message["type"]:
                 case "connection_init":
                     raise SocketClosed(4429, "Too many initialisation requests")
                 case "subscribe":
                     await self._subscribe(message)
                 case _:
-                    await self._small_talk(message)
+                    await self._handle_control_message(message)
 
-    async def _small_talk(self, message: Mapping[str, object]) -> None:
+    async def _handle_control_message(self, message: Mapping[str, object]) -> None:
         match message["type"]:
             case "ping":
                 _object(message, "payload")
-                await self._say({"type": "pong"})
+                await self._send_message({"type": "pong"})
             case "pong":
                 _object(message, "payload")
             case "complete":
@@ -207,26 +208,26 @@ class _Connection:
             await self._fail(identity, refused.problems, new_request_id())
             return
         self.served += 1
-        running = asyncio.create_task(self._operate(identity, payload))
+        running = asyncio.create_task(self._run_operation(identity, payload))
         self._operations[identity] = running
         self._running.add(running)
         running.add_done_callback(self._running.discard)
 
-    async def _operate(self, identity: str, payload: dict[str, object]) -> None:
-        """Carry one operation out; whatever happens ends it, and not the socket."""
+    async def _run_operation(self, identity: str, payload: dict[str, object]) -> None:
+        """Run one operation; a failure ends the operation, not the socket."""
         request_id = new_request_id()
         with structlog.contextvars.bound_contextvars(request_id=request_id), suppress(Gone):
-            problems = await self._problems_of(identity, payload, request_id)
+            problems = await self._run_safely(identity, payload, request_id)
             self._forget(identity)
             if problems:
                 await self._fail(identity, problems, request_id)
             else:
-                await self._say({"id": identity, "type": "complete"})
+                await self._send_message({"id": identity, "type": "complete"})
 
-    async def _problems_of(self, identity: str, payload: dict[str, object], request_id: str) -> Collection[Problem]:
-        """What refused or broke the operation; nothing when it was carried out. Raises Gone."""
+    async def _run_safely(self, identity: str, payload: dict[str, object], request_id: str) -> Collection[Problem]:
+        """Run the operation and return the problems that ended it, none after a success. Raises Gone."""
         try:
-            await self._carry_out(identity, payload, self._endpoint.origin(self._scope, self._caller, request_id))
+            await self._execute(identity, payload, self._endpoint.origin(self._scope, self._caller, request_id))
         except Gone:
             raise
         except RequestRefused as refused:
@@ -238,29 +239,29 @@ class _Connection:
             return [masked()]
         return []
 
-    async def _carry_out(self, identity: str, payload: dict[str, object], origin: RequestOrigin) -> None:
+    async def _execute(self, identity: str, payload: dict[str, object], origin: RequestOrigin) -> None:
         request = request_of(payload, self._endpoint.limits)
-        ready = await self._endpoint.admit(request, origin, _check_kind)
+        executable = await self._endpoint.admit(request, origin, _check_kind)
         start = b'{"id":' + orjson.dumps(identity) + b',"type":"next","payload":'
-        if ready.operation.operation is OperationType.QUERY:
-            answer = await self._endpoint.run(ready, request, origin)
-            await self._put(start + encoded(answer, origin.request_id)[1] + b"}")
+        if executable.operation.operation is OperationType.QUERY:
+            answer = await self._endpoint.run(executable, request, origin)
+            await self._send_text(start + encode_answer(answer, origin.request_id)[1] + b"}")
             return
-        async with aclosing(await self._endpoint.subscribe(ready, request, origin)) as answers:
+        async with aclosing(await self._endpoint.subscribe(executable, request, origin)) as answers:
             async for response in answers:
-                await self._put(start + response + b"}")
+                await self._send_text(start + response + b"}")
 
     def _forget(self, identity: str) -> None:
-        """Free the id before the client hears that it is free."""
+        """Free the id before the client is told that the operation has ended."""
         if self._operations.get(identity) is asyncio.current_task():
             del self._operations[identity]
 
     async def _fail(self, identity: str, problems: Collection[Problem], request_id: str) -> None:
         errors = [problem.to_json(request_id) for problem in problems]
-        await self._say({"id": identity, "type": "error", "payload": errors})
+        await self._send_message({"id": identity, "type": "error", "payload": errors})
 
-    async def _hear(self) -> Mapping[str, object]:
-        """The next message: an object with a type. Raises Gone, or Closed for anything else."""
+    async def _receive_message(self) -> Mapping[str, object]:
+        """Receive the next message: an object with a type. Raises Gone, or SocketClosed for anything else."""
         frame = await self._receive()
         if frame["type"] == "websocket.disconnect":
             raise Gone
@@ -273,14 +274,14 @@ class _Connection:
             raise SocketClosed(4400, "Invalid message")
         return message
 
-    async def _say(self, message: Mapping[str, object]) -> None:
-        await self._put(orjson.dumps(message))
+    async def _send_message(self, message: Mapping[str, object]) -> None:
+        await self._send_text(orjson.dumps(message))
 
-    async def _put(self, message: bytes) -> None:
-        """Send; waits while the client is slow. Raises Gone."""
+    async def _send_text(self, message: bytes) -> None:
+        """Send a message, waiting while the client is slow. Raises Gone."""
         try:
             await self._send({"type": "websocket.send", "text": message.decode()})
-        except (OSError, RuntimeError):  # ASGI's word for a client that left, and uvicorn's for a socket closed here
+        except (OSError, RuntimeError):  # a disconnected client, in ASGI and in uvicorn
             raise Gone from None
 
     async def _close(self, closed: SocketClosed) -> None:
@@ -303,7 +304,7 @@ def _check_kind(operation: OperationType) -> None:
 
 
 def _object(message: Mapping[str, object], member: str) -> Mapping[str, object]:
-    """A member that is an object, or absent, or null."""
+    """Return a member that is an object; empty when it is absent or null. Raises SocketClosed for other values."""
     value = message.get(member)
     if value is None:
         return {}
@@ -320,7 +321,7 @@ def _identity(message: Mapping[str, object]) -> str:
 
 
 def _is_of_host(origin: str, host: str) -> bool:
-    """Whether a page of this origin was served under this host; a proxy may have spoken TLS for us."""
+    """Return True when the page of this origin was served under this host. The scheme may differ behind a TLS proxy."""
     try:
         page = urlsplit(origin)
         here = urlsplit(f"{page.scheme}://{host}")

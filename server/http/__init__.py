@@ -1,1 +1,1 @@
-"""What holds for every route: request context, errors, logs, headers, health."""
+"""HTTP concerns common to all routes: request context, errors, logs, headers, health checks."""

@@ -1,7 +1,4 @@
-"""CORS: which pages may read answers, and which headers they may send. No cookies, so no credentials.
-
-Source: fetch.spec.whatwg.org, "HTTP CORS protocol".
-"""
+"""CORS: the pages that may read answers, and the headers they may send. No cookies, so no credentials."""
 
 import re
 import time
@@ -19,8 +16,8 @@ from server.http.redaction import redact_text
 
 log = structlog.stdlib.get_logger("server.cross_origin")
 
-# What real pages send beside what they want: tracing adds its headers to every request of a page, and GraphQL clients
-# name themselves. None of them changes what this API does.
+# Headers that real pages send besides their own: tracing adds its headers to every request of a page, and GraphQL
+# clients name themselves. None of them changes what this API does.
 USUAL_HEADERS: Final = (
     *("accept", "accept-language", "authorization", "cache-control", "content-language", "content-type"),
     *("last-event-id", "pragma", "x-correlation-id", "x-request-id", "x-requested-with"),
@@ -38,14 +35,14 @@ USUAL_HEADERS: Final = (
 METHODS: Final = "GET, POST"
 EXPOSED: Final = "X-Request-Id, Retry-After"
 MAX_AGE_SECONDS: Final = "600"
-MOST_HEADERS: Final = 64  # that one preflight asks for; a page with every tracer known sends about twenty
+MOST_HEADERS: Final = 64  # that one preflight may ask for; a page with every known tracer sends about twenty
 LONGEST_REQUEST: Final = 4_096  # bytes of Access-Control-Request-Headers that are read
-SECONDS_BETWEEN_LINES: Final = 10.0  # of the log about refusals: a stranger's page must not fill it
+SECONDS_BETWEEN_LINES: Final = 10.0  # between log lines about refusals: a stranger's page must not fill the log
 _HEADER_NAME: Final = re.compile(r"[a-z0-9!#$%&'+.^_`|~-]{1,128}")
 
 
 class AllowedOrigins:
-    """The origins whose pages may read answers: those listed, and with `loopback` any page of this machine."""
+    """The origins whose pages may read answers: the listed ones, and with `loopback` any page of this machine."""
 
     def __init__(self, listed: Iterable[str], *, loopback: bool = False) -> None:
         """Raises ValueError for a wildcard."""
@@ -62,7 +59,7 @@ class AllowedOrigins:
 
 
 def is_loopback(origin: str) -> bool:
-    """Whether a page of this origin was served by the machine that its browser runs on."""
+    """Return True for the origin of a page that was served by the browser's own machine."""
     try:
         parts = urlsplit(origin)
         host, _ = parts.hostname or "", parts.port
@@ -79,7 +76,7 @@ def is_loopback(origin: str) -> bool:
 
 
 class AllowedHeaders:
-    """Names of request headers; one that ends in `*` stands for all that begin so."""
+    """A set of request header names; a name that ends in `*` stands for all with its prefix."""
 
     def __init__(self, names: Iterable[str]) -> None:
         lowered = [name.lower() for name in names]
@@ -93,8 +90,8 @@ class AllowedHeaders:
 class CrossOrigin:
     """Answers preflights, and lets the pages of allowed origins read the answers to their requests.
 
-    A preflight is answered with the requested headers that are allowed: the browser refuses a request with any other,
-    and names it to the page's developer. What is refused is also told in our log, with the setting that would allow it.
+    A preflight is answered with the requested headers that are allowed: the browser refuses a request with any other
+    header, and names it to the page's developer. A refusal is also logged, with the setting that would allow it.
     """
 
     def __init__(self, app: ASGIApp, origins: AllowedOrigins, headers: AllowedHeaders) -> None:
@@ -146,7 +143,7 @@ class CrossOrigin:
 
 
 def _names(lines: Iterable[str]) -> Iterator[str]:
-    """The header names that a preflight asks for, in lower case: at most so many, of what is read of them."""
+    """Read the header names that a preflight asks for, in lower case; bounded in number and length."""
     names = ", ".join(lines)[:LONGEST_REQUEST].split(",", MOST_HEADERS)[:MOST_HEADERS]
     return (name for raw in names if _HEADER_NAME.fullmatch(name := raw.strip(" \t").lower()))
 
@@ -156,7 +153,7 @@ def _shown(text: str) -> str:
 
 
 class _SeldomLine:
-    """Writes a line of the log at most once in some seconds, with the number of those left out since."""
+    """Writes a log line at most once in some seconds, with the number of lines left out since."""
 
     def __init__(self) -> None:
         self._next = 0.0

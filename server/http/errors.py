@@ -1,8 +1,8 @@
-"""What a client may read about a failure, and what only we may read.
+"""Errors as a client may read them, and error reports that only the operators may read.
 
-Masking is an allow-list: a message leaves the house when it was written for clients (a request refused here,
-a mistake in the document or its variables, a `DomainError`). Everything else is a bug and is reported once,
-to us. Codes follow Apollo's vocabulary in `extensions.code`; the finer word stands in `extensions.reason`.
+Masking is an allow-list: a message is shown to the client only when it was written for clients (a refused request, a
+mistake in the document or its variables, a `DomainError`). Everything else is a bug and is logged once.
+`extensions.code` has Apollo's codes; the finer `extensions.reason` is ours.
 """
 
 import re
@@ -43,7 +43,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One entry of `errors`, already safe to show."""
+    """One entry of `errors`, safe to show to the client."""
 
     message: str
     code: Code
@@ -53,7 +53,7 @@ class Problem:
     locations: tuple[tuple[int, int], ...] = ()
 
     def to_json(self, request_id: str) -> dict[str, object]:
-        """The error as GraphQL's response format spells it, carrying the request id."""
+        """Render the error in GraphQL's response format, with the request id."""
         entry: dict[str, object] = {"message": self.message}
         if self.locations:
             entry["locations"] = [{"line": line, "column": column} for line, column in self.locations]
@@ -67,11 +67,11 @@ class Problem:
 
 
 class RequestRefused(Exception):
-    """The request ends before anything ran: the answer has `errors` and no `data`.
+    """A request refused before execution: the answer has `errors` and no `data`.
 
-    `status` is used with application/graphql-response+json. `json_status` is used with application/json,
-    where GraphQL over HTTP wants 200 for every well-formed request; it defaults to `status`. `data` stands in the
-    answer where it would have run and all of it would have been refused.
+    `status` is used with application/graphql-response+json. `json_status` is used with application/json, where GraphQL
+    over HTTP requires 200 for every well-formed request; it defaults to `status`. `data` is set where execution would
+    have nulled every field it names.
     """
 
     def __init__(
@@ -104,13 +104,13 @@ def refuse(
     retryable: bool = False,
     extensions: Mapping[str, object] | None = None,
 ) -> RequestRefused:
-    """A refusal with one problem."""
+    """Make a refusal with one problem."""
     problem = Problem(message=message, code=code, reason=reason, retryable=retryable)
     return RequestRefused([problem], status=status, json_status=json_status, headers=headers, extensions=extensions)
 
 
 def unavailable() -> RequestRefused:
-    """Nothing ran because the database cannot be reached: 503, safe to send again."""
+    """Refuse because the database cannot be reached: 503. Nothing ran, so the request is safe to repeat."""
     problem = Problem(
         message=UNAVAILABLE_MESSAGE,
         code=Code.INTERNAL_SERVER_ERROR,
@@ -121,7 +121,7 @@ def unavailable() -> RequestRefused:
 
 
 def sensitive_data() -> RequestRefused:
-    """A card number or a secret stands in the request: refused before anything runs, without repeating it."""
+    """Refuse a request that holds a card number or a secret, without repeating it. Nothing runs."""
     return refuse(
         "The request contains what looks like a card number or a secret (a key, a token, a client secret). Card data "
         "goes to Stripe directly, and secrets nowhere. An id of 14 to 19 digits may look like a card number; letters "
@@ -132,12 +132,12 @@ def sensitive_data() -> RequestRefused:
 
 
 def document_problems(errors: Iterable[GraphQLError], code: Code) -> list[Problem]:
-    """Mistakes found before execution, with every value of the client taken out of the message."""
+    """Describe mistakes found before execution, with the client's values removed from the messages."""
     return [_client_mistake(error, code) for error in errors]
 
 
 def execution_problems(errors: Iterable[GraphQLError], *, anonymous: bool, operation: str) -> list[Problem]:
-    """Errors of an execution as the client may see them; what is masked is logged here, once each.
+    """Describe the errors of an execution as the client may see them; each masked error is logged once.
 
     `anonymous` turns a missing permission into UNAUTHENTICATED: signing in may help.
     """
@@ -159,25 +159,25 @@ def execution_problems(errors: Iterable[GraphQLError], *, anonymous: bool, opera
 
 
 def is_unavailable(problems: Sequence[Problem]) -> bool:
-    """Whether every problem is the database being out of reach."""
+    """Return True when every problem is that the database cannot be reached."""
     return bool(problems) and all(problem.reason == "SERVICE_UNAVAILABLE" for problem in problems)
 
 
 def masked() -> Problem:
-    """What a client reads about a bug."""
+    """Return the problem shown to a client in place of a bug."""
     return Problem(message=MASKED_MESSAGE, code=Code.INTERNAL_SERVER_ERROR, reason=MASKED_REASON)
 
 
 def report_bug(event: str, error: BaseException, **ids: str) -> None:
-    """Write a failure to the log: types and places of the whole chain, never messages or values.
+    """Log a failure: types and stack frames of the whole chain, never messages or values.
 
-    Messages of exceptions carry bodies, rows and client secrets.
+    Messages of exceptions hold bodies, rows and client secrets.
     """
     log.error(event, failure=describe_failure(error), **ids)
 
 
 def describe_failure(error: BaseException) -> list[dict[str, object]]:
-    """Types and stack of an exception and its causes, without any text that may hold a value."""
+    """Describe an exception and its causes by type and stack, without any text that may hold a value."""
     return [
         {
             "type": f"{type(link).__module__}.{type(link).__qualname__}",
@@ -200,14 +200,14 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause(error: GraphQLError) -> Exception | None:
-    """The exception that a resolver or a scalar raised, or None when graphql-core itself complained."""
+    """Return the exception that a resolver or a scalar raised, or None for an error of graphql-core's own."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
     return cause
 
 
-# How a subscription ends that cannot go on: the client subscribes again, with the last sequence or cursor that it saw.
+# The reasons for which a subscription ends: the client subscribes again with its last sequence or cursor.
 _ENDINGS: Mapping[type[StreamEnded], tuple[str, str]] = {
     ConsumerLagged: (
         "FELL_BEHIND",
@@ -235,8 +235,8 @@ def _known_failure(error: GraphQLError, *, anonymous: bool) -> Problem | None:
             reason="SERVICE_UNAVAILABLE",
             retryable=True,
         )
-    # A nullable variable in a place that refuses null, or a literal that only execution coerces: graphql-core
-    # names the argument first. Any other GraphQLError with a path came from our code and says too much.
+    # A nullable variable in a non-null position, or a literal that only execution coerces: graphql-core names the
+    # argument first. Any other GraphQLError with a path came from our code and would say too much.
     if error.message.startswith("Argument '"):
         return _client_mistake(error, Code.BAD_USER_INPUT)
     return None
@@ -246,13 +246,13 @@ _OUR_SIDE = frozenset({"PROVIDER_UNAVAILABLE", "PROVIDER_REJECTED", "OUTCOME_UNK
 
 
 def domain_code(code: ErrorCode, *, anonymous: bool) -> Code:
-    """The Apollo code for one of our own codes."""
+    """Return the Apollo code for one of our error codes."""
     if code.value == "FORBIDDEN":
         return Code.UNAUTHENTICATED if anonymous else Code.FORBIDDEN
     return Code.INTERNAL_SERVER_ERROR if code.value in _OUR_SIDE else Code.BAD_USER_INPUT
 
 
-# What graphql-core finds wrong has no finer word than where it was found.
+# A GraphQL error has no finer reason than the phase that found it.
 _REASONS: Mapping[Code, str] = {
     Code.GRAPHQL_PARSE_FAILED: "SYNTAX_ERROR",
     Code.GRAPHQL_VALIDATION_FAILED: "INVALID_DOCUMENT",
@@ -287,14 +287,14 @@ def _located(
     )
 
 
-# How graphql-core 3.3 introduces a value that it is about to print; all that follows goes.
+# Phrases that precede a printed value in messages of graphql-core 3.3; all that follows is removed.
 _VALUE = re.compile(
     r"(?P<keep>cannot represent [^:]{0,60}\bvalue): .*|, but encountered error '.*|[,;] found: .*", re.DOTALL
 )
 _LEXED_VALUE = re.compile(r"\b(String|BlockString|Int|Float) ['\"].*", re.DOTALL)
 _VALUE_OF_ENUM, _NOT_IN_ENUM = "Value '", "' does not exist in '"
 _ENUM = re.compile(r"(?P<enum>\w{1,127})' enum")
-# Names of types, fields, arguments and variables may stay in quotes; anything else in quotes came from the request.
+# Names of types, fields, arguments and variables may stay in quotes; any other quoted text is a client's value.
 # 'Mutation.createPayment(idempotencyKey:)' is an argument, 'order { ... }' a field with a selection.
 _QUOTED = re.compile(
     r"(?<!\w)(?:\"[^\"]*\"?"
@@ -304,11 +304,11 @@ _QUOTED = re.compile(
 )
 _PLACE = re.compile(r"^(?:Variable '\$\w+'|Argument '\w+') has invalid value[^:]*: ")
 MESSAGE_LENGTH = 300
-LONGEST_READ = 2_000  # of a message: what a client may read stands at the beginning, values fill the rest
+LONGEST_READ = 2_000  # of a message: names stand at the beginning, values after them
 
 
 def without_values(message: str) -> str:
-    """The message of graphql-core without any value that the client sent.
+    """Remove every value of the client from a message of graphql-core.
 
     Values may be idempotency keys, e-mail addresses or secrets; names of types, fields, arguments and variables stay.
     """
@@ -322,7 +322,7 @@ def without_values(message: str) -> str:
 
 
 def _without_value_of_enum(message: str) -> str:
-    """The enum stands behind the value, however long that is and whatever stands in it: the last such words count."""
+    """Keep the enum's name, which stands behind the value. A value may contain anything: the last match counts."""
     begins, ends = message.find(_VALUE_OF_ENUM), message.rfind(_NOT_IN_ENUM)
     if not 0 <= begins < ends or (found := _ENUM.match(message, ends + len(_NOT_IN_ENUM))) is None:
         return message

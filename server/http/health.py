@@ -1,4 +1,4 @@
-"""Is the process alive, and is it fit to take work?"""
+"""Liveness and readiness probes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,25 +16,24 @@ Probe = Callable[[], Awaitable[object]]
 Checks = dict[str, dict[str, object]]
 MaySee = Callable[[Request], Awaitable[bool]]
 
-PROBE_SECONDS: Final = 2.0  # A load balancer asks every few seconds; a slower answer is a failure.
+PROBE_SECONDS: Final = 2.0  # A load balancer probes every few seconds; a slower answer counts as a failure.
 FRESH_SECONDS: Final = 1.0
 
 
-async def healthz(request: Request) -> Response:
-    """The process answers.
+async def answer_liveness(request: Request) -> Response:
+    """Answer that the process is alive.
 
-    Touches nothing else, so that a broken database never restarts healthy processes.
+    Checks nothing else, so that an unreachable database never restarts healthy processes.
     """
     return JSONResponse({"status": "ok"})
 
 
 class Readiness:
-    """Answers whether the process is fit to take work: 200 when all probes pass, else 503.
+    """The readiness probe: 200 when all checks pass, else 503.
 
-    A probe passes by returning its detail (JSON-safe) and fails by raising, or by taking longer than `seconds`; of a
-    failure only the fact is shown, its type goes to the log. All probes run at once, and all who ask within
-    `fresh_seconds` hear of the same run: asking often costs nothing. Details are shown to those who `may_see` them,
-    and to nobody else.
+    A check passes by returning its detail (JSON-safe) and fails by raising, or by taking longer than `seconds`. A
+    failure is shown without its type, which is logged. All checks run at once, and all requests within `fresh_seconds`
+    share one run: frequent probing costs nothing. Details are shown only to clients that `may_see` them.
     """
 
     def __init__(self, probes: Mapping[str, Probe], *, may_see: MaySee, seconds: float = PROBE_SECONDS) -> None:
@@ -42,28 +41,28 @@ class Readiness:
         self._probes = probes
         self._may_see = may_see
         self._seconds = seconds
-        self._looking: asyncio.Task[Checks] | None = None
+        self._running: asyncio.Task[Checks] | None = None
         self._began = 0.0
 
     async def answer(self, request: Request) -> Response:
-        """The answer to one request."""
-        checks = await self._checks()
+        """Answer one request."""
+        checks = await self._get_checks()
         ready = all(check["ok"] for check in checks.values())
         body: dict[str, object] = {"status": "ready" if ready else "not ready"}
         if await self._may_see(request):
             body["checks"] = checks
         return JSONResponse(body, status_code=200 if ready else 503)
 
-    async def _checks(self) -> Checks:
-        """What the run under way finds, or the last one while it is fresh."""
+    async def _get_checks(self) -> Checks:
+        """Return the results of the current run, or of the last one while they are fresh."""
         now = asyncio.get_running_loop().time()
-        looking = self._looking
-        if looking is None or (looking.done() and now >= self._began + self.fresh_seconds):
+        running = self._running
+        if running is None or (running.done() and now >= self._began + self.fresh_seconds):
             self._began = now
-            self._looking = looking = asyncio.create_task(self._look())
-        return await asyncio.shield(looking)  # whoever began it may leave
+            self._running = running = asyncio.create_task(self._run_checks())
+        return await asyncio.shield(running)  # the request that started the run may be cancelled
 
-    async def _look(self) -> Checks:
+    async def _run_checks(self) -> Checks:
         results = await asyncio.gather(*(_run(name, probe, self._seconds) for name, probe in self._probes.items()))
         return dict(zip(self._probes, results, strict=True))
 
@@ -75,7 +74,7 @@ async def _run(name: str, probe: Probe, seconds: float) -> dict[str, object]:
     except TimeoutError:
         log.warning("health.probe_failed", probe=name, cause="timeout", seconds=seconds)
         return {"ok": False, "detail": f"no answer within {seconds:g} s"}
-    except Exception as error:  # noqa: BLE001 - whatever a probe raises means "not ready"
+    except Exception as error:  # noqa: BLE001 - any exception of a check means "not ready"
         log.warning("health.probe_failed", probe=name, failure=describe_failure(error))
         return {"ok": False, "detail": "failed"}
     return {"ok": True} if detail is None else {"ok": True, "detail": detail}

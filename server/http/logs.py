@@ -1,7 +1,7 @@
-"""Logs as events: one line each, JSON for machines or plain for a console, redacted on the way out.
+"""Structured logs: one line for each event, JSON for machines or plain for a console, redacted on output.
 
-Everything goes through the standard library's root logger, so that lines of other people's libraries pass the
-same redaction as our own.
+Everything goes through the standard library's root logger, so that lines of third-party libraries pass the same
+redaction as our own.
 """
 
 import logging
@@ -18,8 +18,8 @@ from structlog.typing import Processor
 from server.http.errors import describe_failure
 from server.http.redaction import needs_no_redaction, redact, redact_text
 
-# At DEBUG and INFO these write client secrets (stripe), addresses with query strings (httpx, aiohttp, uvicorn.access).
-# Paths without anything of a client's in them, and methods likewise.
+# At DEBUG and INFO these log client secrets (stripe) and addresses with query strings (httpx, aiohttp, uvicorn.access).
+# Paths without any client data in them, and methods likewise.
 PUBLIC_PATHS: Final = frozenset({"/graphql", "/webhooks/stripe", "/healthz", "/readyz"})
 METHODS: Final = frozenset({"GET", "POST"})
 QUIET: Final = (
@@ -37,15 +37,15 @@ QUIET: Final = (
 )
 
 
-_plain_lines: logging.StreamHandler[Any] | None = None  # where requests are written without detours: JSON, and no other
+_plain_lines: logging.StreamHandler[Any] | None = None  # set when the output is JSON and this handler is the only one
 
 
 def log_request(
     log: structlog.stdlib.BoundLogger, *, method: str, path: str, status: int, ms: float, request_id: str
 ) -> None:
-    """Write the line of one request.
+    """Log one request.
 
-    Nearly all lines are these: what is known to hold no secret is written by one call, for a tenth of the price.
+    Most log lines are of this kind: a line that holds no secret is written by one call, for a tenth of the price.
     """
     handler = _plain_lines
     root = logging.getLogger()
@@ -68,22 +68,25 @@ def log_request(
     _write(handler, orjson.dumps(line).decode())
 
 
-def at_once(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Write a finished event as its line where it would come to in the end: a record of `logging` on the way there
-    costs as much again. What only the standard library can write goes its way."""
+def write_directly(logger: logging.Logger, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Write a finished event directly to the handler's stream.
+
+    Making a `logging` record costs as much again. An event that only the standard library can write still takes that
+    way.
+    """
     handler = _plain_lines
     if handler is None or not _is_only(handler, logger):
         return event
     try:
         line = orjson.dumps(event).decode("ascii")
-    except (TypeError, UnicodeDecodeError):  # an integer beyond 64 bits, half a character, a letter for an old console
+    except (TypeError, UnicodeDecodeError):  # a 65-bit integer, a lone surrogate, a letter outside the encoding
         return event
     _write(handler, line)
     raise structlog.DropEvent
 
 
 def _is_only(handler: logging.Handler, logger: logging.Logger) -> bool:
-    """Whether what this logger is told goes to this handler of the root's and nowhere else."""
+    """Return True when this logger's events go to this handler of the root logger and to no other."""
     one: logging.Logger = logger
     while one.parent is not None:
         if one.handlers or not one.propagate:
@@ -93,7 +96,7 @@ def _is_only(handler: logging.Handler, logger: logging.Logger) -> bool:
 
 
 def _write(handler: logging.StreamHandler[Any], line: str) -> None:
-    """Write a line. One that cannot be written stops nobody: what it tells of is done, and `logging` is silent too."""
+    """Write a line. A failed write is ignored, as `logging` ignores it: the logged work is already done."""
     with handler.lock or nullcontext(), suppress(OSError, ValueError):
         handler.stream.write(line + "\n")
         handler.flush()
@@ -117,8 +120,8 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
             *redacted,
-            *labels,  # of our own lines these are our own words: there is nothing to redact
-            at_once,
+            *labels,  # on our own lines these are constants: there is nothing to redact
+            write_directly,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -140,7 +143,7 @@ def configure_logging(*, json: bool, level: str = "INFO", stream: TextIO | None 
     # A line that cannot be formatted would otherwise be printed to standard error with its raw arguments.
     logging.raiseExceptions = False
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        # uvicorn brings handlers of its own, which know no redaction.
+        # uvicorn installs handlers of its own, which do not redact.
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
@@ -156,7 +159,7 @@ def _formatter(before: Sequence[Processor], renderer: Processor) -> logging.Form
 
 
 def without_exception_text(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace a traceback by types and places: exception texts hold bodies and client secrets."""
+    """Replace a traceback by types and stack frames: exception texts hold bodies and client secrets."""
     failure = event.pop("exc_info", None)
     event.pop("stack_info", None)
     if failure is True:
@@ -169,7 +172,7 @@ def without_exception_text(logger: Any, method: str, event: MutableMapping[str, 
 
 
 def redact_event(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact every value of the event, its name included."""
+    """Redact every value of the event, and its name."""
     if needs_no_redaction(event):
         return event
     internal = {name: event.pop(name) for name in ("_record", "_from_structlog") if name in event}

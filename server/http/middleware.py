@@ -1,7 +1,4 @@
-"""What stands around every route: request ids, the access log, security headers, CORS and a cap on bodies.
-
-Plain ASGI throughout: no task groups, so nothing here cancels a request that is moving money.
-"""
+"""Middleware around every route: request ids, the access log, security headers, CORS and a body cap."""
 
 import asyncio
 import time
@@ -25,12 +22,12 @@ log = structlog.stdlib.get_logger("server.http")
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 RAW_REQUEST_ID_HEADER: Final = REQUEST_ID_HEADER.lower().encode()
-UNREAD_REFUSALS: Final = frozenset({400, 401, 404, 405, 406, 413, 415})  # Answers that do not wait for the body.
+UNREAD_REFUSALS: Final = frozenset({400, 401, 404, 405, 406, 413, 415})  # Refusals that do not need the body.
 DISCARD_SECONDS: Final = 1.0
 DISCARD_BYTES: Final = 64 * 1024 * 1024
 
 
-def guard(
+def add_middleware(
     app: ASGIApp,
     *,
     allowed_origins: AllowedOrigins,
@@ -38,9 +35,9 @@ def guard(
     https_only: bool,
     max_body_bytes: int,
 ) -> ASGIApp:
-    """The application behind all guards: id and log outermost, then headers, CORS, body cap.
+    """Wrap the application in its middleware: id and log outermost, then headers, CORS, body cap.
 
-    `allowed_headers` are more names for preflights than pages usually send.
+    `allowed_headers` are more header names for preflights than pages usually send.
     """
     app = BodyCap(app, max_bytes=max_body_bytes)
     app = CrossOrigin(app, allowed_origins, AllowedHeaders((*USUAL_HEADERS, *allowed_headers)))
@@ -49,12 +46,12 @@ def guard(
 
 
 def new_request_id() -> str:
-    """A fresh id for one request; ids sent by clients are never taken over."""
+    """Make an id for one request; ids sent by clients are never used."""
     return f"req_{new_hex()}"
 
 
 def request_id_of(scope: Scope) -> str:
-    """The id of this request, made now when no `RequestLog` stands in front."""
+    """Return the id of this request, made now when there is no `RequestLog` in front."""
     state = scope.setdefault("state", {})
     if "request_id" not in state:
         state["request_id"] = new_request_id()
@@ -62,7 +59,7 @@ def request_id_of(scope: Scope) -> str:
 
 
 class RequestLog:
-    """Gives each request an id and one `http.request` line without query string, and masks a crash."""
+    """Gives each request an id and one `http.request` line without query string, and masks an exception."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -103,13 +100,13 @@ class RequestLog:
             structlog.contextvars.reset_contextvars(**bound)
 
 
-async def crashed(request: Request, error: Exception) -> Response:
-    """The masked 500 for a framework's `Exception` handler, which answers before `RequestLog` does."""
+async def answer_crash(request: Request, error: Exception) -> Response:
+    """Answer a masked 500: the handler of a framework's `Exception`, which runs before `RequestLog`'s."""
     return JSONResponse({"errors": [masked().to_json(request_id_of(request.scope))]}, status_code=500)
 
 
-async def no_such_page(request: Request, error: Exception) -> Response:
-    """What a framework's `HTTPException` says, a page that is not there above all, in the words of every error here."""
+async def answer_http_exception(request: Request, error: Exception) -> Response:
+    """Answer a framework's `HTTPException`, mostly an unknown path, in the format of every error of this API."""
     assert isinstance(error, HTTPException), "registered for another exception"
     reason = HTTPStatus(error.status_code).name
     message = "There is no such page." if error.status_code == HTTPStatus.NOT_FOUND else f"{error.detail}."
@@ -119,7 +116,7 @@ async def no_such_page(request: Request, error: Exception) -> Response:
 
 
 class SecurityHeaders:
-    """Adds the headers that every answer carries unless the route set its own."""
+    """Adds the headers that every answer has unless the route set its own."""
 
     def __init__(self, app: ASGIApp, *, https_only: bool) -> None:
         self.app = app
@@ -150,11 +147,11 @@ class SecurityHeaders:
 
 
 class BodyCap:
-    """No route receives more than `max_bytes` of body, and a refusal reaches a client that is still sending.
+    """Bounds the body of every route to `max_bytes`, and makes sure that a refusal reaches a client that still sends.
 
-    A route that wants less counts for itself; the cap is the last resort for those that forget. When a route
-    refuses early, the rest of the body is thrown away for a moment: closing on unread bytes resets the
-    connection, and the client would see a broken pipe instead of the reason.
+    A route with a lower limit counts for itself; this cap is the last resort for routes that have none. When a route
+    refuses early, the rest of the body is discarded for a moment: closing with unread bytes resets the connection, and
+    the client would see a broken pipe instead of the reason.
     """
 
     def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
@@ -217,12 +214,12 @@ def _too_large(scope: Scope) -> Response:
 
 
 def _waits_for_leave(scope: Scope) -> bool:
-    """Whether the client sends its body only once told to go on; reading would tell it so."""
+    """Return True for a client that waits for 100 Continue before it sends the body; reading would send it."""
     return Headers(scope=scope).get("expect", "").lower() == "100-continue"
 
 
 class _TooMuch(BaseException):
-    """Passes every `except Exception`, so that no route turns the cap into another answer."""
+    """A BaseException, so that no route's `except Exception` turns the cap into another answer."""
 
 
 def _short(text: str) -> str:

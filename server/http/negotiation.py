@@ -1,4 +1,4 @@
-"""Which answer the client can read, and whether its body is JSON (RFC 9110)."""
+"""Content negotiation: the media type of the answer, and of the request's body (RFC 9110)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ class StreamMedia(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Acceptable:
-    """What the client can read: one answer as `single`, a subscription as `stream`; at least one of them is there.
+    """The answers that the client can read: one as `single`, a subscription as `stream`; at least one is set.
 
-    `events_first`: it wants even a single answer as server-sent events.
+    `events_first`: the client wants even a single answer as server-sent events.
     """
 
     single: Media | None
@@ -37,19 +37,19 @@ class Acceptable:
     events_first: bool = False
 
 
-SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multipart answers are built differently.
+SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multipart responses have another format.
 MAX_HEADER: Final = 4_096
 MAX_RANGES: Final = 50
 LONGEST_REMEMBERED: Final = 512
 
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
-    """The values of a header by its name in lower case, as servers hand them over (ASGI, HTTP connection scope)."""
+    """Return the values of a header by its name in lower case, as ASGI servers pass them."""
     return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
 
 
 def choose_media(accept: Sequence[str]) -> Media:
-    """The media type of the answer for these Accept headers; raises RequestRefused (406) when none will do.
+    """Choose the media type of the answer for these Accept headers; raises RequestRefused (406) when none will do.
 
     No header, or only wildcards: application/json, which every client reads. Named with equal weight:
     application/graphql-response+json, because its status codes say more.
@@ -70,10 +70,10 @@ def choose_media(accept: Sequence[str]) -> Media:
 
 
 def read_accept(accept: Sequence[str]) -> Acceptable:
-    """What these Accept headers allow; raises RequestRefused (406) when nothing will do.
+    """Read the Accept headers; raises RequestRefused (406) when they accept nothing that can be sent.
 
-    A stream must be named, wildcards do not mean it. It comes first when it weighs more than every single answer,
-    or as much and is named before them: urql names it last for queries, and wants JSON.
+    A stream must be named: wildcards do not select it. It comes first when it weighs more than every single answer, or
+    as much and is named before them: urql names it last for queries, and wants JSON.
     """
     given = tuple(accept)
     return _remembered(given) if sum(map(len, given)) <= LONGEST_REMEMBERED else _read(given)
@@ -93,14 +93,14 @@ def _read(accept: tuple[str, ...]) -> Acceptable:
     return Acceptable(choose_media(accept), stream, events and first)
 
 
-_remembered: Final = lru_cache(maxsize=256)(_read)  # every program sends the same one again
+_remembered: Final = lru_cache(maxsize=256)(_read)  # every program repeats its own header
 
 
 def is_json(content_types: Sequence[str]) -> bool:
-    """Whether the body is declared as exactly application/json in UTF-8.
+    """Return True when the body is declared as exactly application/json in UTF-8.
 
-    By equality, never by substring: a type that a browser form can send must not pass, or a foreign page
-    could post.
+    Compared by equality, never by substring: a type that a browser form can send must not pass, or a foreign page could
+    post.
     """
     if len(content_types) != 1:
         return False
@@ -126,7 +126,7 @@ def _media_range(part: str) -> tuple[str, float]:
 
 
 def _best_stream(accept: Sequence[str]) -> tuple[StreamMedia | None, float, int]:
-    """The stream with the most weight, the first of equals, with its weight and its place."""
+    """Return the stream type with the most weight, the first of equals, with its weight and its position."""
     header = ",".join(accept)
     best: tuple[StreamMedia | None, float, int] = (None, 0.0, MAX_RANGES)
     for place, part in enumerate(header.split(",")[:MAX_RANGES] if len(header) <= MAX_HEADER else ()):
@@ -143,7 +143,7 @@ def _is_subscription_multipart(kind: str, part: str) -> bool:
 
 
 def _quality(text: str) -> float:
-    """The weight of RFC 9110, 12.4.2; anything malformed weighs nothing."""
+    """Read the weight of RFC 9110, 12.4.2; a malformed one is 0."""
     whole, _, decimals = text.partition(".")
     if whole not in ("0", "1") or len(decimals) > 3 or not (decimals == "" or decimals.isdecimal()):
         return 0.0
@@ -153,7 +153,7 @@ def _quality(text: str) -> float:
 
 
 def _weight(media: Media, ranges: Sequence[tuple[str, float]]) -> tuple[float, bool]:
-    """The weight of a media type by its most specific range, and whether it was named itself."""
+    """Return the weight of a media type by its most specific range, and whether the range names it exactly."""
     for kind in (media.value, "application/*", "*/*"):
         weights = [weight for named, weight in ranges if named == kind]
         if weights:
@@ -162,7 +162,7 @@ def _weight(media: Media, ranges: Sequence[tuple[str, float]]) -> tuple[float, b
 
 
 def not_acceptable() -> RequestRefused:
-    """406: the client can read nothing that it could be answered with."""
+    """Refuse with 406: the client accepts no media type that this API sends."""
     return refuse(
         f"Answers come as {Media.RESPONSE} or {Media.JSON}, subscriptions as {StreamMedia.EVENTS} or "
         f"{StreamMedia.MULTIPART};subscriptionSpec={SUBSCRIPTION_SPEC}; the Accept header allows none.",

@@ -1,7 +1,7 @@
-"""What must never be written down, and how it is taken out of logs and messages.
+"""Redaction of logs and messages: secrets and personal data are never written down.
 
-Redaction is the second line: the first is not to log values at all. It looks at the names of keys and at the
-shape of values, because a secret in a message of someone else's library has no name.
+Redaction is the second line of defence: the first is not to log values at all. It looks at the names of keys and at the
+form of values, because a secret in the message of a third-party library has no name.
 """
 
 from collections.abc import Mapping
@@ -26,14 +26,14 @@ _SECRET_WORDS: Final = (
 
 
 def redact_text(text: str) -> str:
-    """The text without keys, tokens, client secrets, e-mail addresses and card numbers."""
+    """Remove keys, tokens, client secrets, e-mail addresses and card numbers from a text."""
     if len(text) > MAX_TEXT:
         text = text[:MAX_TEXT] + "…"
     return without_secrets(text)
 
 
 def redact(value: object, depth: int = 0) -> object:
-    """The value as it may be logged: containers walked, values under secret names removed."""
+    """Redact a value for the log: containers are walked, values under secret names removed."""
     if value is None or isinstance(value, (bool, float)):
         return value
     if isinstance(value, int):
@@ -48,7 +48,7 @@ def redact(value: object, depth: int = 0) -> object:
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(entry, depth + 1) for entry in value]
     if isinstance(value, BaseException):
-        # The text of an exception may carry a body or a row.
+        # An exception's text may hold a body or a row.
         return type(value).__qualname__
     if isinstance(value, (bytes, bytearray, memoryview)):
         return REMOVED
@@ -57,12 +57,12 @@ def redact(value: object, depth: int = 0) -> object:
 
 @lru_cache(maxsize=1_000)
 def _name(name: str) -> tuple[str, bool]:
-    """The name of a value as it is shown, and whether it is a secret's: the same few names come again and again."""
+    """Return the name as it may be shown, and whether it names a secret. Cached: there are few names."""
     return redact_text(name), is_secret_name(name)
 
 
 def needs_no_redaction(line: Mapping[str, object]) -> bool:
-    """Whether one look at the whole of a line shows that `redact` would leave it as it is. Most lines are such."""
+    """Return True when one scan of the whole line shows that `redact` would not change it, as for most lines."""
     if not all(_is_flat(value) and _name(name) == (name, False) for name, value in line.items()):
         return False
     try:
@@ -73,11 +73,11 @@ def needs_no_redaction(line: Mapping[str, object]) -> bool:
 
 
 def _is_flat(value: object) -> bool:
-    """Whether a value has no names in it, and nothing that is not JSON."""
+    """Return True for a value without names in it, that JSON can hold."""
     return type(value) in _PLAIN or (type(value) is list and all(type(one) in _PLAIN for one in value))
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a value under this name is never logged, whatever it looks like."""
+    """Return True for a name whose value is never logged, whatever it looks like."""
     name = name.lower()
     return name in _SECRET_NAMES or any(word in name for word in _SECRET_WORDS)

@@ -1,4 +1,4 @@
-"""What every endpoint of the API knows of one operation: who asks, under which request id, and what the answer is."""
+"""The context of one operation: its caller, its request id, and its answer."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +12,7 @@ from server.http.errors import masked, report_bug
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOrigin:
-    """Who asks, under which request id and from where: all that a context is made from."""
+    """The origin of an operation, from which its context is made: caller, request id and client address."""
 
     caller: Caller | None
     request_id: str
@@ -26,23 +26,23 @@ MayIntrospect = Callable[[Caller | None], bool]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What goes back: the status and the members of the JSON object."""
+    """An answer: the status and the members of the JSON object."""
 
     status: int
     body: Mapping[str, object]
     headers: Mapping[str, str]
 
 
-async def context_for(factory: ContextFactory, origin: RequestOrigin) -> object:
-    """The context of one execution; the factory may be a coroutine function."""
+async def make_context(factory: ContextFactory, origin: RequestOrigin) -> object:
+    """Make the context of one execution; the factory may be a coroutine function."""
     context = factory(origin)
     return await context if inspect.isawaitable(context) else context
 
 
-def encoded(answer: Answer, request_id: str) -> tuple[int, bytes]:
-    """Status and JSON of an answer.
+def encode_answer(answer: Answer, request_id: str) -> tuple[int, bytes]:
+    """Encode an answer as status and JSON.
 
-    A resolver or scalar that produced something that is no JSON is our bug, not an excuse for a broken body.
+    A resolver or scalar that returned a value JSON cannot hold is our bug: the client gets a masked 500.
     """
     try:
         return answer.status, orjson.dumps(answer.body)

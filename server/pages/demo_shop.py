@@ -1,7 +1,7 @@
 """A stand-in for a shop's own back end, so that the example checkout has an order to pay.
 
-It is there only with the offline Stripe and outside production. A real shop does both things on its own server: it
-registers the order with a service token that never leaves it, and hands its signed-in customer a buyer token.
+It exists only with the offline Stripe and outside production. A real shop does both on its own server: it registers the
+order with a service token that never leaves the server, and gives its signed-in customer a buyer token.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ Sign = Callable[[str, frozenset[Scope], timedelta], str]
 
 COOKIE: Final = "shop_visitor"
 VISITOR: Final = re.compile(r"[A-Za-z0-9_-]{32}")
-BUYER_LIFE: Final = timedelta(minutes=30)  # a page asks again when it is loaded
+BUYER_LIFE: Final = timedelta(minutes=30)  # a page asks for a new token when it is reloaded
 SERVICE_LIFE: Final = timedelta(minutes=1)
 CURRENCY: Final = "USD"
 BASKET: Final = (("Linen notebook, A5", 2, 1450), ("Fountain pen, fine", 1, 3900), ("Ink, midnight blue", 1, 1150))
@@ -35,7 +35,7 @@ REGISTER: Final = (
 
 
 class DemoShop:
-    """Registers an order for whoever looks in, and gives them a token that pays their own orders alone."""
+    """Registers an order for each visitor, and gives the visitor a token that pays their own orders alone."""
 
     def __init__(self, api: ASGIApp, sign: Sign) -> None:
         self._api = api
@@ -43,14 +43,14 @@ class DemoShop:
 
     @property
     def routes(self) -> list[Route]:
-        """What the checkout asks its shop."""
+        """List the routes that the checkout page calls."""
         return [
-            Route("/checkout/shop/orders", self.order, methods=["POST"]),
-            Route("/checkout/shop/token", self.token, methods=["POST"]),
+            Route("/checkout/shop/orders", self.register_order, methods=["POST"]),
+            Route("/checkout/shop/token", self.sign_token, methods=["POST"]),
         ]
 
-    async def order(self, request: Request) -> Response:
-        """A new order of the one basket in the window."""
+    async def register_order(self, request: Request) -> Response:
+        """Register a new order of the demo shop's one basket."""
         if refusal := _refusal(request):
             return refusal
         visitor = _visitor(request) or secrets.token_urlsafe(24)
@@ -74,8 +74,8 @@ class DemoShop:
         response.set_cookie(COOKIE, visitor, path="/checkout", httponly=True, samesite="strict")
         return response
 
-    async def token(self, request: Request) -> Response:
-        """A fresh token for a visitor who comes back."""
+    async def sign_token(self, request: Request) -> Response:
+        """Sign a new token for a returning visitor."""
         if refusal := _refusal(request):
             return refusal
         visitor = _visitor(request)
@@ -96,12 +96,12 @@ def _visitor(request: Request) -> str | None:
 
 
 def _subject(visitor: str) -> str:
-    """The customer's id: it shows in tokens and in the books, so it is not the cookie itself."""
+    """Derive the customer's id from the cookie: ids show in tokens and in the books, so the cookie itself must not."""
     return f"visitor-{hashlib.sha256(visitor.encode()).hexdigest()[:24]}"
 
 
 def _refusal(request: Request) -> Response | None:
-    """An answer for a page of another site; a browser says which site asks."""
+    """Refuse a page of another site; None for our own. The browser names the site."""
     if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return JSONResponse({"error": "Only the checkout's own page may ask."}, status_code=HTTPStatus.FORBIDDEN)
     return None

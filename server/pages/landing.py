@@ -1,4 +1,4 @@
-"""The two pages that need no build: what stands at `/`, and what to do when the web pages are not built."""
+"""The pages that need no build: the page at `/`, and the instructions shown while the web pages are not built."""
 
 from typing import Final
 
@@ -35,7 +35,7 @@ LINK: Final = '<li><a href="{path}"><b>{name}</b><span>{what}</span></a></li>'
 
 
 def landing(*, livemode: bool, offline: bool, explorer: bool, checkout: bool) -> str:
-    """The page at `/`: whether real money moves here, and where to go."""
+    """Render the page at `/`: whether real money moves here, and links to the other pages."""
     mode = '<span class="mode live">LIVE</span>' if livemode else '<span class="mode">TEST</span>'
     money = "Real money moves here." if livemode else "No real money moves here."
     stripe = " Stripe is played by the offline Stripe." if offline else ""
@@ -51,7 +51,7 @@ def landing(*, livemode: bool, offline: bool, explorer: bool, checkout: bool) ->
 
 
 def visited(*, explorer: bool) -> str:
-    """What a browser shows at /graphql, where programs ask."""
+    """Render the page for a browser at /graphql, which is made for programs."""
     links = [("/explorer", "Explorer", "Try it: ready operations, with their answers", explorer)]
     links += [("/", "Paygraph", "What else is here", True)]
     items = "".join(LINK.format(path=path, name=name, what=what) for path, name, what, there in links if there)
@@ -63,7 +63,7 @@ def visited(*, explorer: bool) -> str:
 
 
 def not_built() -> str:
-    """What stands where a page would be, before `make web`."""
+    """Render the instructions shown in place of a page before `make web`."""
     body = (
         "<h1>This page is not built yet</h1><p>The API is whole without it. To build the pages, run "
         "<code>make web</code> in the project's folder (Node 20 or newer with npm), and load this page again.</p>"

@@ -1,6 +1,6 @@
-"""The pages: what stands at `/`, the explorer, and the example checkout, each under its own Content-Security-Policy.
+"""The pages: the page at `/`, the explorer, and the example checkout, each with its own Content-Security-Policy.
 
-`make web` builds them from web/ into web/dist. Without that the API is whole, and the pages say how they are made.
+`make web` builds them from web/ into web/dist. Without that the API is complete, and the pages say how to build them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ STRICT: Final[Policy] = {
     "base-uri": "'none'",
     "form-action": "'none'",
 }
-# The editor writes <style> elements as it goes, and works in workers.
+# The editor inserts <style> elements, and runs web workers.
 EXPLORER: Final[Policy] = {**STRICT, "style-src": "'self' 'unsafe-inline'", "worker-src": "'self'"}
 # docs.stripe.com/security/guide#content-security-policy
 STRIPE_JS: Final[Policy] = {
@@ -50,7 +50,7 @@ PRINTED: Final[Policy] = {**STRICT, "script-src": "'none'", "style-src": "'unsaf
 
 @dataclass(frozen=True, slots=True)
 class OfferedToken:
-    """A token that the explorer offers by name."""
+    """A token that the explorer offers under a name."""
 
     name: str
     token: str
@@ -58,10 +58,10 @@ class OfferedToken:
 
 @dataclass(frozen=True, slots=True)
 class OfferedOrder:
-    """An order that the explorer's examples are about; the amount is in minor units."""
+    """An order used by the explorer's examples; the amount is in minor units."""
 
     id: str
-    externalId: str  # noqa: N815 - the page's own word
+    externalId: str  # noqa: N815 - the page's spelling
     amount: int
     currency: str
     paymentId: str | None = None  # noqa: N815 - the payment that paid it
@@ -69,32 +69,32 @@ class OfferedOrder:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What the demo puts ready for the explorer; nothing elsewhere."""
+    """The tokens and the order that the demo prepares for the explorer; empty elsewhere."""
 
     tokens: Sequence[OfferedToken] = ()
     orders: Sequence[OfferedOrder] = ()
 
 
 def add_web(app: FastAPI, settings: Settings, *, has_shop: bool, dist: Path = DIST) -> None:
-    """The pages and their assets. `has_shop`: there is a shop window that hands the checkout an order.
+    """Add the pages and their assets. `has_shop`: there is a demo shop that gives the checkout an order.
 
-    The checkout is an example, so production has none; the explorer is there when it is switched on.
+    The checkout is an example, so production has none; the explorer is added when it is switched on.
     """
     web = _Web(settings, has_shop=has_shop, dist=dist)
-    app.add_route("/", web.home)
+    app.add_route("/", web.show_home)
     app.state.visited = HTMLResponse(visited(explorer=settings.shows_explorer), headers=_headers(PRINTED))
     if settings.shows_explorer:
-        app.add_route("/explorer", web.explorer)
-        app.add_route("/explorer/session.json", web.session)
+        app.add_route("/explorer", web.show_explorer)
+        app.add_route("/explorer/session.json", web.send_session)
     if settings.shows_checkout:
-        app.add_route("/checkout", web.checkout)
-        app.add_route("/checkout/settings.json", web.checkout_settings)
+        app.add_route("/checkout", web.show_checkout)
+        app.add_route("/checkout/settings.json", web.send_checkout_settings)
     if settings.shows_explorer or settings.shows_checkout:
         app.mount("/assets", _Assets(dist / "assets"))
 
 
 def is_a_visit(scope: Scope) -> bool:
-    """Whether somebody has opened /graphql in a browser: it asks for a page, and for nothing of the API."""
+    """Return True when a browser has opened /graphql: it asks for a page, and for nothing of the API."""
     if scope["method"] != "GET" or scope["query_string"]:
         return False
     return any("text/html" in value for value in header_values(scope, b"accept"))
@@ -106,7 +106,7 @@ class _Web:
         self._has_shop = has_shop
         self._dist = dist
 
-    async def home(self, _: Request) -> Response:
+    async def show_home(self, _: Request) -> Response:
         settings = self._settings
         text = landing(
             livemode=settings.livemode,
@@ -116,20 +116,20 @@ class _Web:
         )
         return HTMLResponse(text, headers=_headers(PRINTED))
 
-    async def explorer(self, _: Request) -> Response:
+    async def show_explorer(self, _: Request) -> Response:
         return self._page("explorer.html", EXPLORER)
 
-    async def checkout(self, _: Request) -> Response:
+    async def show_checkout(self, _: Request) -> Response:
         return self._page("checkout.html", STRIPE_JS if self._settings.stripe_publishable_key else STRICT)
 
-    async def session(self, request: Request) -> Response:
-        """What the explorer begins with. Tokens are offered on loopback alone, and to no other site under its name."""
+    async def send_session(self, request: Request) -> Response:
+        """Answer the explorer's start state. Tokens are offered on loopback alone, under its own name."""
         offered: Offered = getattr(request.app.state, "offered", Offered())
         if request.url.hostname not in LOOPBACK:
             offered = Offered()
         return JSONResponse({"livemode": self._settings.livemode, **asdict(offered)})
 
-    async def checkout_settings(self, _: Request) -> Response:
+    async def send_checkout_settings(self, _: Request) -> Response:
         settings = self._settings
         return JSONResponse(
             {
@@ -149,11 +149,11 @@ class _Web:
 
 
 class _Assets(StaticFiles):
-    """Files under web/dist/assets, by their exact names: nothing above them, no lists, no links followed."""
+    """The files under web/dist/assets, by their exact names: nothing above them, no listings, no links followed."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory=directory, check_dir=False)
-        self.config_checked = True  # the folder may come later, by `make web`
+        self.config_checked = True  # the folder may be built later, by `make web`
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)

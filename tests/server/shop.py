@@ -17,13 +17,13 @@ from strawberry.schema.config import StrawberryConfig
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller, Scope
 from domain.errors import ErrorCode, Refused
-from server.access.authentication import Callers, sign_token
+from server.access.authentication import Authenticator, sign_token
 from server.graphql.http import GraphQLEndpoint
 from server.graphql.query_cost import Limits
 from server.graphql.subscriptions import StreamLimits
 from server.graphql.websocket import GraphQLSocket
 from server.http.cross_origin import AllowedOrigins
-from server.http.middleware import guard
+from server.http.middleware import add_middleware
 from server.http.request_context import Authenticate, RequestOrigin
 
 SECRET = "a-secret-of-the-tests-that-is-long-enough"
@@ -300,7 +300,7 @@ def open_shop(
     world = World()
     endpoint = GraphQLEndpoint(
         SCHEMA,
-        authenticate=authenticate or Callers(secret=SECRET).authenticate,
+        authenticate=authenticate or Authenticator(secret=SECRET).authenticate,
         context_factory=context or (lambda origin: Context(origin, world)),
         may_introspect=may_introspect,
         limits=limits,
@@ -309,7 +309,7 @@ def open_shop(
     origins = AllowedOrigins([FRONTEND])
     socket = GraphQLSocket(endpoint, allowed_origins=origins)
     routes = [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
-    app = guard(
+    app = add_middleware(
         Starlette(routes=routes),
         allowed_origins=origins,
         https_only=False,

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from domain.caller import Scope
 from sandbox import Sandbox
 from server.access.authentication import sign_token
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from server.runtime import Runtime
 from settings import Settings
 
@@ -352,7 +352,7 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
     )
     between = Between(sandbox.transport())
     inner = create_app(settings, run_worker=False, sandbox=sandbox, transport=between)
-    late["app"] = app = guarded(inner, settings)
+    late["app"] = app = with_middleware(inner, settings)
     inner.state.readiness.fresh_seconds = 0.0  # tests look before and after
     async with inner.router.lifespan_context(inner):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

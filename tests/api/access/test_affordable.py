@@ -14,7 +14,7 @@ from graphql import (
 )
 
 from schema import schema
-from server.graphql.cost_limits import counts_as_buyer
+from server.graphql.cost_limits import has_buyer_limits
 from server.graphql.query_cost import Limits
 from tests.api.access.test_rates import Opened, opened
 from tests.support.shop import Client, Json, Shop, key
@@ -189,5 +189,5 @@ async def _prepared(shop: Shop, *, by: Client | None = None) -> Json:
 
 
 def test_buyers_and_strangers_have_the_narrow_limit() -> None:
-    assert counts_as_buyer(None)
+    assert has_buyer_limits(None)
     assert Limits().buyer_cost == 500

@@ -6,7 +6,7 @@ import pytest
 from graphql import GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from schema import schema
-from server.graphql.anonymous_requests import Strangers
+from server.graphql.anonymous_requests import AnonymousAccess
 from tests.execution.test_api import endpoint_of
 from tests.support.shop import Shop
 
@@ -37,7 +37,7 @@ async def test_they_are_refused_early_just_as_they_would_be_late(shop: Shop, doc
     documents = endpoint_of(shop)._documents
     early = (await shop.anonymous.post(document)).json()
 
-    documents._strangers = Strangers()
+    documents._anonymous_access = AnonymousAccess()
     late = (await shop.anonymous.post(document)).json()
 
     for answer in (early, late):

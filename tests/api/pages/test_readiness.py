@@ -4,7 +4,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp
 
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from settings import Settings
 from tests.api.reading.test_schema_document import PRODUCTION
 from tests.support.shop import STAFF, Json, Shop, token
@@ -34,7 +34,7 @@ async def test_who_looks_after_it_and_this_machine_itself_hear_why(shop: Shop) -
 
 async def test_in_production_this_machine_is_nobody_for_a_proxy_beside_us_forwards_anybody() -> None:
     settings = Settings(_env_file=None, **PRODUCTION)  # type: ignore[call-arg]  # pydantic-settings' own argument
-    app = guarded(create_app(settings, run_worker=False), settings)  # without its lifespan: nothing is ready
+    app = with_middleware(create_app(settings, run_worker=False), settings)  # without its lifespan: nothing is ready
 
     assert await asked(app, HERE) == (503, {"status": "not ready"})
     assert set((await asked(app, HERE, token("ops", "ops:read")))[1]) == {"status", "checks"}

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from server.app import guarded
+from server.app import with_middleware
 from server.pages.static import EXPLORER, STRICT, STRIPE_JS, Offered, OfferedOrder, OfferedToken, add_web
 from settings import Settings
 from tests.support.shop import settings_for
@@ -42,7 +42,7 @@ def client(dist: Path, base: str = LOOPBACK, offered: Offered | None = None, **c
     add_web(inner, settings, has_shop=settings.offline, dist=dist)
     if offered is not None:
         inner.state.offered = offered
-    return httpx.AsyncClient(transport=httpx.ASGITransport(guarded(inner, settings)), base_url=base)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(with_middleware(inner, settings)), base_url=base)
 
 
 def _settings(folder: Path, **changes: Any) -> Settings:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from schema import print_sdl
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from settings import Settings
 from tests.support.shop import JWT_SECRET, Json, Shop, token
 
@@ -23,7 +23,7 @@ PRODUCTION: Json = {
 async def production() -> AsyncIterator[httpx.AsyncClient]:
     """The application as it is in production, without its lifespan: nobody asks the database for a schema."""
     settings = Settings(_env_file=None, **PRODUCTION)  # type: ignore[call-arg]  # pydantic-settings' own argument
-    app = guarded(create_app(settings, run_worker=False), settings)
+    app = with_middleware(create_app(settings, run_worker=False), settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:
         yield http
 

@@ -97,7 +97,7 @@ STREAMS = (
     Mutant(
         "whoever_pays_may_try_as_often_as_they_like",
         "server/graphql/cost_limits.py",
-        "costs + (self._attempts(origin) if ready.act in self._paying else ())",
+        "costs + (self._attempts(origin) if executable.act in self._paying else ())",
         "costs",
         "tests/api/access/test_rates.py::test_a_buyer_has_few_attempts_a_minute_and_the_refused_key_is_still_free",
         "200 == 429",
@@ -113,8 +113,8 @@ STREAMS = (
     Mutant(
         "whoever_asks_whether_it_is_ready_runs_the_probes",
         "server/http/health.py",
-        "(looking.done() and now >= self._began + self.fresh_seconds)",
-        "looking.done()",
+        "(running.done() and now >= self._began + self.fresh_seconds)",
+        "running.done()",
         "tests/server/http/test_guards.py::test_however_many_ask_whether_it_is_ready_the_probes_run_once",
         "(2, 3) == (1, 2)",
     ),
@@ -145,8 +145,8 @@ STREAMS = (
     Mutant(
         "plans_have_room_beside_the_documents",
         "server/graphql/document_cache.py",
-        "        prepared.weight += weight\n        self.weight += weight\n        self._shrink()\n",
-        "        prepared.weight += weight\n        self.weight += weight\n",
+        "        cached.weight += weight\n        self.weight += weight\n        self._shrink()\n",
+        "        cached.weight += weight\n        self.weight += weight\n",
         "tests/server/graphql/test_document_cache.py::test_documents_and_their_plans_have_one_bound_and_go_together",
         "cache.weight <= 1_000_000",
     ),

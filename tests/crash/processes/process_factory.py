@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from server import wiring
-from server.app import create_app, guarded
+from server.app import create_app, with_middleware
 from server.graphql.uvicorn_protocols import options
 from server.http.logs import configure_logging
 from settings import Settings
@@ -42,7 +42,7 @@ def _serve(given: dict[str, Any]) -> None:
     configure_logging(json=False)
     variants.apply(given.get("variants", []))
     settings = Settings(_env_file=None, **given["settings"])  # type: ignore[call-arg]  # as in tests/support/shop.py
-    app = guarded(create_app(settings, run_worker=given["worker"]), settings)
+    app = with_middleware(create_app(settings, run_worker=given["worker"]), settings)
     config = uvicorn.Config(app, port=given["port"], **options(wiring.connection_limits(settings)))
     try:
         asyncio.run(uvicorn.Server(config).serve())

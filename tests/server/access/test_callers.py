@@ -23,7 +23,7 @@ from domain.caller import Scope
 from server.access.authentication import (
     KEYS_FRESH_SECONDS,
     KEYS_STALE_SECONDS,
-    Callers,
+    Authenticator,
     KeysUnavailable,
     Unauthenticated,
     sign_token,
@@ -43,7 +43,7 @@ def token(secret: str = SECRET, algorithm: str = "HS256", typ: str | None = None
     return jwt.encode(given, secret, algorithm=algorithm, headers={"typ": typ} if typ else None)
 
 
-async def refused(callers: Callers, authorization: str) -> bool:
+async def refused(callers: Authenticator, authorization: str) -> bool:
     try:
         await callers.authenticate(authorization)
     except Unauthenticated as error:
@@ -52,12 +52,12 @@ async def refused(callers: Callers, authorization: str) -> bool:
 
 
 async def test_no_header_is_nobody() -> None:
-    assert await Callers(secret=SECRET).authenticate(None) is None
+    assert await Authenticator(secret=SECRET).authenticate(None) is None
 
 
 async def test_a_signed_token_names_the_caller_and_its_scopes() -> None:
     signed = sign_token(SECRET, "ada", [READ, PAY], MINUTE, issuer="shop", audience="paygraph")
-    callers = Callers(secret=SECRET, issuer="shop", audience="paygraph")
+    callers = Authenticator(secret=SECRET, issuer="shop", audience="paygraph")
 
     caller = await callers.authenticate(f"bearer  {signed}")
 
@@ -102,12 +102,12 @@ async def test_claims_that_do_not_name_a_current_clean_subject_are_refused(claim
         name: now(value) if type(value) is int and value < 100 else value for name, value in claims.items()
     }
 
-    assert await refused(Callers(secret=SECRET), f"Bearer {token(**dated)}")
+    assert await refused(Authenticator(secret=SECRET), f"Bearer {token(**dated)}")
 
 
 async def test_clocks_may_differ_by_half_a_minute() -> None:
-    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(exp=now(-25))}")
-    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(nbf=now(25))}")
+    assert await Authenticator(secret=SECRET).authenticate(f"Bearer {token(exp=now(-25))}")
+    assert await Authenticator(secret=SECRET).authenticate(f"Bearer {token(nbf=now(25))}")
 
 
 def forged(header: dict[str, object], claims: dict[str, object]) -> str:
@@ -153,26 +153,26 @@ async def test_forged_and_malformed_headers_are_refused(authorization: str) -> N
         "long": "a" * 9000,
     }
 
-    assert await refused(Callers(secret=SECRET), authorization.format(**tokens))
+    assert await refused(Authenticator(secret=SECRET), authorization.format(**tokens))
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: "Bearer " + raw.decode("latin-1")))
 async def test_no_header_crashes_the_check(authorization: str) -> None:
-    assert await refused(Callers(secret=SECRET), authorization)
+    assert await refused(Authenticator(secret=SECRET), authorization)
 
 
 async def test_issuer_and_audience_are_checked_when_set() -> None:
-    callers = Callers(secret=SECRET, issuer="shop", audience="paygraph")
+    callers = Authenticator(secret=SECRET, issuer="shop", audience="paygraph")
 
     assert await callers.authenticate(f"Bearer {token(iss='shop', aud=['other', 'paygraph'])}")
     assert await refused(callers, f"Bearer {token(iss='shop')}")
     assert await refused(callers, f"Bearer {token(aud='paygraph')}")
     assert await refused(callers, f"Bearer {token(iss='evil', aud='paygraph')}")
-    assert await Callers(secret=SECRET).authenticate(f"Bearer {token(iss='any', aud='any')}")
+    assert await Authenticator(secret=SECRET).authenticate(f"Bearer {token(iss='any', aud='any')}")
 
 
 async def test_a_view_token_shows_one_order_and_nothing_else() -> None:
-    callers = Callers(secret=SECRET)
+    callers = Authenticator(secret=SECRET)
 
     caller = await callers.authenticate(f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}")
 
@@ -183,7 +183,7 @@ async def test_a_view_token_shows_one_order_and_nothing_else() -> None:
 
 
 async def test_a_view_token_of_an_order_that_names_nobody_is_nobodys() -> None:
-    callers = Callers(secret=SECRET)
+    callers = Authenticator(secret=SECRET)
 
     caller = await callers.authenticate(f"Bearer {callers.sign_view_token(ORDER, None, MINUTE)}")
 
@@ -192,7 +192,7 @@ async def test_a_view_token_of_an_order_that_names_nobody_is_nobodys() -> None:
 
 
 async def test_view_and_access_tokens_never_pass_as_each_other() -> None:
-    callers = Callers(secret=SECRET)
+    callers = Authenticator(secret=SECRET)
     view = callers.sign_view_token(ORDER, BUYER, MINUTE)
     claims = {"view_order": str(ORDER), "exp": now(60), "sub": "ada"}
 
@@ -208,21 +208,21 @@ async def test_view_and_access_tokens_never_pass_as_each_other() -> None:
 
 
 async def test_a_view_token_ends_and_is_not_good_elsewhere() -> None:
-    callers = Callers(secret=SECRET)
+    callers = Authenticator(secret=SECRET)
 
     assert await refused(callers, f"Bearer {callers.sign_view_token(ORDER, BUYER, timedelta(seconds=-31))}")
-    assert await refused(Callers(secret=OTHER_SECRET), f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}")
-    assert await Callers(secret=OTHER_SECRET, view_secret=SECRET).authenticate(
+    assert await refused(Authenticator(secret=OTHER_SECRET), f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}")
+    assert await Authenticator(secret=OTHER_SECRET, view_secret=SECRET).authenticate(
         f"Bearer {callers.sign_view_token(ORDER, BUYER, MINUTE)}"
     )
 
 
 def test_weak_secrets_and_bad_subjects_are_refused_at_signing() -> None:
     with pytest.raises(ValueError, match="AUTH_JWT_SECRET") as short:
-        Callers(secret="short-secret")
+        Authenticator(secret="short-secret")
     assert "short-secret" not in str(short.value)
     with pytest.raises(ValueError, match="AUTH_JWKS_URL"):
-        Callers()
+        Authenticator()
     with pytest.raises(ValueError, match="at least 32"):
         sign_token("short", "ada", [], MINUTE)
     with pytest.raises(ValueError, match="subject"):
@@ -289,7 +289,7 @@ async def test_published_keys_verify_tokens_and_are_fetched_once(provider: Provi
     }
     for algorithm, key in keys.items():
         provider.publish(algorithm, key, algorithm)
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
 
     tokens = [signed(key, algorithm, algorithm) for algorithm, key in keys.items()] * 5
     found = await asyncio.gather(*(callers.authenticate(f"Bearer {entry}") for entry in tokens))
@@ -302,7 +302,7 @@ async def test_published_keys_verify_tokens_and_are_fetched_once(provider: Provi
 async def test_a_public_key_is_never_taken_for_a_shared_secret(provider: Provider) -> None:
     key = rsa.generate_private_key(65537, 2048)
     provider.publish("k1", key, "RS256")
-    callers = Callers(jwks_url=provider.url, secret=OTHER_SECRET)
+    callers = Authenticator(jwks_url=provider.url, secret=OTHER_SECRET)
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     assert await callers.authenticate(f"Bearer {signed(key, 'RS256')}")
@@ -311,13 +311,13 @@ async def test_a_public_key_is_never_taken_for_a_shared_secret(provider: Provide
     assert await refused(callers, f"Bearer {signed(key, 'RS512')}")
     assert await refused(callers, f"Bearer {signed(key, 'RS256', None)}")
     assert await refused(callers, f"Bearer {signed(rsa.generate_private_key(65537, 2048), 'RS256')}")
-    assert await refused(Callers(jwks_url=provider.url), f"Bearer {token()}")
+    assert await refused(Authenticator(jwks_url=provider.url), f"Bearer {token()}")
 
 
 async def test_unknown_key_ids_do_not_become_load_on_the_provider(provider: Provider) -> None:
     key = rsa.generate_private_key(65537, 2048)
     provider.publish("k1", key, "RS256")
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
 
     for number in range(20):
         assert await refused(callers, f"Bearer {signed(key, 'RS256', f'unknown-{number}')}")
@@ -327,7 +327,7 @@ async def test_unknown_key_ids_do_not_become_load_on_the_provider(provider: Prov
 
 async def test_a_provider_that_is_away_is_our_trouble_not_the_callers(provider: Provider) -> None:
     provider.status = 500
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
     authorization = f"Bearer {signed(rsa.generate_private_key(65537, 2048), 'RS256')}"
 
     for _ in range(10):
@@ -338,11 +338,11 @@ async def test_a_provider_that_is_away_is_our_trouble_not_the_callers(provider: 
 
 
 async def test_without_a_shared_secret_there_are_no_view_tokens(provider: Provider) -> None:
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
 
     with pytest.raises(RuntimeError):
         callers.sign_view_token(ORDER, BUYER, MINUTE)
-    assert await refused(callers, f"Bearer {Callers(secret=SECRET).sign_view_token(ORDER, BUYER, MINUTE)}")
+    assert await refused(callers, f"Bearer {Authenticator(secret=SECRET).sign_view_token(ORDER, BUYER, MINUTE)}")
 
 
 async def test_a_key_that_was_taken_back_ends_what_it_verified_when_it_is_no_longer_fresh(
@@ -351,7 +351,7 @@ async def test_a_key_that_was_taken_back_ends_what_it_verified_when_it_is_no_lon
     """A token that was verified shortly before that does not live on for its own minute."""
     key = rsa.generate_private_key(65537, 2048)
     provider.publish("k1", key, "RS256")
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
     authorization = f"Bearer {signed(key, 'RS256', exp=now(7_200))}"
     await callers.authenticate(authorization)
     start = time.monotonic()
@@ -370,7 +370,7 @@ async def test_a_token_verified_by_a_stale_key_is_refused_when_the_hour_is_over(
 ) -> None:
     key = rsa.generate_private_key(65537, 2048)
     provider.publish("k1", key, "RS256")
-    callers = Callers(jwks_url=provider.url)
+    callers = Authenticator(jwks_url=provider.url)
     authorization = f"Bearer {signed(key, 'RS256', exp=now(7_200))}"
     await callers.authenticate(authorization)
     start, end = time.monotonic(), KEYS_FRESH_SECONDS + KEYS_STALE_SECONDS

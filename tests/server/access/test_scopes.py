@@ -6,7 +6,7 @@ import pytest
 import structlog.testing
 
 from domain.caller import Scope
-from server.access.authentication import Callers
+from server.access.authentication import Authenticator
 from tests.server.access.test_callers import PAY, READ, token
 from tests.server.shop import SECRET
 
@@ -27,7 +27,7 @@ from tests.server.shop import SECRET
     ],
 )
 async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(scope: object, expected: set[Scope]) -> None:
-    caller = await Callers(secret=SECRET).authenticate(f"Bearer {token(scope=scope)}")
+    caller = await Authenticator(secret=SECRET).authenticate(f"Bearer {token(scope=scope)}")
 
     assert caller is not None
     assert caller.scopes == expected
@@ -36,7 +36,7 @@ async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(scope: objec
 @pytest.mark.parametrize("scp", ["openid payments:read", ["openid", "payments:read"]])
 async def test_what_other_providers_call_scp_are_scopes_too(scp: object) -> None:
     """Okta's is a list, Microsoft Entra's a text of words."""
-    caller = await Callers(secret=SECRET).authenticate(f"Bearer {token(scp=scp)}")
+    caller = await Authenticator(secret=SECRET).authenticate(f"Bearer {token(scp=scp)}")
 
     assert caller is not None
     assert caller.scopes == {READ}
@@ -52,7 +52,7 @@ async def test_what_other_providers_call_scp_are_scopes_too(scp: object) -> None
 )
 async def test_a_token_that_allows_nothing_is_a_line_in_the_log(claims: dict[str, Any], forms: object) -> None:
     """Once a minute, without what the claims hold."""
-    callers = Callers(secret=SECRET)
+    callers = Authenticator(secret=SECRET)
 
     with structlog.testing.capture_logs() as logs:
         for n in range(3):

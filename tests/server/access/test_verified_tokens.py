@@ -8,7 +8,7 @@ import pytest
 
 from domain.caller import LEEWAY, Scope
 from server.access import authentication
-from server.access.authentication import Callers, Unauthenticated, VerifiedTokens, sign_token
+from server.access.authentication import Authenticator, Unauthenticated, VerifiedTokens, sign_token
 
 SECRET = "a-secret-of-thirty-two-bytes-or-more"
 
@@ -18,7 +18,7 @@ def _bearer(subject: str, life: timedelta = timedelta(hours=1)) -> str:
 
 
 async def test_each_token_names_its_own_caller_however_often_it_comes() -> None:
-    asked = Callers(secret=SECRET)
+    asked = Authenticator(secret=SECRET)
     tokens = {name: _bearer(name) for name in ("ada", "bob")}
 
     for _ in range(3):
@@ -29,7 +29,7 @@ async def test_each_token_names_its_own_caller_however_often_it_comes() -> None:
 
 
 async def test_a_token_that_was_known_is_refused_once_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = Callers(secret=SECRET)
+    asked = Authenticator(secret=SECRET)
     token = _bearer("ada", timedelta(seconds=5) - LEEWAY)  # accepted for five more seconds
     await asked.authenticate(token)
     now = time.time()
@@ -41,7 +41,7 @@ async def test_a_token_that_was_known_is_refused_once_it_ends(monkeypatch: pytes
 
 async def test_a_token_is_looked_at_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a key which was taken back counts no longer."""
-    asked = Callers(secret=SECRET)
+    asked = Authenticator(secret=SECRET)
     token = _bearer("ada")
     await asked.authenticate(token)
     asked._secret = "another-secret-of-thirty-two-bytes-or-more"
@@ -54,7 +54,7 @@ async def test_a_token_is_looked_at_again_after_a_minute(monkeypatch: pytest.Mon
 
 
 async def test_a_forged_token_is_refused_beside_the_one_that_it_resembles() -> None:
-    asked = Callers(secret=SECRET)
+    asked = Authenticator(secret=SECRET)
     token = _bearer("ada")
     await asked.authenticate(token)
 
@@ -64,7 +64,7 @@ async def test_a_forged_token_is_refused_beside_the_one_that_it_resembles() -> N
 
 async def test_no_more_tokens_are_kept_than_were_agreed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(authentication, "VERIFIED_TOKENS", 3)
-    asked = Callers(secret=SECRET)
+    asked = Authenticator(secret=SECRET)
 
     for number in range(10):
         await asked.authenticate(_bearer(f"buyer-{number}"))

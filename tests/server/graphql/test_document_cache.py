@@ -46,9 +46,9 @@ def _plan(execution: Execution, operation: CompiledOperation, **variables: objec
     assert execution._plan(operation, given) is not None
 
 
-def _planned(execution: Execution, prepared: CachedDocument) -> CachedDocument:
-    _plan(execution, prepared.operations[0], id="x")
-    return prepared
+def _planned(execution: Execution, cached: CachedDocument) -> CachedDocument:
+    _plan(execution, cached.operations[0], id="x")
+    return cached
 
 
 def _bytes(make: Callable[[], object]) -> tuple[object, int]:

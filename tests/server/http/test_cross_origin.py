@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from server import wiring
 from server.http.cross_origin import LONGEST_REQUEST, MOST_HEADERS, AllowedOrigins
-from server.http.middleware import guard
+from server.http.middleware import add_middleware
 from tests.server.conftest import Logs
 from tests.server.shop import Shop
 from tests.support.shop import open_shop, settings_for
@@ -42,7 +42,7 @@ async def page(request: Request) -> Response:
 
 
 def client(origins: AllowedOrigins, headers: Iterable[str] = ()) -> httpx.AsyncClient:
-    app = guard(
+    app = add_middleware(
         Starlette(routes=[Route("/graphql", page, methods=["GET", "POST"])]),
         allowed_origins=origins,
         allowed_headers=headers,

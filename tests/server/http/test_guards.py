@@ -10,8 +10,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from server.http.cross_origin import AllowedOrigins
-from server.http.health import Probe, Readiness, healthz
-from server.http.middleware import crashed, guard
+from server.http.health import Probe, Readiness, answer_liveness
+from server.http.middleware import add_middleware, answer_crash
 from tests.server.conftest import Logs
 from tests.server.shop import CLIENT_SECRET, call, post_scope
 
@@ -53,8 +53,8 @@ def ready(probes: Mapping[str, Probe], seconds: float = 5.0) -> Readiness:
 
 
 def client(*routes: Route, https_only: bool = False, max_body_bytes: int = 100) -> httpx.AsyncClient:
-    app = guard(
-        Starlette(routes=list(routes), exception_handlers={Exception: crashed}),
+    app = add_middleware(
+        Starlette(routes=list(routes), exception_handlers={Exception: answer_crash}),
         allowed_origins=AllowedOrigins([ORIGIN]),
         https_only=https_only,
         max_body_bytes=max_body_bytes,
@@ -63,7 +63,7 @@ def client(*routes: Route, https_only: bool = False, max_body_bytes: int = 100) 
 
 
 async def test_every_answer_carries_security_headers_unless_the_route_says_otherwise() -> None:
-    async with client(Route("/healthz", healthz), Route("/page", page), https_only=True) as origin:
+    async with client(Route("/healthz", answer_liveness), Route("/page", page), https_only=True) as origin:
         plain = await origin.get("/healthz")
         own = await origin.get("/page")
         absent = await origin.get("/nowhere")
@@ -96,7 +96,7 @@ async def test_a_crash_outside_any_framework_is_masked_too(logs: Logs) -> None:
     async def application(scope: object, receive: object, send: object) -> None:
         raise RuntimeError(CLIENT_SECRET)
 
-    app = guard(application, allowed_origins=AllowedOrigins([]), https_only=False, max_body_bytes=1)
+    app = add_middleware(application, allowed_origins=AllowedOrigins([]), https_only=False, max_body_bytes=1)
 
     sent = await call(app, post_scope(), [])
 
@@ -124,7 +124,7 @@ async def test_a_body_cap_that_bites_late_does_not_break_an_answer_already_begun
         await send({"type": "http.response.start", "status": 200, "headers": []})  # type: ignore[operator]
         await receive()  # type: ignore[operator]
 
-    app = guard(begin_then_read, allowed_origins=AllowedOrigins([]), https_only=False, max_body_bytes=1)
+    app = add_middleware(begin_then_read, allowed_origins=AllowedOrigins([]), https_only=False, max_body_bytes=1)
 
     sent = await call(app, post_scope(), [{"type": "http.request", "body": b"xx"}])
 
@@ -132,7 +132,7 @@ async def test_a_body_cap_that_bites_late_does_not_break_an_answer_already_begun
 
 
 async def test_healthz_asks_nothing_but_the_process() -> None:
-    async with client(Route("/healthz", healthz)) as origin:
+    async with client(Route("/healthz", answer_liveness)) as origin:
         response = await origin.get("/healthz")
 
     assert (response.status_code, response.json()) == (200, {"status": "ok"})

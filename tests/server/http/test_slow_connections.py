@@ -305,7 +305,7 @@ async def test_idle_strangers_of_one_address_lock_nobody_out_of_websockets(init:
             await stack.enter_async_context(door.socket(init=init))
         if not init:
             async with asyncio.timeout(PATIENCE):
-                while door.shop.endpoint.introductions.taken < 3:
+                while door.shop.endpoint.unauthenticated.taken < 3:
                     await asyncio.sleep(0.01)
 
         refused = await stack.enter_async_context(door.socket(init=False))
