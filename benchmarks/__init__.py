@@ -1,1 +1,1 @@
-"""How fast Paygraph is, beside what it could be and what others are: `make bench`, see benchmarks/README.md."""
+"""The speed of Paygraph, compared with a hand-written limit and other servers: see benchmarks/README.md."""

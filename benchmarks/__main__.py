@@ -1,4 +1,4 @@
-"""`make bench`: build the data, start the servers, drive them in turn, compare, write the result down."""
+"""`make bench`: build the data, start the servers, load them in turn, compare, write the result."""
 
 import argparse
 import asyncio
@@ -28,15 +28,15 @@ from database.embedded import EmbeddedPostgres
 FOLDER = Path(".paygraph/bench")
 WORKLOADS = ("W1", "W2", "W3", "W4", "W5", "W6")
 FOLLOWING = {"W6": (500, 500, 200.0), "W6, one order": (500, 1, 1.0)}  # subscribers, orders, changes per second
-OTHERS = ("plain", "two", "limit", "apollo", "yoga", "mercurius")  # plain: no plans; two: processes
-WARM = 1.0  # seconds before anything counts
+OTHERS = ("plain", "two", "limit", "apollo", "yoga", "mercurius")  # plain: without plans; two: two processes
+WARM = 1.0  # seconds of load before measuring
 COMPARED = 20  # requests whose answers are compared with the limit's
-PAYMENTS_PER_SECOND = 1_000  # more orders than Paygraph can pay; a twentieth of what anybody can
+PAYMENTS_PER_SECOND = 1_000  # more orders than Paygraph can pay; a twentieth of the limit
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to run."""
+    """The selection of what to run."""
 
     rows: Sequence[int]
     seconds: float
@@ -46,7 +46,7 @@ class Options:
 
     @property
     def driven(self) -> Sequence[str]:
-        """The workloads that are requests with answers; W6 is streams."""
+        """The workloads of requests with answers; W6 is streams."""
         return [workload for workload in self.only if workload != "W6"]
 
 
@@ -69,7 +69,7 @@ def main() -> None:
         against=[name for name in given.against.split(",") if name],
     )
     results = []
-    postgres = EmbeddedPostgres(FOLDER, options={"max_connections": "400"})  # every server brings a pool of 32
+    postgres = EmbeddedPostgres(FOLDER, options={"max_connections": "400"})  # every server opens a pool of 32
     with postgres:
         for rows in options.rows:
             started = time.monotonic()
@@ -81,7 +81,7 @@ def main() -> None:
 
 
 class Bench:
-    """One database, all servers over it."""
+    """One database, and all servers on it."""
 
     def __init__(self, options: Options, url: str, folder: Path) -> None:
         self._options = options
@@ -91,7 +91,7 @@ class Bench:
         self._found: dict[tuple[str, str], list[Figures]] = defaultdict(list)
 
     def run(self) -> dict[tuple[str, str], Figures]:
-        """Everything in turn, several times: the median of each."""
+        """Run everything in turn, several times; returns the median of each."""
         with ExitStack() as stack:
             stripe = stack.enter_context(servers.offline_stripe(self._url))
             running = [stack.enter_context(start()) for start in self._servers(stripe)]
@@ -139,7 +139,7 @@ class Bench:
         self._note(workload, server, outcome, cpu, database)
 
     def _follow(self, server: Server) -> None:
-        """W6: what one answer to one subscriber costs, each with an order of their own, and all with the same."""
+        """Run W6: the cost of one answer to one subscriber, each with an order of their own, and all with the same."""
         for workload, (subscribers, orders, changes) in FOLLOWING.items():
             seconds = max(self._options.seconds, 1.0)
             asked = FanOut(server.port, self._url, seconds, subscribers, orders, changes)
@@ -149,7 +149,7 @@ class Bench:
                 assert following.stdin is not None
                 assert following.stdout is not None
                 print(json.dumps(asdict(asked)), file=following.stdin, flush=True)
-                following.stdout.readline()  # all streams are open
+                following.stdout.readline()  # until all streams are open
                 cpu, database = server.cpu_seconds(), servers.postgres_cpu(self._folder)
                 outcome, _ = following.communicate("go\n")
             self._note(workload, server, Outcome(**json.loads(outcome)), cpu, database)
@@ -179,22 +179,22 @@ class Bench:
             most = PAYMENTS_PER_SECOND if server.name.startswith("Paygraph") else PAYMENTS_PER_SECOND * 20
             return asyncio.run(self._requests.pay(int((self._options.seconds + WARM) * most)))
         file = asyncio.run(self._requests.pay(200))
-        _drive(Load(server.port, str(file), 60, once=True))  # they are paid; from now on they are repeated
+        _drive(Load(server.port, str(file), 60, once=True))  # the payments exist now; later requests repeat them
         return file
 
     def _at_half(self, server: Server) -> None:
-        """The latencies of a server at half of what it can do. Those of the limit tell what the machine adds."""
+        """Measure the latencies of a server at half its maximum. The limit's show the machine's share."""
         for workload in self._options.driven:
             rate = _median(self._found[workload, server.name]).per_second / 2
             file = str(self._file(workload, server))
             if workload in ("W1", "W2"):
-                _drive(Load(server.port, file, WARM, rate=rate))  # it has stood still
+                _drive(Load(server.port, file, WARM, rate=rate))  # it was paused
             outcome = _drive(Load(server.port, file, self._options.seconds, rate=rate))
             found = Figures(rate, outcome.p50, outcome.p99, 0, 0, 0)
             self._found[workload, f"{server.name} at half"].append(found)
 
     async def _compare(self, running: Sequence[Server]) -> None:
-        """The answers are the same, byte for byte after ordering."""
+        """Check that all servers give the same answers, byte for byte after ordering."""
         for file in (await self._requests.order_status(), await self._requests.page()):
             for request in recorded(file)[:COMPARED]:
                 ours = _answer(running[0], request)
@@ -210,7 +210,7 @@ class Bench:
 
 @contextmanager
 def _awake(server: Server) -> Iterator[None]:
-    """One server alone goes on, all others stand still."""
+    """Let one server run alone, while all others are paused."""
     server.go_on()
     try:
         yield

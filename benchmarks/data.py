@@ -7,9 +7,9 @@ from database.embedded import EmbeddedPostgres
 
 SHOPS_TIME = "timestamptz '2026-01-01 00:00:00+00'"
 
-# One order for each payment but for every sixth, which is the second try of an order whose first was given up.
+# One order for each payment but for every sixth, which is the second payment of an order whose first was canceled.
 STATEMENTS = (
-    # A UUIDv7 whose time is given, the rest drawn from a text: the same rows in every run.
+    # A UUIDv7 of a given time, the rest derived from a text: the same rows in every run.
     """
     CREATE FUNCTION bench_id(at timestamptz, seed text) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
       SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::bigint), 12, '0') || '7' || substr(md5(seed), 1, 3)
@@ -82,12 +82,12 @@ FROM generate_series(1, $2::int) n RETURNING id
 
 
 async def prepared(postgres: EmbeddedPostgres, payments: int) -> str:
-    """The address of a database with this many payments; made when it is not there yet."""
+    """Return the address of a database with this many payments; made when it does not exist yet."""
     name = f"bench_{payments}"
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
         if await admin.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
-            await migrate(postgres.url(name))  # what was added since it was made
+            await migrate(postgres.url(name))  # migrations added since it was made
             return postgres.url(name)
         await admin.execute(f"DROP DATABASE IF EXISTS {name}_made WITH (FORCE)")
         await admin.execute(f"CREATE DATABASE {name}_made")
@@ -100,7 +100,7 @@ async def prepared(postgres: EmbeddedPostgres, payments: int) -> str:
 
 
 async def fill(url: str, payments: int) -> None:
-    """Put this many payments, and what belongs to them, into an empty database."""
+    """Insert this many payments, and their related rows, into an empty database."""
     sizes = {"payments": payments, "orders": payments - payments // 6, "customers": max(payments // 10, 1)}
     connection = await asyncpg.connect(**parse_url(url))
     try:

@@ -1,9 +1,10 @@
-"""W6: subscribers over server-sent events, and changes that another process commits. It runs in a process of its own:
-`python -m benchmarks.fan_out` reads one JSON line (see `FanOut`), says `ready` when all streams are open, begins at the
-next line, and answers with an `Outcome`.
+"""W6: subscribers over server-sent events, and changes that another process commits.
 
-A change is an event in the trail of an order and a ring of the doorbell, by one statement: the 20 ms in which a
-payment's rings are gathered are not in it. Latencies are from before the statement to the moment at which a subscriber
+It runs in a process of its own: `python -m benchmarks.fan_out` reads one JSON line (see `FanOut`), says `ready` when
+all streams are open, begins at the next line, and answers with an `Outcome`.
+
+A change is an event in the trail of an order and a notification, by one statement: the 20 ms in which a payment's
+notifications are gathered are not in it. Latencies are from before the statement to the moment at which a subscriber
 has the answer.
 """
 
@@ -28,7 +29,7 @@ from database.notifier import CHANNEL
 LAST_ANSWERS_SECONDS: Final = 10.0
 OPENED_AT_ONCE: Final = 50
 SEQUENCE: Final = re.compile(rb'"sequence":(\d+)')
-# Orders that were paid at the first try: their chain has no gap.
+# Orders that were paid at the first attempt: their chain has no gap.
 FOLLOWED: Final = """
 SELECT o.id, c.external_id FROM orders o JOIN customer c ON c.id = o.customer_id
 WHERE o.external_id LIKE 'order-%' AND (SELECT count(*) FROM payment p WHERE p.order_id = o.id) = 1
@@ -51,9 +52,9 @@ SELECT sequence, pg_notify($2, replace($1::uuid::text, '-', '')) FROM told
 
 @dataclass(frozen=True)
 class FanOut:
-    """How many follow how many orders, evenly, and how many changes there are each second.
+    """The number of subscribers and of orders, evenly spread, and the number of changes per second.
 
-    Who follows an order alone is its buyer; many at once are dashboards of the staff.
+    A single subscriber of an order is its buyer; many at once are dashboards of the staff.
     """
 
     port: int
@@ -65,7 +66,7 @@ class FanOut:
 
 
 class Subscriber:
-    """One stream, and the moments at which its changes came."""
+    """One stream, and the moments at which its changes arrived."""
 
     def __init__(self, order_id: Any) -> None:
         self.order_id = order_id
@@ -89,7 +90,7 @@ class Subscriber:
             writer.close()
 
     async def until(self, sequence: int) -> None:
-        """Wait until this change or a newer one has come, or the stream has failed."""
+        """Wait until this change or a newer one has arrived, or the stream has failed."""
         while max(self.came, default=0) < sequence and not self.failure:
             self._moved.clear()
             await self._moved.wait()
@@ -108,7 +109,7 @@ class Subscriber:
 
 
 async def measured(asked: FanOut) -> Outcome:
-    """Open all streams, wait for the word to begin, commit the changes on time, and wait for the last answers."""
+    """Open all streams, wait for the start line, commit the changes on time, and wait for the last answers."""
     connection = await asyncpg.connect(**parse_url(asked.url))
     orders = await connection.fetch(FOLLOWED, asked.orders)
     readers, subscribers = await _opened(_followers(orders, asked.subscribers), asked.port)
@@ -129,7 +130,7 @@ async def measured(asked: FanOut) -> Outcome:
 
 
 def _followers(orders: Sequence[Any], count: int) -> list[tuple[Any, bytes]]:
-    """An order and the request to follow it, for each."""
+    """Return an order and the request to follow it, for each subscriber."""
     if len(orders) == count:
         return [(order_id, subscription(order_id, buyer, "payments:pay")) for order_id, buyer in orders]
     chosen = [orders[number % len(orders)][0] for number in range(count)]
@@ -139,7 +140,7 @@ def _followers(orders: Sequence[Any], count: int) -> list[tuple[Any, bytes]]:
 async def _opened(
     chosen: Sequence[tuple[Any, bytes]], port: int
 ) -> tuple[list["asyncio.Task[None]"], list[Subscriber]]:
-    """A stream for each of these orders and requests, some at a time, each with its first answer."""
+    """Open a stream for each of these orders and requests, some at a time, until each has its first answer."""
     readers, subscribers = [], [Subscriber(order_id) for order_id, _ in chosen]
     for place in range(0, len(chosen), OPENED_AT_ONCE):
         some = slice(place, place + OPENED_AT_ONCE)
@@ -152,7 +153,7 @@ async def _opened(
 async def _changes(
     connection: "asyncpg.Connection[Any]", orders: Sequence[Any], asked: FanOut
 ) -> dict[tuple[Any, int], float]:
-    """Commit the changes; the moment at which each of them, an order and a sequence, was begun."""
+    """Commit the changes; returns the start of each, by order and sequence."""
     written = {}
     started = time.perf_counter()
     for number in range(int(asked.seconds * asked.changes_per_second)):
@@ -176,7 +177,7 @@ def _outcome(subscribers: Sequence[Subscriber], written: dict[tuple[Any, int], f
 
 
 def main() -> None:
-    """Measure one fan-out, for whoever started this process."""
+    """Measure one fan-out, for the process that started this one."""
     import uvloop
 
     asked = FanOut(**json.loads(sys.stdin.readline()))

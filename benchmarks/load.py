@@ -1,5 +1,7 @@
-"""The load: raw HTTP/1.1 on connections that stay open, in a process of its own, so that it costs those it measures
-little. `python -m benchmarks.load` reads one JSON line (see `Load`) and answers with one."""
+"""The load: raw HTTP/1.1 on open connections, in a process of its own, so that it costs the servers little.
+
+`python -m benchmarks.load` reads one JSON line (see `Load`) and answers with one.
+"""
 
 import asyncio
 import json
@@ -16,7 +18,7 @@ HEAD_END = b"\r\n\r\n"
 
 @dataclass
 class Load:
-    """What to send: the requests of a file, each after its length in four bytes, from the first on and round again.
+    """The requests of a file, each after its length in four bytes, sent from the first on and round again.
 
     With a `rate` (requests per second) they are sent on time whether the answers come or not; without one, each
     connection sends its next request when it has its answer.
@@ -32,7 +34,7 @@ class Load:
 
 @dataclass
 class Outcome:
-    """What came back. Latencies in milliseconds; `failed` counts answers that are not 200 or carry errors."""
+    """The outcome of a load. Latencies in milliseconds; `failed` counts answers that are not 200 or carry errors."""
 
     answers: int
     failed: int
@@ -43,7 +45,7 @@ class Outcome:
 
     @classmethod
     def of(cls, latencies: Iterable[float], *, failed: int, first_failure: str, seconds: float) -> "Outcome":
-        """From the latencies of what came, in seconds."""
+        """Summarise latencies in seconds."""
         found = sorted(latencies)
         p50, p99 = (found[len(found) // 2], found[len(found) * 99 // 100]) if found else (0.0, 0.0)
         return cls(len(found), failed, seconds, p50 * 1e3, p99 * 1e3, first_failure)
@@ -57,7 +59,7 @@ class _Connection(asyncio.Protocol):
         self.sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's own is one in all but name
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
 
     def send(self, request: bytes, at: float) -> None:
         self.sent_at = at
@@ -172,7 +174,7 @@ class _Driver:
 
 
 def recorded(file: Path) -> list[bytes]:
-    """The requests of a file, each after its length in four bytes."""
+    """Read the requests of a file, each after its length in four bytes."""
     raw = file.read_bytes()
     requests, place = [], 0
     while place < len(raw):
@@ -183,7 +185,7 @@ def recorded(file: Path) -> list[bytes]:
 
 
 def main() -> None:
-    """Drive one load, for whoever started this process."""
+    """Run one load, for the process that started this one."""
     import uvloop
 
     load = Load(**json.loads(sys.stdin.readline()))

@@ -1,4 +1,4 @@
-"""The result: a table for people, JSON for programs, the goals that were met and those that were not."""
+"""The result: a table for people, JSON for programs, the goals that were met and the ones that were missed."""
 
 import json
 import os
@@ -38,7 +38,7 @@ class Figures:
 
 
 def written(results: Results, folder: Path, options: Mapping[str, Any]) -> Path:
-    """Write the result of today; the path of the one for people."""
+    """Write the result of today; returns the path of the one for people."""
     folder.mkdir(exist_ok=True)
     rows = "-".join(str(rows) for rows, _ in results)
     path = folder / f"{datetime.now(UTC):%Y-%m-%d}-{rows}.md"
@@ -126,7 +126,7 @@ def _machine() -> dict[str, str]:
 
 
 def _said(*command: str) -> str:
-    """What a command prints; nothing where it is not there."""
+    """Return the output of a command; nothing where the command is missing."""
     program = shutil.which(command[0])
     if program is None:
         return "none"

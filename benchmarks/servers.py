@@ -1,4 +1,4 @@
-"""The servers that are measured, each in processes of its own, and what they have cost."""
+"""The measured servers, each in processes of its own, and their resource use."""
 
 import os
 import shutil
@@ -26,18 +26,18 @@ ENOUGH = "1000000000"  # points and attempts that are counted and never used up
 
 @dataclass(frozen=True)
 class Server:
-    """One that answers on loopback."""
+    """One server that listens on loopback."""
 
     name: str
     port: int
     pid: int
 
     def stand_still(self) -> None:
-        """Take no CPU time until it goes on: what is idle still wakes up, and on few cores others wait for it."""
+        """Pause it: an idle server still wakes up, and on few cores the others would wait for it."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Run again."""
+        """Continue it."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -46,24 +46,24 @@ class Server:
                 os.kill(pid, number)
 
     def cpu_seconds(self) -> float:
-        """What its processes have used so far."""
+        """Return the CPU seconds that its processes have used so far."""
         return sum(_cpu(pid) for pid in _family(self.pid))
 
     def memory_mib(self) -> float:
-        """What the largest of its processes holds, in MiB."""
+        """Return the memory of the largest of its processes, in MiB."""
         pages = [int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in _family(self.pid)]
         return max(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def postgres_cpu(folder: Path) -> float:
-    """CPU seconds of a PostgreSQL server, with those of connections that have ended."""
+    """Return the CPU seconds of a PostgreSQL server, with those of ended connections."""
     postmaster = int((folder / "postmaster.pid").read_text().split()[0])
     return sum(_cpu(pid, with_ended=pid == postmaster) for pid in _family(postmaster))
 
 
 @contextmanager
 def paygraph(url: str, stripe: str, *, processes: int = 1, planned: bool = True) -> Iterator[Server]:
-    """Paygraph as `serve` starts it, with authorisation, limits and logs."""
+    """Start Paygraph as `serve` does, with authorisation, limits and logs."""
     variables = {
         **environment(url, stripe),
         "LOG_FORMAT": "json",
@@ -78,11 +78,11 @@ def paygraph(url: str, stripe: str, *, processes: int = 1, planned: bool = True)
 
 @contextmanager
 def offline_stripe(url: str) -> Iterator[str]:
-    """The offline Stripe's address."""
+    """Start the offline Stripe; yields its address."""
     port = _free_port()
     command = [sys.executable, "-m", "cli", "sandbox", "--port", str(port)]
     folder = Path(".paygraph/bench/stripe").resolve()
-    shutil.rmtree(folder, ignore_errors=True)  # it keeps everything, and grows slower with it
+    shutil.rmtree(folder, ignore_errors=True)  # it keeps every object, and slows down with their number
     variables = {"DATABASE_URL": url, "PAYGRAPH_DIR": str(folder)}
     with _started("offline Stripe", command, port, variables, ready="/"):
         yield f"http://127.0.0.1:{port}"
@@ -90,7 +90,7 @@ def offline_stripe(url: str) -> Iterator[str]:
 
 @contextmanager
 def limit(url: str) -> Iterator[Server]:
-    """The hand-written limit."""
+    """Start the hand-written limit."""
     port = _free_port()
     command = [sys.executable, "-m", "uvicorn", "benchmarks.baselines.limit:app", "--port", str(port)]
     command += ["--loop", "uvloop", "--http", "httptools", "--no-access-log", "--log-level", "warning"]
@@ -100,7 +100,7 @@ def limit(url: str) -> Iterator[Server]:
 
 @contextmanager
 def node(kind: str, url: str, stripe: str) -> Iterator[Server]:
-    """A server of Node's: `apollo`, `yoga` or `mercurius`."""
+    """Start a Node server: `apollo`, `yoga` or `mercurius`."""
     address = parse_url(url)
     port = _free_port()
     variables = {
@@ -117,7 +117,7 @@ def node(kind: str, url: str, stripe: str) -> Iterator[Server]:
 
 
 def has_node() -> bool:
-    """Whether Node's servers can be installed and run here; installs them."""
+    """Install Node's servers; False when they cannot run here."""
     npm = shutil.which("npm")
     if shutil.which("node") is None or npm is None:
         return False
@@ -128,7 +128,7 @@ def has_node() -> bool:
 
 
 def environment(url: str, stripe: str) -> dict[str, str]:
-    """The settings of Paygraph that is measured."""
+    """Return the settings of the measured Paygraph."""
     points = ("BUYER_POINTS", "ADDRESS_POINTS", "STAFF_POINTS")
     return {
         "DATABASE_URL": url,
@@ -196,14 +196,14 @@ def _free_port() -> int:
 
 
 def _family(pid: int) -> list[int]:
-    """A process with all below it."""
+    """Return a process with all its descendants."""
     parents: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
             except OSError:
-                continue  # it has ended
+                continue  # it has exited
             parents.setdefault(parent, []).append(int(entry.name))
     found, waiting = [], [pid]
     while waiting:

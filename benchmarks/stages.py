@@ -1,9 +1,9 @@
-"""What each stage of a request costs: `python -m benchmarks.stages`.
+"""The cost of each stage of a request: `python -m benchmarks.stages`.
 
 The application runs in this process and is called as uvicorn calls it, over a database of 10,000 payments and the
-offline Stripe in a process of its own, one request after another. Functions at the seams between the rooms note the
-CPU time of this process from their call to their end; a stage holds the stages that are indented below it. What a
-document costs only once (scanning, validation, the plan) is measured beside. Prints a table, medians of the rounds.
+offline Stripe in a process of its own, one request after another. The measured functions record the CPU time of this
+process from their call to their end; a stage contains the stages that are indented below it. The cost of a document's
+first use (scanning, validation, the plan) is measured separately. Prints a table, medians of the rounds.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ WHOLE: Final = "whole"
 
 
 class Seam(NamedTuple):
-    """A function, by the name that its callers use, and the stage that it is."""
+    """A measured function: the name that its callers use, and its stage."""
 
     stage: str
     owner: Any
@@ -102,7 +102,7 @@ STATEMENTS: Final = tuple(Seam(DATABASE, Connection, name) for name in ("fetch",
 
 
 class Spent:
-    """CPU time of this process by stage, and how often each was entered."""
+    """CPU time of this process by stage, and the number of calls of each."""
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
@@ -115,7 +115,7 @@ class Spent:
 
 @contextmanager
 def timed(seams: tuple[Seam, ...], spent: Spent) -> Iterator[None]:
-    """While this lasts, these functions note what they spend."""
+    """Measure these functions for the duration of the block."""
     rights = [(seam, getattr(seam.owner, seam.name)) for seam in seams]
     for seam, right in rights:
         setattr(seam.owner, seam.name, _noting(right, seam.stage, spent))
@@ -151,7 +151,7 @@ def _noting(right: Callable[..., Any], stage: str, spent: Spent) -> Callable[...
 
 
 class Exchange:
-    """One recorded request as uvicorn hands it over."""
+    """One recorded request as uvicorn passes it."""
 
     def __init__(self, request: bytes) -> None:
         head, _, self._body = request.partition(b"\r\n\r\n")
@@ -161,7 +161,7 @@ class Exchange:
         self._sent: list[Any] = []
 
     async def with_(self, app: Any) -> None:
-        """Send it. Raises SystemExit for an answer that is not the one that was to be measured."""
+        """Send it. Raises SystemExit for any answer but the expected one."""
         self._sent = []
         await app(self._scope(), self._receive, self._send)
         body = b"".join(message.get("body", b"") for message in self._sent)
@@ -193,7 +193,7 @@ class Exchange:
 
 
 class Stages:
-    """One application, and everything that is asked of it."""
+    """One application, and all requests sent to it."""
 
     def __init__(self, app: Any, whole: Any, requests: Requests) -> None:
         self._app = app
@@ -203,14 +203,14 @@ class Stages:
         self._counts: dict[tuple[str, str], float] = {}
 
     async def run(self) -> dict[tuple[str, str], tuple[float, float]]:
-        """CPU µs and calls of each stage of each workload, for one request."""
+        """Measure the CPU µs and calls of each stage of each workload, for one request."""
         files = {"W1": await self._requests.order_status(), "W2": await self._requests.page()}
         reads = {name: cycle(recorded(file)) for name, file in files.items()}
         pays = cycle(recorded(await self._requests.pay(CALLS * (ROUNDS + 1))))
         hooks = cycle(recorded(await self._requests.webhooks(CALLS * (ROUNDS + 1) * 2, repeated=False)))
         seams = (*ENVELOPE, *EXECUTION, *STATEMENTS)
         for turn in range(ROUNDS + 1):
-            counts = turn > 0  # the first round fills the caches
+            counts = turn > 0  # the first round only fills the caches
             for name, requests in reads.items():
                 await self._asked(name, [next(requests) for _ in range(CALLS)], seams, counts=counts)
             paying = [next(pays) for _ in range(CALLS)]
@@ -237,7 +237,7 @@ class Stages:
             self._note(workload, spent, len(exchanges))
 
     async def _applied(self, *, counts: bool) -> None:
-        """Events about payments that the offline Stripe knows, of which nothing is known to be told already."""
+        """Receive events about the offline Stripe's payments, none of which was applied before."""
         paid = await query_rows(PAID, [CALLS])
         await query_rows("DELETE FROM webhook_event WHERE due IS NOT NULL")
         for payment in paid:
@@ -263,7 +263,7 @@ class Stages:
             self._note("apply", spent, len(paid))
 
     def _documents(self, *, counts: bool) -> None:
-        """What is done for a document that was not seen before."""
+        """Process documents that are not cached."""
         endpoint = self._app.state.graphql
         documents, running = endpoint._documents, endpoint.execution
         for workload, text in (("W1", ORDER_STATUS), ("W2", PAGE), ("W3", PAY)):
@@ -296,7 +296,7 @@ class Stages:
 
 
 def table(found: dict[tuple[str, str], tuple[float, float]]) -> list[str]:
-    """The stages by rows, the workloads by columns: CPU µs of one request, and how often where it is not once."""
+    """Render the stages as rows, the workloads as columns: CPU µs of one request, and the calls where not one."""
     workloads = ("W1", "W2", "W3", "W4", "W5", "apply")
     order = [WHOLE, *dict.fromkeys(seam.stage for seam in (*ENVELOPE, *EXECUTION, *WRITING, *RECEIVING, *APPLYING))]
     order += [DATABASE, "once: parse", "once: validate", "once: plan"]

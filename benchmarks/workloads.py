@@ -1,4 +1,4 @@
-"""What is asked: the requests of each workload, encoded before anything is measured."""
+"""The requests of each workload, encoded before anything is measured."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ from domain.ids import Kind, encode
 from resolvers.reading.cursors import Cursor, SortKey
 
 KEPT = 5_000  # requests in a file
-BUYERS = 1_000  # who ask for them
+BUYERS = 1_000  # who send the requests
 ORDER_STATUS = (
     "query OrderStatus($id: ID!) { order(id: $id) { id externalId paymentStatus total { amount currency } amountPaid "
     "{ amount currency } amountDue { amount currency } payments { nodes { id status createdAt amount { amount currency "
@@ -53,8 +53,10 @@ class Requests:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def order_status(self) -> Path:
-        """W1: the status of orders all over the table, each asked by its buyer. There are as many buyers in a table of
-        any size: how often a token comes again is not a matter of its rows."""
+        """W1: the status of orders all over the table, each read by its buyer.
+
+        There are as many buyers in a table of any size: the rate of repeated tokens must not depend on the rows.
+        """
         found = await self._rows(
             "WITH customers AS (SELECT count(*) FROM customer WHERE external_id LIKE 'buyer-%') "
             "SELECT o.id, c.external_id FROM orders o JOIN customer c ON c.id = o.customer_id "
@@ -84,7 +86,7 @@ class Requests:
         return self._written("W3", (_graphql(PAY, _payment(order), token) for (order,) in orders))
 
     async def webhooks(self, count: int, *, repeated: bool = True) -> Path:
-        """W5: events that tell of payments what is known of them, with `repeated` every twentieth a second time."""
+        """W5: events that repeat what is known of payments; with `repeated`, every twentieth comes a second time."""
         found = await self._rows(
             "SELECT stripe_payment_intent_id, stripe_charge_id, amount_minor, id, order_id, created_at FROM payment "
             "WHERE status = 'SUCCEEDED' AND stripe_charge_id IS NOT NULL LIMIT $1",
@@ -114,7 +116,7 @@ class Requests:
 
 
 def subscription(order: Any, subject: str, scope: str) -> bytes:
-    """W6: somebody follows an order."""
+    """W6: a subscription to an order."""
     return _graphql(FOLLOW, {"id": encode(Kind.ORDER, order)}, _token(subject, scope), "text/event-stream")
 
 
@@ -142,7 +144,7 @@ def _graphql(query: str, variables: dict[str, Any], token: str, accept: str = "a
 
 
 def webhook(payment: Any, type_: str = "payment_intent.succeeded") -> bytes:
-    """A signed webhook about a payment: Stripe's ids of it and its charge, its amount, id, order and moment."""
+    """A signed webhook about a payment: Stripe's ids of it and its charge, its amount, id, order and time."""
     intent, charge, amount, payment_id, order_id, created = payment
     event = {
         "id": f"evt_{uuid4().hex}",

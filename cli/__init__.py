@@ -1,4 +1,4 @@
-"""The command line, `python -m cli`: one file a command, each with its help, its options and what it does.
+"""The command line, `python -m cli`: one file for each command, with its help, its options and its action.
 
-Nothing is imported here: `__main__` comes after this, and sees to Ctrl-C before anything slow is imported.
+This file imports nothing: `__main__` runs after it, and handles Ctrl-C before any slow import.
 """

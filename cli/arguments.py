@@ -1,4 +1,4 @@
-"""The types of the options: each says in one sentence what is allowed, and never repeats what was given."""
+"""Types of the options: each says in one sentence what is allowed, and never repeats the rejected value."""
 
 import os
 import re
@@ -20,7 +20,7 @@ HOST: Final = re.compile(r"[0-9A-Za-z.:_%-]{1,253}", re.ASCII)
 
 
 def whole_number(lowest: int, highest: int, *, of: str = "", also: str = "") -> Callable[[str], int]:
-    """The type of a whole number of `of` within these bounds; `also` names another way to give it."""
+    """Make the type of a whole number of `of` within these bounds; `also` names another way to pass it."""
     allowed = f"must be a whole number{of and f' of {of}'} from {lowest} to {highest}{also}"
 
     def read(text: str) -> int:
@@ -35,25 +35,25 @@ def whole_number(lowest: int, highest: int, *, of: str = "", also: str = "") -> 
 
 
 def add_port(parser: ArgumentParser, *, help: str) -> None:
-    """Add --port, which PORT in the environment may give as well."""
+    """Add --port, which may also be set by PORT in the environment."""
     parser.add_argument(
         "--port",
         type=whole_number(1, HIGHEST_PORT, also=", here or in PORT"),
-        default=os.environ.get("PORT") or str(USUAL_PORT),  # read as the option is, and only by these commands
+        default=os.environ.get("PORT") or str(USUAL_PORT),  # parsed like the option, and only by these commands
         metavar="PORT",
         help=f"{help}; PORT in the environment, or {USUAL_PORT}, if not given",
     )
 
 
 def log_level(text: str) -> str:
-    """The name of a level, in any case."""
+    """Parse the name of a level, in any case."""
     if text.upper() not in LOG_LEVELS:
         raise ArgumentTypeError(f"must be one of {', '.join(LOG_LEVELS)}")
     return text.upper()
 
 
 def moment(text: str) -> datetime:
-    """A moment in ISO 8601; UTC where it names no offset."""
+    """Parse a moment in ISO 8601; UTC when it has no offset."""
     try:
         found = datetime.fromisoformat(text)
         found = found.astimezone(UTC) if found.tzinfo is not None else found.replace(tzinfo=UTC)
@@ -67,32 +67,32 @@ def moment(text: str) -> datetime:
 
 
 def event_id(text: str) -> str:
-    """Stripe's id of an event."""
+    """Parse Stripe's id of an event."""
     if STRIPE_EVENT.fullmatch(text) is None:
         raise ArgumentTypeError("must be Stripe's id of an event, as evt_1Nxyz")
     return text
 
 
 def intent_id(text: str) -> str:
-    """Stripe's id of a payment."""
+    """Parse Stripe's id of a payment."""
     if STRIPE_INTENT.fullmatch(text) is None:
         raise ArgumentTypeError("must be Stripe's id of a payment, as pi_1Nxyz")
     return text
 
 
 def host(text: str) -> str:
-    """A name or an address to listen at."""
+    """Parse a name or an address to listen on."""
     if HOST.fullmatch(text) is None:
         raise ArgumentTypeError("must be a host's name or address, as 127.0.0.1 or ::")
     return text
 
 
 def web_address(text: str) -> str:
-    """An address of the web, to send webhooks to."""
+    """Parse a web address, to send webhooks to."""
     try:
         parts = urlsplit(text)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and text.isprintable()
-    except ValueError:  # a port that is none, half an IPv6 address
+    except ValueError:  # an invalid port, half an IPv6 address
         usable = False
     if not usable or not text.isascii() or " " in text:
         raise ArgumentTypeError("must be an address of http or https, as http://127.0.0.1:8000/webhooks/stripe")

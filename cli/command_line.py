@@ -1,7 +1,7 @@
-"""The commands, their parser, and the one place where a failure becomes a sentence.
+"""The commands, their parser, and the one place where an error becomes a sentence.
 
-A command's `run` gives the exit code: 0 when it did what it was asked, 1 when it did and found something, 2 when it
-could not be done; then one sentence says why.
+A command's `run` returns the exit code: 0 when it succeeded, 1 when it succeeded and reports a finding, 2 when it could
+not run; then one sentence says why.
 """
 
 import argparse
@@ -50,25 +50,25 @@ COMMANDS: Final[dict[str, ModuleType]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
+    """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
     try:
         code = _run(options)
-        sys.stdout.flush()  # here, where a failure of it is still heard
+        sys.stdout.flush()  # here, where its failure can still be reported
     except KeyboardInterrupt:
         print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # whoever read the output has left: `… | head`
+    except BrokenPipeError:  # the reader of the output has ended: `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return COULD_NOT
-    except Exception as error:  # noqa: BLE001 - the last word: a person reads it, and it may hold no secret
+    except Exception as error:  # noqa: BLE001 - the last resort: a person reads the sentence, so it may hold no secret
         print(sentence(error), file=sys.stderr)
         return COULD_NOT
     return code
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of every command."""
+    """Build the parser of every command."""
     whole = _Parser(prog="python -m cli", description="Paygraph: payments over GraphQL, exactly once.")
     whole.add_argument("--version", action=Version, help="say which version this is, and end")
     whole.add_argument("--log-level", type=log_level, metavar="LEVEL", help="DEBUG, INFO, WARNING or ERROR")
@@ -85,7 +85,7 @@ def parser() -> argparse.ArgumentParser:
             "--log-level",
             type=log_level,
             metavar="LEVEL",
-            default=argparse.SUPPRESS,  # or it would undo what stands before the command
+            default=argparse.SUPPRESS,  # or it would override the option before the command
             help=f"DEBUG, INFO, WARNING or ERROR; {command.LOG_LEVEL} if not given",
         )
         command.add_options(own)
@@ -93,7 +93,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without what may be a secret in it."""
+    """Reports an error in one line, with possible secrets redacted."""
 
     def __init__(self, **named: object) -> None:
         super().__init__(**{**named, "allow_abbrev": False})  # type: ignore[arg-type]  # passed on as given
@@ -128,13 +128,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _clean_up_on_signals() -> None:
-    """From now on there is something to clean up: a signal ends the command through its `finally`.
+    """From now on end the command by an exception on SIGINT, SIGTERM and SIGHUP, so that its `finally` blocks run.
 
-    So that the embedded database stops too, whether it is Ctrl-C, SIGTERM or a terminal that is closed.
+    The embedded database then stops too, whether by Ctrl-C, SIGTERM or a closed terminal.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` wants it
+        if signal.getsignal(number) is not signal.SIG_IGN:  # `nohup` ignores SIGHUP
             signal.signal(number, _leave)
 
 

@@ -1,4 +1,4 @@
-"""The database of a command: the configured one, or the embedded one, looked at before anything begins."""
+"""The database of a command: the configured or the embedded one, checked before the command begins."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ from settings import Settings
 
 @contextmanager
 def ready_database(settings: Settings) -> Iterator[Settings]:
-    """The settings with a database that answers and has all migrations; the embedded one gets them here.
+    """Return settings whose database answers and has all migrations; the embedded one is migrated here.
 
     Raises CannotRun, CannotUseDatabase or CannotStart.
     """
@@ -28,9 +28,9 @@ def ready_database(settings: Settings) -> Iterator[Settings]:
 
 @contextmanager
 def embedded_database(settings: Settings) -> Iterator[tuple[Settings, str]]:
-    """The settings with the embedded database, started here, and its address."""
+    """Start the embedded database; returns the settings with its address, and the address."""
     with EmbeddedPostgres(settings.state_dir) as url:
-        os.environ["DATABASE_URL"] = url  # for the processes that this one starts
+        os.environ["DATABASE_URL"] = url  # for the child processes of this one
         yield Settings.load(), url
 
 

@@ -1,18 +1,18 @@
-"""Why a command could not be done: one sentence for a person, never a traceback, never a secret."""
+"""Failures of a command: one sentence for a person, never a traceback, never a secret."""
 
 from typing import Final
 
 DONE: Final = 0
-COULD_NOT: Final = 2  # what was asked cannot be done, or was asked wrongly; 1 says that it was done and found something
-INTERRUPTED: Final = 130  # as shells say it of Ctrl-C
+COULD_NOT: Final = 2  # the exit code of a command that could not run; 1 is one that ran and has a finding
+INTERRUPTED: Final = 130  # a shell's exit code of Ctrl-C
 
 
 class CannotRun(Exception):
-    """A command cannot be done; the text is the sentence that its user reads."""
+    """A command cannot run; the text is the sentence for its user."""
 
 
 def sentence(error: Exception) -> str:
-    """The reason as its user may read it, without any text that may hold a value unless we wrote it."""
+    """Return the reason as the user may read it, without text that may hold a value unless we wrote it."""
     from cli.operations.demo_examples import OperationRefused
     from database.embedded import CannotStart
     from database.reachability import CannotUseDatabase
@@ -30,14 +30,14 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror or type(error).__name__}."
     if isinstance(error, PermissionError) and error.errno is None:
-        return f"{error}."  # one of ours
+        return f"{error}."  # an exception of ours
     if isinstance(error, OSError):
         return f"The system refused: {error.strerror or type(error).__name__}."
     return _fault(error)
 
 
 def _fault(error: Exception) -> str:
-    """What to report of a fault of ours: its kind and its place; its text may hold a secret."""
+    """Describe a bug by its type and place; its text may hold a secret."""
     from server.http.errors import describe_failure
 
     first = describe_failure(error)[0]

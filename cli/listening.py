@@ -1,4 +1,4 @@
-"""The sockets of a server, opened before anything is started: a port that is taken is said in one sentence."""
+"""The sockets of a server, opened before anything is started: a port in use is reported in one sentence."""
 
 import errno
 import socket
@@ -9,15 +9,15 @@ from typing import Any, Final
 from cli.arguments import HIGHEST_PORT, USUAL_PORT
 from cli.failures import CannotRun
 
-STARTUP_FAILURE: Final = 3  # uvicorn's exit code for it
+STARTUP_FAILURE: Final = 3  # uvicorn's exit code for a failed start
 LOOPBACK: Final = "127.0.0.1"
 NOT_HERE: Final = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EINVAL})
 
 
 def listen(host: str, port: int, *, other: str = "--port {}") -> list[socket.socket]:
-    """Listen at every address that this host has here, as asyncio would. Raises CannotRun.
+    """Listen on every address of this host, as asyncio would. Raises CannotRun.
 
-    `other` says how its user chooses another port.
+    `other` tells the user how to choose another port.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -36,9 +36,9 @@ def listen(host: str, port: int, *, other: str = "--port {}") -> list[socket.soc
 
 @contextmanager
 def until_stopped(is_up: Callable[[], bool]) -> Iterator[None]:
-    """Take the signal that ends a server for its proper end once it is up: uvicorn raises it again.
+    """Swallow the signal that stops a server once it is up: uvicorn raises it again after a clean shutdown.
 
-    Raises CannotRun when it did not come so far.
+    Raises CannotRun when the server did not start.
     """
     try:
         yield
@@ -50,15 +50,15 @@ def until_stopped(is_up: Callable[[], bool]) -> Iterator[None]:
 
 
 def _bound(family: int, protocol: int, address: tuple[Any, ...], *, other: str) -> socket.socket | None:
-    """A socket at this address; None where the machine has none of this kind, as many have no IPv6."""
+    """Return a socket at this address; None when the machine lacks its protocol, often IPv6."""
     try:
-        opened = socket.socket(family, socket.SOCK_STREAM, protocol)  # without its protocol, asyncio leaves Nagle on
+        opened = socket.socket(family, socket.SOCK_STREAM, protocol)  # without it, asyncio leaves Nagle's algorithm on
     except OSError:
         return None
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")  # `::` is IPv4 as well
+            opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")  # `::` accepts IPv4 as well
         opened.bind(address)
         opened.listen()  # another process may have bound the port too, and only one may listen
     except OSError as error:

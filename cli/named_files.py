@@ -1,4 +1,4 @@
-"""The files that settings name, looked at by a server's first process: its others would fail at them for ever."""
+"""The files that settings name, checked by a server's first process: the others would fail at them for ever."""
 
 from cli.failures import CannotRun
 from server.graphql.trusted_documents import ManifestRefused
@@ -8,7 +8,7 @@ from settings import Settings
 
 
 def refuse_unusable(settings: Settings) -> None:
-    """Raises CannotRun or SettingsError for a file that cannot be used."""
+    """Raise CannotRun or SettingsError for a file that cannot be used."""
     try:
         trusted_documents(settings)
     except ManifestRefused as error:

@@ -1,4 +1,4 @@
-"""The state folder (PAYGRAPH_DIR): who uses it holds a lock, and only what we made in it is ever deleted."""
+"""The state folder (PAYGRAPH_DIR): its users hold a lock, and only files that Paygraph made are ever deleted."""
 
 import fcntl
 import os
@@ -24,14 +24,14 @@ SQLITE: Final = b"SQLite format 3\x00"
 
 
 def is_needed(settings: Settings) -> bool:
-    """Whether a process with these settings keeps anything in the state folder; one in production does not."""
+    """Return True when a process with these settings uses the state folder; one in production does not."""
     signs = settings.auth_jwt_secret is not None or settings.auth_jwks_url is not None
     return settings.database_url is None or settings.offline or not signs
 
 
 @contextmanager
 def in_use(folder: Path) -> Iterator[None]:
-    """Hold the folder beside others who use it. The lock ends with the process, however that ends.
+    """Hold a shared lock on the folder. The lock ends with the process, however that ends.
 
     Raises CannotRun for a folder that cannot be used.
     """
@@ -46,7 +46,7 @@ def in_use(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
-    """Hold the folder with nobody else. Raises CannotRun when somebody uses it."""
+    """Hold an exclusive lock on the folder. Raises CannotRun while another process uses it."""
     try:
         with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB):
             yield
@@ -63,7 +63,7 @@ def _locked(folder: Path, how: int) -> Iterator[None]:
         held = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(held, how)
-            if not _is_still(path, held):  # a reset took it away while this process waited
+            if not _is_still(path, held):  # a reset deleted it while this process waited
                 folder.mkdir(parents=True, exist_ok=True)
                 continue
             yield
@@ -80,12 +80,12 @@ def _is_still(path: Path, held: int) -> bool:
 
 
 def forget(folder: Path) -> bool:
-    """Delete what we made in the folder, and the folder if nothing else is in it. Whether there was anything.
+    """Delete the files that Paygraph made, and the folder if nothing else is in it. Returns True if there were any.
 
-    To be called `alone`. A foreign file stays, also one that bears a name of ours.
+    The caller must hold the lock of `alone`. A foreign file stays, even under a name of ours.
     """
     found = EmbeddedPostgres(folder).destroy()
-    drafts = [path for name in SECRETS for path in folder.glob(f".{name}-????????")]  # of whoever was killed meanwhile
+    drafts = [path for name in SECRETS for path in folder.glob(f".{name}-????????")]  # of a killed process
     accounts = [path for path in folder.iterdir() if ACCOUNT_FILE.fullmatch(path.name)]
     for path in [*drafts, *accounts, *(folder / name for name in (*SECRETS, *STRIPE_FILES))]:
         if _is_ours(path):
@@ -93,7 +93,7 @@ def forget(folder: Path) -> bool:
             found = True
     (folder / LOCK).unlink()
     if folder.resolve() != Path.cwd():
-        with suppress(OSError):  # something else is in it
+        with suppress(OSError):  # other files are in it
             folder.rmdir()
     return found
 

@@ -1,4 +1,4 @@
-"""The version, from the one place where it stands."""
+"""The version, read from its one source."""
 
 import argparse
 import tomllib
@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parent.parent / "pyproject.toml"
 
 
 class Version(argparse.Action):
-    """Says the version and ends; reads it only when asked."""
+    """Prints the version and exits; reads it only when asked."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None, **_: Any) -> None:
         super().__init__(option_strings, argparse.SUPPRESS, nargs=0, default=argparse.SUPPRESS, help=help)

@@ -1,7 +1,7 @@
-"""The offline Stripe: Stripe's HTTP API, spoken by an ASGI application that remembers in one file.
+"""The offline Stripe: Stripe's HTTP API as an ASGI application that stores its state in one file.
 
-It keeps Stripe's rules (idempotency, state machines, refunds, events, signatures) and can misbehave on command. It
-imports nothing of ours but the currencies. It never sees a card number: only the names of Stripe's test methods.
+It keeps Stripe's rules (idempotency, state machines, refunds, events, signatures) and injects faults on request. It
+imports nothing of Paygraph but the currencies. It never sees a card number: only the names of Stripe's test methods.
 """
 
 import asyncio
@@ -32,9 +32,9 @@ class Sandbox:
     """One offline Stripe account.
 
     `path` is its file, which several processes may share; None keeps everything in memory. Webhooks go to
-    `webhook_url`, signed with `webhook_secret`, through `webhook_transport` if one is given. `faults_enabled` opens the
-    levers under /_sandbox, for loopback only; the methods here work always. `settings` say what kind of account it is,
-    see `sandbox.account.settings`.
+    `webhook_url`, signed with `webhook_secret`, through `webhook_transport` if one is passed. `faults_enabled` opens
+    the test controls under /_sandbox, on loopback only; the methods here always work. `settings` choose the kind of
+    account, see `sandbox.account.settings`.
     """
 
     def __init__(
@@ -67,66 +67,66 @@ class Sandbox:
         self.asgi: ASGIApp = self._api
 
     def transport(self) -> httpx.AsyncBaseTransport:
-        """The API without a network; broken connections become httpx's errors at once."""
+        """The API as an httpx transport without a network; broken connections become httpx's errors at once."""
         return _InProcess(self.asgi)
 
     def fault(self, **rule: Any) -> int:
-        """Put a fault in force; see `sandbox.faults.Fault`."""
+        """Add a fault and return its number; see `sandbox.faults.Fault`."""
         return self._faults.add(**rule)
 
     def faults(self) -> list[dict[str, Any]]:
-        """The faults in force, with how often each has matched and fired."""
+        """List the faults in force, with how often each has matched and fired."""
         return self._faults.all()
 
     def clear_faults(self, number: int | None = None) -> None:
-        """Take one fault away, or behave again altogether."""
+        """Remove one fault, or all of them."""
         self._faults.clear(number)
 
     def set_up(self, **settings: str) -> None:
-        """Make it another kind of account. ValueError for what `sandbox.account.settings` does not know."""
+        """Change the settings of the account. Raises ValueError for an unknown setting or value."""
         change(self._store, settings)
 
     def settings(self) -> dict[str, str]:
-        """The kind of account that it is."""
+        """Return the settings of the account."""
         return read(self._store)
 
     def advance(self, seconds: float) -> None:
-        """Move the clock forward and let happen what is due by then. ValueError if seconds is negative."""
+        """Move the clock forward and run all timers that are due by then. Raises ValueError for negative seconds."""
         with self._store.transaction():
             self._store.move_clock(seconds)
             timers.run_due(self._ledger())
 
     def settle(self, identity: str | None = None, *, outcome: str | None = None) -> int:
-        """Let the bank decide now what it would decide in some days; see `sandbox.timers.settle_now`."""
+        """Make the bank's delayed decision now; see `sandbox.timers.settle_now`."""
         with self._store.transaction():
             return timers.settle_now(self._ledger(), identity, outcome)
 
     def snapshot(self) -> Books:
-        """What Stripe holds."""
+        """Return all that Stripe holds."""
         return books(self._store)
 
     def forget(self) -> None:
-        """Become an empty account as it was opened, with the real time and no faults."""
+        """Reset to an empty account, with the real time and no faults."""
         self._store.forget()
         self.set_up(**self._settings)
 
     async def deliver_due(self) -> int:
-        """Send the webhooks that are due, once; the number of attempts."""
+        """Send the webhooks that are due, once; returns the number of attempts."""
         timers.run_due(self._ledger())
         return await self._deliveries.due() if self._deliveries else 0
 
     async def run(self) -> None:
-        """Deliver until cancelled; what fails is sent again, later and later."""
+        """Deliver webhooks until cancelled; failed ones are retried after growing pauses."""
         while True:
             try:
                 attempts = await self.deliver_due()
-            except sqlite3.OperationalError:  # another process holds the file for very long
+            except sqlite3.OperationalError:  # another process holds the file's lock for very long
                 attempts = 0
             if not attempts:
                 await asyncio.sleep(DELIVERY_TICK_SECONDS)
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._api.close()
         self._store.close()
 
@@ -135,13 +135,13 @@ class Sandbox:
 
 
 def _origin(url: str | None) -> str:
-    """Where a browser finds the 3DS page: beside the application that the webhooks go to."""
+    """Return the origin of the 3DS page: the one of the application that receives the webhooks."""
     parts = urlsplit(url or "http://127.0.0.1:8000")
     return f"{parts.scheme}://{parts.netloc}"
 
 
 class _InProcess(httpx.AsyncBaseTransport):
-    """Hands requests to the application, and turns its broken connections into network errors."""
+    """Passes requests to the application, and turns its broken connections into network errors."""
 
     def __init__(self, app: ASGIApp) -> None:
         async def marked(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""What the offline Stripe holds, for comparing books."""
+"""A copy of all that the offline Stripe holds, for tests that compare both sides' books."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,8 +12,10 @@ REQUEST = ("method", "path", "idempotency_key", "params_digest", "status", "repl
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Everything, oldest first. `requests` is the log of the calls that were executed or answered from a key:
-    method, path, idempotency_key, params_digest, status, replayed.
+    """All objects, oldest first, and the log of requests.
+
+    `requests` lists the calls that were executed or replayed from a key: method, path, idempotency_key, params_digest,
+    status, replayed.
     """
 
     payment_intents: list[Json]
@@ -31,7 +33,7 @@ class Books:
 
 
 def books(store: Store) -> Books:
-    """A picture of the whole store at one moment."""
+    """Copy the whole store at one moment."""
     with store.transaction():
         log = store.rows("SELECT method, path, key, params, status, replayed FROM request ORDER BY seq")
         return Books(

@@ -1,4 +1,4 @@
-"""Webhooks: signed as Stripe signs them, sent again until somebody answers 2xx."""
+"""Webhooks: signed as Stripe signs them, retried until the endpoint answers 2xx."""
 
 import hashlib
 import hmac
@@ -15,14 +15,14 @@ from sandbox.thin import notification
 
 BACK_OFF_SECONDS = (1, 5, 30, 300, 1800, 3600)
 MAX_ATTEMPTS = 80  # with the last pause for all further ones: Stripe's three days
-CLAIM_SECONDS = 30  # longer than a delivery takes; a process that dies leaves it to another after that
+CLAIM_SECONDS = 30  # longer than a delivery takes; after that another process takes over the delivery of a dead one
 TIMEOUT_SECONDS = 10
 DELAY_SECONDS = 0.2
 
 
 @dataclass
 class Deliveries:
-    """Sends the events that are due to one endpoint. Due is by the sandbox's clock; signatures carry the real time."""
+    """Sends due events to one endpoint. The sandbox's clock decides which are due; signatures carry the real time."""
 
     store: Store
     faults: Faults
@@ -31,7 +31,7 @@ class Deliveries:
     transport: httpx.AsyncBaseTransport | None = None
 
     async def due(self) -> int:
-        """Send what is due now, once; how many attempts were made."""
+        """Send each due event once; returns the number of attempts."""
         if not self._next(set()):
             return 0
         attempts = 0
@@ -51,7 +51,7 @@ class Deliveries:
         return next(((number, event, attempt) for number, event, attempt in found if number not in tried), None)
 
     def _claim(self, tried: set[int]) -> tuple[int, str, int] | None:
-        """Take the next delivery; while it is under way, no other process sees it."""
+        """Claim the next delivery; until it is done, no other process claims it."""
         with self.store.transaction():
             found = self._next(tried)
             if found is None:
@@ -71,7 +71,7 @@ class Deliveries:
             self.faults.fired(fault)
         kind = fault.kind if fault else None
         if kind == "webhook_reorder":
-            self._again(number, attempt - 1, 0)  # behind all that waits now, in this same round
+            self._again(number, attempt - 1, 0)  # behind all that is due now, in this same round
             return 0
         tried.add(number)
         if kind == "webhook_drop":
@@ -120,7 +120,7 @@ class Deliveries:
 
 
 def sign(raw: bytes, secret: str) -> str:
-    """Stripe's signature header over these bytes, with the real time, whatever the sandbox's clock says."""
+    """Make Stripe's signature header for these bytes, with the real time, not the sandbox's clock."""
     now = int(time.time())
     digest = hmac.new(secret.encode(), f"{now}.".encode() + raw, hashlib.sha256).hexdigest()
     return f"t={now},v1={digest}"

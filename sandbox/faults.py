@@ -1,4 +1,4 @@
-"""Misbehaviour on command: what a payment provider's worst day looks like."""
+"""Fault injection: a payment provider's worst day, on request."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.store import Store
 
-BEFORE = frozenset(  # of the request nothing is executed
+BEFORE = frozenset(  # the request is not executed
     {
         "drop_before",
         "timeout_before",
@@ -19,7 +19,7 @@ BEFORE = frozenset(  # of the request nothing is executed
         "hold_before",
     }
 )
-AFTER = frozenset(  # the request is executed (with error_500_before it fails on the way), and its answer suffers
+AFTER = frozenset(  # the request is executed (with error_500_before it fails midway), and its answer is damaged
     {
         "error_500_before",
         "drop_after",
@@ -39,11 +39,11 @@ KINDS = BEFORE | AFTER | WEBHOOK
 class Fault:
     """One rule. It fires from the `nth` matching request on, `times` times.
 
-    `method` and `path` are regular expressions for all of a request's method and path, `prefix` is how the path
-    begins; for webhooks `path` is the event's type. `seconds` is how long `slow`, `timeout_*` (over a network) and
-    `webhook_delay` take, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry
-    with a 429. `late` says that a request of `hold_before` whose client has gone is executed when the rule is taken
-    away. `secret` signs a `webhook_old_secret`.
+    `method` and `path` are regular expressions for a request's whole method and path, `prefix` is the beginning of the
+    path; for webhooks `path` is the event's type. `seconds` is the duration of `slow`, `timeout_*` (over a network) and
+    `webhook_delay`, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry with a
+    429. `late`: a `hold_before` request whose client has disconnected is still executed when the rule is removed.
+    `secret` signs a `webhook_old_secret`.
     """
 
     kind: str
@@ -55,7 +55,7 @@ class Fault:
     seconds: float = 0.0
     should_retry: bool | None = None
     late: bool = False
-    secret: str = "whsec_rolled_away"  # noqa: S105 - nobody's secret
+    secret: str = "whsec_rolled_away"  # noqa: S105 - a secret of nobody
     id: int = 0
 
     def __post_init__(self) -> None:
@@ -70,7 +70,7 @@ class Fault:
             raise ValueError(f"method and path must be regular expressions: {error}") from None
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether the rule is about this request."""
+        """Return True when the rule matches this request."""
         return bool(
             path.startswith(self.prefix) and re.fullmatch(self.method, method) and re.fullmatch(self.path, path)
         )
@@ -83,7 +83,10 @@ class Faults:
         self._store = store
 
     def add(self, **rule: Any) -> int:
-        """Put a rule in force; its number. The conditions may come together as `match`. TypeError, ValueError."""
+        """Add a rule and return its number. Conditions may be passed together as `match`.
+
+        Raises TypeError and ValueError.
+        """
         match = rule.pop("match", {})
         given = {**rule, **match}
         if f"webhook_{given.get('kind')}" in WEBHOOK:
@@ -97,7 +100,7 @@ class Faults:
             return int(self._store.rows("SELECT max(seq) FROM fault")[0][0])
 
     def all(self) -> list[dict[str, Any]]:
-        """The rules, with how often each has matched and fired."""
+        """List the rules, with the number of times that each has matched and fired."""
         found = self._store.rows("SELECT seq, rule, matched, fired FROM fault ORDER BY seq")
         return [
             {**json.loads(rule), "id": number, "matched": matched, "fired": fired}
@@ -105,14 +108,14 @@ class Faults:
         ]
 
     def clear(self, number: int | None = None) -> None:
-        """Take one rule away, or all; what they hold is let go."""
+        """Remove one rule, or all; requests that they hold continue."""
         self._store.rows("DELETE FROM fault WHERE ?1 IS NULL OR seq = ?1", number)
 
     def exists(self, number: int) -> bool:
         return bool(self._store.rows("SELECT 1 FROM fault WHERE seq = ?", number))
 
     def strike(self, method: str, path: str, *, webhook: bool = False) -> Fault | None:
-        """The rule that is to be applied to this request. Say `fired` when it has been."""
+        """Return the rule that applies to this request. Call `fired` when it has been applied."""
         if not self._store.rows("SELECT 1 FROM fault LIMIT 1"):
             return None
         with self._store.transaction():
@@ -127,5 +130,5 @@ class Faults:
         return None
 
     def fired(self, fault: Fault) -> None:
-        """The rule has done its work (or, when it holds a request, holds it now)."""
+        """Count that the rule was applied (or, when it holds a request, now holds it)."""
         self._store.rows("UPDATE fault SET fired = fired + 1 WHERE seq = ?", fault.id)

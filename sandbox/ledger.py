@@ -1,4 +1,4 @@
-"""What every act of the offline Stripe shares: its memory, the request it serves, and the events it makes."""
+"""The shared context of all actions: the store, the request being served, and the events it causes."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,10 +14,9 @@ Json = dict[str, Any]
 
 @dataclass
 class Ledger:
-    """The books during one request: every change is an event, and a webhook when there is somewhere to send it.
+    """The ledger during one request: every change makes an event, and a webhook when there is an endpoint.
 
-    `public_url` is where a browser finds the sandbox's own pages. Without `request_id` nobody asked: Stripe acts by
-    itself.
+    `public_url` is where a browser finds the sandbox's own pages. Without `request_id` Stripe acts by itself.
     """
 
     store: Store
@@ -29,12 +28,12 @@ class Ledger:
 
     @property
     def now(self) -> int:
-        """The time at which things happen: the sandbox's, or the moment that a timer was set to."""
+        """The current time: the sandbox's clock, or the moment of a timer."""
         return self.store.now() if self.at is None else self.at
 
     @contextmanager
     def by_itself(self, at: int) -> Iterator[None]:
-        """Inside, things happen at this moment, and not because of the request."""
+        """Run the block as an action of Stripe's own at this moment, not of a request."""
         kept = self.request_id, self.key, self.at
         self.request_id, self.key, self.at = None, None, at
         try:
@@ -52,25 +51,25 @@ class Ledger:
             self.store.rows("INSERT INTO delivery (event, due) VALUES (?, ?)", event["id"], self.store.clock())
 
     def all_happened(self, events: Iterable[tuple[str, Json, Json | None]]) -> None:
-        """Write several events: each its type, its object, and the object as it was before, if the event tells it."""
+        """Write several events: each its type, its object, and the earlier object for an update."""
         for kind, thing, before in events:
             self.happened(kind, thing, before=before)
 
     def later(self, seconds: int, action: str, subject: str) -> None:
-        """Let something happen when the clock has moved on."""
+        """Schedule a timer by the sandbox's clock."""
         self.store.rows(
             "INSERT INTO timer (due, action, subject) VALUES (?, ?, ?)", self.now + seconds, action, subject
         )
 
     def need(self, kind: str, identity: str, *, param: str = "id") -> Json:
-        """An object, or Stripe's error that there is none."""
+        """Return an object. Raises Stripe's error when there is none."""
         found = self.store.get(identity, kind)
         if found is None:
             raise missing(kind, identity, param=param)
         return found
 
     def move(self, *, amount: int, fee: int, currency: str, source: str, kind: str) -> str:
-        """Write a balance transaction; its id."""
+        """Write a balance transaction; returns its id."""
         moved = objects.balance_transaction(
             self.now, amount=amount, fee=fee, currency=currency, source=source, kind=kind
         )

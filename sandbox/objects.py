@@ -1,4 +1,4 @@
-"""New objects with every field that Stripe always sends."""
+"""Builders of new objects with every field that Stripe always sends."""
 
 import secrets
 import string
@@ -13,7 +13,7 @@ from sandbox.store import new_id
 Json = dict[str, Any]
 
 API_VERSION = STRIPE_API_VERSION
-AVAILABLE_SECONDS = 2 * 86_400  # from the charge until its money can be paid out
+AVAILABLE_SECONDS = 2 * 86_400  # from the charge until its money is available for payouts
 NO_ADDRESS = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 NO_BILLING = {"address": NO_ADDRESS, "email": None, "name": None, "phone": None, "tax_id": None}
 BANK_REFERENCE = ("reference", "reference_status")
@@ -30,7 +30,7 @@ CATEGORIES = {"charge": "charge", "refund": "refund", "refund_failure": "refund_
 
 
 def payment_intent(now: int, params: Json) -> Json:
-    """A new intent, from validated parameters."""
+    """Build a new intent, from validated parameters."""
     identity = new_id("pi")
     automatic = params.get("automatic_payment_methods") or {"enabled": True}
     enabled = {"allow_redirects": automatic.get("allow_redirects", "always"), "enabled": True}
@@ -83,7 +83,7 @@ def payment_intent(now: int, params: Json) -> Json:
 
 
 def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decline: CardDecline | None) -> Json:
-    """One attempt to take an intent's money: refused, or good and not yet captured."""
+    """Build a charge: declined, or authorized and not yet captured."""
     return {
         "id": new_id("ch" if behaviour.type == "card" else "py"),
         "object": "charge",
@@ -148,7 +148,7 @@ def _outcome(decline: CardDecline | None) -> Json:
 
 
 def charged_with(method: Json, behaviour: TestMethod, intent: Json) -> Json:
-    """What a charge tells of its method."""
+    """Build the payment_method_details of a charge."""
     shown = method[behaviour.type]
     if behaviour.type == "us_bank_account":
         bank = {name: shown[name] for name in BANK_ACCOUNT}
@@ -178,7 +178,7 @@ def charged_with(method: Json, behaviour: TestMethod, intent: Json) -> Json:
 
 
 def refund(now: int, charged: Json, amount: int, params: Json, *, kind_of: str = "refund") -> Json:
-    """A new refund of a charge; `kind_of` is what the card network makes of it."""
+    """Build a refund of a charge; `kind_of` is the card network's form of it."""
     kind = KINDS[charged["payment_method_details"]["type"]].refund
     details = _reference(kind_of) if kind == "card" else dict.fromkeys(REFERENCES.get(kind, BANK_REFERENCE))
     return {
@@ -204,7 +204,7 @@ def refund(now: int, charged: Json, amount: int, params: Json, *, kind_of: str =
 
 
 def _reference(kind_of: str) -> Json:
-    """The number under which the customer's bank finds a refund to a card."""
+    """Build the reference by which the customer's bank finds a refund to a card."""
     return {
         "reference": "".join(secrets.choice(string.digits) for _ in range(23)),
         "reference_status": "available",
@@ -214,7 +214,7 @@ def _reference(kind_of: str) -> Json:
 
 
 def balance_transaction(now: int, *, amount: int, fee: int, currency: str, source: str, kind: str) -> Json:
-    """Money moving in or out of the account's balance."""
+    """Build a balance transaction: money moving in or out of the account's balance."""
     fees = [
         {
             "amount": fee,
@@ -245,7 +245,7 @@ def balance_transaction(now: int, *, amount: int, fee: int, currency: str, sourc
 
 
 def event(now: int, kind: str, thing: Json, *, request: str | None, key: str | None, webhooks: bool) -> Json:
-    """Something that happened, with the object as it stood then."""
+    """Build an event, with the object as it was then."""
     return {
         "id": new_id("evt"),
         "object": "event",
@@ -260,7 +260,7 @@ def event(now: int, kind: str, thing: Json, *, request: str | None, key: str | N
 
 
 def previous_attributes(before: Json, after: Json) -> Json:
-    """What an update changed, as it was before; of a nested object only what changed in it."""
+    """Return the changed attributes with their old values; of a nested object only the changed members."""
     changed: Json = {}
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)

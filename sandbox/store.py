@@ -1,4 +1,4 @@
-"""The offline Stripe's memory: one SQLite file that several processes may share, or none at all."""
+"""The storage: one SQLite file that several processes may share, or memory alone."""
 
 import json
 import secrets
@@ -14,8 +14,8 @@ from typing import Any
 Json = dict[str, Any]
 
 ALPHABET = string.ascii_letters + string.digits
-LAYOUT = 2  # of the file; a file of an older layout is brought up to it
-BUSY_SECONDS = 30  # how long one process waits for another's transaction
+LAYOUT = 2  # of the file; a file of an older layout is migrated
+BUSY_SECONDS = 30  # in which one process waits for another's transaction
 TABLES = """
 CREATE TABLE IF NOT EXISTS object (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, kind TEXT NOT NULL, created INTEGER NOT NULL,
@@ -46,7 +46,7 @@ EVERYTHING = ("object", "hidden", "idempotency", "busy", "request", "delivery", 
 
 
 class Store:
-    """Objects by id, in the order of their making, and everything else that Stripe remembers."""
+    """Objects by id, in order of creation, and all other state of the offline Stripe."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -66,13 +66,13 @@ class Store:
                 self.rows(statement)
 
     def close(self) -> None:
-        """Let go of the file. Closing twice is allowed."""
+        """Close the file. Closing twice is allowed."""
         with self._lock:
             self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing, one writer at a time over all processes. May be nested."""
+        """Run a block as a transaction: one writer at a time over all processes. May be nested."""
         with self._lock:
             if self._depth:
                 yield
@@ -90,7 +90,7 @@ class Store:
                 self._depth -= 1
 
     def rows(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-        """Run one statement."""
+        """Execute one statement."""
         with self._lock:
             return self._connection.execute(statement, values).fetchall()
 
@@ -108,11 +108,11 @@ class Store:
         return time.time() + float(found[0][0] if found else 0)
 
     def now(self) -> int:
-        """The same in whole seconds, as Stripe tells time."""
+        """The sandbox's clock in whole seconds, as Stripe tells time."""
         return int(self.clock())
 
     def move_clock(self, seconds: float) -> None:
-        """Let time pass for everybody on this file. It does not run backwards: ValueError."""
+        """Move the clock forward for all processes on this file. Raises ValueError for a negative step."""
         if seconds < 0:
             raise ValueError("seconds must not be negative")
         self.rows(
@@ -121,12 +121,12 @@ class Store:
         )
 
     def setting(self, name: str, default: str) -> str:
-        """A setting of the account, or its default."""
+        """Return a setting of the account, or its default."""
         found = self.rows("SELECT value FROM meta WHERE name = ?", f"setting.{name}")
         return str(found[0][0]) if found else default
 
     def set_up(self, name: str, value: str) -> None:
-        """Set the account up for everybody on this file."""
+        """Change a setting for all processes on this file."""
         self.rows("INSERT OR REPLACE INTO meta VALUES (?, ?)", f"setting.{name}", value)
 
     # -- objects -----------------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ class Store:
         return thing
 
     def remove(self, identity: str) -> None:
-        """Delete an object, and remember that there was one."""
+        """Delete an object, and keep its tombstone."""
         self.rows("DELETE FROM object WHERE id = ?", identity)
         self.remember(identity, deleted=True)
 
@@ -155,31 +155,31 @@ class Store:
         return json.loads(found[0][0]) if found else None
 
     def every(self, kind: str) -> list[Json]:
-        """All objects of a kind, oldest first."""
+        """List all objects of a kind, oldest first."""
         return [json.loads(row[0]) for row in self.rows("SELECT json FROM object WHERE kind = ? ORDER BY seq", kind)]
 
     def of_charge(self, kind: str, charge_id: str) -> list[Json]:
-        """The refunds or disputes of one charge, oldest first."""
+        """List the refunds or disputes of one charge, oldest first."""
         where = "kind = ? AND json_extract(json, '$.charge') = ?"
         found = self.rows(f"SELECT json FROM object WHERE {where} ORDER BY seq", kind, charge_id)  # noqa: S608
         return [json.loads(row[0]) for row in found]
 
     def hide(self, identity: str, facts: Json) -> None:
-        """Remember what Stripe knows of an object and does not tell."""
+        """Store data of an object that Stripe does not show."""
         self.rows("INSERT OR REPLACE INTO hidden VALUES (?, ?)", identity, json.dumps(facts))
 
     def remember(self, identity: str, **facts: Any) -> None:
-        """Add to what Stripe knows of an object and does not tell."""
+        """Add to the data of an object that Stripe does not show."""
         self.hide(identity, self.hidden(identity) | facts)
 
     def hidden(self, identity: str) -> Json:
-        """What was hidden, or nothing."""
+        """Return the hidden data of an object, or nothing."""
         found = self.rows("SELECT json FROM hidden WHERE id = ?", identity)
         return json.loads(found[0][0]) if found else {}
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch the journal over; two processes that open a new file together get in each other's way for a moment."""
+    """Switch to WAL; two processes that open a new file together block each other for a moment."""
     deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
@@ -193,5 +193,5 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def new_id(prefix: str, length: int = 24) -> str:
-    """An id that looks like Stripe's."""
+    """Make an id in Stripe's format."""
     return f"{prefix}_{''.join(secrets.choice(ALPHABET) for _ in range(length))}"

@@ -1,7 +1,7 @@
-"""Thin events: what an event destination of the v2 API sends. Source: docs.stripe.com/event-destinations.
+"""Thin events: the payload of an event destination of the v2 API. Source: docs.stripe.com/event-destinations.
 
-A notification names the object and says nothing of it; it has an id of its own, and the event's in `snapshot_event`
-when it is fetched.
+A notification names the object without its contents. It has an id of its own, and shows the event's id in
+`snapshot_event` when it is fetched.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ PLURALS = {"balance_transaction": "balance_transactions", "radar.early_fraud_war
 
 
 def notification(event: Json) -> Json:
-    """The body that is delivered of an event."""
+    """Build the notification that is delivered for an event."""
     thing = event["data"]["object"]
     asked = event["request"]
     reason = {"type": "request", "request": asked} if asked["id"] and asked["idempotency_key"] else None
@@ -38,7 +38,7 @@ def notification(event: Json) -> Json:
 
 
 def retrieve(ledger: Ledger, identity: str) -> Json:
-    """The event behind a notification."""
+    """Return the event behind a notification."""
     event = ledger.store.get(SNAPSHOT + identity.removeprefix(THIN), "event")
     if event is None or not identity.startswith(THIN):
         raise missing("event", identity)

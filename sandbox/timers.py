@@ -1,4 +1,4 @@
-"""What happens by itself when time has passed: settlements, expiries, fees, refunds that arrive or come back."""
+"""Timers: settlements, expiries, fees, refunds that arrive or are returned."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -23,7 +23,7 @@ SETTLING = ("settle", "fees", "finish_refund")
 
 
 def run_due(ledger: Ledger) -> None:
-    """Let happen what the clock has passed, in order, each at its own moment."""
+    """Run the timers that are due, in order, each at its own moment."""
     if not ledger.store.rows("SELECT 1 FROM timer WHERE due <= ? LIMIT 1", ledger.store.now()):
         return
     with ledger.store.transaction():
@@ -37,9 +37,9 @@ def run_due(ledger: Ledger) -> None:
 
 
 def settle_now(ledger: Ledger, subject: str | None = None, outcome: str | None = None) -> int:
-    """Let what waits for a bank be decided at once: all of it, or one payment or refund. How many were decided.
+    """Run the timers that wait for a bank at once: all, or those of one payment or refund. Returns their number.
 
-    `outcome` is what the test method says, unless `succeeded` or `failed` is given.
+    `outcome` is what the test method says, unless it is `succeeded` or `failed`.
     """
     if outcome not in (None, "succeeded", "failed"):
         raise invalid("outcome must be succeeded or failed.", param="outcome")

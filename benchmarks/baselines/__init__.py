@@ -1,1 +1,1 @@
-"""What Paygraph is measured against."""
+"""The baselines that Paygraph is compared with."""

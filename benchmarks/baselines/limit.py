@@ -1,6 +1,6 @@
-"""What could be had by hand: ASGI and asyncpg, one statement for a request, no authorisation, limits, log or audit.
+"""The hand-written limit: ASGI and asyncpg, one statement for a request, no authorisation, limits, log or audit.
 
-It knows the benchmark's documents by their texts and answers them, with the same data as Paygraph.
+It recognises the benchmark's documents by their texts and answers them, with the same data as Paygraph.
 """
 
 import hashlib
@@ -51,7 +51,7 @@ _secret = os.environ["WEBHOOK_SECRET"].encode()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """The whole application."""
+    """Answer every request of the benchmark."""
     if scope["type"] == "lifespan":
         await _live(receive, send)
         return
@@ -86,7 +86,7 @@ async def _live(receive: Any, send: Any) -> None:
 
 
 async def _nothing_to_reset(connection: Any) -> None:
-    """No connection is left in another state than it was taken in."""
+    """Skip the reset: no connection is returned in another state than it was acquired in."""
 
 
 async def _send(send: Any, body: bytes) -> None:

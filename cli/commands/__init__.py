@@ -1,1 +1,1 @@
-"""The commands, one file each: their help, their options, and what to call."""
+"""The commands, one file each: their help, their options, and the operation they call."""

@@ -17,13 +17,13 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Which payments, and whether to do it."""
+    """Add the options: the payments, and --apply."""
     parser.add_argument("intent_ids", nargs="+", type=intent_id, metavar="intent_id", help="Stripe's ids, pi_…")
     parser.add_argument("--apply", action="store_true", help="do it; without it, only say what would be done")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Take them in, and say of each what became of it."""
+    """Adopt the payments, and print the result of each."""
     from cli.database import ready_database
     from cli.operations.adoption import adopt_once
 

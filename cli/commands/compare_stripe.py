@@ -1,8 +1,7 @@
-"""Compare the offline Stripe with Stripe: a fixed script of calls, made to both with the test key of
-STRIPE_SECRET_KEY, and where the answers differ.
+"""Compare the offline Stripe with Stripe: a fixed script of calls, made to both; prints where the answers differ.
 
-It makes a few test payments, and gives them back. At most 60 requests; a live key is refused. Nothing of ours is
-changed, and no database is needed. docs/compare-stripe.md says what it settles.
+Uses the test key of STRIPE_SECRET_KEY, makes a few test payments, and refunds them. At most 60 requests; a live key is
+refused. Nothing of ours is changed, and no database is needed. docs/compare-stripe.md says what it settles.
 """
 
 import argparse
@@ -15,13 +14,13 @@ HELP: Final = "compare the offline Stripe with Stripe, with a test key"
 EXAMPLE: Final = "STRIPE_SECRET_KEY=sk_test_… python -m cli compare-stripe"
 LOG_LEVEL: Final = "WARNING"
 HOLDS_STATE: Final = False
-NEEDS_SETTINGS: Final = False  # whoever has a test key may compare, without a shop
+NEEDS_SETTINGS: Final = False  # works with a test key alone, without a configured shop
 FOUND: Final = 1
 STRIPE: Final = "https://api.stripe.com"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """None: the script is fixed, and the key is a setting, for a command line can be read by others."""
+    """Add no options: the script is fixed, and a key on a command line could be read by other users."""
 
 
 def run(_: argparse.Namespace) -> int:

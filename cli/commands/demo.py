@@ -5,14 +5,11 @@ Registers a few orders, carries some operations out, and prints tokens and all o
 
 import argparse
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cli.arguments import add_port
 from cli.failures import COULD_NOT, DONE, CannotRun
 from settings import Settings
-
-if TYPE_CHECKING:
-    from cli.operations.demo import Standing
 
 HELP: Final = "serve on loopback with a few orders, tokens and examples"
 EXAMPLE: Final = "python -m cli demo --port 8001"
@@ -21,7 +18,7 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Where it listens."""
+    """Add the option for the port."""
     add_port(parser, help="the port on 127.0.0.1")
 
 
@@ -30,7 +27,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.database import ready_database
     from cli.listening import LOOPBACK, listen, until_stopped
     from cli.named_files import refuse_unusable
-    from cli.operations.demo import Demo
+    from cli.operations.demo import Backends, Demo
 
     if settings.environment == "production":
         raise CannotRun("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.")
@@ -40,24 +37,10 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     refuse_unusable(settings)
     print("Starting PostgreSQL and the server …", flush=True)
     with ready_database(settings) as complete:
-        demo = Demo(complete, port=options.port, standing=_standing(settings))
+        demo = Demo(complete, port=options.port, backends=Backends.of(settings))
         with until_stopped(lambda: demo.is_ready):
             asyncio.run(demo.serve(sockets))
     if not demo.is_ready:
         return COULD_NOT
     print(f"\nStopped. The data stays under {settings.state_dir}; `python -m cli reset` forgets it.")
     return DONE
-
-
-def _standing(settings: Settings) -> "Standing":
-    """What the demo stands on, as these settings have it before a database was started."""
-    from cli.operations.demo import Standing
-
-    database, stripe = "the one that DATABASE_URL names", "the account of STRIPE_SECRET_KEY, in test mode"
-    if settings.database_url is None:
-        database = f"PostgreSQL inside, its data under {settings.state_dir}"
-    if settings.stripe_api_base is not None:
-        stripe = "whatever answers at STRIPE_API_BASE"
-    elif settings.offline:
-        stripe = "the offline one inside; cards are test cards, no money moves"
-    return Standing(database, stripe)

@@ -17,11 +17,11 @@ HOLDS_STATE: Final = True
 
 
 def add_options(_: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add no options."""
 
 
 def run(settings: Settings, _: argparse.Namespace) -> int:
-    """Apply the migrations that are missing."""
+    """Apply the missing migrations."""
     from cli.database import embedded_database
     from database.reachability import bring_up_to_date
 

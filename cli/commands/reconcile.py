@@ -17,7 +17,7 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Which window, and what to do about it."""
+    """Add the options: the window, and --repair."""
     iso = "ISO 8601, UTC without an offset"
     parser.add_argument(
         "--from", dest="start", type=moment, metavar="MOMENT", help=f"{iso}; 25 hours before --to if not given"
@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Compare a window, and print what is open."""
+    """Reconcile a window, and print the open findings."""
     from cli.database import ready_database
     from cli.operations.reconciliation import reconcile_once
 

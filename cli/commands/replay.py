@@ -17,7 +17,7 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Which events."""
+    """Add the options: the events."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "event_ids", nargs="*", default=[], type=event_id, metavar="event_id", help="Stripe's ids, evt_…"
@@ -27,7 +27,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Replay them, and say of each what became of it."""
+    """Replay the events, and print the result of each."""
     from cli.database import ready_database
     from cli.operations.replay import replay_once
 

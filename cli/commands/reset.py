@@ -13,15 +13,15 @@ from settings import Settings
 HELP: Final = "forget the demo's data"
 EXAMPLE: Final = "python -m cli reset"
 LOG_LEVEL: Final = "INFO"
-HOLDS_STATE: Final = False  # it holds the folder alone
+HOLDS_STATE: Final = False  # it locks the folder exclusively
 
 
 def add_options(_: argparse.ArgumentParser) -> None:
-    """None."""
+    """Add no options."""
 
 
 def run(settings: Settings, _: argparse.Namespace) -> int:
-    """Delete what is ours, and say what was done."""
+    """Delete what Paygraph made, and print what was deleted."""
     from cli.state_folder import alone, forget
 
     folder = settings.state_dir

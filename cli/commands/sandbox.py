@@ -19,7 +19,7 @@ USUAL_PORT: Final = 12111
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Where it listens, and where its webhooks go."""
+    """Add the options: the port, and the address of webhooks."""
     port = whole_number(1, HIGHEST_PORT)
     usual = f"the port on 127.0.0.1; {USUAL_PORT} if not given"
     parser.add_argument("--port", type=port, default=USUAL_PORT, metavar="PORT", help=usual)

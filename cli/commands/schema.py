@@ -15,7 +15,7 @@ FILE: Final = Path(__file__).parents[2] / "schema" / "schema.graphql"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Where it goes."""
+    """Add the option for writing the file."""
     parser.add_argument("--write", action="store_true", help="write schema/schema.graphql, and print nothing")
 
 

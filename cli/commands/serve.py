@@ -24,7 +24,7 @@ START_SECONDS: Final = 60  # a process that is still importing on a busy machine
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Where it listens, and with how many processes."""
+    """Add the options: the address, and the number of processes."""
     parser.add_argument("--host", type=host, default="127.0.0.1", help="where to listen; 127.0.0.1 if not given")
     add_port(parser, help="where to listen")
     processes = whole_number(1, MOST_PROCESSES, of="processes")
@@ -32,9 +32,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Serve until told to stop."""
+    """Serve until stopped."""
     import structlog
-    from uvicorn import Config
+    import uvicorn
 
     from cli.database import ready_database
     from cli.listening import listen
@@ -48,7 +48,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     refuse_unusable(settings)
     raise_file_limit()
     with ready_database(settings):
-        config = Config(
+        config = uvicorn.Config(
             "server.app:from_environment",
             factory=True,
             host=options.host,
@@ -62,7 +62,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _serve(config: "Config", sockets: list[socket.socket]) -> int:
-    """Serve in this process or in several. 2 when it did not come so far."""
+    """Serve in this process or in several. Returns 2 when the server could not start."""
     from uvicorn.supervisors import Multiprocess
 
     from cli.listening import until_stopped

@@ -15,7 +15,7 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Who, what for, and for how long."""
+    """Add the options: subject, scopes and lifetime."""
     parser.add_argument("--subject", required=True, help="the caller; for a buyer, the customer's id in your shop")
     parser.add_argument("--scope", default="", help='separated by spaces, e.g. "payments:read refunds:write"')
     life = whole_number(1, LONGEST_TTL, of="seconds")
@@ -39,6 +39,6 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     issuer, audience = settings.auth_issuer, settings.auth_audience
     try:
         print(sign_token(secret, options.subject, scopes, life, issuer=issuer, audience=audience))
-    except ValueError as error:  # its text is ours, and shows nothing of what was given
+    except ValueError as error:  # its text is ours, and never repeats a value
         raise CannotRun(f"--subject: {error}") from None
     return DONE

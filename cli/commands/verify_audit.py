@@ -22,13 +22,13 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The heads to compare with."""
+    """Add the option for the heads to compare with."""
     heads = "heads kept elsewhere: compared if the file exists, else written"
     parser.add_argument("--head", type=Path, metavar="FILE", help=heads)
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Check them all."""
+    """Check every hash chain."""
     from cli.database import ready_database
     from cli.operations.audit_verification import verify_audit
 
@@ -38,7 +38,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _known_heads(path: Path) -> "list[Head] | None":
-    """The heads of an earlier export; None when they are to be written there. Raises CannotRun before any work."""
+    """Return the heads of an earlier export; None when they are to be written there. Raises CannotRun."""
     from cli.operations.audit_verification import NotHeads, read_heads
 
     try:

@@ -19,12 +19,12 @@ HOLDS_STATE: Final = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Where the server is."""
+    """Add the option for the server's port."""
     add_port(parser, help="the server's, for the offline Stripe's webhooks")
 
 
 def run(settings: Settings, options: argparse.Namespace) -> int:
-    """Work until told to stop."""
+    """Work until stopped."""
     from cli.database import ready_database
 
     with ready_database(settings) as complete:
@@ -33,7 +33,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
 
 
 async def _work(settings: Settings, *, port: int) -> None:
-    """Work until told to stop; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
+    """Work until stopped; without a Stripe key, deliver the offline Stripe's webhooks to the server at `port`."""
     from server.app import run_background
     from server.offline_stripe import offline_stripe
     from server.runtime import open_runtime

@@ -1,1 +1,1 @@
-"""What the commands do, once their options are read. Imported late, so that `--help` starts at once."""
+"""The actions of the commands, after their options are parsed. Imported late, so that `--help` is fast."""

@@ -1,4 +1,4 @@
-"""The adoption of the command line: payments that Stripe has and the database has lost."""
+"""The command `adopt`: payments that Stripe has and the database has lost."""
 
 import sys
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ FINE, FOUND = 0, 1
 
 
 async def adopt_once(settings: Settings, intent_ids: Sequence[str], *, apply: bool) -> int:
-    """Open the application, take these payments in or say what that would do; the exit code."""
+    """Open the application, adopt these payments or print what that would do; returns the exit code."""
     async with open_runtime(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
         return await adopt_and_report(intent_ids, apply=apply, provider=parts.runner.provider)
 
 
 async def adopt_and_report(intent_ids: Sequence[str], *, apply: bool, provider: Provider) -> int:
-    """Take in and print; 1 when one of them cannot be taken in. Raises ProviderFailure."""
+    """Adopt and print; returns 1 when a payment cannot be adopted. Raises ProviderFailure."""
     outcome = FINE
     for intent_id in dict.fromkeys(intent_ids):
         try:

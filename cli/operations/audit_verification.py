@@ -1,4 +1,4 @@
-"""Check the audit trail, by itself and against heads kept elsewhere, and print what does not hold."""
+"""The command `verify-audit`: check the audit trail, alone and against stored heads, and print broken links."""
 
 import json
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ FOUND, FINE = 1, 0
 
 
 class NotHeads(Exception):
-    """A file that was given as one of heads is none."""
+    """The file does not hold heads."""
 
 
 async def verify_audit(settings: Settings, *, heads: Path | None, known: Sequence[Head] | None) -> int:
-    """Open the database, check every chain, print what does not hold; the exit code.
+    """Open the database, check every chain, print broken links; returns the exit code.
 
     `known` are the heads of an earlier export; without them, today's are written to the file `heads`.
     """
@@ -51,7 +51,7 @@ async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None 
 
 
 def read_heads(path: Path) -> list[Head] | None:
-    """The heads of an earlier export; None when there is no such file yet. Raises OSError, NotHeads."""
+    """Read the heads of an earlier export; None when there is no file yet. Raises OSError, NotHeads."""
     if not path.exists():
         return None
     try:

@@ -1,4 +1,4 @@
-"""`make demo`: everything in one process on loopback, a few orders, ready tokens, and operations to copy."""
+"""`make demo`: everything in one process on loopback, with example orders, tokens and operations to copy."""
 
 import asyncio
 import json
@@ -24,22 +24,34 @@ ANSWER_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """On whose database and on which Stripe the demo stands, in words."""
+class Backends:
+    """The database and the Stripe of the demo, in words."""
 
     database: str
     stripe: str
 
+    @classmethod
+    def of(cls, settings: Settings) -> "Backends":
+        """Describe them by the settings before a database is started."""
+        database, stripe = "the one that DATABASE_URL names", "the account of STRIPE_SECRET_KEY, in test mode"
+        if settings.database_url is None:
+            database = f"PostgreSQL inside, its data under {settings.state_dir}"
+        if settings.stripe_api_base is not None:
+            stripe = "whatever answers at STRIPE_API_BASE"
+        elif settings.offline:
+            stripe = "the offline one inside; cards are test cards, no money moves"
+        return cls(database, stripe)
+
 
 class Demo:
-    """The demo, on sockets that listen already. `is_ready` once it has introduced itself."""
+    """The demo, on sockets that are already bound. `is_ready` once its examples are printed."""
 
-    def __init__(self, settings: Settings, *, port: int, standing: Standing) -> None:
+    def __init__(self, settings: Settings, *, port: int, backends: Backends) -> None:
         self.is_ready = False
         self._settings = settings
         self._port = port
         self._base = f"http://127.0.0.1:{port}"
-        self._standing = standing
+        self._backends = backends
 
     async def serve(self, sockets: list[socket.socket]) -> None:
         """Serve until Ctrl-C. A second start shows the same answers, replayed. Raises OperationRefused."""
@@ -52,7 +64,7 @@ class Demo:
         introducing = asyncio.create_task(self._introduce(partial(setattr, inner.state, "offered"), server.is_up))
         try:
             await asyncio.wait({serving, introducing}, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:  # Ctrl-C before uvicorn looks for it: let it come up and leave in good order
+        except asyncio.CancelledError:  # Ctrl-C before uvicorn handles it: let it start and shut down cleanly
             server.should_exit = True
             introducing.cancel()
             await asyncio.gather(serving, introducing, return_exceptions=True)
@@ -69,7 +81,7 @@ class Demo:
             raise failure
 
     async def _introduce(self, offer: Callable[[Offered], None], is_up: asyncio.Event) -> None:
-        """Carry the examples out, print all of it, and give the explorer what it offers."""
+        """Run the examples, print them, and pass the explorer its tokens and its order."""
         await is_up.wait()
         tokens = Tokens.sign(self._settings)
         async with httpx.AsyncClient(base_url=self._base, timeout=ANSWER_SECONDS, trust_env=False) as http:
@@ -91,8 +103,8 @@ class Demo:
             f"  GraphQL    {base}/graphql     (schema: {base}/schema.graphql)",
             f"  Webhooks   {base}/webhooks/stripe",
             f"  Health     {base}/healthz   {base}/readyz",
-            f"  Database   {self._standing.database}",
-            f"  Stripe     {self._standing.stripe}",
+            f"  Database   {self._backends.database}",
+            f"  Stripe     {self._backends.stripe}",
             "",
             "Orders, all of customer demo-buyer; the first is paid below:",
             *(f"  {one.external_id}  {one.amount / 100:>9.2f} USD  {one.identity}" for one in shown.orders),

@@ -1,4 +1,4 @@
-"""The orders of the demo, its callers, and the operations that it carries out to show them."""
+"""The orders of the demo, its callers, and its example operations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -46,16 +46,16 @@ Json = dict[str, Any]
 
 
 class OperationRefused(Exception):
-    """An operation of the demo's own was refused; the text says which and why."""
+    """An operation of the demo was refused; the text says which and why."""
 
 
 class KeysExpired(Exception):
-    """A key of the demo's was used longer ago than keys live."""
+    """A key of the demo was used before, and is older than the lifetime of keys."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Callers to try things with."""
+    """Tokens of example callers."""
 
     buyer: str
     support: str
@@ -65,7 +65,7 @@ class Tokens:
 
     @classmethod
     def sign(cls, settings: Settings) -> "Tokens":
-        """Good for a day."""
+        """Sign the tokens, valid for a day."""
         secret = jwt_secret(settings)
         assert secret is not None, "the demo signs its own tokens"
 
@@ -83,7 +83,7 @@ class Tokens:
 
     @property
     def offered(self) -> list[OfferedToken]:
-        """What the explorer lets its user choose from."""
+        """List the tokens that the explorer offers."""
         return [
             OfferedToken("Buyer", self.buyer),
             OfferedToken("Support", self.support),
@@ -104,7 +104,7 @@ class DemoOrder:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """An operation that was carried out, to copy, with its answer."""
+    """An executed operation, to copy, with its answer."""
 
     title: str
     token: str
@@ -115,7 +115,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the demo shows: its orders, of which the first is paid, and its examples."""
+    """The results of the demo: its orders, of which the first is paid, and its examples."""
 
     orders: list[DemoOrder]
     payment_id: str
@@ -123,10 +123,10 @@ class Shown:
 
 
 async def carry_out(http: httpx.AsyncClient, tokens: Tokens) -> Shown:
-    """Register the orders, pay the first, give some of it back. A second time it is replayed: the keys are the same.
+    """Register the orders, pay the first, refund a part of it.
 
-    Once the keys have lived their life nothing is replayed any more, so the demo goes on with new orders. Raises
-    OperationRefused.
+    A second run is replayed, because the keys are the same. Keys beyond their lifetime are not replayed, so the demo
+    continues with new orders. Raises OperationRefused.
     """
     series = 1
     while True:
@@ -195,7 +195,7 @@ async def _carry_out(http: httpx.AsyncClient, tokens: Tokens, series: int) -> Sh
 
 
 async def _run(http: httpx.AsyncClient, title: str, token: str, query: str, variables: Json) -> Example:
-    """Carry one operation out. Raises KeysExpired or OperationRefused."""
+    """Run one operation. Raises KeysExpired or OperationRefused."""
     response = await http.post(
         "/graphql", json={"query": query, "variables": variables}, headers={"Authorization": f"Bearer {token}"}
     )

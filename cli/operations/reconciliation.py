@@ -1,4 +1,4 @@
-"""Reconcile a window with Stripe, and print what is open."""
+"""The command `reconcile`: compare a window with Stripe, and print the open findings."""
 
 import sys
 import time
@@ -16,12 +16,12 @@ from services.reconciliation.runs import SPAN, Reconciler, Window
 from services.reconciliation.stages import Stage
 from settings import Settings
 
-SHOWN = 100  # findings that are printed; all of them are in the database
+SHOWN = 100  # findings printed; the database has all of them
 LOST, FOUND, FINE = 2, 1, 0
 
 
 async def reconcile_once(settings: Settings, *, start: datetime | None, end: datetime | None, repair: bool) -> int:
-    """Open the application, reconcile a window, print what is open; the exit code."""
+    """Open the application, reconcile a window, print the open findings; returns the exit code."""
     sandbox = offline_stripe(settings, webhook_url=None)
     async with open_runtime(settings, sandbox=sandbox) as parts:
         reconciler = Reconciler(parts.runner.provider, parts.endpoint, settings.lease_seconds)
@@ -31,7 +31,7 @@ async def reconcile_once(settings: Settings, *, start: datetime | None, end: dat
 async def reconcile_and_report(
     reconciler: Reconciler, *, start: datetime | None, end: datetime | None, repair: bool
 ) -> int:
-    """Reconcile and print: 1 when findings about money are open, 2 when it could not be done now."""
+    """Reconcile and print; returns 1 when findings about money are open, 2 when it could not be done now."""
     latest = Window.latest(now=datetime.now(UTC))
     until = end or latest.to_moment
     window = Window(start or until - SPAN, until)
@@ -63,7 +63,7 @@ async def reconcile_and_report(
 
 
 class Progress:
-    """A bar of the stages, with how much was compared and how fast: how much there is, Stripe does not say.
+    """A progress bar of the stages, with the number compared and the rate. Stripe does not tell the total.
 
     Rewritten on a terminal; a line for each stage elsewhere.
     """
@@ -75,7 +75,7 @@ class Progress:
         self._on_terminal = sys.stderr.isatty()
 
     def show(self, run: ReconciliationRun) -> None:
-        """Say how far the run is. What an earlier process has compared does not count for the rate."""
+        """Show the progress of the run. The rate excludes what an earlier process has compared."""
         if self._first is None:
             self._first = run.checked if run.attempt > 1 else 0
         if self._on_terminal:
@@ -85,7 +85,7 @@ class Progress:
         self._stage = run.stage
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the progress line."""
         if self._on_terminal and self._stage:
             print(file=sys.stderr)
 

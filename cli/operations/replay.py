@@ -1,4 +1,4 @@
-"""The replay of the command line: stored events of Stripe's, made due again."""
+"""The command `replay`: make stored events of Stripe's due again."""
 
 import sys
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ FINE, MISSING = 0, 1
 
 
 async def replay_once(settings: Settings, event_ids: Sequence[str], *, dead: bool, dry_run: bool) -> int:
-    """Open the database, replay these events or all dead ones, print what became of each; the exit code."""
+    """Open the database, replay these events or all dead ones, print the result of each; returns the exit code."""
     await open_database(database_url(settings), pool_size=2, acquire_timeout=settings.database_acquire_timeout_seconds)
     try:
         return await replay_and_report(event_ids, dead=dead, dry_run=dry_run)
@@ -21,7 +21,7 @@ async def replay_once(settings: Settings, event_ids: Sequence[str], *, dead: boo
 
 
 async def replay_and_report(event_ids: Sequence[str], *, dead: bool, dry_run: bool) -> int:
-    """Replay and print; 1 when one of the events is not there or is being applied at the moment."""
+    """Replay and print; returns 1 when an event is missing or is being applied at the moment."""
     due = "would be due again" if dry_run else "is due again"
     if dead:
         count = await inbox.replay_dead(dry_run=dry_run)

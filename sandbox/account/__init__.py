@@ -1,1 +1,1 @@
-"""The account: its balance, its payouts and its set-up."""
+"""The account: its balance, its payouts and its settings."""

@@ -1,4 +1,4 @@
-"""The account's records beside its payments: webhook endpoints, reviews, early fraud warnings."""
+"""The account's records besides its payments: webhook endpoints, reviews, early fraud warnings."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 def create_endpoint(ledger: Ledger, params: Json) -> Json:
-    """A webhook endpoint on record; its secret is shown this once. Events still go to the sandbox's own address."""
+    """Register a webhook endpoint; its secret is shown only now. Events still go to the sandbox's own address."""
     endpoint = {
         "id": new_id("we"),
         "object": "webhook_endpoint",
@@ -47,7 +47,7 @@ def delete_endpoint(ledger: Ledger, identity: str) -> Json:
 
 
 def open_review(ledger: Ledger, charge: Json) -> Json:
-    """Somebody is to look at a payment."""
+    """Open a review of a payment by a person."""
     review = {
         "id": new_id("prv"),
         "object": "review",
@@ -73,7 +73,7 @@ def open_review(ledger: Ledger, charge: Json) -> Json:
 
 
 def approve_review(ledger: Ledger, identity: str) -> Json:
-    """The payment is good."""
+    """Approve a review: the payment is good."""
     review = ledger.need("review", identity)
     if not review["open"]:
         raise invalid("This review is closed already.")
@@ -84,7 +84,7 @@ def approve_review(ledger: Ledger, identity: str) -> Json:
 
 
 def warn_of_fraud(ledger: Ledger, charge: Json) -> Json:
-    """The card's bank says that its customer did not pay this."""
+    """Create an early fraud warning: the card's bank reports that its customer did not make this payment."""
     warning = {
         "id": new_id("issfr"),
         "object": "radar.early_fraud_warning",

@@ -8,7 +8,7 @@ Json = dict[str, Any]
 
 
 def retrieve(ledger: Ledger) -> Json:
-    """What can be paid out and what cannot yet, by currency."""
+    """Return the available and the pending balance, by currency."""
     found = ledger.store.rows(
         "SELECT json_extract(json, '$.currency'), json_extract(json, '$.status'), sum(json_extract(json, '$.net'))"
         " FROM object WHERE kind = 'balance_transaction' GROUP BY 1, 2"

@@ -16,7 +16,7 @@ BANK_SAYS_NO = {"failure_code": "account_closed", "failure_message": "The bank a
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """Pay out now. What is on the balance is not looked at."""
+    """Pay out now. The balance is not checked."""
     payout = _new(ledger.now, params["amount"], params["currency"], automatic=False)
     payout |= {name: params[name] for name in ("description", "statement_descriptor") if name in params}
     payout["metadata"] = merged({}, params.get("metadata"))
@@ -24,7 +24,7 @@ def create(ledger: Ledger, params: Json) -> Json:
 
 
 def by_stripe(ledger: Ledger, amount: int, currency: str, status: str) -> Json:
-    """Stripe pays out by itself: `status` is what becomes of it."""
+    """Create an automatic payout, which ends in `status`."""
     if status not in ENDS:
         raise invalid(f"A payout is one of {', '.join(ENDS)}.", param="status")
     return _pay(ledger, _new(ledger.now, amount, currency, automatic=True), status)
@@ -41,7 +41,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def cancel(ledger: Ledger, identity: str) -> Json:
-    """Take a payout back that has not left; its money is on the balance again."""
+    """Cancel a pending payout; its money returns to the balance."""
     payout = ledger.need("payout", identity)
     if payout["status"] != "pending":
         raise invalid("Payouts can only be canceled while they are pending.")
@@ -53,7 +53,7 @@ def cancel(ledger: Ledger, identity: str) -> Json:
 
 
 def reverse(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Get a payout back from the bank, as a payout of its own."""
+    """Reverse a paid payout, by a payout of its own in the other direction."""
     payout = ledger.need("payout", identity)
     if payout["status"] != "paid" or payout["reversed_by"]:
         raise invalid("Only a payout that was paid, and not yet reversed, can be reversed.")

@@ -1,4 +1,4 @@
-"""The set-up of the account: what differs between Stripe's accounts and API versions."""
+"""The settings of the account: differences between Stripe's accounts and API versions."""
 
 from collections.abc import Mapping
 
@@ -6,28 +6,28 @@ from sandbox.payments.releases import RECORDS
 from sandbox.store import Store
 
 SETTINGS: Mapping[str, tuple[str, ...]] = {
-    # What a partial capture, a cancellation or an expiry leaves behind; see sandbox/payments/releases.py.
+    # The record that a partial capture, a cancellation or an expiry leaves; see sandbox/payments/releases.py.
     "releases": RECORDS,
-    # What the network makes of a refund: money back (`refund`), or, soon after the charge, the charge taken off the
-    # customer's statement (`reversal`). Both give back money that was taken. Source: docs.stripe.com/refunds
+    # The network's form of a refund: money back (`refund`), or, soon after the charge, the charge removed from the
+    # customer's statement (`reversal`). Both return money that was captured. Source: docs.stripe.com/refunds
     "card_refunds": ("refund", "reversal"),
-    # What is delivered of an event: the event itself, or the v2 API's notification of it.
+    # The payload of a webhook: the event itself, or the v2 API's notification of it.
     "event_payload": ("snapshot", "thin"),
-    # What a card that needs its payer demands first: a captcha against card testing, in a shape of its own.
+    # The first demand of a card that needs authentication: a captcha against card testing has a shape of its own.
     "challenges": ("never", "always"),
-    # What the bank says when more is to be held.
+    # The bank's answer to an incremental authorization.
     "increments": ("approved", "declined"),
 }
 DEFAULTS: Mapping[str, str] = {name: allowed[0] for name, allowed in SETTINGS.items()}
 
 
 def read(store: Store) -> dict[str, str]:
-    """The settings in force."""
+    """Return the settings in force."""
     return {name: store.setting(name, default) for name, default in DEFAULTS.items()}
 
 
 def change(store: Store, given: Mapping[str, object]) -> None:
-    """Change some of the settings. Raises ValueError for one that does not exist or a value that it cannot have."""
+    """Change some settings. Raises ValueError for an unknown setting or value."""
     for name, value in given.items():
         if name not in SETTINGS:
             raise ValueError(f"there is no setting {name}; there are {', '.join(SETTINGS)}")

@@ -1,6 +1,6 @@
-"""Is the offline Stripe like Stripe? A fixed script of calls, made to both, and how their answers differ.
+"""A comparison of the offline Stripe with Stripe: a fixed script of calls, made to both.
 
-It settles what our documentation-based guesses are worth: docs/compare-stripe.md lists them.
+It tests the guesses that are based on documentation alone: docs/compare-stripe.md lists them.
 """
 
 from sandbox.comparison.differences import Difference, report

@@ -1,4 +1,4 @@
-"""How two answers to the same call differ, in what matters: status, keys, types, words, amounts and order."""
+"""The relevant differences of two answers to one call: status, keys, types, words, amounts and order."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -10,8 +10,8 @@ from sandbox.comparison.side import StripeAnswer
 Json = dict[str, Any]
 
 HEADERS: Final = ("idempotent-replayed", "stripe-should-retry")
-PRESENT: Final = ("request-id", "original-request")  # their values are each side's own
-# What depends on the account, on the day, or on nothing that we read; how it is left out of a report.
+PRESENT: Final = ("request-id", "original-request")  # their values differ by nature
+# Fields that depend on the account, on the day, or that Paygraph does not read; the key says how a report omits them.
 ACCOUNTS_OWN: Final = frozenset(
     {
         "calculated_statement_descriptor",
@@ -31,13 +31,13 @@ ACCOUNTS_OWN: Final = frozenset(
         "seller_message",
     }
 )
-BOOKED: Final = frozenset({"amount", "currency", "fee", "net"})  # of a booking, in the account's own currency
-_WORD: Final = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)  # a word of Stripe's, and no id
+BOOKED: Final = frozenset({"amount", "currency", "fee", "net"})  # in the account's own currency
+_WORD: Final = re.compile(r"[a-z]+(_[a-z]+)*", re.ASCII)  # an enum value of Stripe's, not an id
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference: where, and what each side says there. Holds words, numbers and kinds, and never a secret."""
+    """One difference: its place, and the value on each side. Holds words, numbers and kinds, and never a secret."""
 
     call: str
     place: str
@@ -46,7 +46,7 @@ class Difference:
 
 
 def report(found: Iterable[Difference]) -> list[str]:
-    """One line for each difference, with all the calls in whose answers it is."""
+    """Report each difference in one line, with all the calls whose answers have it."""
     calls: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
         calls.setdefault((one.place, one.stripe, one.offline), []).append(one.call)
@@ -57,7 +57,7 @@ def report(found: Iterable[Difference]) -> list[str]:
 
 
 def differences(call: str, stripe: StripeAnswer, offline: StripeAnswer) -> Iterator[Difference]:
-    """Every difference between two answers, in the order of the places."""
+    """Find every difference between two answers, ordered by place."""
     for place, theirs, ours in _places(stripe, offline):
         yield Difference(call, place, theirs, ours)
 
@@ -110,7 +110,7 @@ def _there(name: str, side: Json) -> str:
 
 
 def _matters(theirs: Any, ours: Any, place: str) -> bool:
-    """Whether a scalar's value says anything: a boolean, an amount, a word of Stripe's, our own metadata."""
+    """Return True for a value that must agree: a boolean, an amount, a word of Stripe's, our own metadata."""
     name = place.rpartition(".")[2]
     if isinstance(theirs, bool):
         return True
@@ -138,7 +138,7 @@ def _kind(value: Any) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value that may be printed: a text that is no word may be an address, an id or a secret."""
+    """Render a value for printing: a text that is not a plain word may be an address, an id or a secret."""
     return str(value) if not isinstance(value, str) or _WORD.fullmatch(value) else "another text"
 
 

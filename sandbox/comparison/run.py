@@ -1,4 +1,4 @@
-"""Make the script's calls to both sides, compare, and clean up whatever happens."""
+"""The run of a comparison: make the script's calls to both sides, compare, and always clean up."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from sandbox.comparison.side import CALL_SECONDS, MOST_REQUESTS, OutOfRequests, 
 
 LIVE: Final = ("sk_live_", "rk_live_", "pk_live_")
 TEST: Final = ("sk_test_", "rk_test_")
-LONGEST_SECONDS: Final = 240.0  # for the script; cleaning up has its own
+LONGEST_SECONDS: Final = 240.0  # for the script; cleaning up has a time limit of its own
 CLEANING_SECONDS: Final = 60.0
 CLEANING_REQUESTS: Final = 8
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -23,12 +23,12 @@ OFFLINE_KEY: Final = "sk_test_comparison"
 
 
 class CannotCompare(Exception):
-    """The comparison cannot be made, or not to its end; the text says why, and holds no secret."""
+    """The comparison cannot be made or completed; the text says why, and holds no secret."""
 
 
 @dataclass(slots=True)
 class Comparison:
-    """What a comparison found. `skipped` calls had nothing to go on with, on the side that is named."""
+    """The result of a comparison. `skipped` names calls that lacked an earlier answer, and on which side."""
 
     calls: int = 0
     requests: int = 0
@@ -45,10 +45,10 @@ async def compare(
     account: str | None = None,
     seconds: float = LONGEST_SECONDS,
 ) -> Comparison:
-    """Compare Stripe, asked with a test key, with the offline Stripe behind a transport.
+    """Compare Stripe, called with a test key, with the offline Stripe behind a transport.
 
-    At most 60 requests are sent to Stripe, and what they made is given back, given up and deleted. Raises CannotCompare
-    for a live key before anything is sent, and when Stripe cannot be asked or takes too long.
+    At most 60 requests are sent to Stripe, and the objects they made are refunded, canceled and deleted. Raises
+    CannotCompare for a live key before anything is sent, and when Stripe cannot be reached or takes too long.
     """
     if key.startswith(LIVE) or not key.startswith(TEST):
         raise CannotCompare("Only a test key (sk_test_… or rk_test_…) is taken, never a live key: payments are made.")

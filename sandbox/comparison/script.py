@@ -1,4 +1,4 @@
-"""The calls of a comparison, as data: what is asked, in which order, and what a later call needs of an answer."""
+"""The calls of a comparison, as data: their order, their parameters, and the values that later calls need."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ REDIRECTS: Final = {"automatic_payment_methods[enabled]": "true", "return_url": 
 
 @dataclass(frozen=True, slots=True)
 class StripeCall:
-    """One call. `{name}` in path, parameters and key is what an earlier call kept under this name.
+    """One call. `{name}` in path, parameters and key stands for the value that an earlier call kept under this name.
 
-    `keeps` maps names to where their value is in the answer, with dots. `key` is the idempotency key; two calls that
-    are to have the same one say the same.
+    `keeps` maps names to the place of their value in the answer, with dots. `key` is the idempotency key; calls with
+    equal keys share one.
     """
 
     name: str
@@ -42,7 +42,7 @@ SCRIPT: Final = (
         key="customer",
         keeps={"customer": "id"},
     ),
-    # -- idempotency, and a payment from its making to its refund
+    # -- idempotency, and a payment from creation to refund
     StripeCall(
         "make a payment",
         "POST",
@@ -131,7 +131,7 @@ SCRIPT: Final = (
     ),
     StripeCall("cancel what was declined", "POST", PI + "/{declined}/cancel", {"cancellation_reason": "abandoned"}),
     StripeCall("cancel it again", "POST", PI + "/{declined}/cancel"),
-    # -- holds, and what becomes of the part that is released
+    # -- authorizations, and the release of the uncaptured part
     StripeCall("hold money", "POST", PI, _paid("held", "pm_card_visa", capture_method="manual"), keeps={"held": "id"}),
     StripeCall("capture more than is held", "POST", PI + "/{held}/capture", {"amount_to_capture": "20000"}),
     StripeCall("capture a part", "POST", PI + "/{held}/capture", {"amount_to_capture": "6000", **EXPANDED}),

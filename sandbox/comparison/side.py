@@ -1,4 +1,4 @@
-"""One of the two that are compared: it is asked, its answers are remembered, and what it made is cleaned up."""
+"""One side of a comparison: makes calls, keeps the answers, and cleans up the objects it made."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sandbox.comparison.script import StripeCall
 
 Json = dict[str, Any]
 
-MOST_REQUESTS: Final = 60  # to Stripe, all told; a hard stop
+MOST_REQUESTS: Final = 60  # to Stripe in all; a hard limit
 CALL_SECONDS: Final = 20.0
 OPEN: Final = frozenset(
     {"requires_payment_method", "requires_confirmation", "requires_action", "requires_capture", "processing"}
@@ -20,12 +20,12 @@ _NAMED: Final = re.compile(r"\{(\w+)\}")
 
 
 class OutOfRequests(Exception):
-    """The limit is reached: nothing more is sent."""
+    """The limit of requests is reached: nothing more is sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class StripeAnswer:
-    """What came back. `items` are the names of a list's things, in its order."""
+    """One answer. `items` are the names of a list's objects, in its order."""
 
     status: int
     headers: Mapping[str, str]
@@ -35,17 +35,17 @@ class StripeAnswer:
 
 @dataclass(slots=True)
 class Side:
-    """Stripe, or the offline Stripe. `run_id` makes this comparison's idempotency keys its own."""
+    """Stripe, or the offline Stripe. `run_id` makes this comparison's idempotency keys unique."""
 
     client: httpx.AsyncClient = field(repr=False)
     run_id: str
-    reserve: int = 0  # requests that only the cleaning up may make
+    reserve: int = 0  # requests kept for the cleaning up
     sent: int = 0
     kept: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)  # payments: id → status
 
     def can(self, call: StripeCall) -> bool:
-        """Whether everything that this call needs was kept."""
+        """Return True when every value that this call needs was kept."""
         needed = {name for text in (call.path, *call.params.values()) for name in _NAMED.findall(text)}
         return needed <= self.kept.keys()
 
@@ -61,7 +61,7 @@ class Side:
         return answer
 
     async def clean_up(self) -> list[str]:
-        """Give back, give up and delete what the script made; what could not be, by its id."""
+        """Refund, cancel and delete the objects of the script; returns the ids of those that could not be."""
         left: list[str] = []
         for intent, status in list(self.made.items()):
             if status in OPEN:
@@ -97,14 +97,14 @@ class Side:
         return StripeAnswer(response.status_code, response.headers, body, self._items(body))
 
     def _remember(self, body: Json) -> None:
-        """Which payments there are by now, and how they stand, from whatever shows one."""
+        """Track the payments and their statuses, from any answer that shows one."""
         error = body.get("error")
         shown = error.get("payment_intent") if isinstance(error, dict) else body
         if isinstance(shown, dict) and shown.get("object") == "payment_intent":
             self.made[str(shown.get("id"))] = str(shown.get("status"))
 
     def _items(self, body: Json) -> tuple[str, ...] | None:
-        """The things of a list that this comparison made, by their names: the account may have others."""
+        """Name the objects of a list that this comparison made: the account may have others."""
         data = body.get("data")
         if body.get("object") != "list" or not isinstance(data, list):
             return None
@@ -119,7 +119,7 @@ class Side:
 
 
 def _identity(item: Any) -> str:
-    """The id of a list's thing; of an event, the id of what it is about."""
+    """Return the id of a list's object; for an event, the id of its subject."""
     if not isinstance(item, dict):
         return ""
     return str(_at(item, "data.object.id") if item.get("object") == "event" else item.get("id"))

@@ -1,1 +1,1 @@
-"""What Stripe has not: the payer's page, and levers for what only time, a bank or a person does."""
+"""Pages and controls beyond Stripe's API: the payer's page, and actions of time, a bank or a person."""

@@ -1,4 +1,4 @@
-"""The addresses under /_sandbox: the payer's page, and the levers."""
+"""The addresses under /_sandbox: the payer's page, and the test controls."""
 
 import json
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "test
 
 
 class Control:
-    """Answers under /_sandbox. The payer's page is open to all; the levers are for tests, on loopback, when opened."""
+    """Answers under /_sandbox. The payer's page is open to all; the test controls only on loopback, when enabled."""
 
     def __init__(self, store: Store, faults: Faults, *, webhooks: bool, enabled: bool) -> None:
         self._store = store
@@ -41,7 +41,7 @@ class Control:
                 return JSONResponse(lever.pull(bench, ids, given))
         except StripeError as error:
             return JSONResponse(error.body, status_code=error.status)
-        except LookupError:  # the address is not repeated: it may hold anything
+        except LookupError:  # the address is not repeated: it may hold a secret
             return _problem(
                 404, "There is no such lever, or something that it needs is missing. GET /_sandbox/supported lists all."
             )
@@ -50,7 +50,7 @@ class Control:
 
 
 def _from_here(request: Request) -> bool:
-    """From this machine, and not from a foreign page in a browser on it."""
+    """Return True for a request of this machine that no page of another site made."""
     host = request.client.host if request.client else "testclient"
     origin = request.headers.get("origin")
     return host in LOOPBACK and (origin is None or urlsplit(origin).hostname in LOOPBACK)

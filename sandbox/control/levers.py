@@ -1,4 +1,4 @@
-"""The levers under /_sandbox: acts of time, a bank, another program or somebody at the Dashboard."""
+"""The test controls under /_sandbox: actions of time, a bank, another program or a person at the Dashboard."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ Ids = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """The books and the faults, on which levers work."""
+    """The ledger and the faults that the controls act on."""
 
     ledger: Ledger
     faults: Faults
@@ -33,7 +33,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """One lever: its address below /_sandbox/, and what pulling it does."""
+    """One control: its address below /_sandbox/, and its action."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Lever:
     pull: Callable[[Bench, Ids, Any], Any]
 
     def match(self, method: str, path: str) -> Ids | None:
-        """The ids in the address, if it is this lever's."""
+        """Return the ids in the address, if it is this control's."""
         if method != self.method:
             return None
         found = re.fullmatch(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path), path)
@@ -49,7 +49,7 @@ class Lever:
 
 
 def find(method: str, path: str) -> tuple[Lever, Ids]:
-    """The lever at an address. LookupError if there is none."""
+    """Return the control at an address. Raises LookupError if there is none."""
     for lever in LEVERS:
         ids = lever.match(method, path)
         if ids is not None:
@@ -58,7 +58,7 @@ def find(method: str, path: str) -> tuple[Lever, Ids]:
 
 
 def as_form(given: Any) -> Any:
-    """JSON as the parameters of a request are: text, lists and names."""
+    """Convert JSON to the form of a request's parameters: text, lists and dicts."""
     if isinstance(given, dict):
         return {name: as_form(value) for name, value in given.items()}
     if isinstance(given, list):
@@ -69,7 +69,7 @@ def as_form(given: Any) -> Any:
 
 
 def _as_another_program(act: Callable[[Ledger, str, Json], Json], takes: Takes) -> Callable[[Bench, Ids, Any], Json]:
-    """The call as somebody else makes it: with no idempotency key of ours and no request of ours in its events."""
+    """Wrap a call as another program's: without an idempotency key, and without a request of ours in its events."""
     return lambda bench, ids, given: act(bench.ledger, ids.get("id", ""), takes.read(as_form(given)))
 
 

@@ -1,4 +1,4 @@
-"""The 3D Secure page: what the payer's bank would show, with a button for yes and one for no."""
+"""The 3D Secure page: a stand-in for the page of the payer's bank, with a button to pass and one to fail."""
 
 from html import escape
 from typing import Any
@@ -52,13 +52,16 @@ NOTE = TOP + "<p>{note}</p></main></html>"
 HEADERS = {
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
-    # No form-action: the answer to the form leads on to wherever the payer came from.
+    # No form-action: the form's answer redirects to the page the payer came from.
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
 }
 
 
 async def three_d_secure(request: Request, store: Store, identity: str, *, webhooks: bool) -> Response:
-    """Show the page, or take its answer: `result` is complete or fail, in a form, in JSON, or at the address's end."""
+    """Show the page, or take its answer.
+
+    `result` is complete or fail, in a form, in JSON, or at the end of the address.
+    """
     identity, _, ending = identity.partition("/")
     intent = _find(store, identity)
     if intent is None or intent["status"] != "requires_action":
@@ -91,7 +94,7 @@ async def _result(request: Request) -> str:
 
 
 def _returning(back: str, intent: Json) -> str:
-    """Where the payer goes on, with what Stripe adds to the address."""
+    """Return the address the payer is redirected to, with the parameters that Stripe adds."""
     added = {
         intent["object"]: intent["id"],
         f"{intent['object']}_client_secret": intent["client_secret"],

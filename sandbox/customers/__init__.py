@@ -1,1 +1,1 @@
-"""Customers, and the payment methods that they keep."""
+"""Customers, and their saved payment methods."""

@@ -1,6 +1,6 @@
-"""A customer's records beside methods: a balance with us, tax numbers, and money sent ahead.
+"""A customer's records besides methods: the balance with the shop, tax ids, and the cash balance.
 
-The balance and the tax numbers concern invoices only, which are not here: they are kept and change nothing.
+The balance and the tax ids concern invoices only, which the offline Stripe lacks: they are stored and change nothing.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 
 def add_to_balance(ledger: Ledger, customer_id: str, params: Json) -> Json:
-    """Change what a customer owes us on the next invoice; less than nothing is a credit."""
+    """Change the amount that a customer owes on the next invoice; a negative amount is a credit."""
     customer = ledger.need("customer", customer_id)
     customer |= {"balance": customer["balance"] + params["amount"], "currency": params["currency"]}
     ledger.store.save(customer)
@@ -41,7 +41,7 @@ def add_to_balance(ledger: Ledger, customer_id: str, params: Json) -> Json:
 
 
 def note_on_balance(ledger: Ledger, customer_id: str, identity: str, params: Json) -> Json:
-    """Change what is noted on a change of the balance."""
+    """Change the description or metadata of a change to the balance."""
     moved = one(ledger, "customer_balance_transaction", customer_id, identity)
     moved["metadata"] = merged(moved["metadata"], params.get("metadata"))
     moved |= {"description": params["description"]} if "description" in params else {}
@@ -49,7 +49,7 @@ def note_on_balance(ledger: Ledger, customer_id: str, identity: str, params: Jso
 
 
 def add_tax_id(ledger: Ledger, customer_id: str, params: Json) -> Json:
-    """Note a tax number. Nobody verifies it."""
+    """Store a tax id. It is never verified."""
     ledger.need("customer", customer_id)
     country = params["value"][:2].upper() if params["type"] == "eu_vat" else params["type"][:2].upper()
     tax_id = {
@@ -71,7 +71,7 @@ def add_tax_id(ledger: Ledger, customer_id: str, params: Json) -> Json:
 
 
 def delete_tax_id(ledger: Ledger, customer_id: str, identity: str) -> Json:
-    """Delete a tax number."""
+    """Delete a tax id."""
     tax_id = one(ledger, "tax_id", customer_id, identity)
     ledger.store.remove(identity)
     ledger.happened("customer.tax_id.deleted", tax_id)
@@ -79,7 +79,7 @@ def delete_tax_id(ledger: Ledger, customer_id: str, identity: str) -> Json:
 
 
 def cash_balance(ledger: Ledger, customer_id: str) -> Json:
-    """The money that a customer sent ahead: none, since bank transfers here pay the intent that asked for them."""
+    """Return the customer's cash balance: always empty, since bank transfers here pay the requesting intent."""
     ledger.need("customer", customer_id)
     mode = ledger.store.hidden(customer_id).get("reconciliation_mode")
     return {
@@ -93,7 +93,7 @@ def cash_balance(ledger: Ledger, customer_id: str) -> Json:
 
 
 def set_up_cash(ledger: Ledger, customer_id: str, params: Json) -> Json:
-    """Say how money that comes in is matched with what is owed."""
+    """Set the mode in which incoming money is matched with open payments."""
     mode = params.get("settings", {}).get("reconciliation_mode")
     if mode is not None:
         ledger.store.remember(customer_id, reconciliation_mode=None if mode == "merchant_default" else mode)
@@ -101,7 +101,7 @@ def set_up_cash(ledger: Ledger, customer_id: str, params: Json) -> Json:
 
 
 def one(ledger: Ledger, kind: str, customer_id: str, identity: str) -> Json:
-    """One record of this customer."""
+    """Return one record of this customer."""
     found = ledger.store.get(identity, kind)
     if found is None or found["customer"] != customer_id:
         raise missing(kind, identity)
@@ -109,6 +109,6 @@ def one(ledger: Ledger, kind: str, customer_id: str, identity: str) -> Json:
 
 
 def several(ledger: Ledger, kind: str, customer_id: str, name: str, params: Json) -> Json:
-    """A page of this customer's records."""
+    """Return a page of this customer's records."""
     ledger.need("customer", customer_id)
     return page(ledger.store, kind, f"/v1/customers/{customer_id}/{name}", params | {"customer": customer_id})

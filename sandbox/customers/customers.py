@@ -1,4 +1,4 @@
-"""Customers, who keep payment methods."""
+"""Customers, who save payment methods."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CHANGEABLE = ("description", "email", "name", "phone", "address", "shipping")
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """A new customer, with a payment method if one is given."""
+    """Create a customer, with a payment method if one is passed."""
     customer = _new(ledger.now) | {name: params.get(name) for name in CHANGEABLE}
     customer["metadata"] = merged({}, params.get("metadata"))
     ledger.store.add(customer)
@@ -24,14 +24,14 @@ def create(ledger: Ledger, params: Json) -> Json:
 
 
 def retrieve(ledger: Ledger, identity: str) -> Json:
-    """One customer; of a deleted one only that there was one."""
+    """Return a customer; of a deleted one only its id and the deletion."""
     if ledger.store.hidden(identity).get("deleted"):
         return _gone(identity)
     return ledger.need("customer", identity)
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Change what a customer says of itself."""
+    """Change a customer's attributes."""
     customer = ledger.need("customer", identity)
     before = dict(customer)
     customer |= {name: params[name] for name in CHANGEABLE if name in params}

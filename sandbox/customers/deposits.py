@@ -1,6 +1,6 @@
-"""Verifying a bank account by small sums that arrived there.
+"""Verification of a bank account by microdeposits.
 
-Source: docs.stripe.com/payments/ach-direct-debit/accept-a-payment, with the sums and codes of its tests.
+Source: docs.stripe.com/payments/ach-direct-debit/accept-a-payment, with the amounts and codes of its tests.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ MOST_ATTEMPTS = 3
 
 
 def verify(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Take the sums or the code that the payer saw. With the right ones, the debit is collected."""
+    """Check the amounts or the code that the payer received. When they match, the debit is collected."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
         raise unexpected_state(intent, "verified", ("requires_action",))

@@ -1,4 +1,4 @@
-"""The kinds of payment methods that the offline Stripe knows, and what is special about each.
+"""The types of payment methods that the offline Stripe supports, and their differences.
 
 Sources: docs.stripe.com/payments/payment-methods/overview and the page of each method; field names as in the objects of
 the API reference.
@@ -15,20 +15,20 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class MethodKind:
-    """`action` is the type of the next_action with which the payer pays; without one the method pays as a card does.
+    """One type of payment method. Without `action`, a `next_action` type, the method pays as a card does.
 
     `fields` are the method's own, `charged` those of a charge's payment_method_details, `refund` the name of a refund's
-    destination_details. `expires` is after how many seconds the payer can no longer pay.
+    destination_details. `expires` is the number of seconds in which the payer can pay.
     """
 
-    currencies: tuple[str, ...] = ()  # none: all
+    currencies: tuple[str, ...] = ()  # empty: all
     action: str = ""
     fields: tuple[str, ...] = ()
     charged: tuple[str, ...] = ()
     refund: str = ""
     redirects: bool = False
-    debits: bool = False  # the bank says days later whether it pays
-    manual: bool = False  # money can be held
+    debits: bool = False  # the bank answers days later
+    manual: bool = False  # supports manual capture
     needs_customer: bool = False
     expires: int | None = None
 
@@ -148,13 +148,13 @@ KINDS: Mapping[str, MethodKind] = {
 
 
 def takes(kind: str, currency: str) -> bool:
-    """True if a payment of this kind may be in this currency."""
+    """Return True if a payment of this type may be in this currency."""
     known = KINDS[kind]
     return not known.currencies or currency in known.currencies
 
 
 def unasked(currency: str, *, redirects: bool, customer: bool) -> list[str]:
-    """The kinds of an intent whose `automatic_payment_methods` are enabled, in this currency."""
+    """List the types of an intent with `automatic_payment_methods` enabled, in this currency."""
     return [
         name
         for name, kind in KINDS.items()

@@ -1,7 +1,4 @@
-"""Test payment methods, and what becomes of a payment with each. Source: docs.stripe.com/testing.
-
-There are no card numbers here or anywhere else in the offline Stripe: only the names of Stripe's test methods.
-"""
+"""Test payment methods, and the outcome of a payment with each. Source: docs.stripe.com/testing."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,28 +7,28 @@ from sandbox.customers.kinds import KINDS
 
 
 class Action(StrEnum):
-    """When the payer's bank wants to see the payer (3D Secure)."""
+    """The occasions on which the payer's bank demands authentication (3D Secure)."""
 
     NEVER = "never"
-    UNTIL_SET_UP = "until_set_up"  # not again once the method was authenticated and kept for later
+    UNTIL_SET_UP = "until_set_up"  # not again once the method was authenticated and saved
     ALWAYS = "always"
 
 
 @dataclass(frozen=True, slots=True)
 class CardDecline:
-    """Why a bank refuses: Stripe's code, its decline code, the advice that comes with it, and the network's number."""
+    """A bank's refusal: Stripe's code, its decline code, its advice code, and the network's code."""
 
     code: str
     reason: str
     message: str = "Your card was declined."
     advice: str | None = None
     network: str | None = None
-    type: str = "issuer_declined"  # "not_asked": no bank said anything
+    type: str = "issuer_declined"  # "not_asked": the charge never reached a bank
 
 
 @dataclass(frozen=True, slots=True)
 class TestMethod:
-    """How a test method behaves."""
+    """The behaviour of a test method."""
 
     brand: str = "visa"
     last4: str = "4242"
@@ -43,8 +40,8 @@ class TestMethod:
     declines_after_action: CardDecline | None = None
     refund: str = "succeeded"  # or "fails_later", "pending"
     dispute: tuple[str, str] | None = None  # the dispute's first status and reason
-    settles: CardDecline | None = None  # a bank debit that comes back days later
-    attaches: bool = True  # whether the bank lets a customer keep it
+    settles: CardDecline | None = None  # a bank debit that is returned days later
+    attaches: bool = True  # False: the bank refuses to save it
     cvc_check: str = "pass"
 
 
@@ -165,7 +162,7 @@ METHODS: dict[str, TestMethod] = {
     "pm_usBankAccount_microdeposits": replace(_BANK, action=Action.UNTIL_SET_UP),
     "pm_usBankAccount_insufficientFunds": replace(_BANK, last4="2222", settles=NO_FUNDS_IN_BANK),
 }
-# Stripe has no test names for the other kinds; there, a method is made by `payment_method_data[type]`.
+# Stripe has no test names for the other types; their methods are made by `payment_method_data[type]`.
 METHODS |= {
     f"pm_{name}": TestMethod(brand="", last4="", type=name, action=Action.ALWAYS)
     for name, kind in KINDS.items()

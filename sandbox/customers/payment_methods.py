@@ -1,4 +1,4 @@
-"""Payment methods: made from test tokens only, kept by customers, used once when nobody keeps them."""
+"""Payment methods: made from test tokens only, saved by customers, used once when no customer saves them."""
 
 import re
 from typing import Any
@@ -14,12 +14,12 @@ from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-TAX_ID = "000.000.000-00"  # of a payer in Brazil, who must have one
+TAX_ID = "000.000.000-00"  # of a payer in Brazil, where one is required
 TOKEN = re.compile(r"tok_(\w{1,80})")
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """A payment method from a test token (`card[token]=tok_visa`), or of a kind that needs no number."""
+    """Create a payment method from a test token (`card[token]=tok_visa`), or of a type that needs no number."""
     name = _test_name(params)
     method = _make(ledger, name, METHODS[name])
     method["allow_redisplay"] = params.get("allow_redisplay", "unspecified")
@@ -31,7 +31,7 @@ def create(ledger: Ledger, params: Json) -> Json:
 
 
 def chosen(ledger: Ledger, params: Json) -> Json | None:
-    """The method that a request names or describes, if any."""
+    """Return the method that a request names or describes, if any."""
     if data := params.get("payment_method_data"):
         return create(ledger, data)
     named = params.get("payment_method")
@@ -39,7 +39,7 @@ def chosen(ledger: Ledger, params: Json) -> Json | None:
 
 
 def find(ledger: Ledger, name: str) -> tuple[Json, TestMethod]:
-    """A payment method by its id or by the name of a test method, and how it behaves."""
+    """Return a payment method by its id or by the name of a test method, with its behaviour."""
     if name in METHODS:
         return _make(ledger, name, METHODS[name]), METHODS[name]
     method = ledger.store.get(name, "payment_method")
@@ -49,7 +49,7 @@ def find(ledger: Ledger, name: str) -> tuple[Json, TestMethod]:
 
 
 def retrieve(ledger: Ledger, identity: str) -> Json:
-    """One method; the name of a test method makes a new one."""
+    """Return one method; the name of a test method makes a new one."""
     return _by_address(ledger, identity)[0]
 
 
@@ -66,7 +66,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def attach(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Give a method to a customer, who may then use it again and again."""
+    """Attach a method to a customer, who may then use it repeatedly."""
     method, behaviour = _by_address(ledger, identity)
     customer = ledger.need("customer", params["customer"], param="customer")
     if method["customer"] not in (None, customer["id"]):
@@ -84,7 +84,7 @@ def attach(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def detach(ledger: Ledger, identity: str) -> Json:
-    """Take a method from its customer, for good."""
+    """Detach a method from its customer, for good."""
     method = ledger.need("payment_method", identity)
     if method["customer"] is None:
         raise invalid(
@@ -100,14 +100,14 @@ def detach(ledger: Ledger, identity: str) -> Json:
 
 
 def of_customer(ledger: Ledger, customer_id: str, params: Json) -> Json:
-    """A customer's methods."""
+    """Return a page of a customer's methods."""
     ledger.need("customer", customer_id)
     url = f"/v1/customers/{customer_id}/payment_methods"
     return page(ledger.store, "payment_method", url, params | {"customer": customer_id})
 
 
 def one_of_customer(ledger: Ledger, customer_id: str, identity: str) -> Json:
-    """A method that this customer keeps."""
+    """Return one method of this customer."""
     ledger.need("customer", customer_id, param="customer")
     method = ledger.need("payment_method", identity)
     if method["customer"] != customer_id:
@@ -116,7 +116,10 @@ def one_of_customer(ledger: Ledger, customer_id: str, identity: str) -> Json:
 
 
 def check_unused(ledger: Ledger, method: Json) -> None:
-    """A method that no customer keeps works once. Source: docs.stripe.com/payments/payment-methods."""
+    """Raise StripeError for a method that was used and is not saved.
+
+    Source: docs.stripe.com/payments/payment-methods.
+    """
     if method["customer"] is None and ledger.store.hidden(method["id"]).get("used"):
         raise invalid(
             "The provided PaymentMethod was previously used without being attached to a customer, or was detached from"

@@ -13,7 +13,7 @@ KEY_SECONDS = 3600
 SESSION_SECONDS = 1800
 TOKEN_SECONDS = 12 * 3600
 PREVIEWED = ("allow_redisplay", "billing_details", "customer", "customer_account", "type")
-FEATURES: dict[str, Json] = {  # what Stripe shows of a component's features when they are not asked for
+FEATURES: dict[str, Json] = {  # Stripe's defaults for the features of a component
     "payment_element": {
         "payment_method_allow_redisplay_filters": ["always"],
         "payment_method_redisplay": "disabled",
@@ -35,7 +35,7 @@ PLAIN = ("active_entitlements", "buy_button", "customer_portal", "pricing_table"
 
 
 def create_key(ledger: Ledger, params: Json) -> Json:
-    """A key with which a customer's app sees that customer for an hour. Its secret is shown this once."""
+    """Create a key that shows a customer's app that customer for an hour. Its secret is shown only now."""
     ledger.need("customer", params["customer"], param="customer")
     key = {
         "id": new_id("ephkey"),
@@ -57,7 +57,7 @@ def delete_key(ledger: Ledger, identity: str) -> Json:
 
 
 def create_session(ledger: Ledger, params: Json) -> Json:
-    """Permission for Stripe's elements to act for a customer for half an hour."""
+    """Create a session in which Stripe's elements act for a customer for half an hour."""
     if "customer" not in params:
         raise invalid("Missing required param: customer.", param="customer", code="parameter_missing")
     ledger.need("customer", params["customer"], param="customer")
@@ -74,7 +74,7 @@ def create_session(ledger: Ledger, params: Json) -> Json:
 
 
 def create_token(ledger: Ledger, params: Json) -> Json:
-    """A confirmation token, as Stripe.js makes it of what the payer typed; here of a test method."""
+    """Create a confirmation token, as Stripe.js makes it of the payer's input; here of a test method."""
     method = payment_methods.chosen(ledger, params)
     preview = {name: method[name] for name in (*PREVIEWED, method["type"])} if method else None
     identity = new_id("ctoken")
@@ -101,7 +101,7 @@ def create_token(ledger: Ledger, params: Json) -> Json:
 
 
 def spend(ledger: Ledger, intent: Json, params: Json) -> Json:
-    """The parameters of a confirmation with what its token says. Raises StripeError for a token that was used."""
+    """Add the data of its token to the parameters of a confirmation. Raises StripeError for a used token."""
     if "confirmation_token" not in params:
         return params
     token = ledger.need("confirmation_token", params["confirmation_token"], param="confirmation_token")

@@ -1,1 +1,1 @@
-"""Stripe's HTTP API: who asks, what was sent, idempotency, lists, and the routes to each object."""
+"""Stripe's HTTP API: authentication, parameters, idempotency, lists, and the routes to each object."""

@@ -1,4 +1,4 @@
-"""Who may ask what: API keys, the payer's browser, and no card numbers from anybody."""
+"""Access: API keys, requests of the payer's browser, and the refusal of card numbers."""
 
 import base64
 import binascii
@@ -22,7 +22,7 @@ CARD_DATA = frozenset({"number", "cvc", "exp_month", "exp_year"})
 
 
 def check_key(request: Request, params: Json) -> bool:
-    """Whether a browser asks (a publishable key). Raises StripeError (401) for a missing, live or foreign key."""
+    """Return True for a browser's request (a publishable key). Raises StripeError (401) for an invalid key."""
     key = _bearer(request.headers.get("authorization", "")) or str(params.get("key", ""))
     if not key:
         raise invalid(
@@ -39,7 +39,7 @@ def check_key(request: Request, params: Json) -> bool:
 
 
 def check_route(route: Route) -> None:
-    """A browser may ask little. Raises StripeError (401) for all the rest."""
+    """Refuse a browser all routes but a few. Raises StripeError (401)."""
     if not route.browser:
         raise invalid(
             "This API call cannot be made with a publishable API key. Use a secret API key.",
@@ -49,7 +49,7 @@ def check_route(route: Route) -> None:
 
 
 def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
-    """A browser sees and confirms one intent, whose client secret it knows. Raises StripeError."""
+    """Refuse a browser any intent but the one whose client secret it sends. Raises StripeError."""
     intent = ledger.need("payment_intent", ids["id"], param="intent")
     given = params.pop("client_secret", "")
     if not hmac.compare_digest(given.encode(), intent["client_secret"].encode()):
@@ -59,7 +59,7 @@ def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
 
 
 def for_browser(answer: Json) -> Json:
-    """The answer without what is not the payer's business."""
+    """Remove the fields of an answer that a publishable key may not read."""
     intent = answer.get("error", {}).get("payment_intent") if "error" in answer else answer
     if intent and intent.get("object") == "payment_intent":
         intent |= HIDDEN_FROM_BROWSERS
@@ -67,7 +67,7 @@ def for_browser(answer: Json) -> Json:
 
 
 def refuse_card_numbers(params: Json) -> None:
-    """Raise StripeError for raw card data, wherever it stands, before it is kept anywhere, even as a digest."""
+    """Raise StripeError for raw card data in any parameter, before it is stored anywhere, even as a digest."""
     if _has_card_data(params):
         raise StripeError(
             402,
@@ -90,7 +90,7 @@ def _has_card_data(value: Any) -> bool:
 
 
 def _bearer(header: str) -> str:
-    """The key in an Authorization header, as a bearer token or as the user name of basic authentication."""
+    """Return the key in an Authorization header: a bearer token or the user name of basic authentication."""
     scheme, _, value = header.partition(" ")
     match scheme.lower():
         case "bearer":

@@ -1,4 +1,4 @@
-"""Stripe's HTTP API as an ASGI application: who asks, idempotency, faults, and Stripe's headers."""
+"""Stripe's HTTP API as an ASGI application: authentication, idempotency, faults, and Stripe's headers."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from sandbox.store import Store, new_id
 Json = dict[str, Any]
 
 POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 60.0  # a request that "times out" over a network is cut at last, if its client never leaves
+PATIENCE_SECONDS = 60.0  # a request that "times out" over a network ends then, if its client does not disconnect
 MAX_BODY_BYTES = 1_000_000
 CORS = {
     "access-control-allow-headers": "*, Authorization, Idempotency-Key, Stripe-Version",
@@ -37,7 +37,10 @@ LOCKED = "This object cannot be accessed right now because another API request i
 
 
 class Dropped(Exception):
-    """The connection breaks here: `how` is refused, dropped or timed out. The transport makes a network error of it."""
+    """A connection that breaks here: `how` is refused, dropped or timed out.
+
+    The transport turns it into a network error of httpx.
+    """
 
     def __init__(self, how: str) -> None:
         super().__init__(how)
@@ -46,17 +49,17 @@ class Dropped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What goes back."""
+    """One response."""
 
     status: int
     body: str
     headers: dict[str, str]
-    byte_seconds: float | None = None  # before each byte of the body, when it trickles
+    byte_seconds: float | None = None  # before each byte of the body, for a trickle
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request, read: `key` is its idempotency key."""
+class ParsedRequest:
+    """One parsed request: `key` is its idempotency key."""
 
     request: Request
     params: Json
@@ -86,14 +89,17 @@ class StripeApi:
         self._connected: dict[str, StripeApi] = {}
 
     def close(self) -> None:
-        """Let go of the connected accounts' files."""
+        """Close the connected accounts' files."""
         for api in self._connected.values():
             api._store.close()
         self._connected.clear()
 
     def _account(self, request: Request) -> "StripeApi":
-        """The account that a request is for: the key's own, or the connected one that it names. Those are kept apart,
-        their objects, keys and events; theirs are listed and not sent. Raises StripeError for what is no account."""
+        """Return the account of a request: the key's own, or the connected one it names.
+
+        Connected accounts have separate objects, keys and events; their events are listed and not sent. Raises
+        StripeError for an invalid account id.
+        """
         account = request.headers.get("stripe-account")
         if account is None:
             return self
@@ -132,25 +138,25 @@ class StripeApi:
 
     async def _answer(self, request: Request, in_process: bool) -> HttpAnswer:
         try:
-            account, asked = self._account(request), await self._read(request, in_process)
+            account, parsed = self._account(request), await self._read(request, in_process)
         except StripeError as error:
             return _refusal(error)
-        fault = self._faults.strike(asked.method, asked.path)
+        fault = self._faults.strike(parsed.method, parsed.path)
         if fault is None:
-            return account._execute(asked)
+            return account._execute(parsed)
         if fault.kind == "hold_before":
-            return await account._hold_before(fault, asked)
+            return await account._hold_before(fault, parsed)
         early = _instead(fault)
         if early is not None:
             self._faults.fired(fault)
             if isinstance(early, Dropped):
                 raise early
             return early
-        answer = account._execute(asked, fault.kind)
+        answer = account._execute(parsed, fault.kind)
         self._faults.fired(fault)
-        return await self._after(fault, asked, answer)
+        return await self._after(fault, parsed, answer)
 
-    async def _read(self, request: Request, in_process: bool) -> Asked:
+    async def _read(self, request: Request, in_process: bool) -> ParsedRequest:
         body = bytearray()
         async for chunk in request.stream():
             body += chunk
@@ -162,7 +168,7 @@ class StripeApi:
             raise invalid("Invalid request: the body is not UTF-8.") from None
         params = form.parse(text)
         access.refuse_card_numbers(params)
-        return Asked(
+        return ParsedRequest(
             request=request,
             params=params,
             key=request.headers.get("idempotency-key") if request.method == "POST" else None,
@@ -170,7 +176,7 @@ class StripeApi:
             public_url=self._public_url if in_process else str(request.base_url).rstrip("/"),
         )
 
-    async def _after(self, fault: Fault, asked: Asked, answer: HttpAnswer) -> HttpAnswer:
+    async def _after(self, fault: Fault, parsed: ParsedRequest, answer: HttpAnswer) -> HttpAnswer:
         match fault.kind:
             case "drop_after":
                 raise Dropped("dropped")
@@ -183,30 +189,30 @@ class StripeApi:
             case "trickle":
                 return replace(answer, byte_seconds=fault.seconds)
             case "hold_after":
-                await self._held(fault, asked.request)
+                await self._held(fault, parsed.request)
         return answer
 
-    async def _hold_before(self, fault: Fault, asked: Asked) -> HttpAnswer:
-        """Keep the request, with its key in use, until the rule is taken away; then execute it.
+    async def _hold_before(self, fault: Fault, parsed: ParsedRequest) -> HttpAnswer:
+        """Hold the request, with its key in use, until the rule is removed; then execute it.
 
-        If the client goes first, the request is as good as never sent, unless the rule says `late`.
+        If the client disconnects first, the request is never executed, unless the rule says `late`.
         """
-        if asked.key is not None and not self._keys.take(asked.key):
+        if parsed.key is not None and not self._keys.take(parsed.key):
             return _refusal(idempotency.in_use())
         try:
             self._faults.fired(fault)
-            stayed = await self._held(fault, asked.request)
+            stayed = await self._held(fault, parsed.request)
             if fault.late:
                 await self._released(fault)
         finally:
-            if asked.key is not None:
-                self._keys.give_back(asked.key)
+            if parsed.key is not None:
+                self._keys.give_back(parsed.key)
         if not stayed and not fault.late:
             raise Dropped("dropped")
-        return self._execute(asked)
+        return self._execute(parsed)
 
     async def _held(self, fault: Fault, request: Request) -> bool:
-        """Wait until the rule is taken away; False if the client has gone before."""
+        """Wait until the rule is removed; False if the client has disconnected before."""
         while self._faults.exists(fault.id):
             if await request.is_disconnected():
                 return False
@@ -214,43 +220,43 @@ class StripeApi:
         return True
 
     async def _released(self, fault: Fault) -> None:
-        while self._faults.exists(fault.id):  # noqa: ASYNC110 - another process may take the rule away
+        while self._faults.exists(fault.id):  # noqa: ASYNC110 - another process may remove the rule
             await asyncio.sleep(POLL_SECONDS)
 
-    def _execute(self, asked: Asked, fault: str = "") -> HttpAnswer:
-        """Carry the request out in one transaction, or repeat the answer that its key has."""
+    def _execute(self, parsed: ParsedRequest, fault: str = "") -> HttpAnswer:
+        """Execute the request in one transaction, or replay the answer stored under its key."""
         with self._store.transaction():
-            answer = self._run(asked, fault)
+            answer = self._run(parsed, fault)
             self._store.rows(
                 "INSERT INTO request (method, path, key, params, status, replayed) VALUES (?, ?, ?, ?, ?, ?)",
-                asked.method,
-                asked.path,
-                asked.key,
-                asked.fingerprint,
+                parsed.method,
+                parsed.path,
+                parsed.key,
+                parsed.fingerprint,
                 answer.status,
                 int("idempotent-replayed" in answer.headers),
             )
         return answer
 
-    def _run(self, asked: Asked, fault: str) -> HttpAnswer:
+    def _run(self, parsed: ParsedRequest, fault: str) -> HttpAnswer:
         request_id = new_id("req", 14)
-        ledger = Ledger(self._store, request_id, asked.key, webhooks=self._webhooks, public_url=asked.public_url)
+        ledger = Ledger(self._store, request_id, parsed.key, webhooks=self._webhooks, public_url=parsed.public_url)
         headers = {
             "request-id": request_id,
-            "stripe-version": asked.request.headers.get("stripe-version", API_VERSION),
+            "stripe-version": parsed.request.headers.get("stripe-version", API_VERSION),
         }
-        if asked.key is not None:
-            headers["idempotency-key"] = asked.key
+        if parsed.key is not None:
+            headers["idempotency-key"] = parsed.key
         try:
-            browser = access.check_key(asked.request, asked.params)
+            browser = access.check_key(parsed.request, parsed.params)
             timers.run_due(ledger)
-            if asked.key is not None and (kept := self._keys.kept(asked.key, asked.fingerprint)) is not None:
+            if parsed.key is not None and (kept := self._keys.kept(parsed.key, parsed.fingerprint)) is not None:
                 return _replay(kept, headers)
-            expand = asked.params.get("expand", [])
-            route, ids = routes.find(asked.method, asked.path)
+            expand = parsed.params.get("expand", [])
+            route, ids = routes.find(parsed.method, parsed.path)
             if browser:
                 access.check_route(route)
-            params = route.read({k: v for k, v in asked.params.items() if k not in access.NOT_PARAMETERS})
+            params = route.read({k: v for k, v in parsed.params.items() if k not in access.NOT_PARAMETERS})
             if browser:
                 access.check_secret(ledger, ids, params)
         except StripeError as error:
@@ -260,14 +266,14 @@ class StripeApi:
             status, text = self._act(ledger, route, ids, params, expand=expand, browser=browser)
         if fault == "error_500_before" or (fault == "error_500_after" and status in (200, 402)):
             status, text = 500, _json(_error("api_error", "An unknown error occurred."))
-        if asked.key is not None:
-            self._keys.keep(asked.key, asked.fingerprint, Kept(status, text, request_id))
+        if parsed.key is not None:
+            self._keys.keep(parsed.key, parsed.fingerprint, Kept(status, text, request_id))
         return HttpAnswer(status, text, headers)
 
     def _act(
         self, ledger: Ledger, route: routes.Route, ids: dict[str, str], params: Json, *, expand: Any, browser: bool
     ) -> tuple[int, str]:
-        """Do it. Of a definite refusal nothing remains, but what the error says; a decline leaves its charge."""
+        """Execute the route. A refusal rolls everything back, but a decline keeps its failed charge."""
         self._store.rows("SAVEPOINT act")
         try:
             answer = listing.expand(self._store, route.act(ledger, ids, params), expand)
@@ -282,7 +288,7 @@ class StripeApi:
 
 
 def _instead(fault: Fault) -> HttpAnswer | Dropped | None:
-    """What comes instead of the request's execution, if anything."""
+    """Return the answer that replaces the request's execution, if any."""
     match fault.kind:
         case "drop_before":
             return Dropped("dropped")
@@ -308,7 +314,7 @@ def _early(status: int, body: Json, should_retry: bool | None = None) -> HttpAns
 
 
 def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> HttpAnswer:
-    """An error that says that nothing was executed; its key stays free."""
+    """Answer an error before execution; the idempotency key stays free."""
     advice = {"stripe-should-retry": "true" if error.status == 409 else "false"}
     given = headers or {"request-id": new_id("req", 14)}
     error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{given['request-id']}"
@@ -316,7 +322,7 @@ def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> HttpA
 
 
 def _replay(kept: Kept, headers: dict[str, str]) -> HttpAnswer:
-    """The key's answer again. To try a kept 500 once more would be no use, and Stripe says so."""
+    """Replay the key's answer. Retrying a stored 500 is useless, and Stripe's header says so."""
     advice = {"stripe-should-retry": "false"} if kept.status >= 500 else {}
     replayed = {"idempotent-replayed": "true", "original-request": kept.request_id}
     return HttpAnswer(kept.status, kept.body, headers | replayed | advice)
@@ -347,7 +353,7 @@ async def _send(answer: HttpAnswer, request: Request, send: Send) -> None:
 
 
 async def _trickle(body: bytes, byte_seconds: float, request: Request, send: Send) -> None:
-    """Send a body a byte at a time, until it ends or nobody listens any more."""
+    """Send a body one byte at a time, until it ends or the client disconnects."""
     for byte in body:
         await asyncio.sleep(byte_seconds)
         if await request.is_disconnected():
@@ -363,14 +369,14 @@ async def _until_gone(request: Request) -> None:
 
 
 async def _cut(send: Send) -> None:
-    """Promise more than is sent, so that the server breaks the connection."""
+    """Announce more than is sent, so that the server breaks the connection."""
     headers = [(b"content-type", b"application/json"), (b"content-length", b"100000"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"{"})
 
 
 async def _live(receive: Receive, send: Send) -> None:
-    """There is nothing to start or stop."""
+    """Answer the lifespan protocol; there is nothing to start or stop."""
     while True:
         message = await receive()
         await send({"type": f"{message['type']}.complete"})

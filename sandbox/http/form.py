@@ -15,7 +15,7 @@ MAX_DEPTH = 8
 
 
 def parse(text: str) -> Json:
-    """The parameters of a body or a query string, every value as text. Raises StripeError for nonsense."""
+    """Parse a body or a query string, every value as text. Raises StripeError for malformed input."""
     tree: Json = {}
     try:
         pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
@@ -30,7 +30,7 @@ def parse(text: str) -> Json:
 
 
 def digest(method: str, path: str, params: Json) -> str:
-    """What identifies a request for idempotency: where it goes and what it says, whatever the order of fields."""
+    """Digest a request for idempotency: its address and its parameters, whatever their order."""
     said = json.dumps(params, sort_keys=True, separators=(",", ":"))
     return sha256(f"{method} {path} {said}".encode()).hexdigest()
 
@@ -49,7 +49,7 @@ def _put(tree: Json, keys: list[str], value: str) -> bool:
 
 
 def _lists(value: Any) -> Any:
-    """`{"0": a, "1": b}` is a list; anything else stays as it is."""
+    """Turn `{"0": a, "1": b}` into a list; any other value stays."""
     if not isinstance(value, dict):
         return value
     inner = {key: _lists(item) for key, item in value.items()}

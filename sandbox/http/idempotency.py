@@ -13,7 +13,7 @@ BUSY_SECONDS = 120  # a process that dies while it holds a request does not bloc
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The answer that a key has: always the same one."""
+    """The stored answer of a key: always the same one."""
 
     status: int
     body: str
@@ -21,13 +21,13 @@ class Kept:
 
 
 class Keys:
-    """What happened under each key in the last 24 hours."""
+    """The answers of each key in the last 24 hours."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def kept(self, key: str, fingerprint: str) -> Kept | None:
-        """The answer that this key already has.
+        """Return the answer stored under this key.
 
         Raises StripeError when the key is in use at this moment, or was used for another request.
         """
@@ -49,7 +49,7 @@ class Keys:
         return Kept(status, body, request_id)
 
     def keep(self, key: str, fingerprint: str, answer: Kept) -> None:
-        """From now on this is the key's answer."""
+        """Store the answer of this key."""
         self._store.rows(
             "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?, ?)",
             key,
@@ -61,7 +61,7 @@ class Keys:
         )
 
     def take(self, key: str) -> bool:
-        """Mark the key as in use, while a request waits before it is executed; False if it already is."""
+        """Mark the key as in use, while a request waits for its execution; False if it already is."""
         with self._store.transaction():
             self._store.rows("DELETE FROM busy WHERE until <= ?", time.time())
             if self._store.rows("SELECT 1 FROM busy WHERE key = ?", key):
@@ -70,12 +70,12 @@ class Keys:
             return True
 
     def give_back(self, key: str) -> None:
-        """The request that waited goes on, or has gone."""
+        """Mark the key as free: its waiting request continues, or has ended."""
         self._store.rows("DELETE FROM busy WHERE key = ?", key)
 
 
 def in_use() -> StripeError:
-    """Another request with this key is running."""
+    """Make the error for a key that another running request uses."""
     error = _refusal(
         409,
         "There is currently another in-progress request using this idempotency key (that probably means you submitted"

@@ -31,7 +31,7 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
 TIMELESS = (
     *("payment_method", "webhook_endpoint"),
     *("customer_balance_transaction", "customer_cash_balance_transaction", "tax_id"),
-)  # lists that cannot be narrowed by time
+)  # lists without a time filter
 COMPARE: Mapping[str, str] = {"eq": "=", "gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "latest_charge": ("charge",),
@@ -49,7 +49,7 @@ TYPES_AT_ONCE = 20
 
 
 def list_parameters(kind: str, *, without: tuple[str, ...] = ()) -> Takes:
-    """The parameters of a list of these objects; `without` names those that its address says already."""
+    """Return the parameters of a list of these objects; `without` names the ones that the address contains."""
     checks: dict[str, Check] = {name: named for name in FILTERS[kind] if name not in without}
     checks |= {"limit": page_size, "starting_after": named, "ending_before": named}
     if kind not in TIMELESS:
@@ -60,7 +60,7 @@ def list_parameters(kind: str, *, without: tuple[str, ...] = ()) -> Takes:
 
 
 def page(store: Store, kind: str, url: str, params: Json) -> Json:
-    """One page, newest first. `params` as `list_parameters` reads them."""
+    """Return one page, newest first. `params` as `list_parameters` reads them."""
     if len(params.get("types", [])) > TYPES_AT_ONCE or {"type", "types"} <= set(params):
         raise invalid(f"Send `type`, or `types` with at most {TYPES_AT_ONCE}.", param="types")
     if {"starting_after", "ending_before"} <= set(params):
@@ -83,7 +83,7 @@ def page(store: Store, kind: str, url: str, params: Json) -> Json:
 
 
 def expand(store: Store, answer: Json, paths: object) -> Json:
-    """The answer with the named ids replaced by their objects. Raises StripeError for a path that leads nowhere."""
+    """Replace the named ids by their objects. Raises StripeError for a path that leads nowhere."""
     if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
         raise invalid("Invalid array: expand must be a list of strings.", param="expand")
     for path in paths:
@@ -114,7 +114,7 @@ def _expand(store: Store, thing: Any, names: list[str], path: str) -> None:
 
 
 def _deleted(store: Store, name: str, identity: str) -> Any:
-    """A customer that is gone is still named, and says so."""
+    """Return the stub of a deleted customer."""
     if name == "customer" and store.hidden(identity).get("deleted"):
         return {"id": identity, "object": "customer", "deleted": True}
     return identity

@@ -1,4 +1,4 @@
-"""What parameters an endpoint takes, and Stripe's errors for others. Checked before anything is executed."""
+"""The parameters of each endpoint, and Stripe's errors for others. Checked before anything is executed."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ MAX_METADATA_KEYS, MAX_METADATA_KEY, MAX_METADATA_VALUE = 50, 40, 500
 
 @dataclass(frozen=True, slots=True)
 class Takes:
-    """The parameters of one endpoint, beside `expand`: each with the check that turns text into its value."""
+    """The parameters of one endpoint, besides `expand`: each with the check that turns text into its value."""
 
     fields: Mapping[str, Check] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
     def read(self, given: Json, stripes: frozenset[str] = frozenset()) -> Json:
-        """The typed parameters. Raises StripeError for one that is unknown, missing or malformed.
+        """Parse the parameters. Raises StripeError for one that is unknown, missing or malformed.
 
         `stripes` are the parameters that Stripe's endpoint has.
         """
@@ -31,7 +31,7 @@ class Takes:
 
 
 def text(value: Any, name: str) -> str | None:
-    """A string; the empty one unsets the field."""
+    """Check a string; the empty one unsets the field."""
     if not isinstance(value, str):
         raise invalid(f"Invalid string: {name} must be a string.", param=name)
     if len(value) > MAX_TEXT:
@@ -40,7 +40,7 @@ def text(value: Any, name: str) -> str | None:
 
 
 def named(value: Any, name: str) -> str:
-    """A string that may not be empty, such as an id."""
+    """Check a string that may not be empty, such as an id."""
     given = text(value, name)
     if given is None:
         raise invalid(
@@ -52,14 +52,14 @@ def named(value: Any, name: str) -> str:
 
 
 def integer(value: Any, name: str) -> int:
-    """A whole number."""
+    """Check a whole number."""
     if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,15}", value, re.ASCII):
         raise invalid(f"Invalid integer: {name}", param=name, code="parameter_invalid_integer")
     return int(value)
 
 
 def positive(value: Any, name: str) -> int:
-    """An amount of money."""
+    """Check an amount of money."""
     number = integer(value, name)
     if number < 1:
         raise invalid("This value must be greater than or equal to 1.", param=name, code="parameter_invalid_integer")
@@ -67,7 +67,7 @@ def positive(value: Any, name: str) -> int:
 
 
 def natural(value: Any, name: str) -> int:
-    """A number that is not negative."""
+    """Check a number that is not negative."""
     number = integer(value, name)
     if number < 0:
         raise invalid("This value must be greater than or equal to 0.", param=name, code="parameter_invalid_integer")
@@ -75,7 +75,7 @@ def natural(value: Any, name: str) -> int:
 
 
 def page_size(value: Any, name: str) -> int:
-    """How many objects on a page."""
+    """Check the number of objects on a page."""
     number = integer(value, name)
     if not 1 <= number <= 100:
         raise invalid("This value must be between 1 and 100.", param=name, code="parameter_invalid_integer")
@@ -83,19 +83,19 @@ def page_size(value: Any, name: str) -> int:
 
 
 def boolean(value: Any, name: str) -> bool:
-    """`true` or `false`."""
+    """Check `true` or `false`."""
     if value not in ("true", "false"):
         raise invalid(f"Invalid boolean: {name} must be true or false.", param=name)
     return bool(value == "true")
 
 
 def off_session(value: Any, name: str) -> bool | str:
-    """Whether the payer is away: yes, no, or the kind of it."""
+    """Check the absence of the payer: a boolean, or Stripe's kind of absence."""
     return str(value) if value in ("one_off", "recurring") else boolean(value, name)
 
 
 def one_of(*choices: str) -> Check:
-    """One of these words."""
+    """Make the check for one of these words."""
 
     def check(value: Any, name: str) -> str:
         if value not in choices:
@@ -106,27 +106,27 @@ def one_of(*choices: str) -> Check:
 
 
 def one_of_or_unset(*choices: str) -> Check:
-    """One of these words, or the empty string to unset it."""
+    """Make the check for one of these words, or the empty string to unset it."""
     inner = one_of(*choices)
     return lambda value, name: None if value == "" else inner(value, name)
 
 
 def words(value: Any, name: str) -> list[str]:
-    """A list of strings."""
+    """Check a list of strings."""
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise invalid(f"Invalid array: {name} must be a list of strings.", param=name)
     return list(value)
 
 
 def integers(value: Any, name: str) -> list[int]:
-    """A list of whole numbers."""
+    """Check a list of whole numbers."""
     if not isinstance(value, list):
         raise invalid(f"Invalid array: {name} must be a list of integers.", param=name)
     return [integer(item, name) for item in value]
 
 
 def group(required: tuple[str, ...] = (), /, **fields: Check) -> Check:
-    """A nested set of named parameters."""
+    """Make the check for a nested set of named parameters."""
 
     def check(value: Any, name: str) -> Json:
         if not isinstance(value, dict):
@@ -137,7 +137,7 @@ def group(required: tuple[str, ...] = (), /, **fields: Check) -> Check:
 
 
 def metadata(value: Any, name: str) -> Json:
-    """Text by name, within Stripe's limits (docs.stripe.com/api/metadata). The empty string removes a name, or all."""
+    """Check metadata within Stripe's limits (docs.stripe.com/api/metadata). The empty string removes a name, or all."""
     if value == "":
         return {"": ""}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
@@ -153,7 +153,7 @@ def metadata(value: Any, name: str) -> Json:
 
 
 def merged(old: Json, new: Json | None) -> Json:
-    """Metadata after an update. Raises StripeError when there are too many names then."""
+    """Merge metadata with an update. Raises StripeError when the result has too many names."""
     if new is None:
         return old
     result = {} if "" in new else old | new
@@ -163,7 +163,7 @@ def merged(old: Json, new: Json | None) -> Json:
 
 
 def moments(value: Any, name: str) -> Json:
-    """A time, or limits to it, as {"gte": …}; a plain time is {"eq": …}."""
+    """Check a time, or a range of times as {"gte": …}; a plain time is {"eq": …}."""
     if isinstance(value, dict):
         return _read(dict.fromkeys(("gt", "gte", "lt", "lte"), integer), value, name, ())
     return {"eq": integer(value, name)}
@@ -194,7 +194,7 @@ def _full(inside: str, name: str) -> str:
 
 
 def _complete(inner: Check, *names: str) -> Check:
-    """The check's group with null for what was not given, as Stripe answers it; unset by the empty string."""
+    """Make a check whose group has null for each missing member, as Stripe answers it; the empty string unsets it."""
     return lambda value, name: None if value == "" else dict.fromkeys(names) | inner(value, name)
 
 

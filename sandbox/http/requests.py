@@ -1,4 +1,4 @@
-"""The parameters that each endpoint takes."""
+"""The parameters of each endpoint."""
 
 from sandbox.customers import tokens
 from sandbox.customers.kinds import KINDS
@@ -58,7 +58,7 @@ CONFIRMATION: dict[str, Check] = {
     "shipping": SHIPPING,
     "use_stripe_sdk": boolean,
 }
-BROWSER: dict[str, Check] = {"client_secret": named, "expected_payment_method_type": text}  # what Stripe.js adds
+BROWSER: dict[str, Check] = {"client_secret": named, "expected_payment_method_type": text}  # added by Stripe.js
 NEW_INTENT = Takes(
     CONFIRMATION
     | {

@@ -1,4 +1,4 @@
-"""The endpoints: an act for each address, with the parameters that it takes."""
+"""The endpoints: a function for each address, with its parameters."""
 
 import re
 from collections import defaultdict
@@ -26,7 +26,7 @@ Act = Callable[[Ledger, Ids, Json], Json]
 class Route:
     """One endpoint. `browser` says that it answers a publishable key with the intent's client secret.
 
-    `check` says what else is wrong with the parameters before anything is executed.
+    `check` is a further check of the parameters before anything is executed.
     """
 
     method: str
@@ -38,14 +38,14 @@ class Route:
     check: Callable[[Json], None] = lambda params: None
 
     def read(self, given: Json) -> Json:
-        """The typed parameters. Raises StripeError."""
+        """Parse the parameters. Raises StripeError."""
         params = self.takes.read(given, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
         self.check(params)
         return params
 
 
 def find(method: str, path: str) -> tuple[Route, Ids]:
-    """The route for a request; for what Stripe has and we have not, an error that says so; or Stripe's 404."""
+    """Return the route of a request. Raises Stripe's 404, or an error that names what the offline Stripe lacks."""
     for route in _BY_ROOT.get((method, _root(path)), ()):
         match = route.pattern.fullmatch(path)
         if match is not None:
@@ -94,7 +94,7 @@ def _get(kind: str) -> Act:
 
 
 def _read(kind: str, url: str = "") -> tuple[Route, Route]:
-    """Reading objects one by one and in lists."""
+    """Make the routes that read objects one by one and in lists."""
     url = url or f"/v1/{kind}s"
     return (
         _route(f"GET {url}/{{id}}", _get(kind)),
@@ -107,7 +107,7 @@ def _list(kind: str) -> Route:
 
 
 def _records(kind: str, name: str) -> tuple[Route, Route]:
-    """Reading what belongs to a customer."""
+    """Make the routes that read the records of a customer."""
     url = f"/v1/customers/{{id}}/{name}"
     return (
         _route(

@@ -1,7 +1,7 @@
-"""`/search`: Stripe's query language, as far as its documentation goes. Source: docs.stripe.com/search.
+"""`/search`: Stripe's query language, as far as it is documented. Source: docs.stripe.com/search.
 
 Clauses joined by AND or by OR, never by both; `-` in front negates; `:` equals, `~` contains, `<`, `>`, `<=`, `>=`
-compare numbers. Unlike Stripe's, the index is never late.
+compare numbers. Unlike Stripe's, the index is never behind.
 """
 
 import json
@@ -51,12 +51,12 @@ MOST_CLAUSES = 10
 
 
 def search(store: Store, kind: str, url: str, params: Json) -> Json:
-    """One page of what a query finds, newest first."""
+    """Return one page of the results of a query, newest first."""
     clauses, values = _read(kind, params["query"])
     limit = params.get("limit", 10)
     after = _after(params.get("page"))
     found = store.rows(
-        "SELECT seq, json FROM object WHERE kind = ? AND (? IS NULL OR seq < ?)"  # noqa: S608 - built from our own words
+        "SELECT seq, json FROM object WHERE kind = ? AND (? IS NULL OR seq < ?)"  # noqa: S608 - our own words
         f" AND ({clauses}) ORDER BY seq DESC LIMIT ?",
         *(kind, after, after, *values, limit + 1),
     )

@@ -1,7 +1,7 @@
-"""The names that Stripe's API has, API version 2026-10-28.endive: what is not among ours is then not unknown.
+"""Names of Stripe's API, version 2026-10-28.endive: one that the offline Stripe lacks is reported as not supported.
 
-Held against the annotations of Stripe's own library by tests/sandbox/http/test_supported.py.
-`payment_method_types` is of older versions.
+Compared with the annotations of Stripe's own library by tests/sandbox/http/test_supported.py. `payment_method_types` is
+of older versions.
 """
 
 from collections.abc import Mapping
@@ -184,7 +184,7 @@ NESTED: Mapping[str, str] = {
     "shipping": "address carrier name phone tracking_number",
     "us_bank_account": "account_holder_type account_number account_type financial_connections_account routing_number",
 }
-# Calls of the objects that we have, which we do not answer.
+# Unsupported calls of supported objects.
 CALLS = (
     "GET /v1/payment_intents/{id}/amount_details_line_items",
     "POST /v1/payment_intents/{id}/apply_customer_balance",
@@ -208,7 +208,7 @@ CALLS = (
     "POST /v1/radar/value_lists/{id}",
     "DELETE /v1/radar/value_lists/{id}",
 )
-# The objects of Stripe that we do not have at all.
+# Unsupported objects.
 ROOTS = frozenset(
     (
         "account account_links account_sessions accounts apple_pay application_fees apps balance_settings billing "

@@ -1,1 +1,1 @@
-"""Intents, charges, refunds and disputes, and how money moves between them."""
+"""Intents, charges, refunds and disputes, and the movements of money between them."""

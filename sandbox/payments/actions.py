@@ -1,6 +1,6 @@
-"""The payer's next step: the `next_action` of each kind of method, with the fields that Stripe gives it.
+"""The payer's next step: the `next_action` of each type of method, with the fields of Stripe's.
 
-Every page and picture is an address of ours, where the payer's answer can be given by hand.
+Every page and picture is an address of the sandbox, where a person can answer for the payer.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,14 +18,17 @@ BANK = {"account_holder_address": ADDRESS, "account_holder_name": "SANDBOX", "ba
 
 
 def of(kind: str, intent: Json, page: str, now: int, *, expires: int | None = None, back: str | None = None) -> Json:
-    """The next action of this type. `page` is where it can be answered, `back` where the payer goes from there."""
+    """Build the next action of this type.
+
+    `page` is where it can be answered, `back` where the payer goes from there.
+    """
     if kind == "redirect_to_url":
         return {"type": kind, kind: {"return_url": back, "url": page}}
     return {"type": kind, kind: ACTIONS[kind](intent, page, now + (expires or DAY), back)}
 
 
 def challenge() -> Json:
-    """A captcha against card testing: of `use_stripe_sdk` nothing is promised, here `stripe_js` is an object.
+    """Build a captcha against card testing. `use_stripe_sdk` is undocumented; here `stripe_js` is an object.
 
     Source: stripe-android, NextActionDataParser.
     """
@@ -34,7 +37,7 @@ def challenge() -> Json:
 
 
 def microdeposits(page: str, now: int) -> Json:
-    """The payer is to say which small sums arrived at the bank account."""
+    """Build the request to verify the microdeposits that arrived at the bank account."""
     return {
         "type": "verify_with_microdeposits",
         "verify_with_microdeposits": {

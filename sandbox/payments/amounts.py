@@ -1,11 +1,11 @@
-"""Amounts of money that Stripe takes. Source: docs.stripe.com/currencies."""
+"""The limits of amounts. Source: docs.stripe.com/currencies."""
 
 from domain.currencies import CURRENCIES
 from sandbox.errors import invalid
 
 
 def check(amount: int, currency: str) -> None:
-    """Raise StripeError for a currency that Stripe does not know, or an amount outside of its limits."""
+    """Raise StripeError for an unknown currency, or an amount outside Stripe's limits."""
     known = CURRENCIES.get(currency.upper())
     if known is None or currency != currency.lower():
         raise invalid(f"Invalid currency: {currency}. Currencies are written in lower case.", param="currency")

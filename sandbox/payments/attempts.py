@@ -1,4 +1,4 @@
-"""One attempt to take an intent's money: 3D Secure, the bank's yes or no, settlement and fees."""
+"""One attempt to charge an intent: 3D Secure, the bank's answer, settlement and fees."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ FEES_SECONDS = 2  # with automatic_async the fees are known a moment after the p
 
 
 def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, params: Json) -> Json:
-    """The bank wants to see the payer: send them to the 3DS page, or fail if nobody is there."""
+    """Send the payer to the 3DS page, or fail when the payer is absent: the bank demands authentication."""
     if params.get("off_session"):
         return _refused(ledger, intent, method, behaviour, AUTHENTICATE)
     if params.get("error_on_requires_action"):
@@ -26,10 +26,10 @@ def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod,
     action = _action(ledger, intent, behaviour, params)
     intent |= {"status": "requires_action", "next_action": action, "last_payment_error": None}
     ledger.store.save(intent)
-    attempt = new_id("att")
-    ledger.store.remember(intent["id"], return_url=params.get("return_url"), attempt=attempt)
+    attempt_id = new_id("att")
+    ledger.store.remember(intent["id"], return_url=params.get("return_url"), attempt=attempt_id)
     if expires := KINDS[behaviour.type].expires:
-        ledger.later(expires, "expire_action", f"{intent['id']} {attempt}")
+        ledger.later(expires, "expire_action", f"{intent['id']} {attempt_id}")
     ledger.happened("payment_intent.requires_action", intent)
     return intent
 
@@ -51,8 +51,9 @@ def _action(ledger: Ledger, intent: Json, behaviour: TestMethod, params: Json) -
 
 
 def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardDecline | None = None) -> Json:
-    """The payer has answered, at the 3DS page, at a bank, in a shop. A refusal now is no error of anybody's call: it
-    stays on the intent, for `refusal` if that says more.
+    """Apply the payer's answer, at the 3DS page, at a bank or in a shop.
+
+    A refusal is not an error of a call: it is stored on the intent, with `refusal` where one is passed.
     """
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] != "requires_action":
@@ -70,24 +71,24 @@ def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardD
 
 
 def expire_action(ledger: Ledger, subject: str) -> None:
-    """A voucher or a code can no longer be paid, unless another attempt has been made meanwhile."""
-    identity, _, attempt = subject.partition(" ")
+    """Expire an unpaid voucher or code, unless another attempt has been made meanwhile."""
+    identity, _, attempt_id = subject.partition(" ")
     waiting = ledger.need("payment_intent", identity)["status"] == "requires_action"
-    if waiting and ledger.store.hidden(identity).get("attempt") == attempt:
+    if waiting and ledger.store.hidden(identity).get("attempt") == attempt_id:
         finish_action(ledger, identity, passed=False, refusal=TOO_LATE)
 
 
 def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> Json:
-    """Ask the bank. Raises StripeError (402) when it says no."""
+    """Send the charge to the bank. Raises StripeError (402) when the bank declines."""
     if behaviour.decline is not None:
         return _refused(ledger, intent, method, behaviour, behaviour.decline)
     return _charge(ledger, intent, method, behaviour, authenticated=False)
 
 
 def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str, final: bool = True) -> None:
-    """The money is ours. Unless more of it is to be taken, the rest is released and the intent has succeeded.
+    """Capture an amount. A final capture releases the rest, and the intent succeeds.
 
-    `said` is the event that tells it of the charge.
+    `said` is the type of the charge's event.
     """
     captured = charge["amount_captured"] + amount
     left = charge["amount"] - captured
@@ -109,7 +110,7 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str, 
 
 
 def account(ledger: Ledger, identity: str) -> None:
-    """The fees of a charge are known: `charge.updated` tells it."""
+    """Book the fees of a charge: `charge.updated` reports them."""
     charge = ledger.need("charge", identity)
     before = dict(charge)
     charge["balance_transaction"] = _fees(ledger, charge, charge["amount_captured"])
@@ -118,14 +119,14 @@ def account(ledger: Ledger, identity: str) -> None:
 
 
 def settle(ledger: Ledger, identity: str) -> None:
-    """Days later, a bank debit comes in, or comes back, as its test method says."""
+    """Settle a bank debit days later, as its test method says: it is paid, or returned."""
     intent = ledger.need("payment_intent", identity)
     if intent["status"] == "processing":
         settle_as(ledger, identity, payment_methods.find(ledger, intent["payment_method"])[1].settles)
 
 
 def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> None:
-    """A bank debit comes in, or comes back for this reason."""
+    """Settle a bank debit: paid, or returned for this reason."""
     intent = ledger.need("payment_intent", identity)
     method, _ = payment_methods.find(ledger, intent["payment_method"])
     charge = ledger.need("charge", intent["latest_charge"])
@@ -139,7 +140,7 @@ def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> N
 
 
 def available(ledger: Ledger, identity: str) -> None:
-    """Money that moved can be paid out."""
+    """Make pending money available for payouts."""
     ledger.store.save(ledger.need("balance_transaction", identity) | {"status": "available"})
 
 
@@ -176,7 +177,7 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
 
 
 def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: bool) -> None:
-    """A method that paid belongs to the customer who wants to use it again, or is used up."""
+    """Attach a method that paid to the customer who saves it, or mark it as used."""
     facts = ledger.store.hidden(method["id"])
     if intent["setup_future_usage"]:
         if intent["customer"] and method["customer"] is None:
@@ -186,7 +187,7 @@ def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: b
 
 
 def _fees(ledger: Ledger, charge: Json, amount: int, booked: int | None = None) -> str:
-    """2.9 % and 30 cents, rounded half up; `booked` is what the balance shows of the capture, if not its amount."""
+    """Book 2.9 % and 30 cents, rounded half up; `booked` is the gross amount on the balance, if not `amount`."""
     fee = (amount * 29 + 500) // 1000 + 30
     return ledger.move(
         amount=booked or amount, fee=fee, currency=charge["currency"], source=charge["id"], kind="charge"
@@ -198,7 +199,7 @@ def _refused(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, 
 
 
 def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, decline: CardDecline) -> Json:
-    """A failed charge, and its failure on the intent."""
+    """Record a declined charge, and the failure on the intent."""
     charge = objects.charge(ledger.now, intent, method, behaviour, decline=decline)
     ledger.store.add(charge)
     intent["latest_charge"] = charge["id"]
@@ -207,7 +208,7 @@ def _decline(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, 
 
 
 def _failed(ledger: Ledger, intent: Json, method: Json, decline: CardDecline, *, charge: Json | None) -> Json:
-    """Write an attempt's failure on the intent; the error as Stripe words it."""
+    """Record a failed attempt on the intent; returns Stripe's error."""
     by_bank = decline.type != "not_asked"
     error: Json = {
         "type": "card_error" if by_bank else "invalid_request_error",

@@ -1,7 +1,7 @@
-"""A card's offers: raising, exceeding, splitting and extending a hold.
+"""Card features for authorizations: incremental, overcapture, multicapture and extended.
 
-Source: docs.stripe.com/payments/flexible-acquiring. Each is asked for with
-`payment_method_options[card][request_…]=if_available`, needs manual capture and a card brand that offers it, and is
+Source: docs.stripe.com/payments/flexible-acquiring. Each is requested with
+`payment_method_options[card][request_…]=if_available`, needs manual capture and a card brand that supports it, and is
 then shown by the charge.
 """
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 DAY = 86_400
 HOLD_SECONDS = 7 * DAY
 EXTENDED_HOLD_SECONDS = 30 * DAY
-OVERCAPTURE_PERCENT = 20  # brands allow 15 % to 30 %, by country and kind of merchant
+OVERCAPTURE_PERCENT = 20  # brands allow 15 % to 30 %, by country and merchant category
 BRANDS = {
     "extended_authorization": ("visa", "mastercard", "amex", "discover"),
     "incremental_authorization": ("visa", "mastercard", "discover"),
@@ -22,7 +22,7 @@ BRANDS = {
 
 
 def features(intent: Json, brand: str, amount: int) -> Json:
-    """The offers as the charge of this intent shows them."""
+    """Return the features as the charge of this intent shows them."""
     asked = intent["payment_method_options"].get("card", {})
 
     def status(name: str, yes: str = "available", no: str = "unavailable") -> str:
@@ -38,17 +38,17 @@ def features(intent: Json, brand: str, amount: int) -> Json:
 
 
 def overcapture(amount: int, status: str) -> Json:
-    """The most that may be captured of an authorised amount."""
+    """Return the maximum capture of an authorized amount."""
     more = amount * OVERCAPTURE_PERCENT // 100 if status == "available" else 0
     return {"maximum_amount_capturable": amount + more, "status": status}
 
 
 def may(charge: Json, feature: str) -> bool:
-    """True if the charge has this offer."""
+    """Return True if the charge has this feature."""
     card = charge["payment_method_details"].get("card", {})
     return bool(card.get(feature, {}).get("status") in ("available", "enabled"))
 
 
 def hold_seconds(charge: Json) -> int:
-    """The life of the hold, in seconds."""
+    """Return the lifetime of the authorization, in seconds."""
     return EXTENDED_HOLD_SECONDS if may(charge, "extended_authorization") else HOLD_SECONDS

@@ -1,4 +1,4 @@
-"""Held money: taking it, in one piece or several, holding more of it, letting it go.
+"""Authorized money: capture in one or several parts, increments, and cancellation.
 
 Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method, …/overcapture, …/multicapture,
 …/incremental-authorization.
@@ -22,7 +22,7 @@ MOST_INCREMENTS = 10
 
 
 def capture(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Take held money: all, a part, or more where the card allows it. With the last capture the rest is released."""
+    """Capture all, a part, or more where the card allows it. The last capture releases the rest."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] != "requires_capture":
         raise unexpected_state(intent, "captured", ("requires_capture",))
@@ -38,7 +38,7 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def increment(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Hold more. Raises StripeError (402) when the bank does not want to; what was held stays held."""
+    """Increment the authorization. Raises StripeError (402) when the bank declines; the old amount stays authorized."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] != "requires_capture":
         raise unexpected_state(intent, "incremented", ("requires_capture",))
@@ -54,7 +54,7 @@ def increment(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def cancel(ledger: Ledger, identity: str, params: Json, *, expired: bool = False) -> Json:
-    """Give an intent up and release what it holds: because somebody asked, or because the authorisation expired."""
+    """Cancel an intent and release its authorization: by a request, or because the authorization expired."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] not in CANCELABLE_DEBIT:
         raise unexpected_state(intent, "canceled", CANCELABLE)
@@ -81,7 +81,7 @@ def cancel(ledger: Ledger, identity: str, params: Json, *, expired: bool = False
 
 
 def expire(ledger: Ledger, identity: str) -> None:
-    """An authorisation ends: nobody captured it, or only a part, which then is all of the payment."""
+    """Expire an authorization: nothing was captured, or only a part, which then is the whole payment."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] != "requires_capture":
         return

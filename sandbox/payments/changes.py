@@ -1,7 +1,7 @@
-"""Changing an intent that is there. Source: docs.stripe.com/api/payment_intents/update.
+"""Updates of an existing intent. Source: docs.stripe.com/api/payment_intents/update.
 
-Some may always change; most only as long as nothing was taken or held. A new amount, currency or method needs a new
-confirmation. Stripe makes no event of a change.
+Some fields may always change; most only while nothing is captured or authorized. A new amount, currency or method needs
+a new confirmation. Stripe makes no event of an update.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ WHILE_OPEN = (
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Change what may be changed of an intent now."""
+    """Update the fields of an intent that its status allows."""
     intent = ledger.need("payment_intent", identity, param="intent")
     changing = [name for name in params if name not in (*ALWAYS, "metadata")]
     if changing and intent["status"] not in OPEN:

@@ -1,4 +1,4 @@
-"""Charges, as far as they are changed by themselves: what a shop notes on them, and the old way to capture."""
+"""Calls on charges: their metadata and description, and the old way to capture."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ CHANGEABLE = ("description", "receipt_email", "shipping", "transfer_group")
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Change what is noted on a charge."""
+    """Change the metadata or description of a charge."""
     charge = ledger.need("charge", identity)
     before = dict(charge)
     charge["metadata"] = merged(charge["metadata"], params.get("metadata"))
@@ -30,7 +30,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def capture(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Take held money by its charge instead of its intent."""
+    """Capture an authorization by its charge instead of its intent."""
     charge = ledger.need("charge", identity)
     if charge["captured"]:
         raise invalid(f"Charge {identity} has already been captured.", code="charge_already_captured")

@@ -50,7 +50,7 @@ EVIDENCE = [
 def open_dispute(
     ledger: Ledger, charge: Json, status: str, *, reason: str = "fraudulent", amount: int | None = None
 ) -> Json:
-    """Contest a charge. Unless the bank only asks (`warning_…`), the money is taken back at once."""
+    """Open a dispute. Unless it is an inquiry (`warning_…`), the money is withdrawn at once."""
     if status not in FIRST:
         raise invalid(f"A dispute begins as one of {', '.join(FIRST)}.", param="status")
     if not charge["captured"]:
@@ -69,7 +69,7 @@ def open_dispute(
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Hand in evidence, or change the metadata."""
+    """Submit evidence, or change the metadata."""
     dispute = ledger.need("dispute", identity)
     if dispute["status"] in CLOSED:
         raise invalid(f"This dispute is already closed with a status of {dispute['status']}.")
@@ -87,9 +87,9 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def move(ledger: Ledger, identity: str, status: str) -> Json:
-    """The bank does something: looks at the evidence, takes the money after an inquiry, or decides.
+    """Apply the bank's next step: a review, a chargeback after an inquiry, or the decision.
 
-    `lost` may become `won` later; nothing else leaves a closed dispute, and what was filed is no inquiry any more.
+    `lost` may become `won` later; no other closed dispute changes, and a chargeback never becomes an inquiry again.
     Money moves as the status says.
     """
     dispute = ledger.need("dispute", identity)
@@ -119,7 +119,7 @@ def move(ledger: Ledger, identity: str, status: str) -> Json:
 
 
 def accept(ledger: Ledger, identity: str) -> Json:
-    """We give in: the dispute is lost."""
+    """Accept the dispute: it is lost."""
     return move(ledger, identity, "lost")
 
 
@@ -148,7 +148,7 @@ def _move_money(ledger: Ledger, dispute: Json, amount: int, fee: int) -> None:
 
 
 def _contested(ledger: Ledger, charge: Json) -> int:
-    """What was taken and not given back; all that was taken if nothing is left of it."""
+    """Return the captured amount that was not refunded; all of it if everything was refunded."""
     return refundable(ledger, charge) or int(charge["amount_captured"])
 
 

@@ -19,7 +19,7 @@ ONLY_WITH_CONFIRM = ("confirmation_token", "error_on_requires_action", "off_sess
 
 
 def check_new(params: Json) -> None:
-    """What can be said against a new intent before anything is done. Raises StripeError."""
+    """Check a new intent's parameters before anything is done. Raises StripeError."""
     amounts.check(params["amount"], params["currency"])
     if params.get("payment_method_types") and params.get("automatic_payment_methods"):
         raise invalid(
@@ -32,7 +32,7 @@ def check_new(params: Json) -> None:
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """A new intent, and its confirmation if that is asked in the same call."""
+    """Create an intent, and confirm it if the same call asks for that."""
     check_customer(ledger, params)
     intent = objects.payment_intent(ledger.now, params)
     intent["metadata"] = merged({}, params.get("metadata"))
@@ -47,7 +47,7 @@ def create(ledger: Ledger, params: Json) -> Json:
 
 
 def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Try to take the money, or to hold it."""
+    """Charge or authorize the payment."""
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirmed", CONFIRMABLE)
@@ -71,13 +71,13 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def check_customer(ledger: Ledger, params: Json) -> None:
-    """The customer that is named exists."""
+    """Check that the named customer exists."""
     if params.get("customer"):
         ledger.need("customer", params["customer"], param="customer")
 
 
 def _check_method(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> None:
-    """The method may pay this intent: its kind, and whose it is."""
+    """Check that the method may pay this intent: its type, and its customer."""
     manual = intent["capture_method"] == "manual"
     if behaviour.type not in intent["payment_method_types"] or (manual and not KINDS[behaviour.type].manual):
         raise invalid(

@@ -1,4 +1,4 @@
-"""The kinds of methods that may pay an intent, and the options of each: `payment_method_types`, `…_options`."""
+"""The types of methods that may pay an intent, and the options of each: `payment_method_types`, `…_options`."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 FUTURE_USAGE = one_of_or_unset("none", "off_session", "on_session")
 IF_AVAILABLE = one_of("if_available", "never")
-SHOWN: Json = {  # what Stripe shows of a kind, whether it was asked or not
+SHOWN: Json = {  # shown of every allowed type, also without a request for it
     "card": {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"},
     "us_bank_account": {"verification_method": "automatic"},
     "boleto": {"expires_after_days": 3},
@@ -66,7 +66,7 @@ OPTIONS = group(
 
 
 def types(value: Any, name: str) -> list[str] | None:
-    """Kinds of methods; the empty string unsets them."""
+    """Check a list of types; the empty string unsets them."""
     if value == "":
         return None
     given = words(value, name)
@@ -85,7 +85,7 @@ TYPES: dict[str, Check] = {
 
 
 def apply(intent: Json, params: Json) -> None:
-    """Write on the intent which kinds may pay it, and the options of those."""
+    """Write the allowed types and their options on the intent."""
     for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
         if name in params:
             intent[name] = params[name]

@@ -1,4 +1,4 @@
-"""Refunds: never above what was captured and not given back. Source: docs.stripe.com/refunds."""
+"""Refunds: never more than the captured amount less earlier refunds. Source: docs.stripe.com/refunds."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ MOVES = {
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """Give back all or part of a charge."""
+    """Refund all or part of a charge."""
     charge = _charge(ledger, params)
     _check_refundable(ledger, charge)
     left = refundable(ledger, charge)
@@ -63,7 +63,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def cancel(ledger: Ledger, identity: str) -> Json:
-    """Take a refund back that waits for the customer; no other can be."""
+    """Cancel a refund that requires an action of the customer; no other can be canceled."""
     refund = ledger.need("refund", identity)
     if refund["status"] != "requires_action":
         raise invalid(
@@ -73,9 +73,9 @@ def cancel(ledger: Ledger, identity: str) -> Json:
 
 
 def move(ledger: Ledger, identity: str, status: str, *, reason: str = "expired_or_canceled_card") -> Json:
-    """Let something happen to a refund: it arrives, waits for the customer, fails or is taken back.
+    """Change the status of a refund: succeeded, requires_action, failed or canceled.
 
-    A failed or canceled refund gives its money back to the balance and its room back to the charge.
+    A failed or canceled refund returns its money to the balance, and the charge can be refunded by that amount again.
     """
     refund = ledger.need("refund", identity)
     if status not in MOVES.get(refund["status"], ()):
@@ -97,19 +97,19 @@ def move(ledger: Ledger, identity: str, status: str, *, reason: str = "expired_o
 
 
 def finish(ledger: Ledger, identity: str) -> None:
-    """A pending refund arrives, if it still is pending."""
+    """Let a pending refund succeed, if it is still pending."""
     if ledger.need("refund", identity)["status"] == "pending":
         move(ledger, identity, "succeeded")
 
 
 def fail(ledger: Ledger, identity: str) -> None:
-    """A refund comes back: the customer's account could not take it."""
+    """Let a refund fail: the customer's account could not receive it."""
     if ledger.need("refund", identity)["status"] not in OVER:
         move(ledger, identity, "failed")
 
 
 def fail_pending(ledger: Ledger, charge: Json, reason: str) -> None:
-    """The refunds of a charge that have not arrived never will."""
+    """Let the pending refunds of a charge fail."""
     for refund in ledger.store.of_charge("refund", charge["id"]):
         if refund["status"] == "pending":
             move(ledger, refund["id"], "failed", reason=reason)

@@ -1,7 +1,7 @@
-"""Releasing what an authorisation holds and nobody takes: a partial capture, a cancellation, an expiry.
+"""The release of an authorized amount that is not captured: a partial capture, a cancellation, an expiry.
 
-Stripe's record of it depends on the account's API version. Since 2025-03-31.basil there is none: `amount_refunded` says
-only what was given back, and an expired payment is canceled as `expired`. Before, a Refund was made of the released
+Stripe's record of it depends on the account's API version. Since 2025-03-31.basil there is none: `amount_refunded`
+counts only returned money, and an expired payment is canceled as `expired`. Before, a Refund was made of the released
 part. Source: docs.stripe.com/changelog, 2025-03-31.basil, "Partially capturing or canceling payments no longer creates
 a Refund".
 """
@@ -20,7 +20,7 @@ RECORDS = (NONE, REFUNDS, BOOKED)  # `booked`: with a balance transaction where 
 def release(
     ledger: Ledger, charge: Json, amount: int, *, expired: bool = False, captures: bool = False
 ) -> list[tuple[str, Json, Json | None]]:
-    """Release `amount` of a charge; the events that tell it, to be sent when the charge itself has been told.
+    """Release `amount` of a charge; returns the events of it, to be sent after those of the charge itself.
 
     `captures` says that the rest of the charge is captured at the same moment.
     """
@@ -44,27 +44,27 @@ def release(
 
 
 def is_booked(ledger: Ledger) -> bool:
-    """True if a partial capture books all that was held, and takes back the part that it releases."""
+    """Return True if a partial capture books the whole authorized amount, and then the release of the rest."""
     return ledger.store.setting("releases", NONE) == BOOKED
 
 
 def released(ledger: Ledger, charge: Json) -> int:
-    """The part of `amount_refunded` that was never taken from anybody."""
+    """Return the part of `amount_refunded` that was never captured."""
     return int(ledger.store.hidden(charge["id"]).get("released", 0))
 
 
 def refundable(ledger: Ledger, charge: Json) -> int:
-    """The rest that was taken and not given back."""
+    """Return the captured amount that is not refunded yet."""
     return int(charge["amount_captured"] - charge["amount_refunded"] + released(ledger, charge))
 
 
 def count(ledger: Ledger, charge: Json, amount: int) -> None:
-    """Add to what was given back; less than nothing when a refund failed."""
+    """Add to the refunded amount; a negative amount when a refund failed."""
     charge["amount_refunded"] += amount
     charge["refunded"] = charge["amount_refunded"] > 0 and refundable(ledger, charge) == 0
     ledger.store.save(charge)
 
 
 def expiry_reason(ledger: Ledger) -> str:
-    """The cancellation reason of an authorisation that nobody captured in time."""
+    """Return the cancellation reason of an authorization that was not captured in time."""
     return "expired" if ledger.store.setting("releases", NONE) == NONE else "automatic"

@@ -1,4 +1,4 @@
-"""SetupIntents: a method is kept for later without a payment. Source: docs.stripe.com/payments/setup-intents."""
+"""SetupIntents: save a method for later without a payment. Source: docs.stripe.com/payments/setup-intents."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ CHANGEABLE = ("customer", "description", "flow_directions")
 
 
 def create(ledger: Ledger, params: Json) -> Json:
-    """A new setup, and its confirmation if that is asked in the same call."""
+    """Create a setup, and confirm it if the same call asks for that."""
     _check(ledger, params)
     setup = _new(ledger.now, params)
     setup["metadata"] = merged({}, params.get("metadata"))
@@ -30,7 +30,7 @@ def create(ledger: Ledger, params: Json) -> Json:
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Change what is not yet set up. Stripe makes no event of it."""
+    """Update a setup that is not complete. Stripe makes no event of it."""
     setup = _open(ledger, identity, "updated")
     _check(ledger, params)
     setup["metadata"] = merged(setup["metadata"], params.get("metadata"))
@@ -41,7 +41,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Try to set the method up. Raises StripeError (402) when its bank refuses."""
+    """Set the method up. Raises StripeError (402) when its bank declines."""
     setup = _open(ledger, identity, "confirmed")
     if method := payment_methods.chosen(ledger, params):
         setup["payment_method"] = method["id"]
@@ -70,7 +70,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def cancel(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Give a setup up."""
+    """Cancel a setup."""
     setup = _open(ledger, identity, "canceled")
     reason = params.get("cancellation_reason")
     setup |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
@@ -80,7 +80,7 @@ def cancel(ledger: Ledger, identity: str, params: Json) -> Json:
 
 
 def finish_action(ledger: Ledger, identity: str, *, passed: bool) -> Json:
-    """The payer has answered."""
+    """Apply the payer's answer."""
     setup = ledger.need("setup_intent", identity, param="intent")
     if setup["status"] != "requires_action":
         raise unexpected_state(setup, "authenticated", ("requires_action",))
@@ -93,7 +93,7 @@ def finish_action(ledger: Ledger, identity: str, *, passed: bool) -> Json:
 
 
 def verify(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Take the small sums, or the code, that arrived at the bank account."""
+    """Check the microdeposits, or the code, that arrived at the bank account."""
     if params.get("descriptor_code") != "SM11AA" and params.get("amounts") != [32, 45]:
         raise invalid("The microdeposits do not match. Please try again.")
     return finish_action(ledger, identity, passed=True)

@@ -1,4 +1,4 @@
-"""Pay, survive the network and a crash, and find out how it ended."""
+"""Pay once despite network failures and crashes, and find out the outcome."""
 
 import asyncio
 import json
@@ -28,13 +28,13 @@ Json = dict[str, Any]
 
 FIRST_WAIT_SECONDS: Final = 0.2
 LONGEST_WAIT_SECONDS: Final = 10.0
-LOOK_SECONDS: Final = 2.0  # how often a payment is looked at where it cannot be followed
+LOOK_SECONDS: Final = 2.0  # how often a payment is polled where it cannot be followed
 UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
 FOR_THE_PAYER: Final = frozenset({"REQUIRES_ACTION", "REQUIRES_CONFIRMATION"})
 
 
 class _TryLater(Exception):
-    """Nothing is known about this attempt: the same request again, after this many seconds if that was said."""
+    """The outcome of this request is unknown: repeat it, after this many seconds if the server said so."""
 
     def __init__(self, seconds: float | None = None) -> None:
         super().__init__("try the same again")
@@ -44,14 +44,13 @@ class _TryLater(Exception):
 class Paygraph:
     """Pays orders of one buyer or service.
 
-    Every key is in `store` before it is sent, with the input that it stands for, and stays there until `forget`. So
-    whatever happens between the first byte and the receipt on the screen, `resume` goes on with the same key. Each
-    method waits at most `patience_seconds` and then answers `Undecided`. Raises PaygraphError for what no repetition
-    mends.
+    Every key is in `store` before it is sent, with its input, and stays there until `forget`. After any failure between
+    the first byte and the receipt on the screen, `resume` continues with the same key. Each method waits at most
+    `patience_seconds` and then returns `Undecided`. Raises PaygraphError for an error that no repetition mends.
     """
 
     def __init__(self, http: httpx.AsyncClient, *, store: Store, patience_seconds: float = 60.0) -> None:
-        self._http = http  # with base_url, and the token in its headers
+        self._http = http  # needs base_url, and the token in its headers
         self._store = store
         self._patience_seconds = patience_seconds
 
@@ -64,9 +63,9 @@ class Paygraph:
         payment_method_id: str,
         return_url: str | None = None,
     ) -> Result:
-        """Pay what an order owes. `amount` is in minor units, and what the buyer was shown.
+        """Pay an order. `amount` is in minor units, and is the amount that the buyer was shown.
 
-        A second call for the same order goes on with the first one's key, as `resume` does.
+        A second call for the same order continues with the first one's key, as `resume` does.
         """
         if self._store.get(order_id) is not None:
             return await self.resume(order_id)
@@ -89,7 +88,7 @@ class Paygraph:
         return await self._begin(order_id, "CONFIRM_PAYMENT", given)
 
     async def resume(self, order_id: str) -> Result:
-        """How the payment that was begun for this order stands; goes on with it if it must. Raises LookupError."""
+        """Continue the payment of this order if necessary, and return its result. Raises LookupError."""
         record = self._store.get(order_id)
         if record is None:
             raise LookupError("nothing was begun for this order")
@@ -101,7 +100,7 @@ class Paygraph:
         return await self._finish(order_id, record, found, deadline)
 
     def forget(self, order_id: str) -> None:
-        """The outcome has reached the buyer: the key is not needed any more."""
+        """Delete the key, once the outcome has reached the buyer."""
         self._store.remove(order_id)
 
     async def _begin(self, order_id: str, kind: str, variables: Json) -> Result:
@@ -111,7 +110,7 @@ class Paygraph:
         return await self._finish(order_id, record, None, time.monotonic() + self._patience_seconds)
 
     async def _finish(self, order_id: str, record: Record, found: Json | None, deadline: float) -> Result:
-        """Send, unless it is known how it ended, then follow the payment until it is settled."""
+        """Send the request, unless its outcome is known, then follow the payment until it is settled."""
         try:
             payload = found or await self._patiently(self._send, record, deadline=deadline)
             payment = payload["payment"]
@@ -129,10 +128,10 @@ class Paygraph:
             return Undecided(record["payment_id"])
         return _result(payload)
 
-    # -- asking ------------------------------------------------------------------------------------------------------
+    # -- requests -----------------------------------------------------------------------------------------------------
 
     async def _send(self, record: Record) -> Json:
-        """The payload of the mutation; the same key and the same input each time."""
+        """Send the mutation and return its payload; the same key and the same input each time."""
         data = await self._ask(texts.MUTATIONS[record["kind"]], {**record["variables"], "key": record["key"]})
         payload: Json = data["done"]
         for error in payload["errors"]:
@@ -141,7 +140,7 @@ class Paygraph:
         return payload
 
     async def _what_became_of(self, record: Record) -> Json | None:
-        """The payload as the operation has it, None when it is not known or not over: then it is to be sent again."""
+        """Look up the operation's payload; None when it is unknown or still running, so that it must be sent again."""
         operation = (await self._ask(texts.OPERATION, {"key": record["key"], "kind": record["kind"]}))["operation"]
         if operation is None or operation["state"] not in ("SUCCEEDED", "FAILED"):
             return None
@@ -152,7 +151,7 @@ class Paygraph:
         return {"payment": payment, "errors": errors}
 
     async def _record(self, payment_id: str, deadline: float) -> Json:
-        """The payment once it is settled: followed where that is possible, looked at from time to time as well."""
+        """Return the payment once it is settled: followed by subscription where possible, and polled as well."""
         while True:
             try:
                 async for status in self._statuses(payment_id):
@@ -182,7 +181,7 @@ class Paygraph:
             raise _TryLater from None
 
     async def _ask(self, query: str, variables: Mapping[str, object]) -> Json:
-        """The data of one request. Raises _TryLater, or PaygraphError."""
+        """Send one request and return its data. Raises _TryLater, or PaygraphError."""
         asked = {"query": query, "variables": variables}
         try:
             response = await self._http.post("/graphql", json=asked, headers={"Accept": "application/json"})
@@ -203,7 +202,7 @@ class Paygraph:
         return data
 
     async def _patiently(self, ask: Any, *given: Any, deadline: float) -> Any:
-        """Ask again, with longer and longer pauses, until there is an answer. Raises _TryLater at the deadline."""
+        """Repeat `ask`, with growing pauses, until there is an answer. Raises _TryLater at the deadline."""
         wait = FIRST_WAIT_SECONDS
         while True:
             try:
@@ -243,5 +242,5 @@ def _result(payload: Json) -> Result:
 
 
 def _seconds(header: str | None) -> float | None:
-    """Retry-After in seconds, as Paygraph sends it."""
+    """Parse Retry-After in seconds, the form that Paygraph sends."""
     return float(header) if header is not None and header.isdigit() else None

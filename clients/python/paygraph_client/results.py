@@ -1,4 +1,4 @@
-"""What becomes of a payment, as the caller is told it."""
+"""The results of a payment."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Paid:
-    """The money is taken."""
+    """The money is captured."""
 
     payment_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The money is held, and is taken when the shop captures it."""
+    """The money is authorized; the shop captures it later."""
 
     payment_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The bank said no. `message` may be shown to the buyer; `retry` says what helps (RetryAdvice in the schema)."""
+    """The bank declined. `message` may be shown to the buyer; `retry` says what helps (RetryAdvice in the schema)."""
 
     payment_id: str
     message: str
@@ -29,7 +29,7 @@ class Declined:
 
 @dataclass(frozen=True, slots=True)
 class NeedsAction:
-    """The payer has to do something first: visit `redirect_url`, or confirm in the app or browser."""
+    """The payer has to act first: visit `redirect_url`, or confirm in the app or browser."""
 
     payment_id: str
     redirect_url: str | None
@@ -37,7 +37,7 @@ class NeedsAction:
 
 @dataclass(frozen=True, slots=True)
 class Canceled:
-    """The payment was given up, and nothing was taken."""
+    """The payment was canceled, and nothing was captured."""
 
     payment_id: str
 
@@ -53,7 +53,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Undecided:
-    """Nobody knows yet. The key is kept: `resume` finds out."""
+    """The outcome is not known yet. The key is kept: `resume` finds out."""
 
     payment_id: str | None
 
@@ -62,7 +62,7 @@ Result = Paid | Held | Declined | NeedsAction | Canceled | Refused | Undecided
 
 
 class PaygraphError(Exception):
-    """The server refused the request itself: a bad token, a document that does not fit. Trying again is no use."""
+    """The server refused the request itself: a bad token, an invalid document. A repetition is useless."""
 
     def __init__(self, status: int, errors: list[dict[str, Any]]) -> None:
         first = errors[0] if errors else {}

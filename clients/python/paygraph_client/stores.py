@@ -1,4 +1,4 @@
-"""Where a key is kept before it is sent, so that a crash forgets nothing."""
+"""Stores of keys: each key is stored before it is sent, so that a crash loses none."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Store(Protocol):
 
 
 class MemoryStore:
-    """Survives nothing: for tests, and for scripts that may start anew."""
+    """Keeps records in memory: for tests, and for scripts that may start anew."""
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
@@ -36,7 +36,7 @@ class MemoryStore:
 
 
 class FileStore:
-    """One file for each order in a folder, written whole or not at all."""
+    """Keeps a file for each order in a folder, written completely or not at all."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -84,7 +84,7 @@ def reasons(answer: Json) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Question:
     """A question, and the answer that it must get at every door: data, or the word of its refusal."""
 
     query: str
@@ -92,31 +92,31 @@ class Asked:
     variables: Json = field(default_factory=dict)
 
 
-QUESTIONS: Final[dict[str, Asked]] = {
-    "43: more than 32 bits": Asked(AMOUNT, {"payments": {"nodes": []}}, {"amount": 3_000_000_000}),
-    "43: a decimal in a string": Asked(AMOUNT, "VALIDATION_FAILED", {"amount": "10.00"}),
-    "43: a fraction": Asked(AMOUNT, "VALIDATION_FAILED", {"amount": 10.5}),
-    "43: a whole float": Asked(AMOUNT, "VALIDATION_FAILED", {"amount": 1e3}),
-    "43: a truth": Asked(AMOUNT, "VALIDATION_FAILED", {"amount": True}),
-    "43: beyond 53 bits": Asked(AMOUNT, "VALIDATION_FAILED", {"amount": 2**53}),
-    "43: an exponent in the document": Asked(
+QUESTIONS: Final[dict[str, Question]] = {
+    "43: more than 32 bits": Question(AMOUNT, {"payments": {"nodes": []}}, {"amount": 3_000_000_000}),
+    "43: a decimal in a string": Question(AMOUNT, "VALIDATION_FAILED", {"amount": "10.00"}),
+    "43: a fraction": Question(AMOUNT, "VALIDATION_FAILED", {"amount": 10.5}),
+    "43: a whole float": Question(AMOUNT, "VALIDATION_FAILED", {"amount": 1e3}),
+    "43: a truth": Question(AMOUNT, "VALIDATION_FAILED", {"amount": True}),
+    "43: beyond 53 bits": Question(AMOUNT, "VALIDATION_FAILED", {"amount": 2**53}),
+    "43: an exponent in the document": Question(
         "{ payments(filter: {amount: {gte: 1e3}}) { nodes { id } } }", "VALIDATION_FAILED"
     ),
-    "44: an order of somebody else": Asked(ORDER, NOTHING, {"id": "@ORDER"}),
-    "44: its name": Asked(ORDER, NOTHING, {"name": "@NAME"}),
-    "44: as a node": Asked("query N($id: ID!) { node(id: $id) { id } }", {"node": None}, {"id": "@ORDER"}),
-    "45: NUL": Asked(ORDER, "VALIDATION_FAILED", {"name": "a\x00b"}),
-    "45: half of a character": Asked(ORDER, "INVALID_JSON", {"name": "\ud83d"}),
-    "45: a mark that turns the direction": Asked(ORDER, "VALIDATION_FAILED", {"name": "a\u202eb"}),
-    "45: four bytes": Asked(ORDER, NOTHING, {"name": "\U0001f4b3"}),
-    "46: a card number in a variable": Asked(ORDER, "SENSITIVE_DATA_REFUSED", {"name": CARD}),
-    "46: in a name of one": Asked(ORDER, "SENSITIVE_DATA_REFUSED", {CARD: "x"}),
-    "46: in the document": Asked(f'{{ order(externalId: "{CARD}") {{ id }} }}', "SENSITIVE_DATA_REFUSED"),
-    "46: in a comment": Asked(f"{{ viewer {{ scopes }} }} # {CARD}", "SENSITIVE_DATA_REFUSED"),
-    "47: hundreds of aliases": Asked(
+    "44: an order of somebody else": Question(ORDER, NOTHING, {"id": "@ORDER"}),
+    "44: its name": Question(ORDER, NOTHING, {"name": "@NAME"}),
+    "44: as a node": Question("query N($id: ID!) { node(id: $id) { id } }", {"node": None}, {"id": "@ORDER"}),
+    "45: NUL": Question(ORDER, "VALIDATION_FAILED", {"name": "a\x00b"}),
+    "45: half of a character": Question(ORDER, "INVALID_JSON", {"name": "\ud83d"}),
+    "45: a mark that turns the direction": Question(ORDER, "VALIDATION_FAILED", {"name": "a\u202eb"}),
+    "45: four bytes": Question(ORDER, NOTHING, {"name": "\U0001f4b3"}),
+    "46: a card number in a variable": Question(ORDER, "SENSITIVE_DATA_REFUSED", {"name": CARD}),
+    "46: in a name of one": Question(ORDER, "SENSITIVE_DATA_REFUSED", {CARD: "x"}),
+    "46: in the document": Question(f'{{ order(externalId: "{CARD}") {{ id }} }}', "SENSITIVE_DATA_REFUSED"),
+    "46: in a comment": Question(f"{{ viewer {{ scopes }} }} # {CARD}", "SENSITIVE_DATA_REFUSED"),
+    "47: hundreds of aliases": Question(
         "{ " + " ".join(f"a{number}: viewer {{ scopes }}" for number in range(300)) + " }", "FIELD_LIMIT"
     ),
-    "47: a page of pages": Asked(
+    "47: a page of pages": Question(
         "{ payments(first: 100) { nodes { order { payments(first: 100) { nodes { id version } } } } } }", "COST_LIMIT"
     ),
 }
