@@ -85,11 +85,10 @@ def create_app(
     sandbox: Sandbox | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> FastAPI:
-    """Build the whole application, still without its middleware.
+    """Build the whole application, still without its middleware. `run_worker` runs the worker in this process as well.
 
-    `run_worker` runs the worker in this process as well. With no Stripe key the offline Stripe answers in this process:
-    `sandbox`, or a new one that keeps its state under the state folder and sends webhooks to `own_port` (`deliver`:
-    from this process). `transport` replaces the network to Stripe.
+    With no Stripe key the offline Stripe answers in this process: `sandbox`, or a new one in the state folder that
+    sends webhooks to `own_port` (`deliver`: from this process). `transport` replaces the network to Stripe.
     """
     webhook_url = f"http://127.0.0.1:{own_port}{PATH}" if own_port else None
     if sandbox is None and transport is None:

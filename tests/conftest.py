@@ -32,7 +32,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the machine's own settings reaches a test."""
+    """Keep the machine's own settings away from the tests."""
     for name in list(os.environ):
         if name.startswith(("STRIPE_", "AUTH_", "DATABASE_", "PAYGRAPH_")) or name in ("ENVIRONMENT", "CURRENCIES"):
             monkeypatch.delenv(name)
@@ -40,7 +40,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """A test that says where logs go says it for itself."""
+    """Restore the logging configuration after a test that changes it."""
     yield
     if structlog.is_configured():
         structlog.reset_defaults()
@@ -48,7 +48,7 @@ def _logs_as_before() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reaches the network."""
+    """Refuse all network access beyond loopback."""
     connect = socket.socket.connect
 
     def guarded(self: socket.socket, address: Any) -> None:
@@ -61,7 +61,7 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[EmbeddedPostgres]:
-    """The server, shared by all workers of a run; the first one to come builds the template."""
+    """Start the server shared by all workers of a run; the first worker builds the template."""
     root = tmp_path_factory.getbasetemp()
     run = Path(os.environ.get(OUTER_RUN) or (root.parent if worker_id != "master" else root))
     home = Path(tempfile.gettempdir()) / f"paygraph-tests-{_name(run)}"
@@ -96,7 +96,7 @@ async def _build_template(url: str, template_url: str) -> None:
 
 @pytest.fixture
 async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """A fresh database with all migrations, for one test."""
+    """Make a database with all migrations, for one test."""
     name = f"test_{uuid4().hex}"
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
@@ -109,7 +109,7 @@ async def database_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def shop(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """The whole application with the offline Stripe, for one test; `shop_settings` marks what is set otherwise."""
+    """Open the whole application with the offline Stripe, for one test; `shop_settings` marks other settings."""
     marked = request.node.get_closest_marker("shop_settings")
     changes = marked.kwargs if marked is not None else {}
     async with open_shop(settings_for(database_url, tmp_path / "state", **changes)) as opened:

@@ -1,1 +1,1 @@
-"""The API through its front door: GraphQL over HTTP, real PostgreSQL, the offline Stripe."""
+"""The API through its public interface: GraphQL over HTTP, real PostgreSQL, the offline Stripe."""

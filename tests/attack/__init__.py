@@ -1,1 +1,1 @@
-"""The attack: wrong variants, storms and kills, judged by what Stripe holds and what the API answers."""
+"""The attack: wrong variants, storms and kills, checked against Stripe's books and the API's answers."""

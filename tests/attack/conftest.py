@@ -1,23 +1,23 @@
-"""The same forge and towns as the crash tests have; all of it takes long and runs by `make attack`.
+"""The clusters of the crash tests; all attack tests take long and run by `make attack`.
 
-What is marked `short` runs in `make test` too.
+Tests marked `short` run in `make test` too.
 """
 
 from pathlib import Path
 
 import pytest
 
-from tests.crash.conftest import forge, town
+from tests.crash.conftest import cluster, process_factory
 
-__all__ = ["forge", "town"]
+__all__ = ["cluster", "process_factory"]
 
 HERE = Path(__file__).parent
-# A client that is torn away while it connects leaves its socket to the garbage collector; that is the client's library.
+# A client that is cancelled while it connects leaves its socket to the garbage collector; that is the client's library.
 TORN_CLIENTS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, so that `make test` leaves out all but the short."""
+    """Mark the tests of this folder, so that `make test` leaves out all but the short ones."""
     for item in items:
         if HERE in item.path.parents:
             if item.get_closest_marker("short") is None:

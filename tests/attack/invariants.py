@@ -1,6 +1,6 @@
-"""Ten invariants, computed from what the offline Stripe holds and from what clients were answered.
+"""Ten invariants, computed from the offline Stripe's books and from the answers to clients.
 
-Nothing here asks the code under test: not its rows, not its services. Each function returns violations, in words.
+None of them uses the code under test: not its rows, not its services. Each function returns violations, in words.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ NO_LONGER_HERE = "is gone from the API"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one client was told: the whole payload of one call under one key."""
+    """The answer to one client: the whole payload of one call under one key."""
 
     caller: str
     mutation: str
@@ -28,7 +28,7 @@ class Answer:
 
     @property
     def decided(self) -> bool:
-        """A refusal that invites the same key again is no decision yet."""
+        """False for a refusal that invites the same key again."""
         return not any(error["retryable"] for error in self.payload["errors"])
 
 
@@ -44,7 +44,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """Everything that can be seen from outside after a run."""
+    """The state after a run, as seen from outside."""
 
     books: Books
     payments: list[Json]
@@ -57,7 +57,7 @@ class World:
 
 
 def violations(world: World) -> list[str]:
-    """Everything that is wrong with this world."""
+    """List all violations."""
     rules = (
         one_key_moved_money_at_most_once,
         books_equal_stripes,
@@ -74,7 +74,7 @@ def violations(world: World) -> list[str]:
 
 
 def one_key_moved_money_at_most_once(world: World) -> list[str]:
-    """An operation took money at most once and gave it back at most once; an order was paid at most once."""
+    """An operation charged at most once and refunded at most once; an order was paid at most once."""
     intents = {intent["id"]: intent for intent in world.books.payment_intents}
     taken = [charge for charge in world.books.charges if charge["paid"] and charge["amount_captured"]]
     by_operation = Counter(intents[c["payment_intent"]]["metadata"].get("operation_id", "none") for c in taken)
@@ -140,7 +140,7 @@ def _order_differs(order: Json, world: World) -> Iterator[str]:
 
 
 def refunds_never_above_captured(world: World) -> list[str]:
-    """No refund beyond what was taken, and none that Stripe had to refuse for it."""
+    """No refund beyond the captured amount, and none that Stripe had to refuse for it."""
     found = []
     for intent in world.books.payment_intents:
         live = [r for r in world.books.refunds if r["payment_intent"] == intent["id"]]
@@ -190,7 +190,7 @@ def _state_taken_back(told: Json, now: Json | None, name: str, final: frozenset[
 
 
 def _taken_up_again(told: Json, now: Json | None) -> Iterator[str]:
-    """A decided operation is never driven again."""
+    """A decided operation never runs again."""
     if now is not None and "attempts" in told and told["attempts"] != now["attempts"]:
         yield f"{told['id']}: was decided after {told['attempts']} attempts, and now it has {now['attempts']}"
 

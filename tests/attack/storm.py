@@ -1,4 +1,4 @@
-"""The weather: clients, kills, faults and webhooks, each of them random from one seed."""
+"""Storms: clients, kills, faults and webhooks, all random from one seed."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import httpx
 
 from sandbox.deliveries import sign
 from tests.attack.world import Memory, paying, refunding
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 CLIENTS = 4
@@ -59,11 +59,11 @@ PACE: Json = {
 
 
 class Storm:
-    """One storm over one town."""
+    """One storm over one cluster."""
 
-    def __init__(self, town: Town, seed: int, *, variants: Sequence[str] = ()) -> None:
+    def __init__(self, cluster: Cluster, seed: int, *, variants: Sequence[str] = ()) -> None:
         self.memory = Memory()
-        self._town = town
+        self._cluster = cluster
         self._seed = seed
         self._random = random.Random(seed)  # noqa: S311 - a seeded storm, not a secret
         self._variants = ["hurried", *variants]
@@ -74,11 +74,11 @@ class Storm:
         self._over = asyncio.Event()
 
     def story(self) -> str:
-        """What happened, for whoever reads a failure."""
+        """Tell the story of the storm, for the reader of a failure."""
         return f"seed {self._seed}, {len(self._running)} replicas, {dict(self._seen)}"
 
     async def rage(self, seconds: float) -> None:
-        """Let it all loose for so long."""
+        """Run everything for this many seconds."""
         self._over.clear()
         async with asyncio.TaskGroup() as group:
             for number in range(len(self._running)):
@@ -90,19 +90,19 @@ class Storm:
             group.create_task(self._network())
             await asyncio.sleep(seconds)
             self._over.set()
-        self._town.sandbox.clear_faults()
-        self._town.proxy.armed = False
-        self._town.proxy.pass_on()
+        self._cluster.sandbox.clear_faults()
+        self._cluster.proxy.armed = False
+        self._cluster.proxy.pass_on()
 
     @asynccontextmanager
     async def calm(self) -> AsyncIterator[Application]:
-        """One replica that nobody disturbs."""
-        async with self._town.application(worker=True, variants=self._variants, **PACE) as application:
+        """Open one replica that is left undisturbed."""
+        async with self._cluster.application(worker=True, variants=self._variants, **PACE) as application:
             yield application
 
     async def finish(self, application: Application) -> None:
-        """Every client comes back with its key until it has its answer, and Stripe sends what it has not delivered."""
-        for event in self._town.sandbox.snapshot().events:
+        """Let every client repeat its key until it has its answer, and let Stripe send its undelivered events."""
+        for event in self._cluster.sandbox.snapshot().events:
             await _deliver(application.http, event)
         for (caller, mutation, used), variables in list(self._unsettled.items()):
             await self.memory.settled(
@@ -116,15 +116,14 @@ class Storm:
     # -- replicas --------------------------------------------------------------------------------------------------
 
     async def _replica(self, number: int, dice: random.Random) -> None:
-        """Start with a clock of its own, serve a while, freeze now and then, die at a random statement or moment, start
-        again."""
+        """Start with a clock of its own, serve, freeze at times, die at a random statement or moment; repeat."""
         while not self._over.is_set():
             clock = dice.choice(CLOCKS)
             self._seen.update(clock)
             async with AsyncExitStack() as stack:
                 try:
                     application = await stack.enter_async_context(
-                        self._town.application(worker=True, variants=[*self._variants, *clock], **PACE)
+                        self._cluster.application(worker=True, variants=[*self._variants, *clock], **PACE)
                     )
                 except TimeoutError:  # the other replica's kill broke its first connection to the database
                     continue
@@ -139,7 +138,7 @@ class Storm:
                 self._seen["kill -9"] += 1
 
     async def _freeze(self, application: Application, seconds: float) -> None:
-        """Stop the process where it stands, for less or more than a lease, and let it go on."""
+        """Stop the process, for less or more than a lease, and continue it."""
         application.freeze()
         self._seen["frozen"] += 1
         await self._pause(seconds)
@@ -147,8 +146,8 @@ class Storm:
         await self._pause(0.5)
 
     async def _kill_at_statement(self, application: Application, step: int) -> None:
-        """Kill before the n-th statement from now; whichever replica sends it, this one dies."""
-        proxy = self._town.proxy
+        """Kill before the n-th statement from now: this replica dies, whichever replica sends the statement."""
+        proxy = self._cluster.proxy
         if proxy.armed:
             return
         proxy.steps, proxy.stop_at, proxy.on_stop = 0, step, application.kill
@@ -194,7 +193,7 @@ class Storm:
         return payload
 
     async def _wish(self, dice: random.Random) -> tuple[str, str, Json] | None:
-        """Something that a client wants; None when the storm is over."""
+        """Choose a client's next action; None when the storm is over."""
         wish = dice.random()
         if wish < 0.45 or not self._payments:
             while (order_id := await self._order(dice)) is None:
@@ -231,11 +230,11 @@ class Storm:
     # -- Stripe ----------------------------------------------------------------------------------------------------
 
     async def _faults(self) -> None:
-        """Put a fault in force, of any kind, anywhere, for a while."""
+        """Add faults of any kind, anywhere, for a while."""
         dice = random.Random(self._seed * 7 + 1)  # noqa: S311 - as above
         while not self._over.is_set():
             kind = dice.choice(FAULTS)
-            self._town.sandbox.fault(
+            self._cluster.sandbox.fault(
                 kind=kind,
                 method=dice.choice(("POST", "POST", ".*")),
                 path=dice.choice(PLACES),
@@ -246,13 +245,13 @@ class Storm:
             self._seen[kind] += 1
             await self._pause(dice.uniform(0.05, 0.5))
             if dice.random() < 0.3:
-                self._town.sandbox.clear_faults()
+                self._cluster.sandbox.clear_faults()
 
     async def _webhooks(self) -> None:
         """Deliver events at random: late, twice, in any order, to any replica, or not at all."""
         dice = random.Random(self._seed * 7 + 2)  # noqa: S311 - as above
         while not self._over.is_set():
-            events = self._town.sandbox.snapshot().events[-40:]
+            events = self._cluster.sandbox.snapshot().events[-40:]
             for event in dice.sample(events, min(len(events), dice.randint(0, 6))):
                 running = dice.choice(self._running)
                 if running is not None:
@@ -261,22 +260,24 @@ class Storm:
             await self._pause(dice.uniform(0.05, 0.3))
 
     async def _complete_3ds(self, dice: random.Random) -> None:
-        """Now and then a payer authenticates, or fails to."""
-        waiting = [i["id"] for i in self._town.sandbox.snapshot().payment_intents if i["status"] == "requires_action"]
+        """Let a payer authenticate, or fail to, at times."""
+        waiting = [
+            i["id"] for i in self._cluster.sandbox.snapshot().payment_intents if i["status"] == "requires_action"
+        ]
         if waiting and dice.random() < 0.5:
             given = {"result": dice.choice(("complete", "complete", "fail"))}
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._town.stripe_port}") as browser:
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{self._cluster.stripe_port}") as browser:
                 await browser.post(f"/_sandbox/3ds/{dice.choice(waiting)}", data=given)
 
     async def _network(self) -> None:
-        """Now and then lose what is said on every connection to the database, and sometimes on new ones for a while."""
+        """Lose the traffic of all database connections at times, and sometimes of new ones for a while."""
         dice = random.Random(self._seed * 7 + 3)  # noqa: S311 - as above
         while not self._over.is_set():
             await self._pause(dice.uniform(2.0, 6.0))
-            self._town.proxy.swallow(new_ones=dice.random() < 0.5)
+            self._cluster.proxy.swallow(new_ones=dice.random() < 0.5)
             self._seen["bytes swallowed"] += 1
             await self._pause(dice.uniform(0.2, 1.0))
-            self._town.proxy.pass_on()
+            self._cluster.proxy.pass_on()
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -284,7 +285,7 @@ class Storm:
 
 
 async def _deliver(http: httpx.AsyncClient, event: dict[str, Any]) -> None:
-    """One delivery, whatever becomes of it."""
+    """Deliver one event, and ignore the answer."""
     raw = json.dumps(event).encode()
     headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
     with contextlib.suppress(httpx.TransportError, RuntimeError):

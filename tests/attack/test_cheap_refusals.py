@@ -1,4 +1,4 @@
-"""The same as `make test` does, over many more bodies."""
+"""The test of `make test`, over many more bodies."""
 
 import os
 

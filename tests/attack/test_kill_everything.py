@@ -1,7 +1,7 @@
 """Killed before and after every statement and every call of Stripe: pay, confirm, capture, cancel, refund, webhook.
 
-One replica and two, with the client coming back or not. What heals here is the lease, the same key, the janitor, and
-for a webhook Stripe's sending it again; the poller is off.
+One replica and two, with the client coming back or not. Only the lease, the same key, the janitor, and for a webhook
+Stripe's retry may recover here; the poller is off.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from database.embedded import EmbeddedPostgres
 from sandbox.deliveries import sign
 from tests.attack.invariants import violations
 from tests.attack.world import Memory, look, paying, refunding, until_idle
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.crash.processes.kills import fresh, kill_at, kill_in_call
 from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 INTENT = "/v1/payment_intents/[^/]+"
-LAST_STATEMENT_OF_A_WEBHOOK = 32  # the worker's own looking for work included, which never ends
+LAST_STATEMENT_OF_A_WEBHOOK = 32  # the worker's own polling for work included, which never ends
 FORKS = 4
-LEASE = 3.0  # longer than anything takes here: nobody loses a lease by being slow
+LEASE = 3.0  # longer than any step takes here: no lease is lost by being slow
 
 
 @dataclass
 class Act:
-    """Something to be killed: what stands before it, what it does, and how its payment must end."""
+    """A mutation or webhook to be killed: its preparation, its call, and the final state of its payment."""
 
     name: str
     before: Json
@@ -48,15 +48,15 @@ class Act:
 
     @property
     def holds(self) -> bool:
-        """The shop has the money held."""
+        """True when the order captures manually."""
         return self.name in ("capturePayment", "cancelPayment")
 
     def variables(self, subject: str) -> Json:
-        """What it is asked with; `subject` is the order that createPayment pays, and the payment of all others."""
+        """Return the variables; `subject` is the order for createPayment, and the payment for all others."""
         if self.name == "createPayment":
             return {"input": paying(subject)}
         if self.name == "refundPayment":
-            return {"input": refunding(subject, 4_000)}  # in part: there is room for a second one
+            return {"input": refunding(subject, 4_000)}  # in part: a second one would fit
         if self.name == "confirmPayment":
             given = {"paymentId": subject, "paymentMethodId": "pm_card_visa"}
             return {**given, "returnUrl": "https://shop.example/"}
@@ -83,7 +83,7 @@ ACTS = (
 
 @dataclass(frozen=True)
 class Way:
-    """How it is killed: how many replicas there are, before or after the statement, and whether the client returns."""
+    """The way of the kill: the number of replicas, before or after the statement, and whether the client returns."""
 
     replicas: int
     after: bool
@@ -107,17 +107,19 @@ CALLS = [pytest.param(act, call, id=f"{act.name} {call[0]} {call[1]}") for act i
 
 @pytest.mark.short
 @BY_NAME
-async def test_killed_in_the_middle(town: Town, postgres: EmbeddedPostgres, act: Act) -> None:
-    assert await _killed_at(town, postgres, act, 8, Way(replicas=2, after=True, returns=True))
+async def test_killed_in_the_middle(cluster: Cluster, postgres: EmbeddedPostgres, act: Act) -> None:
+    assert await _killed_at(cluster, postgres, act, 8, Way(replicas=2, after=True, returns=True))
 
 
 @BY_NAME
 @BY_WAY
 @pytest.mark.parametrize("chunk", range(FORKS))
-async def test_killed_at_any_statement(town: Town, postgres: EmbeddedPostgres, act: Act, way: Way, chunk: int) -> None:
+async def test_killed_at_any_statement(
+    cluster: Cluster, postgres: EmbeddedPostgres, act: Act, way: Way, chunk: int
+) -> None:
     step = chunk + 1
     while not (act.is_webhook and step > LAST_STATEMENT_OF_A_WEBHOOK):
-        if not await _killed_at(town, postgres, act, step, way):
+        if not await _killed_at(cluster, postgres, act, step, way):
             break
         step += FORKS
     assert step > 2 * FORKS
@@ -127,42 +129,42 @@ async def test_killed_at_any_statement(town: Town, postgres: EmbeddedPostgres, a
 @pytest.mark.parametrize(("act", "call"), CALLS)
 @pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
 async def test_killed_around_any_call_of_stripe(
-    town: Town, database_url: str, act: Act, call: tuple[str, str], way: Way, moment: str
+    cluster: Cluster, database_url: str, act: Act, call: tuple[str, str], way: Way, moment: str
 ) -> None:
     memory = Memory()
-    async with _beside(town, way) as other:
-        async with town.application(**{"worker": False, **act.layers}) as first:
-            subject, with_key = await _prepare(town, first, memory, act), key()
-            done = _act(town, first, memory, act, subject, with_key)
-            await kill_in_call(town, first, moment, call[1], done, method=call[0])
-        await _heals(town, database_url, memory, act, subject, with_key, other, returns=way.returns)
+    async with _beside(cluster, way) as other:
+        async with cluster.application(**{"worker": False, **act.layers}) as first:
+            subject, with_key = await _prepare(cluster, first, memory, act), key()
+            done = _act(cluster, first, memory, act, subject, with_key)
+            await kill_in_call(cluster, first, moment, call[1], done, method=call[0])
+        await _heals(cluster, database_url, memory, act, subject, with_key, other, returns=way.returns)
 
 
-async def _killed_at(town: Town, postgres: EmbeddedPostgres, act: Act, step: int, way: Way) -> bool:
-    """Kill at the step-th statement and check what is left; False if there are not so many."""
-    async with fresh(town, postgres) as url, _beside(town, way) as other:
+async def _killed_at(cluster: Cluster, postgres: EmbeddedPostgres, act: Act, step: int, way: Way) -> bool:
+    """Kill at the step-th statement and check the result; False if there are fewer statements."""
+    async with fresh(cluster, postgres) as url, _beside(cluster, way) as other:
         memory = Memory()
-        async with town.application(**{"worker": False, **act.layers}) as first:
-            subject, with_key = await _prepare(town, first, memory, act), key()
-            done = _act(town, first, memory, act, subject, with_key)
-            if not await kill_at(town, first, step, done, after=way.after):
+        async with cluster.application(**{"worker": False, **act.layers}) as first:
+            subject, with_key = await _prepare(cluster, first, memory, act), key()
+            done = _act(cluster, first, memory, act, subject, with_key)
+            if not await kill_at(cluster, first, step, done, after=way.after):
                 return False
-        await _heals(town, url, memory, act, subject, with_key, other, returns=way.returns)
+        await _heals(cluster, url, memory, act, subject, with_key, other, returns=way.returns)
     return True
 
 
 @asynccontextmanager
-async def _beside(town: Town, way: Way) -> AsyncIterator[Application | None]:
-    """The second replica, if there is one: it serves all the time, and the client comes back to it."""
+async def _beside(cluster: Cluster, way: Way) -> AsyncIterator[Application | None]:
+    """Open the second replica, if there is one: it serves all the time, and the client returns to it."""
     if way.replicas == 1:
         yield None
         return
-    async with town.application(worker=False, variants=["hurried"], lease_seconds=LEASE) as other:
+    async with cluster.application(worker=False, variants=["hurried"], lease_seconds=LEASE) as other:
         yield other
 
 
 async def _heals(
-    town: Town,
+    cluster: Cluster,
     url: str,
     memory: Memory,
     act: Act,
@@ -172,17 +174,17 @@ async def _heals(
     *,
     returns: bool,
 ) -> None:
-    """Another process takes over: nothing is lost, nothing is done twice."""
+    """Check that another process takes over: nothing is lost, nothing is done twice."""
     healing: Json = {"worker": True, "worker_webhooks": True, "variants": ["hurried"], "lease_seconds": LEASE}
-    async with town.application(**healing) as second:
+    async with cluster.application(**healing) as second:
         served = other or second
         if act.is_webhook and returns:
-            await _send_all(town, served)
+            await _send_all(cluster, served)
         elif returns:
             caller, client = _caller(act, served)
             await memory.settled(lambda: client, caller, act.name, with_key, **act.variables(subject))
         idle = await until_idle(url, seconds=20)
-        world = await look(town, second, memory, url)
+        world = await look(cluster, second, memory, url)
     assert idle
     wrong = violations(world)
     if returns:
@@ -192,7 +194,7 @@ async def _heals(
     assert wrong == []
 
 
-async def _prepare(town: Town, first: Application, memory: Memory, act: Act) -> str:
+async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Act) -> str:
     order_id = await memory.order(first, capture="MANUAL" if act.holds else "AUTOMATIC")
     if act.name == "createPayment":
         return order_id
@@ -200,26 +202,28 @@ async def _prepare(town: Town, first: Application, memory: Memory, act: Act) -> 
     payload = await memory.settled(lambda: first.buyer, "buyer", "createPayment", key(), input=given)
     assert payload["errors"] == [], payload
     if act.is_webhook:
-        await _browser_confirms(town)
+        await _browser_confirms(cluster)
     return str(payload["payment"]["id"])
 
 
-async def _browser_confirms(town: Town) -> None:
-    [intent] = town.sandbox.snapshot().payment_intents
+async def _browser_confirms(cluster: Cluster) -> None:
+    [intent] = cluster.sandbox.snapshot().payment_intents
     given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
         headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
         data = {**given, "return_url": "https://shop.example/"}
         answer = await browser.post(f"/v1/payment_intents/{intent['id']}/confirm", data=data, headers=headers)
     assert answer.status_code == 200
 
 
-async def _act(town: Town, first: Application, memory: Memory, act: Act, subject: str, with_key: str) -> dict[str, Any]:
-    """The act that is killed. A webhook's has no end of its own: it waits for the death of the process."""
+async def _act(
+    cluster: Cluster, first: Application, memory: Memory, act: Act, subject: str, with_key: str
+) -> dict[str, Any]:
+    """Run the call that is killed. A webhook's has no end of its own: it waits for the death of the process."""
     if not act.is_webhook:
         caller, client = _caller(act, first)
         return await memory.do(client, caller, act.name, with_key, **act.variables(subject))
-    await _send_all(town, first)
+    await _send_all(cluster, first)
     while True:
         await first.http.get("/healthz")
         await asyncio.sleep(0.01)
@@ -229,8 +233,8 @@ def _caller(act: Act, application: Application) -> tuple[str, Client]:
     return ("staff", application.staff) if act.by_staff else ("buyer", application.buyer)
 
 
-async def _send_all(town: Town, application: Application) -> None:
-    for event in town.sandbox.snapshot().events:
+async def _send_all(cluster: Cluster, application: Application) -> None:
+    for event in cluster.sandbox.snapshot().events:
         raw = json.dumps(event).encode()
         headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
         await application.http.post("/webhooks/stripe", content=raw, headers=headers)

@@ -1,4 +1,4 @@
-"""More than there is room for: clients that hang up, more clients than connections, and a start with work piled up."""
+"""Overload: clients that disconnect, more clients than connections, and a start with a backlog."""
 
 import asyncio
 import random
@@ -13,7 +13,7 @@ from database.connection import parse_url
 from database.statements import query_rows
 from database.transactions import drain
 from tests.attack.world import Memory, paying
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
 CANCELLATIONS: Final = 3_000
@@ -62,7 +62,7 @@ SELECT count(*) AS n FROM pg_stat_activity WHERE state LIKE 'idle in transaction
 
 
 async def test_clients_that_hang_up_three_thousand_times_cost_no_connection(database_url: str, tmp_path: Path) -> None:
-    dice = random.Random(3_000)  # noqa: S311 - a seeded crowd, not a secret
+    dice = random.Random(3_000)  # noqa: S311 - seeded clients, not a secret
     async with open_shop(settings_for(database_url, tmp_path / "state", database_pool_size=10)) as shop:
         orders = [await shop.order() for _ in range(40)]
         room = asyncio.Semaphore(AT_ONCE)
@@ -82,7 +82,7 @@ async def test_clients_that_hang_up_three_thousand_times_cost_no_connection(data
 
 
 async def _hang_up(shop: Shop, dice: random.Random, room: asyncio.Semaphore, orders: list[str]) -> bool:
-    """Begin a call and hang up at another moment of its life; whether it was cut off."""
+    """Begin a call and disconnect at a random moment; returns True if it was cut off."""
     order_id, turns, pays = dice.choice(orders), dice.randint(0, 40), dice.random() < 0.5
     async with room:
         query = "query O($id: ID!) { order(id: $id) { paymentStatus payments { nodes { status } } } }"
@@ -100,7 +100,7 @@ async def _second(shop: Shop, order_id: str) -> Json:
 
 
 async def _finish(shop: Shop, orders: list[str]) -> None:
-    """What was begun is carried to its end, and what never began is paid."""
+    """Finish every begun payment, and pay the orders without one."""
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
     await shop.deliver()
     for order_id in orders:
@@ -126,7 +126,7 @@ async def test_scenario_59_two_hundred_clients_on_twenty_connections_are_answere
 
 
 async def _client(shop: Shop, order_id: str) -> tuple[float, str]:
-    """Pay with one key until it is done, asking again only when told that it is safe; the longest call and its end."""
+    """Pay with one key until done, retrying only when told that it is safe; returns the longest call and the result."""
     with_key, longest = key(), 0.0
     given = {"input": paying(order_id), "key": with_key}
     query = (
@@ -148,7 +148,7 @@ async def _client(shop: Shop, order_id: str) -> tuple[float, str]:
         await asyncio.sleep(0.2)
 
 
-async def test_a_start_with_ten_thousand_open_operations_is_orderly(town: Town, database_url: str) -> None:
+async def test_a_start_with_ten_thousand_open_operations_is_orderly(cluster: Cluster, database_url: str) -> None:
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         await connection.execute(PILE.replace("$1", str(PILED_UP)))
@@ -156,7 +156,7 @@ async def test_a_start_with_ten_thousand_open_operations_is_orderly(town: Town, 
         places = {row["id"]: place for place, row in enumerate(oldest)}
         memory = Memory()
         begun = time.monotonic()
-        async with town.application(worker=True, worker_lanes=LANES, lease_seconds=30) as running:
+        async with cluster.application(worker=True, worker_lanes=LANES, lease_seconds=30) as running:
             started_seconds = time.monotonic() - begun
             memory_before = _resident_mib(running.pid)
             newcomers = [asyncio.create_task(_newcomer(memory, running)) for _ in range(5)]
@@ -172,7 +172,7 @@ async def test_a_start_with_ten_thousand_open_operations_is_orderly(town: Town, 
         await connection.close()
 
     done = [row for row in finished if row["id"] in places]
-    charges = Counter(i["metadata"]["operation_id"] for i in town.sandbox.snapshot().payment_intents)
+    charges = Counter(i["metadata"]["operation_id"] for i in cluster.sandbox.snapshot().payment_intents)
     print(f"{len(done)} of {PILED_UP} done in {WORK_SECONDS:.0f} s; newcomers waited {max(waits):.1f} s at most")
     assert started_seconds < 10
     assert max(waits) < 8
@@ -186,7 +186,7 @@ async def test_a_start_with_ten_thousand_open_operations_is_orderly(town: Town, 
 
 
 async def _newcomer(memory: Memory, running: Application) -> float:
-    """A buyer who comes in the middle of it; how long they wait for their answer."""
+    """Send a new buyer's request in the middle of it; returns the wait for the answer."""
     order_id = await memory.order(running)
     begun = time.monotonic()
     payload = await memory.do(running.buyer, "buyer", "createPayment", key(), input=paying(order_id))

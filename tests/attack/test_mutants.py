@@ -20,8 +20,8 @@ PYTEST = ("-m", "pytest", "-q", "--tb=short", "-p", "no:cacheprovider")
 
 PROCESSES: Final = "shown by processes that the test starts, which these variants do not reach"
 OTHERS: Final = "shown by tests in another language"
-# Promises without a wrong variant here, by the beginning of their row. What is named so is in variants.py: its scenario
-# in test_variants.py shows, by processes too, that what looks for this can fail.
+# Promises without a wrong variant here, by the beginning of their row. The named variants are in variants.py: their
+# scenarios in test_variants.py show, by processes too, that these tests can fail.
 EXCEPTIONS: Final = {
     "8": f"{PROCESSES}; `confirmed_at_create` and `stripe_key_for_each_attempt` stand for it",
     "9": f"{PROCESSES}; `confirmed_at_create` stands for it",
@@ -78,7 +78,7 @@ async def test_each_wrong_variant_is_caught_by_the_test_of_its_promise(
 @pytest.mark.short
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_each_wrong_variant_is_one_change_and_has_its_test(mutant: Mutant) -> None:
-    """A change of the application or of a test that leaves a variant behind is seen at once."""
+    """A change of the application or of a test that leaves a variant behind is found at once."""
     source = (ROOT / mutant.file).read_text()
     file, _, test = mutant.test.partition("::")
 
@@ -92,7 +92,7 @@ def test_every_variant_has_a_name_of_its_own() -> None:
 
 
 def _promises() -> Iterator[tuple[str, Sequence[str]]]:
-    """The promises of the tables in docs/guarantees.md, each with all that its row names; what is compared is none."""
+    """Yield the promises of the tables in docs/guarantees.md, each with all names of its row."""
     head = ""
     for line in (ROOT / "docs/guarantees.md").read_text().splitlines():
         if not line.startswith("|"):
@@ -104,7 +104,7 @@ def _promises() -> Iterator[tuple[str, Sequence[str]]]:
 
 
 def _is_named(mutant: Mutant, names: Sequence[str]) -> bool:
-    """Whether a row names the test of this variant: itself, by the beginning of its name, or by its file."""
+    """Return True when a row names the test of this variant, by the beginning of its name or by its file."""
     file, _, test = mutant.test.partition("::")
     return any(
         name in (file, test) or (name.endswith("…") and test.startswith(name.removesuffix("…"))) for name in names

@@ -1,4 +1,4 @@
-"""A hundred thousand payments and twelve faults: exactly those are found, and the process grows no larger for it."""
+"""A hundred thousand payments and twelve faults: exactly the twelve are found, in constant memory."""
 
 import re
 import time
@@ -7,26 +7,26 @@ from pathlib import Path
 from sandbox.store import Store
 from server.offline_stripe import FILE
 from tests.reconcile.commands import Command, served_stripe, today
-from tests.reconcile.crowd import gather
-from tests.reconcile.plants import PLANTS, TWELVE, plant
+from tests.reconcile.population import populate
+from tests.reconcile.seeded_faults import FAULTS, TWELVE, seed_faults
 
 FEW, MANY = 10_000, 100_000
-GROWTH = 1.15  # ten times the payments; what a run holds is one page, whatever their number
+GROWTH = 1.15  # ten times the payments; a run holds one page, whatever their number
 LINE = re.compile(r"^  (\w+) +(\S+) ", re.MULTILINE)
 
 
 async def test_faults_among_a_hundred_thousand_payments_are_found_and_nothing_else(
     database_url: str, tmp_path: Path
 ) -> None:
-    """The twelve that were promised, and one of each other kind that there is."""
+    """The twelve promised kinds, and one of each other kind."""
     store = Store(tmp_path / FILE)
-    crowd = await gather(FEW, database_url, store)
+    population = await populate(FEW, database_url, store)
     async with served_stripe(tmp_path) as port:
         started = time.monotonic()
         few = await Command.start(database_url, port, since=today()).ended()
         _say(FEW, started, few.peak_kib)
-        crowd += await gather(MANY - FEW, database_url, store, first=FEW)
-        planted = await plant(crowd, database_url, store, *PLANTS)
+        population += await populate(MANY - FEW, database_url, store, first=FEW)
+        planted = await seed_faults(population, database_url, store, *FAULTS)
         store.close()
 
         started = time.monotonic()

@@ -16,12 +16,12 @@ from sandbox.deliveries import sign
 from tests.attack import variants
 from tests.attack.invariants import books_equal_stripes, no_stripe_key_was_sent_twice, violations
 from tests.attack.world import Memory, look, paying, refunding, until, until_idle
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.crash.processes.kills import kill_in_call
 from tests.support.shop import WEBHOOK_SECRET, Json, key
 
 HURRIED = "hurried"
-# As nobody could who is not the database's owner: no trigger sees it.
+# Only the database's owner could do this: no trigger sees it.
 LOSE = """
 SET session_replication_role = replica;
 DELETE FROM payment_event e USING as_it_was o WHERE e.order_id = o.id AND e.sequence > o.last_sequence;
@@ -32,173 +32,173 @@ DELETE FROM payment;
 DELETE FROM orders;
 INSERT INTO orders SELECT * FROM as_it_was;
 """
-Scenario = Callable[[Town, str, Sequence[str]], Awaitable[list[str]]]
+Scenario = Callable[[Cluster, str, Sequence[str]], Awaitable[list[str]]]
 
 
-async def _judged(town: Town, application: Application, memory: Memory, url: str) -> list[str]:
+async def _judged(cluster: Cluster, application: Application, memory: Memory, url: str) -> list[str]:
     await until_idle(url, seconds=3)
-    return violations(await look(town, application, memory, url))
+    return violations(await look(cluster, application, memory, url))
 
 
-async def lost_refund_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+async def lost_refund_answer(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
     """Stripe refunds a part, and its answer is lost."""
     memory = Memory()
-    async with town.application(worker=True, variants=[HURRIED, *wrong]) as running:
+    async with cluster.application(worker=True, variants=[HURRIED, *wrong]) as running:
         paid = await memory.pay(running)
-        town.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
+        cluster.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
         given = refunding(paid["payment"]["id"], 3_000)
         await memory.settled(lambda: running.staff, "staff", "refundPayment", key(), input=given)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def lost_commit(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """A standby takes over that lacks all that came after the order was registered; the client repeats its key."""
+async def lost_commit(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """A standby takes over that lacks all commits since the order's registration; the client repeats its key."""
     memory, one_key = Memory(), key()
-    async with town.application(worker=True, variants=[HURRIED, *wrong]) as running:
+    async with cluster.application(worker=True, variants=[HURRIED, *wrong]) as running:
         given = paying(await memory.order(running))
         await _run(url, "CREATE TABLE as_it_was AS SELECT * FROM orders")
         await memory.do(running.buyer, "buyer", "createPayment", one_key, input=given)
     await _run(url, LOSE)
-    async with town.application(worker=True, variants=[HURRIED, *wrong]) as running:
+    async with cluster.application(worker=True, variants=[HURRIED, *wrong]) as running:
         await memory.settled(lambda: running.buyer, "buyer", "createPayment", one_key, input=given)
-        found = await _judged(town, running, memory, url)
+        found = await _judged(cluster, running, memory, url)
     return [words for words in found if "version" not in words]  # fewer steps led there this time
 
 
-async def repeated_refund(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+async def repeated_refund(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
     """A client sends its refund twice under one key."""
     memory, one_key = Memory(), key()
-    async with town.application(worker=True, variants=wrong) as running:
+    async with cluster.application(worker=True, variants=wrong) as running:
         paid = await memory.pay(running)
         given = refunding(paid["payment"]["id"], 3_000)
         for _ in range(2):
             await memory.do(running.staff, "staff", "refundPayment", one_key, input=given)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def two_refunds_at_once(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """A second refund is asked for while Stripe works on the first, and there is not enough for both."""
+async def two_refunds_at_once(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """A second refund is requested while Stripe works on the first, and there is not enough for both."""
     memory = Memory()
-    async with town.application(worker=False, lease_seconds=5, variants=wrong) as running:
+    async with cluster.application(worker=False, lease_seconds=5, variants=wrong) as running:
         paid = await memory.pay(running)
         given = refunding(paid["payment"]["id"], 6_000)
-        number = town.sandbox.fault(kind="hold_before", method="POST", path="/v1/refunds")
+        number = cluster.sandbox.fault(kind="hold_before", method="POST", path="/v1/refunds")
         first = asyncio.create_task(memory.do(running.staff, "staff", "refundPayment", key(), input=given))
-        await _fired(town, number)
+        await _fired(cluster, number)
         await memory.do(running.staff, "staff", "refundPayment", key(), input=given)
-        town.sandbox.clear_faults()
+        cluster.sandbox.clear_faults()
         await first
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def events_doubled(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+async def events_doubled(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
     """A declined attempt's event arrives twice, after a later attempt has succeeded."""
     memory = Memory()
-    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+    async with cluster.application(worker=True, worker_webhooks=True, variants=wrong) as running:
         declined = await memory.pay(running, paymentMethodId="pm_card_chargeDeclined")
         given = {"paymentId": declined["payment"]["id"], "paymentMethodId": "pm_card_visa"}
         await memory.do(running.buyer, "buyer", "confirmPayment", key(), **given)
-        [event] = [e for e in town.sandbox.snapshot().events if e["type"] == "payment_intent.payment_failed"]
+        [event] = [e for e in cluster.sandbox.snapshot().events if e["type"] == "payment_intent.payment_failed"]
         for _ in range(2):
             await _send(running, event)
             await until_idle(url, seconds=3)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def events_backwards(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
+async def events_backwards(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
     """The buyer's first card is declined, the second one pays, and all events arrive in the opposite order."""
     memory = Memory()
-    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+    async with cluster.application(worker=True, worker_webhooks=True, variants=wrong) as running:
         await memory.pay(running, confirm=False, paymentMethodId=None)
-        assert await _in_the_browser(town, "pm_card_visa_chargeDeclined") == 402
-        assert await _in_the_browser(town, "pm_card_visa") == 200
-        for event in reversed(town.sandbox.snapshot().events):
+        assert await _in_the_browser(cluster, "pm_card_visa_chargeDeclined") == 402
+        assert await _in_the_browser(cluster, "pm_card_visa") == 200
+        for event in reversed(cluster.sandbox.snapshot().events):
             await _send(running, event)
             await until_idle(url, seconds=3)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def browser_pays(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """The buyer's browser confirms at Stripe, and only the webhook tells us."""
+async def browser_pays(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """The buyer's browser confirms at Stripe, and only the webhook reports it."""
     memory = Memory()
-    async with town.application(worker=True, worker_webhooks=True, variants=wrong) as running:
+    async with cluster.application(worker=True, worker_webhooks=True, variants=wrong) as running:
         await memory.pay(running, confirm=False, paymentMethodId=None)
-        assert await _in_the_browser(town, "pm_card_visa") == 200
-        for event in town.sandbox.snapshot().events:
+        assert await _in_the_browser(cluster, "pm_card_visa") == 200
+        for event in cluster.sandbox.snapshot().events:
             await _send(running, event)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def slow_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """Stripe is slow, but well within the lease: nobody else has any business with the operation."""
+async def slow_answer(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """Stripe is slow, but well within the lease: no other process may take the operation."""
     memory = Memory()
-    async with town.application(worker=True, lease_seconds=5, variants=wrong) as running:
-        town.sandbox.fault(kind="slow", method="POST", path="/v1/payment_intents/[^/]+/confirm", seconds=0.5)
-        await memory.pay(running)  # once: drivers that take it from each other may never decide it
+    async with cluster.application(worker=True, lease_seconds=5, variants=wrong) as running:
+        cluster.sandbox.fault(kind="slow", method="POST", path="/v1/payment_intents/[^/]+/confirm", seconds=0.5)
+        await memory.pay(running)  # once: runners that take it from each other may never decide it
         await until_idle(url, seconds=3)
-        world = await look(town, running, memory, url)
+        world = await look(cluster, running, memory, url)
         return violations(world) + no_stripe_key_was_sent_twice(world)
 
 
-async def overtaken_driver(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """A driver hears nothing for longer than its lease; another one finishes; then the first one gives up."""
+async def overtaken_driver(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """A runner gets no answer for longer than its lease; another one finishes; then the first one gives up."""
     memory, one_key = Memory(), key()
-    async with town.application(worker=True, stripe_timeout_seconds=1.2, variants=[HURRIED, *wrong]) as running:
+    async with cluster.application(worker=True, stripe_timeout_seconds=1.2, variants=[HURRIED, *wrong]) as running:
         paid = await memory.pay(running)
         given = refunding(paid["payment"]["id"], 3_000)
-        number = town.sandbox.fault(kind="hold_after", method="POST", path="/v1/refunds")
+        number = cluster.sandbox.fault(kind="hold_after", method="POST", path="/v1/refunds")
         first = asyncio.create_task(memory.do(running.staff, "staff", "refundPayment", one_key, input=given))
-        await _fired(town, number)
+        await _fired(cluster, number)
         await memory.settled(lambda: running.staff, "staff", "refundPayment", one_key, input=given)
         await first
-        town.sandbox.clear_faults()
-        return await _judged(town, running, memory, url)
+        cluster.sandbox.clear_faults()
+        return await _judged(cluster, running, memory, url)
 
 
-async def a_day_later(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """An answer is lost, and the machine comes back when Stripe has forgotten the key."""
+async def a_day_later(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """An answer is lost, and the machine returns when Stripe has forgotten the key."""
     memory, one_key = Memory(), key()
     changes = {"request_budget_seconds": 0, "stripe_key_life_seconds": 0.2}
-    async with town.application(worker=True, variants=wrong, **changes) as running:
+    async with cluster.application(worker=True, variants=wrong, **changes) as running:
         paid = await memory.pay(running)
         given = refunding(paid["payment"]["id"], 3_000)
-        town.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
+        cluster.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
         await memory.do(running.staff, "staff", "refundPayment", one_key, input=given)
-        town.sandbox.advance(25 * 3_600)
+        cluster.sandbox.advance(25 * 3_600)
         await memory.settled(lambda: running.staff, "staff", "refundPayment", one_key, input=given)
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-async def killed_in_create(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """The process dies before it hears that Stripe has made the payment: no money may have moved by then."""
+async def killed_in_create(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """The process dies before it learns that Stripe has made the payment: no money may have moved by then."""
     memory = Memory()
-    async with town.application(worker=False, variants=wrong) as running:
+    async with cluster.application(worker=False, variants=wrong) as running:
         given = paying(await memory.order(running))
         call = memory.do(running.buyer, "buyer", "createPayment", key(), input=given)
-        await kill_in_call(town, running, "hold_after", "/v1/payment_intents", call)
-    async with town.application(worker=False) as second:
-        return books_equal_stripes(await look(town, second, memory, url))
+        await kill_in_call(cluster, running, "hold_after", "/v1/payment_intents", call)
+    async with cluster.application(worker=False) as second:
+        return books_equal_stripes(await look(cluster, second, memory, url))
 
 
-async def late_answer(town: Town, url: str, wrong: Sequence[str]) -> list[str]:
-    """The payer has authenticated and a look has shown it, before the answer that asks for it arrives."""
+async def late_answer(cluster: Cluster, url: str, wrong: Sequence[str]) -> list[str]:
+    """The payer has authenticated and a read has shown it, before the answer that asks for it arrives."""
     memory = Memory()
-    async with town.application(worker=False, lease_seconds=5, variants=wrong) as running:
+    async with cluster.application(worker=False, lease_seconds=5, variants=wrong) as running:
         order_id = await memory.order(running)
-        number = town.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
+        number = cluster.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
         method = {"paymentMethodId": "pm_card_threeDSecure2Required", "returnUrl": "https://shop.example/"}
         paying_now = asyncio.create_task(memory.pay(running, order_id=order_id, **method))
-        await _fired(town, number)
-        [intent] = town.sandbox.snapshot().payment_intents
-        assert (await _at_stripe(town, f"/_sandbox/3ds/{intent['id']}", {"result": "complete"})).status_code < 400
+        await _fired(cluster, number)
+        [intent] = cluster.sandbox.snapshot().payment_intents
+        assert (await _at_stripe(cluster, f"/_sandbox/3ds/{intent['id']}", {"result": "complete"})).status_code < 400
         found = await running.staff.ask("{ payments(first: 1) { nodes { id } } }")
         await running.staff.do("syncPayment", paymentId=found["payments"]["nodes"][0]["id"])
-        town.sandbox.clear_faults()
+        cluster.sandbox.clear_faults()
         await paying_now
-        return await _judged(town, running, memory, url)
+        return await _judged(cluster, running, memory, url)
 
 
-# Each wrong variant, the scenario made for it, and the rule that must speak up (others may as well).
+# Each wrong variant, its scenario, and the invariant that must be violated (others may be as well).
 CAUGHT_BY: dict[Callable[[], None], tuple[Scenario, str]] = {
     variants.stripe_key_for_each_attempt: (lost_refund_answer, "one_key_moved_money_at_most_once"),
     variants.id_of_its_own: (lost_commit, "one_key_moved_money_at_most_once"),
@@ -223,15 +223,15 @@ def test_every_wrong_variant_has_its_scenario() -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-async def test_the_right_code_passes(town: Town, database_url: str, scenario: Scenario) -> None:
-    assert await scenario(town, database_url, []) == []
+async def test_the_right_code_passes(cluster: Cluster, database_url: str, scenario: Scenario) -> None:
+    assert await scenario(cluster, database_url, []) == []
 
 
 @pytest.mark.parametrize("wrong", variants.WRONG, ids=lambda wrong: wrong.__name__)
-async def test_each_wrong_variant_is_caught(town: Town, database_url: str, wrong: Callable[[], None]) -> None:
+async def test_each_wrong_variant_is_caught(cluster: Cluster, database_url: str, wrong: Callable[[], None]) -> None:
     scenario, rule = CAUGHT_BY[wrong]
 
-    found = await scenario(town, database_url, [wrong.__name__])
+    found = await scenario(cluster, database_url, [wrong.__name__])
 
     assert any(words.startswith(rule) for words in found), f"{rule} did not notice {wrong.__name__}: {found}"
 
@@ -244,16 +244,16 @@ async def _run(url: str, statements: str) -> None:
         await connection.close()
 
 
-async def _in_the_browser(town: Town, method: str) -> int:
-    """The buyer's browser confirms at Stripe with this card; Stripe's status."""
-    [intent] = town.sandbox.snapshot().payment_intents
+async def _in_the_browser(cluster: Cluster, method: str) -> int:
+    """Confirm at Stripe with this card, as the buyer's browser does; returns Stripe's status."""
+    [intent] = cluster.sandbox.snapshot().payment_intents
     given = {"payment_method": method, "client_secret": intent["client_secret"], "return_url": "https://shop.example/"}
-    return (await _at_stripe(town, f"/v1/payment_intents/{intent['id']}/confirm", given)).status_code
+    return (await _at_stripe(cluster, f"/v1/payment_intents/{intent['id']}/confirm", given)).status_code
 
 
-async def _fired(town: Town, number: int) -> None:
+async def _fired(cluster: Cluster, number: int) -> None:
     async def fired() -> bool:
-        return any(rule["fired"] for rule in town.sandbox.faults() if rule["id"] == number)
+        return any(rule["fired"] for rule in cluster.sandbox.faults() if rule["id"] == number)
 
     assert await until(fired)
 
@@ -265,9 +265,9 @@ async def _send(running: Application, event: Json) -> None:
     assert (await running.http.post("/webhooks/stripe", content=raw, headers=headers)).status_code == 200
 
 
-async def _at_stripe(town: Town, path: str, given: dict[str, Any]) -> httpx.Response:
-    """What a buyer's browser does at Stripe itself."""
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
+async def _at_stripe(cluster: Cluster, path: str, given: dict[str, Any]) -> httpx.Response:
+    """Send a request of the buyer's browser to Stripe itself."""
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
         headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
         return await browser.post(path, data=given, headers=headers)
 

@@ -1,7 +1,7 @@
-"""Deliberately wrong variants of the application: each takes one promise away, as a tired programmer might.
+"""Deliberately wrong variants of the application: each breaks one promise, as a tired programmer might.
 
-A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only
-shorten the waits. Nor are `behind` and `ahead`, whose clocks are.
+A forked process applies them before it serves. `hurried` and `thirtyfold` are not wrong: they only shorten the waits.
+Nor are `behind` and `ahead`, which only have wrong clocks.
 """
 
 import sys
@@ -49,10 +49,10 @@ def apply(names: list[str]) -> None:
 
 
 def hurried() -> None:
-    """Right, but in a hurry: back-offs of minutes take fractions of a second, and nothing is given up meanwhile."""
+    """Right, but with short waits: back-offs of minutes take fractions of a second, and nothing is given up."""
     retry_policy.BACK_OFF_SECONDS = HURRIED_SECONDS
     retry_policy.REST_SECONDS = HURRIED_SECONDS[0]
-    breaker.FIRST_REST_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for everybody but this
+    breaker.FIRST_REST_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for all other code
     breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
@@ -64,7 +64,7 @@ def thirtyfold() -> None:
     retry_policy.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in retry_policy.BACK_OFF_SECONDS)
     retry_policy.LATER_SECONDS = tuple((since / 30, wait / 30) for since, wait in retry_policy.LATER_SECONDS)
     retry_policy.REST_SECONDS /= 30
-    breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for everybody but this
+    breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for all other code
     breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
     _put(
@@ -85,7 +85,7 @@ def ahead() -> None:
 
 
 def _shift_clocks(by: timedelta) -> None:
-    """Let what works with rows read another time: everybody who asks `datetime` for it."""
+    """Shift the clock of all code that reads `datetime` and works with rows."""
 
     class Likewise(type):
         def __instancecheck__(cls, thing: object) -> bool:
@@ -109,12 +109,12 @@ def stripe_key_for_each_attempt() -> None:
 
 
 def id_of_its_own() -> None:
-    """An operation's id is drawn, so that what a failover loses has another key at Stripe when it comes again."""
+    """An operation's id is random, so that an operation lost in a failover has another key at Stripe when repeated."""
     _put(idempotency, "operation_id", lambda *_, **__: uuid4())
 
 
 def new_key_on_retry() -> None:
-    """The provider tries again by itself after a lost answer, under a new key."""
+    """The provider retries by itself after a lost answer, under a new key."""
     right = Provider.create_refund
 
     async def wrong(self: Provider, params: Mapping[str, Any], *, key: str, until: Deadline) -> ProviderRefund:
@@ -127,7 +127,7 @@ def new_key_on_retry() -> None:
 
 
 def client_key_not_kept() -> None:
-    """A client's key is not kept, so its retry is a new act."""
+    """A client's key is not stored, so its retry is a new operation."""
     right = idempotency._claim
 
     async def wrong(request: idempotency.IdempotentRequest, by: runner.OperationRunner) -> Operation:
@@ -137,7 +137,7 @@ def client_key_not_kept() -> None:
 
 
 def unknown_is_failed() -> None:
-    """A lost answer is taken for a no."""
+    """A lost answer is taken for a decline."""
     _change_verdict(
         lambda step_result: (
             replace(
@@ -154,7 +154,7 @@ def refund_not_reserved() -> None:
     right = refund_state.add_refund
 
     async def wrong(work: UnitOfWork, order: Order, payment: Payment, refund: Refund, cause: Cause) -> None:
-        await fetch("SET LOCAL session_replication_role = replica")  # no trigger: the database is no referee
+        await fetch("SET LOCAL session_replication_role = replica")  # no trigger: the database does not check it
         await right(work, order, payment, refund, cause)
 
     _put(payment_state, "REFUND_RESERVES", frozenset())
@@ -162,7 +162,7 @@ def refund_not_reserved() -> None:
 
 
 def event_applied_again() -> None:
-    """A repeated event is applied again, and an attempt that failed is written down each time it is told."""
+    """A repeated event is applied again, and a failed attempt is recorded each time it is reported."""
     right = inbox.receive
 
     async def wrong(event: Any, endpoint: inbox.Endpoint) -> bool:
@@ -182,7 +182,7 @@ def event_applied_again() -> None:
 
 
 def stale_event_wins() -> None:
-    """What an event says is written as it stands, whatever has happened since."""
+    """An event's data is written as it is, whatever has happened since."""
 
     async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
         payment = await Payment.get_or_none(stripe_payment_intent_id=events[0].subject)
@@ -218,14 +218,14 @@ def event_not_kept() -> None:
 
 
 def lease_ignored() -> None:
-    """Whoever looks for work takes what another one is at."""
+    """A process that looks for work takes operations that another one holds."""
     anyone = "due IS NOT NULL"
     _put(runner, "TAKE_NEXT", runner.TAKE_NEXT.replace("due <= now()", anyone))
     _put(runner, "TAKE", runner.TAKE.replace("due <= now()", anyone))
 
 
 def fence_ignored() -> None:
-    """A driver that was overtaken writes all the same, whatever our rows show."""
+    """A runner without its lease still writes, whatever our rows show."""
     right = runner.OperationRunner._record_under_locks
 
     async def wrong(
@@ -292,7 +292,7 @@ def _change_verdict(change: Callable[[StepResult], StepResult]) -> None:
 
 
 def _put(owner: object, name: str, wrong: object) -> None:
-    """Replace what is there; a name that is not there would make a variant that is right."""
+    """Replace an existing attribute; a missing one would make a variant that is right."""
     assert hasattr(owner, name), name
     setattr(owner, name, wrong)
 

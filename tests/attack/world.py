@@ -1,4 +1,4 @@
-"""Clients that remember what they were told, and a look at the whole world from outside."""
+"""Clients that record their answers, and a view of the whole state from outside."""
 
 import asyncio
 import re
@@ -11,7 +11,7 @@ import httpx
 
 from database.connection import parse_url
 from tests.attack.invariants import Answer, Link, World
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.support.shop import PAYMENT_FIELDS, Client, Json, key
 
 IDLE_SECONDS = 30.0
@@ -30,13 +30,13 @@ WEBHOOKS = """query W($after: String) { webhookEvents(first: 50, after: $after) 
 
 @dataclass
 class Memory:
-    """What the clients of one run sent and were told."""
+    """The calls of the clients of one run, and the answers."""
 
     answers: list[Answer] = field(default_factory=list)
     sent: set[tuple[str, str, str]] = field(default_factory=set)
 
     async def do(self, client: Client, caller: str, mutation: str, with_key: str, **variables: Any) -> Json:
-        """One call, remembered. Raises what the network raises, and AssertionError for an answer without data."""
+        """Send one call and record it. Raises the network's errors, and AssertionError for an answer without data."""
         self.sent.add((caller, mutation, with_key))
         payload = await client.do(mutation, **variables, key=with_key)
         self.answers.append(Answer(caller, mutation, with_key, payload))
@@ -52,7 +52,7 @@ class Memory:
         seconds: float = IDLE_SECONDS,
         **variables: Any,
     ) -> Json:
-        """The same call with the same key, of whoever serves now, until it is decided."""
+        """Repeat the call with its key, at the replica that serves now, until it is decided."""
         async with asyncio.timeout(seconds):
             while True:
                 try:
@@ -65,7 +65,7 @@ class Memory:
                 await asyncio.sleep(0.05)
 
     async def order(self, application: Application, amount: int = 10_000, *, capture: str = "AUTOMATIC") -> str:
-        """A registered order's id."""
+        """Register an order; returns its id."""
         given = {
             "externalId": f"order-{key()}",
             "total": {"amount": amount, "currency": "USD"},
@@ -76,13 +76,13 @@ class Memory:
         return str(payload["order"]["id"])
 
     async def pay(self, application: Application, *, order_id: str | None = None, **changes: Any) -> Json:
-        """The payload of one createPayment, confirmed by the server, under a key of its own."""
+        """Pay an order, confirmed by the server, under a key of its own; returns the payload."""
         given = paying(order_id or await self.order(application), **changes)
         return await self.do(application.buyer, "buyer", "createPayment", key(), input=given)
 
 
 def paying(order_id: str, **changes: Any) -> Json:
-    """The input of a payment of 100 USD that the server confirms."""
+    """Return the input of a payment of 100 USD that the server confirms."""
     return {
         "orderId": order_id,
         "expectedAmount": {"amount": 10_000, "currency": "USD"},
@@ -93,12 +93,12 @@ def paying(order_id: str, **changes: Any) -> Json:
 
 
 def refunding(payment_id: str, amount: int) -> Json:
-    """The input of a refund."""
+    """Return the input of a refund."""
     return {"paymentId": payment_id, "amount": {"amount": amount, "currency": "USD"}, "reason": "OTHER"}
 
 
-async def look(town: Town, application: Application, memory: Memory, database_url: str) -> World:
-    """Everything that can be seen from outside, now."""
+async def look(cluster: Cluster, application: Application, memory: Memory, database_url: str) -> World:
+    """Read the current state from outside."""
     staff = application.staff
     payments = [await _payment(staff, payment_id) for payment_id in await _payment_ids(staff)]
     orders = sorted({payment["order"]["id"] for payment in payments})
@@ -110,7 +110,7 @@ async def look(town: Town, application: Application, memory: Memory, database_ur
             operations.append(found)
     chain, heads = await _chains(database_url)
     return World(
-        books=town.sandbox.snapshot(),
+        books=cluster.sandbox.snapshot(),
         payments=payments,
         orders=[(await staff.ask(ORDER, id=order_id))["order"] for order_id in orders],
         operations=operations,
@@ -131,7 +131,7 @@ async def until_idle(database_url: str, *, seconds: float = IDLE_SECONDS) -> boo
 
 
 async def until(holds: Callable[[], Awaitable[bool]], *, seconds: float = 10.0) -> bool:
-    """Ask until it holds; False if that takes too long."""
+    """Repeat a condition until it holds; False if that takes too long."""
     try:
         async with asyncio.timeout(seconds):
             while not await holds():
@@ -178,7 +178,7 @@ async def _webhooks(staff: Client) -> list[Json]:
 
 
 async def _chains(database_url: str) -> tuple[list[Link], dict[str, tuple[int, str]]]:
-    """The stored chains, read with SQL: the API shows no previous hashes."""
+    """Read the stored chains with SQL: the API shows no previous hashes."""
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         events = await connection.fetch("SELECT order_id, sequence, previous_hash, hash FROM payment_event")

@@ -1,1 +1,1 @@
-"""The command line, as a person at a terminal meets it."""
+"""The command line, as seen by a person at a terminal."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 PROJECT: Final = Path(__file__).parents[2]
-LONGEST_SECONDS: Final = 90.0  # nothing here takes so long on a machine that does nothing else
+LONGEST_SECONDS: Final = 90.0  # no command takes this long on an idle machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,19 @@ class Ended:
     err: str
 
     def says_one_sentence(self) -> bool:
-        """Whether it told its user one thing, in plain words."""
+        """Return True when it printed one plain sentence for its user."""
         return self.err.count("\n") == 1 and self.err.endswith("\n") and "Traceback" not in self.err + self.out
 
 
 class Running:
-    """A command that runs, in a session of its own, as under a terminal of its own."""
+    """A running command, in a session of its own, as under a terminal of its own."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self._out = ""
 
     async def said(self, words: str) -> str:
-        """Wait until it has printed these words; all that it printed so far."""
+        """Wait until it has printed these words; returns the output so far."""
         assert self.process.stdout is not None
         async with asyncio.timeout(LONGEST_SECONDS):
             while words not in self._out:
@@ -60,7 +60,7 @@ class Running:
 
 @asynccontextmanager
 async def started(*arguments: str, environment: Mapping[str, str], module: str = "cli") -> AsyncIterator[Running]:
-    """Start a command; kill what is left of it at the end."""
+    """Start a command; kill it at the end if it still runs."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", module, *arguments),
         env={"PATH": os.environ["PATH"], **environment},
@@ -75,7 +75,7 @@ async def started(*arguments: str, environment: Mapping[str, str], module: str =
         yield Running(process)
     finally:
         if process.returncode is None:
-            process.terminate()  # and let it take its PostgreSQL with it
+            process.terminate()  # and let it stop its PostgreSQL
             with suppress(TimeoutError):
                 await asyncio.wait_for(process.wait(), LONGEST_SECONDS)
         with suppress(ProcessLookupError):
@@ -89,6 +89,6 @@ async def run(*arguments: str, **environment: str) -> Ended:
 
 
 def free_port() -> int:
-    """A port that nobody listens at."""
+    """Return an unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

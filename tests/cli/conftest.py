@@ -1,4 +1,4 @@
-"""A place for the commands' data."""
+"""The folder for the commands' data."""
 
 import tempfile
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder that everybody can walk to, as a project's is; pytest's own is not."""
+    """Make a folder that every user can enter, as a project's is; pytest's own is not."""
     with tempfile.TemporaryDirectory(prefix="cli-") as name:
         folder = Path(name)
         folder.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Every option of every command, given something wrong: one plain sentence and exit code 2, never a traceback."""
+"""Every option of every command with a wrong value: one plain sentence and exit code 2, never a traceback."""
 
 import argparse
 import asyncio
@@ -15,10 +15,10 @@ from tests.cli.commands import PROJECT, run
 
 SECRET: Final = "sk_live_" + "51N0tReal" * 4
 NO_PORT: Final = ("0", "65536", "-1", "eighty", "8000.0", "", " 80", "٨٠", "9" * 5000)
-NO_FLAG: Final = ("=yes",)  # said with `=`, for these take no value
+NO_FLAG: Final = ("=yes",)  # passed with `=`, for these take no value
 NO_MOMENT: Final = ("yesterday", "", "2026-13-01", "0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "1.5")
 NO_LEVEL: Final = ("LOUD", "", "10")
-# One row for each option that a command has; the names are the parser's.
+# One row for each option of a command; the names are the parser's.
 WRONG: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("demo", "--port"): NO_PORT,
     ("serve", "--host"): (
@@ -98,7 +98,7 @@ async def test_a_wrong_value_is_refused_in_one_sentence(command: str, option: st
         assert (ended.code, ended.out) == (2, ""), (value, ended)
         assert ended.says_one_sentence(), (value, ended.err)
         assert SECRET not in ended.err
-        assert option.removesuffix("s") in ended.err  # several values are named by the one
+        assert option.removesuffix("s") in ended.err  # an option for several values is named by one of them
     assert not (home / "state" / "postgres").exists()
 
 
@@ -149,7 +149,7 @@ def test_every_commands_help_says_what_it_does_and_shows_an_example(name: str) -
 
 @pytest.mark.parametrize("where", ["before", "after"])
 async def test_a_log_level_is_taken_before_and_after_the_command(where: str, home: Path) -> None:
-    """Left out, each command has its own; given, it is the one that counts."""
+    """Without the option each command has its own level."""
     level = ["--log-level", "debug"]
     said = [*level, "reset"] if where == "before" else ["reset", *level]
 
@@ -161,7 +161,7 @@ async def test_a_log_level_is_taken_before_and_after_the_command(where: str, hom
 
 
 async def test_several_commands_at_once_make_one_secret(home: Path) -> None:
-    """A token that one of them signs is good at all of them."""
+    """A token that one of them signs is accepted by all of them."""
     state = {"PAYGRAPH_DIR": str(home / "state")}
 
     ended = await asyncio.gather(*(run("token", "--subject", "clerk", "--ttl", "3600", **state) for _ in range(4)))

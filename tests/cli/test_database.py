@@ -1,4 +1,4 @@
-"""A database that cannot be used: every command says why in one sentence, without its password, and begins nothing."""
+"""An unusable database: every command says why in one sentence, without its password, and begins nothing."""
 
 import asyncio
 import socket
@@ -16,14 +16,14 @@ from database.embedded import EmbeddedPostgres
 from tests.cli.commands import Ended, free_port, run
 
 PASSWORD: Final = "hunter2-hunter2"
-WITHOUT: Final = {"sandbox", "token", "schema", "reset", "compare-stripe"}  # these want no database
+WITHOUT: Final = {"sandbox", "token", "schema", "reset", "compare-stripe"}  # these need no database
 ARGUMENTS: Final[Mapping[str, tuple[str, ...]]] = {"replay": ("--dead",), "adopt": ("pi_1",)}
 USE: Final = sorted(set(COMMANDS) - WITHOUT)
 CANNOT: Final = "The database that DATABASE_URL names cannot be used: "
 
 
 async def _all(url: str, state: Path, *, but: frozenset[str] = frozenset()) -> dict[str, Ended]:
-    """Every command that wants a database, at once, each at a port of its own."""
+    """Run every command that needs a database, at once, each on a port of its own."""
     names = [name for name in USE if name not in but]
     environment = {"DATABASE_URL": url, "PAYGRAPH_DIR": str(state)}
     ended = await asyncio.gather(
@@ -82,7 +82,7 @@ async def test_a_host_that_is_not_there_is_refused(host: str, sentence: str, hom
 
 @asynccontextmanager
 async def _stranger(answer: bytes) -> AsyncIterator[int]:
-    """Something that is no PostgreSQL: it answers so, and hangs up."""
+    """Serve something that is no PostgreSQL: it sends this answer and disconnects."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)

@@ -1,4 +1,4 @@
-"""The demo, as somebody sees it who was told to type `make demo`."""
+"""The demo, as seen by a person who runs `make demo`."""
 
 import json
 import shlex
@@ -20,7 +20,7 @@ PRINTED: Final = '→ {"order": '  # the beginning of the last answer that it pr
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """An operation to copy: its title, the request that its `curl` makes, and the answer that stands below."""
+    """An operation to copy: its title, the request of its `curl`, and the printed answer."""
 
     title: str
     url: str
@@ -29,7 +29,7 @@ class Printed:
     answer: dict[str, Any]
 
     async def send(self) -> dict[str, Any]:
-        """What it answers now."""
+        """Send it, and return the answer."""
         async with httpx.AsyncClient() as http:
             response = await http.post(self.url, headers=dict(self.headers), content=self.body)
         answer: dict[str, Any] = response.json()
@@ -39,7 +39,7 @@ class Printed:
 
 
 def _printed(said: str) -> list[Printed]:
-    """The operations that a demo printed, read as a shell would."""
+    """Parse the operations that a demo printed, as a shell would."""
     found = []
     for part in said.split("\n# ")[1:]:
         title, _, rest = part.partition("\n")
@@ -56,7 +56,7 @@ def _without_replayed(answer: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _assert_the_examples_work(said: str, *, number: str) -> None:
-    """Each answers again as is printed below it, and the payment has not happened twice."""
+    """Check that each example still answers as printed, and that the payment has not happened twice."""
     register, pay, refund, status = _printed(said)
     assert json.loads(register.body)["variables"]["input"]["externalId"] == f"demo-{number}"
     assert pay.answer["createPayment"]["payment"]["amount"] == {"decimal": "25.99", "currency": "USD"}
@@ -76,7 +76,7 @@ async def _assert_the_examples_work(said: str, *, number: str) -> None:
 
 
 async def test_it_starts_stops_goes_on_and_is_forgotten(home: Path) -> None:
-    """From nothing, with the database inside: Ctrl-C keeps the data, a second start replays, a reset waits its turn."""
+    """With the embedded database: Ctrl-C keeps the data, a second start replays, a reset waits its turn."""
     environment = {"PAYGRAPH_DIR": str(home / "state"), "PORT": str(free_port())}
     async with started("demo", environment=environment) as demo:
         first = await demo.said(PRINTED)
@@ -121,7 +121,7 @@ async def _age(url: str, days: int) -> None:
 
 
 async def test_a_demo_that_is_older_than_its_keys_starts_again(database_url: str, home: Path) -> None:
-    """Nothing is replayed any more, so it goes on with new orders; two months later as well."""
+    """Nothing is replayed any more, so it continues with new orders; two months later as well."""
     environment = {
         "PAYGRAPH_DIR": str(home / "state"),
         "PORT": str(free_port()),

@@ -1,4 +1,4 @@
-"""Files that the settings name, given something wrong: one sentence that names the variable, and nothing begun."""
+"""Unusable files that the settings name: one sentence that names the variable, and nothing begun."""
 
 import asyncio
 import os
@@ -52,7 +52,7 @@ async def test_a_file_of_the_offline_stripe_that_is_none_is_refused(home: Path) 
 
 
 async def test_a_secret_that_is_none_is_refused(home: Path) -> None:
-    """As an older version could leave it that was killed while it wrote."""
+    """An older version could leave such a file when it was killed while writing."""
     (home / "jwt_secret").touch()
 
     ended = await run("token", "--subject", "clerk", PAYGRAPH_DIR=str(home))
@@ -84,7 +84,7 @@ async def test_an_env_file_that_is_no_text_is_refused(home: Path) -> None:
 
 
 async def test_a_current_folder_as_state_folder_keeps_what_was_there(home: Path) -> None:
-    """`PAYGRAPH_DIR=.`: what a command made goes, what stood there stays."""
+    """`PAYGRAPH_DIR=.`: files that a command made are deleted, all others stay."""
     (home / "thesis.txt").write_text("three years of work")
     (home / ".env").write_text("PAYGRAPH_DIR=.\n")
     made = await _in(home, "token", "--subject", "clerk")

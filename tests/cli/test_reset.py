@@ -21,7 +21,7 @@ FOREIGN: Final = (
 
 @pytest.fixture
 def state(home: Path) -> Path:
-    """A state folder with what `token` and `sandbox` make in it, and what is somebody's own."""
+    """Make a state folder with the files of `token` and `sandbox`, and a user's own files."""
     folder = home / "state"
     for name in FOREIGN:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ async def test_what_is_somebody_elses_stays(state: Path) -> None:
 
 
 async def test_a_foreign_file_that_bears_a_name_of_ours_stays(home: Path) -> None:
-    """`PAYGRAPH_DIR=.` in somebody's own project."""
+    """`PAYGRAPH_DIR=.` in a user's own project."""
     own = {
         "jwt_secret": "my own, chosen by hand",
         "stripe.sqlite3": "notes about Stripe",
@@ -91,7 +91,7 @@ async def test_a_folder_that_was_only_ours_goes_too(home: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "a" * 64], ids=["empty", "whole"])
 async def test_what_a_killed_command_left_half_made_goes_too(text: str, home: Path) -> None:
-    """A secret that was being written; an own file of nearly that name stays."""
+    """A half-written secret is deleted; a user's file with a similar name stays."""
     (home / ".jwt_secret-ab12_xyz").write_text(text)
     (home / ".jwt_secret-ab12_mine").write_text("mine")
     (home / ".webhook_secret-my_notes").write_text("mine")
@@ -130,7 +130,7 @@ async def test_a_configured_database_is_said_to_be_left_alone(home: Path) -> Non
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 async def test_nothing_is_deleted_while_it_is_used(end: signal.Signals, home: Path) -> None:
-    """The lock is the kernel's: it holds without a word in a file, and is gone with whoever was killed."""
+    """The lock is the kernel's: it needs no content of a file, and ends with a killed process."""
     state = {"PAYGRAPH_DIR": str(home / "state")}
     async with started("sandbox", "--port", str(free_port()), environment=state) as sandbox:
         await sandbox.said("The offline Stripe answers")

@@ -1,4 +1,4 @@
-"""What the commands that serve say when they cannot, when they are told to stop, and while they start."""
+"""The serving commands: their errors, their shutdown, and a Ctrl-C while they start."""
 
 import asyncio
 import signal
@@ -29,7 +29,7 @@ async def test_a_port_that_is_taken_is_said_before_anything_is_begun(command: st
 
 
 async def test_two_at_one_port_do_not_share_it(home: Path) -> None:
-    """`SO_REUSEADDR` lets both bind: only one may listen, and the other one says so."""
+    """`SO_REUSEADDR` lets both bind: only one may listen, and the other one reports it."""
     port = str(free_port())
     async with started("sandbox", "--port", port, environment={"PAYGRAPH_DIR": str(home / "a")}) as first:
         await first.said("The offline Stripe answers")
@@ -82,7 +82,7 @@ async def test_a_worker_stops_when_told(database_url: str, home: Path) -> None:
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_ctrl_c_while_it_starts_leaves_no_trace(place: str, home: Path) -> None:
-    """And the next start is a good one."""
+    """And the next start succeeds."""
     state = home / "state"
     environment = {"PAYGRAPH_DIR": str(state), "PORT": str(free_port())}
     async with started("demo", environment=environment) as demo:
@@ -107,7 +107,7 @@ async def test_ctrl_c_while_it_starts_leaves_no_trace(place: str, home: Path) ->
 
 
 async def _until(running: Running, reached: Callable[[], bool]) -> None:
-    """Wait until a process has come so far."""
+    """Wait until a process has reached a point."""
     async with asyncio.timeout(LONGEST_SECONDS):
         while not reached():
             assert running.process.returncode is None, await running.ended()

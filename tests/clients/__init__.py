@@ -1,1 +1,1 @@
-"""Clients of other people's, and our own, against the running application."""
+"""Third-party clients, and our own, against the running application."""

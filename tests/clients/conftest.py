@@ -1,5 +1,5 @@
-"""The town of the crash tests serves the clients too."""
+"""The cluster of the crash tests serves the clients too."""
 
-from tests.crash.conftest import forge, town
+from tests.crash.conftest import cluster, process_factory
 
-__all__ = ["forge", "town"]
+__all__ = ["cluster", "process_factory"]

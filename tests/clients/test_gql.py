@@ -13,7 +13,7 @@ from gql.transport.websockets import WebsocketsTransport
 from graphql import build_schema
 
 from schema import print_sdl
-from tests.crash.processes.cluster import Town
+from tests.crash.processes.cluster import Cluster
 from tests.support.shop import PAYLOAD, key, token
 
 BUYER = {"Authorization": f"Bearer {token('buyer', 'payments:pay')}"}
@@ -31,9 +31,9 @@ SCHEMA = build_schema(print_sdl())  # gql checks each operation against it befor
 
 
 @asynccontextmanager
-async def _served(town: Town) -> AsyncIterator[tuple[str, str]]:
-    """An address and an order to pay."""
-    async with town.application(worker=True) as application:
+async def _served(cluster: Cluster) -> AsyncIterator[tuple[str, str]]:
+    """Open an application; returns its address and an order to pay."""
+    async with cluster.application(worker=True) as application:
         given = {
             "externalId": f"order-{uuid4()}",
             "total": {"amount": 10_000, "currency": "USD"},
@@ -53,9 +53,9 @@ def _pay(order_id: str) -> GraphQLRequest:
     return GraphQLRequest(CREATE, variable_values={"input": given, "key": key()})
 
 
-async def test_gql_pays_once_and_reads(town: Town) -> None:
+async def test_gql_pays_once_and_reads(cluster: Cluster) -> None:
     async with (
-        _served(town) as (address, order_id),
+        _served(cluster) as (address, order_id),
         Client(transport=HTTPXAsyncTransport(f"http://{address}", headers=BUYER), schema=SCHEMA) as session,
     ):
         pay = _pay(order_id)
@@ -72,12 +72,12 @@ async def test_gql_pays_once_and_reads(town: Town) -> None:
         assert (first["replayed"], second["replayed"]) == (False, True)
         assert second["payment"]["id"] == first["payment"]["id"]
         assert read == {"order": {"paymentStatus": "PAID"}}
-        assert len(town.sandbox.snapshot().charges) == 1
+        assert len(cluster.sandbox.snapshot().charges) == 1
 
 
-async def test_gql_reads_why_a_request_was_refused(town: Town) -> None:
+async def test_gql_reads_why_a_request_was_refused(cluster: Cluster) -> None:
     async with (
-        _served(town) as (address, order_id),
+        _served(cluster) as (address, order_id),
         Client(transport=HTTPXAsyncTransport(f"http://{address}")) as session,
     ):
         with pytest.raises(TransportQueryError) as refused:
@@ -87,9 +87,9 @@ async def test_gql_reads_why_a_request_was_refused(town: Town) -> None:
         assert errors[0]["extensions"]["code"] == "UNAUTHENTICATED"
 
 
-async def test_gql_follows_an_order_over_a_websocket(town: Town) -> None:
+async def test_gql_follows_an_order_over_a_websocket(cluster: Cluster) -> None:
     async with (
-        _served(town) as (address, order_id),
+        _served(cluster) as (address, order_id),
         Client(transport=HTTPXAsyncTransport(f"http://{address}", headers=BUYER)) as session,
         Client(transport=WebsocketsTransport(f"ws://{address}", init_payload=BUYER), schema=SCHEMA) as socket,
     ):

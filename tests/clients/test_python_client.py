@@ -1,4 +1,4 @@
-"""Our Python client pays once and says how it ended, wherever the connection is cut and whenever it is killed."""
+"""Our Python client pays once and reports the outcome, wherever the connection is cut and whenever it is killed."""
 
 import asyncio
 import os
@@ -23,12 +23,12 @@ from paygraph_client import (
     Undecided,
 )
 
-from tests.clients.cutter import Cutter, Direction
-from tests.crash.processes.cluster import Application, Town
+from tests.clients.cutting_proxy import CuttingProxy, Direction
+from tests.crash.processes.cluster import Application, Cluster
 from tests.support.shop import key, token
 
 BUYER = token("buyer", "payments:pay")
-# One byte of the request, its middle, all but its end; the same of the answer, whose first bytes are its headers.
+# One byte of the request, its middle, all but its end; then of the answer, whose first bytes are its headers.
 CUTS: list[tuple[Direction, int]] = [("request", n) for n in (0, 1, 300, 1_000)] + [
     ("answer", n) for n in (0, 1, 100, 400)
 ]
@@ -44,8 +44,8 @@ async def client_at(
 
 
 @pytest.fixture
-async def running(town: Town) -> AsyncIterator[Application]:
-    async with town.application(worker=True, worker_webhooks=True) as application:
+async def running(cluster: Cluster) -> AsyncIterator[Application]:
+    async with cluster.application(worker=True, worker_webhooks=True) as application:
         yield application
 
 
@@ -65,9 +65,9 @@ def port_of(running: Application) -> int:
     return port
 
 
-def charged(town: Town) -> list[int]:
-    """What Stripe holds of each payment."""
-    return [intent["amount_received"] for intent in town.sandbox.snapshot().payment_intents]
+def charged(cluster: Cluster) -> list[int]:
+    """Return Stripe's captured amount of each payment."""
+    return [intent["amount_received"] for intent in cluster.sandbox.snapshot().payment_intents]
 
 
 def paying(method: str = "pm_card_visa") -> dict[str, Any]:
@@ -76,15 +76,15 @@ def paying(method: str = "pm_card_visa") -> dict[str, Any]:
 
 @pytest.mark.parametrize(("direction", "after_bytes"), CUTS)
 async def test_wherever_the_connection_is_cut_the_order_is_paid_once(
-    town: Town, running: Application, direction: Direction, after_bytes: int
+    cluster: Cluster, running: Application, direction: Direction, after_bytes: int
 ) -> None:
     order_id = await an_order(running)
-    async with Cutter(port_of(running), direction, after_bytes) as network, client_at(network.port) as client:
+    async with CuttingProxy(port_of(running), direction, after_bytes) as network, client_at(network.port) as client:
         result = await client.pay(order_id, **paying())
 
     assert network.was_cut.is_set()
     assert isinstance(result, Paid)
-    assert charged(town) == [10_000]
+    assert charged(cluster) == [10_000]
     assert (await running.staff.ask("query P($i: ID!) { payment(id: $i) { status } }", i=result.payment_id)) == {
         "payment": {"status": "SUCCEEDED"}
     }
@@ -109,10 +109,10 @@ asyncio.run(main(*sys.argv[1:]))
 
 @pytest.mark.parametrize(("direction", "after_bytes"), [("request", 1), ("answer", 0), ("answer", 400)])
 async def test_a_client_that_is_killed_goes_on_where_it_was(
-    town: Town, running: Application, tmp_path: Path, direction: Direction, after_bytes: int
+    cluster: Cluster, running: Application, tmp_path: Path, direction: Direction, after_bytes: int
 ) -> None:
     order_id = await an_order(running)
-    async with Cutter(port_of(running), direction, after_bytes) as network:
+    async with CuttingProxy(port_of(running), direction, after_bytes) as network:
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2] / "clients" / "python")}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", SCRIPT, str(network.port), order_id, str(tmp_path), BUYER, env=environment
@@ -128,11 +128,11 @@ async def test_a_client_that_is_killed_goes_on_where_it_was(
     assert code == -9
     assert isinstance(result, Paid)
     assert again == result
-    assert charged(town) == [10_000]
+    assert charged(cluster) == [10_000]
     assert list(tmp_path.iterdir()) == []
 
 
-async def test_a_decline_is_told_and_another_card_pays_the_same_payment(town: Town, running: Application) -> None:
+async def test_a_decline_is_told_and_another_card_pays_the_same_payment(cluster: Cluster, running: Application) -> None:
     order_id = await an_order(running)
     async with client_at(port_of(running)) as client:
         declined = await client.pay(order_id, **paying("pm_card_visa_chargeDeclined"))
@@ -143,7 +143,7 @@ async def test_a_decline_is_told_and_another_card_pays_the_same_payment(town: To
     assert resumed == declined
     assert declined.message
     assert paid == Paid(declined.payment_id)
-    assert charged(town) == [10_000]
+    assert charged(cluster) == [10_000]
 
 
 async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:
@@ -155,7 +155,7 @@ async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:
     assert action.redirect_url
 
 
-async def test_a_refusal_is_not_repeated(town: Town, running: Application) -> None:
+async def test_a_refusal_is_not_repeated(cluster: Cluster, running: Application) -> None:
     order_id = await an_order(running)
     async with client_at(port_of(running)) as client:
         result = await client.pay(order_id, amount=1, currency="USD", payment_method_id="pm_card_visa")
@@ -167,23 +167,23 @@ async def test_a_refusal_is_not_repeated(town: Town, running: Application) -> No
     assert isinstance(result, Refused)
     assert result.code == "AMOUNT_MISMATCH"
     assert (refused.value.status, refused.value.code) == (401, "UNAUTHENTICATED")
-    assert charged(town) == []
+    assert charged(cluster) == []
 
 
-async def test_an_answer_that_stripe_does_not_give_is_waited_for(town: Town, running: Application) -> None:
-    """The charge is there, its answer is lost: our side finds out, and the client hears of it."""
+async def test_an_answer_that_stripe_does_not_give_is_waited_for(cluster: Cluster, running: Application) -> None:
+    """The charge exists, its answer is lost: our side finds out, and the client is notified."""
     order_id = await an_order(running)
-    town.sandbox.fault(kind="drop_after", method="POST", path=".*/confirm", times=1)
+    cluster.sandbox.fault(kind="drop_after", method="POST", path=".*/confirm", times=1)
     async with client_at(port_of(running)) as client:
         result = await client.pay(order_id, **paying())
 
     assert isinstance(result, Paid)
-    assert charged(town) == [10_000]
+    assert charged(cluster) == [10_000]
 
 
-async def test_patience_ends_and_the_key_is_kept(town: Town, running: Application) -> None:
+async def test_patience_ends_and_the_key_is_kept(cluster: Cluster, running: Application) -> None:
     order_id, store = await an_order(running), MemoryStore()
-    async with Cutter(port_of(running)) as network:
+    async with CuttingProxy(port_of(running)) as network:
         closed = network.port
     async with client_at(closed, store, patience=1.0) as client:
         undecided = await client.pay(order_id, **paying())
@@ -192,4 +192,4 @@ async def test_patience_ends_and_the_key_is_kept(town: Town, running: Applicatio
 
     assert undecided == Undecided(None)
     assert isinstance(paid, Paid)
-    assert charged(town) == [10_000]
+    assert charged(cluster) == [10_000]

@@ -1,4 +1,4 @@
-"""A forge for each worker of the test run, a town for each test."""
+"""A process factory for each worker of the test run, a cluster for each test."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -6,18 +6,18 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from tests.crash.processes.cluster import Forge, Town, open_town
+from tests.crash.processes.cluster import Cluster, ProcessFactory, open_cluster
 
 
 @pytest.fixture(scope="session")
-def forge() -> Iterator[Forge]:
-    opened = Forge()
+def process_factory() -> Iterator[ProcessFactory]:
+    opened = ProcessFactory()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-async def town(forge: Forge, database_url: str) -> AsyncIterator[Town]:
-    with TemporaryDirectory(prefix="pg-town-") as folder:  # short: a socket's path has at most 107 bytes
-        async with open_town(forge, database_url, Path(folder)) as opened:
+async def cluster(process_factory: ProcessFactory, database_url: str) -> AsyncIterator[Cluster]:
+    with TemporaryDirectory(prefix="pg-cluster-") as folder:  # short: a socket's path has at most 107 bytes
+        async with open_cluster(process_factory, database_url, Path(folder)) as opened:
             yield opened

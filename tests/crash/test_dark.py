@@ -1,4 +1,4 @@
-"""What we stand on goes dark without a word: a network that swallows bytes, a database that only reads."""
+"""Silent failures below the application: a network that swallows bytes, a database that only reads."""
 
 import asyncio
 import time
@@ -9,16 +9,16 @@ from typing import Final
 import asyncpg
 
 from database.connection import parse_url
-from tests.crash.processes.cluster import Town
+from tests.crash.processes.cluster import Cluster
 from tests.crash.processes.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
 from tests.crash.test_kill import PAY
 from tests.support.shop import key
 
-SERVED_AGAIN_SECONDS: Final = 15.0  # after bytes began to be swallowed on the connections that there were
-GOES_ON_SECONDS: Final = 5.0  # after the database is itself again
+SERVED_AGAIN_SECONDS: Final = 15.0  # after the open connections began to lose bytes
+GOES_ON_SECONDS: Final = 5.0  # after the database has recovered
 ANSWER_SECONDS: Final = 20.0  # within which a request is answered, whatever the database does
 ONLY_READS_SECONDS: Final = 8.0
-DARK_SECONDS: Final = 14.0  # longer than anybody is kept waiting
+DARK_SECONDS: Final = 14.0  # longer than any request may wait
 
 
 @asynccontextmanager
@@ -36,11 +36,11 @@ async def _open_operations(admin: asyncpg.Connection) -> int:
 
 
 async def test_a_network_that_swallows_what_is_said_is_left_for_another_connection(
-    town: Town, database_url: str
+    cluster: Cluster, database_url: str
 ) -> None:
-    """The connections that there are stay dead for as long as they are kept; new ones work."""
+    """The open connections stay dead for as long as they are kept; new ones work."""
     async with (
-        town.application(worker=True, live_doorbell=True, lease_seconds=6, stripe_timeout_seconds=5) as application,
+        cluster.application(worker=True, live_doorbell=True, lease_seconds=6, stripe_timeout_seconds=5) as application,
         _admin(database_url) as admin,
     ):
         visitors = Visitors(application)
@@ -48,7 +48,7 @@ async def test_a_network_that_swallows_what_is_said_is_left_for_another_connecti
         async with visitors.coming(each=6):
             await until(many(visitors, 40), 20)
             began = time.monotonic()
-            town.proxy.swallow(new_ones=False)
+            cluster.proxy.swallow(new_ones=False)
 
             async def all_served() -> bool:
                 since = [answer for asked, _, _, answer in visitors.answers if asked > began + 2]
@@ -69,18 +69,18 @@ async def test_a_network_that_swallows_what_is_said_is_left_for_another_connecti
     assert ready is True
 
 
-async def test_a_database_in_the_dark_is_told_in_time_and_served_again_when_it_is_back(town: Town) -> None:
-    """Nobody is met there for a while, by new connections either."""
-    async with town.application(worker=True, live_doorbell=True) as application:
+async def test_a_database_in_the_dark_is_told_in_time_and_served_again_when_it_is_back(cluster: Cluster) -> None:
+    """The database cannot be reached for a while, by new connections either."""
+    async with cluster.application(worker=True, live_doorbell=True) as application:
         visitors = Visitors(application)
         await visitors.ask("write")
         async with visitors.coming(each=3):
             await until(many(visitors, 20), 20)
-            town.proxy.swallow(new_ones=True)
+            cluster.proxy.swallow(new_ones=True)
             await asyncio.sleep(DARK_SECONDS)
             told = visitors.refused()
             back = time.monotonic()
-            town.proxy.pass_on()
+            cluster.proxy.pass_on()
             took = await until(visitors.all_served_since(back), 60)
 
     assert told  # while it was dark, not after
@@ -90,11 +90,11 @@ async def test_a_database_in_the_dark_is_told_in_time_and_served_again_when_it_i
 
 
 async def test_a_database_that_only_reads_for_a_while_costs_no_connection_and_no_trace(
-    town: Town, database_url: str
+    cluster: Cluster, database_url: str
 ) -> None:
     """As in a switchover: sessions end, the next ones lead to a server that only reads, and then to one that writes."""
     name = database_url.split("@/")[1].split("?")[0]
-    async with town.application(worker=True, lease_seconds=6) as application, _admin(database_url) as admin:
+    async with cluster.application(worker=True, lease_seconds=6) as application, _admin(database_url) as admin:
         visitors = Visitors(application)
         await visitors.ask("write")
         async with visitors.coming(each=4):
@@ -119,7 +119,7 @@ async def test_a_database_that_only_reads_for_a_while_costs_no_connection_and_no
             time.monotonic() - back,
         )
 
-    log = (town.folder / "application.log").read_text()
+    log = (cluster.folder / "application.log").read_text()
     assert [answer for *_, what, answer in meanwhile if what == "read" and is_good(answer)]
     assert [answer for *_, what, answer in meanwhile if what == "write" and not is_good(answer)]
     all_say_come_again(visitors.refused())
@@ -130,7 +130,7 @@ async def test_a_database_that_only_reads_for_a_while_costs_no_connection_and_no
     assert paid["payment"]["status"] == "SUCCEEDED"
     assert sessions == []
     assert "Traceback" not in log
-    assert log.count("worker.waiting") <= 10  # a line for each layer, not for each look of each lane
+    assert log.count("worker.waiting") <= 10  # a line for each layer, not for each poll of each slot
 
 
 async def _none_open(admin: asyncpg.Connection) -> bool:

@@ -132,7 +132,7 @@ def _payment(order_id: str, one_key: str) -> dict[str, Any]:
 
 
 async def test_whatever_answer_of_the_database_is_lost_a_payment_is_made_once_and_told_truly(fragile: Fragile) -> None:
-    """PostgreSQL carries a statement or a COMMIT out, and the connection breaks before we hear of it: at every one."""
+    """PostgreSQL executes a statement or a COMMIT, and the connection breaks before its answer: at every one."""
     shop, proxy = fragile.shop, fragile.proxy
     await shop.paid()
     proxy.stops_after, proxy.armed = True, True

@@ -1,6 +1,6 @@
-"""A process is frozen with a refund in its hands for longer than Stripe keeps keys, and thawed: one refund is made.
+"""A process is frozen in the middle of a refund for longer than Stripe keeps keys, and continued: one refund is made.
 
-Meanwhile another process takes the operation over and ends it. Its key is forgotten then, so that the same request
+Meanwhile another process takes over the operation and ends it. Its key is forgotten then, so that the same request
 would be a second refund at Stripe.
 """
 
@@ -13,19 +13,19 @@ from typing import Any
 import asyncpg
 
 from database.connection import parse_url
-from tests.crash.processes.cluster import Application, Town
+from tests.crash.processes.cluster import Application, Cluster
 from tests.crash.processes.gate import CONNECTED, CONNECTING, full_gate
 from tests.crash.test_kill import PAY
 from tests.support.shop import Json, key
 
 DAY_AND_AN_HOUR = 25 * 3_600  # Stripe forgets a key after 24 hours
 LEASE_SECONDS = 1.0
-TAKEN_OVER_SECONDS = 4.0  # a lease, a look of the janitor, a call; what is locked by the frozen one is not taken over
-AMOUNT = 3_000  # of 10,000: there is room for a second one
+TAKEN_OVER_SECONDS = 4.0  # a lease, a poll of the janitor, a call; locks of the frozen process stay
+AMOUNT = 3_000  # of 10,000: a second one would fit
 
 
 async def _refund_of(application: Application, number: int) -> Json:
-    """A payment of another order, and what a refund of a part of it is asked with."""
+    """Create another order's payment; returns it and the input of a partial refund."""
     order = {"externalId": f"order-{number}", "total": {"amount": 10_000, "currency": "USD"}}
     registered = await application.staff.do("registerOrder", input={**order, "customerExternalId": "buyer"}, key=key())
     paid = await application.buyer.do("createPayment", input={"orderId": registered["order"]["id"], **PAY}, key=key())
@@ -51,13 +51,13 @@ async def _ended_by_another(url: str) -> bool:
         await connection.close()
 
 
-async def _made_once(town: Town, other: Application, given: Json, one_key: str, *, refunds: int) -> None:
-    """The client asks again until it knows: there is one refund at Stripe for each that was asked, and in our books."""
+async def _made_once(cluster: Cluster, other: Application, given: Json, one_key: str, *, refunds: int) -> None:
+    """Repeat the request until it is decided: Stripe and our books have one refund for each request."""
     async with asyncio.timeout(20):
         while (told := await other.staff.do("refundPayment", input=given, key=one_key))["errors"]:
             assert told["errors"][0]["retryable"] is True
             await asyncio.sleep(0.05)
-    assert [refund["amount"] for refund in town.sandbox.snapshot().refunds] == [AMOUNT] * refunds
+    assert [refund["amount"] for refund in cluster.sandbox.snapshot().refunds] == [AMOUNT] * refunds
     shown = "query P($id: ID!) { payment(id: $id) { amountRefunded { amount } amountRefundPending { amount } } }"
     data = await other.staff.ask(shown, id=given["paymentId"])
     assert data["payment"] == {"amountRefunded": {"amount": AMOUNT}, "amountRefundPending": {"amount": 0}}
@@ -65,7 +65,7 @@ async def _made_once(town: Town, other: Application, given: Json, one_key: str, 
 
 @asynccontextmanager
 async def _refunding(application: Application, given: Json, one_key: str) -> AsyncIterator["asyncio.Task[Any]"]:
-    """A refund that is being asked of an application which may not answer for long."""
+    """Request a refund from an application that may not answer for long."""
     calling = asyncio.create_task(application.staff.do("refundPayment", input=given, key=one_key))
     try:
         yield calling
@@ -73,12 +73,12 @@ async def _refunding(application: Application, given: Json, one_key: str) -> Asy
         await asyncio.gather(calling, return_exceptions=True)
 
 
-async def test_frozen_at_any_statement_with_the_request_ready(town: Town, database_url: str) -> None:
-    """Whatever the process was waiting for, Stripe is connected to, if at all, after it was thawed."""
-    step, ended, proxy = 0, 0, town.proxy
+async def test_frozen_at_any_statement_with_the_request_ready(cluster: Cluster, database_url: str) -> None:
+    """Whatever the process was waiting for, it connects to Stripe, if at all, after it was continued."""
+    step, ended, proxy = 0, 0, cluster.proxy
     async with (
-        town.application(worker=False, lease_seconds=LEASE_SECONDS) as frozen,
-        town.application(worker=True, lease_seconds=5, database_url=database_url) as other,
+        cluster.application(worker=False, lease_seconds=LEASE_SECONDS) as frozen,
+        cluster.application(worker=True, lease_seconds=5, database_url=database_url) as other,
     ):
         proxy.goes_on, proxy.on_stop = True, frozen.freeze
         while True:
@@ -96,23 +96,23 @@ async def test_frozen_at_any_statement_with_the_request_ready(town: Town, databa
                     break
                 await proxy.answered.wait()
                 ended += await _ended_by_another(database_url)
-                town.sandbox.advance(DAY_AND_AN_HOUR)
+                cluster.sandbox.advance(DAY_AND_AN_HOUR)
                 frozen.thaw()
-            await _made_once(town, other, given, one_key, refunds=step)
-    assert ended >= 1  # it had accepted the refund, and another one made it
+            await _made_once(cluster, other, given, one_key, refunds=step)
+    assert ended >= 1  # it had accepted the refund, and another process made it
 
 
-async def test_frozen_while_it_connects_to_stripe(town: Town, database_url: str) -> None:
-    """The kernel ends the handshake for a frozen process, which wakes up with a connection and nothing written."""
+async def test_frozen_while_it_connects_to_stripe(cluster: Cluster, database_url: str) -> None:
+    """The kernel completes the handshake for a frozen process, which wakes up with a connection and nothing written."""
     async with (
-        full_gate(town.stripe_port) as gate,
-        town.application(
+        full_gate(cluster.stripe_port) as gate,
+        cluster.application(
             worker=False, lease_seconds=LEASE_SECONDS, stripe_api_base=f"http://127.0.0.1:{gate.port}"
         ) as frozen,
-        town.application(worker=True, lease_seconds=5) as other,
+        cluster.application(worker=True, lease_seconds=5) as other,
     ):
         given, one_key = await _refund_of(other, 1), key()
-        before = len(town.sandbox.snapshot().requests)
+        before = len(cluster.sandbox.snapshot().requests)
         async with _refunding(frozen, given, one_key):
             async with asyncio.timeout(10):
                 while gate.states() != [CONNECTING]:
@@ -120,13 +120,13 @@ async def test_frozen_while_it_connects_to_stripe(town: Town, database_url: str)
             frozen.freeze()
             await gate.open()
             ended = await _ended_by_another(database_url)
-            town.sandbox.advance(DAY_AND_AN_HOUR)
+            cluster.sandbox.advance(DAY_AND_AN_HOUR)
             async with asyncio.timeout(10):
                 while gate.states() != [CONNECTED]:
                     await asyncio.sleep(0.005)
             frozen.thaw()
-        await _made_once(town, other, given, one_key, refunds=1)
+        await _made_once(cluster, other, given, one_key, refunds=1)
 
-    asked = [request["path"] for request in town.sandbox.snapshot().requests[before:] if request["method"] == "POST"]
+    asked = [request["path"] for request in cluster.sandbox.snapshot().requests[before:] if request["method"] == "POST"]
     assert ended
     assert asked == ["/v1/refunds"]  # by the other process

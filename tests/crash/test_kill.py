@@ -1,6 +1,6 @@
 """Scenarios 8, 9, 10 and 14: the process is killed before each statement and around each call of Stripe.
 
-Webhooks and poller are switched off: what heals here is the lease, the same key and the janitor, and nothing else.
+Webhooks and poller are off: only the lease, the same key and the janitor recover here.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import pytest
 
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
-from tests.crash.processes.cluster import Application, Town, settled
+from tests.crash.processes.cluster import Application, Cluster, settled
 from tests.crash.processes.kills import fresh, kill_at, kill_in_call
 from tests.support.shop import Json, key
 
@@ -34,8 +34,8 @@ async def _order(application: Application) -> str:
     return str(payload["order"]["id"])
 
 
-async def _books_agree(database_url: str, town: Town, *, refunded: int = 0) -> None:
-    """One charge at Stripe and in our books, the same refunds, nothing open, a whole audit chain."""
+async def _books_agree(database_url: str, cluster: Cluster, *, refunded: int = 0) -> None:
+    """Check for one charge at Stripe and in our books, equal refunds, nothing open, a whole audit chain."""
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         payments = await connection.fetch("SELECT * FROM payment")
@@ -45,7 +45,7 @@ async def _books_agree(database_url: str, town: Town, *, refunded: int = 0) -> N
         chain = await connection.fetch("SELECT * FROM payment_event ORDER BY sequence")
     finally:
         await connection.close()
-    books = town.sandbox.snapshot()
+    books = cluster.sandbox.snapshot()
     paid = [intent for intent in books.payment_intents if intent["amount_received"]]
     assert [intent["amount_received"] for intent in paid] == [10_000]
     assert [(p["status"], p["captured_minor"]) for p in payments] == [("SUCCEEDED", 10_000)]
@@ -61,7 +61,7 @@ async def _books_agree(database_url: str, town: Town, *, refunded: int = 0) -> N
 
 
 def _one_key_one_request(requests: list[Json]) -> None:
-    """Every POST carried a key, and one key always meant the same request."""
+    """Check that every POST carried a key, and one key always meant the same request."""
     posts = [request for request in requests if request["method"] == "POST"]
     meaning: dict[str, set[tuple[str, str]]] = {}
     for post in posts:
@@ -75,52 +75,52 @@ def _one_key_one_request(requests: list[Json]) -> None:
 @pytest.mark.parametrize("chunk", range(2))
 @pytest.mark.parametrize("client_returns", [True, False], ids=["client returns", "client is gone"])
 async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
-    town: Town, database_url: str, postgres: EmbeddedPostgres, chunk: int, client_returns: bool
+    cluster: Cluster, database_url: str, postgres: EmbeddedPostgres, chunk: int, client_returns: bool
 ) -> None:
     step, tried = chunk + 1, 0
     while True:
-        async with fresh(town, postgres) as url:
-            async with town.application(worker=False) as first:
+        async with fresh(cluster, postgres) as url:
+            async with cluster.application(worker=False) as first:
                 order_id = await _order(first)
                 one_key = key()
                 variables = {"input": {"orderId": order_id, **PAY}}
-                killed = await kill_at(town, first, step, first.buyer.do("createPayment", **variables, key=one_key))
+                killed = await kill_at(cluster, first, step, first.buyer.do("createPayment", **variables, key=one_key))
             if not killed:
                 break
             tried += 1
-            async with town.application(worker=True, lease_seconds=3) as second:
+            async with cluster.application(worker=True, lease_seconds=3) as second:
                 if client_returns or await _nothing_was_accepted(url):
                     payload = await settled(second.buyer, "createPayment", one_key, **variables)
                     assert payload["errors"] == []
                     assert payload["payment"]["status"] == "SUCCEEDED"
                 await _until_idle(url)
-                await _books_agree(url, town)
+                await _books_agree(url, cluster)
         step += 2
     assert tried >= 4
 
 
 @pytest.mark.parametrize("chunk", range(2))
 async def test_killed_before_any_statement_of_refund_payment(
-    town: Town, postgres: EmbeddedPostgres, chunk: int
+    cluster: Cluster, postgres: EmbeddedPostgres, chunk: int
 ) -> None:
     step, tried = chunk + 1, 0
     while True:
-        async with fresh(town, postgres) as url:
-            async with town.application(worker=False) as first:
+        async with fresh(cluster, postgres) as url:
+            async with cluster.application(worker=False) as first:
                 paid = await first.buyer.do("createPayment", input={"orderId": await _order(first), **PAY}, key=key())
                 one_key = key()
-                amount = {"amount": 4_000, "currency": "USD"}  # in part: there is room for a second one
+                amount = {"amount": 4_000, "currency": "USD"}  # in part: a second one would fit
                 variables = {"input": {"paymentId": paid["payment"]["id"], "reason": "OTHER", "amount": amount}}
-                killed = await kill_at(town, first, step, first.staff.do("refundPayment", **variables, key=one_key))
+                killed = await kill_at(cluster, first, step, first.staff.do("refundPayment", **variables, key=one_key))
             if not killed:
                 break
             tried += 1
-            async with town.application(worker=True, lease_seconds=3) as second:
+            async with cluster.application(worker=True, lease_seconds=3) as second:
                 payload = await settled(second.staff, "refundPayment", one_key, **variables)
                 assert payload["errors"] == []
                 assert payload["refund"]["status"] == "SUCCEEDED"
                 await _until_idle(url)
-                await _books_agree(url, town, refunded=4_000)
+                await _books_agree(url, cluster, refunded=4_000)
         step += 2
     assert tried >= 5
 
@@ -129,42 +129,44 @@ async def test_killed_before_any_statement_of_refund_payment(
 @pytest.mark.parametrize("call", ["/v1/payment_intents", "/v1/payment_intents/[^/]+/confirm"])
 @pytest.mark.parametrize("client_returns", [True, False], ids=["client returns", "client is gone"])
 async def test_scenario_8_killed_around_each_call_of_stripe_in_create_payment(
-    town: Town, database_url: str, moment: str, call: str, client_returns: bool
+    cluster: Cluster, database_url: str, moment: str, call: str, client_returns: bool
 ) -> None:
     one_key = key()
-    async with town.application(worker=False) as first:
+    async with cluster.application(worker=False) as first:
         variables = {"input": {"orderId": await _order(first), **PAY}}
-        await kill_in_call(town, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key))
+        await kill_in_call(cluster, first, moment, call, first.buyer.do("createPayment", **variables, key=one_key))
 
-    async with town.application(worker=True, lease_seconds=3) as second:
+    async with cluster.application(worker=True, lease_seconds=3) as second:
         if client_returns:
             payload = await settled(second.buyer, "createPayment", one_key, **variables)
             assert payload["replayed"] is True
             assert payload["payment"]["status"] == "SUCCEEDED"
         await _until_idle(database_url)
-    await _books_agree(database_url, town)
+    await _books_agree(database_url, cluster)
 
 
 @pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
-async def test_killed_around_the_call_of_stripe_in_refund_payment(town: Town, database_url: str, moment: str) -> None:
+async def test_killed_around_the_call_of_stripe_in_refund_payment(
+    cluster: Cluster, database_url: str, moment: str
+) -> None:
     one_key = key()
-    async with town.application(worker=False) as first:
+    async with cluster.application(worker=False) as first:
         paid = await first.buyer.do("createPayment", input={"orderId": await _order(first), **PAY}, key=key())
-        amount = {"amount": 4_000, "currency": "USD"}  # in part: there is room for a second one
+        amount = {"amount": 4_000, "currency": "USD"}  # in part: a second one would fit
         variables = {"input": {"paymentId": paid["payment"]["id"], "reason": "OTHER", "amount": amount}}
         await kill_in_call(
-            town, first, moment, "/v1/refunds", first.staff.do("refundPayment", **variables, key=one_key)
+            cluster, first, moment, "/v1/refunds", first.staff.do("refundPayment", **variables, key=one_key)
         )
 
-    async with town.application(worker=True, lease_seconds=3) as second:
+    async with cluster.application(worker=True, lease_seconds=3) as second:
         payload = await settled(second.staff, "refundPayment", one_key, **variables)
         await _until_idle(database_url)
     assert payload["refund"]["status"] == "SUCCEEDED"
-    await _books_agree(database_url, town, refunded=4_000)
+    await _books_agree(database_url, cluster, refunded=4_000)
 
 
 async def _nothing_was_accepted(url: str) -> bool:
-    """Whether the kill came before phase 1's commit: then only the client can come back."""
+    """Return True when the kill came before phase 1's commit: then only the client can come back."""
     connection = await asyncpg.connect(**parse_url(url))
     try:
         return not await connection.fetchval("SELECT count(*) FROM operation WHERE kind = 'CREATE_PAYMENT'")
@@ -173,7 +175,7 @@ async def _nothing_was_accepted(url: str) -> bool:
 
 
 async def _until_idle(url: str) -> None:
-    """Until no operation is open: the janitor has done its work."""
+    """Wait until no operation is open: the janitor has done its work."""
     connection = await asyncpg.connect(**parse_url(url))
     try:
         async with asyncio.timeout(20):

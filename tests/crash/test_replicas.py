@@ -8,16 +8,16 @@ import httpx
 
 from database.connection import parse_url
 from sandbox.deliveries import sign
-from tests.crash.processes.cluster import Town
+from tests.crash.processes.cluster import Cluster
 from tests.support.shop import WEBHOOK_SECRET, key
 
 PAY = {"expectedAmount": {"amount": 10_000, "currency": "USD"}, "paymentMethodId": "pm_card_visa", "confirm": True}
 
 
-async def test_scenario_57_two_replicas_and_two_workers_are_as_one(town: Town, database_url: str) -> None:
+async def test_scenario_57_two_replicas_and_two_workers_are_as_one(cluster: Cluster, database_url: str) -> None:
     async with (
-        town.application(worker=True, worker_webhooks=True) as one,
-        town.application(worker=True, worker_webhooks=True) as two,
+        cluster.application(worker=True, worker_webhooks=True) as one,
+        cluster.application(worker=True, worker_webhooks=True) as two,
     ):
         replicas = [one, two]
         for round_number in range(1, 4):
@@ -50,10 +50,10 @@ async def test_scenario_57_two_replicas_and_two_workers_are_as_one(town: Town, d
                     for n in range(4)
                 )
             )
-            await _send_every_event_to_both(town, one.http, two.http)
+            await _send_every_event_to_both(cluster, one.http, two.http)
             await _until_applied(database_url)
 
-            books = town.sandbox.snapshot()
+            books = cluster.sandbox.snapshot()
             assert {p["payment"]["id"] for p in paid if not p["errors"]} == {payment_id}
             assert all(e["code"] == "OPERATION_IN_PROGRESS" for p in paid for e in p["errors"])
             assert sum(not p["errors"] for p in refunds) == 1
@@ -63,8 +63,8 @@ async def test_scenario_57_two_replicas_and_two_workers_are_as_one(town: Town, d
             assert await _broken_chains(database_url) == 0
 
 
-async def _send_every_event_to_both(town: Town, *clients: httpx.AsyncClient) -> None:
-    events = town.sandbox.snapshot().events
+async def _send_every_event_to_both(cluster: Cluster, *clients: httpx.AsyncClient) -> None:
+    events = cluster.sandbox.snapshot().events
     for event in events:
         raw = json.dumps(event).encode()
         headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
@@ -99,7 +99,7 @@ async def _facts(url: str) -> list[tuple[object, ...]]:
 
 
 async def _broken_chains(url: str) -> int:
-    """Orders whose chain does not end where the row says, or has a gap."""
+    """List the orders whose chain does not end where the row says, or has a gap."""
     connection = await asyncpg.connect(**parse_url(url))
     try:
         broken: int = await connection.fetchval(

@@ -1,4 +1,4 @@
-"""The database's address leads to a standby for a while, as in a switchover and a failover: a database that only reads.
+"""The database's address leads to a standby for a while, as in a switchover and a failover: it only reads.
 
 The primary and its standby are PostgreSQL's own; only the address is ours.
 """
@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from database.connection import migrate, parse_url
-from tests.crash.processes.cluster import Application, Forge, Town, open_town
+from tests.crash.processes.cluster import Application, Cluster, ProcessFactory, open_cluster
 from tests.crash.processes.standby import Pair, Server, followed
 from tests.crash.processes.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
 from tests.crash.test_kill import PAY
@@ -38,40 +38,40 @@ def servers() -> Iterator[Pair]:
 
 
 @pytest.fixture
-async def town(forge: Forge, servers: Pair) -> AsyncIterator[Town]:
-    """As every town, but that its database is the pair's."""
+async def cluster(process_factory: ProcessFactory, servers: Pair) -> AsyncIterator[Cluster]:
+    """Open a cluster on the pair's database."""
     await migrate(servers.primary.url)
-    with TemporaryDirectory(prefix="pg-town-") as folder:
-        async with open_town(forge, servers.primary.url, Path(folder)) as opened:
+    with TemporaryDirectory(prefix="pg-cluster-") as folder:
+        async with open_cluster(process_factory, servers.primary.url, Path(folder)) as opened:
             yield opened
 
 
 async def test_an_address_that_leads_to_a_standby_for_a_while_costs_no_connection_and_no_trace(
-    town: Town, servers: Pair
+    cluster: Cluster, servers: Pair
 ) -> None:
-    async with town.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
+    async with cluster.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
         visitors = Visitors(application)
         await visitors.ask("write")
         await until(lambda: _is_there(servers.standby, "SELECT count(*) = 1 FROM orders"), 20)
         async with visitors.coming(each=4):
             await until(many(visitors, 20), 20)
-            await town.proxy.lead_to(servers.standby.socket)
+            await cluster.proxy.lead_to(servers.standby.socket)
             meanwhile, readiness = await _only_reads(application, visitors)
-            town.proxy.lead_new_ones_to(servers.primary.socket)  # those that there are still lead to the standby
+            cluster.proxy.lead_new_ones_to(servers.primary.socket)  # open connections still lead to the standby
             back = time.monotonic()
             took = await until(visitors.all_served_since(back), 60)
             ready = await until(lambda: is_ready(application), 20)
         await _pays(application, servers.primary)
         left = await _asked(servers.standby, SESSIONS)
 
-    _only_read(town, visitors, meanwhile, readiness)
+    _only_read(cluster, visitors, meanwhile, readiness)
     assert took < GOES_ON_SECONDS
     assert ready < GOES_ON_SECONDS
     assert left == 0
 
 
-async def test_after_a_failover_all_goes_on_when_the_standby_is_promoted(town: Town, servers: Pair) -> None:
-    async with town.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
+async def test_after_a_failover_all_goes_on_when_the_standby_is_promoted(cluster: Cluster, servers: Pair) -> None:
+    async with cluster.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
         visitors, one_key = Visitors(application), key()
         await visitors.ask("write")
         given: Json = {"orderId": await some_order(application), **PAY}
@@ -80,17 +80,17 @@ async def test_after_a_failover_all_goes_on_when_the_standby_is_promoted(town: T
         async with visitors.coming(each=4):
             await until(many(visitors, 20), 20)
             servers.kill_primary()
-            await town.proxy.lead_to(servers.standby.socket)
+            await cluster.proxy.lead_to(servers.standby.socket)
             meanwhile, readiness = await _only_reads(application, visitors)
             await servers.promote()
             back = time.monotonic()
             took = await until(visitors.all_served_since(back), 60)
             ready = await until(lambda: is_ready(application), 20)
         again = await application.buyer.do("createPayment", input=given, key=one_key)
-        charged = len(town.sandbox.snapshot().charges)
+        charged = len(cluster.sandbox.snapshot().charges)
         await _pays(application, servers.standby, "another")
 
-    _only_read(town, visitors, meanwhile, readiness)
+    _only_read(cluster, visitors, meanwhile, readiness)
     assert took < GOES_ON_SECONDS
     assert ready < GOES_ON_SECONDS
     assert (again["replayed"], again["payment"]["id"], charged) == (True, before["payment"]["id"], 1)
@@ -99,7 +99,7 @@ async def test_after_a_failover_all_goes_on_when_the_standby_is_promoted(town: T
 async def _only_reads(
     application: Application, visitors: Visitors
 ) -> tuple[list[tuple[str, httpx.Response]], httpx.Response]:
-    """Let a standby answer for a while; what the visitors heard meanwhile, and what `/readyz` said at the end of it."""
+    """Let a standby answer for a while; returns the visitors' answers and the last one of `/readyz`."""
     before = len(visitors.answers)
     await asyncio.sleep(ONLY_READS_SECONDS)
     meanwhile = [(what, answer) for *_, what, answer in visitors.answers[before:]]
@@ -107,21 +107,21 @@ async def _only_reads(
 
 
 def _only_read(
-    town: Town, visitors: Visitors, meanwhile: list[tuple[str, httpx.Response]], readiness: httpx.Response
+    cluster: Cluster, visitors: Visitors, meanwhile: list[tuple[str, httpx.Response]], readiness: httpx.Response
 ) -> None:
-    """Reads were answered, nothing was written, all who were refused may come again, and the log stays short."""
+    """Check that reads were answered, nothing was written, refusals are retryable, and the log stays short."""
     assert [answer for what, answer in meanwhile if what == "read" and is_good(answer)]
     assert len([answer for what, answer in meanwhile if what == "write" and not is_good(answer)]) > 4
     all_say_come_again(visitors.refused())
     assert readiness.status_code == 503
     assert readiness.json()["checks"]["database"]["ok"] is False
-    log = (town.folder / "application.log").read_text()
+    log = (cluster.folder / "application.log").read_text()
     assert "Traceback" not in log
-    assert log.count("worker.waiting") <= 10  # a line for each layer, not for each look of each lane
+    assert log.count("worker.waiting") <= 10  # a line for each layer, not for each poll of each slot
 
 
 async def _pays(application: Application, server: Server, name: str = "last") -> None:
-    """A buyer pays as ever, and nothing is left undone."""
+    """Check that a buyer can pay, and nothing is left undone."""
     paid = await application.buyer.do(
         "createPayment", input={"orderId": await some_order(application, name), **PAY}, key=key()
     )

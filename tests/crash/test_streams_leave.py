@@ -11,14 +11,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 from websockets.typing import Subprotocol
 
-from tests.crash.processes.cluster import Town
+from tests.crash.processes.cluster import Cluster
 from tests.support.shop import STAFF, token
 
 SOON_SECONDS = 3.0  # a socket that uvicorn waits for would hold it four seconds
 
 
-async def test_sigterm_closes_a_socket_with_1012_and_the_process_is_gone(town: Town) -> None:
-    async with town.application(worker=False) as application:
+async def test_sigterm_closes_a_socket_with_1012_and_the_process_is_gone(cluster: Cluster) -> None:
+    async with cluster.application(worker=False) as application:
         url = str(application.http.base_url.copy_with(scheme="ws", path="/graphql"))
         async with connect(url, subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None) as socket:
             await socket.send(

@@ -1,1 +1,1 @@
-"""Tests of what remembers: the engine, transactions, migrations and the embedded server, on real PostgreSQL."""
+"""Tests of storage: the engine, transactions, migrations and the embedded server, on real PostgreSQL."""

@@ -1,4 +1,4 @@
-"""A fine row of each table, and somebody who writes rows past all our code."""
+"""A valid row of each table, and a writer that bypasses all our code."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ NOW: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 HASH: Final = "a" * 64
 ABOVE_SAFE: Final = 2**53  # JavaScript and JSON lose a unit from here on
 
-# A row that is fine, of each table; a test changes what it is about.
+# A valid row of each table; a test changes the columns it is about.
 FINE: Final[Mapping[str, Mapping[str, Any]]] = {
     "customer": {"external_id": "ada", "created_at": NOW, "updated_at": NOW},
     "orders": {
@@ -159,7 +159,7 @@ class Ledger:
     parents: dict[str, UUID] = field(default_factory=dict)
 
     async def write(self, table: str, **changes: Any) -> UUID:
-        """A fine row with some changes, under the first order and the first payment."""
+        """Write a valid row with some changes, under the first order and the first payment."""
         row = {"id": uuid4(), **FINE[table], **changes}
         if table in PARENT:
             row.setdefault(PARENT_KEY[PARENT[table]], await self.parent(PARENT[table]))
@@ -168,13 +168,13 @@ class Ledger:
         return UUID(str(row["id"]))
 
     async def parent(self, table: str) -> UUID:
-        """The one row that others hang on."""
+        """Write the row that others refer to, once."""
         if table not in self.parents:
             self.parents[table] = await self.write(table, **OWN.get(table, {}))
         return self.parents[table]
 
     async def refuses(self, constraint: str, table: str, **changes: Any) -> None:
-        """Assert that this row is refused, and by this constraint."""
+        """Check that this row is refused, and by this constraint."""
         if table in PARENT:
             await self.parent(PARENT[table])
         before = await self.count(table)

@@ -36,7 +36,7 @@ def test_an_address_is_read(url: str, expected: dict[str, Any]) -> None:
 
 
 async def test_a_pool_that_keeps_no_statements_gets_none(database_url: str) -> None:
-    """Behind a PgBouncer the next transaction may be on a connection that never heard of a prepared statement."""
+    """Behind PgBouncer the next transaction may be on a connection that never prepared the statement."""
     prepared = "SELECT count(*) > 0 AS kept FROM pg_prepared_statements"
     for more, kept in (("", True), ("&statement_cache_size=0", False)):
         await open_database(database_url + more, pool_size=1, acquire_timeout=5)
@@ -58,7 +58,7 @@ async def test_a_connection_bears_the_name_that_the_address_gives_it(database_ur
 
 @pytest.mark.parametrize("more", ["", "&sslrootcert=system"])
 def test_the_strictest_mode_trusts_whom_the_machine_trusts(more: str) -> None:
-    """As a managed PostgreSQL's address is mostly given, and .env.example too: without any file at hand."""
+    """As a managed PostgreSQL's address is usually written, and .env.example too: without a certificate file."""
     context = parse_url(f"postgresql://ada@db.example/shop?sslmode=verify-full{more}")["ssl"]
 
     assert isinstance(context, ssl.SSLContext)

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL serves every user of a machine, whoever was first."""
+"""The embedded PostgreSQL serves every user of a machine, whoever started it first."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 @pytest.fixture
 def machine() -> Iterator[Path]:
-    """A temporary folder of a machine, where everybody may write and nobody may remove what is another's."""
+    """Make a machine's temporary folder, where all users may write and only owners may delete."""
     with tempfile.TemporaryDirectory(prefix="machine-", dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o1777)
@@ -41,7 +41,7 @@ def machine() -> Iterator[Path]:
 
 @pytest.fixture
 def python() -> str:
-    """A Python like this one that every user may run: root's own may lie in root's home."""
+    """Return a Python like this one that every user may run: root's own may lie in root's home."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for found in (sys.executable, shutil.which(version, path="/usr/bin:/usr/local/bin")):
         with contextlib.suppress(PermissionError):
@@ -77,7 +77,7 @@ def _folder_of(user: int, machine: Path) -> Path:
 def test_another_user_starts_it_after_root(python: str, machine: Path, inherited: dict[str, str]) -> None:
     environment = {"TMPDIR": str(machine), **inherited}
     lock = machine / ".lockfile"
-    lock.touch(0o644)  # as the server's library leaves it for whoever comes first
+    lock.touch(0o644)  # as the server's library leaves it for the next user
 
     ran = [_as(user, [python, "-c", START, str(_folder_of(user, machine))], environment) for user in (0, NOBODY)]
 
@@ -87,7 +87,7 @@ def test_another_user_starts_it_after_root(python: str, machine: Path, inherited
 
 @needs_root
 def test_a_runtime_folder_of_somebody_else_is_passed_over(python: str, machine: Path) -> None:
-    """The name is known beforehand, so anybody could take it and lock this user out, or read along."""
+    """The name is predictable, so any user could create it and lock this user out, or read along."""
     taken = machine / f"paygraph-runtime-{NOBODY}"
     taken.mkdir(mode=0o777)
 

@@ -1,4 +1,4 @@
-"""The database is the referee: it refuses a sum that cannot be, and a second of what is single."""
+"""The database checks every invariant: it refuses an impossible sum, and a second row of a single kind."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -81,7 +81,7 @@ async def test_what_cannot_be_is_refused(
 AT_THE_LIMIT: Final[list[Row]] = [
     ("orders", {"total_minor": 1, "paid_minor": 10, "refunded_minor": 10, "last_hash": HASH}),
     ("payment", {"amount_minor": ABOVE_SAFE - 1}),
-    # What Stripe says has happened is written as it is, also where we would not have asked for it.
+    # Stripe's facts are written as they are, also where our own rules would not allow the request.
     ("payment", {"captured_minor": 1001}),
     ("payment", {"captured_minor": 600, "capturable_minor": 600}),
     ("payment", {"captured_minor": 1000, "refunded_minor": 600, "refund_pending_minor": 600}),
@@ -90,7 +90,7 @@ AT_THE_LIMIT: Final[list[Row]] = [
     ("refund", {"currency": "JPY", "status": "PENDING"}),
     ("payment", {"stripe_payment_intent_id": None}),
     ("payment", {"status": "UNKNOWN", "stripe_payment_intent_id": None}),
-    ("payment", {"captured_minor": 10, "disputed_minor": 11}),  # a dispute may be about more than we took
+    ("payment", {"captured_minor": 10, "disputed_minor": 11}),  # a dispute may be about more than was captured
     ("refund", {"amount_minor": 1}),
     ("refund", {"status": "UNKNOWN", "stripe_refund_id": None}),
     ("operation", {"state": "IN_PROGRESS", "due": NOW}),
@@ -107,7 +107,7 @@ async def test_what_can_just_be_is_accepted(ledger: Ledger, table: str, changes:
 
 OPEN: Final = {"state": "IN_PROGRESS", "due": NOW}
 RUNNING: Final = {"due": NOW, "finished_at": None}
-# The first row stands already; the second of its kind is refused.
+# The first row exists already; the second of its kind is refused.
 SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
     ("customer_external_id_key", "customer", {}, {}),
     ("orders_external_id_key", "orders", {}, {}),

@@ -20,7 +20,7 @@ from database.connection import MIGRATIONS, parse_url
 from database.embedded import FAST_AND_FORGETFUL, LONGEST_SOCKET_PATH, CannotStart, EmbeddedPostgres
 
 ROOT: Final = Path(MIGRATIONS).parent
-# A process that uses the server until its standard input ends, and leaves it properly.
+# A process that uses the server until its standard input ends, and then leaves it properly.
 USER: Final = """
 import sys
 from pathlib import Path
@@ -33,7 +33,7 @@ with EmbeddedPostgres(Path(sys.argv[1])) as url:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A folder that everybody can walk to, as a project's folder is, and whose servers are gone afterwards."""
+    """Make a folder that every user can enter, as a project's folder is; its servers are stopped afterwards."""
     with tempfile.TemporaryDirectory(prefix="pg-home-") as name:
         folder = Path(name)
         folder.chmod(0o755)
@@ -56,7 +56,7 @@ async def _ask(url: str, statement: str) -> object:
 
 
 async def _born(url: str) -> object:
-    """When this server was started: another server would say another time."""
+    """Return the start time of this server: another server would have another."""
     return await _ask(url, "SELECT pg_postmaster_start_time()")
 
 
@@ -69,7 +69,7 @@ async def _answers(url: str) -> bool:
 
 @asynccontextmanager
 async def _another_process(state_dir: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """A second process that uses the server; its address."""
+    """Start a second process that uses the server; returns its address."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", USER, str(state_dir), cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -87,7 +87,7 @@ async def test_a_server_is_started_used_and_stopped(server: EmbeddedPostgres) ->
         addresses = await _ask(url, "SHOW listen_addresses")
 
     assert int(str(version)) >= 140_000
-    assert addresses == ""  # a socket only: its folder decides who may come
+    assert addresses == ""  # a socket only: its folder decides who may connect
     assert not await _answers(url)
 
 
@@ -246,7 +246,7 @@ async def test_a_private_folder_of_root_stays_private(home: Path, capsys: pytest
 
 
 async def test_a_folder_that_somebody_else_laid_out_is_not_used(tmp_path: Path) -> None:
-    """The name is known beforehand, and where all may write somebody may have put a configuration there."""
+    """The name is predictable, and where all may write another user may have put a configuration there."""
     embedded = EmbeddedPostgres(tmp_path / ("long-" * 40), options=FAST_AND_FORGETFUL)
     embedded.folder.symlink_to(tmp_path)
     try:
@@ -272,7 +272,7 @@ async def test_another_users_folder_is_not_used(tmp_path: Path) -> None:
 
 
 def test_a_foreign_folder_is_neither_started_nor_destroyed(home: Path) -> None:
-    """`PAYGRAPH_DIR=.` beside somebody's own `postgres`."""
+    """`PAYGRAPH_DIR=.` beside a user's own `postgres`."""
     foreign = home / "postgres"
     foreign.mkdir()
     (foreign / "PG_VERSION").write_text("18\n")

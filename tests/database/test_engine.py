@@ -1,4 +1,4 @@
-"""The engine never waits for ever and never loses a connection; the stock one does both, and this shows it."""
+"""The engine never waits for ever and never loses a connection; Tortoise's own does both, as shown here."""
 
 import asyncio
 import random
@@ -34,7 +34,7 @@ async def _bare_transaction(body: Callable[[], Awaitable[None]]) -> None:
 
 @asynccontextmanager
 async def _database(url: str, engine: str) -> AsyncIterator[None]:
-    """The tables at `url`, by our engine or by another one."""
+    """Open the tables at `url`, by our engine or by another one."""
     config = tortoise_config(url, pool_size=POOL)
     if engine != "database.engine":
         config["connections"]["default"]["engine"] = engine
@@ -53,7 +53,7 @@ def _pool() -> Any:
 
 
 async def _usable() -> int:
-    """How many of the pool's connections can still be had."""
+    """Count the pool's connections that can still be acquired."""
     taken: list[Any] = []
     try:
         while len(taken) <= POOL:
@@ -66,7 +66,7 @@ async def _usable() -> int:
 
 
 async def _cancel_again_and_again(transaction: Transaction) -> int:
-    """Run transactions and cancel each at another moment of its life; how many were cut off."""
+    """Run transactions and cancel each at another moment of its life; returns the number that were cut off."""
     chance = random.Random(300)  # noqa: S311 - no secret
     life = max([await _turns(transaction) for _ in range(10)])
     cut_off = 0
@@ -84,7 +84,7 @@ async def _cancel_again_and_again(transaction: Transaction) -> int:
 
 
 async def _turns(transaction: Transaction) -> int:
-    """How often the loop turns while a transaction runs: the moments at which it can be cancelled."""
+    """Count the turns of the loop while a transaction runs: the moments at which it can be cancelled."""
     task = asyncio.ensure_future(transaction(_one_row))
     turns = 1
     while not task.done():
@@ -94,7 +94,7 @@ async def _turns(transaction: Transaction) -> int:
 
 
 async def _is_empty() -> bool:
-    """Whether another turn would wait for ever."""
+    """Return True when another acquire would wait for ever."""
     return _pool() is not None and _pool().get_size() == POOL and _pool().get_idle_size() == 0 and await _usable() == 0
 
 
@@ -119,7 +119,7 @@ async def test_cancelled_transactions_cost_no_connection(
 
 
 async def test_a_transaction_cancelled_while_it_commits_gives_its_connection_back(opened: str) -> None:
-    """Torn at every moment, one after the other; what it wrote is there or not, and never half."""
+    """Cancelled at every moment, one after the other; its writes are there or not, and never half."""
     await _one_row()
     for moment in range(60):
         task = asyncio.ensure_future(_bare_transaction(_two_customers(moment)))
@@ -145,7 +145,7 @@ def _two_customers(number: int) -> Callable[[], Awaitable[None]]:
 
 @asynccontextmanager
 async def _all_taken() -> AsyncIterator[None]:
-    """Every connection of the pool is inside a transaction."""
+    """Hold every connection of the pool inside a transaction."""
     inside, let_go = asyncio.Semaphore(0), asyncio.Event()
 
     async def body() -> None:
@@ -213,7 +213,7 @@ async def test_many_who_wait_are_refused_together(opened: str) -> None:
 
 @asynccontextmanager
 async def _silent_server() -> AsyncIterator[str]:
-    """A server that takes connections and never says a word."""
+    """Serve connections without ever answering."""
     gone = asyncio.Event()
 
     async def silence(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -230,7 +230,7 @@ async def _silent_server() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _nobody_there() -> AsyncIterator[str]:
-    """An address where nothing listens."""
+    """Return an address where nothing listens."""
     async with _silent_server() as url:
         pass
     yield url

@@ -1,4 +1,4 @@
-"""Errors of PostgreSQL by their SQLSTATE's class: what is unavailable, and which sessions are not kept."""
+"""PostgreSQL's errors by their SQLSTATE class: those of an unavailable database, and the sessions to close."""
 
 import asyncio
 import socket
@@ -76,7 +76,7 @@ def _pool() -> Any:
 
 
 async def _three_idle() -> set[Any]:
-    """Three connections that nobody uses."""
+    """Return three idle connections."""
     await query_rows("SELECT 1")  # the pool is made for the first statement
     lent = [await _pool().acquire() for _ in range(3)]
     for connection in lent:
@@ -135,7 +135,7 @@ async def test_a_session_that_only_reads_takes_all_others_with_it(opened: str, a
 
 @asynccontextmanager
 async def _pooler(answer: bytes) -> AsyncIterator[str]:
-    """A server that answers each startup with one error, as a pooler does that knows not a parameter."""
+    """Serve each startup one error, as a pooler does that does not know a parameter."""
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(4_096)
@@ -196,7 +196,7 @@ def test_nothing_else_of_an_error_is_told(text: str) -> None:
 async def test_a_migration_waits_for_another_one_no_longer_than_it_says(
     database_url: str, admin: asyncpg.Connection
 ) -> None:
-    """As behind a pooler that has kept the session of somebody who died with the lock."""
+    """As behind a pooler that has kept the session of a client that died with the lock."""
     await admin.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
     holder = await admin.fetchval("SELECT pg_backend_pid()")
 
@@ -204,7 +204,7 @@ async def test_a_migration_waits_for_another_one_no_longer_than_it_says(
         with pytest.raises(MigrationInProgress, match=f"process {holder} of PostgreSQL") as refused:
             await migrate(database_url, wait_seconds=0.3)
         await admin.execute("SELECT pg_advisory_unlock($1)", MIGRATION_LOCK)
-    for _ in range(2):  # on a loop of its own: Tortoise's state belongs to whoever opened it
+    for _ in range(2):  # on a loop of its own: Tortoise's state belongs to the loop that opened it
         assert await asyncio.to_thread(asyncio.run, migrate(database_url)) == []
 
     locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database"
@@ -212,7 +212,7 @@ async def test_a_migration_waits_for_another_one_no_longer_than_it_says(
     assert "0 seconds" in str(refused.value)
 
 
-# -- lines that are watched ----------------------------------------------------------------------------------------
+# -- keepalive ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_line_over_a_network_is_watched_by_the_system(database_url: str) -> None:
@@ -257,9 +257,9 @@ async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
 
 
 def test_every_connection_of_the_application_is_made_so() -> None:
-    """One that is made otherwise would wait for a quarter of an hour."""
+    """A connection made otherwise would wait for a quarter of an hour."""
     root = Path(keepalive.__file__).parent
     makers = {path.name for path in root.glob("*.py") if "asyncpg.connect(" in path.read_text()}
 
-    assert makers == {"keepalive.py", "pool.py"}  # the pool's has its own class, and is watched likewise
+    assert makers == {"keepalive.py", "pool.py"}  # the pool has a class of its own, with keepalive too
     assert "keep_watched(connection)" in (root / "pool.py").read_text()

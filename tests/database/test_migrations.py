@@ -1,4 +1,4 @@
-"""The migrations build what the tables say and what only SQL can say, once, however many processes want to."""
+"""The migrations build the models' tables and the SQL-only parts, once, however many processes run them."""
 
 import asyncio
 import shutil
@@ -28,8 +28,8 @@ from database.connection import (
 from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 
-# What the migrations have beyond the tables' own definitions, because aerich cannot express it.
-# tests/database/test_constraints.py shows each of the checks, unique indexes and triggers at work.
+# Parts of the migrations beyond the models, because aerich cannot express them. tests/database/test_constraints.py
+# tests each of the checks, unique indexes and triggers.
 CHECKS: Final = {
     "orders": {"orders_total_positive", "orders_sums", "orders_currency", "orders_chain_head"},
     "payment": {
@@ -112,7 +112,7 @@ async def _structure(url: str) -> set[Part]:
 
 @pytest.fixture
 async def empty_url(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
-    """A database with nothing in it."""
+    """Make an empty database."""
     name = f"empty_{uuid4().hex}"
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
     try:
@@ -173,7 +173,7 @@ async def test_what_is_written_by_hand_is_of_its_kind(database_url: str) -> None
 
 
 async def test_every_row_that_refers_to_another_keeps_it(database_url: str) -> None:
-    """Nothing about money vanishes because something else does."""
+    """No row about money is deleted with another."""
     found = [text for kind, _, _, text in await _structure(database_url) if kind == "constraint" and text[0] == "f"]
 
     assert len(found) == 12
@@ -240,7 +240,7 @@ async def test_migrations_that_are_missing_are_named(
 
 
 async def _would_migrate(config: dict[str, Any], folder: Path) -> str:
-    """The migration that aerich would write, if any; in a copy of ours."""
+    """Return the migration that aerich would write, if any; in a copy of ours."""
     shutil.copytree(MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     async with Command(config, app="models", location=str(folder)) as command:
         name = await command.migrate("probe", no_input=True)

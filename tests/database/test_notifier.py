@@ -1,4 +1,4 @@
-"""The doorbell rings after the commit, for what was committed, gathered, and on a connection of its own."""
+"""Notifications are sent after the commit, for committed changes, gathered, and on a connection of their own."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -17,31 +17,31 @@ from models import Customer
 PATIENCE = 10.0
 
 
-class Ear:
-    """Everything that rang."""
+class Listener:
+    """All notifications."""
 
     def __init__(self) -> None:
-        self.heard: list[list[UUID]] = []
+        self.received: list[list[UUID]] = []
         self._more = asyncio.Event()
 
-    def hear(self, *said: object) -> None:
-        self.heard.append([UUID(hex=text) for text in str(said[-1]).split(",")])
+    def receive(self, *said: object) -> None:
+        self.received.append([UUID(hex=text) for text in str(said[-1]).split(",")])
         self._more.set()
 
     async def until(self, order_id: UUID) -> list[list[UUID]]:
-        """All that was heard up to the ring with this order."""
+        """Return all notifications up to the one with this order."""
         async with asyncio.timeout(PATIENCE):
-            while not any(order_id in notify_order_changed for notify_order_changed in self.heard):
+            while not any(order_id in notified for notified in self.received):
                 self._more.clear()
                 await self._more.wait()
-        return self.heard
+        return self.received
 
 
 @pytest.fixture
-async def ear(opened: str) -> AsyncIterator[Ear]:
-    listening = Ear()
+async def listener(opened: str) -> AsyncIterator[Listener]:
+    listening = Listener()
     connection = await asyncpg.connect(**parse_url(opened))
-    await connection.add_listener(CHANNEL, listening.hear)
+    await connection.add_listener(CHANNEL, listening.receive)
     async with notifying(opened, enabled=True):
         yield listening
     connection.terminate()
@@ -55,16 +55,16 @@ async def _notified(*order_ids: UUID) -> None:
     await atomic(body)
 
 
-async def test_it_rings_once_for_what_changes_often(ear: Ear) -> None:
+async def test_it_notifies_once_for_many_changes(listener: Listener) -> None:
     order_id, last = new_id(), new_id()
 
     await asyncio.gather(*(_notified(order_id) for _ in range(20)))
     await _notified(last)
 
-    assert sum(notify_order_changed.count(order_id) for notify_order_changed in await ear.until(last)) == 1
+    assert sum(notified.count(order_id) for notified in await listener.until(last)) == 1
 
 
-async def test_it_does_not_ring_before_the_commit_nor_for_what_was_not_committed(ear: Ear) -> None:
+async def test_it_does_not_notify_before_the_commit_nor_of_a_rollback(listener: Listener) -> None:
     committed, refused, meanwhile = new_id(), new_id(), new_id()
     begun, go_on = asyncio.Event(), asyncio.Event()
 
@@ -82,15 +82,15 @@ async def test_it_does_not_ring_before_the_commit_nor_for_what_was_not_committed
     with pytest.raises(LookupError):
         await atomic(failing)
     await _notified(meanwhile)
-    assert not any(committed in notify_order_changed for notify_order_changed in await ear.until(meanwhile))
+    assert not any(committed in notified for notified in await listener.until(meanwhile))
     go_on.set()
     await running
 
-    assert not any(refused in notify_order_changed for notify_order_changed in await ear.until(committed))
+    assert not any(refused in notified for notified in await listener.until(committed))
 
 
-async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Connection) -> None:
-    """The first try loses its connection, the second one commits."""
+async def test_notifications_of_an_aborted_attempt_are_forgotten(listener: Listener, admin: asyncpg.Connection) -> None:
+    """The first attempt loses its connection, the second one commits."""
     tries: list[UUID] = []
 
     async def body() -> None:
@@ -104,24 +104,24 @@ async def test_what_an_aborted_try_rang_is_forgotten(ear: Ear, admin: asyncpg.Co
     await atomic(body)
 
     assert len(tries) == 2
-    assert await ear.until(tries[1]) == [[tries[1]]]
+    assert await listener.until(tries[1]) == [[tries[1]]]
 
 
-async def test_more_than_one_ring_can_carry_are_several(ear: Ear) -> None:
+async def test_more_ids_than_one_notification_carries_are_several(listener: Listener) -> None:
     order_ids = [new_id() for _ in range(3 * IDS_IN_ONE)]
 
     await _notified(*order_ids)
     for order_id in order_ids:
-        await ear.until(order_id)
+        await listener.until(order_id)
 
-    assert sorted(order_id for notify_order_changed in ear.heard for order_id in notify_order_changed) == order_ids
-    assert max(len(notify_order_changed) for notify_order_changed in ear.heard) == IDS_IN_ONE
+    assert sorted(order_id for notified in listener.received for order_id in notified) == order_ids
+    assert max(len(notified) for notified in listener.received) == IDS_IN_ONE
 
 
-async def test_it_goes_on_ringing_when_its_connection_was_lost(ear: Ear, admin: asyncpg.Connection) -> None:
+async def test_it_goes_on_notifying_when_its_connection_was_lost(listener: Listener, admin: asyncpg.Connection) -> None:
     first, second = new_id(), new_id()
     await _notified(first)
-    await ear.until(first)
+    await listener.until(first)
 
     cut_off = await admin.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -129,14 +129,14 @@ async def test_it_goes_on_ringing_when_its_connection_was_lost(ear: Ear, admin: 
     )
     await _notified(second)
 
-    assert second in [order_id for notify_order_changed in await ear.until(second) for order_id in notify_order_changed]
+    assert second in [order_id for notified in await listener.until(second) for order_id in notified]
     assert cut_off
 
 
-async def test_the_last_ring_is_heard_after_it_was_closed(opened: str) -> None:
-    listening = Ear()
+async def test_the_last_notification_is_received_after_it_was_closed(opened: str) -> None:
+    listening = Listener()
     connection = await asyncpg.connect(**parse_url(opened))
-    await connection.add_listener(CHANNEL, listening.hear)
+    await connection.add_listener(CHANNEL, listening.receive)
     order_id = new_id()
 
     async with notifying(opened, enabled=True):
@@ -146,7 +146,7 @@ async def test_the_last_ring_is_heard_after_it_was_closed(opened: str) -> None:
     connection.terminate()
 
 
-async def test_without_a_doorbell_nothing_rings_and_everything_commits(opened: str) -> None:
+async def test_switched_off_it_notifies_nobody_and_everything_commits(opened: str) -> None:
     async with notifying(opened, enabled=False):
         await _notified(new_id())
     await _notified(new_id())

@@ -1,4 +1,4 @@
-"""A connection is lent to one piece of work at a time, in turn, and comes back as clean as it went."""
+"""A connection is lent to one task at a time, in turn, and comes back clean."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -62,7 +62,7 @@ async def test_who_waits_longest_is_next_and_nobody_takes_back_at_once_what_he_g
     waiting = [asyncio.create_task(take(number)) for number in range(10)]
     await asyncio.sleep(0)
     await small.release(lent.pop())
-    await take(10)  # asks without a turn of the loop between
+    await take(10)  # acquires without a turn of the loop between
     await asyncio.gather(*waiting)
 
     assert order == list(range(11))
@@ -74,7 +74,7 @@ async def test_who_stops_waiting_takes_nothing(small: Pool) -> None:
     await asyncio.sleep(0)
     for connection in lent:
         await small.release(connection)
-    for task in waiting:  # three of them have just been given one, and do not know it yet
+    for task in waiting:  # three of them have just got one, and have not run yet
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
 

@@ -1,4 +1,4 @@
-"""Rows that are made without Tortoise are the rows that Tortoise makes."""
+"""Rows built without Tortoise equal the rows that Tortoise builds."""
 
 import pytest
 from tortoise.models import Model

@@ -1,4 +1,4 @@
-"""Rows that are written without Tortoise are written as Tortoise would write them."""
+"""Rows written without Tortoise are written as Tortoise would write them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

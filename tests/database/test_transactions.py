@@ -166,7 +166,7 @@ async def test_a_refusal_of_the_database_is_not_tried_again(opened: str) -> None
 
 
 async def test_a_lock_that_nobody_gets_is_not_waited_for_again(opened: str) -> None:
-    """Whoever waited for the lock's whole patience must not hold the caller up five times as long."""
+    """A caller that waited for the lock's whole timeout must not wait five times as long."""
     await Customer.create(external_id="ada")
     held, let_go = asyncio.Event(), asyncio.Event()
     runs = 0
@@ -271,7 +271,7 @@ async def test_the_connection_may_break_before_and_after_any_message(database_ur
 
 
 async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
-    """Whether the transaction has a message number `step`, which broke the connection."""
+    """Return True when the transaction has a message number `step`, which broke the connection."""
     parts = urlsplit(database_url)
     target = Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432"
     name = f"step-{step}"

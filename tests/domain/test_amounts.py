@@ -1,4 +1,4 @@
-"""Which amounts may be charged and given back (scenarios 35 and 42)."""
+"""The amounts that may be charged and refunded (scenarios 35 and 42)."""
 
 import pytest
 from hypothesis import given

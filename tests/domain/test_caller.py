@@ -1,4 +1,4 @@
-"""Who asks, and whom the audit trail remembers."""
+"""Callers, and the actors of the audit trail."""
 
 import json
 from itertools import combinations

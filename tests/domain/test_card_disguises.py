@@ -1,4 +1,4 @@
-"""Every published test card in dresses that people do not wear by chance, and what only resembles a card."""
+"""Every published test card in deliberate disguises, and texts that only resemble a card."""
 
 import time
 from datetime import date, timedelta
@@ -100,7 +100,7 @@ def test_what_is_too_far_apart_too_short_or_nobodys_is_no_card(text: str) -> Non
     "piece", ["4 ", "4242-", "42424242-4242-", "a1", "\u0301\u0323", "4\u0301\u0323", "٤", "\ufdfa", "12.12.2"]
 )
 def test_a_long_text_takes_time_in_proportion(piece: str) -> None:
-    """To put accents in order takes time squared: this much took ten seconds."""
+    """Normalising accents takes quadratic time: this much took ten seconds."""
     started = time.process_time()
 
     contains_card_number("4" * 20 + " " + piece * (SIZE // len(piece)))

@@ -1,4 +1,4 @@
-"""A card number is found however it is dressed, and nothing else is taken for one (scenario 46)."""
+"""A card number is found in any disguise, and nothing else is taken for one (scenario 46)."""
 
 from datetime import UTC, datetime
 from uuid import UUID

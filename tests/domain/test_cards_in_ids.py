@@ -1,4 +1,4 @@
-"""An order number is no free text: measured by format, what is refused is what cannot be told from a card number.
+"""An order number is not free text: measured by format, only what cannot be told from a card number is refused.
 
 The table of docs/adr/0013-numbers-that-look-like-cards.md is made of these figures.
 """
@@ -27,13 +27,13 @@ def digits(chance: random.Random, count: int) -> str:
 
 
 def at(chance: random.Random, form: str) -> str:
-    """A moment of 2020 to 2031 in a form of `strftime`."""
+    """Return a moment of 2020 to 2031 in a form of `strftime`."""
     begin = datetime(2020, 1, 1, tzinfo=UTC)
     return (begin + timedelta(seconds=chance.randrange(12 * 365 * 86_400))).strftime(form)
 
 
 def ean(chance: random.Random, length: int) -> str:
-    """GTIN-13 and GTIN-14: weights 3 and 1 from the right."""
+    """Return a GTIN-13 or GTIN-14: weights 3 and 1 from the right."""
     body = digits(chance, length - 1)
     total = sum(int(digit) * (3 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(body)))
     return body + str(-total % 10)
@@ -65,7 +65,7 @@ NEVER: dict[str, Make] = {
     "ULID": lambda r: "01" + "".join(r.choices(CROCKFORD, k=24)),
     "our own ids": lambda _: encode(Kind.ORDER, new_id()),
 }
-# Nothing tells these from card numbers but the check digit and the issuers' prefixes: at most so many of a hundred.
+# Only the check digit and the issuers' prefixes tell these from cards: at most so many of a hundred are refused.
 SELDOM: dict[str, tuple[Make, float]] = {
     "16 random digits": (lambda r: digits(r, 16), 3.5),
     "15 random digits": (lambda r: digits(r, 15), 0.5),
@@ -77,7 +77,7 @@ SELDOM: dict[str, tuple[Make, float]] = {
 
 
 def refused(make: Make) -> float:
-    """How many of a hundred are refused as ids."""
+    """Return the share refused as ids, in percent."""
     chance = random.Random(20261130)  # noqa: S311 - nothing secret: the same numbers each time
     return 100 * sum(id_holds_card_number(make(chance)) for _ in range(MANY)) / MANY
 
@@ -136,7 +136,7 @@ def test_the_refusal_of_an_id_says_why_and_what_passes() -> None:
 
 
 def _card(chance: random.Random, prefix: str, length: int) -> str:
-    """A number of this prefix with the right check digit."""
+    """Return a number of this prefix with the right check digit."""
     body = prefix + digits(chance, length - len(prefix) - 1)
     doubled = (int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(reversed(body)))
     return body + str(-sum(value - 9 if value > 9 else value for value in doubled) % 10)

@@ -1,4 +1,4 @@
-"""Commands: what is parsed is what is fingerprinted, and a field that is added cannot be forgotten."""
+"""Commands: every parsed field is fingerprinted, and a new field cannot be forgotten."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, make_dataclass
@@ -66,7 +66,7 @@ def test_every_command_is_here_and_is_an_operation_of_its_own() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_field_that_is_added_changes_the_fingerprint(command: type[Command]) -> None:
-    """By being there: nothing else is edited. A key of before stays the same request while the field is left out."""
+    """Nothing else is edited for a new field. An older key stays the same request while the field is left out."""
     added = parsed(as_given, default=None, added_later=True)
     more: type[Command] = make_dataclass(
         f"More{command.__name__}", [("noted", str | None, added)], bases=(command,), frozen=True, kw_only=True
@@ -84,7 +84,7 @@ def test_a_field_that_is_added_changes_the_fingerprint(command: type[Command]) -
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_command_says_of_every_field_how_it_is_parsed(command: type[Command]) -> None:
-    """A field without a parser would take what a client gives as it came."""
+    """A field without a parser would accept a client's value unchecked."""
     assert [field.name for field in fields(command) if "spec" not in field.metadata] == []
 
 

@@ -1,4 +1,4 @@
-"""What a decline means for a buyer: each documented code has one row, a hidden one looks like any other."""
+"""The buyer's view of a decline: each documented code has one row, a hidden one looks like any other."""
 
 import pytest
 from hypothesis import given

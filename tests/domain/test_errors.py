@@ -1,4 +1,4 @@
-"""Refusals survive a restart exactly, and say nothing that must stay secret."""
+"""Refusals survive a restart exactly, and contain no secret."""
 
 import json
 from uuid import UUID

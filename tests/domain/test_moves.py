@@ -1,4 +1,4 @@
-"""The moves of a payment and of a refund, against the facts written out here once more, by name."""
+"""The transitions of a payment and of a refund, against the facts written out here once more, by name."""
 
 from collections.abc import Iterator
 from itertools import product
@@ -18,7 +18,7 @@ from domain.states import (
     refund_move,
 )
 
-# From each state, what Stripe may say next and what is therefore written. All else is late, or contradicts an end.
+# From each state, Stripe's possible next state and the state written for it. All else is late, or contradicts an end.
 PAYMENT_FORWARD = {
     "INITIATED": "REQUIRES_PAYMENT_METHOD REQUIRES_CONFIRMATION REQUIRES_ACTION PROCESSING REQUIRES_CAPTURE SUCCEEDED"
     " CANCELED UNKNOWN",
@@ -102,7 +102,7 @@ def test_nothing_ever_becomes_merely_initiated_by_what_stripe_says() -> None:
 
 
 def _stripes_own_moves() -> Iterator[tuple[PaymentStatus, PaymentStatus]]:
-    """docs.stripe.com/payments/paymentintents/lifecycle, as a list of arrows."""
+    """List docs.stripe.com/payments/paymentintents/lifecycle as transitions."""
     arrows = """
         requires_payment_method > requires_confirmation, requires_payment_method > canceled
         requires_confirmation > requires_action, requires_confirmation > processing

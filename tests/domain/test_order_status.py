@@ -1,4 +1,4 @@
-"""What may be asked of a payment, and how far an order is paid."""
+"""The allowed actions of a payment, and the progress of an order's payment."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Inputs that are made to hurt: heaps of accents, addresses with holes, amounts that are no money."""
+"""Hostile inputs: heaps of accents, malformed addresses, amounts that are no money."""
 
 import operator
 import time
@@ -16,7 +16,7 @@ PATH = ("input", "note")
 
 
 def test_a_heap_of_accents_is_refused_before_it_is_put_in_order() -> None:
-    """To put accents in order takes time squared: this one took ten seconds."""
+    """Normalising accents takes quadratic time: this one took ten seconds."""
     started = time.process_time()
 
     with pytest.raises(Refused, match="accents") as refusal:

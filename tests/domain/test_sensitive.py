@@ -1,4 +1,4 @@
-"""Secrets are known by their shape: what can only be one is refused, what may be one is removed."""
+"""Secrets are recognised by their form: a text that can only be one is refused, a possible one is removed."""
 
 import pytest
 from hypothesis import given
@@ -68,12 +68,12 @@ MORE = ["://", "user:pass", "@", "example.com", " ", "-", "1"]
 
 @given(st.lists(st.sampled_from(PIECES + MORE), max_size=12).map("".join))
 def test_a_text_that_is_not_suspicious_loses_nothing(text: str) -> None:
-    """The quick look finds everything that the thorough one would."""
+    """The quick check finds everything that the thorough one would."""
     if _SUSPICIOUS.search(text) is None:
         assert not any(one.search(text) for one in _REMOVABLE)
 
 
 def test_the_shortest_secret_there_is_is_found() -> None:
-    """Shorter texts are not looked at."""
+    """Shorter texts are not checked."""
     assert contains_secret("sk_live_51Habcdefg")
     assert not contains_secret("sk_live_51Habcdef")

@@ -1,4 +1,4 @@
-"""Text from outside is put in one form, or refused (scenario 45)."""
+"""Text from outside is normalised, or refused (scenario 45)."""
 
 import contextlib
 import unicodedata

@@ -1,4 +1,4 @@
-"""What a large database makes of every statement that the API sends: indexes, and nothing that grows with the table."""
+"""The plan of every statement of the API on a large database: indexes, and no cost that grows with the table."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -18,7 +18,7 @@ from tests.support.shop import Client, Json, Shop, open_shop, settings_for, toke
 
 ROWS = [60_000, pytest.param(1_000_000, marks=pytest.mark.attack)]
 LARGE = {"orders", "payment", "refund", "payment_event", "operation", "customer"}
-MOST_SORTED = 1_000  # rows of a sort: a page, or what hangs on one row
+MOST_SORTED = 1_000  # rows of a sort: a page, or the related rows of one row
 SORTS = {
     "CREATED_AT_DESC": SortKey.CREATED_AT,
     "CREATED_AT_ASC": SortKey.CREATED_AT,
@@ -65,7 +65,7 @@ async def shop(large: str, tmp_path: Path) -> AsyncIterator[Shop]:
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[Sent]:
-    """All that goes to PostgreSQL, as it goes."""
+    """Collect all statements sent to PostgreSQL."""
     seen: list[Sent] = []
 
     def watched(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -98,7 +98,7 @@ async def _rows(connection: asyncpg.Connection) -> Rows:
 
 
 def _queries(rows: Rows) -> Iterator[str]:
-    """Every way to ask for what there is much of."""
+    """Yield every way to query the large tables."""
     yield f'{{ order(id: "{rows.order_id}") {{ {ORDER} }} }}'
     yield f'{{ order(externalId: "{rows.external_id}") {{ {ORDER} }} }}'
     yield f'{{ payment(id: "{rows.payment_id}") {{ {PAYMENT} timeline {{ edges {{ node {{ type }} }} }} }} }}'
@@ -171,7 +171,7 @@ async def _faults(connection: asyncpg.Connection, one: Sent) -> list[str]:
 
 
 def _faults_in(node: Json, *, limit: float | None) -> Iterator[str]:
-    """Scans of a whole table that nothing ends early, and sorts of more than a page."""
+    """Yield scans of a whole table without an early end, and sorts of more than a page."""
     kind = node["Node Type"]
     if kind == "Limit":
         limit = node["Plan Rows"]
@@ -179,6 +179,6 @@ def _faults_in(node: Json, *, limit: float | None) -> Iterator[str]:
         yield f"a scan of {node['Relation Name']}"
     if "Sort" in kind and node["Plan Rows"] > MOST_SORTED:
         yield f"a sort of {node['Plan Rows']} rows"
-    blocks = kind in ("Sort", "Hash", "Aggregate")  # these read all that is below them before they give anything
+    blocks = kind in ("Sort", "Hash", "Aggregate")  # these read all rows below them before they return any
     for child in node.get("Plans", ()):
         yield from _faults_in(child, limit=None if blocks else limit)

@@ -1,1 +1,1 @@
-"""Live status: what subscribers see."""
+"""Live status, as subscribers see it."""

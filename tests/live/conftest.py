@@ -1,12 +1,15 @@
-"""A shop that is served, and hears of a change by the doorbell alone: its own looks come once in five minutes."""
+"""A served shop that learns of changes by notification alone: it polls only every five minutes."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import cluster, process_factory
 from tests.live.following import served
 from tests.support.shop import Shop, open_shop, settings_for
+
+__all__ = ["cluster", "process_factory"]
 
 
 @pytest.fixture

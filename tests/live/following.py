@@ -1,4 +1,4 @@
-"""Subscribers over WebSocket, and a shop that is served to them."""
+"""Subscribers over WebSocket, and a shop that serves them."""
 
 import asyncio
 import json
@@ -50,13 +50,13 @@ class Ended(Exception):
 
 @dataclass
 class Subscriber:
-    """One subscription on a socket of its own. `seen` is every event that it was given."""
+    """One subscription on a socket of its own. `seen` are all events it received."""
 
     connection: ClientConnection
     seen: list[Json] = field(default_factory=list)
 
     async def next(self) -> Json:
-        """The next event. Raises Ended."""
+        """Return the next event. Raises Ended."""
         async with asyncio.timeout(PATIENCE):
             while (message := json.loads(await self.connection.recv()))["type"] in ("ping", "connection_ack"):
                 if message["type"] == "ping":
@@ -71,7 +71,7 @@ class Subscriber:
         return event
 
     async def until(self, sequence: int) -> list[Json]:
-        """All that comes up to the event with this sequence."""
+        """Return all events up to the one with this sequence."""
         while not self.seen or self.seen[-1]["sequence"] < sequence:
             await self.next()
         return self.seen
@@ -83,7 +83,7 @@ class Subscriber:
 
 @asynccontextmanager
 async def following(address: str, bearer: str | None, query: str, **variables: Any) -> AsyncIterator[Subscriber]:
-    """A subscription; its first message is not read yet."""
+    """Open a subscription; its first message is not read yet."""
     async with connect(
         f"{address}/graphql",
         subprotocols=[Subprotocol("graphql-transport-ws")],
@@ -102,8 +102,8 @@ async def following(address: str, bearer: str | None, query: str, **variables: A
 
 
 @asynccontextmanager
-async def crowd(count: int, address: str, query: str, **variables: Any) -> AsyncIterator[list[Subscriber]]:
-    """So many of the staff who all follow the same; each of them has at most so many streams, so they are several."""
+async def follow_many(count: int, address: str, query: str, **variables: Any) -> AsyncIterator[list[Subscriber]]:
+    """Open so many subscriptions of the staff to one subject; by several callers, each within its stream limit."""
     async with AsyncExitStack() as stack:
         tokens = [token(f"clerk-{n}", "payments:read") for n in range(count // STREAMS_EACH + 1)]
         yield [
@@ -114,7 +114,7 @@ async def crowd(count: int, address: str, query: str, **variables: Any) -> Async
 
 @asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve an application whose lifespan runs elsewhere, on loopback; its address for WebSockets."""
+    """Serve an application whose lifespan runs elsewhere, on loopback; returns its address for WebSockets."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", **options(ConnectionLimits(per_address=None))))
     serving = asyncio.create_task(server._serve(sockets=[listener]))
@@ -128,7 +128,7 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
 
 
 async def note(payment: Json, times: int = 1, *, held: asyncio.Event | None = None) -> None:
-    """Append events to the payment's order, in one transaction, which stays open until it is let go."""
+    """Append events to the payment's order, in one transaction, which stays open until it is released."""
 
     async def body(work: UnitOfWork) -> None:
         order = await Order.select_for_update(no_key=True).get(id=row_id(payment["order"]["id"]))
@@ -143,13 +143,13 @@ async def note(payment: Json, times: int = 1, *, held: asyncio.Event | None = No
 
 
 async def chain(database_url: str, order_id: str) -> list[tuple[int, str]]:
-    """The order's audit trail as the database has it: sequence and type of each event."""
+    """Return the order's audit trail in the database: sequence and type of each event."""
     statement = "SELECT sequence, type FROM payment_event WHERE order_id = $1 ORDER BY sequence"
     return [(row["sequence"], row["type"]) for row in await fetch(database_url, statement, row_id(order_id))]
 
 
 def row_id(text: str) -> UUID:
-    """The row's id in a public one."""
+    """Return the row id in a public id."""
     decoded = decode(text)
     assert decoded is not None
     return decoded[1]

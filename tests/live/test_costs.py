@@ -1,4 +1,4 @@
-"""What a change costs: one statement, however many follow it, and no memory."""
+"""The cost of a change: one statement, however many follow it, and no memory."""
 
 import gc
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import pytest
 from asyncpg.connection import Connection
 
 from services.live.order_stream import KEPT
-from tests.live.following import ORDER, PAYMENT, Subscriber, crowd, note
+from tests.live.following import ORDER, PAYMENT, Subscriber, follow_many, note
 from tests.support.shop import Json, Shop
 
 FOLLOWERS = 40
@@ -17,7 +17,7 @@ EVENTS = 60
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is asked of PostgreSQL."""
+    """Collect the statements sent to PostgreSQL."""
     found: list[str] = []
 
     def watched(right: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,16 +40,16 @@ async def test_a_change_is_read_once_for_all_who_follow_it(
     identity = payment["id"] if followed == "payment" else payment["order"]["id"]
 
     async def costs(followers: int) -> list[str]:
-        async with crowd(followers, address, query, id=identity) as subscribers:
+        async with follow_many(followers, address, query, id=identity) as subscribers:
             for subscriber in subscribers:
                 await subscriber.next()
             sent.clear()
             await _told_to([first, *subscribers], payment)
             return list(sent)
 
-    async with crowd(1, address, query, id=identity) as [first]:
+    async with follow_many(1, address, query, id=identity) as [first]:
         await first.next()
-        await _told_to([first], payment)  # it is listened by now
+        await _told_to([first], payment)  # LISTEN is active by now
         alone, together = await costs(1), await costs(FOLLOWERS)
 
     assert len(together) == len(alone)
@@ -64,7 +64,7 @@ async def _told_to(subscribers: Sequence[Subscriber], payment: Json) -> None:
 
 async def test_an_event_that_was_told_leaves_nothing_in_memory(shop: Shop, address: str) -> None:
     payment = await shop.paid()
-    async with crowd(10, address, ORDER, id=payment["order"]["id"]) as subscribers:
+    async with follow_many(10, address, ORDER, id=payment["order"]["id"]) as subscribers:
 
         async def objects_after(events: int) -> int:
             for _ in range(events):
@@ -78,4 +78,4 @@ async def test_an_event_that_was_told_leaves_nothing_in_memory(shop: Shop, addre
         before = await objects_after(1)
         after = await objects_after(EVENTS)
 
-    assert after - before < 5 * EVENTS * len(subscribers)  # a leak was 46 for each; what is on its way is never none
+    assert after - before < 5 * EVENTS * len(subscribers)  # a leak was 46 for each; some are always on their way

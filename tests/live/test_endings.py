@@ -1,4 +1,4 @@
-"""How a subscription ends: its token, its slowness, its server."""
+"""The ends of a subscription: an expired token, a slow client, a server that shuts down."""
 
 import asyncio
 from dataclasses import replace
@@ -76,7 +76,7 @@ async def test_a_stream_ends_with_its_token(shop: Shop, address: str) -> None:
 
 
 async def test_no_event_is_given_for_a_token_that_has_ended(shop: Shop) -> None:
-    """Whatever the transport does: the token is looked at before each event."""
+    """Whatever the transport does, the token is checked before each event."""
     order_id = await _change(shop, 1_000)
     ends_at = datetime.now(UTC) + timedelta(seconds=0.5)
     caller = Caller("clerk", frozenset({Scope.PAYMENTS_READ}), expires_at=ends_at - LEEWAY)

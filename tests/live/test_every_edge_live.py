@@ -1,6 +1,6 @@
-"""The walk over every edge over sockets and server-sent events: queries, and every subscription while events are made.
+"""The walk over every edge over sockets and server-sent events: queries, and subscriptions while events are made.
 
-See tests/api/access/test_every_edge.py for the same over plain HTTP.
+See tests/api/access/test_every_edge.py for the walk over plain HTTP.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ Follow = Callable[[str, Json, Take], Any]  # a subscription until it ends, each 
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait for what Stripe does not say, and that hears of a change by the doorbell.
+    """Open a shop whose requests do not wait for Stripe, and that learns of changes by notification.
 
     All callers have one address here.
     """
@@ -59,7 +59,7 @@ async def address(shop: Shop) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def over_a_socket(address: str, client: Client) -> AsyncIterator[Follow]:
-    """One socket for all that a caller asks, as graphql-transport-ws has it."""
+    """Send all operations of a caller over one socket, with graphql-transport-ws."""
     async with connect(
         f"{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None, open_timeout=PATIENCE
     ) as connection:
@@ -99,7 +99,7 @@ async def _subscribed(
 
 @asynccontextmanager
 async def as_events(address: str, client: Client) -> AsyncIterator[Follow]:
-    """A request for each thing that a caller asks, as graphql-sse has it."""
+    """Send each operation of a caller as a request of its own, with graphql-sse."""
     headers = {"Accept": "text/event-stream"}
     headers |= {"Authorization": f"Bearer {client.token}"} if client.token else {}
     base = address.replace("ws://", "http://")
@@ -154,7 +154,7 @@ def _asking(follow: Follow) -> Sending:
 
 @dataclass
 class Listener:
-    """One subscription of one caller: all that it was given, and why it ended."""
+    """One subscription of one caller: all its answers, and its end."""
 
     call: Call
     document: str
@@ -181,7 +181,7 @@ class Listener:
 
 
 def _subscriptions(world: World) -> list[Call]:
-    """Every field of Subscription with what leads to something of the world: from the beginning, and from now on."""
+    """List every field of Subscription with arguments for the built objects: from the beginning, and from now on."""
     chosen: dict[str, list[Json]] = {
         "paymentUpdated": [{"paymentId": world.first}, {"paymentId": world.second}],
         "orderPaymentUpdated": [{"orderId": world.order_id}],
@@ -196,7 +196,7 @@ def _subscriptions(world: World) -> list[Call]:
 
 
 def _documents(call: Call) -> list[str]:
-    """One for what an event says of itself, and one for each way from it; `sequence` is always asked."""
+    """Build a document for the event's own fields, and one for each way from it; each selects `sequence`."""
     [itself] = from_root(call)
     further = ways(itself.end) if "afterSequence" in call.arguments or call.name == "paymentsFeed" else ()
     return [document_of(call, way).replace("__typename", "__typename sequence", 1) for way in (itself, *further)]
@@ -248,7 +248,7 @@ async def test_subscriptions_tell_only_what_the_caller_may_see(shop: Shop, addre
 
 
 def _may_follow(world: World, who: str, call: Call) -> bool:
-    """Whose payment or order it is follows it, and the staff follow everything."""
+    """Return True for the owner of the payment or order, and for staff."""
     owners = {world.first: FIRST, world.second: SECOND, world.order_id: SECOND}
     followed = call.arguments.get("paymentId") or call.arguments.get("orderId")
     views = dict(zip(world.views, (FIRST, SECOND), strict=True))
@@ -269,7 +269,7 @@ async def _begun(shop: Shop, listeners: Mapping[tuple[str, int], list[Listener]]
 
 
 async def _make_events(world: World) -> dict[str, int]:
-    """Something happens to the second payment, to the first, and to the second again; the last sequence of each."""
+    """Change the second payment, the first, and the second again; returns the last sequence of each."""
     last = {}
     for payment_id in (world.second, world.first, world.second):
         await note({"id": payment_id, "order": {"id": world.order_id}})

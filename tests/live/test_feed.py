@@ -22,20 +22,20 @@ from tests.support.shop import Shop, open_shop, settings_for
 
 @pytest.fixture
 def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All clocks are one here: without the two minutes for their difference, nothing but the horizon itself holds."""
+    """Assume exact clocks: without the two minutes for their difference, only the low watermark itself protects."""
     monkeypatch.setattr(payment_feed, "CLOCKS_DIFFER_SECONDS", 0)
 
 
 @pytest.fixture
 async def looking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Shop, str]]:
-    """A shop without a doorbell, which looks often."""
+    """Open a shop without notifications, which polls often."""
     quiet = settings_for(database_url, tmp_path / "state", live_doorbell=False, live_poll_seconds=0.05)
     async with open_shop(quiet) as shop, served(shop.app) as address:
         yield shop, address
 
 
 async def _begun(shop: Shop, readers: int = 1) -> None:
-    """Wait until the feed is read: what happens from now on is in it."""
+    """Wait until the feed is read: it contains all later events."""
     async with asyncio.timeout(10):
         while shop.parts.live.feed.readers < readers:
             await asyncio.sleep(0.005)
@@ -89,7 +89,7 @@ async def test_a_filter_lets_through_what_it_wants(shop: Shop, address: str) -> 
 
 @pytest.mark.usefixtures("exact_clocks")
 async def test_what_commits_late_is_not_left_out(looking: tuple[Shop, str]) -> None:
-    """Recorded first, committed last: by then the feed has looked further many times."""
+    """Recorded first, committed last: by then the feed has read further many times."""
     shop, address = looking
     late, early = await shop.paid(), await shop.paid()
     held = asyncio.Event()
@@ -138,7 +138,7 @@ async def test_who_resumes_where_they_were_misses_nothing(looking: tuple[Shop, s
 
 
 async def test_resuming_reads_what_came_before_and_goes_on(shop: Shop, address: str, database_url: str) -> None:
-    """More than a page of the past, while the present goes on."""
+    """More than a page of the past, while new events arrive."""
     payments = [await shop.paid() for _ in range(3)]
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)
@@ -211,7 +211,7 @@ async def test_an_order_is_told_in_its_sequence_though_one_clock_is_behind(
 
 
 async def test_a_burst_costs_nobody_their_place(shop: Shop, address: str) -> None:
-    """Twice as much as is kept, in one moment."""
+    """Twice as much as the buffer keeps, in one moment."""
     payments = [await shop.paid() for _ in range(10)]
     async with following(address, shop.staff.token, FEED) as subscriber:
         await _begun(shop)

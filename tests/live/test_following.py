@@ -1,4 +1,4 @@
-"""Following a payment or an order: how things stand at once, then every change, in order, each once."""
+"""Following a payment or an order: the current state at once, then every change, in order, each once."""
 
 import pytest
 
@@ -60,7 +60,7 @@ async def test_every_change_comes_in_order_and_once(shop: Shop, address: str, da
 
 
 def _is_fresh(subscriber: Subscriber) -> None:
-    """The payment beside an event is never older than the event, nor older than what was shown before."""
+    """Check that the payment beside an event is never older than the event, nor than an earlier one."""
     versions = [event["payment"]["version"] for event in subscriber.seen if event["payment"]]
     assert versions == sorted(versions)
     assert subscriber.seen[-1]["payment"]["status"] == "SUCCEEDED"
@@ -85,7 +85,7 @@ async def test_who_resumes_after_any_event_misses_none(shop: Shop, address: str,
 
 
 async def test_a_long_story_is_told_from_its_beginning(shop: Shop, address: str, database_url: str) -> None:
-    """Longer than a page, and longer than what a process keeps."""
+    """Longer than a page, and longer than a process keeps."""
     external_id, order_id = "order-long", ""
     for n in range(120):
         registered = await shop.staff.do("registerOrder", input=_order(external_id, 1_000 + n), key=key())
@@ -119,7 +119,7 @@ async def test_what_does_not_exist_cannot_be_followed(shop: Shop, address: str, 
 
 @pytest.mark.parametrize("after", [None, 0, 99])
 async def test_what_is_somebody_elses_does_not_exist(shop: Shop, address: str, after: int | None) -> None:
-    """Not even as a place to resume from that is wrong."""
+    """Not even a wrong sequence to resume from is reported."""
     payment = await shop.paid()
     for query, identity in ((PAYMENT, payment["id"]), (ORDER, payment["order"]["id"])):
         refusals = [

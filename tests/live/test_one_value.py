@@ -1,4 +1,4 @@
-"""One field has one value: what a list or a stream says of a payment overwrites nothing in a client's cache."""
+"""One field has one value: a list or a stream never overwrites a payment's fields in a client's cache."""
 
 import pytest
 from graphql import (
@@ -18,7 +18,7 @@ BUILT = build_schema(print_sdl())
 
 
 def _fields(name: str, depth: int = 1) -> str:
-    """All that a type has by itself and in the objects right below it, without the pages of its lists."""
+    """Select all fields of a type and of the objects right below it, without the pages of its lists."""
     kind = BUILT.type_map[name]
     assert isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)
     chosen = []
@@ -58,7 +58,7 @@ FOLLOWED = f"subscription F($id: ID!) {{ on: paymentUpdated(paymentId: $id) {{ p
 
 @pytest.mark.parametrize("who", ["buyer", "staff"])
 async def test_a_payment_is_the_same_wherever_it_is_read(shop: Shop, address: str, who: str) -> None:
-    """It waits for 3DS, whose page and secret the payer is told beside the payment."""
+    """It waits for 3DS, whose page and secret the payer gets beside the payment."""
     client: Client = getattr(shop, who)
     order_id = await shop.order()
     given = {
@@ -89,7 +89,7 @@ async def test_a_payment_is_the_same_wherever_it_is_read(shop: Shop, address: st
 
 
 def test_what_only_some_answers_tell_hangs_on_nothing_that_a_cache_keeps() -> None:
-    """Nothing with an id, and no stream, leads to a confirmation."""
+    """No object with an id, and no stream, leads to a confirmation."""
     kinds = [kind for kind in BUILT.type_map.values() if isinstance(kind, GraphQLObjectType | GraphQLInterfaceType)]
     leading = {
         kind.name

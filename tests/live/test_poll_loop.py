@@ -1,4 +1,4 @@
-"""When a process looks: at what rang, and at everything in time, however much rings."""
+"""The poll loop: notified orders at once, and all orders in time, however many notifications come."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from services.live.poll_loop import PollLoop
 
 
-async def test_rings_do_not_put_off_the_look_at_everything() -> None:
+async def test_notifications_do_not_delay_the_poll_of_everything() -> None:
     looks: list[tuple[Sequence[UUID], bool]] = []
     two = asyncio.Event()
 
@@ -30,7 +30,7 @@ async def test_rings_do_not_put_off_the_look_at_everything() -> None:
     assert len(looks) > 5
 
 
-async def test_what_could_not_be_looked_at_is_looked_at_again() -> None:
+async def test_a_failed_poll_is_repeated() -> None:
     looks: list[tuple[Sequence[UUID], bool]] = []
     done = asyncio.Event()
 

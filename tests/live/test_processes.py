@@ -1,4 +1,4 @@
-"""Many subscribers at several processes, a worker beside them, and everything that happens seen by all."""
+"""Many subscribers at several processes, a worker beside them, and every event seen by all."""
 
 import asyncio
 import json
@@ -10,23 +10,20 @@ import httpx
 import pytest
 
 from sandbox.deliveries import sign
-from tests.crash.conftest import forge, town
-from tests.crash.processes.cluster import Application, Town
-from tests.live.following import ORDER, Subscriber, chain, crowd, fetch, following
+from tests.crash.processes.cluster import Application, Cluster
+from tests.live.following import ORDER, Subscriber, chain, fetch, follow_many, following
 from tests.support.shop import WEBHOOK_SECRET, Json, key
 
-__all__ = ["forge", "town"]
-
-ONLY_THE_DOORBELL: Final[Json] = {"live_doorbell": True, "live_poll_seconds": 300, "lease_seconds": 30.0}
+ONLY_NOTIFICATIONS: Final[Json] = {"live_doorbell": True, "live_poll_seconds": 300, "lease_seconds": 30.0}
 REFUNDS: Final = 10
 MOST_MEMORY_EACH: Final = 300 * 1024  # bytes for one subscriber, its socket included
 MOST_MEMORY_OF_CHANGES: Final = 32 * 1024 * 1024
 
 
-async def test_a_change_in_one_process_is_seen_by_subscribers_of_another(town: Town, database_url: str) -> None:
+async def test_a_change_in_one_process_is_seen_by_subscribers_of_another(cluster: Cluster, database_url: str) -> None:
     async with (
-        town.application(worker=False, **ONLY_THE_DOORBELL) as one,
-        town.application(worker=False, **ONLY_THE_DOORBELL) as other,
+        cluster.application(worker=False, **ONLY_NOTIFICATIONS) as one,
+        cluster.application(worker=False, **ONLY_NOTIFICATIONS) as other,
     ):
         order_id = await _order(one)
         async with following(_address(other), other.buyer.token, ORDER, id=order_id) as subscriber:
@@ -39,15 +36,15 @@ async def test_a_change_in_one_process_is_seen_by_subscribers_of_another(town: T
     assert _told(subscriber) == trail
 
 
-async def test_a_database_that_was_away_is_heard_again(town: Town, database_url: str) -> None:
-    async with town.application(worker=False, **ONLY_THE_DOORBELL) as one:
+async def test_a_database_that_was_away_is_heard_again(cluster: Cluster, database_url: str) -> None:
+    async with cluster.application(worker=False, **ONLY_NOTIFICATIONS) as one:
         order_id = await _order(one)
         async with following(_address(one), one.buyer.token, ORDER, id=order_id) as subscriber:
             await subscriber.next()
             payment_id = await _pay(one, order_id, confirm=True, paymentMethodId="pm_card_visa")
             for amount in (100, 200):
-                await town.proxy.down()
-                await town.proxy.up()
+                await cluster.proxy.down()
+                await cluster.proxy.up()
                 await _refund(one, payment_id, amount)
                 trail = await chain(database_url, order_id)
                 await subscriber.until(trail[-1][0])
@@ -57,30 +54,30 @@ async def test_a_database_that_was_away_is_heard_again(town: Town, database_url:
 
 @pytest.mark.parametrize("count", [25, pytest.param(500, marks=pytest.mark.attack)])
 async def test_all_subscribers_of_two_replicas_see_each_change_once_while_a_worker_applies_webhooks(
-    town: Town, database_url: str, count: int
+    cluster: Cluster, database_url: str, count: int
 ) -> None:
     async with (
-        town.application(worker=False, **ONLY_THE_DOORBELL) as one,
-        town.application(worker=False, **ONLY_THE_DOORBELL) as other,
-        town.application(worker=True, worker_webhooks=True, **ONLY_THE_DOORBELL) as worker,
+        cluster.application(worker=False, **ONLY_NOTIFICATIONS) as one,
+        cluster.application(worker=False, **ONLY_NOTIFICATIONS) as other,
+        cluster.application(worker=True, worker_webhooks=True, **ONLY_NOTIFICATIONS) as worker,
     ):
         order_id = await _order(one)
         empty = [_memory(one), _memory(other)]
         async with (
-            crowd(count, _address(one), ORDER, id=order_id) as here,
-            crowd(count, _address(other), ORDER, id=order_id) as there,
+            follow_many(count, _address(one), ORDER, id=order_id) as here,
+            follow_many(count, _address(other), ORDER, id=order_id) as there,
         ):
             everybody = [*here, *there]
             await asyncio.gather(*(subscriber.next() for subscriber in everybody))
             reading = [asyncio.create_task(_until_refunded(subscriber)) for subscriber in everybody]
             full = [_memory(one), _memory(other)]
             payment_id = await _pay(one, order_id)
-            await _browser_confirms(town)
-            await _deliver(town, worker, database_url)
+            await _browser_confirms(cluster)
+            await _deliver(cluster, worker, database_url)
             began = time.perf_counter()
             for _ in range(REFUNDS):
                 await _refund(other, payment_id, 10_000 // REFUNDS)
-                await _deliver(town, worker, database_url)
+                await _deliver(cluster, worker, database_url)
             trail = await chain(database_url, order_id)
             await asyncio.gather(*reading)
             seconds = time.perf_counter() - began
@@ -96,7 +93,7 @@ async def test_all_subscribers_of_two_replicas_see_each_change_once_while_a_work
     assert len(trail) >= REFUNDS + 4
     assert [_told(subscriber) for subscriber in everybody] == [trail] * (2 * count)
     assert of_changes < MOST_MEMORY_OF_CHANGES
-    if count >= 100:  # a few subscribers do not outweigh what the first of them loads
+    if count >= 100:  # a few subscribers do not outweigh the modules that the first of them loads
         assert each < MOST_MEMORY_EACH
 
 
@@ -114,7 +111,7 @@ def _address(application: Application) -> str:
 
 
 def _memory(application: Application) -> int:
-    """What the process has in memory, in bytes."""
+    """Return the memory of the process, in bytes."""
     [line] = [line for line in Path(f"/proc/{application.pid}/status").read_text().splitlines() if "VmRSS" in line]
     return int(line.split()[1]) * 1024
 
@@ -140,9 +137,9 @@ async def _refund(application: Application, payment_id: str, amount: int) -> Non
     assert payload["errors"] == []
 
 
-async def _browser_confirms(town: Town) -> None:
-    [intent] = town.sandbox.snapshot().payment_intents
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{town.stripe_port}") as browser:
+async def _browser_confirms(cluster: Cluster) -> None:
+    [intent] = cluster.sandbox.snapshot().payment_intents
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
         answer = await browser.post(
             f"/v1/payment_intents/{intent['id']}/confirm",
             data={
@@ -155,9 +152,9 @@ async def _browser_confirms(town: Town) -> None:
     assert answer.status_code == 200, answer.text
 
 
-async def _deliver(town: Town, worker: Application, database_url: str) -> None:
+async def _deliver(cluster: Cluster, worker: Application, database_url: str) -> None:
     """Send the worker every event that Stripe has, and wait until it has applied them all."""
-    for event in town.sandbox.snapshot().events:
+    for event in cluster.sandbox.snapshot().events:
         raw = json.dumps(event).encode()
         headers = {"Content-Type": "application/json", "Stripe-Signature": sign(raw, WEBHOOK_SECRET)}
         assert (await worker.http.post("/webhooks/stripe", content=raw, headers=headers)).status_code == 200

@@ -1,11 +1,11 @@
-"""One answer for all who are told the same of an event, and never one that depends on who asks."""
+"""One answer for all subscribers of an event with equal answers, and never one that depends on the caller."""
 
 from typing import Any
 
 import pytest
 
 from execution.answer import PlanRun
-from tests.live.following import EVENT, ORDER, PAYMENT, crowd, following, note
+from tests.live.following import EVENT, ORDER, PAYMENT, follow_many, following, note
 from tests.support.shop import Shop, key
 
 FOLLOWERS = 20
@@ -31,7 +31,7 @@ NAMED = PAYMENT.replace(EVENT, f"id {EVENT}")
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """The events for which an answer was made."""
+    """Collect the events for which an answer was made."""
     found: list[object] = []
     tell = PlanRun.tell
 
@@ -45,7 +45,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 async def test_an_answer_is_made_once_for_all_who_are_told_it(shop: Shop, address: str, made: list[object]) -> None:
     payment = await shop.paid()
-    async with crowd(FOLLOWERS, address, ORDER, id=payment["order"]["id"]) as subscribers:
+    async with follow_many(FOLLOWERS, address, ORDER, id=payment["order"]["id"]) as subscribers:
         for subscriber in subscribers:
             await subscriber.next()
         made.clear()
@@ -114,7 +114,7 @@ async def _registered(shop: Shop, amount: int) -> str:
 async def test_a_failure_names_the_request_that_failed_to_whoever_is_told(shop: Shop, address: str) -> None:
     payload = await shop.pay(await shop.order(), method="pm_card_chargeDeclined")
     payment, failed = payload["payment"], payload["errors"][0]["requestId"]
-    async with crowd(3, address, FAILED, id=payment["order"]["id"]) as subscribers:
+    async with follow_many(3, address, FAILED, id=payment["order"]["id"]) as subscribers:
         for subscriber in subscribers:
             await subscriber.next()
         await note(payment)

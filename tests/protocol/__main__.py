@@ -1,4 +1,4 @@
-"""`make model`: explore the protocol and everything that it would be without one of its rules."""
+"""`make model`: explore the protocol, and each version without one of its rules."""
 
 import sys
 import tempfile
@@ -20,7 +20,7 @@ PARTS: Final = {
 
 
 def main(words: list[str]) -> int:
-    """Run all, or those whose name has one of the words in it; 1 if anything is not as expected."""
+    """Run all, or the runs with one of the words in their name; returns 1 if a result is not as expected."""
     if (lacking := missing()) is not None:
         print(lacking, file=sys.stderr)
         return 1

@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Invariant(StrEnum):
-    """What must hold, and the name by which the model checks it."""
+    """A property that must hold, and the name by which the model checks it."""
 
     ONCE = "one key moves money at most once"
     TOLD = "a told answer stays true"
@@ -27,7 +27,7 @@ class Run:
     breaks: Invariant | None
     faults: int = 2
     calls: int = 2
-    looks_for_circles: bool = False  # no path may come back to where it was: then every path has an end
+    looks_for_circles: bool = False  # no path may return to an earlier state: then every path has an end
 
     @property
     def checked(self) -> Iterable[Invariant]:
@@ -35,7 +35,7 @@ class Run:
 
     @property
     def defines(self) -> list[str]:
-        """What is given to the compiler of the model."""
+        """Return the definitions passed to the model's compiler."""
         checks = [f"CHECK_{invariant.name}" for invariant in self.checked]
         return [f"-D{name}" for name in (*self.flags, *checks, f"FAULTS={self.faults}", f"CALLS={self.calls}")]
 

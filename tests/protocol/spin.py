@@ -1,4 +1,4 @@
-"""Run spin on docs/model/protocol.pml: write the verifier, compile it, explore, and read what it says."""
+"""Run spin on docs/model/protocol.pml: write the verifier, compile it, explore, and read its report."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ AGES: Final = {"1": "15 minutes", "2": "20 hours", "3": "20 hours and 15 minutes
 
 @dataclass(frozen=True, slots=True)
 class Explored:
-    """What an exploration found. `problem` is empty when it found what the run expects."""
+    """The result of an exploration. `problem` is empty when it is the expected one."""
 
     run: Run
     problem: str
@@ -32,7 +32,7 @@ class Explored:
 
 
 def missing() -> str | None:
-    """One sentence that names the programs that are not installed; None when all are."""
+    """Name the programs that are not installed, in one sentence; None when all are."""
     lacking = [name for name in ("spin", "gcc") if shutil.which(name) is None]
     if not lacking:
         return None
@@ -41,7 +41,7 @@ def missing() -> str | None:
 
 
 def explore(run: Run, folder: Path) -> Explored:
-    """Explore the model as a run asks, in an empty folder."""
+    """Explore the model as a run defines it, in an empty folder."""
     _do(["spin", *run.defines, "-a", str(MODEL)], folder)
     if run.breaks is not None:
         return _counterexample(run, folder)
@@ -62,7 +62,7 @@ def _counterexample(run: Run, folder: Path) -> Explored:
 
 
 def _incomplete(said: str) -> str:
-    """Why an exploration is not the proof that it should be; empty when it is one."""
+    """Return the reason why an exploration is incomplete; empty when it is a proof."""
     if "errors: 0" not in said:
         found = re.search(r"^pan:\d+: (.*)$", said, re.MULTILINE)
         return found.group(1) if found else said.strip()[-400:] or "the verifier said nothing"
@@ -82,7 +82,7 @@ def _do(command: list[str], folder: Path) -> str:
 
 
 def _trail(run: Run, folder: Path) -> tuple[str, ...]:
-    """What happens in the counterexample, in words."""
+    """Return the steps of the counterexample, in words."""
     if not list(folder.glob("*.trail")):
         return ()
     trail = next(folder.glob("*.trail"))

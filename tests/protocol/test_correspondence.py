@@ -1,4 +1,4 @@
-"""The model moves as the code does: its tables are the code's, read without spin."""
+"""The model's transitions are the code's: its tables are compared with the code's, without spin."""
 
 import ast
 import re
@@ -29,7 +29,7 @@ def _between(title: str) -> str:
 
 
 def _table(title: str) -> dict[str, list[str]]:
-    """The lines of a table of the model: what each first word stands for."""
+    """Return the lines of a table of the model by their first word."""
     rows = (re.findall(r"\w+", line) for line in _between(title).splitlines())
     return {words[0]: words[1:] for words in rows if words}
 
@@ -100,7 +100,7 @@ def test_the_document_names_every_rule_and_every_wrong_variant_that_it_names_exi
 
 
 def _states_set_in(node: ast.AST) -> set[str]:
-    """The states that this piece of code assigns to something's `state`."""
+    """Return the states that this piece of code assigns to a `state` attribute."""
     found: set[str] = set()
     for assigned in (inner for inner in ast.walk(node) if isinstance(inner, ast.Assign)):
         targets = [part for target in assigned.targets for part in _parts(target)]
@@ -129,7 +129,7 @@ def _writers() -> Iterator[tuple[str, set[str]]]:
 
 
 def _states_after_each_verdict() -> dict[str, set[str]]:
-    """For each kind of verdict, the states that `services.money.outcomes` may leave, through what it calls there."""
+    """Return, for each step outcome, the states that `services.money.outcomes` may set, through its calls."""
     functions = {function.name: function for function in _functions(ROOT / "services" / "money" / "outcomes.py")}
 
     def reached(node: ast.AST, seen: frozenset[str] = frozenset()) -> set[str]:

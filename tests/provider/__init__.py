@@ -1,1 +1,1 @@
-"""The fence: what Stripe says, in our words, and what each failure means for money."""
+"""The provider: Stripe's objects in our words, and each failure's effect on money."""

@@ -1,4 +1,4 @@
-"""What Stripe might say: bodies, and a provider over the real library that hears exactly that."""
+"""Possible answers of Stripe: bodies, and a provider over the real library that receives exactly them."""
 
 import json
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from domain.deadlines import NEVER
 from provider import Provider, ProviderFailure, ProviderPayment
 
 SECRET = "pi_1_secret_tellnobody"
-WORDS = "the body's own words"  # stands in every body; must stand in no log
+WORDS = "the body's own words"  # in every body; must be in no log
 KEY = "sk_test_tellnobody"
 
 
 def intent(**changes: Any) -> dict[str, Any]:
-    """A PaymentIntent as Stripe gives it."""
+    """Build a PaymentIntent as Stripe returns it."""
     return {
         "id": "pi_1",
         "object": "payment_intent",
@@ -39,7 +39,7 @@ def intent(**changes: Any) -> dict[str, Any]:
 
 
 def refund(**changes: Any) -> dict[str, Any]:
-    """A Refund as Stripe gives it."""
+    """Build a Refund as Stripe returns it."""
     return {
         "id": "re_1",
         "object": "refund",
@@ -55,17 +55,17 @@ def refund(**changes: Any) -> dict[str, Any]:
 
 
 def error(type: str = "invalid_request_error", **details: Any) -> dict[str, Any]:
-    """An error's body."""
+    """Build an error's body."""
     return {"error": {"type": type, "message": WORDS, **details}}
 
 
 def provider_hearing(answer: Callable[[httpx.Request], httpx.Response]) -> Provider:
-    """A provider whose Stripe answers so, beneath the real library."""
+    """Make a provider whose Stripe answers so, beneath the real library."""
     return Provider(secret_key=KEY, livemode=False, transport=httpx.MockTransport(answer))
 
 
 def saying(status: int, body: object, **headers: str) -> Callable[[httpx.Request], httpx.Response]:
-    """An answer: bytes go out as they are, all else as JSON."""
+    """Make an answer: bytes are sent as they are, all else as JSON."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     return lambda request: httpx.Response(status, content=content, headers={"request-id": "req_1", **headers})
 
@@ -80,7 +80,7 @@ async def confirm(answer: Callable[[httpx.Request], httpx.Response]) -> Provider
 
 
 async def failure_of(answer: Callable[[httpx.Request], httpx.Response]) -> ProviderFailure:
-    """What confirming raises with a Stripe that answers so."""
+    """Return the failure that confirming raises with a Stripe that answers so."""
     with pytest.raises(ProviderFailure) as raised:
         await confirm(answer)
     return raised.value

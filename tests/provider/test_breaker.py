@@ -11,7 +11,7 @@ from tests.provider.stripe_says import error, intent, provider_hearing, saying
 
 
 class Clock:
-    """Time that passes when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -27,7 +27,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def breaker(clock: Clock) -> Breaker:
-    """An open one."""
+    """Make an open breaker."""
     opened = Breaker(clock=clock)
     for _ in range(OPEN_AFTER):
         opened.enter()
@@ -137,7 +137,7 @@ async def test_answers_of_any_kind_leave_it_closed(answer: Callable[[httpx.Reque
 
 
 async def _sent(answer: Callable[[httpx.Request], httpx.Response], *, calls: int) -> int:
-    """How many of so many calls reach a Stripe that answers so."""
+    """Count the calls that reach a Stripe that answers so."""
     sent = 0
 
     def counting(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""A call has one limit for all of it, and the first byte of what moves money leaves before its deadline or never."""
+"""A call has one total limit, and the first byte of a call that moves money leaves before its deadline or never."""
 
 import asyncio
 import time
@@ -72,7 +72,7 @@ async def test_a_probe_that_trickles_keeps_the_circuit_open_no_longer_than_one_c
 ) -> None:
     async def behave(line: Line, request: bytes) -> bool:
         if len(stripe.requests) <= OPEN_AFTER:
-            return True  # hung up without an answer
+            return True  # disconnected without an answer
         if len(stripe.requests) == OPEN_AFTER + 1:
             await _trickle(line, request)
         await line.say(whole())
@@ -109,11 +109,11 @@ async def test_past_its_deadline_nothing_is_sent(is_kept: bool) -> None:
         ]
         failures = await asyncio.gather(*acts, return_exceptions=True)
         rest = provider.rest_seconds
-        assert await confirming(provider) is None  # and the next request goes its way
+        assert await confirming(provider) is None  # and the next request is not affected
         await provider.close()
 
     assert stripe.requests[:-1] == before
-    assert rest == 0  # nothing was learnt about Stripe, so five of these open no circuit
+    assert rest == 0  # Stripe was not reached, so five of these open no circuit
     for failure in failures:
         assert isinstance(failure, ProviderFailure)
         assert (failure.outcome, failure.code, failure.is_no_answer) == (Outcome.UNREACHABLE, TOO_LATE, False)
@@ -165,7 +165,7 @@ async def test_a_deadline_that_ends_while_waiting_for_a_connection_is_looked_at_
 async def test_a_deadline_that_ends_during_the_handshake_is_looked_at_afterwards(
     tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The kernel takes the connection at once; TLS is answered when the deadline is over."""
+    """The kernel accepts the connection at once; TLS is answered when the deadline is over."""
     context, authority = certificate(tmp_path, "127.0.0.1")
     monkeypatch.setattr(certifi, "where", lambda: str(authority))
     until = Deadline.within(0.3)

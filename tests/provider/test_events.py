@@ -1,4 +1,7 @@
-"""Only what Stripe signed within five minutes becomes an event; all else one of two refusals (scenarios 24 to 28)."""
+"""Only an event that Stripe signed within five minutes is accepted; all else is one of two refusals.
+
+Scenarios 24 to 28.
+"""
 
 import hashlib
 import hmac
@@ -203,10 +206,14 @@ json_values = st.recursive(
     max_leaves=8,
 )
 fields = st.sampled_from(["id", "object", "type", "api_version", "account", "livemode", "created", "data", "more"])
-changes = st.dictionaries(fields, json_values | st.builds(lambda value: {"object": value}, json_values), max_size=2)
+drawn_changes = st.dictionaries(
+    fields, json_values | st.builds(lambda value: {"object": value}, json_values), max_size=2
+)
 
 
-@given(changes=changes, thing=st.dictionaries(st.sampled_from(["id", "object", "payment_intent", "x"]), json_values))
+@given(
+    changes=drawn_changes, thing=st.dictionaries(st.sampled_from(["id", "object", "payment_intent", "x"]), json_values)
+)
 def test_any_signed_json_is_an_event_that_the_database_can_hold_or_is_refused(
     changes: dict[str, Any], thing: dict[str, Any]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Each way in which Stripe can fail, through the real library: did it happen, and is nothing told?"""
+"""Each failure of Stripe, through the real library: its effect, and no leaked text."""
 
 import contextlib
 import logging
@@ -50,10 +50,10 @@ def raising(kind: type[httpx.TransportError]) -> Callable[[httpx.Request], httpx
         (424, error("api_error"), Outcome.UNKNOWN, UNKNOWN),
         (418, error(), Outcome.UNKNOWN, UNKNOWN),
         (302, b"", Outcome.UNKNOWN, UNKNOWN),
-        (400, b"<html>", Outcome.UNKNOWN, UNKNOWN),  # not Stripe's word: a proxy's
+        (400, b"<html>", Outcome.UNKNOWN, UNKNOWN),  # a proxy's answer, not Stripe's
         (402, b"<html>", Outcome.UNKNOWN, UNKNOWN),
         (404, {"detail": "no such route"}, Outcome.UNKNOWN, UNKNOWN),
-        # The key was used with other parameters: what that earlier request did, this answer does not say.
+        # The key was used with other parameters: this answer does not tell the effect of that earlier request.
         (400, error("idempotency_error"), Outcome.UNKNOWN, UNKNOWN),
     ],
 )

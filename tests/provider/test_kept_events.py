@@ -1,4 +1,4 @@
-"""What is kept of an event is the same whichever way it is found: all texts by one look, or each by itself."""
+"""The stored part of an event is equal in both ways: all texts in one scan, or each by itself."""
 
 import json
 import math
@@ -53,7 +53,7 @@ WRITTEN = st.sampled_from([{"separators": (",", ":")}, {"indent": 2}, {"ensure_a
 
 
 def one_by_one(value: Any) -> Any:
-    """What is to be kept, said as plainly as it can be."""
+    """Compute the stored part in the plainest way."""
     match value:
         case dict():
             cleaned = ((one_by_one(name), item) for name, item in value.items())
@@ -73,7 +73,7 @@ def written(value: Any, how: dict[str, Any]) -> bytes:
     text = json.dumps(value, **how)
     try:
         return text.encode()
-    except UnicodeEncodeError:  # half of a character can only be escaped
+    except UnicodeEncodeError:  # a lone surrogate can only be escaped
         return json.dumps(value).encode()
 
 
@@ -177,7 +177,7 @@ def test_what_nests_too_deeply_to_be_written_back_is_refused(name: str, inner: s
 
 
 def by_the_standard_library(raw: bytes) -> Any:
-    """What the body says, or that it is refused."""
+    """Parse the body, or report that it is refused."""
 
     def refuse(_: str) -> Any:
         raise ValueError
@@ -202,7 +202,7 @@ def by_ours(raw: bytes) -> Any:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Equal, of the same types, zeros of the same sign, members in the same order."""
+    """Return True for equal values of equal types, zeros of equal sign, members in equal order."""
     return repr(one) == repr(other)
 
 

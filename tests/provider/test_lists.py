@@ -1,4 +1,4 @@
-"""Stripe's lists for reconciliation: what cannot be read stands in its place, and what was booked is told by source."""
+"""Stripe's lists for reconciliation: an unreadable object keeps its place, and bookings are reported by source."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,21 +16,21 @@ HELD_UNTIL = 1_700_500_000
 
 
 def held(**changes: Any) -> dict[str, Any]:
-    """An intent that holds money, with its charge."""
+    """Build an authorized intent, with its charge."""
     card = {"brand": "visa", "capture_before": HELD_UNTIL}
     charge = {"id": "ch_1", "payment_method_details": {"type": "card", "card": card}}
     return intent(**{"status": "requires_capture", "latest_charge": charge, **changes})
 
 
 def booking(**changes: Any) -> dict[str, Any]:
-    """A balance transaction as Stripe gives it, its source expanded."""
+    """Build a balance transaction as Stripe returns it, its source expanded."""
     source = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1"}
     told = {"id": "txn_1", "type": "charge", "currency": "usd", "amount": 1_099, "exchange_rate": None}
     return {**told, "source": source, **changes}
 
 
 def listing(*items: dict[str, Any]) -> tuple[Provider, list[httpx.Request]]:
-    """A provider whose Stripe has one page."""
+    """Make a provider whose Stripe has one page."""
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Real connections that fail in every way: what is known not to have reached Stripe, and what nobody knows."""
+"""Real connections that fail in every way: failures known not to have reached Stripe, and unknown ones."""
 
 import asyncio
 import gzip
@@ -22,12 +22,12 @@ PARTS = [len(whole()) - 1, len(whole()) - len(BODY), 20, 1]
 
 @pytest.fixture(scope="module", params=[False, True], ids=["asyncio", "uvloop"])
 def anyio_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
-    """The server runs on uvloop, whose errors are not always asyncio's."""
+    """Run the server on uvloop, whose errors are not always asyncio's."""
     return "asyncio", {"use_uvloop": request.param}
 
 
 async def outcome(behave: Behaviour, timeout_seconds: float = 5.0) -> Outcome | None:
-    """What confirming a payment comes to; the request was sent once, over one connection."""
+    """Confirm a payment and return the outcome; the request was sent once, over one connection."""
     async with wire(behave) as stripe:
         provider = stripe.provider(timeout_seconds)
         found = await confirming(provider)
@@ -171,7 +171,7 @@ async def test_over_tls_a_connection_that_breaks_leaves_it_unknown(
         assert len(stripe.requests) == 1
 
 
-# -- once it was sent, nobody knows ----------------------------------------------------------------------------------
+# -- after the request was sent: unknown -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("length", [0, *PARTS])
@@ -195,7 +195,7 @@ async def test_scenario_10_a_connection_that_closes_leaves_it_unknown(length: in
 @pytest.mark.parametrize("length", [0, *PARTS])
 async def test_scenario_10_a_connection_that_breaks_leaves_it_unknown(length: int) -> None:
     async def reset(line: Line, request: bytes) -> bool:
-        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # on, for no time: a reset instead of a goodbye
+        linger = b"\x01\x00\x00\x00\x00\x00\x00\x00"  # on, for no time: a reset instead of a clean close
         line.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         await line.say(whole()[:length])
         await asyncio.sleep(0.02)
@@ -237,7 +237,7 @@ async def test_a_request_that_cannot_be_written_is_a_failure_like_others() -> No
         assert stripe.requests == []
 
 
-# -- connections that are kept ---------------------------------------------------------------------------------------
+# -- keep-alive --------------------------------------------------------------------------------------------------------
 
 
 async def test_a_connection_is_kept_and_closed_with_the_provider() -> None:
@@ -264,7 +264,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used() -> None:
             async with asyncio.timeout(5):
                 while len(stripe.ended) < len(stripe.lines):
                     await asyncio.sleep(0.005)
-            await asyncio.sleep(0.02)  # the goodbye arrives
+            await asyncio.sleep(0.02)  # the close arrives
         await provider.close()
         assert len(stripe.lines) == len(stripe.requests) == 3
 
@@ -286,7 +286,7 @@ async def test_a_kept_connection_that_breaks_under_a_request_is_not_tried_again(
         if len(stripe.requests) == 1:
             await line.say(whole())
             return False
-        return True  # closed with the request in it: nobody knows
+        return True  # closed with the request in it: the effect is unknown
 
     async with wire(breaking) as stripe:
         provider = stripe.provider()
@@ -341,12 +341,12 @@ async def test_calls_at_once_have_their_own_answers() -> None:
         assert len(stripe.lines) == transports.MOST_CONNECTIONS
 
 
-# -- what is sent ----------------------------------------------------------------------------------------------------
+# -- the bytes of a request --------------------------------------------------------------------------------------------
 
 
 async def test_what_is_sent_is_what_the_library_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:1")  # nobody is there
+        monkeypatch.setenv(name, "http://127.0.0.1:1")  # nothing listens there
 
     async def set_cookie(line: Line, request: bytes) -> None:
         await line.say(whole(BODY, b"set-cookie: a=b; path=/"))

@@ -1,4 +1,4 @@
-"""The payer's next step in each shape that Stripe documents, and in none that it does."""
+"""The payer's next action in each form that Stripe documents, and in an undocumented one."""
 
 from datetime import UTC, datetime
 from typing import Any

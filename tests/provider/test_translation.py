@@ -1,4 +1,4 @@
-"""Stripe's objects in our own words, through the real library; a word of tomorrow is UNKNOWN, never a crash."""
+"""Stripe's objects in our own words, through the real library; an unknown value is UNKNOWN, never a crash."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
@@ -106,7 +106,7 @@ async def test_a_payment_is_heard_in_full_and_its_secret_is_not_shown() -> None:
 
 
 def pages(*answers: dict[str, Any]) -> tuple[Provider, list[httpx.Request]]:
-    """A provider whose Stripe gives one page after another, the last one for ever."""
+    """Make a provider whose Stripe returns one page after another, the last one for ever."""
     asked: list[httpx.Request] = []
 
     def answer(request: httpx.Request) -> httpx.Response:

@@ -1,4 +1,4 @@
-"""The other end of a real connection: a server that answers, or fails to, as it is told; and certificates for it."""
+"""The other end of a real connection: a server that answers, or fails in a given way, and its certificates."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ BODY = json.dumps(intent()).encode()
 
 
 def whole(body: bytes = BODY, *headers: bytes, status: bytes = b"200 OK") -> bytes:
-    """A whole answer."""
+    """Build a whole answer."""
     lines = [b"HTTP/1.1 " + status, b"request-id: req_1", b"content-length: %d" % len(body), *headers]
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
 
 @dataclass
 class Line:
-    """One connection, as the server has it; `number` counts them from 1."""
+    """One connection, on the server's side; `number` counts from 1."""
 
     number: int
     reader: asyncio.StreamReader
@@ -41,7 +41,7 @@ class Line:
         await self.writer.drain()
 
     def reset(self) -> None:
-        """Break off without a goodbye."""
+        """Reset the connection."""
         self.writer.transport.abort()
 
 
@@ -49,13 +49,13 @@ Behaviour = Callable[[Line, bytes], Awaitable[object]]
 
 
 async def answering(line: Line, request: bytes) -> None:
-    """What Stripe does when it is well."""
+    """Answer as a healthy Stripe."""
     await line.say(whole())
 
 
 @dataclass
 class Wire:
-    """A server on loopback. `behave` is called with each request, says what it wants, and closes by returning True."""
+    """A server on loopback. `behave` is called with each request, answers it, and closes by returning True."""
 
     behave: Behaviour
     scheme: str = "http"
@@ -65,7 +65,7 @@ class Wire:
     ended: list[int] = field(default_factory=list)
 
     def provider(self, timeout_seconds: float = 5.0, *, key: str = KEY) -> Provider:
-        """A provider that calls here."""
+        """Make a provider that calls this server."""
         base = f"{self.scheme}://127.0.0.1:{self.port}"
         return Provider(secret_key=key, livemode=False, api_base=base, timeout_seconds=timeout_seconds)
 
@@ -91,7 +91,7 @@ class Wire:
 
 @asynccontextmanager
 async def wire(behave: Behaviour = answering, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
-    """Serve so."""
+    """Start the server."""
     served = Wire(behave, "https" if tls else "http")
     tasks: set[asyncio.Task[None]] = set()
 
@@ -113,7 +113,7 @@ async def wire(behave: Behaviour = answering, *, tls: ssl.SSLContext | None = No
 
 
 async def confirming(provider: Provider, *, until: Deadline = NEVER) -> Outcome | None:
-    """What confirming a payment comes to; None when it is answered."""
+    """Confirm a payment; returns the outcome, None when it is answered."""
     failure: ProviderFailure | None = None
     try:
         await provider.confirm_payment("pi_1", {"payment_method": "pm_1"}, key="k", until=until)
@@ -127,7 +127,7 @@ async def confirming(provider: Provider, *, until: Deadline = NEVER) -> Outcome 
 
 
 def certificate(folder: Path, address: str) -> tuple[ssl.SSLContext, Path]:
-    """A server's context with a certificate of its own for an address, and the file that makes it trusted."""
+    """Make a server's context with a certificate of its own for an address, and the file that makes it trusted."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "stripe of the tests")])
     now = datetime.now(UTC)

@@ -1,1 +1,1 @@
-"""Reconciliation: planted faults are found, each exactly; nothing else is."""
+"""Reconciliation: every seeded fault is found exactly; nothing else is."""

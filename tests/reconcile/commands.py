@@ -19,7 +19,7 @@ from tests.support.shop import JWT_SECRET, WEBHOOK_SECRET
 PROJECT = Path(__file__).parents[2]
 START_SECONDS = 30.0
 POLL_SECONDS = 0.02
-# The command, and at its end how large its process has been, in KiB. The kernel's own figure would count the parent's.
+# The command, and its peak memory in KiB at the end. The kernel's own figure would count the parent's.
 MEASURED = """
 import sys
 from cli.command_line import main
@@ -31,13 +31,13 @@ sys.exit(code)
 
 
 def today() -> datetime:
-    """The beginning of a day that has not quite ended."""
+    """Return the beginning of a day that has not quite ended."""
     return datetime.now(UTC) - timedelta(hours=23)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """What a command said."""
+    """The output of a command."""
 
     code: int
     out: str
@@ -60,7 +60,7 @@ class Command:
         environment = {
             "PATH": os.environ["PATH"],
             "DATABASE_URL": database_url,
-            "STRIPE_SECRET_KEY": "sk_test_crowd",
+            "STRIPE_SECRET_KEY": "sk_test_population",
             "STRIPE_API_BASE": f"http://127.0.0.1:{stripe_port}",
             "STRIPE_WEBHOOK_SECRETS": WEBHOOK_SECRET,
             "AUTH_JWT_SECRET": JWT_SECRET,
@@ -86,7 +86,7 @@ class Command:
 
 @asynccontextmanager
 async def served_stripe(folder: Path) -> AsyncIterator[int]:
-    """The offline Stripe on loopback, with its file in this folder; its port."""
+    """Serve the offline Stripe on loopback, with its file in this folder; returns its port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
     environment = {"PATH": os.environ["PATH"], "PAYGRAPH_DIR": str(folder)}

@@ -1,4 +1,4 @@
-"""A shop with a day's business, and faults planted into it behind everybody's back."""
+"""A shop with a day's payments, and faults seeded into it behind the application's back."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ from tests.support.shop import Json, Shop, key
 
 
 def window() -> Window:
-    """All that a test has made."""
+    """Return a window around all that a test has made."""
     now = datetime.now(UTC)
     return Window(now - timedelta(hours=1), now + timedelta(minutes=1))
 
@@ -25,7 +25,7 @@ def reconciler(shop: Shop, **changes: Any) -> Reconciler:
 
 
 async def reconcile(shop: Shop, *, repair: bool = False) -> ReconciliationRun:
-    """One run over everything."""
+    """Reconcile everything once."""
     run = await reconciler(shop).run(window(), repair=repair)
     assert run is not None
     assert run.finished_at is not None
@@ -33,13 +33,13 @@ async def reconcile(shop: Shop, *, repair: bool = False) -> ReconciliationRun:
 
 
 async def found() -> list[tuple[str, str]]:
-    """The kind and subject of all that is open."""
+    """Return the kind and subject of all open findings."""
     open_rows = await Discrepancy.filter(state=DiscrepancyState.OPEN)
     return sorted((row.kind.value, row.subject) for row in open_rows)
 
 
 async def business(shop: Shop) -> list[Json]:
-    """A few payments of every sort, with their webhooks applied: paid, refunded, declined, held, prepared."""
+    """Create a few payments of every kind, with their webhooks applied: paid, refunded, declined, held, prepared."""
     first, second = await shop.paid(), await shop.paid(2_500)
     await shop.refund(first["id"], 1_000)
     await shop.pay(await shop.order(), method="pm_card_chargeDeclined")
@@ -50,7 +50,7 @@ async def business(shop: Shop) -> list[Json]:
 
 
 async def change(statement: str, *values: Any) -> None:
-    """Change our rows as nobody may."""
+    """Change our rows past all rules."""
     await query_rows(statement, values)
 
 
@@ -62,7 +62,7 @@ async def intent_of(payment: Json) -> str:
 
 
 async def stripe_post(shop: Shop, path: str, given: Json) -> Json:
-    """Ask the offline Stripe for something that this application did not ask for."""
+    """Send the offline Stripe a request that this application did not send."""
     async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as http:
         headers = {"Authorization": "Bearer sk_test_offline", "Idempotency-Key": key()}
         response = await http.post(path, data=given, headers=headers)
@@ -72,7 +72,7 @@ async def stripe_post(shop: Shop, path: str, given: Json) -> Json:
 
 
 def rewrite(shop: Shop, kind: str, edit: Callable[[Json], Any], *, number: int = -1) -> str:
-    """Change one of Stripe's objects as nobody can, the newest of its kind unless told; its id."""
+    """Change one of Stripe's objects past all rules, by default the newest of its kind; returns its id."""
     store = shop.sandbox._store
     thing = store.every(kind)[number]
     edit(thing)
@@ -81,7 +81,7 @@ def rewrite(shop: Shop, kind: str, edit: Callable[[Json], Any], *, number: int =
 
 
 async def disputed(shop: Shop, amount: int = 4_000) -> Json:
-    """A payment that is contested in part, as our row knows."""
+    """Create a partly disputed payment, known to our row."""
     payment = await shop.paid()
     await shop.stripe("disputes", {"payment_intent": await intent_of(payment), "amount": amount})
     await shop.deliver()
@@ -89,6 +89,6 @@ async def disputed(shop: Shop, amount: int = 4_000) -> Json:
 
 
 async def booked(shop: Shop) -> None:
-    """Let the fees be known, and with them the balance transactions."""
+    """Let the fees and the balance transactions become known."""
     shop.sandbox.settle()
     await shop.deliver()

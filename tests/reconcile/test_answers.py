@@ -1,4 +1,4 @@
-"""What GraphQL says of reconciliation, and what a person may do about a finding."""
+"""Reconciliation over GraphQL, and a person's actions on a finding."""
 
 from models import Discrepancy, PaymentEvent
 from tests.reconcile.faults import business, change, found, reconcile
@@ -23,7 +23,7 @@ RESOLVE = """mutation R($id: ID!, $resolution: String!, $repair: Boolean!) {
 
 
 async def drifted(shop: Shop) -> Json:
-    """A shop whose second payment forgot that it was paid, reconciled: the payment."""
+    """Open a shop whose second payment lost its paid status, reconciled: the payment."""
     _, payment, _ = await business(shop)
     identity = row_id(payment["id"])
     await change("UPDATE payment SET status = 'PROCESSING', captured_minor = 0 WHERE id = $1", identity)

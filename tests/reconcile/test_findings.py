@@ -1,4 +1,4 @@
-"""Each fault that is planted is found, once, as what it is; a shop without faults has no findings."""
+"""Each seeded fault is found, once, with its kind; a shop without faults has no findings."""
 
 from uuid import uuid4
 
@@ -81,7 +81,7 @@ async def test_an_amount_that_differs_is_found_and_never_repaired_silently(shop:
     assert await found() == [("AMOUNT_DRIFT", await intent_of(payment))]
     assert run.repaired == 0
     row = await Payment.get(id=row_id(payment["id"]))
-    assert (row.amount_minor, row.provider_amount_minor) == (9999, row.captured_minor)  # what was asked for stays so
+    assert (row.amount_minor, row.provider_amount_minor) == (9999, row.captured_minor)  # the requested amount stays
     (event,) = await PaymentEvent.all().order_by("recorded_at").offset(before)
     assert (event.type, event.after["provider_amount_minor"]) == ("payment.updated", row.captured_minor)
 
@@ -101,7 +101,7 @@ async def test_refunds_that_differ_are_found_in_each_way(shop: Shop) -> None:
     await change("UPDATE refund SET amount_minor = 900 WHERE stripe_refund_id = $1", ours)
     intent = await intent_of(second)
     theirs = await shop.stripe("refunds", {"payment_intent": intent, "amount": 300})
-    for event in shop.sandbox.snapshot().events:  # the inbox says that it has them; nobody applied them
+    for event in shop.sandbox.snapshot().events:  # the inbox says that it has them; they were never applied
         await _pretend_processed(event)
 
     await reconcile(shop)
@@ -202,7 +202,7 @@ async def test_the_same_fault_is_one_finding_however_often_it_is_seen(shop: Shop
 
 
 async def _unpay(payment_id: str) -> None:
-    """Make a payment forget that it was paid, with its order, so that only Stripe knows."""
+    """Remove the paid status of a payment and its order, so that only Stripe knows it."""
     identity = row_id(payment_id)
     await change("UPDATE payment SET status = 'PROCESSING', captured_minor = 0 WHERE id = $1", identity)
     await change("UPDATE orders SET paid_minor = 0 WHERE id = (SELECT order_id FROM payment WHERE id = $1)", identity)

@@ -1,4 +1,4 @@
-"""Disputes, the balance, metadata and held money: each fault is found as what it is, and said once."""
+"""Disputes, the balance, metadata and authorizations: each fault is found with its kind, and reported once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ async def test_disputes_that_our_rows_know_are_no_findings(shop: Shop) -> None:
     assert sums == [4_000, 0, 0]
 
 
-async def test_a_dispute_that_our_row_forgot_is_found_and_repaired_through_the_one_door(shop: Shop) -> None:
+async def test_a_dispute_that_our_row_forgot_is_found_and_repaired_through_the_state_writer(shop: Shop) -> None:
     payment = await disputed(shop)
     await change("UPDATE payment SET disputed_minor = 0 WHERE id = $1", row_id(payment["id"]))
 
@@ -250,7 +250,7 @@ async def test_held_money_is_a_finding_on_its_last_day_and_none_once_it_is_taken
 
 
 async def test_held_money_whose_time_is_over_is_asked_for(shop: Shop) -> None:
-    """The event was lost and the payment is older than the window: only the time tells."""
+    """The event was lost and the payment is older than the window: only the age shows it."""
     held = (await shop.pay(await shop.order(), captureMethod="MANUAL"))["payment"]
     await shop.deliver()
     shop.sandbox.advance(8 * DAY)
@@ -269,11 +269,11 @@ async def expire_in(held: Json, left: timedelta) -> None:
 
 
 async def age_stripe(shop: Shop, seconds: int) -> None:
-    """Let all of Stripe's intents have been made earlier."""
+    """Age all of Stripe's intents."""
     shop.sandbox._store.rows("UPDATE object SET created = created - ? WHERE kind = 'payment_intent'", seconds)
 
 
-# -- what is mended together ---------------------------------------------------------------------------------------
+# -- repaired together -------------------------------------------------------------------------------------------------
 
 
 async def test_one_look_at_stripe_mends_all_findings_of_a_payment(shop: Shop) -> None:

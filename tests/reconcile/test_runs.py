@@ -1,4 +1,4 @@
-"""Runs: repairs are audited, one runs at a time, a killed one is resumed; what the commands say and end with."""
+"""Runs: repairs are audited, one runs at a time, a killed one is resumed; output and exit codes of the command."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,13 +22,13 @@ from worker import Worker, WorkerJobs
 
 
 async def unpay(payment: Json) -> None:
-    """Make a payment and its order forget that it was paid, so that only Stripe knows."""
+    """Remove the paid status of a payment and its order, so that only Stripe knows it."""
     identity = row_id(payment["id"])
     await change("UPDATE payment SET status = 'PROCESSING', captured_minor = 0 WHERE id = $1", identity)
     await change("UPDATE orders SET paid_minor = 0 WHERE id = $1", row_id(payment["order"]["id"]))
 
 
-async def test_a_drift_is_repaired_through_the_one_door_and_audited(shop: Shop) -> None:
+async def test_a_drift_is_repaired_through_the_state_writer_and_audited(shop: Shop) -> None:
     _, payment, _ = await business(shop)
     await unpay(payment)
 
@@ -282,6 +282,6 @@ async def _command(shop: Shop, *, repair: bool) -> int:
 
 
 async def _dies(*_: object, **__: object) -> AsyncIterator[None]:
-    """A list that never comes: the process is gone in the middle of a run."""
+    """Hold a list for ever: the process ends in the middle of a run."""
     raise ConnectionError
     yield

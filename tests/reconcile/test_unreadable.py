@@ -10,12 +10,12 @@ from tests.support.shop import Shop
 
 
 def broken(shop: Shop, kind: str) -> str:
-    """Take the currency from the newest object of a kind, so that nothing can be made of it."""
+    """Remove the currency from the newest object of a kind, so that it cannot be read."""
     return rewrite(shop, kind, lambda seen: seen.pop("currency"))
 
 
 async def everything(shop: Shop) -> None:
-    """One of each of Stripe's lists, as our rows know them."""
+    """Create an object for each of Stripe's lists, known to our rows."""
     payment = await disputed(shop)
     other = await shop.paid()
     await shop.refund(other["id"], 1_000)
@@ -45,7 +45,7 @@ async def test_one_that_cannot_be_read_is_a_finding_and_stops_nothing(shop: Shop
 
 
 async def test_a_dispute_that_cannot_be_read_is_a_finding_of_its_payment(shop: Shop) -> None:
-    """Our row knows of the one that can be read, and nobody knows what the other comes to."""
+    """Our row knows the readable one, and the other's outcome is unknown."""
     payment = await disputed(shop)
     inquiry = {"payment_intent": await intent_of(payment), "status": "warning_needs_response"}
     await shop.stripe("disputes", inquiry)

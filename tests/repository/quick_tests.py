@@ -89,7 +89,7 @@ def paths_for(files: Iterable[str]) -> list[str]:
 
 
 def changed_files(root: Path) -> list[str]:
-    """What differs from the commit at which this branch left `main`, committed or not; without a `main`, from HEAD."""
+    """List the files changed since this branch left `main`, committed or not; without a `main`, since HEAD."""
     begin = _git(root, "merge-base", "main", "HEAD") or ["HEAD"]
     return [
         *_git(root, "diff", "--name-only", "--diff-filter=d", begin[0]),

@@ -20,7 +20,7 @@ UNREAD: Final = frozenset({".venv", "node_modules", ".git", ".paygraph"})
 NOT_YET: Final = frozenset(
     {
         *("services", "domain", "provider", "database", "models", "webhooks", "migrations", "worker", "settings"),
-        *("schema", "resolvers", "execution", "server", "sandbox", "cli", "clients", "benchmarks", "tests"),
+        *("schema", "resolvers", "execution", "tests"),
     }
 )
 
@@ -31,12 +31,13 @@ DESCRIBES_ITSELF: Final = "schema"
 NAMED_BY_VERBS: Final = frozenset({"services", "database", "server"})
 VERBS: Final = frozenset(
     """
-    abandon accept acquire add admit adopt advance answer apply ask authenticate begin bring build call cancel capture
-    carry change check claim classify close commit compare confirm connect count create disprove drain draw end execute
-    expire fail fetch find finish follow forward get give has insert is keep knows lease list listen load lock look make
-    mark may measure merge migrate notify open prove publish push put query read receive reconcile record refresh refund
-    refuse register release render replay report resolve resume retrieve retry run save select send serve set settle
-    start stop store subscribe sum sync take transact translate update verify wait write
+    abandon accept acquire add admit adopt advance answer apply ask attach authenticate begin bring build call cancel
+    capture carry change check claim classify close commit compare confirm connect count create discard disprove drain
+    draw end execute expire fail fetch find finish follow forward get give handle has insert is keep knows lease list
+    listen load lock look make mark may measure merge migrate notify open prove publish push put query read receive
+    reconcile record refresh refund refuse register release render replay report resolve resume retrieve retry run save
+    select send serve set settle show sign start stop store stream subscribe sum sync take transact translate update
+    verify wait write
     """.split()
 )
 CALLED_BY_A_FRAMEWORK: Final = frozenset({"startup"})  # uvicorn.Server's own name

@@ -1,4 +1,4 @@
-"""`.ci/environment` and `.ci/step`, which `make demo` begins with: on a bare machine they say what is missing."""
+"""`.ci/environment` and `.ci/step`, the first steps of `make demo`: on a bare machine they name what is missing."""
 
 import re
 import shutil
@@ -16,7 +16,7 @@ TOOLS: Final = ("dirname", "mktemp", "date", "sleep", "rm", "tail", "printf", "s
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A project on a machine with a few tools and neither Python, pip nor uv."""
+    """Make a project on a machine with a few tools and neither Python, pip nor uv."""
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
         if found := shutil.which(tool):
@@ -27,7 +27,7 @@ def bare(tmp_path: Path) -> Path:
 
 
 def _python_without(modules: tuple[str, ...], bare: Path) -> None:
-    """Put a Python there that lacks these modules, as Debian's does until its packages are installed."""
+    """Install a Python without these modules, as Debian's is until its packages are installed."""
     (bare / "missing").mkdir()
     text = f"import sys\nfor name in {modules}:\n    sys.modules[name] = None\n"
     (bare / "missing" / "sitecustomize.py").write_text(text)

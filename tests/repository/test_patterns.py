@@ -1,4 +1,4 @@
-"""No regular expression of the project takes time squared, whatever text it is given.
+"""No regular expression of the project takes quadratic time, whatever the text.
 
 Every call of `re` is found in the source, so that a new pattern cannot hide. Hostile texts are made of each pattern's
 own parts: repeated beginnings, near misses with something between them, and alternatives in turns. A text of twice the
@@ -24,7 +24,7 @@ from domain.sensitive import contains_email, contains_secret, without_secrets
 from server.http.errors import without_values
 from server.http.redaction import is_secret_name, redact_text
 
-# What a pattern is made of is said nowhere else.
+# The parts of a pattern are documented nowhere else.
 _parser: Any = import_module("re._parser")
 c: Any = import_module("re._constants")
 
@@ -32,13 +32,13 @@ ROOT: Final = Path(__file__).parents[2]
 NOT_OURS: Final = frozenset({"tests", ".venv", "node_modules", "migrations", "clients"})
 CALLS: Final = frozenset({"compile", "search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer"})
 LENGTHS: Final = (2_000, 16_000)
-# Patterns that are put together when they run, each with the reason why no stranger's text is in question.
+# Patterns built at run time, each with the reason why no untrusted text can reach it.
 PUT_TOGETHER: Final = {
     "sandbox/faults.py": "the offline Stripe's faults are set by its owner, and match paths of its own routes",
     "sandbox/control/levers.py": "paths of the offline Stripe's own page",
     "sandbox/http/routes.py": "the offline Stripe's routes: one `[^/]+` for each part of a path",
 }
-# Seconds. What takes time squared takes a tenth of a second for twice the longer of the lengths, if it only begins anew
+# Seconds. A quadratic pattern takes a tenth of a second for twice the longer of the lengths, even if it restarts only
 # at every hundredth character.
 TOO_LITTLE_TO_MEASURE: Final = 0.004
 
@@ -83,7 +83,7 @@ def patterns_in(value: object) -> Iterator[re.Pattern[Any]]:
 
 
 def methods_of() -> Mapping[str, set[str]]:
-    """By the name of what they are called on, all calls that a pattern has too."""
+    """Return, by the name they are called on, all calls that a pattern has too."""
     found: dict[str, set[str]] = defaultdict(set)
     for node in chain.from_iterable(map(ast.walk, SOURCES.values())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
@@ -96,7 +96,7 @@ METHODS: Final = methods_of()
 
 
 def ways(name: str) -> list[str]:
-    """How the project applies what has this name; searching, the dearest, where that cannot be seen."""
+    """Return the ways in which the project applies this name; searching, the most expensive, if unknown."""
     found = METHODS.get(name) or {"search"}
     return sorted({way if way in ("match", "fullmatch") else "search" for way in found})
 
@@ -122,7 +122,7 @@ def all_uses() -> set[Use]:
 
 
 def examples(tree: Any) -> list[str]:
-    """Some texts that a parsed pattern begins to match, or matches: every alternative once, loops once or twice."""
+    """Make texts that a parsed pattern begins to match, or matches: every alternative once, loops once or twice."""
     texts = [""]
     for op, value in tree:
         parts = [part for part in _one(op, value) if part is not None]
@@ -147,7 +147,7 @@ def _one(op: Any, value: Any) -> list[str]:
         return examples(value)
     if op is c.BRANCH:
         return [text for branch in value[1] for text in examples(branch)[:2]]
-    return [""]  # places, looks around and references to groups
+    return [""]  # positions, lookarounds and group references
 
 
 def _of_set(members: Any) -> list[str]:
@@ -163,7 +163,7 @@ def _of_set(members: Any) -> list[str]:
 
 
 def hostile_pieces(pattern: str, flags: int) -> list[str]:
-    """What to repeat: beginnings of what the pattern matches, as they are and with something between them."""
+    """Make pieces to repeat: beginnings of matches, as they are and with something between them."""
     pieces: dict[str, None] = dict.fromkeys(["a", "1", " ", "-", "a1-", "4-", "'", "\n", "éа"])
     for text in examples(_parser.parse(pattern, flags))[:8]:
         cuts = sorted({1, 2, 3, len(text) // 2, len(text) - 1, len(text)})
@@ -176,7 +176,7 @@ def hostile_pieces(pattern: str, flags: int) -> list[str]:
 
 
 def hostile_texts(piece: str, example: str) -> list[Callable[[int], str]]:
-    """A piece over and over: after a whole match, and before what spoils the end."""
+    """Repeat a piece: after a whole match, and before an end that spoils the match."""
 
     def repeated(length: int) -> str:
         return (piece * (length // len(piece) + 1))[:length]
@@ -194,7 +194,7 @@ def seconds(run: Callable[[], object], times: int = 1) -> float:
 
 
 def assert_linear(run: Callable[[str], object], text_of: Callable[[int], str], what: str) -> None:
-    """Measured at the first length at which there is something to measure, or at one where time squared would show."""
+    """Measure at the first length that takes a measurable time, or at one where quadratic time would show."""
     for length in LENGTHS:
         short, long = text_of(length), text_of(2 * length)
         if seconds(lambda text=long: run(text)) > TOO_LITTLE_TO_MEASURE:  # type: ignore[misc]  # bound now
@@ -207,7 +207,7 @@ def assert_linear(run: Callable[[str], object], text_of: Callable[[int], str], w
 
 
 def test_every_pattern_is_looked_at() -> None:
-    """Those with a name at the top of their module, and those that stand where they are used."""
+    """Patterns with a name at the top of their module, and patterns written where they are used."""
     hidden = []
     for place, tree in SOURCES.items():
         named = {
@@ -235,7 +235,7 @@ def test_every_pattern_is_looked_at() -> None:
 def test_twice_the_text_takes_a_pattern_less_than_three_times_as_long(use: Use) -> None:
     compiled = re.compile(use.pattern, use.flags)
     run: Callable[[str], object] = getattr(compiled, use.how)
-    if use.how == "search":  # as `sub`, `findall` and `finditer` do: on and on
+    if use.how == "search":  # as `sub`, `findall` and `finditer` do: repeatedly
         run = compiled.findall
     whole = examples(_parser.parse(use.pattern, use.flags))[0]
 
@@ -306,7 +306,7 @@ def test_twice_the_text_takes_a_scanner_less_than_three_times_as_long(scanner: s
 
 
 def test_what_a_stranger_made_to_be_slow_takes_milliseconds() -> None:
-    """Seen at ten seconds, five and one, for a hundred kilobytes."""
+    """Measured at ten seconds, five and one, for a hundred kilobytes, before the patterns were changed."""
     size = 100_000
     hostile = {
         "a header of a token, over and over": (contains_secret, "_live_" + "-eyJ" * (size // 4)),

@@ -1,4 +1,4 @@
-"""Our SQL names the columns that it reads: a migration may add others while this version is running."""
+"""Our SQL names its columns: a migration may add others while this version is running."""
 
 import ast
 import re
@@ -13,7 +13,7 @@ EVERY_COLUMN = re.compile(r"\b(?:SELECT|RETURNING)\s+(?:DISTINCT\s+|ALL\s+)?(?:[
 
 
 def _stars(source: str) -> list[int]:
-    """The lines of the texts in which some statement asks for all columns of a table, whatever they are by then."""
+    """Return the lines of texts in which a statement selects all columns of a table."""
     return [line for line, text in _texts(ast.parse(source)) if EVERY_COLUMN.search(text)]
 
 

@@ -62,7 +62,7 @@ REPLACED: Final[Mapping[str, str]] = {
 
 
 def replaced_names(text: str) -> Iterator[tuple[int, str]]:
-    """Every name of a Python text that was replaced, with its line; not what a log line calls its fields."""
+    """Yield every replaced name in a Python text, with its line; not the names of a log line's fields."""
     tokens = list(tokenize.generate_tokens(io.StringIO(text).readline))
     for place, one in enumerate(tokens):
         follows = tokens[place + 1].string if place + 1 < len(tokens) else ""
@@ -96,20 +96,20 @@ def test_a_word_that_comes_back_is_seen(name: str) -> None:
 
 
 def _classes(room: Callable[[str], bool]) -> dict[str, list[str]]:
-    """Where each class is defined, in the rooms that are meant."""
+    """Return the files that define each class, in the selected rooms."""
     found: dict[str, list[str]] = {}
     for path in _sources():
         inside = path.relative_to(ROOT).as_posix()
         if inside.startswith(OUTSIDE) or not room(inside):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ClassDef) and node.name != "Meta":  # as Tortoise calls a table's options
+            if isinstance(node, ast.ClassDef) and node.name != "Meta":  # Tortoise's name for a table's options
                 found.setdefault(node.name, []).append(inside)
     return found
 
 
 def test_a_class_has_a_name_of_its_own() -> None:
-    """A table or a value and the GraphQL type that shows it may share one."""
+    """A table or a value may share its name with its GraphQL type."""
     schema = _classes(lambda path: path.startswith("schema/"))
     others = _classes(lambda path: not path.startswith("schema/"))
 

@@ -1,4 +1,4 @@
-"""Every word of the schema's enums, and every scope, is made or asked for by some code: none is an empty promise."""
+"""Every value of the schema's enums, and every scope, is made or checked by some code: none is an empty promise."""
 
 import ast
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ from schema import schema
 
 ROOT: Final = Path(__file__).parents[2]
 ROOMS: Final = ("domain", "provider", "services", "resolvers", "schema", "webhooks", "server", "database", "models")
-# Where words are declared, described and ordered, which makes none of them.
+# Declarations, descriptions and orderings, which use none of them.
 DECLARED: Final = {"domain/states.py", "schema/enums.py"}
-# What comes with later versions; a word leaves this list when its code is there.
+# Values of later versions; a value leaves this list when its code exists.
 LATER: Final = {
     "OperationKind.CREATE_OFF_SESSION_PAYMENT",
     "OperationKind.APPROVE_REFUND",
@@ -29,11 +29,11 @@ LATER: Final = {
     "Scope.REFUNDS_APPROVE",
     "Scope.DISPUTES_WRITE",
 }
-LISTED: Final = {"Scope.REFUNDS_APPROVE"}  # stands among the staff's scopes, and opens nothing yet
+LISTED: Final = {"Scope.REFUNDS_APPROVE"}  # listed among the staff's scopes, and used by no code yet
 
 
 def _enums() -> dict[str, type[Enum]]:
-    """The enums behind the schema's, and the scopes."""
+    """Return the enums behind the schema's, and the scopes."""
     found = {
         kind.name: definition.wrapped_cls
         for kind in schema._schema.type_map.values()
@@ -45,7 +45,7 @@ def _enums() -> dict[str, type[Enum]]:
 
 
 def _named() -> Iterator[str]:
-    """Every `Enum.MEMBER` that stands in code which is more than a declaration."""
+    """Yield every `Enum.MEMBER` in code which is more than a declaration."""
     for room in ROOMS:
         for path in (ROOT / room).rglob("*.py"):
             if path.relative_to(ROOT).as_posix() in DECLARED:
@@ -60,7 +60,7 @@ def _named() -> Iterator[str]:
 
 
 def _renamed(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Names that a module gives to other names, as in `Kind = DiscrepancyKind`."""
+    """Yield the aliases that a module makes, as in `Kind = DiscrepancyKind`."""
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name) and isinstance(node.targets[0], ast.Name):
             yield node.targets[0].id, node.value.id
@@ -70,7 +70,7 @@ NAMED: Final = frozenset(_named())
 DERIVED: Final = {  # made by the tables of domain/states.py, which tests/domain walk value by value
     "OrderPaymentStatus",
     "PaymentAction",
-    # named by clients alone: what they say is kept and sent on as it is
+    # named by clients alone: their values are stored and sent on as they are
     "CancelReason",
     "CaptureMethod",
     "PaymentSort",

@@ -1,1 +1,1 @@
-"""The offline Stripe, driven as an application drives Stripe: with the real `stripe` library."""
+"""The offline Stripe, called as an application calls Stripe: with the real `stripe` library."""

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.sandbox.desk import Desk, open_desk
+from tests.sandbox.stripe_account import StripeAccount, open_account
 
 
 @pytest.fixture
-async def desk() -> AsyncIterator[Desk]:
-    async with open_desk() as opened:
+async def account() -> AsyncIterator[StripeAccount]:
+    async with open_account() as opened:
         yield opened

@@ -1,4 +1,4 @@
-"""Another Stripe on loopback: the offline one behind a server, with differences planted into its answers."""
+"""Another Stripe on loopback: the offline one behind a server, with seeded differences in its answers."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ Plant = Callable[[Answered], object]
 
 @dataclass
 class OtherStripe:
-    """A running server, what it was asked, and the books behind it."""
+    """A running server, its requests, and its books."""
 
     base: str
     sandbox: Sandbox
@@ -66,7 +66,7 @@ def _passed_on(headers: httpx.Headers) -> dict[str, str]:
 
 
 def nothing(answer: Answered) -> None:
-    """Plant nothing."""
+    """Change nothing."""
 
 
 @asynccontextmanager

@@ -1,6 +1,6 @@
-"""An answer against the annotations of Stripe's own library.
+"""A check of an answer against the annotations of Stripe's own library.
 
-No field that Stripe has not, none missing, none of another type.
+No field that Stripe lacks, none missing, none of another type.
 """
 
 import types
@@ -35,7 +35,7 @@ OBJECTS: dict[str, Any] = {
 
 
 def problems(thing: dict[str, Any]) -> list[str]:
-    """The faults of an object, by their paths."""
+    """List the faults of an object, by their paths."""
     if thing["object"] in ("list", "search_result"):
         return [problem for item in thing["data"] for problem in problems(item)]
     if thing.get("deleted"):

@@ -51,7 +51,7 @@ def test_the_committed_schema_is_the_one_that_the_code_prints() -> None:
 
 
 def _elements() -> Iterator[tuple[str, str | None]]:
-    """Every element of the schema with its description."""
+    """Yield every element of the schema with its description."""
     for name, kind in BUILT.type_map.items():
         if is_introspection_type(kind) or is_specified_scalar_type(kind):
             continue
@@ -119,7 +119,7 @@ def test_modules_can_be_imported_in_any_order() -> None:
     assert done.returncode == 0, done.stderr
 
 
-# -- who may ask -----------------------------------------------------------------------------------------------------
+# -- permissions -------------------------------------------------------------------------------------------------------
 
 QUERIES = {
     "node": 'node(id: "order_01h455vb4pex5vsknk084sn02q") { id }',
@@ -250,8 +250,7 @@ async def test_the_viewer_is_named_as_the_audit_trail_names_them() -> None:
 
 
 def test_no_error_of_one_root_field_takes_the_answers_of_the_others() -> None:
-    """A field that not everybody may see is nullable, wherever it stands; a subscription has one field, and is refused
-    before it begins."""
+    """A field with restricted visibility is nullable, and a subscription has one field, refused before it begins."""
     assert BUILT.query_type is not None
     assert BUILT.subscription_type is not None
     roots = {f"Query.{name}": field for name, field in BUILT.query_type.fields.items()}
@@ -268,7 +267,7 @@ def test_no_error_of_one_root_field_takes_the_answers_of_the_others() -> None:
 
 
 def test_every_id_is_of_one_thing() -> None:
-    """Client caches keep one record for each type and id: whatever has an id has its row's, and a prefix of its own."""
+    """Client caches keep one record for each type and id: each object with an id has its row's, with its own prefix."""
     with_ids = {
         kind.name: kind
         for kind in schema._schema.type_map.values()

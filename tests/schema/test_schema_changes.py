@@ -1,4 +1,4 @@
-"""No change of the schema breaks a client by accident: what may break one is allowed in CHANGELOG.md, by name."""
+"""No change of the schema breaks a client by accident: a breaking one is allowed in CHANGELOG.md, by name."""
 
 import re
 from pathlib import Path
@@ -18,7 +18,7 @@ ALLOWANCE = re.compile(r"- `([A-Z_]+)`: (.+?) — \S.*")
 
 
 def complaints(released: str, current: str, changelog: str) -> list[str]:
-    """What may break clients and is not allowed, and what is allowed and did not happen."""
+    """List the breaking changes without an allowance, and the allowances without a change."""
     happened = _changes(released, current)
     allowed, unread = _allowances(changelog)
     return [
@@ -38,7 +38,7 @@ def _changes(released: str, current: str) -> set[tuple[str, str]]:
 
 
 def _allowances(changelog: str) -> tuple[set[tuple[str, str]], list[str]]:
-    """The allowances of the next release, and the lines that are none."""
+    """Return the allowances of the next release, and the invalid lines."""
     section = SECTION.search(changelog)
     assert section is not None, "CHANGELOG.md has no place for allowances"
     lines = [line for line in section[1].splitlines() if line.strip() not in ("", "None.")]
@@ -50,7 +50,8 @@ def test_nothing_breaks_a_client_of_the_last_release_unless_it_is_allowed() -> N
     assert complaints(RELEASED, print_sdl(), CHANGELOG) == []
 
 
-# -- the test itself -------------------------------------------------------------------------------------------------
+# -- the test's own rules
+# -----------------------------------------------------------------------------------------------
 
 OLD = """
 type Query { payments(first: Int = 25, tag: String): [Payment!]! }

@@ -1,4 +1,4 @@
-"""Values on the wire: strict scalars, pages and filters that cannot be, money for people, refusals as types."""
+"""Values on the wire: strict scalars, impossible pages and filters, money for people, refusals as types."""
 
 from datetime import UTC, datetime
 from uuid import uuid4

@@ -1,1 +1,1 @@
-"""Tests of the HTTP door: no database, no Stripe, a small schema of their own."""
+"""Tests of the HTTP server: no database, no Stripe, a small schema of their own."""

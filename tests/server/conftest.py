@@ -24,13 +24,13 @@ async def shop() -> AsyncIterator[Shop]:
 
 
 class Logs:
-    """Everything that was logged since the test began."""
+    """All log lines since the test began."""
 
     def __init__(self, stream: io.StringIO) -> None:
         self._stream = stream
 
     def forget(self) -> None:
-        """Begin anew, for the next example of a test."""
+        """Forget all lines, for the next example of a test."""
         self._stream.seek(0)
         self._stream.truncate()
 

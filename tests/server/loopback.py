@@ -1,4 +1,4 @@
-"""The shop behind uvicorn on loopback, and clients that stay: WebSockets and streams."""
+"""The shop behind uvicorn on loopback, and persistent clients: WebSockets and streams."""
 
 import asyncio
 import json
@@ -43,7 +43,7 @@ class Served:
         query: str = "",
         **named: Any,
     ) -> AsyncIterator["Socket"]:
-        """An open WebSocket, acknowledged unless `init` is false."""
+        """Open a WebSocket, acknowledged unless `init` is false."""
         subprotocols = None if protocol is None else [Subprotocol(protocol)]
         async with connect(
             f"ws://127.0.0.1:{self.port}/graphql{query}",
@@ -66,7 +66,7 @@ class Served:
     async def stream(
         self, query: str, accept: str, *, token: str | None = None, method: str = "POST", **members: object
     ) -> AsyncIterator[httpx.Response]:
-        """The answer to one operation while it is still coming."""
+        """Open the answer to one operation while it is still being sent."""
         headers = {"Accept": accept} | ({} if token is None else {"Authorization": f"Bearer {token}"})
         given: Json = {"query": query, **members}
         body: Json = {"json": given} if method == "POST" else {"params": given}
@@ -74,7 +74,7 @@ class Served:
             yield response
 
     async def leave(self) -> None:
-        """What SIGTERM does."""
+        """Shut down as SIGTERM does."""
         self.server.should_exit = True
         await self.serving
 
@@ -100,14 +100,14 @@ class Socket:
         return message
 
     async def answer(self, query: str, id: str = "1", **members: object) -> Json:
-        """The first message about a new operation."""
+        """Return the first message about a new operation."""
         await self.subscribe(query, id, **members)
         message = await self.hear()
         assert message["id"] == id
         return message
 
     async def is_alive(self) -> bool:
-        """Whether the server answers a ping, after whatever else it has to say."""
+        """Return True when the server answers a ping, after its other messages."""
         try:
             await self.say(type="ping")
             while (await self.hear())["type"] != "pong":
@@ -117,7 +117,7 @@ class Socket:
         return True
 
     async def closing(self) -> tuple[int, str]:
-        """Code and reason with which the server closes; what it says before is left aside."""
+        """Return the code and reason of the server's close; earlier messages are dropped."""
         async with asyncio.timeout(PATIENCE):
             try:
                 while True:
@@ -131,7 +131,7 @@ def next_of(data: object, id: str = "1") -> Json:
 
 
 def failure(message: Json) -> tuple[str, str | None]:
-    """Code and reason of an `error` message about one problem."""
+    """Return the code and reason of an `error` message about one problem."""
     assert message["type"] == "error", message
     (entry,) = message["payload"]
     assert entry["extensions"]["requestId"].startswith("req_")

@@ -1,4 +1,4 @@
-"""A small shop with its own schema behind the real door, and ways to knock on it."""
+"""A small shop with its own schema behind the real server, and ways to call it."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, MutableMapping
@@ -35,7 +35,7 @@ MINUTE = timedelta(minutes=1)
 
 @dataclass
 class World:
-    """What happened behind the door."""
+    """A record of what happened behind the server."""
 
     started: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event = field(default_factory=asyncio.Event)
@@ -215,7 +215,7 @@ class Subscription:
 
     @strawberry.subscription
     async def events(self, info: Info) -> AsyncGenerator[Event, None]:
-        """One event at once, one when the gate opens, then silence; notes who leaves."""
+        """Yield one event at once, one when the gate opens, then nothing; records disconnected clients."""
         world = info.context.world
         try:
             yield Event(number=1)
@@ -224,12 +224,12 @@ class Subscription:
             yield Event(number=2)
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.05)  # as giving a connection back does
+            await asyncio.sleep(0.05)  # as returning a connection does
             world.left.set()
 
     @strawberry.subscription
     async def flood(self, info: Info) -> AsyncGenerator[str, None]:
-        """As much as the client takes, 16 KiB at a time."""
+        """Yield as much as the client takes, 16 KiB at a time."""
         try:
             while True:
                 info.context.world.flooded += 1
@@ -296,7 +296,7 @@ def open_shop(
     context: Callable[[RequestOrigin], object] | None = None,
     authenticate: Authenticate | None = None,
 ) -> Shop:
-    """A shop with nobody in it yet."""
+    """Make a shop without any connection."""
     world = World()
     endpoint = GraphQLEndpoint(
         SCHEMA,
@@ -320,12 +320,12 @@ def open_shop(
 
 
 def token_for(subject: str = "ada", scopes: Iterable[str] = (), ttl: timedelta = MINUTE) -> str:
-    """An access token, valid unless `ttl` is over."""
+    """Sign an access token, valid unless `ttl` is over."""
     return sign_token(SECRET, subject, [Scope(scope) for scope in scopes], ttl)
 
 
 def problem(response: httpx.Response) -> dict[str, Any]:
-    """The only error of an answer, checked for the shape that every error has."""
+    """Return the only error of an answer, checked for the shape that every error has."""
     body = response.json()
     assert len(body["errors"]) == 1, body
     entry: dict[str, Any] = body["errors"][0]
@@ -334,7 +334,7 @@ def problem(response: httpx.Response) -> dict[str, Any]:
     return entry
 
 
-# What graphql-core finds wrong, by where it was found.
+# The errors that graphql-core finds, by the phase that found them.
 REASONS = {
     "GRAPHQL_PARSE_FAILED": "SYNTAX_ERROR",
     "GRAPHQL_VALIDATION_FAILED": "INVALID_DOCUMENT",
@@ -343,7 +343,7 @@ REASONS = {
 
 
 def refusal(response: httpx.Response) -> tuple[int, str, str]:
-    """Status, code and reason of a request that was refused before anything ran."""
+    """Return the status, code and reason of a request that was refused before anything ran."""
     assert "data" not in response.json()
     extensions = problem(response)["extensions"]
     return response.status_code, extensions["code"], extensions["reason"]
@@ -353,7 +353,7 @@ Message = MutableMapping[str, Any]
 
 
 async def call(app: Callable[..., Awaitable[None]], scope: Message, messages: Iterable[Message]) -> list[Message]:
-    """Drive an ASGI application by hand; after the messages nothing more ever arrives."""
+    """Drive an ASGI application by hand; no message arrives after these."""
     waiting = iter(messages)
     sent: list[Message] = []
 
@@ -371,7 +371,7 @@ async def call(app: Callable[..., Awaitable[None]], scope: Message, messages: It
 
 
 def post_scope(**headers: str) -> Message:
-    """The scope of a POST to /graphql."""
+    """Return the scope of a POST to /graphql."""
     named = {"content-type": "application/json"} | {name.replace("_", "-"): value for name, value in headers.items()}
     return {
         "type": "http",

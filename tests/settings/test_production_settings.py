@@ -11,7 +11,7 @@ from tests.settings.test_settings import LIVE, PASSWORD, WEBHOOK_SECRET, Environ
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
-    """Nothing is set, and there is no `.env`."""
+    """Clear the environment, without a `.env`."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)

@@ -1,4 +1,4 @@
-"""Settings that cannot be used are refused at the start: by name, with what is allowed, never with their value."""
+"""Unusable settings are refused at the start: by name, with the allowed values, never with their own value."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ TESTING: Final = {"STRIPE_SECRET_KEY": TEST_KEY, "STRIPE_WEBHOOK_SECRETS": WEBHO
 
 @pytest.fixture(autouse=True)
 def _an_empty_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nothing is set, and there is no `.env`."""
+    """Clear the environment, without a `.env`."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
@@ -41,7 +41,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> "Environment":
 
 
 class Environment:
-    """What is set, for one test."""
+    """The environment variables of one test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self._monkeypatch = monkeypatch
@@ -52,7 +52,7 @@ class Environment:
         return Settings.load()
 
     def refusal(self, given: dict[str, str]) -> list[str]:
-        """The lines that name what is wrong."""
+        """Return the lines that name the wrong settings."""
         with pytest.raises(SettingsError) as caught:
             self.load(given)
         first, *problems, last = str(caught.value).splitlines()

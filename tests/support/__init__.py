@@ -1,1 +1,1 @@
-"""What tests share: the shop, histories, walks, checks. No tests."""
+"""Shared parts of tests: the application under test, histories, schema walks, checks. No tests."""

@@ -1,8 +1,8 @@
-"""Any documented object of Stripe's after any history of ours: what may be drawn, and what holds whatever is drawn.
+"""Any documented object of Stripe's after any history of ours: random states, and what must hold in each.
 
-Another program uses the account, so nothing of ours says what Stripe may answer: every status in every state, more or
-less than was asked, another currency, refunds and disputes that nobody here made. The answers to looks are replaced on
-their way; answers to our own acts stay the offline Stripe's.
+Another program uses the account, so nothing of ours limits Stripe's answers: every status in every state, more or less
+than the requested amount, another currency, refunds and disputes of others. Answers to reads are replaced on their way;
+answers to our own writes stay the offline Stripe's.
 """
 
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ currencies = st.sampled_from(["usd", "usd", "jpy"])
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What Stripe answers to looks from now on."""
+    """Stripe's answers to reads from now on."""
 
     status: str
     amount: int
@@ -58,7 +58,7 @@ class Answers:
     capturable: int
     next_action: Json | None
     ours: tuple[str | None, ...]  # the statuses of the refunds that are there, oldest first
-    made: tuple[Json, ...]  # refunds that nobody here made
+    made: tuple[Json, ...]  # refunds that another program made
     disputes: tuple[Json, ...]
 
 
@@ -92,7 +92,7 @@ answers = st.builds(
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What happened here before, and what is tried after Stripe answers so, and then so."""
+    """The history so far, and the actions tried after Stripe's first and second answers."""
 
     begins: str
     acts: tuple[str, ...]
@@ -114,7 +114,7 @@ HISTORIES = st.builds(
 
 @dataclass(slots=True)
 class Teller:
-    """Replaces what Stripe answers to looks at one payment."""
+    """Replaces Stripe's answers to reads of one payment."""
 
     shop: Shop
     intent_id: str
@@ -122,21 +122,26 @@ class Teller:
     refunds: list[Json] = field(default_factory=list)
     told: int = 0
 
-    def tell(self, answers: Answers) -> None:
-        """Answer so from now on."""
+    def tell(self, replacement: Answers) -> None:
+        """Replace the answers from now on."""
         books = self.shop.sandbox.snapshot()
         ours = [refund for refund in books.refunds if refund["payment_intent"] == self.intent_id]
-        self.answers, self.refunds, self.told = answers, [], self.told + 1
-        for refund, status in zip(ours, answers.ours, strict=False):
-            self.refunds.append({**refund, "status": status, "currency": answers.currency})
-        for number, made in enumerate(answers.made):
+        self.answers, self.refunds, self.told = replacement, [], self.told + 1
+        for refund, status in zip(ours, replacement.ours, strict=False):
+            self.refunds.append({**refund, "status": status, "currency": replacement.currency})
+        for number, made in enumerate(replacement.made):
             like: Json = {
                 "id": f"re_{self.intent_id[3:]}x{self.told}x{number}",
                 "object": "refund",
                 "metadata": {},
                 "charge": None,
             }
-            told = {**like, "payment_intent": self.intent_id, "created": 1_800_000_000, "currency": answers.currency}
+            told = {
+                **like,
+                "payment_intent": self.intent_id,
+                "created": 1_800_000_000,
+                "currency": replacement.currency,
+            }
             self.refunds.append({**told, **made})
 
     @property
@@ -149,7 +154,7 @@ class Teller:
         return [{"id": f"du_{number}", **like, **dispute} for number, dispute in enumerate(told)]
 
     def intent(self, real: Json) -> Json:
-        """The intent as it is told, its charge too."""
+        """Return the intent with the replaced values, its charge included."""
         told = self.answers
         assert told is not None
         charge = real.get("latest_charge")
@@ -167,7 +172,7 @@ class Teller:
         }
 
     async def answered(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """Stands in `Between.answered`."""
+        """Replace an answer, as `Between.answered`."""
         path = request.url.path
         if request.method != "GET" or response.status_code != 200 or self.answers is None:
             return response
@@ -194,7 +199,7 @@ SHOWN: Final = """query P($id: ID!) { payment(id: $id) {
 
 
 async def check(shop: Shop, history: History) -> None:
-    """Live a history, let Stripe answer so, and hold what must hold then."""
+    """Run a history, replace Stripe's answers, and check what must hold."""
     payment_id = await _begin(shop, history.begins)
     teller = Teller(shop, str(shop.sandbox.snapshot().payment_intents[-1]["id"]))
     for act in history.acts:
@@ -232,7 +237,7 @@ async def _begin(shop: Shop, how: str) -> str:
 
 
 async def _try(shop: Shop, payment_id: str, act: str) -> None:
-    """Try something, whatever comes of it: an answer, and one that says one thing."""
+    """Try an action, whose result may be any, if it is one answer with one meaning."""
     part = {"amount": 2_000, "currency": "USD"}
     match act:
         case "deliver":
@@ -286,7 +291,7 @@ async def _synced(shop: Shop, payment_id: str) -> None:
 
 
 def _shows(shown: Json, before: str, teller: Teller) -> None:
-    """What was fetched is what is shown, in its own currency."""
+    """Check that the values read from Stripe are shown, in their own currency."""
     told = teller.answers
     assert told is not None
     currency = told.currency.upper()
@@ -313,14 +318,14 @@ def _shows(shown: Json, before: str, teller: Teller) -> None:
 
 
 def _is_release(refund: Json) -> bool:
-    """By the words of Stripe's changelog: the end of a hold, or no booking behind it."""
+    """Return True for the end of an authorization: Stripe's changelog says that no balance transaction is behind it."""
     if refund["metadata"] or refund["reason"] == "expired_uncaptured_charge":
         return not refund["metadata"]
     return refund["status"] == "succeeded" and refund["balance_transaction"] is None
 
 
 async def _everything_is_applied(shop: Shop) -> None:
-    """No event is given up, no chain broken, and each operation has ended or asks for somebody."""
+    """Check that no event is dead, no chain broken, and each operation has ended or waits for a person."""
     await shop.deliver()
     assert await WebhookEvent.filter(state__in=[WebhookState.DEAD, WebhookState.FAILED]).count() == 0
     assert await broken_links([event.order_id for event in await PaymentEvent.all().only("id", "order_id")]) == {}
@@ -334,7 +339,7 @@ async def _everything_is_applied(shop: Shop) -> None:
 
 
 async def _reconciled(shop: Shop, teller: Teller) -> None:
-    """A reconciliation finishes, and repairs what it says that it repairs."""
+    """Check that a reconciliation finishes, and repairs every finding it reports as repaired."""
     window = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
     run = await Reconciler(shop.parts.runner.provider, shop.parts.endpoint).run(window, repair=True)
     assert run is not None

@@ -1,6 +1,7 @@
-"""What Stripe holds and how our books show it: for tests in which another program uses the same account.
+"""Stripe's objects and our books, for tests in which another program uses the same account.
 
-The levers of the offline Stripe are that program: it changes amounts and currencies, captures, cancels and refunds.
+The test controls of the offline Stripe are that program: it changes amounts and currencies, captures, cancels and
+refunds.
 """
 
 import asyncio
@@ -29,7 +30,7 @@ async def money(shop: Shop, payment_id: str) -> Json:
 
 
 async def held(shop: Shop, amount: int = 10_000) -> Json:
-    """A payment whose money is held, on an order that says so."""
+    """Create an authorized payment, on an order with manual capture."""
     payload = await shop.staff.do(
         "createPayment",
         input={
@@ -47,7 +48,7 @@ async def held(shop: Shop, amount: int = 10_000) -> Json:
 
 
 async def held_by_card(shop: Shop, option: str) -> Json:
-    """A payment whose money is held on a card that may be asked for more, in the way of this option of Stripe's."""
+    """Create a payment authorized on a card that supports this option of Stripe's."""
     payload = await shop.staff.do(
         "createPayment",
         input={
@@ -71,7 +72,7 @@ def intent_id(shop: Shop) -> str:
 
 
 async def another_process_looks(shop: Shop, payment_id: str) -> None:
-    """What a look by a process of its own finds and writes: it knows nothing of the looks that are under way here."""
+    """Read the payment in a process of its own, which knows nothing of the reads under way here."""
     cause = Cause(actor=SYSTEM)
     await refresh_payment(row_id(payment_id), provider=shop.parts.runner.provider, cause=cause)
 
@@ -82,7 +83,7 @@ async def sync(shop: Shop, payment_id: str) -> None:
 
 
 async def reconciled(shop: Shop, *, repair: bool = False) -> list[Discrepancy]:
-    """What is open about money after a reconciliation of everything."""
+    """Reconcile everything; returns the open findings about money."""
     reconciler = Reconciler(shop.parts.runner.provider, shop.parts.endpoint)
     run = await reconciler.run(
         Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)), repair=repair

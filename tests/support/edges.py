@@ -1,7 +1,7 @@
-"""A walk over the schema by introspection: every way from its roots to objects, and what one caller is answered there.
+"""A walk over the schema by introspection: every path from its roots to objects, with the answers of one caller.
 
 An edge is a field that leads to objects, `Payment.order`. A way is a chain of edges from a root to an object with an
-id. Each way is a document of its own, which asks everything that the object at its end says of itself.
+id. Each way is a document of its own, which selects all fields of the object at its end.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from schema import print_sdl
 from tests.support.shop import Json
 
 BUILT: Final = build_schema(print_sdl())
-FEW: Final = 2  # of each list below the root: a buyer's documents stay within what they may cost
+FEW: Final = 2  # of each list below the root: a buyer's documents stay within their cost limit
 AT_ONCE: Final = 6  # documents
 MOST_IDS: Final = 12  # in one document
 
@@ -51,9 +51,9 @@ class Way(NamedTuple):
 
 @dataclass(frozen=True)
 class Call:
-    """A field of a root with arguments, which are sent as variables.
+    """A root field with arguments, which are sent as variables.
 
-    `only` is the type of object that it gives; `further` says how many ways are gone from there, one behind the other.
+    `only` is the type of the returned object; `further` is the number of ways followed from there, one after the other.
     """
 
     name: str
@@ -77,17 +77,17 @@ class Call:
 
 @dataclass
 class Answered:
-    """What one caller was given: objects by id, the edges that led somewhere, and every value with where it stood."""
+    """The answers to one caller: objects by id, the edges that led somewhere, and every value with its place."""
 
     found: dict[str, str] = field(default_factory=dict)
     kinds: set[str] = field(default_factory=set)
     edges: set[str] = field(default_factory=set)
-    values: dict[tuple[str, str], str] = field(default_factory=dict)  # and one document that asked for each
+    values: dict[tuple[str, str], str] = field(default_factory=dict)  # and one document that selected each
     refusals: set[tuple[str, str]] = field(default_factory=set)
     documents: int = 0
 
     def take(self, call: Call, answer: Json, document: str) -> list[Json]:
-        """Keep all that an answer says; the objects that stand at its root."""
+        """Keep all values of an answer; returns the objects at its root."""
         self.documents += 1
         for error in answer.get("errors") or ():
             extensions = error["extensions"]
@@ -126,7 +126,7 @@ class Answered:
             self._keep(inner, f"{kind}.{name}", document)
 
     def leaks(self, secrets: "Secrets", *, but: frozenset[str] = frozenset()) -> dict[tuple[str, str], str]:
-        """Where something stood that is secret, outside these fields, and the document that brought it out."""
+        """Find each place of a secret value, outside these fields, with the document that selected it."""
         return {
             place: document for place, document in self.values.items() if place[0] not in but and secrets.tells(*place)
         }
@@ -134,8 +134,10 @@ class Answered:
 
 @dataclass(frozen=True)
 class Secrets:
-    """What must not leave: texts wherever they stand, words of few letters where they stand alone, and amounts in minor
-    units."""
+    """Values that must not be disclosed.
+
+    Texts wherever they appear, short words where they stand alone, and amounts in minor units.
+    """
 
     texts: frozenset[str] = frozenset()
     words: frozenset[str] = frozenset()
@@ -157,19 +159,19 @@ MONEY: Final = ("Money.amount", "Discrepancy.local", "Discrepancy.provider", "We
 
 
 async def walk(callers: Mapping[str, Sending], calls: Iterable[Call]) -> dict[str, Answered]:
-    """What each caller is answered to these calls, and along every further way from what they were given."""
+    """Send these calls as each caller, and follow every way from the returned objects."""
     answered = {who: Answered() for who in callers}
     free = asyncio.Semaphore(AT_ONCE)
 
     async def asked(who: str, call: Call, way: Way, document: str) -> str | None:
-        """The caller, if they were given an object at the end of this way."""
+        """Return the caller, if they were given an object at the end of this way."""
         async with free:
             answer = await callers[who](document, call.arguments)
         there = _follow(answered[who].take(call, answer, document), way.steps)
         return who if any(one["__typename"] == way.end.name for one in there) else None
 
     async def along(call: Call, way: Way, further: int, those: Iterable[str]) -> None:
-        document = document_of(call, way)  # for all at once: the server compiles each document for the first
+        document = document_of(call, way)  # one document for all callers: the server compiles it once
         reached = [who for who in await asyncio.gather(*(asked(who, call, way, document) for who in those)) if who]
         for more in ways(way.end) if further and reached else ():
             await along(call, Way(way.steps + more.steps, more.end), further - 1, reached)
@@ -181,7 +183,7 @@ async def walk(callers: Mapping[str, Sending], calls: Iterable[Call]) -> dict[st
 
 
 def by_id(found: Mapping[str, str]) -> Iterator[Call]:
-    """Each of these objects asked for by its id: all of one type at once, and the first of each type alone."""
+    """Read each of these objects by its id: all of one type at once, and the first of each type alone."""
     for kind in sorted(set(found.values())):
         ids = [identity for identity, its in found.items() if its == kind]
         yield Call("node", {"id": ids[0]}, only=kind)
@@ -190,7 +192,7 @@ def by_id(found: Mapping[str, str]) -> Iterator[Call]:
 
 
 def from_root(call: Call) -> Iterator[Way]:
-    """The ways from a root's field to the nearest objects with an id; the object itself where it is or has none."""
+    """List the ways from a root's field to the nearest objects with an id; the object itself if it has one."""
     for kind in _possible(get_named_type(call.definition.type)):
         if call.only not in (None, kind.name):
             continue
@@ -201,7 +203,7 @@ def from_root(call: Call) -> Iterator[Way]:
 
 @cache
 def ways(kind: GraphQLObjectType) -> Sequence[Way]:
-    """The ways from an object to the nearest objects with an id."""
+    """List the ways from an object to the nearest objects with an id."""
     found = []
     for name, inner in _edges(kind):
         step = Step(kind.name, name)
@@ -215,7 +217,7 @@ def ways(kind: GraphQLObjectType) -> Sequence[Way]:
 
 @cache
 def own(kind: GraphQLObjectType) -> str:
-    """All that belongs to an object; of others that it leads to, their ids."""
+    """Select all fields of an object; of other objects that it leads to, their ids."""
     return " ".join(["__typename", *_fields(kind, frozenset())])
 
 
@@ -242,7 +244,7 @@ def _below(kind: GraphQLNamedType) -> str:
 
 
 def document_of(call: Call, way: Way) -> str:
-    """What asks along this way, and everything of the object at its end."""
+    """Build the document that follows this way, and selects all fields of the object at its end."""
     selection = f"__typename ... on {way.end.name} {{ {own(way.end)} }}"
     for kind, name in reversed(way.steps):
         selection = f"__typename ... on {kind} {{ {_asked(kind, name)} {{ {selection} }} }}"
@@ -272,7 +274,7 @@ def _edges(kind: GraphQLObjectType) -> Iterator[tuple[str, GraphQLNamedType]]:
 
 
 def all_edges(*roots: str) -> tuple[set[str], set[str]]:
-    """Every edge that can be reached from these types, and those among them that want an argument below the root."""
+    """Return every edge that can be reached from these types, and the edges that need an argument below the root."""
     kinds, waiting = set[str](), list(roots)
     edges, wanting = set[str](), set[str]()
     while waiting:

@@ -1,4 +1,4 @@
-"""What tests of the inbox share: time that passes, webhooks that do not come, workers that start and poll."""
+"""Shared parts of inbox tests: time that passes, webhooks that do not arrive, workers that start and poll."""
 
 import json
 import time
@@ -27,7 +27,7 @@ async def pass_time(shop: Shop, seconds: float) -> None:
 
 
 def stripe_events_age(shop: Shop, seconds: float) -> None:
-    """Every event that Stripe has by now was made this much earlier."""
+    """Age every event that Stripe has made so far."""
     shop.sandbox._store.rows(
         "UPDATE object SET created = created - ?1, json = json_set(json, '$.created', created - ?1)"
         " WHERE kind = 'event'",
@@ -36,13 +36,13 @@ def stripe_events_age(shop: Shop, seconds: float) -> None:
 
 
 async def all_is_due() -> None:
-    """Nobody waits for a back-off, a lease or the next minute."""
+    """Make everything due: no event waits for a back-off, a lease or the next minute."""
     await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
     await query_rows("UPDATE event_reading SET due = now()")
 
 
 async def nothing_is_delivered(shop: Shop) -> None:
-    """Stripe gives up every webhook that it has to send by now."""
+    """Cancel the delivery of every webhook that Stripe has queued so far."""
     number = shop.sandbox.fault(kind="webhook_drop", times=1_000)
     while await shop.sandbox.deliver_due():
         pass
@@ -50,7 +50,7 @@ async def nothing_is_delivered(shop: Shop) -> None:
 
 
 async def one_event_is_due(shop: Shop) -> Json:
-    """A payment of which Stripe has told by one event what our rows do not hold: an attempt that was declined."""
+    """Create a payment with one due event that changes our rows: an attempt that was declined."""
     payment = await shop.prepared()
     await nothing_is_delivered(shop)
     await shop.browser_confirms("pm_card_visa_chargeDeclined")
@@ -59,18 +59,18 @@ async def one_event_is_due(shop: Shop) -> Json:
 
 
 def looks(shop: Shop, path: str) -> int:
-    """How many GETs of paths that begin so Stripe has answered."""
+    """Count the GETs of paths with this beginning that Stripe has answered."""
     log = shop.sandbox.snapshot().requests
     return len([entry for entry in log if entry["method"] == "GET" and entry["path"].startswith(path)])
 
 
 def another_worker(shop: Shop) -> Worker:
-    """A process that starts now, and remembers nothing."""
+    """Start another worker, without any memory."""
     return Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=WorkerJobs())
 
 
 async def poll(shop: Shop) -> None:
-    """A whole poll, as a worker does it that starts when it is time."""
+    """Run a whole poll, as a worker does that starts when it is due."""
     await all_is_due()
     worker = another_worker(shop)
     while await worker.poll():
@@ -83,7 +83,7 @@ async def inbox_of(shop: Shop) -> list[Json]:
 
 
 async def seen(shop: Shop, *states: str) -> list[Json]:
-    """The inbox as operators see it."""
+    """List the inbox as operators see it."""
     edges = (await shop.staff.ask(SEEN, state=list(states) or None))["webhookEvents"]["edges"]
     return [edge["node"] for edge in edges]
 

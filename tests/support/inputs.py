@@ -1,4 +1,4 @@
-"""Every place where a client may put a value, read from the schema itself: a field added tomorrow is among them."""
+"""Every place where a client may put a value, read from the schema itself, so that new fields are included."""
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from graphql import (
 
 from tests.support.shop import Json
 
-DEEPEST = 2  # how often an input may stand in itself: a filter in a filter is one place more, not endlessly many
+DEEPEST = 2  # how often an input type may contain itself: a filter in a filter is one place more, not endlessly many
 MAP_OF_TEXTS = "Metadata"
 Path = tuple[str, ...]
 InputType = Any  # graphql-core's own name for it is a union that its functions do not keep to
@@ -47,7 +47,7 @@ class Place:
 
 
 def schema_of(introspection: Json) -> GraphQLSchema:
-    """The schema in the answer to an introspection."""
+    """Build the schema of an introspection result."""
     return graphql.build_client_schema(introspection)  # type: ignore[arg-type]  # a TypedDict of the same shape
 
 
@@ -55,7 +55,7 @@ INTROSPECTION = graphql.get_introspection_query(descriptions=False)
 
 
 def places(schema: GraphQLSchema) -> Iterator[Place]:
-    """Every leaf of every argument of every field that can be asked for."""
+    """List every leaf of every argument of every root field."""
     for root in ("mutation", "query"):
         for name, field in root_type(schema, root).fields.items():
             for path, in_key in _leaves(field.args):
@@ -89,7 +89,7 @@ def _leaves(given: Mapping[str, Any], seen: Path = ()) -> Iterator[tuple[Path, b
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to come to a field with arguments from `node(id:)`: the type of the node, and the fields below it."""
+    """A path to a field with arguments from `node(id:)`: the type of the node, and the fields below it."""
 
     node: str
     steps: Path
@@ -101,7 +101,7 @@ class Way:
 
 
 def ways_to_arguments(schema: GraphQLSchema) -> list[Way]:
-    """The shortest way to each field with arguments that is not the root's."""
+    """Return the shortest path to each field with arguments that is not a root field."""
     node = schema.get_type("Node")
     assert isinstance(node, graphql.GraphQLInterfaceType)
     waiting: deque[tuple[str, Path, GraphQLObjectType]] = deque(
@@ -123,7 +123,7 @@ def ways_to_arguments(schema: GraphQLSchema) -> list[Way]:
 
 
 def unreached_arguments(schema: GraphQLSchema) -> set[str]:
-    """Fields with arguments that no way leads to: they would never be planted."""
+    """List the fields with arguments that no path leads to: they would never be tested."""
     reached = {id(way.field) for way in ways_to_arguments(schema)}
     roots = {schema.query_type, schema.mutation_type, schema.subscription_type}
     return {
@@ -145,7 +145,7 @@ class Request:
 
 
 def request_for(schema: GraphQLSchema, place: Place, secret: str, known: Known, *, literal: bool) -> Request:
-    """The operation with `secret` at this place, as a variable or in the text itself, and all else as it should be."""
+    """Build the operation with `secret` at this place, as a variable or a literal, and valid values elsewhere."""
     field = _field(schema, place)
 
     def leaf(kind: InputType) -> Any:
@@ -179,7 +179,7 @@ def _field(schema: GraphQLSchema, place: Place) -> GraphQLField:
 
 
 def _arguments(given: Mapping[str, Any], path: Path, leaf: Leaf, known: Known, above: str) -> Json:
-    """Values for the required ones, for those that are known, and for those on the way to the place."""
+    """Return values for the required arguments, for the known ones, and for the path to the place."""
     values: Json = {}
     for name, argument in given.items():
         dotted = f"{above}.{name}"
@@ -214,7 +214,7 @@ def _is_required(given: GraphQLArgument | GraphQLInputField) -> bool:
 
 
 def _literal(value: Any, given: InputType) -> str:
-    """The value as it is written in a document."""
+    """Write the value as a literal."""
     kind: InputType = get_nullable_type(given)
     match value:
         case bool():
@@ -234,7 +234,7 @@ def _literal(value: Any, given: InputType) -> str:
 
 
 def selection(schema: GraphQLSchema, field: GraphQLField, depth: int = 2) -> str:
-    """Every leaf that the answer to a field may have, down to a depth."""
+    """Select every leaf that the answer to a field may have, down to a depth."""
     named = get_named_type(field.type)
     if isinstance(named, GraphQLUnionType):
         return "{ __typename }"
@@ -251,7 +251,7 @@ def selection(schema: GraphQLSchema, field: GraphQLField, depth: int = 2) -> str
 
 
 def _clashing(types: Iterable[GraphQLObjectType]) -> set[str]:
-    """Fields that have one name and several types, which one document cannot ask for side by side."""
+    """List fields with one name and several types, which one document cannot select together."""
     seen: dict[str, set[str]] = defaultdict(set)
     for kind in types:
         for name, field in kind.fields.items():

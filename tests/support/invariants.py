@@ -1,4 +1,4 @@
-"""What is wrong after a payment's life: our rows against Stripe's books, and the trail of how they came to be."""
+"""Violations after a payment's life: our rows against Stripe's books, and the audit trail that led to them."""
 
 from models import Order, PaymentEvent, WebhookEvent
 from services.audit.trail import broken_links
@@ -9,13 +9,13 @@ from tests.support.rows import row_id
 from tests.support.shop import Json, Shop
 
 CHANGES_NOTHING = ("payment.initiated", "payment.attempt_failed")  # in the trail, without a new version of the payment
-# Somebody at the Dashboard, or the payer's bank, may have been faster; Stripe says so, and nothing is given back twice.
+# A person at the Dashboard, or the payer's bank, may be faster; Stripe reports that, and nothing is refunded twice.
 LAWFUL_HERE = "Stripe refused a refund with 400"
 NOT_CONTESTED = ("won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed")
 
 
 async def check(shop: Shop, plan: Plan) -> None:
-    """Live by the plan in a shop of its own, and find nothing wrong."""
+    """Run the plan in a shop of its own, and check that nothing is wrong."""
     life = Life(shop, plan, _as_at_stripe)
 
     await life.live()
@@ -28,10 +28,10 @@ async def check(shop: Shop, plan: Plan) -> None:
 
 
 def _events_must_tell(plan: Plan) -> bool:
-    """Whether a payment with a lost answer is known all the same, before the janitor comes.
+    """Return True when a payment with a lost answer is known through events, before the janitor runs.
 
-    Not by a sync alone, which cannot find a payment that Stripe never told of. Nor when an event overtook the answer
-    that was lost: for all we know the request is still on its way, so the payment is unknown until it is looked for.
+    Not by a sync alone, which cannot find a payment that Stripe never reported. Nor when an event overtook the lost
+    answer: the request may still be on its way, so the payment is unknown until it is looked up.
     """
     overtaken = any(step.lost and step.is_overtaken for step in plan.steps)
     return plan.ending is not Ending.SYNC and not overtaken
@@ -43,7 +43,7 @@ async def _as_at_stripe(life: Life) -> None:
 
 
 async def differences(life: Life) -> list[str]:
-    """Where our rows are not what Stripe's books are."""
+    """List the differences between our rows and Stripe's books."""
     return _differences(World(life.shop.sandbox.snapshot(), [await _payment(life)], [await _order(life)], [], [], []))
 
 
@@ -59,7 +59,7 @@ def _differences(world: World) -> list[str]:
 
 
 async def wrongs(life: Life) -> list[str]:
-    """Everything that should not be after a life that was settled."""
+    """List every violation after a life that was settled."""
     order_id = row_id(life.order_id)
     trail = await PaymentEvent.filter(order_id=order_id).order_by("sequence")
     world = await _world(life, trail)
@@ -80,7 +80,7 @@ async def wrongs(life: Life) -> list[str]:
 
 
 def _tells_twice(trail: list[PaymentEvent]) -> bool:
-    """Tell whether two events tell of one failed attempt."""
+    """Return True when two events report one failed attempt."""
     failed = [event.after["failure"]["stripe_charge_id"] for event in trail if "failure" in event.after]
     known = [charge for charge in failed if charge is not None]
     return len(known) > len(set(known))
@@ -121,7 +121,7 @@ async def _operation(life: Life, answer: Answer) -> Json | None:
 
 
 def _still_bound(answer: Answer, refunds: list[Json]) -> Answer:
-    """What was told of a refund binds nobody once Stripe itself says that it failed after all."""
+    """Drop the claim about a refund once Stripe itself reports that it failed after all."""
     told = answer.payload.get("refund")
     ours = [r for r in refunds if told and r["metadata"].get("refund_id") == str(row_id(told["id"]))]
     if any(refund["status"] == "failed" for refund in ours):

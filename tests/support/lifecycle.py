@@ -1,7 +1,7 @@
 """A payment's life by a plan of numbers, with its events delivered in any order, twice, late, or not at all.
 
-A plan says nothing of states: each number chooses among what can happen then, at Stripe or through the API. So any
-numbers are a life, and a shrunk plan is one too.
+A plan contains no states: each number chooses among the actions possible at that moment, at Stripe or through the API.
+So any numbers make a life, and a shrunk plan makes one too.
 """
 
 import contextlib
@@ -34,12 +34,12 @@ CARDS = (
     "pm_usBankAccount_success",
 )
 EVERYTHING = -1
-ROUNDS = 20  # of trying the inbox again: an event may wait for another to be applied first
+ROUNDS = 20  # of retrying the inbox: an event may wait for another to be applied first
 OPEN = ("requires_payment_method", "requires_confirmation")
 
 
 class By(StrEnum):
-    """Which way an event comes, and whether it is applied at once."""
+    """The way in which an event arrives, and whether it is applied at once."""
 
     WEBHOOK = "webhook"
     WEBHOOK_KEPT = "webhook that waits in the inbox"
@@ -47,7 +47,7 @@ class By(StrEnum):
 
 
 class Ending(StrEnum):
-    """What happens after the life, and nothing else."""
+    """The action after the life, and the last one."""
 
     ALL_DELIVERED = "every event has been delivered"
     SYNC = "a last sync"
@@ -56,7 +56,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Delivery:
-    """One of the events that there are then, by number; any number is one, and EVERYTHING is all that have not come."""
+    """One event of that moment, by number; any number is one, and EVERYTHING is all undelivered ones."""
 
     event: int
     by: By
@@ -64,7 +64,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Step:
-    """One act, what happens at Stripe and what arrives before its answer, whether that is lost, what arrives later."""
+    """One action, with the changes and deliveries before its answer, its loss, and later deliveries."""
 
     act: int
     card: int
@@ -76,7 +76,7 @@ class Step:
 
     @property
     def is_overtaken(self) -> bool:
-        """Whether our rows may know more than the answer says, when it arrives or is lost."""
+        """True when our rows may be newer than the answer, when it arrives or is lost."""
         return self.meanwhile or bool(self.early)
 
 
@@ -112,14 +112,14 @@ PLANS = st.builds(
     shuffled=st.integers(0, 2**32),
 )
 
-STILL = Step(0, 0, 1, False, (), False, ())  # nothing happens beside the act itself
+STILL = Step(0, 0, 1, False, (), False, ())  # nothing happens besides the action itself
 
 Act = Callable[[Step], Awaitable[object]]
 Answered = Callable[[httpx.Request, httpx.Response], Awaitable[httpx.Response]]
 
 
 async def _let_time_pass() -> None:
-    """A minute and an hour for whatever waits: then Stripe is asked what it has, and a retry may take over."""
+    """Make waiting work due: Stripe is asked what it has, and a retry may take over."""
     await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - interval '61 s', due = now(),"
         " updated_at = now() - interval '1 hour' WHERE due IS NOT NULL"
@@ -131,7 +131,7 @@ async def _something_waits() -> bool:
 
 
 async def _sweep() -> None:
-    """What an example that failed left undone must not be taken up by the next one."""
+    """Remove the unfinished work of a failed example, which the next one must not resume."""
     await query_rows("UPDATE operation SET due = NULL, finished_at = now(), state = 'FAILED' WHERE due IS NOT NULL")
     await query_rows(
         "UPDATE webhook_event SET due = NULL, processed_at = now(), state = 'IGNORED' WHERE due IS NOT NULL"
@@ -142,7 +142,7 @@ async def _sweep() -> None:
 class Life:
     """One order and its payment, in a shop whose Stripe holds nothing else.
 
-    `at_rest` looks at it whenever every event so far was delivered and applied, and no answer is missing.
+    `at_rest` is called whenever every event so far was delivered and applied, and no answer is missing.
     """
 
     shop: Shop
@@ -157,7 +157,7 @@ class Life:
     open_call: tuple[Client, str, str, Json] | None = None
 
     async def live(self) -> None:
-        """Everything that the plan says, to its ending."""
+        """Run the plan to its end."""
         self.shop.sandbox.forget()
         await _sweep()
         self.order_id = await self.shop.order(AMOUNT)
@@ -170,10 +170,10 @@ class Life:
                 await self._step(step, acts[step.act % len(acts)])
         await self._end()
 
-    # -- what can happen --------------------------------------------------------------------------------------------
+    # -- possible actions --------------------------------------------------------------------------------------------
 
     def _possible(self) -> list[Act]:
-        """What can happen now, in a fixed order."""
+        """List the actions possible now, in a fixed order."""
         [intent] = self.shop.sandbox.snapshot().payment_intents
         acts = self._at_stripe(intent["status"])
         if self.open_call is not None:
@@ -272,7 +272,7 @@ class Life:
         [dispute] = self.shop.sandbox.snapshot().disputes
         await self.shop.stripe(f"disputes/{dispute['id']}", {"status": status})
 
-    # -- calls and what becomes of their answers --------------------------------------------------------------------
+    # -- calls and their answers -------------------------------------------------------------------------------------
 
     async def _call(self, client: Client, mutation: str, given: Json, with_key: str | None = None) -> Json:
         with_key = with_key or key()
@@ -296,7 +296,7 @@ class Life:
             self.open_call = None
 
     async def _step(self, step: Step, act: Act, *, post: int = 1) -> None:
-        """Do it. The trouble comes with the answer to this POST of it, the first or the second."""
+        """Run the action. The trouble comes with the answer to this POST of it, the first or the second."""
         self.story.append(f"{act.__name__}{' lost' if step.lost else ''}")
         self.shop.between.answered = self._before_the_answer(step, post)
         try:
@@ -311,7 +311,7 @@ class Life:
             await self.at_rest(self)
 
     def _before_the_answer(self, step: Step, post: int) -> Answered:
-        """Stripe goes on and events overtake the answer, which then arrives, or does not."""
+        """Change Stripe and deliver events before the answer, which then arrives, or is lost."""
         posts = itertools.count(1)
 
         async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
@@ -374,7 +374,7 @@ class Life:
         await self._apply_all()
 
     async def _apply_all(self) -> None:
-        """Apply the inbox until nothing waits, however far away its time is."""
+        """Apply the inbox until nothing waits, however late it is due."""
         for _ in range(ROUNDS):
             await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
             while await self.shop.parts.worker.apply_next():
@@ -383,7 +383,7 @@ class Life:
                 return
 
     async def settle(self) -> None:
-        """Let the janitor end what is undecided: an operation whose answer was lost, whatever its payment knows."""
+        """Let the janitor end undecided work: an operation whose answer was lost, whatever its payment's status."""
         await self._janitor(STILL)
         await self._apply_all()
         await self._note_version()

@@ -1,6 +1,6 @@
-"""Secrets to plant, each with a number of its own, and eyes that find them again wherever they got to.
+"""Planted secrets, each with a number of its own, and a search that finds them in any output.
 
-A finding names the place where the secret was planted: the number says it.
+A finding names the place where the secret was planted, by its number.
 """
 
 import base64
@@ -30,7 +30,7 @@ _FULL_WIDTH = str.maketrans("0123456789", "０１２３４５６７８９")
 
 
 def _card(number: int) -> str:
-    """A number of Visa's that nobody has: 400005, the number, and Luhn's digit."""
+    """Make a Visa number that nobody has: 400005, the number, and Luhn's digit."""
     body = f"400005{number:09}"
     total = sum(sum(divmod(int(c) * (2 if place % 2 == 0 else 1), 10)) for place, c in enumerate(reversed(body)))
     return body + str(-total % 10)
@@ -42,7 +42,7 @@ def _spaced(number: int) -> str:
 
 
 def _token(number: int) -> str:
-    """Shaped as a JWT. The mark stands in it as it is, so that no decoding is needed to find it."""
+    """Make a text in the form of a JWT. It contains its number as it is, so that no decoding is needed to find it."""
     header = base64.urlsafe_b64encode(b'{"alg":"HS256"}').decode().rstrip("=")
     return f"{header}.eyJzdWIiOiJplant{number:06}.c2lnbmF0dXJl"
 
@@ -65,27 +65,27 @@ E_MAIL = "e-mail"
 
 @dataclass
 class Planter:
-    """Makes secrets of one kind or of all, and remembers where each was put."""
+    """Makes secrets of one kind or of all, and remembers the place of each."""
 
     places: dict[int, str] = field(default_factory=dict)
 
     def plant(self, kind: str, place: str) -> str:
-        """A new secret of this kind for this place."""
+        """Make a secret of this kind for this place."""
         number = len(self.places) + 1
         self.places[number] = f"{kind} in {place}"
         return KINDS[kind](number)
 
     def seen_in(self, text: str) -> list[str]:
-        """Where the secrets in this text were planted, whatever escapes and disguises they are in."""
+        """Return the places of the secrets in this text, through any escapes and disguises."""
         return sorted(self.places[number] for number in _numbers(text) if number in self.places)
 
     def seen_in_answer(self, response: httpx.Response) -> list[str]:
-        """The same for an answer: its body, its headers, and its reason."""
+        """Return the places of the secrets in an answer: its body, its headers, and its reason."""
         headers = "\n".join(f"{name}: {value}" for name, value in response.headers.multi_items())
         return self.seen_in(f"{response.text}\n{headers}\n{response.reason_phrase}")
 
     async def seen_in_database(self, database_url: str) -> dict[str, set[str]]:
-        """For each column of each table in which secrets stand: where they were planted."""
+        """Return the places of the secrets in the database, for each column that holds any."""
         found: dict[str, set[str]] = defaultdict(set)
         async for column, text in _cells(database_url):
             for place in self.seen_in(text):
@@ -102,7 +102,7 @@ def _numbers(text: str) -> set[int]:
 
 
 async def _cells(database_url: str) -> AsyncIterator[tuple[str, str]]:
-    """Every value of every row of every table, with its column's name."""
+    """Yield every value of every row of every table, with its column's name."""
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         for table in await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
@@ -116,7 +116,7 @@ async def _cells(database_url: str) -> AsyncIterator[tuple[str, str]]:
 
 @dataclass
 class Lines:
-    """Everything that the process wrote down since: its log as JSON and as for a console, and its two outputs."""
+    """All output of the process since: its log as JSON and as for a console, stdout and stderr."""
 
     as_json: io.StringIO
     for_console: io.StringIO

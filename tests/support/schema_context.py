@@ -1,4 +1,4 @@
-"""The schema, asked without HTTP, without a database and without Stripe: whoever needs those fails loudly."""
+"""The schema, executed without HTTP, database or Stripe: a resolver that needs one of them fails."""
 
 from typing import Any
 from uuid import UUID
@@ -18,18 +18,18 @@ from services.money.runner import OperationRunner
 
 
 class NoProvider(Provider):
-    """Stripe is out of reach: a call would be an AttributeError."""
+    """Stripe is missing: a call would be an AttributeError."""
 
     def __init__(self) -> None:
         pass
 
 
-def context(caller: Caller | None = None) -> RequestContext:
-    """A request without a database and without Stripe: whoever needs them fails loudly."""
+def context(who: Caller | None = None) -> RequestContext:
+    """Make a request's context without a database and without Stripe."""
     provider = NoProvider()
     runner = OperationRunner(provider)
     return RequestContext.for_request(
-        caller=caller,
+        caller=who,
         request_id="req_test",
         runner=runner,
         repairs=Repairs(runner, enabled=False),
@@ -54,7 +54,7 @@ async def run(query: str, who: Caller | None = None, **variables: Any) -> Execut
 
 
 def cause(result: ExecutionResult) -> Exception | None:
-    """The exception behind the only error of a result."""
+    """Return the exception behind the only error of a result."""
     assert result.errors is not None
     [error] = result.errors
     original: Exception | None = error

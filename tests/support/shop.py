@@ -1,4 +1,4 @@
-"""A shop for the tests: the whole application over HTTP in process, with the offline Stripe, a buyer and a staff.
+"""A shop for the tests: the whole application over HTTP in process, with the offline Stripe, a buyer and staff.
 
 Everything is real but the network: GraphQL over HTTP, PostgreSQL, the `stripe` library, signed webhooks.
 """
@@ -92,7 +92,7 @@ Json = dict[str, Any]
 
 
 def key() -> str:
-    """A fresh idempotency key."""
+    """Make an idempotency key."""
     return str(uuid4())
 
 
@@ -118,7 +118,7 @@ def token(subject: str, scope: str) -> str:
 
 
 def text_of(mutation: str) -> str:
-    """The document of one mutation with all the fields that tests look at."""
+    """Return the document of one mutation with all the fields that tests check."""
     parameters, arguments, fields = MUTATIONS[mutation]
     return f"mutation M{parameters} {{ {mutation}{arguments} {{ {fields} }} }}"
 
@@ -135,7 +135,7 @@ class Client:
         return await self.http.post("/graphql", json={"query": query, "variables": variables or {}}, headers=headers)
 
     async def ask(self, query: str, **variables: Any) -> Json:
-        """The `data` of an operation that must have no errors."""
+        """Return the `data` of an operation that must have no errors."""
         response = await self.post(query, variables)
         answer: Json = response.json()
         assert "errors" not in answer, answer
@@ -143,7 +143,7 @@ class Client:
         return data
 
     async def do(self, mutation: str, **variables: Any) -> Json:
-        """The payload of one mutation with all the fields that tests look at."""
+        """Return the payload of one mutation with all the fields that tests check."""
         data = await self.ask(text_of(mutation), **variables)
         payload: Json = data[mutation]
         return payload
@@ -164,7 +164,7 @@ class Shop:
     anonymous: Client
 
     async def order(self, amount: int = 10_000, currency: str = "USD", *, customer: str = "buyer") -> str:
-        """A registered order's id."""
+        """Register an order; returns its id."""
         payload = await self.staff.do(
             "registerOrder",
             input={
@@ -178,7 +178,7 @@ class Shop:
         return str(payload["order"]["id"])
 
     async def capture(self, order_id: str, method: str) -> None:
-        """The shop decides of a registered order whether its money is taken at once (AUTOMATIC) or held (MANUAL)."""
+        """Set the capture method of an order: captured at once (AUTOMATIC) or only authorized (MANUAL)."""
         query = """query O($id: ID!) { order(id: $id) {
           externalId total { amount currency } captureMethod customer { externalId } } }"""
         order = (await self.staff.ask(query, id=order_id))["order"]
@@ -198,7 +198,7 @@ class Shop:
         with_key: str | None = None,
         **more: Any,
     ) -> Json:
-        """The payload of a buyer's createPayment, confirmed by the server; the shop decides `captureMethod` before."""
+        """Send a buyer's createPayment, confirmed by the server, and return its payload."""
         if (how := more.pop("captureMethod", None)) is not None:
             await self.capture(order_id, how)
         return await self.buyer.do(
@@ -214,44 +214,44 @@ class Shop:
         )
 
     async def paid(self, amount: int = 10_000, **more: Any) -> Json:
-        """A payment that has succeeded."""
+        """Create a payment that has succeeded."""
         payload = await self.pay(await self.order(amount), amount=amount, **more)
         assert payload["errors"] == [], payload
         payment: Json = payload["payment"]
         return payment
 
     async def refund(self, payment_id: str, amount: int | None = None, *, with_key: str | None = None) -> Json:
-        """The payload of a refund by the staff."""
+        """Refund as staff; returns the payload."""
         given: Json = {"paymentId": payment_id, "reason": "REQUESTED_BY_CUSTOMER"}
         if amount is not None:
             given["amount"] = {"amount": amount, "currency": "USD"}
         return await self.staff.do("refundPayment", input=given, key=with_key or key())
 
     async def payment(self, payment_id: str) -> Json:
-        """A payment as the staff sees it now."""
+        """Read a payment as staff."""
         data = await self.staff.ask(f"query P($id: ID!) {{ payment(id: $id) {{ {PAYMENT_FIELDS} }} }}", id=payment_id)
         payment: Json = data["payment"]
         return payment
 
     async def confirmation(self, payment_id: str, *, by: Client | None = None) -> Json | None:
-        """What the buyer, or somebody else, is told to go on with a payment."""
+        """Read the confirmation that the buyer, or another caller, needs to continue a payment."""
         data = await (by or self.buyer).ask(CONFIRMATION_OF, id=payment_id)
         found: Json | None = data["paymentConfirmation"]
         return found
 
     async def timeline(self, payment_id: str) -> list[str]:
-        """The types of a payment's events, in order."""
+        """List the types of a payment's events, in order."""
         query = "query T($id: ID!) { payment(id: $id) { timeline(first: 100) { edges { node { type sequence } } } } }"
         data = await self.staff.ask(query, id=payment_id)
         return [edge["node"]["type"] for edge in data["payment"]["timeline"]["edges"]]
 
     async def deliver(self) -> None:
-        """Send Stripe's webhooks and apply them, until nothing is left to do."""
+        """Send Stripe's webhooks and apply them, until nothing is due."""
         while await self.sandbox.deliver_due() + await self.parts.worker.drain():
             pass
 
     async def prepared(self, amount: int = 10_000) -> Json:
-        """A payment that waits for the buyer's browser."""
+        """Create a payment that waits for the buyer's browser."""
         payload = await self.buyer.do(
             "createPayment",
             input={"orderId": await self.order(amount), "expectedAmount": {"amount": amount, "currency": "USD"}},
@@ -262,7 +262,7 @@ class Shop:
         return payment
 
     async def browser_confirms(self, method: str) -> int:
-        """The buyer's browser confirms the newest payment at Stripe itself; Stripe's HTTP status."""
+        """Confirm the newest payment at Stripe itself, as the buyer's browser does; returns Stripe's HTTP status."""
         intent = self.sandbox.snapshot().payment_intents[-1]
         given = {
             "payment_method": method,
@@ -278,7 +278,7 @@ class Shop:
         return response.status_code
 
     async def finish_3ds(self, how: str) -> None:
-        """The buyer answers the bank's page: "complete" or "fail"."""
+        """Answer the bank's page as the buyer: "complete" or "fail"."""
         [intent] = [i for i in self.sandbox.snapshot().payment_intents if i["status"] == "requires_action"]
         transport = httpx.ASGITransport(self.sandbox.asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as browser:
@@ -286,7 +286,7 @@ class Shop:
         assert response.status_code in (200, 303), response.text
 
     async def stripe(self, path: str, given: Json) -> Json:
-        """Pull a lever of the offline Stripe, as somebody at the Dashboard would."""
+        """Call a test control of the offline Stripe, as a person at the Dashboard would act."""
         transport = httpx.ASGITransport(self.sandbox.asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://stripe") as http:
             response = await http.post(f"/_sandbox/{path}", json=given)
@@ -295,7 +295,7 @@ class Shop:
         return answer
 
     async def dashboard_refund(self, amount: int) -> Json:
-        """A refund of the newest payment that somebody made at the Dashboard: no key, no metadata of ours."""
+        """Refund the newest payment at the Dashboard: no idempotency key, no metadata of ours."""
         intent = self.sandbox.snapshot().payment_intents[-1]
         return await self.stripe("refunds", {"payment_intent": intent["id"], "amount": amount})
 
@@ -309,10 +309,10 @@ class Shop:
 
 
 class Between(httpx.AsyncBaseTransport):
-    """Stands between the application and Stripe: `answered` may change each answer, or do something before it arrives.
-    `instead` may answer a request that never reaches Stripe.
+    """Stands between the application and Stripe: `answered` may change each answer, or act before it arrives.
 
-    What it does itself at Stripe through the application is not seen by it again.
+    `instead` may answer a request, which then never reaches Stripe. Requests that `answered` itself causes pass through
+    unchanged.
     """
 
     def __init__(self, stripe: httpx.AsyncBaseTransport) -> None:

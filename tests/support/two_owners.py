@@ -1,6 +1,6 @@
-"""One order that two owners had, one after the other, and everything that can hang on it, in every state that leaves.
+"""One order with two successive owners, and every kind of object on it, in every state that this allows.
 
-The first was declined and gave up; the second was declined, paid, got something back, and has three more orders.
+The first owner was declined and gave up; the second was declined, paid, got a refund, and has three more orders.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ FIRST_PRICE, SECOND_PRICE = 10_000, 7_700
 REFUNDED, FOUND_REFUNDED, LOST_REFUND = 610, 330, 420
 WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE = 5_300, 4_100, 4_900, 2_900
 NOTE, EVIDENCE = "goodwill for the late parcel", "seen in the Dashboard by Carol"
-DAY: Final = 21 * 3_600  # seconds; Stripe no longer answers for a key then
+DAY: Final = 21 * 3_600  # seconds; Stripe no longer remembers a key then
 TABLES: Final = {
     "Order": (Kind.ORDER, "orders"),
     "Payment": (Kind.PAYMENT, "payment"),
@@ -35,7 +35,7 @@ TABLES: Final = {
 
 @dataclass
 class World:
-    """What was built. `acts` are the mutations that built it, each with who made it; repeating one changes nothing."""
+    """The built objects. `acts` are the mutations that built them, each with its caller."""
 
     shop: Shop
     order_id: str = ""
@@ -51,7 +51,7 @@ class World:
         return Client(self.shop.http, token(who, STAFF if who == CLERK else "payments:pay"))
 
     async def act(self, who: str, mutation: str, **arguments: Any) -> Json:
-        """The payload of one mutation, which is remembered."""
+        """Send one mutation, remember it, and return its payload."""
         call = Call(mutation, arguments, root="Mutation")
         self.acts.append((who, call))
         kind: Any = call.definition.type
@@ -62,7 +62,7 @@ class World:
         return payload
 
     async def objects(self) -> dict[str, str]:
-        """Every object with an id that there is, and its type."""
+        """Return every object with an id, and its type."""
         return {
             encode(kind, row["id"]): name
             for name, (kind, table) in TABLES.items()
@@ -75,7 +75,7 @@ def usd(amount: int) -> Json:
 
 
 async def build(shop: Shop) -> World:
-    """The world. Its last refund stays open: Stripe does not answer for it."""
+    """Build the objects. The last refund stays open: Stripe does not answer for it."""
     world = World(shop)
     await _first_owner(world)
     await _second_owner(world)
@@ -139,7 +139,7 @@ async def _other_orders(world: World) -> None:
 
 
 async def _changed_at_stripe(world: World) -> None:
-    """Somebody else made another amount of it at Stripe, and a reconciliation is the first to notice."""
+    """Change the amount of it at Stripe as another program, found first by a reconciliation."""
     await world.shop.deliver()
     changed = await _register(world, "number-4", SECOND, CHANGED_PRICE)
     await _pay(world, SECOND, changed, CHANGED_PRICE, None)
@@ -185,7 +185,7 @@ async def _refund(world: World, amount: int) -> None:
 
 
 async def secrets_of(owner: str) -> Secrets:
-    """What tells of one owner's payments, read from the tables: ids, ours and Stripe's, words, cards and amounts."""
+    """Read the secrets of one owner's payments from the tables: ids, ours and Stripe's, words, cards and amounts."""
     [customer] = await query_rows("SELECT id FROM customer WHERE external_id = $1", [owner])
     paid = "payment_id IN (SELECT id FROM payment WHERE customer_id = $1)"
     texts = {encode(Kind.CUSTOMER, customer["id"]), f"{owner}@mail.example", f"chosen by {owner}"}
@@ -207,7 +207,7 @@ async def secrets_of(owner: str) -> Secrets:
     return Secrets(frozenset(texts), frozenset({"0069", "4242", "3063"}), amounts)
 
 
-# What no buyer reads, of their own payments either.
+# Not shown to any buyer, not even of their own payments.
 OF_THE_STAFF: Final = Secrets(frozenset({NOTE, EVIDENCE, CLERK}))
 
 
@@ -222,7 +222,7 @@ async def _texts(statement: str, customer: UUID) -> set[str]:
 
 @dataclass(frozen=True)
 class Who:
-    """A caller, what must not leave for them, and the ids that they must reach."""
+    """A caller, the values they must not see, and the ids they must reach."""
 
     client: Client = field(repr=False)
     secrets: Secrets
@@ -230,7 +230,7 @@ class Who:
 
 
 async def strangers(world: World) -> dict[str, Who]:
-    """Everybody who sees a part of the world or nothing of it."""
+    """Return every caller who may see a part of it or nothing."""
     firsts, seconds = await secrets_of(FIRST), await secrets_of(SECOND)
     everything = firsts | seconds | OF_THE_STAFF
     first_view, second_view = world.views.items()
@@ -257,7 +257,7 @@ KIND_OF: Final = {
 
 
 def from_every_root(world: World, objects: dict[str, str]) -> Iterator[Call]:
-    """Each field of Query, with every argument that could lead to something of the world."""
+    """Call each field of Query, with every argument that could lead to one of the objects."""
     yield from by_id(objects)
     yield Call("viewer", further=2)
     yield from _orders_and_payments(world, objects)

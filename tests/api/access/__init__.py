@@ -1,1 +1,1 @@
-"""Who may see and do what, how often, and at what cost."""
+"""Permissions, visibility, rates and costs."""

@@ -1,4 +1,4 @@
-"""Who may see and do what; a foreign id looks like a missing one (scenario 44)."""
+"""Permissions and visibility; a foreign id looks like a missing one (scenario 44)."""
 
 import pytest
 
@@ -23,7 +23,7 @@ async def test_a_foreign_payment_looks_like_a_missing_one(shop: Shop) -> None:
 
 
 async def test_an_order_that_names_nobody_is_not_anybodys(shop: Shop) -> None:
-    """Two buyers of whom no order tells are not the same person."""
+    """Two buyers without any order are not the same person."""
     given = {"externalId": "nobodys", "total": {"amount": 10_000, "currency": "USD"}}
     order_id = (await shop.staff.do("registerOrder", input=given, key=key()))["order"]["id"]
     paying = {"orderId": order_id, "expectedAmount": given["total"], "paymentMethodId": "pm_card_visa", "confirm": True}

@@ -1,5 +1,7 @@
-"""What an answer costs: defaults that a buyer can afford, rows and not their parts, a refusal that says where it comes
-from, and nothing bounded twice."""
+"""The cost of an answer: defaults that a buyer can afford, and refusals that show the cost's origin.
+
+Rows are counted, their parts are not, and nothing is bounded twice.
+"""
 
 from collections.abc import Iterator
 
@@ -16,10 +18,8 @@ from graphql import (
 from schema import schema
 from server.graphql.cost_limits import has_buyer_limits
 from server.graphql.query_cost import Limits
-from tests.api.access.test_rates import Opened, opened
+from tests.api.access.conftest import Opened
 from tests.support.shop import Client, Json, Shop, key
-
-__all__ = ["opened"]
 
 ROOTS = {
     "payments": "payments {{ nodes {{ {} }} }}",
@@ -38,7 +38,7 @@ def _composite(name: str) -> GraphQLObjectType | GraphQLInterfaceType:
 
 
 def _by_itself(name: str, depth: int = 2) -> Iterator[str]:
-    """All fields of a type that lead to no other row, its parts included."""
+    """List all fields of a type that lead to no other row, its parts included."""
     for field, definition in _composite(name).fields.items():
         inner = get_named_type(definition.type)
         if any(map(is_required_argument, definition.args.values())):
@@ -50,12 +50,12 @@ def _by_itself(name: str, depth: int = 2) -> Iterator[str]:
 
 
 def _leads_on(kind: GraphQLObjectType) -> bool:
-    """Whether it is another row, or a page of them."""
+    """Return True for a field that leads to another row, or a page of rows."""
     return "id" in kind.fields or kind.name.endswith("Connection")
 
 
 def _with_lists(name: str) -> str:
-    """A row, every row that it leads to, and every list of it in its default size, with all that its rows say."""
+    """Select a row, every row that it leads to, and every list of it in its default size, with all fields."""
     parts = list(_by_itself(name))
     for field, definition in _composite(name).fields.items():
         inner = get_named_type(definition.type)
@@ -102,7 +102,7 @@ async def test_amounts_edges_and_pages_are_no_rows(opened: Opened) -> None:
 
 @pytest.mark.parametrize("variables", [{}, {"n": None}], ids=["left out", "null"])
 async def test_a_size_that_is_not_given_costs_what_comes(opened: Opened, variables: Json) -> None:
-    """`first` of a variable that is null or not there is the default size."""
+    """A variable for `first` that is null or missing means the default size."""
     query = "query P($n: Int) { payments(first: $n) { nodes { id } } }"
     async with opened() as shop:
         for _ in range(21):
@@ -167,7 +167,7 @@ async def test_a_look_at_stripe_costs_what_an_act_does_wherever_it_hides(opened:
 
 
 async def test_a_stranger_who_reloads_the_explorer_reads_the_schema_each_time(opened: Opened) -> None:
-    """Twenty-five times at once, with nothing coming back meanwhile."""
+    """Twenty-five times at once, while no points refill."""
     async with opened(buyer_points_per_second=1) as shop:
         cost = await _cost(shop.anonymous, get_introspection_query(input_value_deprecation=True))
 
@@ -182,7 +182,7 @@ async def _cost(client: Client, query: str, **variables: object) -> Json:
 
 
 async def _prepared(shop: Shop, *, by: Client | None = None) -> Json:
-    """A payment that waits for its payer, made by somebody whose attempts to pay are not counted."""
+    """Create a payment that waits for its payer, by a caller whose payment attempts are not counted."""
     given = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}}
     payment: Json = (await (by or shop.staff).do("createPayment", input=given, key=key()))["payment"]
     return payment

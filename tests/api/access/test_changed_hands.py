@@ -1,4 +1,4 @@
-"""Two owners of one order, one after the other: neither sees what the other did, nor does the other's view token."""
+"""Two successive owners of one order: neither sees what the other did, nor does the other's view token."""
 
 from dataclasses import dataclass
 
@@ -71,7 +71,7 @@ async def test_who_pays_later_does_not_see_what_an_earlier_owner_tried(shop: Sho
 
 
 async def test_who_gave_up_does_not_see_how_the_next_owner_pays(shop: Shop) -> None:
-    """They keep what their own payment told them of the order, and learn no more of it."""
+    """They keep what their own payment showed them of the order, and learn no more of it."""
     handed = await changes_hands(shop)
 
     by_id = (await shop.buyer.ask(ORDER, id=handed.order_id))["order"]
@@ -175,7 +175,7 @@ async def test_a_view_token_of_an_order_that_names_nobody_shows_nothing_of_who_h
 
 
 async def test_events_of_the_order_alone_are_told_to_whose_it_was_then(shop: Shop) -> None:
-    """The first of them says what the order cost the owner before."""
+    """The first of these events contains the order's price for the earlier owner."""
     handed = await changes_hands(shop)
     query = """query E($id: ID!) { node(id: $id) { ... on PaymentEvent { type amount { amount } } } }"""
     alone = await PaymentEvent.filter(payment_id__isnull=True).order_by("sequence")

@@ -1,6 +1,6 @@
 """No request without a token costs more than ten times the CPU of a plain one of its size, whatever its body.
 
-The plain one is a buyer's look at an order, with a note as long as the other's text. Both go straight into the
+The plain one is a buyer's read of an order, with a note as long as the other's text. Both go straight into the
 application, so that the CPU of the process is the server's.
 """
 
@@ -24,7 +24,7 @@ SIZES: Final = (1_500, 8_000, 30_000, LARGEST)
 STATUS: Final = "query O($id: ID!) { order(id: $id) { id paymentStatus amountDue { amount currency } } }"
 NOTE: Final = "Leave it with the neighbour, please; 2 rings are enough. "
 
-# Texts to repeat, and documents of so many characters: the shapes that were dear, and their like.
+# Texts to repeat, and documents of so many characters: shapes that were expensive, and similar ones.
 PIECES: Final = (
     *(
         "-eyJ",
@@ -183,13 +183,13 @@ async def stream(app: ASGIApp, body: str, token: str | None) -> bytes:
 
 
 async def get(app: ASGIApp, body: str, token: str | None) -> bytes:
-    """The members of the body as parameters, where it is an object; the body itself, where it is not."""
+    """Send the members of the body as parameters, when it is an object; else the body itself."""
     try:
         members = json.loads(body)
-        given = {key: one if isinstance(one, str) else json.dumps(one) for key, one in members.items()}
+        parameters = {key: one if isinstance(one, str) else json.dumps(one) for key, one in members.items()}
     except (ValueError, AttributeError, RecursionError):
-        given = {"query": body}
-    query = urlencode(given).encode()[:LARGEST]
+        parameters = {"query": body}
+    query = urlencode(parameters).encode()[:LARGEST]
     return await _http(app, "GET", query, b"", _headers(token, b"application/json"))
 
 

@@ -1,8 +1,8 @@
-"""A walk over every edge of the schema: what leaves belongs to whoever asks, wherever it hangs.
+"""A walk over every edge of the schema: every value shown belongs to the caller, wherever it hangs.
 
-Each caller asks for every object of the world by its id, by every field of the roots with whatever arguments could
-lead to it, and from what they are given along every field that leads to another object. See also the same over sockets
-and streams: tests/live/test_every_edge_live.py.
+Each caller reads every object by its id, by every root field with any arguments that could lead to it, and from the
+returned objects along every field that leads to another object. See also the walk over sockets and streams:
+tests/live/test_every_edge_live.py.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at
 
 PATIENCE_SECONDS: Final = 30.0
 SYNC: Final = "mutation S($id: ID!) { syncPayment(paymentId: $id) { errors { code } } }"
-# Edges that no query answers, each with the reason. The payloads of mutations do.
+# Edges that no query answers, each with the reason. The payloads of mutations answer them.
 OF_PAYLOADS: Final = {
     "AmountMismatchError.actual": "refused before the key is used: no operation keeps it",
     "AmountMismatchError.expected": "the same",
@@ -38,7 +38,7 @@ OF_PAYLOADS: Final = {
     "LimitExceededError.requested": "the same",
     "OrderAlreadyPaidError.order": "the same",
 }
-# What each scope alone leads to, besides its own viewer. docs/adr/0015 says why.
+# The objects that each scope alone leads to, besides its own viewer. docs/adr/0015 says why.
 OF_PAYMENTS: Final = frozenset(
     "Order Payment Refund Customer Operation PaymentEvent Money CardSnapshot CardDeclinedError ProviderError".split()
 )
@@ -57,7 +57,7 @@ LEADS_TO: Final[Mapping[Scope, frozenset[str]]] = {
     Scope.EXPLORER: frozenset(),
 }
 ALL_BUT_READING: Final = "every scope of the staff but payments:read"
-# The fields in which a scope alone reads what belongs to somebody.
+# The fields in which a scope alone reads what belongs to a person.
 MAY_TELL: Final[Mapping[Scope, frozenset[str]]] = {
     Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation.clientSecret", "NextAction.redirectUrl"}),
     Scope.FINANCE_READ: frozenset({"Discrepancy.local", "Discrepancy.provider"}),
@@ -119,7 +119,7 @@ async def test_each_scope_alone_leads_to_what_it_is_for(shop: Shop) -> None:
 
 
 async def test_a_repeated_act_shows_others_nothing_of_it(shop: Shop) -> None:
-    """All that built the world is sent once more, with its key: by who did it, then by everybody else who may not."""
+    """Every mutation is sent again with its key: by its own caller, then by everybody else who may not."""
     world = await build(shop)
     those = await strangers(world)
     powerless = [Scope.FINANCE_READ, Scope.OPS_READ, Scope.EXPLORER]
@@ -145,20 +145,20 @@ async def test_a_repeated_act_shows_others_nothing_of_it(shop: Shop) -> None:
 
 
 async def _until_stripe_is_asked(shop: Shop, payment_id: str) -> None:
-    """The refund that Stripe does not answer for is sent again by its repetition, which may open the circuit."""
+    """Repeat the refund that Stripe does not answer, which may open the circuit."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while (await shop.staff.ask(SYNC, id=payment_id))["syncPayment"]["errors"]:
             await asyncio.sleep(0.05)
 
 
 def _leaks(those: Mapping[str, Who], answered: Mapping[str, Answered]) -> dict[str, object]:
-    """What left for whom and must not, and by which document."""
+    """List the disclosed values by caller, and the document of each."""
     found = {who: answered[who].leaks(one.secrets) for who, one in those.items()}
     return {who: leaks for who, leaks in found.items() if leaks}
 
 
 def _objects(answered: Answered) -> set[str]:
-    """The types of what was shown, without the viewer and the pages around them."""
+    """Return the types of the returned objects, without the viewer and the pages around them."""
     pages = {kind for kind in answered.kinds if kind.endswith(("Connection", "Edge", "PageInfo"))}
     return answered.kinds - pages - {"Viewer", "Actor"}
 

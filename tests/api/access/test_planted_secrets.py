@@ -1,4 +1,4 @@
-"""Secrets are planted wherever a client can put a value, and looked for wherever one could get to (scenario 46)."""
+"""Secrets are planted in every input, and searched in every output (scenario 46)."""
 
 import json
 from collections import Counter, defaultdict
@@ -19,9 +19,9 @@ from tests.support.inputs import INTROSPECTION, Place, places, request_for, root
 from tests.support.planted_secrets import E_MAIL, KINDS, Lines, Planter, all_lines
 from tests.support.shop import STAFF, Client, Shop, key, token
 
-# Where an e-mail address stays because that is what the field is for: the one column it was sent to, and the request to
-# Stripe where it is meant for Stripe too. It stands in no other, and no log has it. Everything else that is planted is
-# refused and stays nowhere.
+# An e-mail address may stay where the field is for one: in the column it was sent to, and in the request to Stripe
+# where it is meant for Stripe too. It appears in no other column, and in no log. Every other planted secret is refused
+# and stored nowhere.
 TO_STRIPE = "operation.params"
 KEPT = {
     "registerOrder.input.externalId": {"orders.external_id"},
@@ -46,7 +46,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> Iterator[Lines]:
         yield opened
 
 
-class Desk:
+class StockedShop:
     """A shop with one of everything; stocked up, it has as many orders and open payments as a sweep uses up."""
 
     def __init__(self, shop: Shop) -> None:
@@ -59,7 +59,7 @@ class Desk:
         self._run: ReconciliationRun
 
     async def open(self) -> None:
-        """Do some business, and read the schema."""
+        """Create the objects, and read the schema."""
         self.schema = schema_of(await self.client.ask(INTROSPECTION))
         self.places = list(places(self.schema))
         paid = await self.shop.paid(1_000_000)
@@ -90,7 +90,7 @@ class Desk:
         await self._add(1)
 
     async def stock_up(self) -> None:
-        """Make enough for each place to be planted twice in a request that does what it asks for."""
+        """Create enough objects for each place to be tested twice in a request that succeeds otherwise."""
         await self._add(2 * max(Counter(place.field for place in self.places if place.root == "mutation").values()))
 
     async def _add(self, times: int) -> None:
@@ -101,7 +101,7 @@ class Desk:
             self._used_up["resolveDiscrepancy.id"].append(await _finding(self._run))
 
     def known(self, dotted: str) -> Any:
-        """What a request needs besides the secret, so that it gets as far as it can."""
+        """Return the other values of a request, so that it gets as far as it can."""
         if dotted in self._used_up:
             left = self._used_up[dotted]
             return left.pop() if len(left) > 1 else left[0]
@@ -112,7 +112,7 @@ class Desk:
         return self._fixed[dotted]
 
     async def send(self, place: Place, secret: str, *, literal: bool) -> httpx.Response:
-        """One request with a secret at this place."""
+        """Send one request with a secret at this place."""
         request = request_for(self.schema, place, secret, self.known, literal=literal)
         return await self.client.post(request.query, request.variables)
 
@@ -123,14 +123,14 @@ async def _finding(run: ReconciliationRun) -> str:
 
 
 @pytest.fixture
-async def desk(shop: Shop) -> Desk:
-    opened = Desk(shop)
+async def stocked(shop: Shop) -> StockedShop:
+    opened = StockedShop(shop)
     await opened.open()
     return opened
 
 
 def _dressed(place: Place, secret: str) -> str:
-    """The secret as it could get past the first look at this place."""
+    """Wrap the secret so that it passes the first check at this place."""
     match place.path[-1]:
         case "returnUrl":
             return f"https://shop.example/thanks?of={secret}"
@@ -141,19 +141,19 @@ def _dressed(place: Place, secret: str) -> str:
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_nowhere(
-    desk: Desk, database_url: str, lines: Lines, kind: str
+    stocked: StockedShop, database_url: str, lines: Lines, kind: str
 ) -> None:
     planter = Planter()
     answered: list[str] = []
     accepted: list[str] = []
     if kind == E_MAIL:  # all others are refused before anything is done
-        await desk.stock_up()
+        await stocked.stock_up()
 
-    for place in desk.places:
+    for place in stocked.places:
         for form in ("variable", "literal"):
             name = f"{place} as a {form}"
             secret = _dressed(place, planter.plant(kind, name))
-            response = await desk.send(place, secret, literal=form == "literal")
+            response = await stocked.send(place, secret, literal=form == "literal")
             assert response.status_code in (200, 400), (name, response.text)
             if f"{kind} in {name}" in planter.seen_in_answer(response) and not (kind == E_MAIL and str(place) in KEPT):
                 answered.append(name)
@@ -173,27 +173,27 @@ async def test_scenario_46_what_is_planted_in_any_input_is_refused_and_stays_now
         assert accepted == []
 
 
-async def test_the_planting_reaches_every_field_and_every_argument(desk: Desk) -> None:
-    """Without a secret each request is one that the schema takes: what is planted fails for the secret alone."""
-    fields = {place.field: place for place in desk.places}
-    roots = {("query", name) for name in root_type(desk.schema, "query").fields}
-    roots |= {("mutation", name) for name in root_type(desk.schema, "mutation").fields}
-    reached = {(place.root, place.field[0]) for place in desk.places}
-    without_arguments = {(root, name) for root, name in roots if not root_type(desk.schema, root).fields[name].args}
+async def test_the_planting_reaches_every_field_and_every_argument(stocked: StockedShop) -> None:
+    """Without a secret each request is valid: a planted one is refused for the secret alone."""
+    fields = {place.field: place for place in stocked.places}
+    roots = {("query", name) for name in root_type(stocked.schema, "query").fields}
+    roots |= {("mutation", name) for name in root_type(stocked.schema, "mutation").fields}
+    reached = {(place.root, place.field[0]) for place in stocked.places}
+    without_arguments = {(root, name) for root, name in roots if not root_type(stocked.schema, root).fields[name].args}
 
     answers = {
-        (place.field, literal): await desk.send(Place(place.root, place.field, ()), "", literal=literal)
+        (place.field, literal): await stocked.send(Place(place.root, place.field, ()), "", literal=literal)
         for place in fields.values()
         for literal in (False, True)
     }
 
     assert roots - without_arguments <= reached
-    assert unreached_arguments(desk.schema) == set()
+    assert unreached_arguments(stocked.schema) == set()
     errors = {place: answer.json().get("errors", ()) for place, answer in answers.items()}
     assert {place: found for place, found in errors.items() if any("path" not in error for error in found)} == {}
 
 
-# Where a word of a document may stand that is no value. An alias is left out: the answer has to give it back.
+# Places of a document for a word that is no value. An alias is left out: the answer has to repeat it.
 WORDS = {
     "comment": "# {}\n{{ viewer {{ scopes }} }}",
     "operation name": "query {} {{ viewer {{ scopes }} }}",
@@ -235,7 +235,7 @@ async def test_no_other_part_of_a_request_is_repeated_logged_or_stored(
         answered.extend(planter.seen_in_answer(response))
 
     for place, text in WORDS.items():
-        for dressed in ("{}", "x_{}"):  # a number is no name, and so not even read as far as one
+        for dressed in ("{}", "x_{}"):  # a number is no name, and so not even parsed as one
             query = text.format(dressed.format(planter.plant(kind, place)))
             await post(place, json.dumps({"query": query}).encode())
             by_get = await shop.http.get("/graphql", params={"query": query})
@@ -273,7 +273,7 @@ UNREAD: tuple[str, ...] = (
     "Idempotency-Key",
 )
 UNREAD += ("Traceparent", "Accept-Language", "If-None-Match", "Access-Control-Request-Method", "Upgrade", "X-Whatever")
-DOORS = ("/graphql", "/webhooks/stripe", "/healthz", "/readyz", "/schema.graphql", "/_sandbox/faults", "/nothing")
+ENDPOINTS = ("/graphql", "/webhooks/stripe", "/healthz", "/readyz", "/schema.graphql", "/_sandbox/faults", "/nothing")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -289,14 +289,19 @@ async def test_no_header_path_or_query_string_is_repeated_logged_or_stored(
         assert response.status_code != 500, (method, url, response.text)
         answered.update(planter.seen_in_answer(response))
 
-    for method, door in product(("GET", "POST", "OPTIONS"), DOORS):
+    for method, endpoint in product(("GET", "POST", "OPTIONS"), ENDPOINTS):
         for name, shapes in READ.items():
             for shape in shapes:
-                secret = planter.plant(kind, f"{name} of {method} {door}")
-                await ask(method, door, **{name: shape.replace("{}", secret)})
-        await ask(method, door, **{name: planter.plant(kind, f"{name} of {method} {door}") for name in UNREAD})
-        secret = quote(planter.plant(kind, f"query string or path of {method} {door}"))
-        for url in (f"{door}?token={secret}", f"{door}?{secret}", f"{door}/{secret}", f"{door}/?token={secret}"):
+                secret = planter.plant(kind, f"{name} of {method} {endpoint}")
+                await ask(method, endpoint, **{name: shape.replace("{}", secret)})
+        await ask(method, endpoint, **{name: planter.plant(kind, f"{name} of {method} {endpoint}") for name in UNREAD})
+        secret = quote(planter.plant(kind, f"query string or path of {method} {endpoint}"))
+        for url in (
+            f"{endpoint}?token={secret}",
+            f"{endpoint}?{secret}",
+            f"{endpoint}/{secret}",
+            f"{endpoint}/?token={secret}",
+        ):
             await ask(method, url)
 
     assert answered == set()

@@ -1,9 +1,6 @@
-"""How much may be asked for: the cost of a document, points that come back with time, few attempts to pay."""
+"""Rate limits: the cost of a document, points that refill over time, few payment attempts."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,9 +10,9 @@ import pytest
 from database.connection import parse_url
 from database.statements import query_rows
 from server.access.token_buckets import REMEMBERED, DatabaseBuckets, ProcessBuckets, Rate, Take
-from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
+from tests.api.access.conftest import Opened
+from tests.support.shop import Client, Json, Shop, key
 
-Opened = Callable[..., AbstractAsyncContextManager[Shop]]
 SLOW = {"buyer_points_per_second": 1, "address_points_per_second": 1, "staff_points_per_second": 1}
 KINDS = pytest.mark.parametrize("kind", ["process", "database"])
 ORDER = """query O($id: ID!) {
@@ -25,16 +22,8 @@ ORDER_COST = 1 + 2 + 3  # the order, its customer twice, its payments
 PAGE = "query P($n: Int!) { payments(first: $n) { nodes { id order { id } } } }"
 
 
-@pytest.fixture
-def opened(database_url: str, tmp_path: Path) -> Opened:
-    def open_with(**changes: Any) -> AbstractAsyncContextManager[Shop]:
-        return open_shop(settings_for(database_url, tmp_path / "state", **{"rate_limits": "process", **changes}))
-
-    return open_with
-
-
 async def limited(client: Client, query: str, **variables: Any) -> Json:
-    """The one error of a request that was refused for its rate, with the seconds to wait."""
+    """Return the one error of a request that was refused for its rate, with the seconds to wait."""
     response = await client.post(query, variables)
     assert response.status_code == 429, response.text
     answer = response.json()
@@ -100,7 +89,7 @@ async def test_a_mutation_says_what_it_cost_too(opened: Opened) -> None:
 @KINDS
 async def test_what_was_asked_for_and_not_used_comes_back(opened: Opened, kind: str) -> None:
     async with opened(rate_limits=kind, buyer_points=500, **SLOW) as shop:
-        for _ in range(20):  # 20 times 201 would be eight buckets full
+        for _ in range(20):  # 20 times 201 would be eight full buckets
             cost = await cost_of(shop.buyer, PAGE, n=100)
 
     assert (cost["requestedQueryCost"], cost["actualQueryCost"]) == (201, 1)
@@ -118,7 +107,7 @@ async def test_points_run_out_and_nothing_runs_then(opened: Opened, kind: str) -
         stranger = await shop.stranger.post(ORDER, {"id": order_id})
 
     assert response.status_code == 429
-    assert 160 <= asked <= 190  # 3 points each, and one comes back each second
+    assert 160 <= asked <= 190  # 3 points each, and one is refilled each second
     assert 1 <= refused["seconds"] <= 6
     assert stranger.status_code == 200
 
@@ -249,7 +238,7 @@ async def test_a_flood_of_addresses_costs_bounded_memory_and_wipes_out_nobodys_b
     for number in range(200_000):
         await buckets.take([Take(f"network {number}", 1, Rate(10, 1_000_000)), Take(f"address {number}", 1, rate)])
 
-    assert len(buckets) <= 2 * REMEMBERED + 3  # of two kinds, each with a bucket for newcomers, and the buyer's
+    assert len(buckets) <= 2 * REMEMBERED + 3  # of two kinds, each with a shared bucket, and the buyer's
     levels = await buckets.take([Take("network victim", 101, rate), Take("buyer victim", 101, rate)])
     assert [level.taken for level in levels] == [False, False]
 
@@ -265,7 +254,7 @@ async def test_newcomers_share_a_bucket_while_there_is_no_room_and_get_their_own
         await buckets.take([Take(f"address {number}", 8, rate)])
 
     while_full = [(await buckets.take([Take(f"address new-{number}", 4, rate)]))[0].taken for number in range(5)]
-    now[0] = 60.0  # all are full again
+    now[0] = 60.0  # all have refilled
     later = [(await buckets.take([Take(f"address new-{number}", 4, rate)]))[0].taken for number in range(5)]
 
     assert while_full == [True, True, False, False, False]

@@ -25,7 +25,7 @@ def _order(**more: object) -> dict[str, object]:
 
 
 async def _everything_stored(database_url: str) -> str:
-    """All rows of all tables, as text."""
+    """Return all rows of all tables, as text."""
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
@@ -114,7 +114,7 @@ async def test_no_secret_is_stored_logged_or_answered(
 
 
 async def test_the_page_of_3ds_is_told_to_its_payer_and_kept_nowhere(shop: Shop, database_url: str) -> None:
-    """Stripe's address of it carries the client secret."""
+    """Stripe's address of the page contains the client secret."""
     payload = await shop.pay(
         await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example/back"
     )

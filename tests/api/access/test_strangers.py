@@ -1,4 +1,4 @@
-"""Requests without a token are answered as if each field had been asked; nothing is validated, planned or kept."""
+"""Requests without a token are answered as if each field had been resolved; nothing is validated, planned or kept."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ def root_documents() -> list[str]:
 
 @pytest.mark.parametrize("document", root_documents())
 async def test_they_are_refused_early_just_as_they_would_be_late(shop: Shop, document: str) -> None:
-    """No field is for strangers: the early refusal takes nothing from them, and reads the same."""
+    """No field is open to anonymous callers: the early refusal loses nothing, and reads the same."""
     documents = endpoint_of(shop)._documents
     early = (await shop.anonymous.post(document)).json()
 

@@ -1,4 +1,4 @@
-"""People with a browser where programs ask, and pages that are not there."""
+"""People with a browser at addresses for programs, and pages that do not exist."""
 
 import pytest
 

@@ -1,6 +1,7 @@
-"""Whatever becomes of a payment's events, our rows end as Stripe's books are (scenarios 15 to 24, at random).
+"""Our rows end equal to Stripe's books in any order of events (scenarios 15 to 24, at random).
 
-Permuted, doubled, left out, between two acts, before the answer of the call that caused them, by the poller instead.
+Permuted, doubled, left out, between two mutations, before the answer of the call that caused them, by the poller
+instead.
 """
 
 import pytest

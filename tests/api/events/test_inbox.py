@@ -1,4 +1,4 @@
-"""The inbox at work: one look for many events, each applied once; what is given up says why, and can be replayed."""
+"""The inbox: one read for many events, each applied once; a dead event says why, and can be replayed."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ async def replay(shop: Shop, *events: Json, dry: bool = False) -> int:
 
 
 async def a_life(shop: Shop) -> Json:
-    """A payment that was declined, authenticated, paid and refunded, all of it in the browser and at the Dashboard."""
+    """Create a payment that was declined, authenticated, paid and refunded, all in the browser and at the Dashboard."""
     payment = await shop.prepared()
     await shop.browser_confirms("pm_card_visa_chargeDeclined")
     await shop.browser_confirms("pm_card_threeDSecure2Required")
@@ -37,7 +37,7 @@ async def a_life(shop: Shop) -> Json:
     return payment
 
 
-# -- one look --------------------------------------------------------------------------------------------------------
+# -- one read --------------------------------------------------------------------------------------------------------
 
 
 async def test_the_events_of_a_payments_whole_life_cost_one_look_at_stripe(shop: Shop) -> None:
@@ -136,7 +136,7 @@ async def test_a_bug_in_one_event_does_not_keep_its_neighbours_waiting(
     assert capsys.readouterr().out.count("webhook.failed") == 1
 
 
-# -- given up, and replayed ------------------------------------------------------------------------------------------
+# -- dead, and replayed ----------------------------------------------------------------------------------------------
 
 
 async def a_dead_event(shop: Shop) -> Json:
@@ -162,7 +162,7 @@ async def test_an_event_that_cannot_be_applied_is_dead_and_says_why(
 
 
 async def test_a_refund_of_others_is_written_down_beside_a_reservation_of_ours(shop: Shop) -> None:
-    """Nobody knows of our refund yet, and the Dashboard has given back what it holds."""
+    """Our refund has no answer yet, and the Dashboard has refunded the amount that it reserves."""
     payment = await shop.paid()
     await shop.deliver()
     shop.sandbox.fault(kind="hold_before", method="POST", path="/v1/refunds")

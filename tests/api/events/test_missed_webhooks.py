@@ -1,4 +1,4 @@
-"""Webhooks that do not arrive are told, to operators and to whoever asks whether the process is ready; it still is."""
+"""Webhooks that do not arrive are reported to operators and by the readiness probe; the process stays ready."""
 
 import pytest
 
@@ -24,7 +24,7 @@ async def webhooks_probe(shop: Shop) -> Json:
 
 
 async def begin(shop: Shop) -> None:
-    """The very first poll, a minute ago."""
+    """Run the very first poll, a minute ago."""
     await poll(shop)
     await pass_time(shop, 60)
 

@@ -1,4 +1,4 @@
-"""What Stripe's own answer has told before needs no look when its event comes; what differs from it does."""
+"""An event that repeats Stripe's own answer needs no read; an event that differs from it does."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Whatever Stripe says, in errors, answers and webhooks, no secret in it is kept, logged or passed on (scenario 46)."""
+"""Secrets in Stripe's errors, answers and webhooks are never kept, logged or passed on (scenario 46)."""
 
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ from tests.support.shop import MUTATIONS, WEBHOOK_SECRET, Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
 
-# What these say decides what happens; all other texts of an object are planted.
+# The values of these fields decide what happens; secrets are planted in all other texts of an object.
 STRUCTURE = frozenset(
     {
         "id",
@@ -36,7 +36,7 @@ STRUCTURE = frozenset(
         "payment_method",
     }
 )
-# Empty in what the offline Stripe makes, and free text at Stripe.
+# Empty in the offline Stripe's objects, and free text at Stripe.
 FREE_TEXTS = ("description", "receipt_email", "statement_descriptor", "failure_message", "failure_reason", "name")
 ERRORS = {400: "invalid_request_error", 401: "invalid_request_error", 402: "card_error", 429: "api_error"}
 ERRORS |= {500: "api_error"}
@@ -52,7 +52,7 @@ TEXTS_OF_AN_ERROR = (
     "request_log_url",
 )
 HEADERS = ("Request-Id", "Original-Request", "Idempotency-Key", "Stripe-Version", "Stripe-Account", "Server", "Date")
-# One disguise of a card stands for all: that each of them is known is told in tests/domain/test_card_disguises.py.
+# One disguise of a card stands for all: tests/domain/test_card_disguises.py checks each of them.
 SAID = [kind for kind in KINDS if not kind.startswith("card ") or kind == "card in full width"]
 WHY = {"reason": "OTHER"}
 PAGE = "https://shop.example/"
@@ -67,7 +67,7 @@ def lines(capfd: pytest.CaptureFixture[str]) -> Iterator[Lines]:
 
 
 class Stripe:
-    """Stripe with secrets of one kind in all that it says."""
+    """Stripe with secrets of one kind in all of its texts."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -77,7 +77,7 @@ class Stripe:
         return self.planter.plant(self.kind, place)
 
     def spoilt(self, value: Any, place: str) -> Any:
-        """The same JSON with a secret in each of its texts."""
+        """Return the same JSON with a secret in each of its texts."""
         match value:
             case dict():
                 return self._spoilt_object(value, place)
@@ -104,12 +104,12 @@ class Stripe:
         return spoilt
 
     async def says_yes(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        """The answer with all its texts spoilt."""
+        """Return the answer with a secret in each of its texts."""
         body = self.spoilt(response.json(), f"{request.method} {request.url.path}")
         return httpx.Response(response.status_code, json=body, headers=self._headers(request))
 
     def says_no(self, status: int) -> Any:
-        """Instead of any answer, this error, with the intent in it when there was one."""
+        """Answer this error instead, with the intent in it when there was one."""
 
         async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
             place = f"{status} to {request.method} {request.url.path}"
@@ -123,7 +123,7 @@ class Stripe:
         return answered
 
     def crashes(self) -> Any:
-        """A bug of a library's, which talks."""
+        """Raise a library's exception whose text holds a secret."""
 
         async def answered(request: httpx.Request, _: httpx.Response) -> httpx.Response:
             place = f"a crash on {request.method} {request.url.path}"
@@ -148,7 +148,7 @@ async def _age() -> None:
 
 
 async def _all_acts(shop: Shop, prepared: list[Json]) -> list[str]:
-    """Everything that makes us ask Stripe, once; what was answered."""
+    """Run everything that calls Stripe, once; returns the answers."""
     order, open_one, held, canceled, paid = (thing["id"] for thing in prepared)
     new = {"orderId": order, "expectedAmount": {"amount": 10_000, "currency": "USD"}, "confirm": True}
     acts: list[tuple[str, Json]] = [
@@ -168,7 +168,7 @@ async def _all_acts(shop: Shop, prepared: list[Json]) -> list[str]:
 
 
 async def _prepared(shop: Shop, paid: Json | None = None) -> list[Json]:
-    """What one round of all acts needs: an order, three open payments, and one that was paid."""
+    """Create the objects of one round: an order, three open payments, and a paid one."""
     held = await shop.pay(await shop.order(), captureMethod="MANUAL")
     return [
         {"id": await shop.order()},
@@ -180,7 +180,7 @@ async def _prepared(shop: Shop, paid: Json | None = None) -> list[Json]:
 
 
 async def _told(shop: Shop, schema: GraphQLSchema) -> str:
-    """Everything that the staff can read in lists, to its last leaf."""
+    """Read everything that the staff can read in lists, to its last leaf."""
     texts = []
     for name, field in root_type(schema, "query").fields.items():
         if "first" in field.args or not field.args:
@@ -307,13 +307,13 @@ async def test_no_webhook_leaks(shop: Shop, database_url: str, lines: Lines, kin
 
 
 async def _apply_each(shop: Shop) -> None:
-    """Let the worker take up each event once; those that fail wait for another day."""
+    """Let the worker try each event once; failed ones stay for later."""
     for _ in range(await WebhookEvent.all().count()):
         await shop.parts.worker.apply_next()
 
 
 def _without_structure(evil: Stripe, event: Json, of: str) -> Iterator[bytes]:
-    """The event with a secret for each of the texts that it is known by."""
+    """Yield the event with a secret in each of the texts that identify it."""
     for name in ("id", "type", "account", "api_version", "object", "created", "livemode", "data"):
         yield json.dumps(event | {"id": f"evt_{key()}"} | {name: evil.plant(f"{name} of {of}")}).encode()
     for name in ("id", "object", "payment_intent", "status", "charge", "currency", "metadata"):
@@ -338,7 +338,7 @@ def _signed(raw: bytes, secret: str = WEBHOOK_SECRET) -> str:
 
 
 async def _business(shop: Shop) -> None:
-    """Something of every sort, for its events."""
+    """Create objects of every kind, for their events."""
     paid = await shop.paid()
     await shop.refund(paid["id"], 1_000)
     await shop.stripe("disputes", {"payment_intent": await intent_of(paid)})

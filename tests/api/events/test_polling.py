@@ -1,4 +1,4 @@
-"""Nothing depends on webhooks: Stripe's own list is polled and swept by one of all workers."""
+"""Nothing depends on webhooks: Stripe's own list of events is polled and swept by one of all workers."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ SWEEP = Schedule(EventSource.SWEEP, timedelta(days=1))
 
 
 class Watched(httpx.AsyncBaseTransport):
-    """The same Stripe; remembers what was asked of its list of events."""
+    """The same Stripe, which also records the reads of its list of events."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
@@ -88,7 +88,7 @@ async def test_an_event_keeps_the_way_it_first_came(shop: Shop) -> None:
     handled = [event for event in stored if event["type"] != "charge.succeeded"]
     assert {event["stripeEventId"] for event in handled if event["source"] == "WEBHOOK"} <= delivered
     assert {event["source"] for event in handled} == {"WEBHOOK", "POLL"}
-    assert all(event["deliveredAt"] is not None for event in stored)  # the webhook of a polled one is noted on it
+    assert all(event["deliveredAt"] is not None for event in stored)  # the webhook of a polled event is noted on it
 
 
 async def test_what_is_known_costs_a_poll_three_statements_however_much_it_is(
@@ -158,7 +158,7 @@ async def test_a_poll_asks_for_no_more_than_stripe_keeps(shop: Shop, watched: Wa
 
 
 def _listed(shop: Shop) -> list[str]:
-    """Stripe's events of the types that are asked for, newest first."""
+    """List Stripe's events of the subscribed types, newest first."""
     events = reversed(shop.sandbox.snapshot().events)
     return [event["id"] for event in events if event["type"] in shop.parts.endpoint.types]
 

@@ -1,4 +1,4 @@
-"""Thin events, as an event destination of Stripe's sends them: taken, the object asked for, applied once."""
+"""Thin events, as an event destination of Stripe's sends them: received, the object read, applied once."""
 
 import json
 import time
@@ -13,7 +13,7 @@ from tests.support.shop import WEBHOOK_SECRET, Json, Shop
 
 
 def _thin(kind: str, related: tuple[str, str] | None, **more: object) -> Json:
-    """An event as in docs.stripe.com/event-destinations, of `related`: Stripe's word for the object, and its id."""
+    """Build an event as in docs.stripe.com/event-destinations, of `related`: the object's type and id."""
     about = {"id": related[1], "type": related[0], "url": f"/v1/{related[0]}s/{related[1]}"} if related else None
     return {
         "id": "evt_test_65R",
@@ -93,7 +93,7 @@ async def test_a_thin_event_that_overtakes_the_answer_finds_its_payment(shop: Sh
 
 
 async def test_the_snapshot_event_of_the_same_change_is_the_same_event(shop: Shop) -> None:
-    """Whoever moves from snapshot to thin events has both for a while, and the poller reads the list all the time."""
+    """A shop that moves to thin events has both kinds for a while, and the poller reads the list all the time."""
     await shop.prepared()
     [snapshot] = shop.sandbox.snapshot().events
     intent = snapshot["data"]["object"]["id"]

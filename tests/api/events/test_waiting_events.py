@@ -1,4 +1,4 @@
-"""No event waits unseen: nothing of ours stands in its way, and one that waits for Stripe is an alarm and shown."""
+"""No event waits unseen: an event that waits for Stripe raises an alarm and is shown."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""Stripe's door: forged, stale, future, doubled, reordered, malformed (scenarios 15 to 29)."""
+"""Stripe's webhook endpoint: forged, stale, future, doubled, reordered, malformed (scenarios 15 to 29)."""
 
 import asyncio
 import hashlib
@@ -22,7 +22,7 @@ def _sign(raw: bytes, secret: str = WEBHOOK_SECRET, at: int | None = None) -> st
 
 
 async def _event(shop: Shop, kind: str) -> dict[str, Any]:
-    """The newest event of a type, as the offline Stripe holds it."""
+    """Return the newest event of a type, as the offline Stripe holds it."""
     found = [e for e in shop.sandbox.snapshot().events if e["type"] == kind]
     assert found, f"no {kind} among {[e['type'] for e in shop.sandbox.snapshot().events]}"
     return dict(found[-1])
@@ -201,7 +201,7 @@ async def test_scenario_18_two_events_for_one_change_write_one_entry(shop: Shop)
 
 
 async def test_scenario_16_an_event_overtakes_the_api_answer(shop: Shop) -> None:
-    """The answer to `create` is lost, its webhook arrives first, and the later answer does not set the clock back."""
+    """The answer to `create` is lost, its webhook arrives first, and the later answer does not undo it."""
     order_id, one_key = await shop.order(), key()
     shop.sandbox.fault(method="POST", path="/v1/payment_intents", kind="drop_after", times=20)
 
@@ -380,13 +380,13 @@ async def test_scenario_32_a_dashboard_refund_and_ours_at_once(shop: Shop) -> No
 
 
 def _looks(shop: Shop, event: Json) -> int:
-    """How often Stripe was asked for the intent that an event is about."""
+    """Count Stripe's reads of the intent that an event is about."""
     path = f"/v1/payment_intents/{event['data']['object']['id']}"
     return sum((asked["method"], asked["path"]) == ("GET", path) for asked in shop.sandbox.snapshot().requests)
 
 
 async def _apply(shop: Shop, *events: Json) -> None:
-    """Send these events, and apply all that is due."""
+    """Send these events, and apply all due ones."""
     for event in events:
         raw = json.dumps(event).encode()
         assert (await shop.webhook(raw, _sign(raw))).status_code == 200

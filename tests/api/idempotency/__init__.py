@@ -1,1 +1,1 @@
-"""One key, one act: claims, fingerprints, races, lost answers."""
+"""One key, one operation: claims, fingerprints, races, lost answers."""

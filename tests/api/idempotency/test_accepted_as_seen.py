@@ -1,4 +1,4 @@
-"""A payment is accepted by one statement on what was seen just before; what changes in between is not passed over."""
+"""A payment is accepted by one statement on a snapshot read before; a change in between is never overlooked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' 
 
 @asynccontextmanager
 async def somebody_at(database_url: str, order_id: UUID) -> AsyncIterator[asyncpg.Connection]:
-    """A transaction of somebody else's that holds the order. It is committed at the end."""
+    """Open another client's transaction that holds the order. It is committed at the end."""
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         async with connection.transaction():
@@ -44,7 +44,7 @@ async def somebody_at(database_url: str, order_id: UUID) -> AsyncIterator[asyncp
 
 
 async def waits(connection: asyncpg.Connection) -> None:
-    """Return when somebody waits for a lock."""
+    """Return when a session waits for a lock."""
     async with asyncio.timeout(10):
         while not await connection.fetchval(WAITING):
             await asyncio.sleep(0.01)
@@ -135,7 +135,7 @@ async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_seco
                 )
             )
             await queued(pool, 1)
-            taken = asyncio.create_task(acquire(pool))  # as soon as the payment has seen its order
+            taken = asyncio.create_task(acquire(pool))  # as soon as the payment has read its order
             await queued(pool, 2)
             await pool.release(first)
             refused = await paying
@@ -144,7 +144,7 @@ async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_seco
         paid = await shop.pay(order_id, with_key=one_key)
 
     assert refused.status_code == 503
-    assert len(asked) == 2  # to see the order, and to accept the payment
+    assert len(asked) == 2  # to read the order, and to accept the payment
     assert (paid["replayed"], paid["payment"]["status"]) == (False, "SUCCEEDED")
 
 
@@ -171,5 +171,5 @@ async def test_what_is_seen_is_what_stands_there(shop: Shop) -> None:
 
 
 def told(row: Any) -> dict[str, Any]:
-    """Every column of a row, and what Tortoise keeps beside them."""
+    """Return every column of a row, and Tortoise's own attributes."""
     return {name: value for name, value in vars(row).items() if name not in ("locked_payments", "_order")}

@@ -1,4 +1,4 @@
-"""A migration adds columns while this version is running: nothing stops, not even what has just been prepared."""
+"""A migration adds columns while this version is running: nothing stops, not even prepared statements."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ async def _states_of_events() -> set[str]:
 
 
 async def test_payments_webhooks_and_a_reconciliation_go_on(shop: Shop) -> None:
-    await business(shop)  # every statement is prepared on the structure as it was
+    await business(shop)  # every statement is prepared on the old structure
     await reconcile(shop)
     names = await _add_a_column_everywhere()
 

@@ -1,4 +1,4 @@
-"""A key stands for one input: whatever field of it differs, the second call is refused and the field is named."""
+"""A key stands for one input: when any field differs, the second call is refused and the field is named."""
 
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ OTHER: Final[dict[str, Json]] = {
 
 
 def _fields(given: Any, prefix: str = "") -> set[str]:
-    """The dotted paths of what may be given, down to scalars; of a map as one."""
+    """List the dotted paths of an input, down to scalars; a map counts as one."""
     found: set[str] = set()
     for name, place in given.items():
         named = get_named_type(place.type)
@@ -105,7 +105,7 @@ async def test_each_field_of_each_mutation_is_in_its_fingerprint(shop: Shop, mut
 
 
 def _names(told: list[tuple[str, list[str] | None]], field: str) -> bool:
-    """Whether the one refusal is for the key, and names this field or what is in it, and nothing else."""
+    """Return True when the only refusal is for the key, and names this field or a part of it, and nothing else."""
     [(code, paths)] = told or [("", None)]
     return code == "IDEMPOTENCY_KEY_REUSED" and bool(paths) and all(path.startswith(field) for path in paths or ())
 
@@ -121,7 +121,7 @@ async def _send(shop: Shop, mutation: str, given: Json, one_key: str) -> Json:
 
 
 async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
-    """An input that has every field, and the ids of the second order or payment for the fields that take one."""
+    """Return an input with every field, and the ids of the second order or payment for the fields that take one."""
     orders = [await shop.order() for _ in range(2)]
     payments = []
     for order_id in orders if mutation not in ("registerOrder", "createPayment") else []:

@@ -1,4 +1,4 @@
-"""What a client gives and we keep can be read again: each field of each input has a field that gives it."""
+"""Every stored input can be read again: each field of each input has a field that returns it."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from tests.support.shop import Client, Json, Shop, key
 
 BUILT: Final = build_schema(print_sdl())
 
-# Where each input is read: the path of the payload's object.
+# The field that returns each input: a path in the payload's object.
 READ_AT: Final = {
     "RegisterOrderInput.externalId": "order externalId",
     "RegisterOrderInput.total": "order total",
@@ -108,7 +108,7 @@ async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutatio
 
 
 async def _send(client: Client, mutation: str, given: Json) -> Json:
-    """The payload with every path of the table that it has."""
+    """Send the mutation and return the payload with every path of the table that it has."""
     assert BUILT.mutation_type is not None
     field = BUILT.mutation_type.fields[mutation]
     input_type = field.args["input"].type

@@ -1,4 +1,4 @@
-"""A request that was given up may still arrive: what a look does not find is no proof until none can be on its way."""
+"""An abandoned request may still arrive: a read that does not find it proves nothing while one can be on its way."""
 
 import pytest
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at
 
 
 async def _age(seconds: float) -> None:
-    """Let time pass for the open operations: everything they remember moves into the past."""
+    """Let time pass for the open operations: all their timestamps move into the past."""
     await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
@@ -24,7 +24,7 @@ def _posts(shop: Shop, part: str) -> list[dict[str, str]]:
 
 
 async def test_what_left_at_the_last_moment_is_waited_for(shop: Shop) -> None:
-    """At 20 hours no request leaves any more, but one may be on its way: that nothing is there proves nothing yet."""
+    """After 20 hours no request is sent, but one may be on its way: a read that finds nothing is no proof yet."""
     payment = await shop.paid()
     shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/refunds")
     await shop.refund(payment["id"], 3_000)
@@ -43,7 +43,7 @@ async def test_what_left_at_the_last_moment_is_waited_for(shop: Shop) -> None:
 
 
 async def test_a_fresh_500_gives_no_new_key(shop: Shop) -> None:
-    """Only a 500 that Stripe repeats is kept under the key: beside another, an earlier request may still be done."""
+    """Only a replayed 500 is stored under the key: after any other, an earlier request may still be executed."""
     payment = await shop.paid()
     shop.sandbox.fault(kind="error_500_before", method="POST", path="/v1/refunds")
     await shop.refund(payment["id"], 3_000)

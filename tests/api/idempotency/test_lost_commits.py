@@ -1,4 +1,4 @@
-"""A standby without our last commits, or a backup, takes over: who repeats a key meets what Stripe has under it."""
+"""A standby without our last commits, or a backup, takes over: a repeated key finds what Stripe has under it."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
@@ -25,7 +25,7 @@ ALARM = "operation.known_at_stripe"
 
 @dataclass
 class Cluster:
-    """A database, a copy of it as it was at a moment, and one Stripe for both."""
+    """A database, a copy of it at one moment, and one Stripe for both."""
 
     postgres: EmbeddedPostgres
     url: str
@@ -33,11 +33,11 @@ class Cluster:
     copied: str = ""
 
     def primary(self) -> AbstractAsyncContextManager[Shop]:
-        """The application on the database that will be lost."""
+        """Open the application on the database that will be lost."""
         return self._open(self.url)
 
     def standby(self) -> AbstractAsyncContextManager[Shop]:
-        """The application on the copy."""
+        """Open the application on the copy."""
         return self._open(self.postgres.url(self.copied))
 
     def _open(self, url: str) -> AbstractAsyncContextManager[Shop]:
@@ -45,7 +45,7 @@ class Cluster:
         return open_shop(settings, sandbox_path=self.folder / "stripe.db")
 
     async def copy(self) -> None:
-        """From here on nothing reaches the standby."""
+        """Copy the database: later commits do not reach the standby."""
         name = f"copy_{uuid4().hex}"
         await self.run(f'CREATE DATABASE "{name}" TEMPLATE "{urlsplit(self.url).path.lstrip("/")}"')
         self.copied = name
@@ -197,7 +197,7 @@ async def test_a_lost_key_that_is_used_for_another_amount_gives_nothing_back_twi
 async def test_what_the_version_before_has_in_flight_keeps_its_key(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its operations have ids of their own, and Stripe knows their requests by them."""
+    """Operations of the earlier version have ids of their own, and Stripe knows their requests by them."""
     one_key = key()
     async with cluster.primary() as shop:
         payment = await shop.paid()
@@ -236,7 +236,7 @@ async def test_one_key_of_two_callers_is_two_keys_at_stripe(shop: Shop) -> None:
     assert len(shop.sandbox.snapshot().charges) == 2
 
 
-# -- taken in by hand ------------------------------------------------------------------------------------------------
+# -- adopted by hand -------------------------------------------------------------------------------------------------
 
 
 async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(

@@ -1,4 +1,4 @@
-"""A mutation without its idempotency key is told which argument is missing; what was sent is not repeated."""
+"""A mutation without its idempotency key is refused by the argument's name; the input is not repeated."""
 
 import pytest
 

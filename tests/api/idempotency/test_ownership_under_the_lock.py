@@ -1,4 +1,4 @@
-"""Whose an order is, is asked again under its lock: between the look and the lock it may have changed hands."""
+"""Ownership of an order is checked again under its lock: it may have changed between the read and the lock."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' 
 
 @asynccontextmanager
 async def it_changes_hands(database_url: str, order_id: str) -> AsyncIterator[None]:
-    """The order becomes the stranger's after what runs inside has looked at it, and before it gets the lock."""
+    """Transfer the order to the stranger after the block has read it, and before it gets the lock."""
     stranger, _ = await Customer.get_or_create(external_id="stranger")
     connection = await asyncpg.connect(**parse_url(database_url))
     try:

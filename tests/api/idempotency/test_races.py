@@ -11,7 +11,7 @@ from tests.support.as_stripe_says import another_process_looks, reached
 from tests.support.rows import row_id
 from tests.support.shop import Shop, key
 
-WHILE_IT_IS_DONE_SECONDS = 0.3  # long enough to be sent away, shorter than a call waits for work under way
+WHILE_IT_IS_DONE_SECONDS = 0.3  # long enough to receive a retry, shorter than a call waits for work under way
 
 
 async def test_scenario_31_two_refunds_never_exceed_the_charge(shop: Shop) -> None:
@@ -106,7 +106,7 @@ async def test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_wi
 
 
 async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:
-    """Webhook against API answer: the answer to `confirm` was overtaken, and says what is no longer so."""
+    """Webhook against API answer: the answer to `confirm` was overtaken, and is outdated."""
     order_id = await shop.order()
     held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
     paying = asyncio.create_task(
@@ -128,7 +128,7 @@ async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(s
 
 
 async def test_an_answer_that_contradicts_an_end_is_asked_of_stripe(shop: Shop) -> None:
-    """A look did not find the payment, so it was given up here, and then Stripe answers that it is paid."""
+    """A read did not find the payment, so it was canceled here, and then Stripe answers that it is paid."""
     await shop.paid()  # another one, which Stripe knows: the key is not to blame
     order_id = await shop.order()
     held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
@@ -151,7 +151,7 @@ async def test_an_answer_that_contradicts_an_end_is_asked_of_stripe(shop: Shop) 
 
 
 async def test_what_happens_to_the_order_while_stripe_answers_is_neither_lost_nor_written_over(shop: Shop) -> None:
-    """The rows in hand are then no longer the database's: they are read again, with locks."""
+    """The rows in memory then differ from the database's: they are read again, with locks."""
     order_id = await shop.order()
     order = await Order.get(id=row_id(order_id))
     held = [

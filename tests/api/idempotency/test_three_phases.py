@@ -1,4 +1,4 @@
-"""The network is never inside a transaction, and a charge is only asked for on an id that is stored."""
+"""The network is never inside a transaction, and a charge is only requested for an id that is stored."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Who is told what of `/readyz`: load balancers whether it is ready, who looks after it why not."""
+"""`/readyz`: load balancers learn whether the process is ready, operators why it is not."""
 
 import httpx
 import pytest

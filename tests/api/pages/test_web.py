@@ -25,7 +25,7 @@ PRODUCTION: dict[str, Any] = {
 
 @pytest.fixture
 def dist(tmp_path: Path) -> Path:
-    """What `make web` leaves behind, and things beside it that nobody may have."""
+    """Create the files that `make web` builds, and private files beside them."""
     folder = tmp_path / "dist"
     (folder / "assets" / "deeper").mkdir(parents=True)
     (folder / "explorer.html").write_text("<title>Explorer</title>")

@@ -1,4 +1,4 @@
-"""A payment that was accepted while Stripe is away can be given up: it ends here, and is not charged on its return."""
+"""A payment accepted during an outage of Stripe can be canceled: it ends here, and is never charged afterwards."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ CREATE = "/v1/payment_intents"
 
 
 async def accepted_while_stripe_is_away(shop: Shop, with_key: str, kind: str = "refuse_connection") -> tuple[str, Json]:
-    """The order and its payment."""
+    """Create an order and a payment while Stripe cannot be reached."""
     order_id = await shop.order()
     shop.sandbox.fault(kind=kind, path="/v1/.*", times=MANY)
     payload = await shop.pay(order_id, with_key=with_key)

@@ -1,4 +1,4 @@
-"""The shop decides when money is taken, and a buyer releases nothing that is held: shops ship for a hold."""
+"""The shop decides when money is captured, and a buyer cannot release an authorization: shops ship on it."""
 
 import asyncio
 
@@ -75,7 +75,7 @@ async def test_an_order_is_held_until_it_is_said_anew_and_not_while_it_is_being_
 
 
 async def test_a_key_of_before_is_repeated(shop: Shop) -> None:
-    """Leaving the method out was AUTOMATIC, and both are the same request still."""
+    """Leaving the capture method out was AUTOMATIC, and both are the same request still."""
     order_id, one_key = await shop.order(), key()
     given = {"orderId": order_id, "expectedAmount": USD_100, "paymentMethodId": "pm_card_visa", "confirm": True}
     await shop.buyer.do("createPayment", input=given | {"captureMethod": "AUTOMATIC"}, key=one_key)
@@ -110,7 +110,7 @@ async def test_a_buyer_gives_up_what_holds_nothing(shop: Shop, method: str) -> N
 
 
 async def test_a_cancel_that_had_to_wait_does_not_release_what_is_held_meanwhile(shop: Shop) -> None:
-    """The buyer gives up while Stripe is away, and confirms in the browser before the cancel can be carried out."""
+    """The buyer cancels during an outage of Stripe, and confirms in the browser before the cancel can be executed."""
     order_id = (await register(shop, captureMethod="MANUAL"))["order"]["id"]
     given: Json = {"orderId": order_id, "expectedAmount": USD_100}
     payment = (await shop.buyer.do("createPayment", input=given, key=key()))["payment"]

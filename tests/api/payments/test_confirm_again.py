@@ -1,7 +1,7 @@
-"""Another card while the bank still waits for the payer, and the page that a payer comes back to.
+"""Another card while the bank still waits for the payer, and the page that a payer returns to.
 
-Stripe takes a confirmation in `requires_action`: it begins a new attempt on the same intent, in place of the one that
-waits (docs.stripe.com/api/payment_intents/confirm).
+Stripe accepts a confirmation in `requires_action`: it begins a new attempt on the same intent, in place of the waiting
+one (docs.stripe.com/api/payment_intents/confirm).
 """
 
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ PAGE = "https://shop.example/back"
 
 @pytest.fixture
 async def hasty(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait, so that what they could not find out is seen."""
+    """Open a shop whose requests do not wait, so that their undecided state can be seen."""
     settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
     async with open_shop(settings) as opened:
         yield opened
@@ -54,7 +54,7 @@ def _intent(shop: Shop) -> Json:
 
 
 def _sent(shop: Shop) -> list[httpx.Request]:
-    """The confirmations that are sent to Stripe from now on."""
+    """Collect the confirmations that are sent to Stripe from now on."""
     sent: list[httpx.Request] = []
 
     async def noted(request: httpx.Request, response: httpx.Response) -> httpx.Response:
@@ -130,7 +130,7 @@ async def test_the_message_about_an_open_payment_says_what_can_be_done(shop: Sho
 async def test_a_lost_answer_does_not_take_the_earlier_action_for_the_new_one(
     hasty: Shop, when: str, seconds: int
 ) -> None:
-    """Whether Stripe never got the request or its answer was lost: the new card is tried, and pays once."""
+    """Stripe never got the request or its answer was lost: either way the new card is tried, and pays once."""
     waiting, one_key = await _waits_for_the_payer(hasty), key()
     hasty.sandbox.fault(kind=f"timeout_{when}", method="POST", path=CONFIRM)
 
@@ -214,11 +214,11 @@ async def test_a_method_that_does_not_exist_leaves_the_payer_where_they_were(has
     assert (again["operation"]["state"], again["payment"]["status"]) == ("FAILED", "REQUIRES_ACTION")
 
 
-# -- the page to come back to ----------------------------------------------------------------------------------------
+# -- the return page -------------------------------------------------------------------------------------------------
 
 
 async def _prepared(shop: Shop, **more: str) -> Json:
-    """A payment that waits for its payer's browser."""
+    """Create a payment that waits for its payer's browser."""
     given = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}, **more}
     payload = await shop.buyer.do("createPayment", input=given, key=key())
     assert payload["errors"] == [], payload

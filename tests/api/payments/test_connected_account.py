@@ -1,4 +1,4 @@
-"""STRIPE_ACCOUNT: every call is for that account, and only its events are taken."""
+"""STRIPE_ACCOUNT: every call is for that account, and only its events are accepted."""
 
 import json
 import time
@@ -18,7 +18,7 @@ ACCOUNT = "acct_1A2b3C"
 
 @pytest.fixture
 async def connected(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose money goes to a connected account."""
+    """Open a shop whose money goes to a connected account."""
     async with open_shop(settings_for(database_url, tmp_path / "state", stripe_account=ACCOUNT)) as opened:
         yield opened
 
@@ -38,7 +38,7 @@ async def test_money_goes_to_the_connected_account_in_every_call(connected: Shop
     assert refund["errors"] == synced["errors"] == []
     assert len(asked) >= 4
     assert {account for _, account in asked} == {ACCOUNT}
-    assert connected.sandbox.snapshot().payment_intents == []  # the platform took nothing
+    assert connected.sandbox.snapshot().payment_intents == []  # the platform received nothing
 
 
 async def test_the_poll_takes_the_connected_accounts_events(connected: Shop) -> None:

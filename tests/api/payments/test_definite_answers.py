@@ -1,4 +1,4 @@
-"""A definite answer of Stripe's is told as one: never as an outage, never as unknown, and by its own word."""
+"""A definite answer of Stripe's is reported as one: never as an outage, never as unknown, and by its own code."""
 
 from collections.abc import Callable
 
@@ -96,7 +96,7 @@ async def test_what_was_paid_is_not_undone_because_stripe_has_lost_it(shop: Shop
 
 
 async def test_under_a_key_of_another_account_nothing_is_given_up(shop: Shop) -> None:
-    """There, every payment is unknown to Stripe."""
+    """With another account's key, every payment is unknown to Stripe."""
     first, second = await _held(shop), await _held(shop)
     _forgets(shop, *(intent["id"] for intent in shop.sandbox.snapshot().payment_intents))
     one_key = key()
@@ -294,7 +294,7 @@ def _error(code: str, param: str | None = None) -> Json:
 
 
 def _forgets(shop: Shop, *intents: str) -> None:
-    """From now on, Stripe does not know these intents."""
+    """Let Stripe forget these intents."""
 
     def is_about(request: httpx.Request) -> bool:
         return any(intent in str(request.url) or intent.encode() in request.content for intent in intents)

@@ -1,4 +1,4 @@
-"""Disputes (scenario 52): what is contested follows Stripe, larger than the charge, more than one, won late."""
+"""Disputes (scenario 52): the contested amount follows Stripe, larger than the charge, more than one, won late."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.support.shop import Json, Shop
 
 
 async def _disputed(shop: Shop, amount: int | None = None) -> Json:
-    """The bank contests the newest payment's charge; the dispute at Stripe."""
+    """Dispute the newest payment's charge; returns Stripe's dispute."""
     intent = shop.sandbox.snapshot().payment_intents[-1]
     given: Json = {"payment_intent": intent["id"], "status": "needs_response"}
     return await shop.stripe("disputes", {**given, **({"amount": amount} if amount is not None else {})})

@@ -1,4 +1,4 @@
-"""Failures are facts: each attempt that failed is kept once, with its request, whatever comes afterwards."""
+"""Failures are facts: each failed attempt is kept once, with its request, whatever comes afterwards."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A decline that Stripe says not to show is to a buyer like any other one, wherever it is shown; the staff see it."""
+"""A decline that Stripe wants hidden looks to a buyer like any other, in every field; the staff see its code."""
 
 from collections.abc import Awaitable, Callable
 

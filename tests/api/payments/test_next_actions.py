@@ -1,4 +1,4 @@
-"""What the payer has to do next, in the shapes of other methods than cards: told, and never a dead event."""
+"""The payer's next action, in the forms of other methods than cards: shown, and never a dead event."""
 
 import httpx
 import pytest
@@ -50,7 +50,7 @@ async def test_the_payer_is_told_the_page_of_each_method(shop: Shop, kind: str) 
 
 
 async def _browser_pays(shop: Shop, **method: str) -> Json:
-    """The buyer's browser confirms the newest payment with a method that it has just made; the intent then."""
+    """Confirm the newest payment in the buyer's browser with a new method; returns the intent."""
     intent = shop.sandbox.snapshot().payment_intents[-1]
     given = {"client_secret": intent["client_secret"], "return_url": "https://shop.example/", **method}
     async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as browser:
@@ -147,13 +147,13 @@ async def test_a_payment_with_an_action_of_tomorrow_can_still_be_given_up(shop: 
 
 
 async def _told(shop: Shop, payment: Json) -> Json:
-    """What the payer is told now."""
+    """Return the payer's current confirmation."""
     data = await shop.buyer.ask(ACTION, id=payment["id"])
     return {"status": data["payment"]["status"], "nextAction": data["paymentConfirmation"]["nextAction"]}
 
 
 def _asks_for(shop: Shop, action: Json) -> None:
-    """From now on, Stripe's answers about the intent ask the payer for this."""
+    """Make Stripe's answers about the intent contain this next action."""
 
     async def answered(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if not request.url.path.startswith("/v1/payment_intents/") or response.status_code != 200:

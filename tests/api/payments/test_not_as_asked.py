@@ -1,4 +1,4 @@
-"""What Stripe holds is recorded as it is, also where nobody of ours asked for it; it is flagged, and given back."""
+"""Stripe's state is recorded as it is, also where it differs from our request; it is flagged, and refunded."""
 
 from structlog.testing import capture_logs
 

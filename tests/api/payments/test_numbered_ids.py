@@ -1,4 +1,4 @@
-"""Order numbers and subjects that look like cards and are none, from front to back; and cards in their place."""
+"""Order numbers and subjects that resemble cards and are none, through all layers; and cards in their place."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""The main job, end to end over HTTP: each way in which a card payment can go, on our side and at Stripe."""
+"""The main job, end to end over HTTP: each outcome of a card payment, on our side and at Stripe."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What is released of a hold is no refund, whatever an account's version of the API makes of it."""
+"""The released part of an authorization is no refund, whatever record the account's API version makes of it."""
 
 import pytest
 
@@ -84,7 +84,7 @@ async def test_a_refund_at_the_dashboard_is_one_whatever_the_network_makes_of_it
 
 
 async def test_a_release_that_was_written_down_as_a_refund_is_put_right(shop: Shop) -> None:
-    """Versions before this one did so."""
+    """Versions before this one recorded it as a refund."""
     shop.sandbox.set_up(releases="refunds")
     payment = await held(shop)
     given = {"paymentId": payment["id"], "amount": {"amount": 6_000, "currency": "USD"}}

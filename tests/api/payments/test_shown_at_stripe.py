@@ -1,4 +1,4 @@
-"""What Stripe is told of an order, so that a payment is recognised in Stripe's Dashboard."""
+"""The order's data at Stripe, by which a payment is recognised in Stripe's Dashboard."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +66,7 @@ async def test_what_an_order_does_not_say_is_not_sent(shop: Shop) -> None:
 
 
 async def test_names_of_ours_are_never_the_shops(shop: Shop) -> None:
-    """Whoever pays may write metadata: nothing of it leads to another payment, or names another customer."""
+    """A payer may write metadata: none of it leads to another payment, or names another customer."""
     forged = {"payment_id": "x", "order_id": "x", "operation_id": "x", "customer_external_id": "somebody else"}
     order = await _registered(shop, metadata=forged)
 
@@ -113,7 +113,7 @@ async def test_a_refund_carries_what_the_shop_wrote_beside_our_ids(shop: Shop) -
 
 
 async def test_a_request_that_is_sent_again_is_the_same_to_the_byte(database_url: str, tmp_path: Path) -> None:
-    """Even if the order was described anew meanwhile."""
+    """The request stays the same even if the order was described anew meanwhile."""
     settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0)
     sent: list[bytes] = []
 

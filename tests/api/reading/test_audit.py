@@ -1,4 +1,4 @@
-"""Nothing about money is forgotten: the trail of every act."""
+"""Nothing about money is forgotten: the audit trail of every operation."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ from models import Order, PaymentEvent
 from services.audit.trail import SAID, broken_links, chain_hash
 from tests.support.shop import Shop, key
 
-# For each type of a column, how whoever owns the database would change what stands there.
+# For each type of a column, a change that the database's owner could make.
 FORGED: Final = {
     "uuid": "gen_random_uuid()",
     "text": "coalesce(reverse({0}), 'x')",
@@ -71,7 +71,7 @@ async def test_the_chain_holds_and_a_changed_link_is_found(shop: Shop) -> None:
 
 
 async def test_each_part_of_an_event_is_in_its_hash(shop: Shop, database_url: str) -> None:
-    """Whoever owns the database switches the triggers off, and changes one column of one event."""
+    """The owner of the database switches the triggers off, and changes one column of one event."""
     payment = await shop.paid()
     await shop.refund(payment["id"], 1_000)
     [order] = await Order.all()

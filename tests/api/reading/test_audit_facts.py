@@ -1,4 +1,4 @@
-"""What the trail keeps: whose a thing was and is, what was stated of it, how it is paid; and no addresses."""
+"""The contents of the audit trail: owners, amounts and descriptions, payment methods; and no addresses."""
 
 import json
 from typing import Any
@@ -111,7 +111,7 @@ async def test_a_changed_address_leaves_an_event_and_not_the_address(shop: Shop)
 
 
 async def test_events_of_before_are_verified_beside_new_ones(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
-    """A hash covers the facts as they were written, and those of before had fewer."""
+    """A hash covers the facts as they were written, and older events had fewer."""
     await _register(shop)
     [order] = await Order.all()
     facts: dict[str, Any] = {"total_minor": 10_000, "paid_minor": 0, "refunded_minor": 0, "payment_status": "UNPAID"}

@@ -27,7 +27,7 @@ PAGE = "edges { cursor node { id } } pageInfo { hasNextPage hasPreviousPage star
 
 @dataclass(frozen=True)
 class Listed:
-    """Where a connection stands in the schema: at the root, or below the node of one of the rows that were made."""
+    """The place of a connection in the schema: at the root, or below the node of one of the created rows."""
 
     name: str
     below: str | None = None
@@ -36,7 +36,7 @@ class Listed:
         return f"{self.below or 'Query'}.{self.name}"
 
     async def page(self, shop: Shop, ids: dict[str, str], **given: Any) -> Json:
-        """One page, for the staff."""
+        """Read one page as staff."""
         response = await self.post(shop, ids, **given)
         answer = response.json()
         assert "errors" not in answer, answer
@@ -66,12 +66,12 @@ CONNECTIONS = [
 
 
 def _tied(number: int) -> datetime:
-    """Moments in pairs of equals, so that ids have to decide."""
+    """Return moments in pairs of equals, so that ids decide the order."""
     return NOON + timedelta(microseconds=number // 2)
 
 
 async def seven_of_each() -> dict[str, str]:
-    """Rows for every list; the ids of those that have lists below them, by type."""
+    """Insert rows for every list; returns the ids of those that have lists below them, by type."""
     customer = await Customer.create(external_id="ann")
     order = await an_order("one", customer)
     payments = [await a_payment(order, number) for number in range(ROWS)]
@@ -148,7 +148,7 @@ async def test_every_list_is_the_same_from_both_ends(shop: Shop) -> None:
 
 
 async def _walked(listed: Listed, shop: Shop, ids: dict[str, str], size: str, place: str) -> list[Json]:
-    """The whole list in steps of three, from one end to the other."""
+    """Read the whole list in steps of three, from one end to the other."""
     names = ["endCursor", "hasNextPage", "hasPreviousPage"]
     if size == "last":
         names = ["startCursor", "hasPreviousPage", "hasNextPage"]
@@ -186,7 +186,7 @@ WRONG: list[tuple[Json, str]] = [
     ({"first": 3, "last": 3}, "last"),
     ({"after": ""}, "after"),
     ({"after": "not a cursor"}, "after"),
-    ({"after": "YXJyYXljb25uZWN0aW9uOjU="}, "after"),  # the offset cursor of others: arrayconnection:5
+    ({"after": "YXJyYXljb25uZWN0aW9uOjU="}, "after"),  # another server's offset cursor: arrayconnection:5
     ({"before": "A" * 50_000}, "before"),
     ({"before": "MTpzZXF1ZW5jZTo5"}, "before"),  # 1:sequence:9, cut off
 ]

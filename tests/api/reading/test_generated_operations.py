@@ -1,6 +1,6 @@
-"""Operations that Schemathesis writes from the schema: whatever fits the schema gets a GraphQL answer.
+"""Operations that Schemathesis generates from the schema: every valid one gets a GraphQL answer.
 
-Ids in generated operations are names of real rows, put in when the operation is sent: so that it reaches the money.
+Ids in generated operations are replaced by ids of real rows when the operation is sent, so that it reaches them.
 """
 
 import re
@@ -41,10 +41,10 @@ schemathesis.graphql.scalar("JSON", TEXTS.map(nodes.String))
 schemathesis.graphql.scalar(
     "Metadata",
     st.dictionaries(st.from_regex(r"[a-z_]{1,45}", fullmatch=True), TEXTS, max_size=3).map(
-        lambda given: graphql.ObjectValueNode(
+        lambda drawn: graphql.ObjectValueNode(
             fields=tuple(
                 graphql.ObjectFieldNode(name=graphql.NameNode(value=name), value=nodes.String(text))
-                for name, text in given.items()
+                for name, text in drawn.items()
             )
         )
     ),
@@ -65,7 +65,7 @@ def test_more_than_six_hundred_operations_are_generated_over_every_root_field() 
 
 
 async def _rows(shop: Shop) -> dict[str, str]:
-    """A few rows that operations can be about: the id that stands for each name."""
+    """Create rows for the operations: the id that stands for each name."""
     held = await shop.pay(await shop.order(), captureMethod="MANUAL")
     paid = await shop.paid()
     refunded = await shop.refund((await shop.paid())["id"], 100)
@@ -79,7 +79,7 @@ async def _rows(shop: Shop) -> dict[str, str]:
 
 
 def _documents(name: str) -> list[str]:
-    """The operations generated for a root field: the same in every run, each once."""
+    """Generate the operations of a root field: the same in every run, each once."""
     written: list[str] = []
 
     @settings(
@@ -113,7 +113,7 @@ async def test_a_generated_operation_gets_a_graphql_answer(shop: Shop, name: str
 
 
 def _check(document: str, answer: Json, request_id: str) -> None:
-    """The answer is a GraphQL response, its errors are typed, and nothing of ours shows in them."""
+    """Check that the answer is a GraphQL response with typed errors and no internals."""
     assert set(answer) - {"extensions"} in ({"data"}, {"errors"}, {"data", "errors"}), answer
     assert set(answer.get("extensions", {})) <= {"cost"}, answer
     for error in answer.get("errors", ()):

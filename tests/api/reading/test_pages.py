@@ -30,7 +30,7 @@ async def page(client: Client, **variables: Any) -> Json:
 
 
 async def found(shop: Shop, filter: Json) -> set[str]:
-    """The ids that a filter finds, for the staff."""
+    """Return the ids that a filter finds, as staff."""
     connection = await page(shop.staff, first=100, filter=filter)
     assert connection["totalCount"] == len(connection["edges"])
     return {edge["node"]["id"] for edge in connection["edges"]}

@@ -1,4 +1,4 @@
-"""How many statements a query sends, and for what: one for the hot ones, and never one for each row."""
+"""The number and purpose of a query's statements: one for frequent queries, and never one for each row."""
 
 import re
 from collections.abc import Callable
@@ -53,7 +53,7 @@ async def _stock(shop: Shop, count: int) -> str:
 
 async def test_an_order_with_its_payments_and_refunds_is_one_statement(shop: Shop, sent: list[str]) -> None:
     order_id = await _stock(shop, 2)
-    await shop.buyer.ask(ORDER_STATUS, id=order_id)  # whose customer the buyer is, is asked once
+    await shop.buyer.ask(ORDER_STATUS, id=order_id)  # the buyer's customer is read once
     sent.clear()
 
     await shop.buyer.ask(ORDER_STATUS, id=order_id)
@@ -103,7 +103,7 @@ async def test_what_is_not_read_at_once_is_read_for_all_rows_together(shop: Shop
 async def test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for(
     shop: Shop, sent: list[str], query: str, columns: list[str]
 ) -> None:
-    """And for those that decide who sees a row, and whether it is looked after."""
+    """And the columns that decide who sees a row, and whether it is repaired."""
     paid = await shop.paid()
     await shop.refund(paid["id"], 100)
     order_id = (await shop.payment(paid["id"]))["order"]["id"]

@@ -1,4 +1,4 @@
-"""Reading: who sees what, and what a look may set in motion."""
+"""Reading: visibility, and the repairs that a read may start."""
 
 import pytest
 

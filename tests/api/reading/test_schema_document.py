@@ -21,7 +21,7 @@ PRODUCTION: Json = {
 
 @pytest.fixture
 async def production() -> AsyncIterator[httpx.AsyncClient]:
-    """The application as it is in production, without its lifespan: nobody asks the database for a schema."""
+    """Open the application as in production, without its lifespan: a schema needs no database."""
     settings = Settings(_env_file=None, **PRODUCTION)  # type: ignore[call-arg]  # pydantic-settings' own argument
     app = with_middleware(create_app(settings, run_worker=False), settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://shop") as http:

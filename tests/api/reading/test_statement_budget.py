@@ -1,4 +1,4 @@
-"""What a payment costs the database: at most 7 statements and 5 commits, what happens in the background included."""
+"""The database cost of a payment: at most 7 statements and 5 commits, background work included."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ from tests.support.shop import Shop, open_shop, settings_for
 from webhooks.handlers import HANDLED
 
 STATEMENTS, COMMITS = 7, 5
-RECEIVING, APPLYING = 1, 6  # of one webhook: lease, find, lock order and payment, note that Stripe was asked, settle
+RECEIVING, APPLYING = 1, 6  # of one webhook: lease, find, lock order and payment, note the read from Stripe, settle
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
 
 
 @dataclass
 class Spy:
-    """Stands beside the driver and writes down what is sent to PostgreSQL."""
+    """Records the statements that the driver sends to PostgreSQL."""
 
     sent: list[str] = field(default_factory=list)
 
@@ -30,7 +30,7 @@ class Spy:
 
     @property
     def commits(self) -> int:
-        """Transactions, and writes outside of them: each of those is a commit of its own."""
+        """Count the transactions, and the writes outside of them: each is a commit of its own."""
         inside, found = False, 0
         for text in self.sent:
             inside = text == "BEGIN;" or (inside and text != "COMMIT;")
@@ -40,7 +40,7 @@ class Spy:
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    # The doorbell is counted apart: what all payments of 20 ms ring is one statement, outside of their transactions.
+    # Notifications are counted apart: the payments of 20 ms share one statement, outside of their transactions.
     async with open_shop(settings_for(database_url, tmp_path / "state", live_doorbell=False)) as opened:
         yield opened
 
@@ -62,7 +62,7 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Spy:
 
 
 async def deliver_what_we_listen_to(shop: Shop, seen: set[str]) -> int:
-    """Post the webhooks of an endpoint that is set up as the README says, and apply them; how many there were."""
+    """Post the webhooks of an endpoint that is set up as the README says, and apply them; returns their number."""
     events = [event for event in shop.sandbox.snapshot().events if event["type"] in HANDLED and event["id"] not in seen]
     for event in events:
         await send(shop, event)
@@ -80,7 +80,7 @@ async def test_a_payment_costs_7_statements_and_5_commits_with_its_webhooks(shop
     webhooks = await deliver_what_we_listen_to(shop, seen)
 
     assert (paid["payment"]["status"], webhooks) == ("SUCCEEDED", 2)
-    looking_for_work = 1  # the inbox is empty: nothing of this payment is left to do
+    looking_for_work = 1  # the inbox is empty: no work of this payment is left
     assert len(spy.statements) - looking_for_work <= STATEMENTS, "\n".join(text[:150] for text in spy.sent)
     assert spy.commits - looking_for_work <= COMMITS, "\n".join(text[:150] for text in spy.sent)
 
@@ -105,4 +105,4 @@ async def test_a_webhook_is_received_by_one_statement_and_applied_by_6(shop: Sho
     assert after.last_synced_at > payment.last_synced_at
     assert len(received) == RECEIVING, received
     assert len(Spy(applied).statements) == APPLYING, "\n".join(text[:150] for text in applied)
-    assert Spy(applied).commits == 2  # the lease, and what it was taken for
+    assert Spy(applied).commits == 2  # the lease, and the work it is for

@@ -1,4 +1,4 @@
-"""Trusted documents: sent by their hash, as clients' build tools name them; enforced, nothing else runs."""
+"""Trusted documents: sent by their hash, as clients' build tools compute it; in enforced mode, nothing else runs."""
 
 import hashlib
 import json
@@ -166,7 +166,7 @@ async def test_the_application_does_not_start_with_a_document_that_cannot_run(op
 
 
 async def _order(shop: Shop) -> str:
-    """An order, registered by somebody who may send any document."""
+    """Register an order, by a caller who may send any document."""
     scopes = "orders:write explorer"
     shop.staff = Client(shop.http, token("clerk", scopes))
     return await shop.order()

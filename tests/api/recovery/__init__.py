@@ -1,1 +1,1 @@
-"""What is left undone is done, by whichever layer comes first."""
+"""Unfinished work is finished, by the first recovery layer that finds it."""

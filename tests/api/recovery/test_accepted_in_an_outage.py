@@ -1,4 +1,4 @@
-"""Payments that were accepted while Stripe was away, on an account with much else: decided without reading lists."""
+"""Payments accepted during an outage, on an account with many others: decided without reading lists."""
 
 import httpx
 import pytest
@@ -17,7 +17,7 @@ MOST_CALLS = int(ACCEPTED * 2 * 1.2)
 
 
 async def another_application_is_busy(shop: Shop) -> None:
-    """Payments that are none of ours, made as long as ours wait."""
+    """Create another application's payments, for as long as ours wait."""
     async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as other:
         for _ in range(OTHERS):
             made = await other.post(
@@ -35,7 +35,7 @@ async def ten_minutes_pass() -> None:
 
 
 async def drain(shop: Shop) -> None:
-    """Drive what is due; Stripe is back, so nobody rests."""
+    """Run due work; Stripe is back, so no back-off applies."""
     shop.parts.runner.provider._breaker.answered()
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
     await shop.parts.worker.drain()
@@ -70,7 +70,7 @@ async def test_a_hundred_payments_accepted_in_an_outage_cost_their_own_calls(sho
 
 
 async def test_a_look_that_fails_does_not_hide_that_sending_met_a_500(shop: Shop) -> None:
-    """Only a 500 that Stripe repeats to the request sticks to its key, and only that one allows for a new key."""
+    """Only a 500 that Stripe replays is stored under the key, and only that one allows a new key."""
     shop.sandbox.fault(kind="error_500_before", method="POST", path="/v1/payment_intents/[^/]+/confirm")
     payload = await shop.pay(await shop.order())
     await ten_minutes_pass()
@@ -87,8 +87,8 @@ async def test_a_look_that_fails_does_not_hide_that_sending_met_a_500(shop: Shop
 
 
 async def test_a_list_that_is_too_long_is_no_proof_of_absence(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A create was not answered, its key is forgotten, and the account has more than a look reads: a person looks."""
-    monkeypatch.setattr("provider.client.PAGE", 5)  # of which a look reads twenty
+    """A create had no answer, its key is forgotten, and the account has more than a read covers: a person decides."""
+    monkeypatch.setattr("provider.client.PAGE", 5)  # a read covers twenty of these
     shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/payment_intents")
     await shop.pay(await shop.order())
     await another_application_is_busy(shop)

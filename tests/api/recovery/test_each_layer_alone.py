@@ -1,6 +1,6 @@
 """Each layer of recovery alone brings a payment to its end after an answer was lost (scenario 10), and only once.
 
-Stripe did what it was asked, and its answer never arrived. Everything else is off: no other layer helps.
+Stripe executed the request, and its answer never arrived. Everything else is off: no other layer helps.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -21,7 +21,7 @@ USD_100 = {"amount": 10_000, "currency": "USD"}
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """A shop whose requests do not wait and whose reads repair nothing: what is open is left to the layer."""
+    """Open a shop whose requests do not wait and whose reads repair nothing: open work is left to the layer."""
     settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, repair_on_read=False)
     async with open_shop(settings) as opened:
         yield opened
@@ -29,7 +29,7 @@ async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
 
 @dataclass(frozen=True)
 class Act:
-    """One call, the request to Stripe whose answer is lost, and how the payment stands in the end."""
+    """One call, the request to Stripe whose answer is lost, and the payment's final state."""
 
     mutation: str
     lost: str
@@ -107,7 +107,7 @@ async def _retry(_: Shop, again: Again) -> None:
 
 
 async def _reconciler(shop: Shop, _: Again) -> None:
-    await _pass_time("30 min")  # so long that no driver is at it any more
+    await _pass_time("30 min")  # so long that no runner holds it any more
     await reconcile(shop, repair=True)
 
 
@@ -121,7 +121,7 @@ LAYERS = {
 
 
 async def _pass_time(span: str) -> None:
-    """Let time pass for what waits: it was sent, and was due, so long ago."""
+    """Let time pass for waiting work: move when it was sent, and when it was due, into the past."""
     await query_rows(
         f"UPDATE operation SET first_sent_at = first_sent_at - interval '{span}', due = now() - interval '{span}',"
         f" updated_at = updated_at - interval '{span}' WHERE due IS NOT NULL"
@@ -129,7 +129,7 @@ async def _pass_time(span: str) -> None:
 
 
 def _moved(shop: Shop) -> tuple[int, int, int]:
-    """How many intents, charges and refunds Stripe has made."""
+    """Count the intents, charges and refunds that Stripe has made."""
     books = shop.sandbox.snapshot()
     return len(books.payment_intents), len(books.charges), len(books.refunds)
 

@@ -1,4 +1,4 @@
-"""A look at Stripe that fails is no try: an event waits as long as Stripe is away, and is applied when it returns."""
+"""A failed read from Stripe is no attempt: an event waits as long as the outage lasts, and is applied afterwards."""
 
 import httpx
 import pytest
@@ -22,7 +22,7 @@ def refuse_the_key(shop: Shop) -> None:
 
 
 async def the_next_poll(shop: Shop) -> None:
-    """A minute has passed, and whoever polls does. Nothing else is made due."""
+    """Let a minute pass, and run the poll. Nothing else becomes due."""
     await query_rows("UPDATE event_reading SET due = now()")
     worker = another_worker(shop)
     while await worker.poll():
@@ -34,7 +34,7 @@ async def operations_are_due() -> None:
 
 
 async def operations_age(seconds: float) -> None:
-    """This time passes for the operations."""
+    """Let this time pass for the operations."""
     moments = ("created_at", "updated_at", "first_sent_at", "due", "expires_at")
     shifts = ", ".join(f"{name} = {name} - $1 * interval '1 second'" for name in moments)
     await query_rows(f"UPDATE operation SET {shifts}", [seconds])
@@ -81,7 +81,7 @@ async def test_within_the_first_hour_an_event_waits_ninety_seconds_at_most(shop:
     waits = []
     for _ in range(inbox.MAX_ATTEMPTS + 3):
         await all_is_due()
-        # Another process each time: the circuit of one that has heard nothing five times stays open.
+        # Another process each time: the circuit of one without five answers stays open.
         [events] = [await inbox.take(lease_seconds=1)]
         await another_worker(shop)._apply(events)
         waits.append((await query_rows(WAIT))[0]["seconds"])

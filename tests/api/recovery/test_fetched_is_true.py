@@ -1,4 +1,4 @@
-"""What Stripe has just been asked is the truth, whatever our books say; and a slow look undoes nothing."""
+"""The state just read from Stripe is the truth, whatever our books say; and a slow read undoes nothing."""
 
 import asyncio
 
@@ -113,7 +113,7 @@ async def test_a_payment_that_comes_alive_beside_another_one_stops_nothing(shop:
     assert [error["code"] for error in third["errors"]] == ["ACTIVE_PAYMENT_EXISTS"]
 
 
-# -- a slow look undoes nothing --------------------------------------------------------------------------------------
+# -- a slow read undoes nothing --------------------------------------------------------------------------------------
 
 
 async def test_a_slow_look_does_not_undo_what_was_learnt_of_a_dispute(shop: Shop) -> None:
@@ -153,7 +153,7 @@ async def test_a_slow_look_does_not_undo_what_was_learnt_of_a_refund(shop: Shop)
 
 
 async def test_a_slow_look_does_not_undo_a_look_that_found_nothing_new(shop: Shop) -> None:
-    """The slow one was asked before the dispute was won, the quick one after it: the row did not change between."""
+    """The slow read began before the dispute was won, the fast one after it: the row did not change between."""
     payment = await shop.paid()
     dispute = await shop.stripe("disputes", {"payment_intent": intent_id(shop), "status": "needs_response"})
     number = shop.sandbox.fault(kind="hold_after", method="GET", path="/v1/disputes")
@@ -172,7 +172,7 @@ async def test_a_slow_look_does_not_undo_a_look_that_found_nothing_new(shop: Sho
 
 
 async def test_a_late_answer_does_not_undo_a_look_that_found_nothing_new(shop: Shop) -> None:
-    """A second attempt fails like the first, and is looked at before its own answer arrives: the row did not change."""
+    """A second attempt fails like the first, and is read before its own answer arrives: the row did not change."""
     page = "https://shop.example/"
     order_id = await shop.order()
     created = await shop.pay(order_id, paymentMethodId="pm_card_authenticationRequired", returnUrl=page)

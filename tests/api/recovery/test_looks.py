@@ -1,4 +1,4 @@
-"""Looks at Stripe that readers cause: few for a document, one of a payment at a time, and behind the workers."""
+"""Reads from Stripe caused by queries: few for a document, one of a payment at a time, and behind the workers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,14 +17,14 @@ SECRET = "query C($id: ID!) { paymentConfirmation(paymentId: $id) { clientSecret
 
 
 async def held(shop: Shop) -> str:
-    """A payment that is not final: its money is held."""
+    """Create a payment that is not final: it is authorized."""
     payment: Json = (await shop.pay(await shop.order(), captureMethod="MANUAL"))["payment"]
     assert payment["status"] == "REQUIRES_CAPTURE"
     return str(payment["id"])
 
 
 async def open_payment(shop: Shop) -> str:
-    """A payment that its payer has yet to confirm."""
+    """Create a payment that its payer has yet to confirm."""
     query = """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {
       createPayment(input: $input, idempotencyKey: $key) { payment { id } errors { code } } }"""
     given = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}}
@@ -36,7 +36,7 @@ def calls(shop: Shop) -> int:
 
 
 def aliased(field: str, names: dict[str, str]) -> tuple[str, Json]:
-    """A document that asks for the field of each of these payments under a name of its own."""
+    """Build a document with the field of each of these payments under an alias of its own."""
     parameters = ", ".join(f"${name}: ID!" for name in names)
     fields = " ".join(f"{name}: {field.replace('$id', f'${name}')}" for name in names)
     return f"query M({parameters}) {{ {fields} }}", dict(names)
@@ -44,7 +44,7 @@ def aliased(field: str, names: dict[str, str]) -> tuple[str, Json]:
 
 @pytest.fixture
 async def hold(shop: Shop) -> Callable[[], Awaitable[Callable[[], None]]]:
-    """Hold the next answers to looks; what that gives lets them go."""
+    """Hold the next answers to reads; the returned function releases them."""
 
     async def begin() -> Callable[[], None]:
         number = shop.sandbox.fault(kind="hold_after", method="GET", path="/v1/payment_intents/.*")
@@ -60,7 +60,7 @@ async def until_held(shop: Shop) -> None:
 
 
 async def until_all_have_asked(shop: Shop, payment_id: str) -> None:
-    """Whatever began before these reads has long come as far as they go."""
+    """Wait until every earlier read has come as far as it can."""
     for _ in range(10):
         await shop.staff.ask("query P($id: ID!) { payment(id: $id) { status } }", id=payment_id)
 
@@ -91,7 +91,7 @@ async def test_a_document_asks_about_five_payments_and_shows_the_others_as_old_a
     younger = [name for name in names if found[name]["lastSyncedAt"] > (stored[name]["lastSyncedAt"] or "")]
     assert len(younger) == refresh_on_read.IN_A_DOCUMENT == calls(shop) - before
     assert {payment["status"] for payment in found.values()} == {"REQUIRES_CAPTURE"}
-    again = await shop.buyer.ask(query, **given)  # the next document has looks of its own
+    again = await shop.buyer.ask(query, **given)  # the next document has reads of its own
     assert calls(shop) - before == 2 * refresh_on_read.IN_A_DOCUMENT
     assert set(again) == set(names)
 
@@ -120,7 +120,7 @@ async def test_a_look_is_priced_like_a_sync(database_url: str, tmp_path: Path) -
             for query in (ONE, SECRET, sync)
         ]
 
-    assert costs == [10, 10, 11]  # the sync shows a row beside
+    assert costs == [10, 10, 11]  # the sync selects a row more
 
 
 async def test_readers_at_once_hear_of_one_look(shop: Shop, hold: Callable[[], Awaitable[Callable[[], None]]]) -> None:
@@ -131,7 +131,7 @@ async def test_readers_at_once_hear_of_one_look(shop: Shop, hold: Callable[[], A
     await until_held(shop)
     await until_all_have_asked(shop, payment_id)
 
-    readers[0].cancel()  # whoever began it leaves
+    readers[0].cancel()  # the request that began it disconnects
     let_go()
     answers = await asyncio.gather(*readers[1:])
 
@@ -155,14 +155,14 @@ async def test_a_sync_is_not_answered_by_a_look_from_before_it(
     payloads = await asyncio.gather(*syncs)
 
     assert {payload["payment"]["status"] for payload in payloads} == {"REQUIRES_CAPTURE"}
-    assert calls(shop) - before == 2  # the reader's, and one for all who came while it was under way
+    assert calls(shop) - before == 2  # the reader's, and one for all that came while it was under way
 
 
 async def test_readers_who_get_no_turn_get_what_we_have_at_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refresh_on_read, "LONGEST_WAIT_SECONDS", 0.01)
     payment_id, unconfirmed = await held(shop), await open_payment(shop)
     before = calls(shop)
-    shop.parts.looks._room = asyncio.Semaphore(0)  # many others look
+    shop.parts.looks._room = asyncio.Semaphore(0)  # many others read
 
     stored = await shop.buyer.ask(ONE, id=payment_id)
     refused = (await shop.buyer.post(SECRET, {"id": unconfirmed})).json()

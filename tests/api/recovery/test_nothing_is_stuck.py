@@ -1,4 +1,4 @@
-"""Every operation ends or asks for a person, whatever breaks; and an answer never says two things."""
+"""Every operation ends or waits for a person, whatever fails; and an answer never says two things."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -20,14 +20,14 @@ async def _open(shop: Shop) -> tuple[list[Json], Json]:
 
 
 async def _due_now(shop: Shop) -> None:
-    """What waits to be tried again is tried now."""
+    """Retry everything that waits."""
     await Operation.filter(due__isnull=False).update(due=datetime(2020, 1, 1, tzinfo=UTC))
     await shop.parts.worker.drain()
 
 
 @pytest.fixture
 def broken(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A fault of ours in what records how a payment stands."""
+    """Break the code that records a payment's status."""
 
     def fails(*_: Any, **__: Any) -> Any:
         raise ZeroDivisionError("a bug")
@@ -103,7 +103,7 @@ async def test_one_payment_that_cannot_be_written_stops_no_repair(shop: Shop, mo
 
 
 async def test_a_payment_that_a_webhook_settles_is_no_unknown_outcome(shop: Shop) -> None:
-    """The confirmation is carried out and never answered; its webhook comes while it is still being tried."""
+    """The confirmation is executed and never answered; its webhook comes while it is still being retried."""
     confirm = "/v1/payment_intents/[^/]+/confirm"
     number = shop.sandbox.fault(kind="error_500_after", method="POST", path=confirm, times=100)
     order_id, with_key = await shop.order(), key()

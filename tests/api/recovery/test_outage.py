@@ -1,4 +1,4 @@
-"""Stripe is away (scenarios 40 and 60): reads go on, mutations are honest, and Stripe is left alone meanwhile."""
+"""Outages of Stripe (scenarios 40 and 60): reads continue, mutations say what is known, and Stripe is left alone."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ MANY = 1_000
 
 
 async def _outage(shop: Shop, kind: str = "drop_before") -> list[tuple[str, str]]:
-    """Begin an outage and pay until the circuit opens; the orders with their keys."""
+    """Begin an outage and pay until the circuit opens; returns the orders with their keys."""
     orders = [(await shop.order(), key()) for _ in range(OPEN_AFTER)]
     shop.sandbox.fault(kind=kind, path="/v1/.*", times=MANY)
     for order_id, with_key in orders:
@@ -101,7 +101,7 @@ async def test_scenario_60_everything_is_decided_once_stripe_is_back(shop: Shop)
     told = await shop.pay(await shop.order())
     shop.sandbox.clear_faults()
 
-    await asyncio.sleep(told["errors"][0]["retryAfterMs"] / 1000)  # as a client does that was told to
+    await asyncio.sleep(told["errors"][0]["retryAfterMs"] / 1000)  # as a client does that reads retryAfterMs
     await _due_now()
     await shop.parts.worker.drain()
 
@@ -111,7 +111,7 @@ async def test_scenario_60_everything_is_decided_once_stripe_is_back(shop: Shop)
 
 
 async def test_a_wait_that_stripe_asks_for_is_passed_on(shop: Shop) -> None:
-    """A circuit that has just opened rests for a second; the callers are told, and the work is due after it."""
+    """A circuit that has just opened rests for a second; the callers are told so, and the work is due after it."""
     await _outage(shop)
 
     payload = await shop.pay(await shop.order())
@@ -121,7 +121,7 @@ async def test_a_wait_that_stripe_asks_for_is_passed_on(shop: Shop) -> None:
 
 
 def test_within_the_first_hour_nobody_waits_longer_than_two_minutes() -> None:
-    """The longest wait, and the half minute after which the circuit is tried, are less than the two minutes."""
+    """The longest back-off, and the half minute after which the circuit is tried, are less than the two minutes."""
     waits = [back_off(attempt, open_seconds=3_599).total_seconds() for attempt in range(1, 200)]
 
     assert max(waits) <= 90

@@ -1,4 +1,4 @@
-"""What nobody knows resolves itself (scenarios 10 to 15 and 33), each time by one layer alone."""
+"""Unknown outcomes resolve themselves (scenarios 10 to 15 and 33), each time by one layer alone."""
 
 import pytest
 
@@ -13,7 +13,7 @@ MANY = 1_000
 
 
 async def _age(seconds: float) -> None:
-    """Let time pass for the open operations: everything they remember moves into the past."""
+    """Let time pass for the open operations: all their timestamps move into the past."""
     await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
@@ -77,7 +77,7 @@ async def test_scenario_10_a_webhook_alone_finds_out(shop: Shop) -> None:
 
 @pytest.mark.parametrize("method", ["pm_usBankAccount_success", "pm_card_threeDSecure2Required"])
 async def test_a_replayed_answer_to_create_is_as_old_as_the_first_one(shop: Shop, method: str) -> None:
-    """The payer went on while nobody knew of the payment, and its events told us so."""
+    """The payer continued while the payment was unknown, and its events reported that."""
     given: Json = {"orderId": await shop.order(), "expectedAmount": {"amount": 10_000, "currency": "USD"}}
     one_key = key()
     shop.sandbox.fault(kind="timeout_after", method="POST", path="/v1/payment_intents")
@@ -116,7 +116,7 @@ async def test_a_replayed_answer_to_confirm_is_as_old_as_the_first_one(shop: Sho
 
 
 async def test_a_replayed_answer_to_a_refund_is_as_old_as_the_first_one(shop: Shop) -> None:
-    """Stripe took the refund, and it failed before anybody asked again; no event has come."""
+    """Stripe accepted the refund, and it failed before the retry; no event has come."""
     payment, one_key = await shop.paid(), key()
     shop.sandbox.fault(kind="timeout_after", method="POST", path="/v1/refunds")
     await shop.refund(payment["id"], 2_000, with_key=one_key)
@@ -218,7 +218,7 @@ async def test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key(s
 
 
 async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
-    """It comes back with "nobody knows" after another one has found out."""
+    """It reports an unknown outcome after another runner has found it out."""
     runner = shop.parts.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
@@ -243,7 +243,7 @@ async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
 
 
 async def test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing(shop: Shop) -> None:
-    """The operation is open under another number: whoever holds that alone may say how it ends."""
+    """The operation is open under another number: only that number's holder may decide it."""
     runner = shop.parts.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order())
@@ -283,7 +283,7 @@ async def test_scenario_12_a_refund_after_thirty_hours_is_looked_for_first(shop:
 
 @pytest.mark.parametrize("kind", ["timeout_after", "drop_after", "broken_json", "error_500_after", "drop_before"])
 async def test_a_lost_answer_to_a_partial_refund_is_one_refund(shop: Shop, kind: str) -> None:
-    """There is room for a second one, so only the key keeps it from happening."""
+    """A second refund would fit, so only the key prevents it."""
     payment, one_key = await shop.paid(), key()
     shop.sandbox.fault(kind=kind, method="POST", path="/v1/refunds")
     await shop.refund(payment["id"], 2_000, with_key=one_key)

@@ -1,4 +1,4 @@
-"""A query that meets work left undone sets it going: no worker runs in these tests."""
+"""A query that finds unfinished work starts it: no worker runs in these tests."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ OPERATION = "query K($key: IdempotencyKey!, $kind: OperationKind!) { operation(k
 
 
 async def _left_lying(shop: Shop) -> tuple[Json, str]:
-    """A payment whose answer was lost and whose turn has come; the payload and its key."""
+    """Create a payment whose answer was lost and which is due; returns the payload and its key."""
     one_key = key()
     shop.sandbox.fault(kind="drop_after", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order(), with_key=one_key)

@@ -1,4 +1,4 @@
-"""What Stripe cannot tell, a person settles: with evidence, never against what Stripe shows."""
+"""A person decides what Stripe cannot answer: with evidence, never against what Stripe shows."""
 
 import pytest
 
@@ -21,7 +21,7 @@ mutation R($id: ID!, $outcome: ReviewOutcome!, $evidence: String!, $stripeId: ID
 
 
 async def _pass(shop: Shop, seconds: float) -> None:
-    """Let time pass for the open operations, and let the worker do what is due."""
+    """Let time pass for the open operations, and let the worker do due work."""
     await query_rows(
         "UPDATE operation SET first_sent_at = first_sent_at - $1 * interval '1 second',"
         " created_at = created_at - $1 * interval '1 second', due = now(), updated_at = now() - interval '1 hour'"
@@ -52,7 +52,7 @@ async def _id_of(shop: Shop) -> str:
 
 
 async def _lost_refund(shop: Shop, kind: str = "drop_after") -> tuple[Json, str]:
-    """A partial refund whose answer was lost, and of which Stripe has not been able to tell for 21 hours."""
+    """Create a partial refund whose answer was lost, unknown to Stripe for 21 hours."""
     payment, one_key = await shop.paid(), key()
     shop.sandbox.fault(kind=kind, method="POST", path="/v1/refunds")
     shop.sandbox.fault(kind="error_500_before", method="GET", path="/v1/refunds", times=MANY)
@@ -77,7 +77,7 @@ async def test_without_facts_after_20_hours_a_person_is_called_and_the_reservati
 
 
 async def test_an_answer_that_is_none_calls_a_person_after_a_quarter_of_an_hour(shop: Shop) -> None:
-    """Stripe says that there is no such payment: asking again will not change that."""
+    """Stripe answers that there is no such payment: a retry will not change that."""
     payload = await _lost_confirmation(shop)
     await query_rows("UPDATE payment SET stripe_payment_intent_id = 'pi_gone'", [])
 

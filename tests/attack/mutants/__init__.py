@@ -1,6 +1,6 @@
-"""Wrong variants of single lines: each takes one promise away, as a tired programmer might, and its test says so."""
+"""Wrong variants of single lines: each breaks one promise, as a tired programmer might, and a test must fail."""
 
-from tests.attack.mutants.doors import DOORS
+from tests.attack.mutants.endpoints import ENDPOINTS
 from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
@@ -9,5 +9,5 @@ from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
 from tests.attack.mutants.streams import STREAMS
 
-MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *DOORS, *SCENARIOS, *STREAMS, *EXECUTED)
+MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *ENDPOINTS, *SCENARIOS, *STREAMS, *EXECUTED)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -1,4 +1,4 @@
-"""Wrong variants of how documents are executed, what that costs, and what is compared at night."""
+"""Wrong variants of execution, cost and reconciliation."""
 
 from tests.attack.mutants.mutant import Mutant
 
@@ -44,7 +44,7 @@ EXECUTED = (
         "        if row is None or row.payment_id not in busy:\n            findings += refund_findings",
         "        if row is None or row.payment_id not in await worked_on([row.payment_id]):\n"
         "            findings += refund_findings",
-        "tests/reconcile/test_crowd.py::test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten",
+        "tests/reconcile/test_population.py::test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten",
         "statements[0] == statements[1]",
     ),
     Mutant(
@@ -52,7 +52,7 @@ EXECUTED = (
         "services/reconciliation/findings.py",
         "    if theirs != ours:\n",
         "    if None in theirs.values():\n",
-        "tests/reconcile/test_crowd.py::test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_else",
+        "tests/reconcile/test_population.py::test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_else",
         "METADATA_DRIFT",
     ),
     Mutant(

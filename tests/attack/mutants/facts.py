@@ -1,4 +1,4 @@
-"""Wrong variants of what is recorded: Stripe's facts, moves of states, the trail, and what is compared at night."""
+"""Wrong variants of records: Stripe's facts, state transitions, the audit trail, and reconciliation."""
 
 from tests.attack.mutants.mutant import Mutant
 

@@ -1,4 +1,4 @@
-"""Wrong variants of what makes money move once: keys, fingerprints, leases, the fence, and how unknowns end."""
+"""Wrong variants of exactly-once payments: keys, fingerprints, leases, fencing, and unknown outcomes."""
 
 from tests.attack.mutants.mutant import Mutant
 

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`old`, which stands once in `file`, becomes `new`. Then `test` fails, and says so with `words` in what failed."""
+    """One change: `old`, found once in `file`, becomes `new`. Then `test` fails, with `words` in its output."""
 
     name: str
     file: str
@@ -24,7 +24,7 @@ class Mutant:
         return name.removeprefix("clients.python.")  # which is on the tests' path
 
     def applied(self, source: str) -> str:
-        """The wrong text of the module. Raises ValueError where there is nothing, or more than one place, to change."""
+        """Return the module's wrong text. Raises ValueError unless there is exactly one place to change."""
         if source.count(self.old) != 1:
             raise ValueError(f"{self.name}: {source.count(self.old)} places in {self.file} read {self.old!r}")
         return source.replace(self.old, self.new)

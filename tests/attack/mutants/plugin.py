@@ -1,6 +1,6 @@
 """A pytest plugin, `-p tests.attack.mutants.plugin --mutant NAME`: the tests run against that wrong variant.
 
-It is loaded before anything of the application, and the wrong module is compiled from its changed text.
+It is loaded before any module of the application, and the wrong module is compiled from its changed text.
 """
 
 import sys
@@ -16,7 +16,7 @@ from tests.attack.mutants.mutant import Mutant
 
 
 class _Wrong(SourceFileLoader):
-    """Loads a module from its changed text, and neither reads nor writes what was compiled of it."""
+    """Loads a module from its changed text, and neither reads nor writes compiled files of it."""
 
     def __init__(self, mutant: Mutant, name: str, path: str) -> None:
         super().__init__(name, path)

@@ -1,4 +1,4 @@
-"""Wrong variants of who sees what, and of what must reach no answer, no log and no table."""
+"""Wrong variants of visibility, and of secrets in answers, logs and tables."""
 
 from tests.attack.mutants.mutant import Mutant
 

@@ -1,4 +1,4 @@
-"""Wrong variants of the GraphQL side: lists, streams, what a request may cost, and who is at the door."""
+"""Wrong variants of the GraphQL side: lists, streams, costs, and authentication."""
 
 from tests.attack.mutants.mutant import Mutant
 
@@ -67,7 +67,7 @@ STREAMS = (
         "services/live/poll_loop.py",
         "                if everything:  #",
         "                if everything or rung:  #",
-        "tests/live/test_poll_loop.py::test_rings_do_not_put_off_the_look_at_everything",
+        "tests/live/test_poll_loop.py::test_notifications_do_not_delay_the_poll_of_everything",
         "TimeoutError",
     ),
     Mutant(
@@ -179,7 +179,7 @@ STREAMS = (
         "server/graphql/request.py",
         "    check_values(_beside_document(parameters), limits)\n    return _request(parameters)\n",
         "    return _request(parameters)\n",
-        "tests/server/graphql/test_scenarios_at_the_door.py::test_a_bad_question_is_answered_alike_at_every_door",
+        "tests/server/graphql/test_scenarios_over_every_transport.py::test_a_bad_question_is_answered_alike_over_every_transport",
         "46: ",
     ),
     Mutant(

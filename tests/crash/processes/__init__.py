@@ -1,1 +1,1 @@
-"""Processes that tests start, stop, freeze and kill, and what stands between them."""
+"""Processes that tests start, stop, freeze and kill, and the proxies between them."""

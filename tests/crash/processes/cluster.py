@@ -1,4 +1,4 @@
-"""A small town for crash tests: a Stripe that survives, a database that survives, and applications that do not."""
+"""A small cluster for crash tests: a Stripe and a database that survive, and applications that do not."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ START_SECONDS = 60.0  # on a machine with other work a start may take long; a bo
 POLL_SECONDS = 0.01
 
 
-class Forge:
+class ProcessFactory:
     """The process that forks applications."""
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class Forge:
         assert self._line() == "ready"
 
     def start(self, **given: Any) -> int:
-        """Start one application; its process id."""
+        """Start one application; returns its process id."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(given) + "\n")
         self._process.stdin.flush()
@@ -79,15 +79,15 @@ class Application:
             os.kill(self.pid, signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Stop the process where it stands; its connections stay, and the kernel goes on answering for it."""
+        """Stop the process; its connections stay, and the kernel goes on answering for it."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let a frozen process go on."""
+        """Continue a frozen process."""
         os.kill(self.pid, signal.SIGCONT)
 
     async def gone(self) -> None:
-        """Wait until the process is no more."""
+        """Wait until the process has ended."""
         with contextlib.suppress(ProcessLookupError):
             while True:
                 os.kill(self.pid, 0)
@@ -95,13 +95,13 @@ class Application:
 
 
 @dataclass
-class Town:
-    """Stripe over loopback HTTP, PostgreSQL behind a proxy, and a forge."""
+class Cluster:
+    """Stripe over loopback HTTP, PostgreSQL behind a proxy, and a process factory."""
 
     sandbox: Sandbox
     proxy: DatabaseProxy
     folder: Path
-    forge: Forge
+    process_factory: ProcessFactory
     database: str
     stripe_port: int
     started: list[Application] = field(default_factory=list)
@@ -110,9 +110,9 @@ class Town:
     async def application(
         self, *, worker: bool, variants: Sequence[str] = (), **changes: Any
     ) -> AsyncIterator[Application]:
-        """A process that serves; killed at the end. Without webhooks, poller and sweeper, so that nothing else heals.
+        """Start a process that serves, without webhooks, poller and sweeper; killed at the end.
 
-        `variants` names what is made wrong in it; see `tests.attack.variants`.
+        `variants` are applied to make it wrong; see `tests.attack.variants`.
         """
         port = _free_port()
         settings: Json = {
@@ -123,7 +123,7 @@ class Town:
             "auth_jwt_secret": JWT_SECRET,
             "environment": "test",
             "rate_limits": "off",
-            "connections_per_address": 100_000,  # all come from loopback
+            "connections_per_address": 100_000,  # all clients are on loopback
             "streams_per_address": 100_000,
             "paygraph_dir": str(self.folder / "state"),
             "stripe_timeout_seconds": 5.0,
@@ -131,14 +131,14 @@ class Town:
             "stripe_requests_per_endpoint": 10_000.0,
             "lease_seconds": 0.4,
             "worker_tick_seconds": 0.03,
-            "live_doorbell": False,  # the steps of a kill are counted, and a ring comes when it comes
+            "live_doorbell": False,  # the statements before a kill are counted, and notifications come at any time
             "worker_webhooks": False,
             "worker_poller": False,
             "worker_sweeper": False,
             **changes,
         }
         log = str(self.folder / "application.log")
-        pid = self.forge.start(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
+        pid = self.process_factory.start(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=15) as http:
             running = Application(pid, http)
             self.started.append(running)
@@ -159,14 +159,14 @@ class Town:
 
 
 def _free_port() -> int:
-    """A port that nobody has now. Not a Unix socket: anyio's stream over one trips when its reader is cancelled."""
+    """Return an unused port. Not a Unix socket: anyio's stream over one fails when its reader is cancelled."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
 
 
 @asynccontextmanager
-async def open_town(forge: Forge, database_url: str, folder: Path) -> AsyncIterator[Town]:
+async def open_cluster(process_factory: ProcessFactory, database_url: str, folder: Path) -> AsyncIterator[Cluster]:
     """Open Stripe and the proxy for one test."""
     sandbox = Sandbox(None, faults_enabled=True)
     listener = socket.create_server(("127.0.0.1", 0))
@@ -177,11 +177,11 @@ async def open_town(forge: Forge, database_url: str, folder: Path) -> AsyncItera
     target = Path(parse_qs(parts.query)["host"][0]) / ".s.PGSQL.5432"
     try:
         async with DatabaseProxy(folder / "pg", target) as proxy:
-            yield Town(
+            yield Cluster(
                 sandbox=sandbox,
                 proxy=proxy,
                 folder=folder,
-                forge=forge,
+                process_factory=process_factory,
                 database=parts.path.lstrip("/"),
                 stripe_port=listener.getsockname()[1],
             )

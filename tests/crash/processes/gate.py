@@ -1,4 +1,4 @@
-"""An address in front of Stripe's where nobody is let in until it is opened: who connects waits in the kernel."""
+"""An address in front of Stripe's that accepts no connection until it is opened: clients wait in the kernel."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ Relay = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class Gate:
-    """A port of loopback that is full: the kernel drops whoever asks, and they ask again after one second and three."""
+    """A full port of loopback: the kernel drops connection requests; clients retry after one second and three."""
 
     listener: socket.socket
     stripe_port: int
@@ -31,7 +31,7 @@ class Gate:
         return port
 
     def fill(self) -> None:
-        """Take every place in the queue of those who are to be let in."""
+        """Fill the backlog of the listening socket."""
         for _ in range(MOST_FILLERS):
             filler = socket.socket()
             filler.setblocking(False)
@@ -41,7 +41,7 @@ class Gate:
             self.ours.add(filler.getsockname()[1])
 
     def states(self) -> list[str]:
-        """The states of the connections to here that are not our own fillers'."""
+        """Return the states of the connections to this port, without our own fillers'."""
         found = []
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             local, remote, state = line.split()[1:4]
@@ -50,7 +50,7 @@ class Gate:
         return found
 
     async def open(self) -> None:
-        """Let everybody in, and pass on what is said to Stripe and back."""
+        """Accept all connections, and forward them to Stripe."""
         while self.fillers:
             self.fillers.pop().close()
         self.server = await asyncio.start_server(self._pass, sock=self.listener)
@@ -72,7 +72,7 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @asynccontextmanager
 async def full_gate(stripe_port: int) -> AsyncIterator[Gate]:
-    """A gate that lets nobody in yet."""
+    """Make a gate that accepts no connection yet."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(0)

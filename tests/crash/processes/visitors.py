@@ -1,4 +1,4 @@
-"""Clients that read and write all the time, while what an application stands on comes and goes."""
+"""Clients that read and write all the time, while the services below an application fail and recover."""
 
 import asyncio
 import time
@@ -17,13 +17,13 @@ READ: Final = '{ order(externalId: "order-0") { id } }'
 
 
 def order(number: int | str) -> Json:
-    """What an order of the buyer is registered with, under a key of its own."""
+    """Return the input that registers an order of the buyer, under a key of its own."""
     given = {"externalId": f"order-{number}", "total": {"amount": 10_000, "currency": "USD"}}
     return {"input": {**given, "customerExternalId": "buyer"}, "key": key()}
 
 
 class Visitors:
-    """Clients that read and write all the time; each answer with the moment at which it came."""
+    """Clients that read and write all the time; each answer with its time."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -31,7 +31,7 @@ class Visitors:
         self.answers: list[tuple[float, float, str, httpx.Response]] = []
 
     async def ask(self, what: str) -> httpx.Response:
-        """One request, a "read" or a "write"."""
+        """Send one request, a "read" or a "write"."""
         self._number += 1
         began = time.monotonic()
         staff = self._application.staff
@@ -42,7 +42,7 @@ class Visitors:
 
     @asynccontextmanager
     async def coming(self, *, each: int) -> AsyncIterator[None]:
-        """So many of each at once, each asking again as soon as it was answered."""
+        """Run so many of each at once, each sending again as soon as it was answered."""
         tasks = [asyncio.create_task(self._again_and_again(what)) for what in ("read", "write") for _ in range(each)]
         try:
             yield
@@ -57,11 +57,11 @@ class Visitors:
             await asyncio.sleep(0.05)
 
     def refused(self) -> list[httpx.Response]:
-        """The answers that were none."""
+        """List the refused answers."""
         return [answer for *_, answer in self.answers if not is_good(answer)]
 
     def all_served_since(self, moment: float) -> Callable[[], Awaitable[bool]]:
-        """Enough of those who asked after a moment were answered, and the last ones well."""
+        """Make a condition: enough requests since a moment were answered, and the last ones well."""
 
         async def met() -> bool:
             since = [answer for asked, _, _, answer in self.answers if asked > moment]
@@ -71,12 +71,12 @@ class Visitors:
 
 
 def is_good(answer: httpx.Response) -> bool:
-    """Whether it was answered as asked."""
+    """Return True for the expected answer."""
     return answer.status_code == 200 and "errors" not in answer.json()
 
 
 def all_say_come_again(answers: list[httpx.Response]) -> None:
-    """503, SERVICE_UNAVAILABLE and retryable: nothing was decided, and nothing is wrong with what was asked."""
+    """Check for 503, SERVICE_UNAVAILABLE and retryable: nothing was decided, and the request was valid."""
     for answer in answers:
         [error] = answer.json()["errors"]
         assert answer.status_code == 503, answer.json()
@@ -85,7 +85,7 @@ def all_say_come_again(answers: list[httpx.Response]) -> None:
 
 
 async def until(met: Callable[[], Awaitable[bool]], seconds: float) -> float:
-    """Wait until something is so; how long that took."""
+    """Wait until a condition holds; returns how long that took."""
     began = time.monotonic()
     async with asyncio.timeout(seconds):
         while not await met():
@@ -94,7 +94,7 @@ async def until(met: Callable[[], Awaitable[bool]], seconds: float) -> float:
 
 
 def many(visitors: Visitors, number: int) -> Callable[[], Awaitable[bool]]:
-    """So many were answered."""
+    """Make a condition: so many requests were answered."""
 
     async def met() -> bool:
         return len(visitors.answers) >= number
@@ -103,12 +103,12 @@ def many(visitors: Visitors, number: int) -> Callable[[], Awaitable[bool]]:
 
 
 async def is_ready(application: Application) -> bool:
-    """Whether the application says that its database is fit for work."""
+    """Return True when the application reports that its database is usable."""
     checks = (await application.http.get("/readyz")).json()["checks"]
     return bool(checks["database"]["ok"])
 
 
 async def some_order(application: Application, name: str = "last") -> str:
-    """The id of an order that is yet to be paid."""
+    """Register an order that is yet to be paid; returns its id."""
     payload = await application.staff.do("registerOrder", **order(name))
     return str(payload["order"]["id"])

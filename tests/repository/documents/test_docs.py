@@ -1,4 +1,4 @@
-"""The documents are true: what they name exists, and what must be named is."""
+"""The documents are true: every name in them exists, and everything that must be documented is."""
 
 import ast
 import json
@@ -23,7 +23,7 @@ SCENARIOS = range(1, 61)
 
 
 def _functions() -> set[str]:
-    """Every test there is."""
+    """Return the names of all tests."""
     found: set[str] = set()
     for path in (ROOT / "tests").rglob("test_*.py"):
         tree = ast.parse(path.read_text())
@@ -36,7 +36,7 @@ TESTS = _functions()
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_every_test_that_a_document_names_exists(path: Path) -> None:
-    """A name may be cut at its end by `…`; one that begins with it goes on from the name before."""
+    """A name may be cut at its end by `…`; one that begins with it continues the name before."""
     named = re.findall(r"`(…_)?(test_\w+)(…)?`", path.read_text())
 
     missing = [
@@ -60,7 +60,7 @@ BARE = re.compile(r"[\w.-]+\.(?:py|md|ts|tsx|js|mjs|graphql|pml|json|toml|yml|ya
 
 
 def missing_files(text: str, folder: Path) -> list[str]:
-    """What a document names as a file of ours, from the root or from its own folder, and is none; links likewise.
+    """List the names of our files in a document, from the root or its own folder, that do not exist; links likewise.
 
     A name without a folder counts as there when some file bears it.
     """
@@ -99,7 +99,7 @@ def test_a_file_that_is_not_there_is_seen(text: str, missing: list[str]) -> None
 
 
 def test_every_operation_of_the_readme_is_one_of_the_schema() -> None:
-    """With its variables, where they stand below it; `…` stands for what the reader has of the demo."""
+    """With its variables, where they stand below it; `…` stands for the reader's own values from the demo."""
     schema = build_schema((ROOT / "schema" / "schema.graphql").read_text())
     shown = re.findall(r"```graphql\n(.*?)```(?:\n```json\n(.*?)```)?", README, re.DOTALL)
 

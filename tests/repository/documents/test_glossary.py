@@ -38,7 +38,7 @@ WANTED: Final = {
 
 
 def occurs(word: str, text: str) -> bool:
-    """Whether a text has this word, written as words, as a name or as a class, in the singular or the plural."""
+    """Return True when a text has this word, as words, as a name or as a class, in the singular or the plural."""
     together = r"[\s_]*".join(word.lower().split())
     return re.search(rf"(?<![a-z]){together}s?(?![a-z])", text.lower()) is not None
 

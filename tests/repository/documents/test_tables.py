@@ -1,4 +1,4 @@
-"""Every table of the documents is one: each row has as many cells as its head, and nothing tears it apart."""
+"""Every table in the documents is well-formed: each row has as many cells as its head, and nothing splits it."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ RULE: Final = re.compile(r"\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*")
 
 
 def complaints(text: str) -> list[str]:
-    """What is wrong with the tables of a document, by line: as GitHub's Markdown reads them."""
+    """List the faults of a document's tables, by line, as GitHub's Markdown reads them."""
     found: list[str] = []
     for block in _blocks(text):
         first, head = block[0]
@@ -31,7 +31,7 @@ def complaints(text: str) -> list[str]:
 
 
 def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
-    """The lines that follow each other and begin with a bar, outside of code."""
+    """Yield blocks of adjacent lines that begin with a bar, outside of code."""
     block: list[tuple[int, str]] = []
     fenced = False
     for number, line in enumerate([*text.splitlines(), ""], 1):

@@ -1,4 +1,4 @@
-"""compare-stripe: each difference that is planted is reported, nothing else is, and nothing is left behind."""
+"""compare-stripe: each seeded difference is reported, nothing else is, and nothing is left behind."""
 
 import asyncio
 from collections.abc import Callable
@@ -26,7 +26,7 @@ async def _compared(stripe: OtherStripe, **more: Any) -> Comparison:
 
 
 def _clean(stripe: OtherStripe) -> bool:
-    """Whether nothing that the comparison made is left to pay, to take or to look after."""
+    """Return True when no object of the comparison is left to pay, refund or delete."""
     books = stripe.sandbox.snapshot()
     given_back = {
         intent["id"]: sum(refund["amount"] for refund in books.refunds if refund["payment_intent"] == intent["id"])
@@ -57,7 +57,7 @@ async def test_two_offline_stripes_do_not_differ_and_nothing_is_left() -> None:
 
 
 def _on(method: str, path: str, change: Callable[[Answered], object]) -> Callable[[Answered], object]:
-    """The same change in the answers to some calls alone."""
+    """Apply a change to the answers of some calls alone."""
 
     def plant(answer: Answered) -> None:
         if answer.method == method and path in answer.path and answer.status < 300:
@@ -67,7 +67,7 @@ def _on(method: str, path: str, change: Callable[[Answered], object]) -> Callabl
 
 
 def _refusal(code: str, said: Json, status: int | None = None) -> Callable[[Answered], object]:
-    """A change of the errors with this code."""
+    """Make a change of the errors with this code."""
 
     def plant(answer: Answered) -> None:
         if answer.body.get("error", {}).get("code") == code:
@@ -160,7 +160,7 @@ async def test_each_planted_difference_is_reported(name: str) -> None:
 
 
 async def test_an_account_that_records_what_it_releases_differs_from_one_that_does_not() -> None:
-    """Which of the two Stripe is, depends on the API version: the guess that costs most money."""
+    """The two versions of Stripe's API differ here: the most expensive guess."""
     async with other_stripe(releases="refunds") as stripe:
         lines = report((await _compared(stripe)).found)
 

@@ -1,4 +1,4 @@
-"""docs/offline-stripe.md says what the offline Stripe has and has not: no more and no less."""
+"""docs/offline-stripe.md lists exactly the features that the offline Stripe has and lacks."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from sandbox.customers.methods import METHODS
 from sandbox.faults import KINDS as FAULTS
 from sandbox.http.routes import ROUTES
 from sandbox.http.stripe_names import CALLS
-from tests.sandbox.desk import Desk
+from tests.sandbox.stripe_account import StripeAccount
 
 PAGE = Path(__file__).parents[3] / "docs" / "offline-stripe.md"
 CALL = r"`((?:GET|POST|DELETE) /v\d/[^`]+)`"
@@ -61,8 +61,8 @@ def test_the_faults_of_the_page_are_those_that_can_be_put_in_force() -> None:
     assert sorted(named) == sorted(FAULTS)
 
 
-async def test_the_same_list_is_served(desk: Desk) -> None:
-    served = await desk.lever("GET", "supported")
+async def test_the_same_list_is_served(account: StripeAccount) -> None:
+    served = await account.lever("GET", "supported")
 
     assert served["calls"] == [f"{route.method} {route.path}" for route in ROUTES]
     assert served["payment_methods"] == sorted(METHODS)

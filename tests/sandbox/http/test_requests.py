@@ -1,4 +1,4 @@
-"""What a request may say: keys, parameters, addresses; and what a browser may ask."""
+"""Valid and invalid requests: keys, parameters, addresses; and the limits of a browser."""
 
 import base64
 from typing import Any
@@ -7,7 +7,7 @@ import httpx
 import pytest
 import stripe
 
-from tests.sandbox.desk import Desk
+from tests.sandbox.stripe_account import StripeAccount
 
 GOOD = {"amount": 10_000, "currency": "usd"}
 WRONG: list[tuple[dict[str, Any], str | None, str]] = [
@@ -37,12 +37,14 @@ WRONG: list[tuple[dict[str, Any], str | None, str]] = [
 
 
 @pytest.mark.parametrize(("given", "code", "param"), WRONG)
-async def test_a_wrong_parameter_is_named(desk: Desk, given: dict[str, Any], code: str | None, param: str) -> None:
+async def test_a_wrong_parameter_is_named(
+    account: StripeAccount, given: dict[str, Any], code: str | None, param: str
+) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.create_async({k: v for k, v in {**GOOD, **given}.items() if v is not None})
+        await account.v1.payment_intents.create_async({k: v for k, v in {**GOOD, **given}.items() if v is not None})
 
     assert (caught.value.http_status, caught.value.code, caught.value.param) == (400, code, param)
-    assert desk.sandbox.snapshot().payment_intents == []
+    assert account.sandbox.snapshot().payment_intents == []
 
 
 @pytest.mark.parametrize(
@@ -58,8 +60,8 @@ async def test_a_wrong_parameter_is_named(desk: Desk, given: dict[str, Any], cod
         ("Bearer pk_test_x", 401),
     ],
 )
-async def test_a_test_key_is_needed(desk: Desk, authorization: str, status: int) -> None:
-    response = await desk.browser.get("/v1/payment_intents", headers={"Authorization": authorization})
+async def test_a_test_key_is_needed(account: StripeAccount, authorization: str, status: int) -> None:
+    response = await account.browser.get("/v1/payment_intents", headers={"Authorization": authorization})
 
     assert response.status_code == status
     assert response.headers["request-id"].startswith("req_")
@@ -69,28 +71,28 @@ async def test_a_test_key_is_needed(desk: Desk, authorization: str, status: int)
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/v1/coffee"), ("DELETE", "/v1/payment_intents"), ("GET", "/")])
-async def test_an_unknown_address_is_not_found(desk: Desk, method: str, path: str) -> None:
-    response = await desk.http.request(method, path)
+async def test_an_unknown_address_is_not_found(account: StripeAccount, method: str, path: str) -> None:
+    response = await account.http.request(method, path)
 
     assert (response.status_code, response.json()["error"]["type"]) == (404, "invalid_request_error")
 
 
 @pytest.mark.parametrize("path", ["payment_intents", "charges", "refunds", "customers", "events", "disputes"])
-async def test_an_unknown_object_is_not_found(desk: Desk, path: str) -> None:
-    response = await desk.http.get(f"/v1/{path}/xx_1")
+async def test_an_unknown_object_is_not_found(account: StripeAccount, path: str) -> None:
+    response = await account.http.get(f"/v1/{path}/xx_1")
 
     assert (response.status_code, response.json()["error"]["code"]) == (404, "resource_missing")
 
 
 @pytest.mark.parametrize("body", [b"\xff", b"amount=%ff", b"a[b=1&a[b][c]=2&a[b]=3", b"a[b][c]=1&a[b]=2"])
-async def test_an_unreadable_body_is_refused(desk: Desk, body: bytes) -> None:
-    response = await desk.http.post("/v1/payment_intents", content=body)
+async def test_an_unreadable_body_is_refused(account: StripeAccount, body: bytes) -> None:
+    response = await account.http.post("/v1/payment_intents", content=body)
 
     assert (response.status_code, response.json()["error"]["type"]) == (400, "invalid_request_error")
 
 
-async def test_answers_carry_stripes_headers(desk: Desk) -> None:
-    response = await desk.http.post("/v1/customers", headers={"Stripe-Version": "2026-10-28.endive"})
+async def test_answers_carry_stripes_headers(account: StripeAccount) -> None:
+    response = await account.http.post("/v1/customers", headers={"Stripe-Version": "2026-10-28.endive"})
 
     assert response.headers["content-type"] == "application/json"
     assert response.headers["stripe-version"] == "2026-10-28.endive"
@@ -99,14 +101,14 @@ async def test_answers_carry_stripes_headers(desk: Desk) -> None:
 
 
 @pytest.fixture
-def payer(desk: Desk) -> httpx.AsyncClient:
-    """A browser with a publishable key."""
-    desk.browser.headers["Authorization"] = "Bearer pk_test_x"
-    return desk.browser
+def payer(account: StripeAccount) -> httpx.AsyncClient:
+    """Make a browser with a publishable key."""
+    account.browser.headers["Authorization"] = "Bearer pk_test_x"
+    return account.browser
 
 
-async def test_a_browser_confirms_with_the_intents_secret(desk: Desk, payer: httpx.AsyncClient) -> None:
-    intent = await desk.intent(None, metadata={"margin": "40%"})
+async def test_a_browser_confirms_with_the_intents_secret(account: StripeAccount, payer: httpx.AsyncClient) -> None:
+    intent = await account.intent(None, metadata={"margin": "40%"})
     path = f"/v1/payment_intents/{intent.id}"
 
     confirmed = await payer.post(
@@ -120,8 +122,8 @@ async def test_a_browser_confirms_with_the_intents_secret(desk: Desk, payer: htt
     assert confirmed.headers["access-control-allow-origin"] == "*"
 
 
-async def test_a_browser_may_do_nothing_else(desk: Desk, payer: httpx.AsyncClient) -> None:
-    intent = await desk.intent(None)
+async def test_a_browser_may_do_nothing_else(account: StripeAccount, payer: httpx.AsyncClient) -> None:
+    intent = await account.intent(None)
     path = f"/v1/payment_intents/{intent.id}"
 
     without = await payer.get(path)
@@ -130,10 +132,12 @@ async def test_a_browser_may_do_nothing_else(desk: Desk, payer: httpx.AsyncClien
     listed = await payer.get("/v1/payment_intents")
 
     assert [r.status_code for r in (without, wrong, canceled, listed)] == [400, 400, 401, 401]
-    assert (await desk.again(intent)).status == "requires_payment_method"
+    assert (await account.again(intent)).status == "requires_payment_method"
 
 
-async def test_a_browser_asks_before_it_posts(desk: Desk) -> None:
-    response = await desk.browser.options("/v1/payment_intents/pi_1/confirm", headers={"Origin": "https://shop.test"})
+async def test_a_browser_asks_before_it_posts(account: StripeAccount) -> None:
+    response = await account.browser.options(
+        "/v1/payment_intents/pi_1/confirm", headers={"Origin": "https://shop.test"}
+    )
 
     assert (response.status_code, response.headers["access-control-allow-origin"]) == (200, "*")

@@ -1,4 +1,4 @@
-"""The offline Stripe names what it has and what it has not, by the names in Stripe's own library."""
+"""The offline Stripe names its supported and unsupported features by the names of Stripe's own library."""
 
 import importlib
 import re
@@ -10,7 +10,7 @@ import stripe.params
 
 from sandbox.http.routes import ROUTES
 from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS
-from tests.sandbox.desk import Desk
+from tests.sandbox.stripe_account import StripeAccount
 
 LIBRARY = Path(stripe.__file__).parent
 OURS = (
@@ -21,7 +21,7 @@ OLDER = {"payment_method_types"}
 
 
 def _addresses() -> set[str]:
-    """Every address that the library's services have."""
+    """List every address of the library's services."""
     texts = (path.read_text() for path in LIBRARY.rglob("_*_service.py"))
     return {address for text in texts for address in re.findall(r'"(/v1/[^"]+)"', text)}
 
@@ -76,34 +76,34 @@ def test_the_parameters_of_stripes_library_are_known(call: str, name: str) -> No
 
 
 def _options() -> set[str]:
-    """The options that each of the library's calls takes beside Stripe's parameters."""
+    """List the options of the library's calls besides Stripe's parameters."""
     module = importlib.import_module("stripe._request_options")
     return set(module.RequestOptions.__annotations__)
 
 
 def test_what_we_take_is_stripes() -> None:
-    beside = OLDER | {"expected_payment_method_type", "client_secret"}  # what Stripe.js adds
+    beside = OLDER | {"expected_payment_method_type", "client_secret"}  # added by Stripe.js
     for route in ROUTES:
         known = set(PARAMETERS.get(f"{route.method} {route.path}", "").split())
         if known:
             assert set(route.takes.fields) - known - beside == set(), route.path
 
 
-async def test_a_parameter_that_stripe_has_is_not_unknown(desk: Desk) -> None:
+async def test_a_parameter_that_stripe_has_is_not_unknown(account: StripeAccount) -> None:
     for given in ({"on_behalf_of": "acct_1"}, {"transfer_data": {"amount": 1}}, {"mandate": "m"}):
         with pytest.raises(stripe.InvalidRequestError) as caught:
-            await desk.intent(None, **given)
+            await account.intent(None, **given)
 
         [name] = given
         assert (caught.value.code, caught.value.param, caught.value.http_status) == (None, name, 400)
         assert "not supported by the offline Stripe" in str(caught.value.user_message)
 
 
-async def test_a_nested_parameter_that_stripe_has_is_not_unknown(desk: Desk) -> None:
+async def test_a_nested_parameter_that_stripe_has_is_not_unknown(account: StripeAccount) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.intent(None, payment_method_options={"card": {"installments": {"enabled": True}}})
+        await account.intent(None, payment_method_options={"card": {"installments": {"enabled": True}}})
     with pytest.raises(stripe.InvalidRequestError) as unknown:
-        await desk.intent(None, payment_method_options={"card": {"colour": "red"}})
+        await account.intent(None, payment_method_options={"card": {"colour": "red"}})
 
     assert caught.value.param == "payment_method_options[card][installments]"
     assert "not supported by the offline Stripe" in str(caught.value.user_message)
@@ -123,8 +123,10 @@ async def test_a_nested_parameter_that_stripe_has_is_not_unknown(desk: Desk) -> 
         ("GET", "/v3/payment_intents", 404, "Unrecognized request URL"),
     ],
 )
-async def test_an_address_says_what_it_is(desk: Desk, method: str, path: str, status: int, said: str) -> None:
-    response = await desk.http.request(method, path)
+async def test_an_address_says_what_it_is(
+    account: StripeAccount, method: str, path: str, status: int, said: str
+) -> None:
+    response = await account.http.request(method, path)
 
     assert response.status_code == status
     assert said in response.json()["error"]["message"]

@@ -1,1 +1,1 @@
-"""The offline Stripe's objects, and what becomes of them."""
+"""The offline Stripe's objects and their life cycles."""

@@ -1,4 +1,4 @@
-"""Connected accounts of the offline Stripe: what one has the others do not see."""
+"""Connected accounts of the offline Stripe: separate data for each."""
 
 from collections.abc import AsyncIterator
 

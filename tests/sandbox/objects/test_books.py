@@ -1,4 +1,4 @@
-"""The books balance: whatever is asked in whatever order, no money appears and none is lost."""
+"""The books balance: after any calls in any order, no money appears and none is lost."""
 
 import contextlib
 from typing import Any
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox import Books
 from sandbox.payments.releases import RECORDS
-from tests.sandbox.desk import DAY, Desk, Json, open_desk
+from tests.sandbox.stripe_account import DAY, Json, StripeAccount, open_account
 
 DISPUTE_FEE = 1_500
 METHODS = (
@@ -47,20 +47,20 @@ FIRST = st.tuples(st.just("pay"), st.sampled_from(METHODS), st.integers(5_000, 1
 async def test_the_balance_is_what_was_captured_less_refunds_disputes_and_fees(
     first: tuple[Any, ...], acts: list[tuple[Any, ...]], releases: str
 ) -> None:
-    async with open_desk() as desk:
-        desk.sandbox.set_up(releases=releases)
+    async with open_account() as account:
+        account.sandbox.set_up(releases=releases)
         for act in [first, *acts]:
-            await _do(desk, *act)
-            _check_limits(desk.sandbox.snapshot())
-            _check_balance(desk.sandbox.snapshot())
+            await _do(account, *act)
+            _check_limits(account.sandbox.snapshot())
+            _check_balance(account.sandbox.snapshot())
 
-        desk.sandbox.advance(10 * DAY)
+        account.sandbox.advance(10 * DAY)
 
-        books = desk.sandbox.snapshot()
+        books = account.sandbox.snapshot()
         _check_limits(books)
         _check_balance(books)
         assert all(charge["balance_transaction"] for charge in books.charges if charge["captured"] and charge["paid"])
-        balance = await desk.v1.balance.retrieve_async()
+        balance = await account.v1.balance.retrieve_async()
         assert balance.available[0].amount + balance.pending[0].amount == _sum(books.balance_transactions, "net")
 
 
@@ -71,59 +71,59 @@ async def test_the_balance_is_what_was_captured_less_refunds_disputes_and_fees(
     amounts=st.lists(st.integers(1, 5_000), min_size=1, max_size=8),
 )
 async def test_a_refund_is_made_if_and_only_if_so_much_is_left(captured: int, method: str, amounts: list[int]) -> None:
-    async with open_desk() as desk:
-        held = await desk.pay(method, 5_000, capture_method="manual")
-        await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": captured})
+    async with open_account() as account:
+        held = await account.pay(method, 5_000, capture_method="manual")
+        await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": captured})
 
         left = captured
         for amount in amounts:
             if amount <= left:
-                await desk.refund(held, amount)
+                await account.refund(held, amount)
                 left -= amount
                 continue
             with pytest.raises(stripe.InvalidRequestError) as refused:
-                await desk.refund(held, amount)
+                await account.refund(held, amount)
             assert refused.value.code == ("amount_too_large" if left else "charge_already_refunded")
 
-        charge = (await desk.again(held)).latest_charge
+        charge = (await account.again(held)).latest_charge
         assert charge.amount_refunded == captured - left
-        assert sum(refund["amount"] for refund in desk.sandbox.snapshot().refunds) == captured - left
+        assert sum(refund["amount"] for refund in account.sandbox.snapshot().refunds) == captured - left
 
 
-async def _do(desk: Desk, act: str, which: Any = None, amount: Any = None, capture: str = "") -> None:
-    """One act, on the newest payment but `which`. That it is refused is as good: the books tell what happened."""
+async def _do(account: StripeAccount, act: str, which: Any = None, amount: Any = None, capture: str = "") -> None:
+    """Try one action, on the newest payment but `which`. A refusal is as good: the books decide."""
     with contextlib.suppress(stripe.CardError, stripe.InvalidRequestError):
         match act:
             case "pay":
-                await desk.pay(which, amount, capture_method=capture)
+                await account.pay(which, amount, capture_method=capture)
             case "wait":
-                desk.sandbox.advance(which * DAY)
+                account.sandbox.advance(which * DAY)
             case "settle":
-                desk.sandbox.settle(outcome=which)
+                account.sandbox.settle(outcome=which)
             case "rule":
-                for dispute in desk.sandbox.snapshot().disputes[which : which + 1]:
-                    await desk.browser.post(f"/_sandbox/disputes/{dispute['id']}", json={"status": amount})
+                for dispute in account.sandbox.snapshot().disputes[which : which + 1]:
+                    await account.browser.post(f"/_sandbox/disputes/{dispute['id']}", json={"status": amount})
             case _:
-                for intent in desk.sandbox.snapshot().payment_intents[which : which + 1]:
-                    await _ask(desk, act, intent["id"], amount)
+                for intent in account.sandbox.snapshot().payment_intents[which : which + 1]:
+                    await _ask(account, act, intent["id"], amount)
 
 
-async def _ask(desk: Desk, act: str, identity: str, amount: int | None) -> None:
+async def _ask(account: StripeAccount, act: str, identity: str, amount: int | None) -> None:
     match act:
         case "capture":
-            await desk.v1.payment_intents.capture_async(identity, {"amount_to_capture": amount})
+            await account.v1.payment_intents.capture_async(identity, {"amount_to_capture": amount})
         case "cancel":
-            await desk.v1.payment_intents.cancel_async(identity)
+            await account.v1.payment_intents.cancel_async(identity)
         case "refund":
-            given = {"amount": amount} if amount else {}
-            await desk.v1.refunds.create_async({"payment_intent": identity, **given})
+            named = {"amount": amount} if amount else {}
+            await account.v1.refunds.create_async({"payment_intent": identity, **named})
         case "dispute":
-            given = {"amount": amount} if amount else {}
-            await desk.browser.post("/_sandbox/disputes", json={"payment_intent": identity, **given})
+            named = {"amount": amount} if amount else {}
+            await account.browser.post("/_sandbox/disputes", json={"payment_intent": identity, **named})
 
 
 def _check_limits(books: Books) -> None:
-    """No charge is captured above what was agreed, nor refunded above what was captured, and no intent pays twice."""
+    """Check that no charge exceeds its agreed amount, no refund its charge, and no intent pays twice."""
     for charge in books.charges:
         counted = [r for r in books.refunds if r["charge"] == charge["id"] and r["status"] not in GONE]
         given_back = _sum([refund for refund in counted if not _is_release(refund)], "amount")
@@ -141,8 +141,8 @@ def _check_limits(books: Books) -> None:
 
 
 def _check_balance(books: Books) -> None:
-    """Every sum again from the objects themselves, whatever the balance transactions say."""
-    known = [charge for charge in books.charges if charge["balance_transaction"]]  # of the others the fees are to come
+    """Compute every sum again from the objects themselves, whatever the balance transactions say."""
+    known = [charge for charge in books.charges if charge["balance_transaction"]]  # others have no fees yet
     taken = _sum(known, "amount_captured")
     refunds = [refund for refund in books.refunds if not _is_release(refund)]
     given_back = _sum([refund for refund in refunds if refund["status"] not in GONE], "amount")
@@ -159,12 +159,12 @@ def _check_balance(books: Books) -> None:
 
 
 def _is_release(refund: Json) -> bool:
-    """A refund to a card says what it is; in these tests no refund of money is a reversal."""
+    """Return True for a release; in these tests no refund of money is a reversal."""
     return bool(refund["destination_details"].get("card", {}).get("type") == "reversal")
 
 
 def _was_filed(dispute: Json) -> bool:
-    """An inquiry takes no money, and one that ends as such never did."""
+    """Return True for a filed dispute; an inquiry withdraws no money."""
     return dispute["status"] in ("needs_response", "under_review", "won", "lost")
 
 

@@ -1,4 +1,4 @@
-"""Changes of an intent after it was made: of its fields, of what is held, of what is taken."""
+"""Changes of an existing intent: its fields, its authorized amount, its captured amount."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import stripe
 from hypothesis import strategies as st
 
 from sandbox.payments.releases import RECORDS
-from tests.sandbox.desk import DAY, Desk, open_desk
+from tests.sandbox.stripe_account import DAY, StripeAccount, open_account
 
 FLEXIBLE: dict[str, Any] = {
     "capture_method": "manual",
@@ -23,8 +23,8 @@ FLEXIBLE: dict[str, Any] = {
 }
 
 
-async def test_an_open_intent_changes_by_the_callers_word(desk: Desk) -> None:
-    intent = await desk.intent(None)
+async def test_an_open_intent_changes_by_the_callers_word(account: StripeAccount) -> None:
+    intent = await account.intent(None)
     given = {
         "amount": 12_000,
         "currency": "eur",
@@ -37,7 +37,7 @@ async def test_an_open_intent_changes_by_the_callers_word(desk: Desk) -> None:
         "payment_method_options": {"card": {"request_three_d_secure": "any"}},
     }
 
-    changed = await desk.v1.payment_intents.update_async(intent.id, given)
+    changed = await account.v1.payment_intents.update_async(intent.id, given)
 
     assert (changed.amount, changed.currency, changed.description) == (12_000, "eur", "Two books")
     assert (changed.metadata["order"], changed.receipt_email) == ("8", "a@shop.test")
@@ -46,32 +46,34 @@ async def test_an_open_intent_changes_by_the_callers_word(desk: Desk) -> None:
     assert changed.payment_method_options.card.request_three_d_secure == "any"
     assert changed.status == "requires_payment_method"
     assert "us_bank_account" not in changed.payment_method_types
-    assert [event["type"] for event in desk.events()] == ["payment_intent.created"]
+    assert [event["type"] for event in account.events()] == ["payment_intent.created"]
 
 
-async def test_a_new_amount_asks_for_a_new_confirmation(desk: Desk) -> None:
-    waiting = await desk.pay("pm_card_threeDSecureRequired")
+async def test_a_new_amount_asks_for_a_new_confirmation(account: StripeAccount) -> None:
+    waiting = await account.pay("pm_card_threeDSecureRequired")
 
-    changed = await desk.v1.payment_intents.update_async(waiting.id, {"amount": 12_000})
+    changed = await account.v1.payment_intents.update_async(waiting.id, {"amount": 12_000})
 
     assert (waiting.status, changed.status, changed.next_action) == ("requires_action", "requires_confirmation", None)
 
 
 @pytest.mark.parametrize("given", [{"amount": 12_000}, {"currency": "eur"}, {"payment_method": "pm_card_visa"}])
 @pytest.mark.parametrize("more", [{}, {"capture_method": "manual"}], ids=["taken", "held"])
-async def test_what_was_taken_or_held_changes_no_more(desk: Desk, given: dict[str, Any], more: dict[str, Any]) -> None:
-    paid = await desk.pay(**more)
+async def test_what_was_taken_or_held_changes_no_more(
+    account: StripeAccount, given: dict[str, Any], more: dict[str, Any]
+) -> None:
+    paid = await account.pay(**more)
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.update_async(paid.id, given)
-    noted = await desk.v1.payment_intents.update_async(paid.id, {"metadata": {"note": "1"}, "description": "Sent"})
+        await account.v1.payment_intents.update_async(paid.id, given)
+    noted = await account.v1.payment_intents.update_async(paid.id, {"metadata": {"note": "1"}, "description": "Sent"})
 
     assert (caught.value.code, caught.value.param) == ("payment_intent_unexpected_state", next(iter(given)))
     assert (noted.metadata["note"], noted.description, noted.amount) == ("1", "Sent", 10_000)
 
 
-async def test_a_card_says_what_may_be_done_with_what_is_held(desk: Desk) -> None:
-    plain, flexible = await desk.pay(capture_method="manual"), await desk.pay(**FLEXIBLE)
+async def test_a_card_says_what_may_be_done_with_what_is_held(account: StripeAccount) -> None:
+    plain, flexible = await account.pay(capture_method="manual"), await account.pay(**FLEXIBLE)
 
     offers = [
         (card.extended_authorization.status, card.incremental_authorization.status, card.multicapture.status)
@@ -86,98 +88,100 @@ async def test_a_card_says_what_may_be_done_with_what_is_held(desk: Desk) -> Non
     assert card.capture_before == flexible.latest_charge.created + 30 * DAY
 
 
-async def test_more_than_was_held_is_captured_where_the_card_allows_it(desk: Desk) -> None:
-    held = await desk.pay(**FLEXIBLE)
+async def test_more_than_was_held_is_captured_where_the_card_allows_it(account: StripeAccount) -> None:
+    held = await account.pay(**FLEXIBLE)
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_001})
+        await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_001})
 
-    taken = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_000})
+    taken = await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 12_000})
 
-    charge = (await desk.again(taken)).latest_charge
+    charge = (await account.again(taken)).latest_charge
     assert caught.value.code == "amount_too_large"
     assert (taken.status, taken.amount, taken.amount_received) == ("succeeded", 10_000, 12_000)
     assert (charge.amount, charge.amount_captured, charge.amount_refunded) == (10_000, 12_000, 0)
-    assert (await desk.refund(taken)).amount == 12_000
+    assert (await account.refund(taken)).amount == 12_000
 
 
-async def test_more_is_held_where_the_card_allows_it(desk: Desk) -> None:
-    plain, held = await desk.pay(capture_method="manual"), await desk.pay(**FLEXIBLE)
+async def test_more_is_held_where_the_card_allows_it(account: StripeAccount) -> None:
+    plain, held = await account.pay(capture_method="manual"), await account.pay(**FLEXIBLE)
     with pytest.raises(stripe.InvalidRequestError):
-        await desk.v1.payment_intents.increment_authorization_async(plain.id, {"amount": 12_000})
+        await account.v1.payment_intents.increment_authorization_async(plain.id, {"amount": 12_000})
     with pytest.raises(stripe.InvalidRequestError):
-        await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 10_000})
+        await account.v1.payment_intents.increment_authorization_async(held.id, {"amount": 10_000})
 
-    more = await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 15_000})
-    desk.sandbox.set_up(increments="declined")
+    more = await account.v1.payment_intents.increment_authorization_async(held.id, {"amount": 15_000})
+    account.sandbox.set_up(increments="declined")
     with pytest.raises(stripe.CardError) as caught:
-        await desk.v1.payment_intents.increment_authorization_async(held.id, {"amount": 20_000})
+        await account.v1.payment_intents.increment_authorization_async(held.id, {"amount": 20_000})
 
-    after = await desk.again(more)
+    after = await account.again(more)
     assert (more.amount, more.amount_capturable, more.status) == (15_000, 15_000, "requires_capture")
     assert (caught.value.code, after.amount) == ("card_declined", 15_000)
     assert after.latest_charge.payment_method_details.card.amount_authorized == 15_000
-    assert (await desk.v1.payment_intents.capture_async(held.id)).amount_received == 15_000
+    assert (await account.v1.payment_intents.capture_async(held.id)).amount_received == 15_000
 
 
-async def test_held_money_is_taken_in_several_pieces(desk: Desk) -> None:
-    held = await desk.pay(**FLEXIBLE)
+async def test_held_money_is_taken_in_several_pieces(account: StripeAccount) -> None:
+    held = await account.pay(**FLEXIBLE)
 
-    first = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 3_000, "final_capture": False})
-    second = await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 2_000})
+    first = await account.v1.payment_intents.capture_async(
+        held.id, {"amount_to_capture": 3_000, "final_capture": False}
+    )
+    second = await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 2_000})
 
-    charge = (await desk.again(held)).latest_charge
+    charge = (await account.again(held)).latest_charge
     assert (first.status, first.amount_received, first.amount_capturable) == ("requires_capture", 3_000, 7_000)
     assert (second.status, second.amount_received, second.amount_capturable) == ("succeeded", 5_000, 0)
     assert (charge.amount_captured, charge.amount_refunded) == (5_000, 0)
-    assert [moved["amount"] for moved in desk.sandbox.snapshot().balance_transactions] == [3_000, 2_000]
+    assert [moved["amount"] for moved in account.sandbox.snapshot().balance_transactions] == [3_000, 2_000]
 
 
-async def test_a_hold_that_ends_after_a_first_capture_keeps_what_was_taken(desk: Desk) -> None:
-    held = await desk.pay(**FLEXIBLE)
-    await desk.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 3_000, "final_capture": False})
+async def test_a_hold_that_ends_after_a_first_capture_keeps_what_was_taken(account: StripeAccount) -> None:
+    held = await account.pay(**FLEXIBLE)
+    await account.v1.payment_intents.capture_async(held.id, {"amount_to_capture": 3_000, "final_capture": False})
 
-    desk.sandbox.advance(30 * DAY + 1)
+    account.sandbox.advance(30 * DAY + 1)
 
-    after = await desk.again(held)
+    after = await account.again(held)
     assert (after.status, after.amount_received, after.amount_capturable) == ("succeeded", 3_000, 0)
 
 
-async def test_another_program_raises_an_intents_amount_and_changes_its_currency(desk: Desk) -> None:
-    intent = await desk.intent()
+async def test_another_program_raises_an_intents_amount_and_changes_its_currency(account: StripeAccount) -> None:
+    intent = await account.intent()
 
-    await desk.lever("POST", f"payment_intents/{intent.id}", {"amount": 12_000, "currency": "jpy"})
+    await account.lever("POST", f"payment_intents/{intent.id}", {"amount": 12_000, "currency": "jpy"})
 
-    after = await desk.again(intent)
+    after = await account.again(intent)
     assert (after.amount, after.currency) == (12_000, "jpy")
-    assert (await desk.v1.payment_intents.confirm_async(intent.id)).amount_received == 12_000
+    assert (await account.v1.payment_intents.confirm_async(intent.id)).amount_received == 12_000
 
 
-async def test_another_program_takes_more_than_was_held(desk: Desk) -> None:
-    held = await desk.pay(**FLEXIBLE)
+async def test_another_program_takes_more_than_was_held(account: StripeAccount) -> None:
+    held = await account.pay(**FLEXIBLE)
 
-    taken = await desk.lever("POST", f"payment_intents/{held.id}/capture", {"amount_to_capture": 12_000})
+    taken = await account.lever("POST", f"payment_intents/{held.id}/capture", {"amount_to_capture": 12_000})
 
     assert (taken["status"], taken["amount_received"]) == ("succeeded", 12_000)
-    assert desk.events("charge.captured")[0]["request"] == {"id": None, "idempotency_key": None}
+    assert account.events("charge.captured")[0]["request"] == {"id": None, "idempotency_key": None}
 
 
-async def test_a_hold_expires_by_a_lever(desk: Desk) -> None:
-    held, paid = await desk.pay(capture_method="manual"), await desk.pay()
+async def test_a_hold_expires_by_a_lever(account: StripeAccount) -> None:
+    held, paid = await account.pay(capture_method="manual"), await account.pay()
 
-    ended = await desk.lever("POST", f"payment_intents/{held.id}/expire")
-    refused = await desk.browser.post(f"/_sandbox/payment_intents/{paid.id}/expire")
+    ended = await account.lever("POST", f"payment_intents/{held.id}/expire")
+    refused = await account.browser.post(f"/_sandbox/payment_intents/{paid.id}/expire")
 
     assert (ended["status"], ended["cancellation_reason"]) == ("canceled", "expired")
     assert refused.status_code == 400
 
 
-async def test_a_refund_goes_the_long_way(desk: Desk) -> None:
-    refund = await desk.refund(await desk.pay(), 1_000)
+async def test_a_refund_goes_the_long_way(account: StripeAccount) -> None:
+    refund = await account.refund(await account.pay(), 1_000)
 
     for status in ("requires_action", "canceled"):
-        await desk.lever("POST", f"refunds/{refund.id}", {"status": status})
+        await account.lever("POST", f"refunds/{refund.id}", {"status": status})
 
-    told = [event["data"]["object"]["status"] for event in desk.events("refund.updated")]
+    told = [event["data"]["object"]["status"] for event in account.events("refund.updated")]
     assert (refund.status, told) == ("succeeded", ["requires_action", "canceled"])
 
 
@@ -187,24 +191,24 @@ async def test_a_refund_goes_the_long_way(desk: Desk) -> None:
     releases=st.sampled_from(RECORDS),
 )
 async def test_pieces_are_never_more_than_what_is_held(acts: list[tuple[int, bool] | int], releases: str) -> None:
-    async with open_desk() as desk:
-        desk.sandbox.set_up(releases=releases)
-        held = await desk.pay(**FLEXIBLE)
+    async with open_account() as account:
+        account.sandbox.set_up(releases=releases)
+        held = await account.pay(**FLEXIBLE)
         taken, amount, status = 0, 10_000, "requires_capture"
         for act in acts:
             url = f"/v1/payment_intents/{held.id}"
             if isinstance(act, int):
-                response = await desk.http.post(f"{url}/increment_authorization", data={"amount": act})
+                response = await account.http.post(f"{url}/increment_authorization", data={"amount": act})
                 amount = act if response.status_code == 200 else amount
             else:
                 piece, final = act
                 said = {"amount_to_capture": piece, "final_capture": str(final).lower()}
-                response = await desk.http.post(f"{url}/capture", data=said)
+                response = await account.http.post(f"{url}/capture", data=said)
                 if response.status_code == 200:
                     taken += piece
                     status = "succeeded" if final or taken == amount else status
 
-            after = await desk.again(held)
+            after = await account.again(held)
             left = amount - taken if status == "requires_capture" else 0
             assert (after.status, after.amount, after.amount_received, after.amount_capturable) == (
                 status,
@@ -214,7 +218,7 @@ async def test_pieces_are_never_more_than_what_is_held(acts: list[tuple[int, boo
             )
             assert taken <= amount
             assert after.latest_charge.amount_captured == taken
-        books = desk.sandbox.snapshot()
+        books = account.sandbox.snapshot()
         assert sum(moved["amount"] for moved in books.balance_transactions) == taken
         released = amount - taken if status == "succeeded" and releases != "none" else 0
         assert sum(refund["amount"] for refund in books.refunds) == released

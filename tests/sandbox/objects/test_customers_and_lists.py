@@ -5,115 +5,115 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.sandbox.desk import DAY, Desk
+from tests.sandbox.stripe_account import DAY, StripeAccount
 
 
-async def _customer(desk: Desk, **more: Any) -> Any:
-    return await desk.v1.customers.create_async({"email": "a@shop.test", **more})
+async def _customer(account: StripeAccount, **more: Any) -> Any:
+    return await account.v1.customers.create_async({"email": "a@shop.test", **more})
 
 
-async def test_a_customer_comes_changes_and_goes(desk: Desk) -> None:
-    customer = await _customer(desk, metadata={"a": "1"}, address={"city": "Bern"})
+async def test_a_customer_comes_changes_and_goes(account: StripeAccount) -> None:
+    customer = await _customer(account, metadata={"a": "1"}, address={"city": "Bern"})
 
-    changed = await desk.v1.customers.update_async(customer.id, {"name": "Ada", "metadata": {"a": ""}})
-    gone = await desk.v1.customers.delete_async(customer.id)
+    changed = await account.v1.customers.update_async(customer.id, {"name": "Ada", "metadata": {"a": ""}})
+    gone = await account.v1.customers.delete_async(customer.id)
 
     assert (customer.address.city, customer.address.line1) == ("Bern", None)
     assert (changed.name, changed.metadata.to_dict()) == ("Ada", {})
     assert (gone.id, gone.deleted) == (customer.id, True)
-    assert (await desk.v1.customers.retrieve_async(customer.id)).deleted is True
+    assert (await account.v1.customers.retrieve_async(customer.id)).deleted is True
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.intent(customer=customer.id)
+        await account.intent(customer=customer.id)
     assert (caught.value.code, caught.value.param) == ("resource_missing", "customer")
-    [updated] = desk.events("customer.updated")
+    [updated] = account.events("customer.updated")
     assert updated["data"]["previous_attributes"] == {"name": None, "metadata": {"a": "1"}}
 
 
-async def test_a_method_belongs_to_one_customer_until_it_is_detached_for_good(desk: Desk) -> None:
-    owner, other = await _customer(desk), await _customer(desk)
-    method = await desk.v1.payment_methods.create_async({"type": "card", "card": {"token": "tok_visa"}})
-    await desk.v1.payment_methods.attach_async(method.id, {"customer": owner.id})
+async def test_a_method_belongs_to_one_customer_until_it_is_detached_for_good(account: StripeAccount) -> None:
+    owner, other = await _customer(account), await _customer(account)
+    method = await account.v1.payment_methods.create_async({"type": "card", "card": {"token": "tok_visa"}})
+    await account.v1.payment_methods.attach_async(method.id, {"customer": owner.id})
 
     with pytest.raises(stripe.InvalidRequestError):
-        await desk.v1.payment_methods.attach_async(method.id, {"customer": other.id})
-    strange = await desk.intent(None, customer=other.id)
+        await account.v1.payment_methods.attach_async(method.id, {"customer": other.id})
+    strange = await account.intent(None, customer=other.id)
     with pytest.raises(stripe.InvalidRequestError, match="belongs to a customer"):
-        await desk.v1.payment_intents.confirm_async(strange.id, {"payment_method": method.id})
+        await account.v1.payment_intents.confirm_async(strange.id, {"payment_method": method.id})
     for _ in range(2):
-        assert (await desk.pay(method.id, customer=owner.id)).status == "succeeded"
-    listed = await desk.v1.customers.payment_methods.list_async(owner.id)
-    await desk.v1.payment_methods.detach_async(method.id)
+        assert (await account.pay(method.id, customer=owner.id)).status == "succeeded"
+    listed = await account.v1.customers.payment_methods.list_async(owner.id)
+    await account.v1.payment_methods.detach_async(method.id)
 
     assert [item.id for item in listed.data] == [method.id]
-    assert (await desk.v1.customers.payment_methods.list_async(owner.id)).data == []
+    assert (await account.v1.customers.payment_methods.list_async(owner.id)).data == []
     with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
-        await desk.pay(method.id)
-    assert desk.events("payment_method.detached")[0]["data"]["previous_attributes"] == {"customer": owner.id}
+        await account.pay(method.id)
+    assert account.events("payment_method.detached")[0]["data"]["previous_attributes"] == {"customer": owner.id}
 
 
-async def test_a_declining_card_is_not_kept(desk: Desk) -> None:
-    customer = await _customer(desk)
+async def test_a_declining_card_is_not_kept(account: StripeAccount) -> None:
+    customer = await _customer(account)
 
     with pytest.raises(stripe.CardError):
-        await desk.v1.payment_methods.attach_async("pm_card_chargeDeclined", {"customer": customer.id})
+        await account.v1.payment_methods.attach_async("pm_card_chargeDeclined", {"customer": customer.id})
 
-    kept = await desk.v1.payment_methods.attach_async("pm_card_chargeCustomerFail", {"customer": customer.id})
+    kept = await account.v1.payment_methods.attach_async("pm_card_chargeCustomerFail", {"customer": customer.id})
     with pytest.raises(stripe.CardError):
-        await desk.pay(kept.id, customer=customer.id)
+        await account.pay(kept.id, customer=customer.id)
 
 
-async def test_a_card_number_is_refused_and_forgotten(desk: Desk) -> None:
+async def test_a_card_number_is_refused_and_forgotten(account: StripeAccount) -> None:
     number = "4242" * 4
 
     with pytest.raises(stripe.CardError) as caught:
-        await desk.v1.payment_methods.create_async(
+        await account.v1.payment_methods.create_async(
             {"type": "card", "card": {"number": number, "exp_month": 1, "exp_year": 2030}}
         )
 
     assert number not in str(caught.value.json_body)
-    assert desk.sandbox.snapshot().payment_methods == []
-    assert desk.sandbox.snapshot().requests == []
+    assert account.sandbox.snapshot().payment_methods == []
+    assert account.sandbox.snapshot().requests == []
 
 
-async def test_pages_give_every_object_once(desk: Desk) -> None:
-    made = [(await desk.intent()).id for _ in range(7)]
+async def test_pages_give_every_object_once(account: StripeAccount) -> None:
+    made = [(await account.intent()).id for _ in range(7)]
 
-    page = await desk.v1.payment_intents.list_async({"limit": 3})
+    page = await account.v1.payment_intents.list_async({"limit": 3})
     seen = [intent.id async for intent in page.auto_paging_iter()]
-    before = await desk.v1.payment_intents.list_async({"limit": 2, "ending_before": made[3]})
+    before = await account.v1.payment_intents.list_async({"limit": 2, "ending_before": made[3]})
 
     assert (page.has_more, page.url, len(page.data)) == (True, "/v1/payment_intents", 3)
     assert seen == made[::-1]
     assert ([intent.id for intent in before.data], before.has_more) == ([made[5], made[4]], True)
 
 
-async def test_lists_are_filtered(desk: Desk) -> None:
-    customer = await _customer(desk)
-    first = await desk.pay(customer=customer.id)
-    desk.sandbox.advance(DAY)
-    second = await desk.pay()
-    refund = await desk.refund(second, 100)
+async def test_lists_are_filtered(account: StripeAccount) -> None:
+    customer = await _customer(account)
+    first = await account.pay(customer=customer.id)
+    account.sandbox.advance(DAY)
+    second = await account.pay()
+    refund = await account.refund(second, 100)
     moment = second.created
 
     async def ids(service: Any, **given: Any) -> list[str]:
         return [thing.id for thing in (await service.list_async(given)).data]
 
-    assert await ids(desk.v1.payment_intents, customer=customer.id) == [first.id]
-    assert await ids(desk.v1.payment_intents, created={"gte": moment}) == [second.id]
-    assert await ids(desk.v1.payment_intents, created={"lt": moment}) == [first.id]
-    assert await ids(desk.v1.payment_intents, created={"gt": first.created, "lte": moment}) == [second.id]
-    assert await ids(desk.v1.charges, payment_intent=second.id) == [second.latest_charge.id]
-    assert await ids(desk.v1.refunds, payment_intent=first.id) == []
-    assert await ids(desk.v1.refunds, charge=second.latest_charge.id) == [refund.id]
-    assert await ids(desk.v1.balance_transactions, source=refund.id) == [refund.balance_transaction]
-    assert await ids(desk.v1.balance_transactions, type="charge", currency="eur") == []
-    assert await ids(desk.v1.customers, email="nobody@shop.test") == []
-    events = await desk.v1.events.list_async({"types": ["refund.created", "customer.created"]})
+    assert await ids(account.v1.payment_intents, customer=customer.id) == [first.id]
+    assert await ids(account.v1.payment_intents, created={"gte": moment}) == [second.id]
+    assert await ids(account.v1.payment_intents, created={"lt": moment}) == [first.id]
+    assert await ids(account.v1.payment_intents, created={"gt": first.created, "lte": moment}) == [second.id]
+    assert await ids(account.v1.charges, payment_intent=second.id) == [second.latest_charge.id]
+    assert await ids(account.v1.refunds, payment_intent=first.id) == []
+    assert await ids(account.v1.refunds, charge=second.latest_charge.id) == [refund.id]
+    assert await ids(account.v1.balance_transactions, source=refund.id) == [refund.balance_transaction]
+    assert await ids(account.v1.balance_transactions, type="charge", currency="eur") == []
+    assert await ids(account.v1.customers, email="nobody@shop.test") == []
+    events = await account.v1.events.list_async({"types": ["refund.created", "customer.created"]})
     assert [event.type for event in events.data] == ["refund.created", "customer.created"]
-    assert len(await ids(desk.v1.events, type="charge.*")) == 3
-    assert len(await ids(desk.v1.events, delivery_success=False)) == len(desk.events())
-    await desk.sandbox.deliver_due()
-    assert await ids(desk.v1.events, delivery_success=False) == []
+    assert len(await ids(account.v1.events, type="charge.*")) == 3
+    assert len(await ids(account.v1.events, delivery_success=False)) == len(account.events())
+    await account.sandbox.deliver_due()
+    assert await ids(account.v1.events, delivery_success=False) == []
 
 
 @pytest.mark.parametrize(
@@ -127,24 +127,24 @@ async def test_lists_are_filtered(desk: Desk) -> None:
         ({"expand": ["data.a.b.c.d.e"]}, "expand"),
     ],
 )
-async def test_nonsense_is_not_listed(desk: Desk, given: dict[str, Any], param: str) -> None:
-    await desk.intent()
+async def test_nonsense_is_not_listed(account: StripeAccount, given: dict[str, Any], param: str) -> None:
+    await account.intent()
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.list_async(given)
+        await account.v1.payment_intents.list_async(given)
 
     assert caught.value.param == param
 
 
-async def test_ids_are_expanded_into_their_objects(desk: Desk) -> None:
-    customer = await _customer(desk)
-    paid = await desk.pay(customer=customer.id)
-    refund = await desk.refund(paid, 100)
+async def test_ids_are_expanded_into_their_objects(account: StripeAccount) -> None:
+    customer = await _customer(account)
+    paid = await account.pay(customer=customer.id)
+    refund = await account.refund(paid, 100)
 
-    page = await desk.v1.charges.list_async(
+    page = await account.v1.charges.list_async(
         {"expand": ["data.payment_intent.latest_charge.balance_transaction", "data.customer", "data.refunds"]}
     )
-    source = await desk.v1.balance_transactions.retrieve_async(
+    source = await account.v1.balance_transactions.retrieve_async(
         refund.balance_transaction, {"expand": ["source.charge"]}
     )
 
@@ -155,11 +155,11 @@ async def test_ids_are_expanded_into_their_objects(desk: Desk) -> None:
     assert source.source.charge.id == charge.id
 
 
-async def test_an_event_shows_the_object_as_it_was(desk: Desk) -> None:
-    paid = await desk.pay()
-    [created] = (await desk.v1.events.list_async({"type": "payment_intent.created"})).data
+async def test_an_event_shows_the_object_as_it_was(account: StripeAccount) -> None:
+    paid = await account.pay()
+    [created] = (await account.v1.events.list_async({"type": "payment_intent.created"})).data
 
-    event = await desk.v1.events.retrieve_async(created.id)
+    event = await account.v1.events.retrieve_async(created.id)
 
     assert event.data.object["status"] == "requires_confirmation"
     assert event.data.object["id"] == paid.id

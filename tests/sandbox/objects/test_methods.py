@@ -1,4 +1,4 @@
-"""Methods that are no cards: what their payers are asked, by the fields of Stripe's own library."""
+"""Methods other than cards: the payer's next actions, by the fields of Stripe's own library."""
 
 from typing import Any
 
@@ -6,8 +6,8 @@ import pytest
 import stripe
 
 from sandbox.customers.kinds import KINDS
-from tests.sandbox.desk import DAY, Desk, Json
 from tests.sandbox.shapes import problems
+from tests.sandbox.stripe_account import DAY, Json, StripeAccount
 
 BACK = "https://shop.test/back"
 ASKED = {
@@ -35,14 +35,14 @@ PAGES = {
 }
 
 
-async def _waiting(desk: Desk, kind: str, currency: str | None = None, **more: Any) -> Json:
-    """An intent that waits for its payer, as plain JSON."""
+async def _waiting(account: StripeAccount, kind: str, currency: str | None = None, **more: Any) -> Json:
+    """Create an intent that waits for its payer, as plain JSON."""
     known = KINDS[kind]
     given: Json = {"currency": currency or known.currencies[0], "automatic_payment_methods": {"enabled": True}} | more
     if known.needs_customer:
-        given["customer"] = (await desk.v1.customers.create_async({})).id
-    intent = await desk.intent(None, **given)
-    answer = await desk.http.post(
+        given["customer"] = (await account.v1.customers.create_async({})).id
+    intent = await account.intent(None, **given)
+    answer = await account.http.post(
         f"/v1/payment_intents/{intent.id}/confirm",
         data={"payment_method_data[type]": kind, "return_url": BACK},
     )
@@ -52,16 +52,16 @@ async def _waiting(desk: Desk, kind: str, currency: str | None = None, **more: A
 
 
 @pytest.mark.parametrize(("action", "kind"), [(action, kind) for action, kinds in ASKED.items() for kind in kinds])
-async def test_a_payer_is_asked_as_stripe_asks(desk: Desk, action: str, kind: str) -> None:
-    waiting = await _waiting(desk, kind)
+async def test_a_payer_is_asked_as_stripe_asks(account: StripeAccount, action: str, kind: str) -> None:
+    waiting = await _waiting(account, kind)
 
     asked = waiting["next_action"]
     assert (waiting["status"], set(asked)) == ("requires_action", {"type", action})
     page = asked[action][PAGES.get(action, "hosted_instructions_url")]
     assert page.startswith(f"http://shop.test/_sandbox/3ds/{waiting['id']}")
-    assert (await desk.browser.get(page)).status_code == 200
+    assert (await account.browser.get(page)).status_code == 200
     assert problems(waiting) == []
-    assert [event["type"] for event in desk.events()][-1] == "payment_intent.requires_action"
+    assert [event["type"] for event in account.events()][-1] == "payment_intent.requires_action"
 
 
 def test_every_kind_of_action_is_asked() -> None:
@@ -71,13 +71,13 @@ def test_every_kind_of_action_is_asked() -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(name for name, kind in KINDS.items() if kind.action))
-async def test_the_payer_pays_and_is_paid_back(desk: Desk, kind: str) -> None:
-    waiting = await _waiting(desk, kind)
+async def test_the_payer_pays_and_is_paid_back(account: StripeAccount, kind: str) -> None:
+    waiting = await _waiting(account, kind)
 
-    await desk.lever("POST", f"payment_intents/{waiting['id']}/complete")
+    await account.lever("POST", f"payment_intents/{waiting['id']}/complete")
 
-    paid = (await desk.http.get(f"/v1/payment_intents/{waiting['id']}?expand[]=latest_charge")).json()
-    refund = (await desk.http.post("/v1/refunds", data={"payment_intent": waiting["id"]})).json()
+    paid = (await account.http.get(f"/v1/payment_intents/{waiting['id']}?expand[]=latest_charge")).json()
+    refund = (await account.http.post("/v1/refunds", data={"payment_intent": waiting["id"]})).json()
     assert (paid["status"], paid["amount_received"]) == ("succeeded", 10_000)
     assert paid["latest_charge"]["payment_method_details"]["type"] == kind
     assert problems(paid) == []
@@ -85,33 +85,33 @@ async def test_the_payer_pays_and_is_paid_back(desk: Desk, kind: str) -> None:
     assert problems(refund) == []
 
 
-async def test_a_payer_who_fails_may_try_again(desk: Desk) -> None:
-    waiting = await _waiting(desk, "ideal")
+async def test_a_payer_who_fails_may_try_again(account: StripeAccount) -> None:
+    waiting = await _waiting(account, "ideal")
 
-    await desk.lever("POST", f"payment_intents/{waiting['id']}/fail")
+    await account.lever("POST", f"payment_intents/{waiting['id']}/fail")
 
-    after = await desk.again(await desk.v1.payment_intents.retrieve_async(waiting["id"]))
+    after = await account.again(await account.v1.payment_intents.retrieve_async(waiting["id"]))
     assert (after.status, after.latest_charge) == ("requires_payment_method", None)
     assert after.last_payment_error.code == "payment_intent_payment_attempt_failed"
 
 
 @pytest.mark.parametrize(("kind", "days"), [("boleto", 3), ("konbini", 3), ("multibanco", 7), ("oxxo", 3), ("pix", 1)])
-async def test_what_is_not_paid_in_time_is_paid_no_more(desk: Desk, kind: str, days: int) -> None:
-    waiting = await _waiting(desk, kind)
+async def test_what_is_not_paid_in_time_is_paid_no_more(account: StripeAccount, kind: str, days: int) -> None:
+    waiting = await _waiting(account, kind)
     told = waiting["next_action"][waiting["next_action"]["type"]]
     until = told.get("expires_at") or told.get("expires_after")
 
-    desk.sandbox.advance(days * DAY + 1)
+    account.sandbox.advance(days * DAY + 1)
 
-    after = await desk.v1.payment_intents.retrieve_async(waiting["id"])
+    after = await account.v1.payment_intents.retrieve_async(waiting["id"])
     assert until == waiting["created"] + days * DAY
     assert after.last_payment_error.code == "payment_intent_payment_attempt_expired"
     assert after.status == "requires_payment_method"
 
 
 @pytest.mark.parametrize("currency", ["usd", "eur", "gbp", "jpy", "mxn"])
-async def test_a_bank_transfer_names_an_account_of_the_currency(desk: Desk, currency: str) -> None:
-    waiting = await _waiting(desk, "customer_balance", currency)
+async def test_a_bank_transfer_names_an_account_of_the_currency(account: StripeAccount, currency: str) -> None:
+    waiting = await _waiting(account, "customer_balance", currency)
 
     told = waiting["next_action"]["display_bank_transfer_instructions"]
     assert (told["amount_remaining"], told["currency"]) == (10_000, currency)
@@ -119,64 +119,64 @@ async def test_a_bank_transfer_names_an_account_of_the_currency(desk: Desk, curr
     assert problems(waiting) == []
 
 
-async def test_a_bank_account_is_verified_by_small_sums(desk: Desk) -> None:
-    waiting = await desk.pay("pm_usBankAccount_microdeposits")
+async def test_a_bank_account_is_verified_by_small_sums(account: StripeAccount) -> None:
+    waiting = await account.pay("pm_usBankAccount_microdeposits")
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.verify_microdeposits_async(waiting.id, {"descriptor_code": "SM99ZZ"})
-    verified = await desk.v1.payment_intents.verify_microdeposits_async(waiting.id, {"descriptor_code": "SM11AA"})
-    desk.sandbox.advance(4 * DAY)
+        await account.v1.payment_intents.verify_microdeposits_async(waiting.id, {"descriptor_code": "SM99ZZ"})
+    verified = await account.v1.payment_intents.verify_microdeposits_async(waiting.id, {"descriptor_code": "SM11AA"})
+    account.sandbox.advance(4 * DAY)
 
     told = waiting.next_action.verify_with_microdeposits
     assert told.hosted_verification_url.endswith(f"/_sandbox/3ds/{waiting.id}")
     assert (told.microdeposit_type, told.arrival_date) == ("descriptor_code", waiting.created + 2 * DAY)
     assert caught.value.code == "payment_method_microdeposit_verification_descriptor_code_mismatch"
-    assert (verified.status, (await desk.again(waiting)).status) == ("processing", "succeeded")
+    assert (verified.status, (await account.again(waiting)).status) == ("processing", "succeeded")
 
 
 @pytest.mark.parametrize(
     ("given", "status"),
     [({"amounts": [32, 45]}, "processing"), ({"descriptor_code": "SM33CC"}, "requires_payment_method")],
 )
-async def test_the_test_sums_of_stripes_documentation(desk: Desk, given: Json, status: str) -> None:
-    waiting = await desk.pay("pm_usBankAccount_microdeposits")
+async def test_the_test_sums_of_stripes_documentation(account: StripeAccount, given: Json, status: str) -> None:
+    waiting = await account.pay("pm_usBankAccount_microdeposits")
 
-    response = await desk.http.post(
+    response = await account.http.post(
         f"/v1/payment_intents/{waiting.id}/verify_microdeposits",
         data={"amounts[]": given["amounts"]} if "amounts" in given else given,
     )
 
     assert (response.status_code == 200) is (status == "processing")
-    assert (await desk.again(waiting)).status == status
+    assert (await account.again(waiting)).status == status
 
 
-async def test_a_captcha_is_an_action_of_no_known_shape(desk: Desk) -> None:
-    await desk.lever("POST", "settings", {"challenges": "always"})
+async def test_a_captcha_is_an_action_of_no_known_shape(account: StripeAccount) -> None:
+    await account.lever("POST", "settings", {"challenges": "always"})
 
-    waiting = await desk.pay()
+    waiting = await account.pay()
 
     asked = waiting.next_action.use_stripe_sdk.to_dict()
     assert (waiting.status, waiting.next_action.type) == ("requires_action", "use_stripe_sdk")
     assert asked == {"type": "intent_confirmation_challenge", "stripe_js": {"captcha_vendor_name": "hcaptcha"}}
-    await desk.lever("POST", f"payment_intents/{waiting.id}/complete")
-    assert (await desk.again(waiting)).status == "succeeded"
+    await account.lever("POST", f"payment_intents/{waiting.id}/complete")
+    assert (await account.again(waiting)).status == "succeeded"
 
 
-async def test_a_kind_that_sends_the_payer_away_needs_the_way_back(desk: Desk) -> None:
-    intent = await desk.intent(None, currency="eur", payment_method_types=["ideal"], automatic_payment_methods=None)
+async def test_a_kind_that_sends_the_payer_away_needs_the_way_back(account: StripeAccount) -> None:
+    intent = await account.intent(None, currency="eur", payment_method_types=["ideal"], automatic_payment_methods=None)
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.confirm_async(intent.id, {"payment_method_data": {"type": "ideal"}})
+        await account.v1.payment_intents.confirm_async(intent.id, {"payment_method_data": {"type": "ideal"}})
 
     assert caught.value.param == "return_url"
 
 
-async def test_only_kinds_that_fit_pay(desk: Desk) -> None:
-    excluded = await desk.intent(None, excluded_payment_method_types=["us_bank_account"])
+async def test_only_kinds_that_fit_pay(account: StripeAccount) -> None:
+    excluded = await account.intent(None, excluded_payment_method_types=["us_bank_account"])
     with pytest.raises(stripe.InvalidRequestError) as caught:
-        await desk.v1.payment_intents.confirm_async(excluded.id, {"payment_method": "pm_usBankAccount_success"})
+        await account.v1.payment_intents.confirm_async(excluded.id, {"payment_method": "pm_usBankAccount_success"})
     with pytest.raises(stripe.InvalidRequestError) as wrong:
-        await desk.intent(None, payment_method_types=["ideal"], automatic_payment_methods=None)
+        await account.intent(None, payment_method_types=["ideal"], automatic_payment_methods=None)
 
     assert "us_bank_account" not in excluded.payment_method_types
     assert caught.value.code == "payment_intent_incompatible_payment_method"

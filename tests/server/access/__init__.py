@@ -1,1 +1,1 @@
-"""Tokens, scopes and what a socket is admitted with."""
+"""Tokens, scopes and the admission of sockets."""

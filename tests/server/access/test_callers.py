@@ -1,4 +1,4 @@
-"""Who asks: only a well-signed, current token that names a clean subject makes a caller."""
+"""Authentication: only a well-signed, current token with a valid subject makes a caller."""
 
 import asyncio
 import base64
@@ -39,8 +39,8 @@ READ = Scope("payments:read")
 
 def token(secret: str = SECRET, algorithm: str = "HS256", typ: str | None = None, **claims: object) -> str:
     complete = {"sub": "ada", "exp": datetime.now(UTC) + MINUTE} | claims
-    given = {name: value for name, value in complete.items() if value is not None}
-    return jwt.encode(given, secret, algorithm=algorithm, headers={"typ": typ} if typ else None)
+    present = {name: value for name, value in complete.items() if value is not None}
+    return jwt.encode(present, secret, algorithm=algorithm, headers={"typ": typ} if typ else None)
 
 
 async def refused(callers: Authenticator, authorization: str) -> bool:
@@ -56,10 +56,10 @@ async def test_no_header_is_nobody() -> None:
 
 
 async def test_a_signed_token_names_the_caller_and_its_scopes() -> None:
-    signed = sign_token(SECRET, "ada", [READ, PAY], MINUTE, issuer="shop", audience="paygraph")
+    text = sign_token(SECRET, "ada", [READ, PAY], MINUTE, issuer="shop", audience="paygraph")
     callers = Authenticator(secret=SECRET, issuer="shop", audience="paygraph")
 
-    caller = await callers.authenticate(f"bearer  {signed}")
+    caller = await callers.authenticate(f"bearer  {text}")
 
     assert caller is not None
     assert caller.subject == "ada"
@@ -275,7 +275,7 @@ def signed(key: Any, algorithm: str, kid: str | None = "k1", **claims: object) -
 
 
 def signed_by_hand(secret: bytes) -> str:
-    """HS256 with a key that the library would rightly refuse to sign with."""
+    """Sign HS256 with a key that the library would rightly refuse."""
     message = forged({"alg": "HS256", "kid": "k1"}, {"sub": "ada", "exp": 4102444800})[:-1]
     signature = hmac.digest(secret, message.encode(), "sha256")
     return message + "." + base64.urlsafe_b64encode(signature).rstrip(b"=").decode()
@@ -348,7 +348,7 @@ async def test_without_a_shared_secret_there_are_no_view_tokens(provider: Provid
 async def test_a_key_that_was_taken_back_ends_what_it_verified_when_it_is_no_longer_fresh(
     provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token that was verified shortly before that does not live on for its own minute."""
+    """A token that was verified shortly before that does not stay valid for its own minute."""
     key = rsa.generate_private_key(65537, 2048)
     provider.publish("k1", key, "RS256")
     callers = Authenticator(jwks_url=provider.url)

@@ -1,4 +1,4 @@
-"""What a token's scopes are, whatever its issuer calls them, and what is said of one that has none."""
+"""A token's scopes, under any issuer's claim name, and the log line for a token without any."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ async def test_scopes_are_whole_words_and_unknown_ones_mean_nothing(scope: objec
 
 @pytest.mark.parametrize("scp", ["openid payments:read", ["openid", "payments:read"]])
 async def test_what_other_providers_call_scp_are_scopes_too(scp: object) -> None:
-    """Okta's is a list, Microsoft Entra's a text of words."""
+    """Okta's is a list, Microsoft Entra's a space-separated text."""
     caller = await Authenticator(secret=SECRET).authenticate(f"Bearer {token(scp=scp)}")
 
     assert caller is not None
@@ -51,7 +51,7 @@ async def test_what_other_providers_call_scp_are_scopes_too(scp: object) -> None
     ],
 )
 async def test_a_token_that_allows_nothing_is_a_line_in_the_log(claims: dict[str, Any], forms: object) -> None:
-    """Once a minute, without what the claims hold."""
+    """At most once a minute, without the claims' values."""
     callers = Authenticator(secret=SECRET)
 
     with structlog.testing.capture_logs() as logs:

@@ -1,4 +1,4 @@
-"""A token is verified once a minute and not at each request; who it names and when it ends stays exact."""
+"""A token is verified once a minute and not at each request; its caller and its end stay exact."""
 
 import hashlib
 import time
@@ -40,7 +40,7 @@ async def test_a_token_that_was_known_is_refused_once_it_ends(monkeypatch: pytes
 
 
 async def test_a_token_is_looked_at_again_after_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that a key which was taken back counts no longer."""
+    """A revoked key must stop counting."""
     asked = Authenticator(secret=SECRET)
     token = _bearer("ada")
     await asked.authenticate(token)

@@ -1,4 +1,4 @@
-"""What documents and their plans may weigh together: a stranger chooses the documents."""
+"""The memory of documents and their plans is bounded: strangers choose the documents."""
 
 import gc
 import tracemalloc

@@ -29,13 +29,13 @@ ALMOST_EXPIRED = timedelta(seconds=2) - LEEWAY  # a token's end is in whole seco
 
 
 @pytest.fixture
-async def door(shop: Shop) -> AsyncIterator[Served]:
+async def server(shop: Shop) -> AsyncIterator[Served]:
     async with served(shop) as opened:
         yield opened
 
 
 async def read(response: httpx.Response, until: bytes) -> bytes:
-    """What has come when `until` has."""
+    """Read until `until` has arrived."""
     came = b""
     async with asyncio.timeout(PATIENCE):
         async for chunk in response.aiter_raw():
@@ -51,14 +51,14 @@ async def whole(response: httpx.Response) -> bytes:
 
 
 def answers(came: bytes) -> list[Json]:
-    """The payloads of either protocol, without heartbeats."""
+    """Return the payloads of either protocol, without heartbeats."""
     lines = came.decode().replace("\r\n", "\n").splitlines()
     events = [json.loads(line.removeprefix("data: ")) for line in lines if line.startswith("data: {")]
     return events + [json.loads(line) for line in lines if line.startswith('{"')]
 
 
-async def test_server_sent_events_are_framed_as_graphql_sse_wants(door: Served) -> None:
-    async with door.stream("subscription { ticks(upTo: 2) }", SSE) as response:
+async def test_server_sent_events_are_framed_as_graphql_sse_wants(server: Served) -> None:
+    async with server.stream("subscription { ticks(upTo: 2) }", SSE) as response:
         came = await whole(response)
 
     assert came == (
@@ -76,8 +76,8 @@ async def test_server_sent_events_are_framed_as_graphql_sse_wants(door: Served) 
     assert "accept" in response.headers["vary"].lower()
 
 
-async def test_multipart_is_framed_as_apollo_wants(door: Served) -> None:
-    async with door.stream("subscription { ticks(upTo: 2) }", APOLLO) as response:
+async def test_multipart_is_framed_as_apollo_wants(server: Served) -> None:
+    async with server.stream("subscription { ticks(upTo: 2) }", APOLLO) as response:
         came = await whole(response)
 
     assert response.status_code == 200
@@ -91,46 +91,46 @@ async def test_multipart_is_framed_as_apollo_wants(door: Served) -> None:
 
 
 @STREAMS
-async def test_an_event_is_sent_when_it_happens(door: Served, accept: str) -> None:
-    async with door.stream(EVENTS, accept) as response:
+async def test_an_event_is_sent_when_it_happens(server: Served, accept: str) -> None:
+    async with server.stream(EVENTS, accept) as response:
         first = await read(response, b'{"number":1}}')
         assert b'{"number":2}}' not in first
-        door.shop.world.gate.set()
+        server.shop.world.gate.set()
 
 
 @STREAMS
-async def test_a_subscription_may_be_sent_by_get(door: Served, accept: str) -> None:
-    async with door.stream("subscription { ticks }", accept, method="GET") as response:
+async def test_a_subscription_may_be_sent_by_get(server: Served, accept: str) -> None:
+    async with server.stream("subscription { ticks }", accept, method="GET") as response:
         came = await whole(response)
 
     assert b'{"data":{"ticks":1}}' in came
 
 
 @pytest.mark.parametrize("accept", [SSE, f"{SSE}, application/json", f"application/json;q=0.9, {SSE}"])
-async def test_a_query_whose_client_ranks_events_first_is_one_event(door: Served, accept: str) -> None:
-    async with door.stream("{ hello }", accept) as response:
+async def test_a_query_whose_client_ranks_events_first_is_one_event(server: Served, accept: str) -> None:
+    async with server.stream("{ hello }", accept) as response:
         came = await whole(response)
 
     assert came == b':\n\nevent: next\ndata: {"data":{"hello":"Hello you"}}\n\nevent: complete\ndata: \n\n'
 
 
-async def test_a_mutation_may_ask_for_events_by_post_only(door: Served) -> None:
-    door.shop.world.gate.set()
-    async with door.stream('mutation { pay(key: "k") }', SSE) as response:
+async def test_a_mutation_may_ask_for_events_by_post_only(server: Served) -> None:
+    server.shop.world.gate.set()
+    async with server.stream('mutation { pay(key: "k") }', SSE) as response:
         assert answers(await whole(response)) == [{"data": {"pay": "k"}}]
-    async with door.stream('mutation { pay(key: "j") }', SSE, method="GET") as response:
+    async with server.stream('mutation { pay(key: "j") }', SSE, method="GET") as response:
         await response.aread()
 
     assert refusal(response) == (405, "BAD_REQUEST", "METHOD_NOT_ALLOWED")
-    assert door.shop.world.paid == ["k"]
+    assert server.shop.world.paid == ["k"]
 
 
-async def test_urql_gets_json_for_queries_and_events_for_subscriptions(door: Served) -> None:
-    async with door.stream("{ hello }", URQL_QUERY) as query:
+async def test_urql_gets_json_for_queries_and_events_for_subscriptions(server: Served) -> None:
+    async with server.stream("{ hello }", URQL_QUERY) as query:
         assert query.headers["content-type"].startswith("application/graphql-response+json")
-    async with door.stream("subscription { ticks }", URQL_QUERY) as subscription:
+    async with server.stream("subscription { ticks }", URQL_QUERY) as subscription:
         assert subscription.headers["content-type"].startswith(SSE)
-    async with door.stream("subscription { ticks }", URQL_SUBSCRIPTION) as subscription:
+    async with server.stream("subscription { ticks }", URQL_SUBSCRIPTION) as subscription:
         assert subscription.headers["content-type"].startswith(SSE)
 
 
@@ -214,9 +214,9 @@ async def test_a_refused_token_is_401(shop: Shop, accept: str) -> None:
     ],
 )
 async def test_a_stream_that_breaks_ends_with_a_masked_error(
-    door: Served, accept: str, query: str, reason: str | None
+    server: Served, accept: str, query: str, reason: str | None
 ) -> None:
-    async with door.stream(query, accept) as response:
+    async with server.stream(query, accept) as response:
         came = await whole(response)
 
     (error,) = answers(came)[-1]["errors"]
@@ -226,16 +226,16 @@ async def test_a_stream_that_breaks_ends_with_a_masked_error(
     assert came.endswith(b"event: complete\ndata: \n\n" if accept == SSE else b"\r\n--graphql--\r\n")
 
 
-async def test_a_fatal_error_of_multipart_has_a_null_payload(door: Served) -> None:
-    async with door.stream('subscription { failing(how: "bug") }', APOLLO) as response:
+async def test_a_fatal_error_of_multipart_has_a_null_payload(server: Served) -> None:
+    async with server.stream('subscription { failing(how: "bug") }', APOLLO) as response:
         first, second = answers(await whole(response))
 
     assert first == {"payload": {"data": {"failing": 1}}}
     assert second["payload"] is None
 
 
-async def test_an_answer_that_is_no_json_is_masked(door: Served, logs: Logs) -> None:
-    async with door.stream("{ unprintable }", SSE) as response:
+async def test_an_answer_that_is_no_json_is_masked(server: Served, logs: Logs) -> None:
+    async with server.stream("{ unprintable }", SSE) as response:
         (answer,) = answers(await whole(response))
 
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL_SERVER_ERROR"
@@ -247,8 +247,8 @@ async def test_an_answer_that_is_no_json_is_masked(door: Served, logs: Logs) -> 
 )
 async def test_a_silent_stream_has_a_heartbeat(accept: str, beat: bytes) -> None:
     async with (
-        served(open_shop(stream_limits=StreamLimits(heartbeat_seconds=0.05))) as door,
-        door.stream(EVENTS, accept) as response,
+        served(open_shop(stream_limits=StreamLimits(heartbeat_seconds=0.05))) as server,
+        server.stream(EVENTS, accept) as response,
     ):
         came = await read(response, beat * 2)
 
@@ -256,38 +256,38 @@ async def test_a_silent_stream_has_a_heartbeat(accept: str, beat: bytes) -> None
 
 
 @STREAMS
-async def test_a_stream_ends_with_its_token(door: Served, accept: str) -> None:
-    async with door.stream(EVENTS, accept, token=token_for(ttl=ALMOST_EXPIRED)) as response:
+async def test_a_stream_ends_with_its_token(server: Served, accept: str) -> None:
+    async with server.stream(EVENTS, accept, token=token_for(ttl=ALMOST_EXPIRED)) as response:
         came = await whole(response)
 
     assert answers(came)[-1]["errors"][0]["extensions"]["reason"] == "TOKEN_EXPIRED"
-    assert door.shop.world.left.is_set()
+    assert server.shop.world.left.is_set()
 
 
 @STREAMS
-async def test_a_client_that_leaves_is_left_before_its_place_is_free(door: Served, logs: Logs, accept: str) -> None:
-    async with door.stream(EVENTS, accept) as response:
+async def test_a_client_that_leaves_is_left_before_its_place_is_free(server: Served, logs: Logs, accept: str) -> None:
+    async with server.stream(EVENTS, accept) as response:
         await read(response, b'{"number":1}}')
-        assert door.shop.endpoint.connections.taken == 1
-        assert not door.shop.world.left.is_set()
+        assert server.shop.endpoint.connections.taken == 1
+        assert not server.shop.world.left.is_set()
 
     async with asyncio.timeout(PATIENCE):
-        while door.shop.endpoint.connections.taken:
+        while server.shop.endpoint.connections.taken:
             await asyncio.sleep(0.001)
-    assert door.shop.world.left.is_set()
+    assert server.shop.world.left.is_set()
     assert [entry for entry in logs.events if entry["level"] == "error"] == []
 
 
 @STREAMS
-async def test_a_leaving_server_ends_its_streams_at_once_so_that_clients_come_back(door: Served, accept: str) -> None:
-    async with door.stream(EVENTS, accept) as response:
+async def test_a_leaving_server_ends_its_streams_at_once_so_that_clients_come_back(server: Served, accept: str) -> None:
+    async with server.stream(EVENTS, accept) as response:
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.started.wait()
-        async with asyncio.timeout(2):  # half of what it gives requests
-            await door.leave()
+            await server.shop.world.started.wait()
+        async with asyncio.timeout(2):  # half of what requests get
+            await server.leave()
         came = await whole(response)
 
-    assert door.shop.world.left.is_set()
+    assert server.shop.world.left.is_set()
     if accept == SSE:
         assert len(answers(came)) == 1
         assert b"complete" not in came  # it was not the end
@@ -299,7 +299,7 @@ async def test_a_leaving_server_ends_its_streams_at_once_so_that_clients_come_ba
 async def test_a_caller_has_so_many_streams_and_no_more() -> None:
     shop = open_shop(stream_limits=StreamLimits(connections_per_caller=1))
     token = token_for("ada")
-    async with served(shop) as door, door.stream(EVENTS, SSE, token=token) as response:
+    async with served(shop) as server, server.stream(EVENTS, SSE, token=token) as response:
         await read(response, b"1}}")
         refused = await shop.ask(EVENTS, accept=SSE, token=token)
         query = await shop.ask("{ hello }", token=token)

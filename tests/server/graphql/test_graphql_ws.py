@@ -20,13 +20,13 @@ EVENTS = "subscription { events { number } }"
 
 
 @pytest.fixture
-async def door(shop: Shop) -> AsyncIterator[Served]:
+async def server(shop: Shop) -> AsyncIterator[Served]:
     async with served(shop) as opened:
         yield opened
 
 
-async def test_a_subscription_is_answered_event_by_event_and_completed(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_a_subscription_is_answered_event_by_event_and_completed(server: Served) -> None:
+    async with server.socket() as socket:
         first = await socket.answer("subscription Count($to: Int!) { ticks(upTo: $to) }", variables={"to": 2})
 
         assert socket.connection.subprotocol == TRANSPORT_WS
@@ -35,18 +35,18 @@ async def test_a_subscription_is_answered_event_by_event_and_completed(door: Ser
         assert await socket.hear() == {"id": "1", "type": "complete"}
 
 
-async def test_a_query_is_answered_once_with_the_caller_of_the_socket(door: Served) -> None:
-    async with door.socket(token=token_for("ada")) as socket:
+async def test_a_query_is_answered_once_with_the_caller_of_the_socket(server: Served) -> None:
+    async with server.socket(token=token_for("ada")) as socket:
         assert await socket.answer("{ whoami }") == next_of({"whoami": "ada"})
         assert await socket.hear() == {"id": "1", "type": "complete"}
         assert (await socket.answer("{ hello missing }"))["payload"]["data"] == {"hello": "Hello you", "missing": None}
 
 
-async def test_operations_run_beside_each_other(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_operations_run_beside_each_other(server: Served) -> None:
+    async with server.socket() as socket:
         assert await socket.answer(EVENTS, id="a") == next_of({"events": {"number": 1}}, "a")
         assert await socket.answer(EVENTS, id="b") == next_of({"events": {"number": 1}}, "b")
-        door.shop.world.gate.set()
+        server.shop.world.gate.set()
 
         later = [await socket.hear(), await socket.hear()]
 
@@ -68,15 +68,15 @@ async def test_operations_run_beside_each_other(door: Served) -> None:
     ],
 )
 async def test_what_may_not_run_ends_that_operation_and_not_the_socket(
-    door: Served, query: str, problem: tuple[str, str | None]
+    server: Served, query: str, problem: tuple[str, str | None]
 ) -> None:
-    async with door.socket() as socket:
+    async with server.socket() as socket:
         assert failure(await socket.answer(query)) == problem
         assert await socket.is_alive()
         assert (await socket.answer("{ hello }"))["type"] == "next"  # the same id again
 
-    assert door.shop.world.paid == []
-    assert not door.shop.world.started.is_set()
+    assert server.shop.world.paid == []
+    assert not server.shop.world.started.is_set()
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ async def test_what_may_not_run_ends_that_operation_and_not_the_socket(
     ],
 )
 async def test_a_stream_that_breaks_ends_with_a_masked_error(
-    door: Served, logs: Logs, how: str, problem: tuple[str, str | None]
+    server: Served, logs: Logs, how: str, problem: tuple[str, str | None]
 ) -> None:
-    async with door.socket() as socket:
+    async with server.socket() as socket:
         assert await socket.answer(f'subscription {{ failing(how: "{how}") }}') == next_of({"failing": 1})
         broken = await socket.hear()
 
@@ -105,36 +105,36 @@ async def test_a_bug_of_ours_ends_its_operation_and_is_reported(logs: Logs) -> N
     def broken(caller: Caller | None) -> bool:
         raise RuntimeError(f"lost {CLIENT_SECRET}")
 
-    async with served(open_shop(may_introspect=broken)) as door, door.socket() as socket:
+    async with served(open_shop(may_introspect=broken)) as server, server.socket() as socket:
         assert failure(await socket.answer("{ hello }")) == ("INTERNAL_SERVER_ERROR", "INTERNAL_ERROR")
         assert await socket.is_alive()
     assert len(logs.named("graphql.crashed")) == 1
     assert CLIENT_SECRET not in logs.text
 
 
-async def test_a_bug_of_ours_at_the_door_closes_that_socket_with_1011(logs: Logs) -> None:
+async def test_a_bug_of_ours_in_the_endpoint_closes_that_socket_with_1011(logs: Logs) -> None:
     async def broken(authorization: str | None) -> Caller | None:
         raise RuntimeError(f"lost {CLIENT_SECRET}")
 
-    async with served(open_shop(authenticate=broken)) as door, door.socket(init=False) as socket:
+    async with served(open_shop(authenticate=broken)) as server, server.socket(init=False) as socket:
         await socket.say(type="connection_init")
         assert await socket.closing() == (1011, "Internal error")
     assert len(logs.named("socket.crashed")) == 1
 
 
-async def test_a_door_that_cannot_tell_callers_asks_to_come_again() -> None:
+async def test_a_server_that_cannot_verify_tokens_asks_to_come_again() -> None:
     async def away(authorization: str | None) -> Caller | None:
         raise KeysUnavailable
 
-    async with served(open_shop(authenticate=away)) as door, door.socket(init=False) as socket:
+    async with served(open_shop(authenticate=away)) as server, server.socket(init=False) as socket:
         await socket.say(type="connection_init")
         assert await socket.closing() == (1013, "Try again later")
 
 
-async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_a_field_that_fails_is_masked_and_the_stream_goes_on(server: Served) -> None:
+    async with server.socket() as socket:
         first = await socket.answer("subscription { events { number broken } }")
-        door.shop.world.gate.set()
+        server.shop.world.gate.set()
         second = await socket.hear()
 
     assert first["payload"]["data"] == {"events": {"number": 1, "broken": None}}
@@ -152,7 +152,7 @@ async def test_each_event_is_resolved_in_a_context_of_its_own() -> None:
         return made[-1]
 
     shop = open_shop(context=context)
-    async with served(shop) as door, door.socket() as socket:
+    async with served(shop) as server, server.socket() as socket:
         first = await socket.answer("subscription { events { context } }")
         shop.world.gate.set()
         second = await socket.hear()
@@ -161,7 +161,7 @@ async def test_each_event_is_resolved_in_a_context_of_its_own() -> None:
 
 
 async def test_an_event_that_takes_too_long_ends_its_stream() -> None:
-    async with served(open_shop(limits=Limits(query_seconds=0.1))) as door, door.socket() as socket:
+    async with served(open_shop(limits=Limits(query_seconds=0.1))) as server, server.socket() as socket:
         assert failure(await socket.answer("subscription { events { slow } }")) == (
             "INTERNAL_SERVER_ERROR",
             "TIMED_OUT",
@@ -170,38 +170,38 @@ async def test_an_event_that_takes_too_long_ends_its_stream() -> None:
         assert await socket.is_alive()
 
 
-async def test_a_completed_operation_is_left_and_its_id_is_free_at_once(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_a_completed_operation_is_left_and_its_id_is_free_at_once(server: Served) -> None:
+    async with server.socket() as socket:
         await socket.answer(EVENTS)
         await socket.say(id="1", type="complete")
         await socket.say(id="unknown", type="complete")
 
         assert await socket.answer("{ hello }") == next_of({"hello": "Hello you"})
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.left.wait()
+            await server.shop.world.left.wait()
 
 
-async def test_a_client_that_leaves_is_left(door: Served) -> None:
+async def test_a_client_that_leaves_is_left(server: Served) -> None:
     before = asyncio.all_tasks()
-    async with door.socket() as socket:
+    async with server.socket() as socket:
         await socket.answer(EVENTS)
         await socket.subscribe("{ slow }", id="2")
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.started.wait()
+            await server.shop.world.started.wait()
         socket.connection.transport.abort()
 
     async with asyncio.timeout(PATIENCE):
-        while door.shop.endpoint.connections.taken:
+        while server.shop.endpoint.connections.taken:
             await asyncio.sleep(0.001)
-    assert door.shop.world.left.is_set()  # before the place was free
-    assert door.shop.world.cancelled == ["slow"]
+    assert server.shop.world.left.is_set()  # before the place was free
+    assert server.shop.world.cancelled == ["slow"]
     async with asyncio.timeout(PATIENCE):
         while asyncio.all_tasks() - before:
             await asyncio.sleep(0.01)
 
 
 async def test_a_client_that_leaves_before_its_refusal_leaves_no_task_that_failed() -> None:
-    """Spoken in ASGI itself, where the client is gone at the very moment of the answer."""
+    """Driven in ASGI itself, where the client is gone at the very moment of the answer."""
     said = [
         {"type": "websocket.connect"},
         {"type": "websocket.receive", "text": '{"type":"connection_init"}'},
@@ -224,14 +224,14 @@ async def test_a_client_that_leaves_before_its_refusal_leaves_no_task_that_faile
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
     scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": [TRANSPORT_WS], "client": None}
     await open_shop().app(scope, receive, send)
-    gc.collect()  # where a task that nobody asked says that it failed
+    gc.collect()  # where a task without a waiter reports its exception
 
     assert refused.is_set()
     assert complaints == []
 
 
-async def test_pings_are_answered_before_and_after_the_acknowledgement(door: Served) -> None:
-    async with door.socket(init=False) as socket:
+async def test_pings_are_answered_before_and_after_the_acknowledgement(server: Served) -> None:
+    async with server.socket(init=False) as socket:
         assert await socket.is_alive()
         await socket.say(type="pong")
         await socket.say(type="ping", payload={"any": [1]})
@@ -242,44 +242,44 @@ async def test_pings_are_answered_before_and_after_the_acknowledgement(door: Ser
 
 
 @pytest.mark.parametrize("protocol", [None, "graphql-ws", "mqtt"])
-async def test_another_subprotocol_is_4406(door: Served, protocol: str | None) -> None:
-    async with door.socket(init=False, protocol=protocol) as socket:
+async def test_another_subprotocol_is_4406(server: Served, protocol: str | None) -> None:
+    async with server.socket(init=False, protocol=protocol) as socket:
         assert await socket.closing() == (4406, "Subprotocol not acceptable")
 
 
 async def test_a_socket_that_does_not_begin_is_4408() -> None:
     async with (
-        served(open_shop(stream_limits=StreamLimits(init_seconds=0.1))) as door,
-        door.socket(init=False) as socket,
+        served(open_shop(stream_limits=StreamLimits(init_seconds=0.1))) as server,
+        server.socket(init=False) as socket,
     ):
         assert await socket.is_alive()
         assert await socket.closing() == (4408, "Connection initialisation timeout")
 
 
-async def test_an_operation_before_the_acknowledgement_is_4401(door: Served) -> None:
-    async with door.socket(init=False) as socket:
+async def test_an_operation_before_the_acknowledgement_is_4401(server: Served) -> None:
+    async with server.socket(init=False) as socket:
         await socket.subscribe("{ hello }")
 
         assert await socket.closing() == (4401, "Unauthorized")
-    assert door.shop.world.seen == []
+    assert server.shop.world.seen == []
 
 
-async def test_a_second_beginning_is_4429(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_a_second_beginning_is_4429(server: Served) -> None:
+    async with server.socket() as socket:
         await socket.say(type="connection_init")
 
         assert await socket.closing() == (4429, "Too many initialisation requests")
 
 
-async def test_an_id_in_use_is_4409_and_ends_everything(door: Served) -> None:
-    async with door.socket() as socket:
+async def test_an_id_in_use_is_4409_and_ends_everything(server: Served) -> None:
+    async with server.socket() as socket:
         await socket.answer(EVENTS)
         await socket.subscribe("{ hello }")
 
         assert await socket.closing() == (4409, "Subscriber for this id already exists")
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.left.wait()
-    assert door.shop.world.seen == []
+            await server.shop.world.left.wait()
+    assert server.shop.world.seen == []
 
 
 BAD_FRAMES = {
@@ -307,8 +307,8 @@ BAD_FRAMES = {
 
 
 @pytest.mark.parametrize("frame", BAD_FRAMES.values(), ids=BAD_FRAMES)
-async def test_a_bad_frame_is_4400_and_closes_that_socket_alone(door: Served, logs: Logs, frame: str | bytes) -> None:
-    async with door.socket() as other, door.socket() as socket:
+async def test_a_bad_frame_is_4400_and_closes_that_socket_alone(server: Served, logs: Logs, frame: str | bytes) -> None:
+    async with server.socket() as other, server.socket() as socket:
         await socket.send(frame)
 
         assert await socket.closing() == (4400, "Invalid message")
@@ -317,15 +317,15 @@ async def test_a_bad_frame_is_4400_and_closes_that_socket_alone(door: Served, lo
 
 
 @pytest.mark.parametrize("payload", ["1", "[]", '"Bearer x"'])
-async def test_a_beginning_with_a_strange_payload_is_4400(door: Served, payload: str) -> None:
-    async with door.socket(init=False) as socket:
+async def test_a_beginning_with_a_strange_payload_is_4400(server: Served, payload: str) -> None:
+    async with server.socket(init=False) as socket:
         await socket.send('{"type": "connection_init", "payload": ' + payload + "}")
 
         assert await socket.closing() == (4400, "Invalid message")
 
 
-async def test_a_frame_above_the_limit_is_1009(door: Served) -> None:
-    async with door.socket() as other, door.socket() as socket:
+async def test_a_frame_above_the_limit_is_1009(server: Served) -> None:
+    async with server.socket() as other, server.socket() as socket:
         await socket.send('{"type": "ping"}' + " " * (64 * 1024 - 16))
         assert await socket.hear() == {"type": "pong"}
         await socket.send('{"type": "ping"}' + " " * (64 * 1024 - 15))
@@ -336,8 +336,8 @@ async def test_a_frame_above_the_limit_is_1009(door: Served) -> None:
 
 async def test_one_socket_carries_so_many_operations_and_no_more() -> None:
     async with (
-        served(open_shop(stream_limits=StreamLimits(operations=2))) as door,
-        door.socket() as socket,
+        served(open_shop(stream_limits=StreamLimits(operations=2))) as server,
+        server.socket() as socket,
     ):
         await socket.answer(EVENTS, id="1")
         await socket.answer(EVENTS, id="2")
@@ -345,24 +345,24 @@ async def test_one_socket_carries_so_many_operations_and_no_more() -> None:
         assert failure(await socket.answer("{ hello }", id="3")) == ("BAD_REQUEST", "TOO_MANY_OPERATIONS")
         await socket.say(id="1", type="complete")
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.left.wait()
+            await server.shop.world.left.wait()
         assert await socket.answer("{ hello }", id="3") == next_of({"hello": "Hello you"}, "3")
 
 
-async def test_a_leaving_server_closes_its_sockets_with_1012_at_once(door: Served) -> None:
-    async with door.socket() as socket, door.socket(init=False) as silent:
+async def test_a_leaving_server_closes_its_sockets_with_1012_at_once(server: Served) -> None:
+    async with server.socket() as socket, server.socket(init=False) as silent:
         await socket.answer(EVENTS)
-        async with asyncio.timeout(2):  # half of what it gives requests
-            await door.leave()
+        async with asyncio.timeout(2):  # half of what requests get
+            await server.leave()
 
         assert (await socket.closing())[0] == 1012
         assert (await silent.closing())[0] == 1012
-    assert door.shop.world.left.is_set()
+    assert server.shop.world.left.is_set()
 
 
-async def test_neither_the_address_nor_a_frame_of_a_socket_is_logged(door: Served, logs: Logs) -> None:
+async def test_neither_the_address_nor_a_frame_of_a_socket_is_logged(server: Served, logs: Logs) -> None:
     token = token_for("ada")
-    async with door.socket(token=token, query=f"?token={token}") as socket:
+    async with server.socket(token=token, query=f"?token={token}") as socket:
         await socket.answer('{ hello(name: "Lovelace") }')
 
     async with asyncio.timeout(PATIENCE):

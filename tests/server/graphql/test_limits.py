@@ -1,4 +1,4 @@
-"""What one document may ask for, and that asking for too much costs us little."""
+"""The limits of one document, and that exceeding them costs little."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A mutation that started always finishes: clients hang up, callers cancel, servers stop."""
+"""A mutation that started always finishes: clients disconnect, callers cancel, servers stop."""
 
 import asyncio
 import json

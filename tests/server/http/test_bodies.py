@@ -1,4 +1,4 @@
-"""Whatever arrives as a body ends in a GraphQL answer: never a 5xx, never unbounded memory, never an echo."""
+"""Any body ends in a GraphQL answer: never a 5xx, never unbounded memory, never an echo."""
 
 import asyncio
 import json
@@ -94,12 +94,12 @@ async def test_a_declared_size_above_the_cap_is_413_without_reading_a_byte(shop:
 
 
 async def test_an_endless_chunked_body_is_413_after_little_more_than_the_cap(shop: Shop) -> None:
-    given = 0
+    produced = 0
 
     async def endless() -> AsyncIterator[bytes]:
-        nonlocal given
+        nonlocal produced
         while True:
-            given += 1
+            produced += 1
             yield b" " * 1024
 
     bare = httpx.AsyncClient(transport=httpx.ASGITransport(app=shop.endpoint), base_url="http://shop")
@@ -107,16 +107,16 @@ async def test_an_endless_chunked_body_is_413_after_little_more_than_the_cap(sho
         response = await bare.post("/graphql", content=endless(), headers={"Content-Type": "application/json"})
 
     assert refusal(response) == (413, "BAD_REQUEST", "BODY_TOO_LARGE")
-    assert given <= 102
+    assert produced <= 102
 
 
 async def test_28_the_rest_of_a_huge_body_is_thrown_away_so_that_the_refusal_arrives(shop: Shop) -> None:
-    given = 0
+    produced = 0
 
     async def huge(chunks: int) -> AsyncIterator[bytes]:
-        nonlocal given
+        nonlocal produced
         for _ in range(chunks):
-            given += 1
+            produced += 1
             yield MEBIBYTE
 
     tracemalloc.start()
@@ -126,7 +126,7 @@ async def test_28_the_rest_of_a_huge_body_is_thrown_away_so_that_the_refusal_arr
     tracemalloc.stop()
 
     assert refusal(response) == refusal(endless) == (413, "BAD_REQUEST", "BODY_TOO_LARGE")
-    assert 50 < given <= 50 + 66
+    assert 50 < produced <= 50 + 66
     assert peak < 5_000_000
 
 

@@ -1,4 +1,4 @@
-"""What uvicorn's connections are held to: slow clients, floods, broken frames, and any frame at all."""
+"""The limits of uvicorn's connections: slow clients, floods, broken frames, and random frames."""
 
 import asyncio
 import base64
@@ -19,18 +19,18 @@ from tests.server.loopback import PATIENCE, Served, served
 from tests.server.shop import Shop, open_shop
 
 FLOOD = "subscription { flood }"
-FLOODED_AT_MOST = 2_000  # times 16 KiB; what the kernel's buffers of a loopback connection hold is half of it
+FLOODED_AT_MOST = 2_000  # times 16 KiB; the kernel's buffers of a loopback connection hold half of it
 INIT = b'{"type":"connection_init"}'
 
 
 @pytest.fixture
-async def door(shop: Shop) -> AsyncIterator[Served]:
+async def server(shop: Shop) -> AsyncIterator[Served]:
     async with served(shop) as opened:
         yield opened
 
 
 class Wire:
-    """A TCP connection to the server, spoken by hand: it reads only when told to."""
+    """A TCP connection to the server, written by hand: it reads only when told to."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -41,7 +41,7 @@ class Wire:
         await self._writer.drain()
 
     async def frame(self, payload: bytes, opcode: int = 1, *, last: bool = True) -> None:
-        """One WebSocket frame, masked with zeros."""
+        """Build one WebSocket frame, masked with zeros."""
         length = len(payload)
         size = bytes([0x80 | length]) if length < 126 else bytes([0x80 | 126]) + length.to_bytes(2, "big")
         await self.write(bytes([(0x80 if last else 0) | opcode]) + size + bytes(4) + payload)
@@ -51,7 +51,7 @@ class Wire:
             return await self._reader.readexactly(count)
 
     async def rest(self) -> bytes:
-        """All that still comes until the server hangs up."""
+        """Read until the server disconnects."""
         async with asyncio.timeout(PATIENCE):
             try:
                 return await self._reader.read()
@@ -60,8 +60,8 @@ class Wire:
 
 
 @asynccontextmanager
-async def wire(door: Served, *, upgraded: bool = False) -> AsyncIterator[Wire]:
-    plug = socket.create_connection(("127.0.0.1", door.port))
+async def wire(server: Served, *, upgraded: bool = False) -> AsyncIterator[Wire]:
+    plug = socket.create_connection(("127.0.0.1", server.port))
     plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     reader, writer = await asyncio.open_connection(sock=plug, limit=64 * 1024)
     opened = Wire(reader, writer)
@@ -80,7 +80,7 @@ async def wire(door: Served, *, upgraded: bool = False) -> AsyncIterator[Wire]:
         writer.transport.abort()
 
 
-async def subscribe_and_not_read(door: Served, opened: Wire, *, over: str) -> None:
+async def subscribe_and_not_read(server: Served, opened: Wire, *, over: str) -> None:
     if over == "websocket":
         await opened.frame(INIT)
         await opened.frame(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": FLOOD}}).encode())
@@ -92,9 +92,9 @@ async def subscribe_and_not_read(door: Served, opened: Wire, *, over: str) -> No
     )
 
 
-async def until_still(door: Served) -> None:
-    """Until nothing has been asked of the flood for a while."""
-    world = door.shop.world
+async def until_still(server: Served) -> None:
+    """Wait until the flood has been idle for a while."""
+    world = server.shop.world
     async with asyncio.timeout(PATIENCE):
         before = 0
         while not before or world.flooded > before:
@@ -104,47 +104,47 @@ async def until_still(door: Served) -> None:
 
 
 @pytest.mark.parametrize("over", ["websocket", "events"])
-async def test_a_client_that_does_not_read_holds_its_stream_up(door: Served, over: str) -> None:
-    async with wire(door, upgraded=over == "websocket") as slow, door.socket() as other:
-        await subscribe_and_not_read(door, slow, over=over)
-        await until_still(door)
-        flooded = door.shop.world.flooded
+async def test_a_client_that_does_not_read_holds_its_stream_up(server: Served, over: str) -> None:
+    async with wire(server, upgraded=over == "websocket") as slow, server.socket() as other:
+        await subscribe_and_not_read(server, slow, over=over)
+        await until_still(server)
+        flooded = server.shop.world.flooded
 
         assert await other.is_alive()
-        while door.shop.world.flooded <= flooded:  # it goes on as the client goes on
+        while server.shop.world.flooded <= flooded:  # it continues as the client continues
             await slow.read(16 * 1024)
 
 
 @pytest.mark.parametrize("over", ["websocket", "events"])
 async def test_a_client_that_does_not_read_for_long_is_cut_off(
-    door: Served, monkeypatch: pytest.MonkeyPatch, over: str
+    server: Served, monkeypatch: pytest.MonkeyPatch, over: str
 ) -> None:
     monkeypatch.setattr(uvicorn_protocols, "STALLED_SECONDS", 0.2)
-    async with wire(door, upgraded=over == "websocket") as slow:
-        await subscribe_and_not_read(door, slow, over=over)
+    async with wire(server, upgraded=over == "websocket") as slow:
+        await subscribe_and_not_read(server, slow, over=over)
         async with asyncio.timeout(PATIENCE):
-            await door.shop.world.left.wait()
-            while door.server.server_state.connections or door.shop.endpoint.connections.taken:
+            await server.shop.world.left.wait()
+            while server.server.server_state.connections or server.shop.endpoint.connections.taken:
                 await asyncio.sleep(0.01)
 
 
-async def test_a_client_that_goes_on_reading_is_not_cut_off(door: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_goes_on_reading_is_not_cut_off(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "STALLED_SECONDS", 0.5)
-    async with wire(door) as slow:
-        await subscribe_and_not_read(door, slow, over="events")
-        await until_still(door)
+    async with wire(server) as slow:
+        await subscribe_and_not_read(server, slow, over="events")
+        await until_still(server)
         began = time.monotonic()
         while time.monotonic() < began + 1.5:
             await slow.read(64 * 1024)
 
-        assert not door.shop.world.left.is_set()
+        assert not server.shop.world.left.is_set()
 
 
 async def test_a_client_that_is_silent_is_asked_and_then_cut_off(shop: Shop) -> None:
     async with (
-        served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as door,
-        door.socket() as awake,
-        wire(door, upgraded=True) as asleep,
+        served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as server,
+        server.socket() as awake,
+        wire(server, upgraded=True) as asleep,
     ):
         await asleep.frame(INIT)
         assert (await asleep.rest()).endswith(b"\x03\xf3keepalive ping timeout")  # 1011
@@ -153,22 +153,25 @@ async def test_a_client_that_is_silent_is_asked_and_then_cut_off(shop: Shop) -> 
 
 
 async def test_a_client_that_neither_answers_nor_reads_is_cut_off_though_something_waits_for_it(shop: Shop) -> None:
-    async with served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as door, wire(door, upgraded=True) as asleep:
-        await subscribe_and_not_read(door, asleep, over="websocket")
+    async with (
+        served(shop, ws_ping_interval=0.1, ws_ping_timeout=0.2) as server,
+        wire(server, upgraded=True) as asleep,
+    ):
+        await subscribe_and_not_read(server, asleep, over="websocket")
 
         async with asyncio.timeout(PATIENCE):
             await shop.world.left.wait()
-            while door.server.server_state.connections:
+            while server.server.server_state.connections:
                 await asyncio.sleep(0.01)
 
 
-async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(door: Served) -> None:
-    async with wire(door, upgraded=True) as flooder, door.socket() as other:
-        await subscribe_and_not_read(door, flooder, over="websocket")
-        await until_still(door)
+async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(server: Served) -> None:
+    async with wire(server, upgraded=True) as flooder, server.socket() as other:
+        await subscribe_and_not_read(server, flooder, over="websocket")
+        await until_still(server)
         (connection,) = [
             entry
-            for entry in door.server.server_state.connections
+            for entry in server.server.server_state.connections
             if isinstance(entry, uvicorn_protocols.WebSocketConnection) and not entry.writable.is_set()
         ]
         held = connection.transport.get_write_buffer_size()
@@ -180,8 +183,8 @@ async def test_pings_of_a_client_that_does_not_read_do_not_pile_up(door: Served)
 
 
 @pytest.mark.parametrize("split", [False, True])
-async def test_text_that_is_not_utf8_is_1007_and_no_alarm(door: Served, logs: Logs, split: bool) -> None:
-    async with wire(door, upgraded=True) as broken, door.socket() as other:
+async def test_text_that_is_not_utf8_is_1007_and_no_alarm(server: Served, logs: Logs, split: bool) -> None:
+    async with wire(server, upgraded=True) as broken, server.socket() as other:
         if split:
             await broken.frame(b'{"type":', last=False)
         await broken.frame(b'"\xff"}', opcode=0 if split else 1)
@@ -191,8 +194,8 @@ async def test_text_that_is_not_utf8_is_1007_and_no_alarm(door: Served, logs: Lo
     assert [entry for entry in logs.events if entry["level"] in ("error", "warning")] == []
 
 
-async def test_fragments_are_counted_together(door: Served) -> None:
-    async with wire(door, upgraded=True) as broken, door.socket() as other:
+async def test_fragments_are_counted_together(server: Served) -> None:
+    async with wire(server, upgraded=True) as broken, server.socket() as other:
         await broken.frame(b" " * 60_000, last=False)
         await broken.frame(b" " * 60_000, opcode=0, last=False)
 
@@ -228,7 +231,7 @@ CODES = {4400, 4401, 4403, 4409, 4429}
 
 
 @pytest.fixture(scope="module")
-async def open_door() -> AsyncIterator[Served]:
+async def shared_server() -> AsyncIterator[Served]:
     shop = open_shop()
     async with served(shop) as opened:
         yield opened
@@ -238,17 +241,17 @@ async def open_door() -> AsyncIterator[Served]:
 @settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(begun=st.booleans(), frames=st.lists(FRAMES, max_size=6))
 async def test_no_frame_harms_the_server_or_another_socket(
-    open_door: Served, logs: Logs, begun: bool, frames: list[str | bytes]
+    shared_server: Served, logs: Logs, begun: bool, frames: list[str | bytes]
 ) -> None:
     logs.forget()
-    async with open_door.socket() as other, open_door.socket(init=begun) as socket:
+    async with shared_server.socket() as other, shared_server.socket(init=begun) as fuzzed:
         try:
             for frame in frames:
-                await socket.send(frame)
+                await fuzzed.send(frame)
         except ConnectionClosed:
             pass
-        if not await socket.is_alive():
-            assert (await socket.closing())[0] in CODES
+        if not await fuzzed.is_alive():
+            assert (await fuzzed.closing())[0] in CODES
 
         assert await other.is_alive()
     assert logs.named("socket.crashed") == []
@@ -258,8 +261,8 @@ async def test_no_frame_harms_the_server_or_another_socket(
 
 @settings(max_examples=75, deadline=None)
 @given(garbage=st.binary(min_size=1, max_size=200), begun=st.booleans())
-async def test_no_bytes_harm_the_server_or_another_socket(open_door: Served, garbage: bytes, begun: bool) -> None:
-    async with open_door.socket() as other, wire(open_door, upgraded=begun) as broken:
+async def test_no_bytes_harm_the_server_or_another_socket(shared_server: Served, garbage: bytes, begun: bool) -> None:
+    async with shared_server.socket() as other, wire(shared_server, upgraded=begun) as broken:
         await broken.write(garbage)
 
         assert await other.is_alive()

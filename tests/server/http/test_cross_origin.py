@@ -1,4 +1,4 @@
-"""Pages of other origins: a browser that keeps to the Fetch standard decides what each of them may send and read."""
+"""Pages of other origins: a browser that follows the Fetch standard decides what each may send and read."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.shop import open_shop, settings_for
 PAGE = "https://shop.example"
 EVIL = "https://evil.example"
 DEV_SERVER = "http://localhost:5173"
-# What the browser agents of these products add to a page's own requests.
+# Headers that the browser agents of these products add to a page's own requests.
 TRACING = {
     "Sentry": ["sentry-trace", "baggage"],
     "OpenTelemetry": ["traceparent", "tracestate", "baggage"],
@@ -53,7 +53,7 @@ def client(origins: AllowedOrigins, headers: Iterable[str] = ()) -> httpx.AsyncC
 
 
 async def preflight(http: httpx.AsyncClient, origin: str, names: Iterable[str], method: str = "POST") -> httpx.Response:
-    """What a browser asks: names in lower case, sorted, with commas between."""
+    """Send a browser's preflight: names in lower case, sorted, with commas between."""
     given = {"Origin": origin, "Access-Control-Request-Method": method}
     if listed := ",".join(sorted(names)):
         given["Access-Control-Request-Headers"] = listed
@@ -61,7 +61,7 @@ async def preflight(http: httpx.AsyncClient, origin: str, names: Iterable[str], 
 
 
 def passes(response: httpx.Response, origin: str, names: Iterable[str], method: str = "POST") -> bool:
-    """The CORS-preflight fetch of fetch.spec.whatwg.org, for a request without credentials."""
+    """Run the CORS-preflight fetch of fetch.spec.whatwg.org, for a request without credentials."""
     allowed = {name.strip().lower() for name in response.headers.get("access-control-allow-headers", "").split(",")}
     methods = [name.strip() for name in response.headers.get("access-control-allow-methods", "").split(",")]
     return (

@@ -1,4 +1,4 @@
-"""Whatever arrives at the door: no input makes a 5xx, takes long, or holds memory. The same inputs in every run."""
+"""No input makes a 5xx, takes long, or holds memory. The same random inputs in every run."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ fuzzed = settings(
 
 @pytest.fixture
 async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    """The whole application with the offline Stripe."""
+    """Open the whole application with the offline Stripe."""
     async with open_house(settings_for(database_url, tmp_path / "state")) as opened:
         yield opened
 
@@ -50,7 +50,7 @@ def in_time() -> Iterator[None]:
 
 
 def check_errors(errors: Any, request_id: str) -> None:
-    """Each error is typed and names the request; none says that something broke on our side."""
+    """Check that each error is typed and names the request; none reports a bug of ours."""
     assert errors
     for error in errors:
         assert error["message"]
@@ -59,7 +59,7 @@ def check_errors(errors: Any, request_id: str) -> None:
 
 
 def check(response: httpx.Response) -> None:
-    """A GraphQL response that is no failure of ours."""
+    """Check for a GraphQL response that reports no bug of ours."""
     assert response.status_code < 500, response.text
     answer = response.json()
     assert set(answer) in ({"data"}, {"errors"}, {"data", "errors"}), answer
@@ -99,7 +99,7 @@ WORDS = [b"null", b"true", b"1e400", b"-0", b"9" * 400, b"0.1e-9", b"{}", b"[]",
 
 @st.composite
 def mutated(draw: st.DrawFn, whole: st.SearchStrategy[bytes], words: list[bytes]) -> bytes:
-    """A few cuts, repetitions, flips and insertions."""
+    """Draw a few cuts, repetitions, flips and insertions."""
     text = bytearray(draw(whole))
     for _ in range(draw(st.integers(1, 5))):
         at = draw(st.integers(0, len(text)))
@@ -128,7 +128,7 @@ VALUES = st.recursive(
 
 @st.composite
 def replaced(draw: st.DrawFn) -> bytes:
-    """A valid request with another value at one place, however deep."""
+    """Draw a valid request with another value at one place, however deep."""
     request: Any = json.loads(draw(VALID))
     place = request
     while True:
@@ -182,7 +182,7 @@ STRIPE_EVENT = json.dumps(
 @example(body=STRIPE_EVENT.replace(b"10000", b"9" * 30))
 @example(body=STRIPE_EVENT.replace(b"10000", b"-9" + b"9" * 19))
 @example(body=STRIPE_EVENT.replace(b"1780000000", b"9" * 400))
-async def test_no_body_with_a_good_signature_breaks_the_webhook_door(house: House, body: bytes) -> None:
+async def test_no_body_with_a_good_signature_breaks_the_webhook_endpoint(house: House, body: bytes) -> None:
     text = body.decode("utf-8", "replace")
     signed = stripe.WebhookSignature.generate_signature_header(text, WEBHOOK_SECRET, timestamp=int(time.time()))
 
@@ -225,7 +225,7 @@ HEADER = st.sampled_from(sorted(HEADERS)).flatmap(
     query_string=st.sampled_from([b"", b"query={hello}", b"query=%ff", b"&=&;"]) | st.binary(max_size=30),
     body=st.sampled_from([b'{"query": "{hello}"}', b"", b"{"]),
 )
-async def test_no_header_breaks_the_door_not_even_twice(
+async def test_no_header_breaks_the_server_not_even_twice(
     shop: Shop, method: str, headers: list[tuple[str, str]], query_string: bytes, body: bytes
 ) -> None:
     scope = post_scope()
@@ -264,7 +264,7 @@ MANGLED = mutated(st.sampled_from([document.encode() for document in DOCUMENTS])
 
 @st.composite
 def chained(draw: st.DrawFn) -> str:
-    """Fragments that spread each other: chains, cycles, fans and repeated definitions."""
+    """Draw fragments that spread each other: chains, cycles, fans and repeated definitions."""
     count = draw(st.integers(1, 40))
     names = st.integers(0, count)
     parts = [
@@ -278,7 +278,7 @@ def chained(draw: st.DrawFn) -> str:
 
 @st.composite
 def crowded(draw: st.DrawFn) -> str:
-    """One field under many aliases, with many directives, deep in inline fragments."""
+    """Draw one field under many aliases, with many directives, deep in inline fragments."""
     aliases = draw(st.integers(0, 300))
     directives = " ".join(draw(st.lists(st.sampled_from(["@skip(if: false)", "@include(if: 1)", "@x"]), max_size=40)))
     depth = draw(st.integers(0, 200))
@@ -334,7 +334,7 @@ ACCEPTS = [
     ),
     members=st.fixed_dictionaries({}, optional={"variables": VALUES, "operationName": VALUES, "extensions": VALUES}),
 )
-async def test_no_request_for_a_stream_breaks_the_door(
+async def test_no_request_for_a_stream_breaks_the_server(
     shop: Shop, method: str, accept: list[str], document: str, members: dict[str, Any]
 ) -> None:
     scope = post_scope()
@@ -359,7 +359,7 @@ async def test_no_request_for_a_stream_breaks_the_door(
 
 
 def _payloads(content_type: str, raw: bytes) -> list[dict[str, Any]]:
-    """The answers in a stream, read strictly by its protocol; or the single one."""
+    """Return the answers in a stream, parsed strictly by its protocol; or the single one."""
     if content_type.startswith("text/event-stream"):
         assert b"\r" not in raw
         events = [event for event in raw.split(b"\n\n") if event not in (b"", b":")]

@@ -1,4 +1,4 @@
-"""What stands around every route, and the two questions of a load balancer."""
+"""The middleware around every route, and the two probes of a load balancer."""
 
 import asyncio
 from collections.abc import Mapping
@@ -179,7 +179,7 @@ async def test_however_many_ask_whether_it_is_ready_the_probes_run_once() -> Non
         async with asyncio.timeout(5):
             while not ran:
                 await asyncio.sleep(0)
-        together[0].cancel()  # whoever began it leaves
+        together[0].cancel()  # the request that started the run is cancelled
         gate.set()
         answers = await asyncio.gather(*together[1:])
         later = await origin.get("/readyz")

@@ -1,4 +1,4 @@
-"""Logs are events without secrets, whoever writes them."""
+"""Logs are events without secrets, in any library's lines."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""What a client reads about failures, and what our logs hold."""
+"""The client's view of failures, and the log's."""
 
 import pytest
 

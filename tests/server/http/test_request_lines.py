@@ -1,4 +1,4 @@
-"""The line of a request is the same whether it is written the short way or the long one."""
+"""The log line of a request is equal whether it is written directly or through the standard library."""
 
 import io
 import json
@@ -16,7 +16,7 @@ LOG = structlog.stdlib.get_logger("server.http")
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """What goes to the log, nothing else listening, as in a process that serves."""
+    """Collect the log, with no other handler, as in a process that serves."""
     root = logging.getLogger()
     before, stream = list(root.handlers), io.StringIO()
     root.handlers.clear()
@@ -27,7 +27,7 @@ def written() -> Iterator[io.StringIO]:
 
 
 def _alone() -> None:
-    """Only our handler listens from now on: pytest adds its own ones again before each test."""
+    """Make our handler the only one: pytest adds its own ones before each test."""
     assert logs._plain_lines is not None
     logging.getLogger().handlers[:] = [logs._plain_lines]
 
@@ -79,7 +79,7 @@ SAID: dict[str, dict[str, object]] = {
 
 
 def _both_ways(written: io.StringIO, say: Callable[[], None]) -> tuple[dict[str, object], dict[str, object]]:
-    """The line as it is written at once, and as it goes through the standard library's records."""
+    """Return the line as written directly, and as written through the standard library's records."""
     say()
     listening = logging.NullHandler()
     logging.getLogger().addHandler(listening)

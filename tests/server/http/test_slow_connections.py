@@ -1,4 +1,4 @@
-"""What a connection may take: time for a header, a body and between requests; bytes of a header; places by address."""
+"""Limits of a connection: time for a header, a body and between requests; bytes of a header; quotas by address."""
 
 import asyncio
 import json
@@ -16,13 +16,13 @@ from tests.server.loopback import PATIENCE, Served, served
 from tests.server.shop import Shop, open_shop, token_for
 
 SHORT = 0.3  # seconds that a test waits for
-PACE = 0.02  # seconds between two bytes of somebody who sends one at a time
+PACE = 0.02  # seconds between two bytes of a client that sends one at a time
 HELLO = b"GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nHost: shop\r\n"
 ANOTHER = "127.0.0.2"
 
 
 class Line:
-    """A TCP connection to the server, spoken by hand."""
+    """A TCP connection to the server, written by hand."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -42,15 +42,15 @@ class Line:
             await asyncio.sleep(PACE)
 
     async def answer(self) -> tuple[int, str]:
-        """The status and the body of one answer."""
+        """Read the status and the body of one answer."""
         async with asyncio.timeout(PATIENCE):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
-            [length] = [line for line in head.lower().splitlines() if line.startswith("content-length:")]
+            [length] = [header for header in head.lower().splitlines() if header.startswith("content-length:")]
             body = await self.reader.readexactly(int(length.partition(":")[2]))
         return int(head.split()[1]), body.decode()
 
     async def refusal(self) -> tuple[int, str]:
-        """The status and the reason of an answer that is the last."""
+        """Read the status and the reason of an answer that is the last."""
         status, body = await self.answer()
         assert await self.rest() == b""
         [error] = json.loads(body)["errors"]
@@ -58,7 +58,7 @@ class Line:
         return status, error["extensions"]["reason"]
 
     async def rest(self) -> bytes:
-        """All that still comes until the server hangs up."""
+        """Read until the server disconnects."""
         async with asyncio.timeout(PATIENCE):
             try:
                 return await self.reader.read()
@@ -67,8 +67,8 @@ class Line:
 
 
 @asynccontextmanager
-async def line(door: Served, address: str = "127.0.0.1") -> AsyncIterator[Line]:
-    plug = socket.create_connection(("127.0.0.1", door.port), source_address=(address, 0))
+async def line(server: Served, address: str = "127.0.0.1") -> AsyncIterator[Line]:
+    plug = socket.create_connection(("127.0.0.1", server.port), source_address=(address, 0))
     reader, writer = await asyncio.open_connection(sock=plug)
     try:
         yield Line(reader, writer)
@@ -76,15 +76,15 @@ async def line(door: Served, address: str = "127.0.0.1") -> AsyncIterator[Line]:
         writer.transport.abort()
 
 
-async def until_free(door: Served) -> None:
-    """Until the server holds no connection any more."""
+async def until_free(server: Served) -> None:
+    """Wait until the server holds no connection any more."""
     async with asyncio.timeout(PATIENCE):
-        while door.server.server_state.connections:
+        while server.server.server_state.connections:
             await asyncio.sleep(0.01)
 
 
 @pytest.fixture
-async def door(shop: Shop) -> AsyncIterator[Served]:
+async def server(shop: Shop) -> AsyncIterator[Served]:
     async with served(shop, limits=ConnectionLimits(header_seconds=SHORT, idle_seconds=SHORT)) as opened:
         yield opened
 
@@ -92,22 +92,22 @@ async def door(shop: Shop) -> AsyncIterator[Served]:
 # -- time ------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_connection_that_says_nothing_is_closed(door: Served) -> None:
-    async with line(door) as silent:
+async def test_a_connection_that_says_nothing_is_closed(server: Served) -> None:
+    async with line(server) as silent:
         assert await silent.rest() == b""
 
 
 @pytest.mark.parametrize("half", [HELLO, b"G", HELLO + b"X-Half: of a head", b"\r\n"])
-async def test_half_a_header_is_closed(door: Served, half: bytes) -> None:
-    async with line(door) as slow:
+async def test_half_a_header_is_closed(server: Served, half: bytes) -> None:
+    async with line(server) as slow:
         await slow.write(half)
 
         assert await slow.refusal() == (408, "HEADER_TIMEOUT")
 
 
 @pytest.mark.parametrize("text", [HELLO + b"X: " + b"y" * 1_000, b"\r\n" * 500])
-async def test_a_header_that_trickles_has_the_same_time_as_one_that_stops(door: Served, text: bytes) -> None:
-    async with line(door) as slow, asyncio.timeout(PATIENCE / 2):  # one that began anew with each byte took twenty
+async def test_a_header_that_trickles_has_the_same_time_as_one_that_stops(server: Served, text: bytes) -> None:
+    async with line(server) as slow, asyncio.timeout(PATIENCE / 2):  # a timer restarted by each byte took 20 s
         trickling = asyncio.create_task(slow.trickle(text))
         with suppress(ConnectionError):
             assert await slow.refusal() == (408, "HEADER_TIMEOUT")
@@ -115,8 +115,8 @@ async def test_a_header_that_trickles_has_the_same_time_as_one_that_stops(door: 
 
 
 @pytest.mark.parametrize("next_one", [b"", b"GET", HELLO, b"\r\n"])
-async def test_what_is_half_a_request_after_an_answered_one_is_closed(door: Served, next_one: bytes) -> None:
-    async with line(door) as slow:
+async def test_what_is_half_a_request_after_an_answered_one_is_closed(server: Served, next_one: bytes) -> None:
+    async with line(server) as slow:
         await slow.write(HELLO + b"\r\n")
         assert (await slow.answer())[0] == 200
         await slow.write(next_one)
@@ -124,9 +124,9 @@ async def test_what_is_half_a_request_after_an_answered_one_is_closed(door: Serv
         assert (await slow.rest())[:12] == (b"HTTP/1.1 408" if next_one else b"")
 
 
-async def test_a_body_that_trickles_after_its_answer_is_closed(door: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_trickles_after_its_answer_is_closed(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uvicorn_protocols, "BODY_SECONDS", SHORT)
-    async with line(door) as slow, asyncio.timeout(PATIENCE):
+    async with line(server) as slow, asyncio.timeout(PATIENCE):
         await slow.write(HELLO + b"Content-Length: 100000\r\n\r\n")
         assert (await slow.answer())[0] == 200
         trickling = asyncio.create_task(slow.trickle(b"b" * 10_000))
@@ -135,10 +135,10 @@ async def test_a_body_that_trickles_after_its_answer_is_closed(door: Served, mon
         trickling.cancel()
 
 
-async def test_an_answer_that_takes_longer_than_a_header_may_is_given(door: Served) -> None:
-    world = door.shop.world
+async def test_an_answer_that_takes_longer_than_a_header_may_is_given(server: Served) -> None:
+    world = server.shop.world
     body = json.dumps({"query": 'mutation { pay(key: "k") }'}).encode()
-    async with line(door) as patient, line(door) as silent:
+    async with line(server) as patient, line(server) as silent:
         await patient.write(
             b"POST /graphql HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"
             b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
@@ -151,10 +151,10 @@ async def test_an_answer_that_takes_longer_than_a_header_may_is_given(door: Serv
         assert (await patient.answer())[0] == 200
 
 
-async def test_a_websocket_lives_longer_than_a_header_may(door: Served) -> None:
-    async with door.socket() as socket, line(door) as silent:
+async def test_a_websocket_lives_longer_than_a_header_may(server: Served) -> None:
+    async with server.socket() as websocket, line(server) as silent:
         assert await silent.rest() == b""
-        assert await socket.is_alive()
+        assert await websocket.is_alive()
 
 
 # -- bytes -----------------------------------------------------------------------------------------------------------
@@ -172,7 +172,7 @@ async def test_a_websocket_lives_longer_than_a_header_may(door: Served) -> None:
 )
 @pytest.mark.parametrize("piece", [1_000, 1_000_000])
 async def test_a_header_that_is_too_large_is_431(shop: Shop, fields: bytes, piece: int) -> None:
-    async with served(shop) as door, line(door) as large:
+    async with served(shop) as server, line(server) as large:
         text = HELLO + fields
         for start in range(0, len(text), piece):
             await large.write(text[start : start + piece])
@@ -181,28 +181,28 @@ async def test_a_header_that_is_too_large_is_431(shop: Shop, fields: bytes, piec
 
 
 async def test_a_header_of_common_size_is_read(shop: Shop) -> None:
-    async with served(shop) as door, line(door) as usual:
+    async with served(shop) as server, line(server) as usual:
         await usual.write(HELLO + b"Cookie: " + b"x" * 16_000 + b"\r\n\r\n")
 
         assert (await usual.answer())[0] == 200
 
 
 async def test_an_address_that_is_too_long_is_414(shop: Shop) -> None:
-    async with served(shop) as door, line(door) as long:
+    async with served(shop) as server, line(server) as long:
         await long.write(b"GET /graphql?query=" + b"x" * 200_000)
 
         assert await long.refusal() == (414, "TARGET_TOO_LONG")
 
 
-async def test_what_is_no_http_is_told_so(door: Served) -> None:
-    async with line(door) as broken:
+async def test_what_is_no_http_is_told_so(server: Served) -> None:
+    async with line(server) as broken:
         await broken.write(b"\x16\x03\x01 hello over TLS\r\n\r\n")
 
         assert await broken.refusal() == (400, "INVALID_HTTP")
 
 
 async def test_a_handshake_with_a_line_that_no_websocket_may_have_is_refused_and_keeps_no_place(shop: Shop) -> None:
-    async with served(shop) as door, line(door) as large:
+    async with served(shop) as server, line(server) as large:
         await large.write(
             b"GET /graphql HTTP/1.1\r\nHost: shop\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
@@ -210,7 +210,7 @@ async def test_a_handshake_with_a_line_that_no_websocket_may_have_is_refused_and
         )
 
         assert await large.refusal() == (400, "INVALID_HANDSHAKE")
-        await until_free(door)
+        await until_free(server)
 
 
 async def test_trailers_are_bounded_and_are_no_headers(shop: Shop) -> None:
@@ -218,16 +218,16 @@ async def test_trailers_are_bounded_and_are_no_headers(shop: Shop) -> None:
         b"POST /graphql HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         b'13\r\n{"query":"{whoami}"}\r\n0\r\n'.replace(b"13", b"%x" % len(b'{"query":"{whoami}"}'))
     )
-    async with served(shop) as door, line(door) as honest, line(door) as flood:
+    async with served(shop) as server, line(server) as honest, line(server) as flood:
         await honest.write(begin + f"Authorization: Bearer {token_for('ada')}\r\n\r\n".encode())
         await flood.write(begin + b"X-Endless: " + b"x" * 1_000_000)
 
         assert json.loads((await honest.answer())[1])["data"] == {"whoami": None}
-        await flood.rest()  # it is hung up on, though the body never ended
+        await flood.rest()  # the server disconnects, though the body never ended
 
 
-async def test_a_thousand_requests_at_once_on_one_connection_are_not_queued(door: Served) -> None:
-    async with line(door) as greedy, line(door) as other:
+async def test_a_thousand_requests_at_once_on_one_connection_are_not_queued(server: Served) -> None:
+    async with line(server) as greedy, line(server) as other:
         await greedy.write((HELLO + b"\r\n") * 1_000)
         assert (await greedy.rest()).count(b"HTTP/1.1 200") <= uvicorn_protocols.PIPELINED + 1
 
@@ -239,91 +239,97 @@ async def test_a_thousand_requests_at_once_on_one_connection_are_not_queued(door
 
 
 async def test_an_address_has_so_many_connections_and_others_do_not_notice(shop: Shop) -> None:
-    async with served(shop, limits=ConnectionLimits(connections=5, per_address=2)) as door, AsyncExitStack() as stack:
-        mine = [await stack.enter_async_context(line(door)) for _ in range(2)]
-        third = await stack.enter_async_context(line(door))
+    async with (
+        served(shop, limits=ConnectionLimits(connections=5, per_address=2)) as server,
+        AsyncExitStack() as stack,
+    ):
+        mine = [await stack.enter_async_context(line(server)) for _ in range(2)]
+        third = await stack.enter_async_context(line(server))
         assert await third.refusal() == (429, "TOO_MANY_CONNECTIONS")
 
-        other = await stack.enter_async_context(line(door, ANOTHER))
+        other = await stack.enter_async_context(line(server, ANOTHER))
         await other.write(HELLO + b"\r\n")
         assert (await other.answer())[0] == 200
 
         mine[0].writer.transport.abort()
         async with asyncio.timeout(PATIENCE):
-            while len(door.server.server_state.connections) > 2:
+            while len(server.server.server_state.connections) > 2:
                 await asyncio.sleep(0.01)
-        again = await stack.enter_async_context(line(door))
+        again = await stack.enter_async_context(line(server))
         await again.write(HELLO + b"\r\n")
         assert (await again.answer())[0] == 200
 
 
 async def test_a_process_has_so_many_connections_in_all(shop: Shop) -> None:
-    async with served(shop, limits=ConnectionLimits(connections=3, per_address=2)) as door, AsyncExitStack() as stack:
+    async with (
+        served(shop, limits=ConnectionLimits(connections=3, per_address=2)) as server,
+        AsyncExitStack() as stack,
+    ):
         for address in ("127.0.0.3", "127.0.0.4", "127.0.0.5"):
-            await stack.enter_async_context(line(door, address))
-        late = await stack.enter_async_context(line(door))
+            await stack.enter_async_context(line(server, address))
+        late = await stack.enter_async_context(line(server))
 
         assert await late.refusal() == (429, "TOO_MANY_CONNECTIONS")
 
 
 async def test_behind_a_proxy_no_address_is_bounded(shop: Shop) -> None:
-    async with served(shop, limits=ConnectionLimits(per_address=None)) as door, AsyncExitStack() as stack:
+    async with served(shop, limits=ConnectionLimits(per_address=None)) as server, AsyncExitStack() as stack:
         for _ in range(300):
-            last = await stack.enter_async_context(line(door))
+            last = await stack.enter_async_context(line(server))
         await last.write(HELLO + b"\r\n")
 
         assert (await last.answer())[0] == 200
 
 
 async def test_three_hundred_idle_connections_of_one_address_leave_others_served_at_once(shop: Shop) -> None:
-    async with served(shop) as door, AsyncExitStack() as stack:
+    async with served(shop) as server, AsyncExitStack() as stack:
         for _ in range(300):
-            await stack.enter_async_context(line(door))
+            await stack.enter_async_context(line(server))
 
-        other = await stack.enter_async_context(line(door, ANOTHER))
+        other = await stack.enter_async_context(line(server, ANOTHER))
         await other.write(HELLO + b"\r\n")
         assert (await other.answer())[0] == 200
-        async with door.socket(local_addr=(ANOTHER, 0)) as socket:
-            assert await socket.is_alive()
+        async with server.socket(local_addr=(ANOTHER, 0)) as websocket:
+            assert await websocket.is_alive()
 
 
 async def test_a_websocket_keeps_the_place_of_its_connection_and_gives_it_back(shop: Shop) -> None:
-    async with served(shop, limits=ConnectionLimits(per_address=1)) as door:
+    async with served(shop, limits=ConnectionLimits(per_address=1)) as server:
         for _ in range(3):
-            async with door.socket() as socket:
-                async with line(door) as second:
+            async with server.socket() as websocket:
+                async with line(server) as second:
                     assert await second.refusal() == (429, "TOO_MANY_CONNECTIONS")
-                assert await socket.is_alive()
-            await until_free(door)
+                assert await websocket.is_alive()
+            await until_free(server)
 
 
 @pytest.mark.parametrize("init", [False, True])
 async def test_idle_strangers_of_one_address_lock_nobody_out_of_websockets(init: bool) -> None:
     limits = StreamLimits(connections=10, anonymous_connections=4, connections_per_address=3)
-    async with served(open_shop(stream_limits=limits)) as door, AsyncExitStack() as stack:
+    async with served(open_shop(stream_limits=limits)) as server, AsyncExitStack() as stack:
         for _ in range(3):
-            await stack.enter_async_context(door.socket(init=init))
+            await stack.enter_async_context(server.socket(init=init))
         if not init:
             async with asyncio.timeout(PATIENCE):
-                while door.shop.endpoint.unauthenticated.taken < 3:
+                while server.shop.endpoint.unauthenticated.taken < 3:
                     await asyncio.sleep(0.01)
 
-        refused = await stack.enter_async_context(door.socket(init=False))
+        refused = await stack.enter_async_context(server.socket(init=False))
         with suppress(ConnectionClosed):
             await refused.say(type="connection_init", payload={})
         assert await refused.closing() == (1013, "Too many sockets")
         for bearer in (None, token_for("ada")):
-            other = await stack.enter_async_context(door.socket(token=bearer, local_addr=(ANOTHER, 0)))
+            other = await stack.enter_async_context(server.socket(token=bearer, local_addr=(ANOTHER, 0)))
             assert await other.is_alive()
 
 
 async def test_streams_over_http_have_places_by_address_too() -> None:
     limits = StreamLimits(connections_per_address=1)
     query, accept = "subscription { events { number } }", "text/event-stream"
-    async with served(open_shop(stream_limits=limits)) as door, door.stream(query, accept) as first:
+    async with served(open_shop(stream_limits=limits)) as server, server.stream(query, accept) as first:
         assert first.status_code == 200
-        async with door.stream(query, accept, token=token_for("ada")) as second:
+        async with server.stream(query, accept, token=token_for("ada")) as second:
             assert second.status_code == 429
         staff = token_for("clerk", ["payments:read"])
-        async with door.stream(query, accept, token=staff) as third:
+        async with server.stream(query, accept, token=staff) as third:
             assert third.status_code == 200

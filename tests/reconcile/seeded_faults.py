@@ -1,4 +1,4 @@
-"""One fault of each kind, planted into a crowd behind everybody's back; each is one finding and no more."""
+"""One seeded fault of each kind in a population; each is one finding and no more."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +15,7 @@ from domain.states import DiscrepancyKind as Kind
 from sandbox.ledger import Ledger
 from sandbox.payments.disputes import open_dispute
 from sandbox.store import Store
-from tests.reconcile.crowd import EVERY, Json, One, Pattern, pattern, remember
+from tests.reconcile.population import EVERY, Json, Pattern, SeededPayment, pattern, remember
 
 INSERT_ORDER = """INSERT INTO orders (id, external_id, total_minor, currency, paid_minor, refunded_minor,
   payment_status, metadata, version, last_sequence, last_hash, created_at, updated_at)
@@ -34,30 +34,30 @@ INSERT_OPERATION = """INSERT INTO operation (id, principal, kind, key, fingerpri
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Both sides, open to be tampered with. `spare` is a payment that is not there yet."""
+    """Both sides, open for changes. `spare` is a payment that does not exist yet."""
 
     database: "asyncpg.Connection[asyncpg.Record]"
     store: Store
     known: Pattern
-    spare: One
+    spare: SeededPayment
 
     async def change(self, statement: str, *values: Any) -> None:
         await self.database.execute(statement, *values)
 
-    def edit(self, one: One, prefix: str, **changes: Any) -> Json:
-        """Change what Stripe has of a payment."""
+    def edit(self, one: SeededPayment, prefix: str, **changes: Any) -> Json:
+        """Change Stripe's object of a payment."""
         thing = self.store.get(one.stripe(prefix), self.known.texts[prefix][0])
         assert thing is not None
         return self.store.save(thing | changes)
 
 
-async def missing_locally(ground: Ground, _: One) -> str:
-    """Money was taken with our metadata, and we have no row."""
+async def missing_locally(ground: Ground, _: SeededPayment) -> str:
+    """A payment was captured with our metadata, and we have no row."""
     remember(ground.store, ground.known.of(ground.spare, "pi", "ch", "txn"))
     return ground.spare.stripe("pi")
 
 
-async def missing_at_provider(ground: Ground, one: One) -> str:
+async def missing_at_provider(ground: Ground, one: SeededPayment) -> str:
     order_id = uuid4()
     await ground.change(INSERT_ORDER, order_id, one.order_id)
     waiting = ("REQUIRES_PAYMENT_METHOD", 0, "pi_of_nobody", None)
@@ -65,50 +65,50 @@ async def missing_at_provider(ground: Ground, one: One) -> str:
     return "pi_of_nobody"
 
 
-async def status_drift(ground: Ground, one: One) -> str:
-    """A payment and its order forgot that they were paid."""
+async def status_drift(ground: Ground, one: SeededPayment) -> str:
+    """The paid status of a payment and of its order is lost."""
     await ground.change("UPDATE payment SET status = 'PROCESSING', captured_minor = 0 WHERE id = $1", one.payment_id)
     await ground.change("UPDATE orders SET paid_minor = 0 WHERE id = $1", one.order_id)
     return one.stripe("pi")
 
 
-async def amount_drift(ground: Ground, one: One) -> str:
+async def amount_drift(ground: Ground, one: SeededPayment) -> str:
     await ground.change("UPDATE payment SET amount_minor = amount_minor + 1 WHERE id = $1", one.payment_id)
     return one.stripe("pi")
 
 
-async def currency_drift(ground: Ground, one: One) -> str:
-    """Its order counts no money in another currency."""
+async def currency_drift(ground: Ground, one: SeededPayment) -> str:
+    """The order does not count money in another currency."""
     await ground.change("UPDATE orders SET paid_minor = 0, refunded_minor = 0 WHERE id = $1", one.order_id)
     await ground.change("UPDATE payment SET currency = 'EUR' WHERE id = $1", one.payment_id)
     return one.stripe("pi")
 
 
-async def refund_drift(ground: Ground, one: One) -> str:
-    """Somebody gave money back at the Dashboard, and the event was lost."""
+async def refund_drift(ground: Ground, one: SeededPayment) -> str:
+    """A person refunded at the Dashboard, and the event was lost."""
     remember(ground.store, ground.known.of(one, "re", "trr"))
     return one.stripe("re")
 
 
-async def unresolved_operation(ground: Ground, one: One) -> str:
+async def unresolved_operation(ground: Ground, one: SeededPayment) -> str:
     operation = new_id()
     await ground.change(INSERT_OPERATION, operation, one.order_id, one.payment_id)
     return str(operation)
 
 
-async def webhook_gap(ground: Ground, one: One) -> str:
+async def webhook_gap(ground: Ground, one: SeededPayment) -> str:
     await ground.change("DELETE FROM webhook_event WHERE stripe_event_id = $1", one.stripe("evt"))
     return one.stripe("evt")
 
 
-async def ledger_imbalance(ground: Ground, one: One) -> str:
+async def ledger_imbalance(ground: Ground, one: SeededPayment) -> str:
     await ground.change("UPDATE orders SET paid_minor = paid_minor + 1 WHERE id = $1", one.order_id)
     return str(one.order_id)
 
 
-async def duplicate_charge(ground: Ground, one: One) -> str:
-    """An order has a second payment, and both sides know it well."""
-    second = One(ground.spare.number + 1)
+async def duplicate_charge(ground: Ground, one: SeededPayment) -> str:
+    """An order has a second payment, known to both sides."""
+    second = SeededPayment(ground.spare.number + 1)
     remember(ground.store, ground.known.of(second, "pi", "ch", "txn"))
     ours = {"order_id": str(one.order_id), "payment_id": str(second.payment_id)}
     ground.edit(second, "pi", metadata=ours, amount=one.amount, amount_received=one.amount)
@@ -119,8 +119,8 @@ async def duplicate_charge(ground: Ground, one: One) -> str:
     return str(one.order_id)
 
 
-async def dispute_drift(ground: Ground, one: One) -> str:
-    """A bank took money back, our row does not say so, and the inbox says that it has seen to the events."""
+async def dispute_drift(ground: Ground, one: SeededPayment) -> str:
+    """A bank withdrew money, our row does not say so, and the inbox says that the events are applied."""
     charge = ground.edit(one, "ch")
     dispute = open_dispute(Ledger(ground.store, webhooks=False, at=ground.known.created), charge, "needs_response")
     about = "kind = 'event' AND json_extract(json, '$.data.object.id') = ?"
@@ -128,18 +128,18 @@ async def dispute_drift(ground: Ground, one: One) -> str:
     return one.stripe("pi")
 
 
-async def balance_drift(ground: Ground, one: One) -> str:
+async def balance_drift(ground: Ground, one: SeededPayment) -> str:
     ground.edit(one, "txn", amount=one.amount - 1)
     return one.stripe("txn")
 
 
-async def metadata_drift(ground: Ground, one: One) -> str:
+async def metadata_drift(ground: Ground, one: SeededPayment) -> str:
     ground.edit(one, "pi", metadata={"order_id": str(uuid4()), "payment_id": str(one.payment_id)})
     return one.stripe("pi")
 
 
-async def expiring_authorization(ground: Ground, one: One) -> str:
-    """Both sides hold money, and nobody has taken it."""
+async def expiring_authorization(ground: Ground, one: SeededPayment) -> str:
+    """An authorized payment was never captured."""
     ground.edit(one, "pi", status="requires_capture", amount_capturable=one.amount, amount_received=0)
     ground.store.rows("DELETE FROM object WHERE id = ?", one.stripe("txn"))
     held = "status = 'REQUIRES_CAPTURE', captured_minor = 0, capturable_minor = amount_minor, capture_before = $1"
@@ -149,15 +149,15 @@ async def expiring_authorization(ground: Ground, one: One) -> str:
     return one.stripe("pi")
 
 
-async def broken_chain(ground: Ground, one: One) -> str:
-    """Somebody who owns the database changed what happened."""
+async def broken_chain(ground: Ground, one: SeededPayment) -> str:
+    """The database's owner changed the audit trail."""
     await ground.change("ALTER TABLE payment_event DISABLE TRIGGER USER")
     await ground.change("UPDATE payment_event SET amount_minor = 1 WHERE order_id = $1", one.order_id)
     await ground.change("ALTER TABLE payment_event ENABLE TRIGGER USER")
     return str(one.order_id)
 
 
-PLANTS: Final[dict[Kind, Callable[[Ground, One], Awaitable[str]]]] = {
+FAULTS: Final[dict[Kind, Callable[[Ground, SeededPayment], Awaitable[str]]]] = {
     Kind.MISSING_LOCALLY: missing_locally,
     Kind.MISSING_AT_PROVIDER: missing_at_provider,
     Kind.STATUS_DRIFT: status_drift,
@@ -170,22 +170,24 @@ PLANTS: Final[dict[Kind, Callable[[Ground, One], Awaitable[str]]]] = {
     Kind.WEBHOOK_GAP: webhook_gap,
     Kind.BROKEN_CHAIN: broken_chain,
     Kind.METADATA_DRIFT: metadata_drift,
-    # Beyond the twelve that were promised:
+    # Beyond the twelve promised kinds:
     Kind.DISPUTE_DRIFT: dispute_drift,
     Kind.BALANCE_DRIFT: balance_drift,
     Kind.LEDGER_IMBALANCE: ledger_imbalance,
 }
-TWELVE: Final = tuple(PLANTS)[:12]
-assert set(PLANTS) == set(Kind), "a kind of finding has no fault of its own"
+TWELVE: Final = tuple(FAULTS)[:12]
+assert set(FAULTS) == set(Kind), "a kind of finding has no fault of its own"
 
 
-async def plant(crowd: Sequence[One], database_url: str, store: Store, *kinds: Kind) -> list[tuple[str, str]]:
-    """Plant a fault of each of these kinds, far from each other; the kind and subject of each, sorted."""
+async def seed_faults(
+    population: Sequence[SeededPayment], database_url: str, store: Store, *kinds: Kind
+) -> list[tuple[str, str]]:
+    """Seed a fault of each of these kinds, far from each other; returns the kind and subject of each, sorted."""
     planted = []
-    async with _ground(len(crowd), database_url, store) as ground:
+    async with _ground(len(population), database_url, store) as ground:
         for place, kind in enumerate(kinds):
-            one = crowd[place * len(crowd) // len(kinds) // EVERY * EVERY + 1 + place % (EVERY - 1)]
-            planted.append((kind.value, await PLANTS[kind](ground, one)))
+            one = population[place * len(population) // len(kinds) // EVERY * EVERY + 1 + place % (EVERY - 1)]
+            planted.append((kind.value, await FAULTS[kind](ground, one)))
     return sorted(planted)
 
 
@@ -193,6 +195,6 @@ async def plant(crowd: Sequence[One], database_url: str, store: Store, *kinds: K
 async def _ground(count: int, database_url: str, store: Store) -> AsyncIterator[Ground]:
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
-        yield Ground(connection, store, await pattern(datetime.now(UTC)), One(count + 1))
+        yield Ground(connection, store, await pattern(datetime.now(UTC)), SeededPayment(count + 1))
     finally:
         await connection.close()

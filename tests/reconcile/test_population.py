@@ -1,4 +1,4 @@
-"""A fault of each kind among a thousand payments: exactly those are found, at the same cost for each page."""
+"""A fault of each kind among a thousand payments: exactly the seeded ones are found, at the same cost for each page."""
 
 import json
 import logging
@@ -9,29 +9,31 @@ import pytest
 from database.statements import query_rows
 from models import Discrepancy
 from services.reconciliation.stages import AT_ONCE, FIRST_ID, NEXT_ROWS
-from tests.reconcile.crowd import gather
 from tests.reconcile.faults import change, found, reconcile, reconciler, window
-from tests.reconcile.plants import PLANTS, TWELVE, plant
+from tests.reconcile.population import populate
+from tests.reconcile.seeded_faults import FAULTS, TWELVE, seed_faults
 from tests.support.shop import Json, Shop
 
-CROWD = 1_000
+POPULATION = 1_000
 
 
 async def test_a_crowd_without_a_fault_has_no_findings(shop: Shop, database_url: str) -> None:
-    await gather(CROWD, database_url, shop.sandbox._store)
+    await populate(POPULATION, database_url, shop.sandbox._store)
 
     run = await reconcile(shop, repair=True)
 
     assert await found() == []
-    lists = CROWD + CROWD // 10 + (CROWD + CROWD // 10) + CROWD  # intents, refunds, the balance, events
-    assert run.checked == lists + CROWD  # and every order
+    lists = (
+        POPULATION + POPULATION // 10 + (POPULATION + POPULATION // 10) + POPULATION
+    )  # intents, refunds, the balance, events
+    assert run.checked == lists + POPULATION  # and every order
 
 
 async def test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_else(
     shop: Shop, database_url: str
 ) -> None:
-    crowd = await gather(CROWD, database_url, shop.sandbox._store)
-    planted = await plant(crowd, database_url, shop.sandbox._store, *TWELVE)
+    population = await populate(POPULATION, database_url, shop.sandbox._store)
+    planted = await seed_faults(population, database_url, shop.sandbox._store, *TWELVE)
 
     await reconcile(shop)
 
@@ -40,8 +42,8 @@ async def test_twelve_faults_among_a_thousand_payments_are_found_and_nothing_els
 
 
 async def test_a_fault_of_every_kind_is_found_and_what_is_safe_is_repaired(shop: Shop, database_url: str) -> None:
-    crowd = await gather(CROWD, database_url, shop.sandbox._store)
-    planted = await plant(crowd, database_url, shop.sandbox._store, *PLANTS)
+    population = await populate(POPULATION, database_url, shop.sandbox._store)
+    planted = await seed_faults(population, database_url, shop.sandbox._store, *FAULTS)
     await reconcile(shop)
     seen = await found()
 
@@ -61,7 +63,7 @@ async def test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten(
     caplog.set_level(logging.DEBUG, logger="tortoise.db_client")
     statements = []
     for first, count in ((0, 10), (10, 70)):
-        await gather(count, database_url, shop.sandbox._store, first=first)
+        await populate(count, database_url, shop.sandbox._store, first=first)
         caplog.clear()
         run = await reconcile(shop)
         statements.append(len([record for record in caplog.records if record.name == "tortoise.db_client"]))
@@ -73,8 +75,8 @@ async def test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten(
 async def test_every_row_is_looked_up_by_itself_though_the_database_believes_in_an_empty_table(
     shop: Shop, database_url: str
 ) -> None:
-    """What a run has seen is deleted at its end; statistics of that moment made the next night's join quadratic."""
-    await gather(5 * AT_ONCE, database_url, shop.sandbox._store)
+    """The notes of a run are deleted at its end; statistics of that moment made the next night's join quadratic."""
+    await populate(5 * AT_ONCE, database_url, shop.sandbox._store)
     held = await reconciler(shop).begin(window(), repair=False)
     assert held is not None
     sighted = "INSERT INTO reconciliation_sighting SELECT $1, stripe_payment_intent_id FROM payment"

@@ -1,4 +1,4 @@
-"""How a change is heard of: the doorbell between processes, and looking when it does not ring."""
+"""Changes are found by notifications between processes, and by polling when none arrives."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ async def test_a_listener_that_is_cut_off_comes_back_and_has_missed_nothing(
         seen = await subscriber.next()
         for _ in range(5):
             ended = await fetch(database_url, END_LISTENERS)
-            await shop.refund(payment["id"], 100)  # while nobody listens
+            await shop.refund(payment["id"], 100)  # while no process listens
             trail = await chain(database_url, payment["order"]["id"])
             await subscriber.until(trail[-1][0])
             assert len(ended) == 1
@@ -30,7 +30,7 @@ async def test_a_listener_that_is_cut_off_comes_back_and_has_missed_nothing(
     assert subscriber.sequences == list(range(seen["sequence"], trail[-1][0] + 1))
 
 
-async def test_without_the_doorbell_a_change_is_found_by_looking(database_url: str, tmp_path: Path) -> None:
+async def test_without_notifications_a_change_is_found_by_polling(database_url: str, tmp_path: Path) -> None:
     quiet = settings_for(database_url, tmp_path / "state", live_doorbell=False, live_poll_seconds=0.1)
     async with open_shop(quiet) as shop, served(shop.app) as address:
         payment = await shop.paid()
@@ -43,7 +43,7 @@ async def test_without_the_doorbell_a_change_is_found_by_looking(database_url: s
         assert await fetch(database_url, OURS) == []
 
 
-async def test_a_ring_too_many_changes_nothing(shop: Shop, address: str, database_url: str) -> None:
+async def test_a_redundant_notification_changes_nothing(shop: Shop, address: str, database_url: str) -> None:
     payment = await shop.paid()
     async with following(address, shop.buyer.token, ORDER, id=payment["order"]["id"]) as subscriber:
         first = (await subscriber.next())["sequence"]

@@ -1,4 +1,4 @@
-"""Stripe's door as ASGI: what is refused before anybody looks at a signature, and what never arrives."""
+"""Stripe's webhook endpoint as ASGI: requests refused before the signature is checked, and requests never completed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ JSON = (b"content-type", b"application/json")
 
 
 async def answer(*messages: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None) -> tuple[int, bytes]:
-    """The answer to a request whose body comes in these messages, and after them nothing."""
-    door = StripeWebhooks(secrets=["whsec_x"], endpoint=Endpoint(livemode=False, account=None, types=HANDLED))
+    """Return the answer to a request whose body comes in these messages, and after them nothing."""
+    endpoint = StripeWebhooks(secrets=["whsec_x"], endpoint=Endpoint(livemode=False, account=None, types=HANDLED))
     coming: Iterator[dict[str, Any]] = iter(messages)
     sent: list[Any] = []
 
@@ -27,7 +27,9 @@ async def answer(*messages: dict[str, Any], headers: list[tuple[bytes, bytes]] |
     async def send(message: Any) -> None:
         sent.append(message)
 
-    await door({"type": "http", "method": "POST", "headers": headers if headers is not None else [JSON]}, receive, send)
+    await endpoint(
+        {"type": "http", "method": "POST", "headers": headers if headers is not None else [JSON]}, receive, send
+    )
     start, body = sent
     assert dict(start["headers"]) == {
         b"cache-control": b"no-store",

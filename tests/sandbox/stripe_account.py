@@ -1,4 +1,4 @@
-"""A shop's desk for the tests: the real `stripe` library on the offline Stripe, and a place where webhooks arrive."""
+"""Clients of the offline Stripe: the real `stripe` library, plain HTTP, and a receiver of webhooks."""
 
 import json
 from collections.abc import AsyncIterator, Mapping
@@ -15,7 +15,7 @@ from sandbox import Sandbox
 Json = dict[str, Any]
 
 KEY = "sk_test_desk"
-SECRET = "whsec_desk"
+SECRET = "whsec_test"
 DAY = 86_400.0
 CARD = {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never"}}
 
@@ -43,8 +43,8 @@ class Carrier(stripe.HTTPClient):
 
 
 @dataclass
-class Doorstep(httpx.AsyncBaseTransport):
-    """Where webhooks arrive. Answers `status`, or breaks the connection when that is 0."""
+class WebhookReceiver(httpx.AsyncBaseTransport):
+    """Receives webhooks. Answers `status`, or breaks the connection when that is 0."""
 
     requests: list[httpx.Request] = field(default_factory=list)
     status: int = 200
@@ -58,7 +58,7 @@ class Doorstep(httpx.AsyncBaseTransport):
 
     @property
     def events(self) -> list[Json]:
-        """What arrived, in the order of arrival."""
+        """The received events, in order of arrival."""
         return [json.loads(request.content) for request in self.requests]
 
     @property
@@ -67,34 +67,34 @@ class Doorstep(httpx.AsyncBaseTransport):
 
 
 @dataclass
-class Desk:
+class StripeAccount:
     """One account: the library (`v1`), plain HTTP with a secret key (`http`) and without any (`browser`)."""
 
     sandbox: Sandbox
     client: stripe.StripeClient
     http: httpx.AsyncClient
     browser: httpx.AsyncClient
-    door: Doorstep
+    webhooks: WebhookReceiver
 
     @property
     def v1(self) -> Any:
-        """The library's services. Untyped: its parameters are too precise for what the tests get wrong on purpose."""
+        """Return the library's services. Untyped: its types are too precise for the tests' deliberate mistakes."""
         return cast(Any, self.client.v1)
 
     async def intent(self, method: str | None = "pm_card_visa", amount: int = 10_000, **more: Any) -> Any:
-        """A new intent, not confirmed."""
+        """Create an intent, not confirmed."""
         given = {"payment_method": method} if method else {}
         return await self.v1.payment_intents.create_async(
             {"amount": amount, "currency": "usd", "capture_method": "automatic", **CARD, **given, **more}
         )
 
     async def pay(self, method: str = "pm_card_visa", amount: int = 10_000, **more: Any) -> Any:
-        """An intent, confirmed; with the latest charge."""
+        """Create and confirm an intent; with the latest charge."""
         intent = await self.intent(method, amount, **more)
         return await self.v1.payment_intents.confirm_async(intent.id, {"expand": ["latest_charge"]})
 
     async def again(self, intent: Any) -> Any:
-        """The intent as it stands now; with the latest charge."""
+        """Read the intent again; with the latest charge."""
         return await self.v1.payment_intents.retrieve_async(intent.id, {"expand": ["latest_charge"]})
 
     async def refund(self, intent: Any, amount: int | None = None, **more: Any) -> Any:
@@ -102,31 +102,31 @@ class Desk:
         return await self.v1.refunds.create_async(given)
 
     async def lever(self, method: str, path: str, given: Any = None) -> Any:
-        """Pull a lever."""
+        """Call a test control."""
         response = await self.browser.request(method, f"/_sandbox/{path}", json=given)
         assert response.status_code == 200, response.text
         return response.json()
 
     def events(self, *types: str) -> list[Json]:
-        """The events of these types that Stripe made, oldest first."""
+        """List the events of these types that Stripe made, oldest first."""
         return [event for event in self.sandbox.snapshot().events if not types or event["type"] in types]
 
     def clear(self) -> None:
-        """Forget what has arrived."""
-        self.door.requests.clear()
+        """Forget the received events."""
+        self.webhooks.requests.clear()
 
 
 @asynccontextmanager
-async def open_desk(
+async def open_account(
     path: Path | None = None, *, base: str = "http://stripe", network: bool = False, sandbox: Sandbox | None = None
-) -> AsyncIterator[Desk]:
+) -> AsyncIterator[StripeAccount]:
     """Open an account for one test; `network` goes over sockets to `base` instead of staying in the process."""
-    door = Doorstep()
+    webhooks = WebhookReceiver()
     own = sandbox or Sandbox(
         path,
         webhook_url="http://shop.test/webhooks/stripe",
         webhook_secret=SECRET,
-        webhook_transport=door,
+        webhook_transport=webhooks,
         faults_enabled=True,
     )
     transport = None if network else own.transport()
@@ -139,7 +139,7 @@ async def open_desk(
             httpx.AsyncClient(transport=transport, base_url=base, headers=headers, trust_env=False) as http,
             httpx.AsyncClient(transport=plain, base_url=base, trust_env=False) as browser,
         ):
-            yield Desk(own, client, http, browser, door)
+            yield StripeAccount(own, client, http, browser, webhooks)
     finally:
         await carrier.close_async()
         if sandbox is None:

@@ -1,4 +1,4 @@
-"""Many payments that both sides know alike, put straight into PostgreSQL and into the offline Stripe's file."""
+"""A population of payments that both sides agree on, inserted into PostgreSQL and the offline Stripe's file."""
 
 import json
 import re
@@ -29,8 +29,8 @@ AGE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
-class One:
-    """One payment of the crowd, by its number."""
+class SeededPayment:
+    """One payment of the population, by its number."""
 
     number: int
 
@@ -51,20 +51,20 @@ class One:
         return self.number % EVERY == 0
 
     def stripe(self, prefix: str) -> str:
-        """Its id at Stripe: pi, ch, txn, evt, re, or trr for the balance transaction of its refund."""
+        """Return its id at Stripe: pi, ch, txn, evt, re, or trr for the balance transaction of its refund."""
         return f"{prefix}_crowd{self.number:07}"
 
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """What Stripe has of one payment, as JSON by prefix in which the ids and the amount are still to be put."""
+    """Stripe's objects of one payment, as JSON by prefix with placeholders for the ids and the amount."""
 
     texts: Mapping[str, tuple[str, str]]
     marks: tuple[str, str]
     created: int
 
-    def of(self, one: One, *prefixes: str) -> Iterator[tuple[str, str, int, str]]:
-        """Rows of the store: id, kind, created, JSON."""
+    def of(self, one: SeededPayment, *prefixes: str) -> Iterator[tuple[str, str, int, str]]:
+        """Return rows of the store: id, kind, created, JSON."""
         for prefix in prefixes:
             kind, text = self.texts[prefix]
             if not one.is_refunded:
@@ -77,7 +77,7 @@ class Pattern:
 
 
 async def pattern(now: datetime) -> Pattern:
-    """Let the offline Stripe take money and give some back, once, and keep what it made of it."""
+    """Let the offline Stripe capture and refund once, and keep the objects as a pattern."""
     sandbox = Sandbox(None, webhook_url="http://nobody/", webhook_secret="whsec_nobody")
     marks = str(uuid4()), str(uuid4())
     given = {
@@ -90,7 +90,7 @@ async def pattern(now: datetime) -> Pattern:
         "metadata[order_id]": marks[0],
         "metadata[payment_id]": marks[1],
     }
-    headers = {"Authorization": "Bearer sk_test_crowd"}
+    headers = {"Authorization": "Bearer sk_test_population"}
     async with httpx.AsyncClient(transport=sandbox.transport(), base_url="http://stripe", headers=headers) as http:
         paid = await http.post("/v1/payment_intents", data=given)
         sandbox.settle()
@@ -118,46 +118,48 @@ async def pattern(now: datetime) -> Pattern:
     return Pattern(texts, marks, created)
 
 
-async def gather(count: int, database_url: str, store: Store, *, first: int = 0) -> list[One]:
-    """Make so many payments, each paid half an hour ago, on both sides."""
+async def populate(count: int, database_url: str, store: Store, *, first: int = 0) -> list[SeededPayment]:
+    """Create so many payments, each paid half an hour ago, on both sides."""
     now = datetime.now(UTC)
-    crowd = [One(number) for number in range(first, first + count)]
+    population = [SeededPayment(number) for number in range(first, first + count)]
     known = await pattern(now)
     with store.transaction():
-        for one in crowd:
+        for one in population:
             remember(store, known.of(one, "pi", "ch", "txn", "evt", *(("re", "trr") if one.is_refunded else ())))
     connection = await asyncpg.connect(**parse_url(database_url))
     try:
         for start in range(0, count, AT_ONCE):
-            for table, columns, records in _rows(crowd[start : start + AT_ONCE], now - AGE):
+            for table, columns, records in _rows(population[start : start + AT_ONCE], now - AGE):
                 await connection.copy_records_to_table(table, columns=columns, records=records)
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
-    return crowd
+    return population
 
 
 def remember(store: Store, objects: Iterable[tuple[str, str, int, str]]) -> None:
-    """Put objects into Stripe's file as they are."""
+    """Insert objects into Stripe's file as they are."""
     store._connection.executemany("INSERT INTO object (id, kind, created, json) VALUES (?, ?, ?, ?)", objects)
 
 
-def _rows(crowd: Sequence[One], then: datetime) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
-    """The tables of our side in the order of their references, each with its columns and rows."""
-    events = [_event(one, then) for one in crowd]
-    refunded = [one for one in crowd if one.is_refunded]
+def _rows(
+    population: Sequence[SeededPayment], then: datetime
+) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
+    """Yield our tables in the order of their references, each with its columns and rows."""
+    events = [_event(one, then) for one in population]
+    refunded = [one for one in population if one.is_refunded]
     for table, rows in (
-        ("orders", [_order(one, event["hash"], then) for one, event in zip(crowd, events, strict=True)]),
-        ("payment", [_payment(one, then) for one in crowd]),
+        ("orders", [_order(one, event["hash"], then) for one, event in zip(population, events, strict=True)]),
+        ("payment", [_payment(one, then) for one in population]),
         ("refund", [_refund(one, then) for one in refunded]),
         ("payment_event", events),
-        ("webhook_event", [_received(one, then) for one in crowd]),
+        ("webhook_event", [_received(one, then) for one in population]),
     ):
         if rows:
             yield table, list(rows[0]), [tuple(row.values()) for row in rows]
 
 
-def _event(one: One, then: datetime) -> Json:
+def _event(one: SeededPayment, then: datetime) -> Json:
     said = {
         "id": new_id(),
         "order_id": one.order_id,
@@ -181,7 +183,7 @@ def _event(one: One, then: datetime) -> Json:
     return {**said, **dict.fromkeys(facts, "{}"), "hash": chain_hash(event)}
 
 
-def _order(one: One, head: str, then: datetime) -> Json:
+def _order(one: SeededPayment, head: str, then: datetime) -> Json:
     return {
         "id": one.order_id,
         "external_id": str(one.order_id),
@@ -199,7 +201,7 @@ def _order(one: One, head: str, then: datetime) -> Json:
     }
 
 
-def _payment(one: One, then: datetime) -> Json:
+def _payment(one: SeededPayment, then: datetime) -> Json:
     return {
         "id": one.payment_id,
         "order_id": one.order_id,
@@ -222,7 +224,7 @@ def _payment(one: One, then: datetime) -> Json:
     }
 
 
-def _refund(one: One, then: datetime) -> Json:
+def _refund(one: SeededPayment, then: datetime) -> Json:
     return {
         "id": new_id(),
         "payment_id": one.payment_id,
@@ -239,7 +241,7 @@ def _refund(one: One, then: datetime) -> Json:
     }
 
 
-def _received(one: One, then: datetime) -> Json:
+def _received(one: SeededPayment, then: datetime) -> Json:
     return {
         "id": new_id(),
         "stripe_event_id": one.stripe("evt"),

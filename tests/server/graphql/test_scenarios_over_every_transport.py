@@ -1,4 +1,4 @@
-"""Scenarios 43 to 47 at every door: what is refused by POST is refused by GET, as a stream and over WebSocket too."""
+"""Scenarios 43 to 47 over every transport: a refusal by POST is one by GET, as a stream and over WebSocket too."""
 
 import json
 import logging
@@ -31,13 +31,13 @@ NOTHING: Final[Json] = {"order": None}
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """The whole application with the offline Stripe."""
+    """Open the whole application with the offline Stripe."""
     async with open_shop(settings_for(database_url, tmp_path / "state")) as opened:
         yield opened
 
 
 async def send(address: str, way: str, token: str | None, query: str, variables: Json) -> Json:
-    """The one answer of this door to an operation: `data`, `errors` or both."""
+    """Send an operation over this transport and return its one answer: `data`, `errors` or both."""
     asked = {"query": query, "variables": variables}
     if way == "WebSocket":
         return await _by_socket(address, token, asked)
@@ -77,7 +77,7 @@ async def _by_socket(address: str, token: str | None, asked: Json) -> Json:
 
 
 def reasons(answer: Json) -> set[str]:
-    """The words of its errors, each checked for the shape that every error has."""
+    """Return the reasons of its errors, each checked for the shape that every error has."""
     errors: list[Json] = answer["errors"]
     assert all(error["extensions"]["requestId"].startswith("req_") for error in errors)
     return {str(error["extensions"].get("reason", error["extensions"]["code"])) for error in errors}
@@ -85,7 +85,7 @@ def reasons(answer: Json) -> set[str]:
 
 @dataclass(frozen=True)
 class Question:
-    """A question, and the answer that it must get at every door: data, or the word of its refusal."""
+    """A question, and its answer over every transport: data, or the reason of a refusal."""
 
     query: str
     answer: Json | str
@@ -127,7 +127,7 @@ def test_the_questions_are_of_each_scenario() -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_bad_question_is_answered_alike_at_every_door(
+async def test_a_bad_question_is_answered_alike_over_every_transport(
     shop: Shop, way: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -154,7 +154,7 @@ async def test_a_bad_question_is_answered_alike_at_every_door(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_45_one_name_in_two_forms_is_one_order_at_every_door(shop: Shop, way: str) -> None:
+async def test_45_one_name_in_two_forms_is_one_order_over_every_transport(shop: Shop, way: str) -> None:
     payload = await shop.staff.do(
         "registerOrder", input={"externalId": NAME, "total": {"amount": 1_000, "currency": "USD"}}, key=key()
     )
@@ -171,7 +171,7 @@ def creating(order_id: str, amount: object = 10_000, **more: Any) -> Json:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_bad_payment_is_refused_at_every_door_and_nothing_is_called(shop: Shop, way: str) -> None:
+async def test_a_bad_payment_is_refused_over_every_transport_and_nothing_is_called(shop: Shop, way: str) -> None:
     order_id, others = await shop.order(), await shop.order(customer="stranger")
     two = CREATE.replace("createPayment", "a: createPayment", 1)
     two = two.rstrip("} ") + "} } b: createPayment(input: $input, idempotencyKey: $key) { errors { code } } }"
@@ -185,7 +185,7 @@ async def test_a_bad_payment_is_refused_at_every_door_and_nothing_is_called(shop
         "47": (two, creating(order_id), "ONE_MUTATION"),
     }
     if way not in MAY_ACT:
-        bad["a good payment at this door"] = (CREATE, creating(order_id), "METHOD_NOT_ALLOWED")
+        bad["a good payment over this transport"] = (CREATE, creating(order_id), "METHOD_NOT_ALLOWED")
 
     async with served(shop.app) as address:
         for name, (query, variables, refusal) in bad.items():

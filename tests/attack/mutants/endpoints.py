@@ -1,11 +1,11 @@
-"""Wrong variants of the doors: signatures, origins, documents, limits, streams and settings."""
+"""Wrong variants of the endpoints: signatures, origins, documents, limits, streams and settings."""
 
 from tests.attack.mutants.mutant import Mutant
 
 EVENTS = "tests/provider/test_events.py::"
 FOLLOWING = "tests/live/test_following.py::"
 
-DOORS = (
+ENDPOINTS = (
     Mutant(
         "any_signature_will_do",
         "provider/events.py",

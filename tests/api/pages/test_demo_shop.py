@@ -1,4 +1,4 @@
-"""The shop window: an order and a buyer's token for whoever looks in, on a development machine alone."""
+"""The demo shop: an order and a buyer's token for each visitor, on a development machine alone."""
 
 from pathlib import Path
 from typing import Any

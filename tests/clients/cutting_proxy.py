@@ -1,4 +1,4 @@
-"""A network that breaks where it is told: stands between a client and the application, and cuts one connection."""
+"""A proxy between a client and the application that cuts one connection at a given byte."""
 
 import asyncio
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import Literal
 Direction = Literal["request", "answer"]
 
 
-class Cutter:
+class CuttingProxy:
     """Forwards bytes on loopback until `after_bytes` of a direction have passed, then cuts that connection, once."""
 
     def __init__(self, port: int, direction: Direction | None = None, after_bytes: int = 0) -> None:
@@ -19,7 +19,7 @@ class Cutter:
         self._cuts, self._after_bytes = direction, after_bytes
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> "Cutter":
+    async def __aenter__(self) -> "CuttingProxy":
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
