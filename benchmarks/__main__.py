@@ -60,13 +60,13 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(WORKLOADS))
     parser.add_argument("--against", default=",".join(OTHERS), help="what else is measured")
     parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", help="where they are put")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     options = Options(
-        rows=[int(rows) for rows in given.rows.split(",")],
-        seconds=given.seconds,
-        rounds=given.rounds,
-        only=given.only.split(","),
-        against=[name for name in given.against.split(",") if name],
+        rows=[int(rows) for rows in arguments.rows.split(",")],
+        seconds=arguments.seconds,
+        rounds=arguments.rounds,
+        only=arguments.only.split(","),
+        against=[name for name in arguments.against.split(",") if name],
     )
     results = []
     postgres = EmbeddedPostgres(FOLDER, options={"max_connections": "400"})  # every server opens a pool of 32
@@ -76,7 +76,7 @@ def main() -> None:
             url = asyncio.run(prepared(postgres, rows))
             print(f"{rows} payments, ready after {time.monotonic() - started:.0f} s", flush=True)
             results.append((rows, Bench(options, url, postgres.folder).run()))
-    path = written(results, given.results, asdict(options))
+    path = written(results, arguments.results, asdict(options))
     print(path.read_text())
 
 
@@ -116,19 +116,19 @@ class Bench:
 
     def _servers(self, stripe: str) -> list[Callable[[], AbstractContextManager[Server]]]:
         url, against = self._url, self._options.against
-        wanted: list[Callable[[], AbstractContextManager[Server]]] = [lambda: servers.paygraph(url, stripe)]
+        factories: list[Callable[[], AbstractContextManager[Server]]] = [lambda: servers.paygraph(url, stripe)]
         if "plain" in against:
-            wanted.append(lambda: servers.paygraph(url, stripe, planned=False))
+            factories.append(lambda: servers.paygraph(url, stripe, planned=False))
         if "two" in against:
-            wanted.append(lambda: servers.paygraph(url, stripe, processes=2))
+            factories.append(lambda: servers.paygraph(url, stripe, processes=2))
         if "limit" in against:
-            wanted.append(lambda: servers.limit(url))
+            factories.append(lambda: servers.limit(url))
         kinds = [kind for kind in ("apollo", "yoga", "mercurius") if kind in against]
         if kinds and not servers.has_node():
             print("SKIPPED: the servers of Node. They need Node 20 and npm.")
             kinds = []
-        wanted += [lambda kind=kind: servers.node(kind, url, stripe) for kind in kinds]  # type: ignore[misc]
-        return wanted
+        factories += [lambda kind=kind: servers.node(kind, url, stripe) for kind in kinds]  # type: ignore[misc]
+        return factories
 
     def _measure(self, workload: str, server: Server) -> None:
         file = self._file(workload, server)
@@ -142,13 +142,13 @@ class Bench:
         """Run W6: the cost of one answer to one subscriber, each with an order of their own, and all with the same."""
         for workload, (subscribers, orders, changes) in FOLLOWING.items():
             seconds = max(self._options.seconds, 1.0)
-            asked = FanOut(server.port, self._url, seconds, subscribers, orders, changes)
+            fan_out = FanOut(server.port, self._url, seconds, subscribers, orders, changes)
             with subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.fan_out"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             ) as following:
                 assert following.stdin is not None
                 assert following.stdout is not None
-                print(json.dumps(asdict(asked)), file=following.stdin, flush=True)
+                print(json.dumps(asdict(fan_out)), file=following.stdin, flush=True)
                 following.stdout.readline()  # until all streams are open
                 cpu, database = server.cpu_seconds(), servers.postgres_cpu(self._folder)
                 outcome, _ = following.communicate("go\n")
@@ -232,8 +232,8 @@ def _drive(load: Load) -> Outcome:
 def _answer(server: Server, request: bytes) -> str:
     head, body = request.split(b"\r\n\r\n", 1)
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
-    asked = urllib.request.Request(f"http://127.0.0.1:{server.port}/graphql", body, headers)
-    with urllib.request.urlopen(asked, timeout=10) as answered:  # noqa: S310 - loopback
+    to_send = urllib.request.Request(f"http://127.0.0.1:{server.port}/graphql", body, headers)
+    with urllib.request.urlopen(to_send, timeout=10) as answered:  # noqa: S310 - loopback
         data: Any = json.load(answered)["data"]
     return json.dumps(data, sort_keys=True)
 

@@ -103,20 +103,20 @@ class Subscriber:
             self.came[int(found[1])] = time.perf_counter()
             self._moved.set()
 
-    def _fail(self, said: bytes) -> None:
-        self.failure = self.failure or said.decode(errors="replace")
+    def _fail(self, reason: bytes) -> None:
+        self.failure = self.failure or reason.decode(errors="replace")
         self._moved.set()
 
 
-async def measured(asked: FanOut) -> Outcome:
+async def measured(plan: FanOut) -> Outcome:
     """Open all streams, wait for the start line, commit the changes on time, and wait for the last answers."""
-    connection = await asyncpg.connect(**parse_url(asked.url))
-    orders = await connection.fetch(FOLLOWED, asked.orders)
-    readers, subscribers = await _opened(_followers(orders, asked.subscribers), asked.port)
+    connection = await asyncpg.connect(**parse_url(plan.url))
+    orders = await connection.fetch(FOLLOWED, plan.orders)
+    readers, subscribers = await _opened(_followers(orders, plan.subscribers), plan.port)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     started = time.perf_counter()
-    written = await _changes(connection, [order_id for order_id, _ in orders], asked)
+    written = await _changes(connection, [order_id for order_id, _ in orders], plan)
     newest = dict(list(written))  # the last sequence of each order
     with suppress(TimeoutError):
         async with asyncio.timeout(LAST_ANSWERS_SECONDS):
@@ -151,13 +151,13 @@ async def _opened(
 
 
 async def _changes(
-    connection: "asyncpg.Connection[Any]", orders: Sequence[Any], asked: FanOut
+    connection: "asyncpg.Connection[Any]", orders: Sequence[Any], plan: FanOut
 ) -> dict[tuple[Any, int], float]:
     """Commit the changes; returns the start of each, by order and sequence."""
     written = {}
     started = time.perf_counter()
-    for number in range(int(asked.seconds * asked.changes_per_second)):
-        await asyncio.sleep(max(started + number / asked.changes_per_second - time.perf_counter(), 0))
+    for number in range(int(plan.seconds * plan.changes_per_second)):
+        await asyncio.sleep(max(started + number / plan.changes_per_second - time.perf_counter(), 0))
         order_id, at = orders[number % len(orders)], time.perf_counter()
         sequence = await connection.fetchval(CHANGE, order_id, CHANNEL)
         written[order_id, sequence] = at
@@ -168,11 +168,11 @@ def _outcome(subscribers: Sequence[Subscriber], written: dict[tuple[Any, int], f
     moments = defaultdict(list)
     for (order_id, sequence), at in written.items():
         moments[order_id].append((sequence, at))
-    wanted = [(one.came.get(sequence), at) for one in subscribers for sequence, at in moments[one.order_id]]
-    latencies = [came - at for came, at in wanted if came is not None]
+    arrivals = [(one.came.get(sequence), at) for one in subscribers for sequence, at in moments[one.order_id]]
+    latencies = [came - at for came, at in arrivals if came is not None]
     failures = [one.failure for one in subscribers if one.failure]
-    if missing := len(wanted) - len(latencies):
-        failures.append(f"{missing} of {len(wanted)} changes did not come")
+    if missing := len(arrivals) - len(latencies):
+        failures.append(f"{missing} of {len(arrivals)} changes did not come")
     return Outcome.of(latencies, failed=len(failures), first_failure="".join(failures[:1]), seconds=seconds)
 
 
@@ -180,8 +180,8 @@ def main() -> None:
     """Measure one fan-out, for the process that started this one."""
     import uvloop
 
-    asked = FanOut(**json.loads(sys.stdin.readline()))
-    print(json.dumps(asdict(uvloop.run(measured(asked)))), flush=True)
+    plan = FanOut(**json.loads(sys.stdin.readline()))
+    print(json.dumps(asdict(uvloop.run(measured(plan)))), flush=True)
 
 
 if __name__ == "__main__":

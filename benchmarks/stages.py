@@ -130,20 +130,20 @@ def _noting(right: Callable[..., Any], stage: str, spent: Spent) -> Callable[...
     if not iscoroutinefunction(right):
 
         @wraps(right)
-        def call(*given: Any, **named: Any) -> Any:
+        def call(*positional: Any, **named: Any) -> Any:
             since = time.process_time()
             try:
-                return right(*given, **named)
+                return right(*positional, **named)
             finally:
                 spent.add(stage, since)
 
         return call
 
     @wraps(right)
-    async def wait(*given: Any, **named: Any) -> Any:
+    async def wait(*positional: Any, **named: Any) -> Any:
         since = time.process_time()
         try:
-            return await right(*given, **named)
+            return await right(*positional, **named)
         finally:
             spent.add(stage, since)
 
@@ -212,16 +212,16 @@ class Stages:
         for turn in range(ROUNDS + 1):
             counts = turn > 0  # the first round only fills the caches
             for name, requests in reads.items():
-                await self._asked(name, [next(requests) for _ in range(CALLS)], seams, counts=counts)
+                await self._send_all(name, [next(requests) for _ in range(CALLS)], seams, counts=counts)
             paying = [next(pays) for _ in range(CALLS)]
-            await self._asked("W3", paying, (*seams, *WRITING), counts=counts)
-            await self._asked("W4", paying, (*seams, *WRITING), counts=counts)
-            await self._asked("W5", [next(hooks) for _ in range(CALLS)], (*RECEIVING, *STATEMENTS), counts=counts)
+            await self._send_all("W3", paying, (*seams, *WRITING), counts=counts)
+            await self._send_all("W4", paying, (*seams, *WRITING), counts=counts)
+            await self._send_all("W5", [next(hooks) for _ in range(CALLS)], (*RECEIVING, *STATEMENTS), counts=counts)
             await self._applied(counts=counts)
             self._documents(counts=counts)
         return {key: (statistics.median(taken), self._counts[key]) for key, taken in self._found.items()}
 
-    async def _asked(self, workload: str, requests: list[bytes], seams: tuple[Seam, ...], *, counts: bool) -> None:
+    async def _send_all(self, workload: str, requests: list[bytes], seams: tuple[Seam, ...], *, counts: bool) -> None:
         exchanges = [Exchange(request) for request in requests]
         spent = Spent()
 
@@ -242,7 +242,7 @@ class Stages:
         await query_rows("DELETE FROM webhook_event WHERE due IS NOT NULL")
         for payment in paid:
             await Exchange(webhook(payment.values(), "payment_intent.processing")).with_(self._whole)
-        stripe_ = self._app.state.parts.runner.provider
+        stripe_ = self._app.state.runtime.runner.provider
         spent = Spent()
 
         async def one() -> list[WebhookEvent]:

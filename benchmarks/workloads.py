@@ -183,6 +183,6 @@ def webhook(payment: Any, type_: str = "payment_intent.succeeded") -> bytes:
 
 
 def _http(path: str, body: bytes, **headers: str) -> bytes:
-    given = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
-    head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    fields = {"Host": "127.0.0.1", "Content-Type": "application/json", "Content-Length": str(len(body)), **headers}
+    head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body

@@ -154,8 +154,8 @@ def charged_with(method: Json, behaviour: TestMethod, intent: Json) -> Json:
         bank = {name: shown[name] for name in BANK_ACCOUNT}
         return {"type": behaviour.type, behaviour.type: bank | {"payment_reference": None}}
     if behaviour.type != "card":
-        told = {name: shown.get(name) for name in KINDS[behaviour.type].charged}
-        return {"type": behaviour.type, behaviour.type: told}
+        details = {name: shown.get(name) for name in KINDS[behaviour.type].charged}
+        return {"type": behaviour.type, behaviour.type: details}
     names = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return {
         "type": "card",

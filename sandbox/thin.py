@@ -19,8 +19,8 @@ PLURALS = {"balance_transaction": "balance_transactions", "radar.early_fraud_war
 def notification(event: Json) -> Json:
     """Build the notification that is delivered for an event."""
     thing = event["data"]["object"]
-    asked = event["request"]
-    reason = {"type": "request", "request": asked} if asked["id"] and asked["idempotency_key"] else None
+    request = event["request"]
+    reason = {"type": "request", "request": request} if request["id"] and request["idempotency_key"] else None
     return {
         "id": THIN + event["id"].removeprefix(SNAPSHOT),
         "object": "v2.core.event",

@@ -103,26 +103,26 @@ def create_app(
 
     @asynccontextmanager
     async def run_lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_runtime(settings, sandbox=sandbox, transport=transport) as parts:
+        async with open_runtime(settings, sandbox=sandbox, transport=transport) as runtime:
             if missing := await pending_migrations():
                 raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
-            app.state.parts = parts
-            async with run_background(parts, run_worker=run_worker, deliver=deliver and own_port is not None):
+            app.state.runtime = runtime
+            async with run_background(runtime, run_worker=run_worker, deliver=deliver and own_port is not None):
                 yield
                 await endpoint.drain(MUTATION_SECONDS)
 
     app = _bare_fastapi(run_lifespan)
     own_customers = OwnCustomers()
 
-    def context(asked: request_context.RequestOrigin) -> RequestContext:
-        parts: Runtime = app.state.parts
+    def context(origin: request_context.RequestOrigin) -> RequestContext:
+        runtime: Runtime = app.state.runtime
         return RequestContext.for_request(
-            caller=asked.caller,
-            request_id=asked.request_id,
-            runner=parts.runner,
-            repairs=parts.repairs,
-            looks=parts.looks,
-            live=parts.live,
+            caller=origin.caller,
+            request_id=origin.request_id,
+            runner=runtime.runner,
+            repairs=runtime.repairs,
+            looks=runtime.looks,
+            live=runtime.live,
             currencies=settings.currencies,
             publishable_key=settings.stripe_publishable_key,
             app_schemes=settings.return_url_schemes,
@@ -193,8 +193,8 @@ def _add_other_routes(app: FastAPI, settings: Settings, sandbox: Sandbox | None)
         "migrations": _check_migrations,
         "worker": _WorkerProbe(),
         "webhooks": _report_webhooks,
-        "clock": lambda: _check_clocks(app.state.parts),
-        "stripe": lambda: _report_stripe(app.state.parts),
+        "clock": lambda: _check_clocks(app.state.runtime),
+        "stripe": lambda: _report_stripe(app.state.runtime),
     }
     app.state.readiness = Readiness(probes, may_see=_figures(app.state.graphql, settings))
     app.add_route("/readyz", app.state.readiness.answer)
@@ -235,24 +235,24 @@ def _signing(settings: Settings) -> Sign:
 
 
 @asynccontextmanager
-async def run_background(parts: Runtime, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
+async def run_background(runtime: Runtime, *, run_worker: bool, deliver: bool) -> AsyncIterator[None]:
     """Run the worker and the offline Stripe's deliveries for as long as the application serves."""
     tasks: list[asyncio.Task[None]] = []
     if run_worker:
-        tasks.append(asyncio.create_task(parts.worker.run()))
+        tasks.append(asyncio.create_task(runtime.worker.run()))
     delivering: asyncio.Task[None] | None = None
-    if parts.sandbox is not None and deliver:
-        delivering = asyncio.create_task(parts.sandbox.run())
+    if runtime.sandbox is not None and deliver:
+        delivering = asyncio.create_task(runtime.sandbox.run())
     try:
         yield
     finally:
-        parts.worker.stop()
+        runtime.worker.stop()
         await asyncio.gather(*tasks)
         if delivering is not None:
             delivering.cancel()
             await asyncio.gather(delivering, return_exceptions=True)
-        if parts.sandbox is not None:
-            await parts.sandbox.close()
+        if runtime.sandbox is not None:
+            await runtime.sandbox.close()
 
 
 class DatabaseIsReadOnly(RuntimeError):
@@ -284,29 +284,29 @@ class _WorkerProbe:
 
 async def _report_webhooks() -> dict[str, object]:
     """Report the age of the last webhook. Never fails: missing events are polled, so reads and writes still work."""
-    seen = await delivery_health.lately()
+    recent = await delivery_health.lately()
     return {
-        "state": "degraded: no webhook arrives, events are polled" if seen.are_broken else "ok",
-        "events": seen.events,
-        "byWebhook": seen.delivered,
-        "share": round(seen.share, 3) if seen.share is not None else None,
-        "missed": seen.missed,
+        "state": "degraded: no webhook arrives, events are polled" if recent.are_broken else "ok",
+        "events": recent.events,
+        "byWebhook": recent.delivered,
+        "share": round(recent.share, 3) if recent.share is not None else None,
+        "missed": recent.missed,
     }
 
 
-async def _check_clocks(parts: Runtime) -> dict[str, float]:
-    skew = parts.runner.provider.clock_skew_seconds
+async def _check_clocks(runtime: Runtime) -> dict[str, float]:
+    skew = runtime.runner.provider.clock_skew_seconds
     if abs(skew) > MAX_SKEW_SECONDS:
         raise RuntimeError(f"this clock is {skew:.0f} s ahead of Stripe's: webhooks will be refused")
     return {"skewSeconds": round(skew, 1)}
 
 
-async def _report_stripe(parts: Runtime) -> dict[str, float]:
+async def _report_stripe(runtime: Runtime) -> dict[str, float]:
     """Report for how long no calls are sent to Stripe.
 
     Never fails: reads work, and mutations are stored and resumed.
     """
-    return {"restSeconds": round(parts.runner.provider.rest_seconds, 1)}
+    return {"restSeconds": round(runtime.runner.provider.rest_seconds, 1)}
 
 
 class _BusyRoutesFirst:

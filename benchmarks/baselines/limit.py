@@ -189,9 +189,9 @@ async def _pay(variables: dict[str, Any]) -> dict[str, Any]:
 
 
 async def _webhook(scope: Any, body: bytes, send: Any) -> None:
-    given = dict(part.split(b"=", 1) for part in dict(scope["headers"])[b"stripe-signature"].split(b","))
-    signed = hmac.new(_secret, given[b"t"] + b"." + body, hashlib.sha256).hexdigest().encode()
-    assert hmac.compare_digest(signed, given[b"v1"])
+    signature = dict(part.split(b"=", 1) for part in dict(scope["headers"])[b"stripe-signature"].split(b","))
+    signed = hmac.new(_secret, signature[b"t"] + b"." + body, hashlib.sha256).hexdigest().encode()
+    assert hmac.compare_digest(signed, signature[b"v1"])
     event = orjson.loads(body)
     await _pool[0].execute(
         "INSERT INTO bench_limit_events VALUES ($1, $2) ON CONFLICT DO NOTHING", event["id"], body.decode()

@@ -40,9 +40,9 @@ async def _work(settings: Settings, *, port: int) -> None:
     from webhooks.routes import PATH
 
     sandbox = offline_stripe(settings, webhook_url=f"http://127.0.0.1:{port}{PATH}")
-    async with open_runtime(settings, sandbox=sandbox) as parts:
+    async with open_runtime(settings, sandbox=sandbox) as runtime:
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, parts.worker.stop)
-        async with run_background(parts, run_worker=False, deliver=True):
-            await parts.worker.run()
+            loop.add_signal_handler(name, runtime.worker.stop)
+        async with run_background(runtime, run_worker=False, deliver=True):
+            await runtime.worker.run()

@@ -15,8 +15,8 @@ FINE, FOUND = 0, 1
 
 async def adopt_once(settings: Settings, intent_ids: Sequence[str], *, apply: bool) -> int:
     """Open the application, adopt these payments or print what that would do; returns the exit code."""
-    async with open_runtime(settings, sandbox=offline_stripe(settings, webhook_url=None)) as parts:
-        return await adopt_and_report(intent_ids, apply=apply, provider=parts.runner.provider)
+    async with open_runtime(settings, sandbox=offline_stripe(settings, webhook_url=None)) as runtime:
+        return await adopt_and_report(intent_ids, apply=apply, provider=runtime.runner.provider)
 
 
 async def adopt_and_report(intent_ids: Sequence[str], *, apply: bool, provider: Provider) -> int:

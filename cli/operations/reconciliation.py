@@ -23,8 +23,8 @@ LOST, FOUND, FINE = 2, 1, 0
 async def reconcile_once(settings: Settings, *, start: datetime | None, end: datetime | None, repair: bool) -> int:
     """Open the application, reconcile a window, print the open findings; returns the exit code."""
     sandbox = offline_stripe(settings, webhook_url=None)
-    async with open_runtime(settings, sandbox=sandbox) as parts:
-        reconciler = Reconciler(parts.runner.provider, parts.endpoint, settings.lease_seconds)
+    async with open_runtime(settings, sandbox=sandbox) as runtime:
+        reconciler = Reconciler(runtime.runner.provider, runtime.endpoint, settings.lease_seconds)
         return await reconcile_and_report(reconciler, start=start, end=end, repair=repair)
 
 

@@ -26,12 +26,12 @@ def read(store: Store) -> dict[str, str]:
     return {name: store.setting(name, default) for name, default in DEFAULTS.items()}
 
 
-def change(store: Store, given: Mapping[str, object]) -> None:
+def change(store: Store, changes: Mapping[str, object]) -> None:
     """Change some settings. Raises ValueError for an unknown setting or value."""
-    for name, value in given.items():
+    for name, value in changes.items():
         if name not in SETTINGS:
             raise ValueError(f"there is no setting {name}; there are {', '.join(SETTINGS)}")
         if value not in SETTINGS[name]:
             raise ValueError(f"{name} must be one of {', '.join(SETTINGS[name])}")
-    for name, value in given.items():
+    for name, value in changes.items():
         store.set_up(name, str(value))

@@ -29,8 +29,8 @@ class StripeCall:
 
 
 def _paid(name: str, method: str, **more: str) -> dict[str, str]:
-    given = {"amount": "10000", "currency": "usd", "confirm": "true", "payment_method": method, **METHODS, **EXPANDED}
-    return given | {"metadata[comparison]": name} | more
+    params = {"amount": "10000", "currency": "usd", "confirm": "true", "payment_method": method, **METHODS, **EXPANDED}
+    return params | {"metadata[comparison]": name} | more
 
 
 SCRIPT: Final = (

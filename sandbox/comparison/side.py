@@ -85,9 +85,9 @@ class Side:
         if self.sent >= MOST_REQUESTS - leave:
             raise OutOfRequests
         self.sent += 1
-        given: Json = {"params": params} if method == "GET" else {"data": params}
+        arguments: Json = {"params": params} if method == "GET" else {"data": params}
         headers = {"Idempotency-Key": key} if key is not None else {}
-        response = await self.client.request(method, path, headers=headers, **given)
+        response = await self.client.request(method, path, headers=headers, **arguments)
         try:
             body = response.json()
         except ValueError:

@@ -34,11 +34,11 @@ class Control:
         if not self._enabled or not _from_here(request):
             return _problem(403, "The levers of the offline Stripe are not open here.")
         try:
-            given = json.loads(await request.body() or "{}")
+            body = json.loads(await request.body() or "{}")
             lever, ids = levers.find(request.method, path)
             with self._store.transaction():
                 bench = Bench(Ledger(self._store, webhooks=self._webhooks), self._faults)
-                return JSONResponse(lever.pull(bench, ids, given))
+                return JSONResponse(lever.pull(bench, ids, body))
         except StripeError as error:
             return JSONResponse(error.body, status_code=error.status)
         except LookupError:  # the address is not repeated: it may hold a secret

@@ -57,28 +57,28 @@ def find(method: str, path: str) -> tuple[Lever, Ids]:
     raise LookupError("no such lever")
 
 
-def as_form(given: Any) -> Any:
+def as_form(body: Any) -> Any:
     """Convert JSON to the form of a request's parameters: text, lists and dicts."""
-    if isinstance(given, dict):
-        return {name: as_form(value) for name, value in given.items()}
-    if isinstance(given, list):
-        return [as_form(value) for value in given]
-    if given is None:
+    if isinstance(body, dict):
+        return {name: as_form(value) for name, value in body.items()}
+    if isinstance(body, list):
+        return [as_form(value) for value in body]
+    if body is None:
         return ""
-    return str(given).lower() if isinstance(given, bool) else str(given)
+    return str(body).lower() if isinstance(body, bool) else str(body)
 
 
 def _as_another_program(act: Callable[[Ledger, str, Json], Json], takes: Takes) -> Callable[[Bench, Ids, Any], Json]:
     """Wrap a call as another program's: without an idempotency key, and without a request of ours in its events."""
-    return lambda bench, ids, given: act(bench.ledger, ids.get("id", ""), takes.read(as_form(given)))
+    return lambda bench, ids, body: act(bench.ledger, ids.get("id", ""), takes.read(as_form(body)))
 
 
 def _new_refund(ledger: Ledger, _: str, params: Json) -> Json:
     return refunds.create(ledger, params)
 
 
-def _put_faults(bench: Bench, _: Ids, given: Any) -> Json:
-    numbers = [bench.faults.add(**rule) for rule in (given if isinstance(given, list) else [given])]
+def _put_faults(bench: Bench, _: Ids, body: Any) -> Json:
+    numbers = [bench.faults.add(**rule) for rule in (body if isinstance(body, list) else [body])]
     return {"id": numbers[-1], "ids": numbers}
 
 
@@ -87,18 +87,18 @@ def _clear_faults(bench: Bench, ids: Ids, _: Any) -> Json:
     return {}
 
 
-def _advance(bench: Bench, _: Ids, given: Any) -> Json:
-    bench.ledger.store.move_clock(float(given.get("seconds", "")))
+def _advance(bench: Bench, _: Ids, body: Any) -> Json:
+    bench.ledger.store.move_clock(float(body.get("seconds", "")))
     timers.run_due(bench.ledger)
     return {"now": bench.ledger.now}
 
 
-def _settle(bench: Bench, _: Ids, given: Any) -> Json:
-    return {"settled": timers.settle_now(bench.ledger, given.get("id"), given.get("outcome"))}
+def _settle(bench: Bench, _: Ids, body: Any) -> Json:
+    return {"settled": timers.settle_now(bench.ledger, body.get("id"), body.get("outcome"))}
 
 
-def _change_settings(bench: Bench, _: Ids, given: Any) -> Json:
-    settings.change(bench.ledger.store, given)
+def _change_settings(bench: Bench, _: Ids, body: Any) -> Json:
+    settings.change(bench.ledger.store, body)
     return dict(settings.read(bench.ledger.store))
 
 
@@ -117,39 +117,39 @@ def _answer(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
     return lambda bench, ids, _: attempts.finish_action(bench.ledger, ids["id"], passed=passed)
 
 
-def _move_refund(bench: Bench, ids: Ids, given: Any) -> Json:
-    return refunds.move(bench.ledger, ids["id"], str(given.get("status")))
+def _move_refund(bench: Bench, ids: Ids, body: Any) -> Json:
+    return refunds.move(bench.ledger, ids["id"], str(body.get("status")))
 
 
-def _charge(ledger: Ledger, given: Any) -> Json:
-    if "payment_intent" in given:
-        charge_id = str(ledger.need("payment_intent", given["payment_intent"])["latest_charge"])
+def _charge(ledger: Ledger, body: Any) -> Json:
+    if "payment_intent" in body:
+        charge_id = str(ledger.need("payment_intent", body["payment_intent"])["latest_charge"])
     else:
-        charge_id = str(given.get("charge"))
+        charge_id = str(body.get("charge"))
     return ledger.need("charge", charge_id, param="charge")
 
 
 def _about(act: Callable[[Ledger, Json], Json]) -> Callable[[Bench, Ids, Any], Json]:
-    return lambda bench, _, given: act(bench.ledger, _charge(bench.ledger, given))
+    return lambda bench, _, body: act(bench.ledger, _charge(bench.ledger, body))
 
 
 def _answer_setup(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
     return lambda bench, ids, _: setups.finish_action(bench.ledger, ids["id"], passed=passed)
 
 
-def _pay_out(bench: Bench, _: Ids, given: Any) -> Json:
-    currency, status = given.get("currency", "usd"), given.get("status", "paid")
-    return payouts.by_stripe(bench.ledger, int(given.get("amount", "")), currency, status)
+def _pay_out(bench: Bench, _: Ids, body: Any) -> Json:
+    currency, status = body.get("currency", "usd"), body.get("status", "paid")
+    return payouts.by_stripe(bench.ledger, int(body.get("amount", "")), currency, status)
 
 
-def _new_dispute(bench: Bench, _: Ids, given: Any) -> Json:
-    ledger, charge = bench.ledger, _charge(bench.ledger, given)
-    status, reason = given.get("status", "needs_response"), given.get("reason", "fraudulent")
-    return disputes.open_dispute(ledger, charge, status, reason=reason, amount=given.get("amount"))
+def _new_dispute(bench: Bench, _: Ids, body: Any) -> Json:
+    ledger, charge = bench.ledger, _charge(bench.ledger, body)
+    status, reason = body.get("status", "needs_response"), body.get("reason", "fraudulent")
+    return disputes.open_dispute(ledger, charge, status, reason=reason, amount=body.get("amount"))
 
 
-def _move_dispute(bench: Bench, ids: Ids, given: Any) -> Json:
-    return disputes.move(bench.ledger, ids["id"], str(given.get("status")))
+def _move_dispute(bench: Bench, ids: Ids, body: Any) -> Json:
+    return disputes.move(bench.ledger, ids["id"], str(body.get("status")))
 
 
 def _resend(bench: Bench, ids: Ids, _: Any) -> Json:

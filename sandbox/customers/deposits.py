@@ -24,11 +24,11 @@ def verify(ledger: Ledger, identity: str, params: Json) -> Json:
         raise unexpected_state(intent, "verified", ("requires_action",))
     if ("amounts" in params) == ("descriptor_code" in params):
         raise invalid("Send `amounts` or `descriptor_code`.", param="amounts")
-    given = params.get("amounts") or params.get("descriptor_code")
-    if given in VERIFIED:
+    answer = params.get("amounts") or params.get("descriptor_code")
+    if answer in VERIFIED:
         return attempts.finish_action(ledger, identity, passed=True)
     tries = ledger.store.hidden(identity).get("deposits", 0) + 1
-    if given in TOO_OFTEN or tries >= MOST_ATTEMPTS:
+    if answer in TOO_OFTEN or tries >= MOST_ATTEMPTS:
         attempts.finish_action(ledger, identity, passed=False, refusal=DEPOSITS_FAILED)
         error = invalid(DEPOSITS_FAILED.message, code=DEPOSITS_FAILED.code)
         error.keeps = True

@@ -109,12 +109,14 @@ def spend(ledger: Ledger, intent: Json, params: Json) -> Json:
         raise invalid("This ConfirmationToken was used or has expired.", param="confirmation_token")
     method = ledger.store.hidden(token["id"])["method"]
     ledger.store.save(token | {"payment_intent": intent["id"]})
-    said = {name: token[name] for name in ("return_url", "setup_future_usage", "shipping")} | {"payment_method": method}
-    return {name: value for name, value in said.items() if value is not None} | params
+    from_token = {name: token[name] for name in ("return_url", "setup_future_usage", "shipping")} | {
+        "payment_method": method
+    }
+    return {name: value for name, value in from_token.items() if value is not None} | params
 
 
-def _component(name: str, asked: Json | None) -> Json:
-    enabled = bool((asked or {}).get("enabled", False))
+def _component(name: str, requested: Json | None) -> Json:
+    enabled = bool((requested or {}).get("enabled", False))
     if name in PLAIN:
         return {"enabled": enabled}
-    return {"enabled": enabled, "features": FEATURES[name] | (asked or {}).get("features", {}) if enabled else None}
+    return {"enabled": enabled, "features": FEATURES[name] | (requested or {}).get("features", {}) if enabled else None}

@@ -51,8 +51,8 @@ def check_route(route: Route) -> None:
 def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
     """Refuse a browser any intent but the one whose client secret it sends. Raises StripeError."""
     intent = ledger.need("payment_intent", ids["id"], param="intent")
-    given = params.pop("client_secret", "")
-    if not hmac.compare_digest(given.encode(), intent["client_secret"].encode()):
+    secret = params.pop("client_secret", "")
+    if not hmac.compare_digest(secret.encode(), intent["client_secret"].encode()):
         raise invalid(
             "The client_secret provided does not match any associated secret of this object.", param="client_secret"
         )

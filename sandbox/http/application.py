@@ -316,9 +316,9 @@ def _early(status: int, body: Json, should_retry: bool | None = None) -> HttpAns
 def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> HttpAnswer:
     """Answer an error before execution; the idempotency key stays free."""
     advice = {"stripe-should-retry": "true" if error.status == 409 else "false"}
-    given = headers or {"request-id": new_id("req", 14)}
-    error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{given['request-id']}"
-    return HttpAnswer(error.status, _json(error.body), given | advice)
+    all_headers = headers or {"request-id": new_id("req", 14)}
+    error.body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{all_headers['request-id']}"
+    return HttpAnswer(error.status, _json(error.body), all_headers | advice)
 
 
 def _replay(kept: Kept, headers: dict[str, str]) -> HttpAnswer:
@@ -338,14 +338,14 @@ def _json(body: Json) -> str:
 
 async def _send(answer: HttpAnswer, request: Request, send: Send) -> None:
     body = answer.body.encode()
-    given = {
+    fields = {
         "content-type": "application/json",
         "content-length": str(len(body)),
         "date": formatdate(usegmt=True),
         **CORS,
         **answer.headers,
     }
-    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in given.items()]
+    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in fields.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": raw})
     if answer.byte_seconds is not None:
         await _trickle(body, answer.byte_seconds, request, send)

@@ -31,8 +31,8 @@ def parse(text: str) -> Json:
 
 def digest(method: str, path: str, params: Json) -> str:
     """Digest a request for idempotency: its address and its parameters, whatever their order."""
-    said = json.dumps(params, sort_keys=True, separators=(",", ":"))
-    return sha256(f"{method} {path} {said}".encode()).hexdigest()
+    canonical = json.dumps(params, sort_keys=True, separators=(",", ":"))
+    return sha256(f"{method} {path} {canonical}".encode()).hexdigest()
 
 
 def _put(tree: Json, keys: list[str], value: str) -> bool:

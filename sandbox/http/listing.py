@@ -123,21 +123,21 @@ def _deleted(store: Store, name: str, identity: str) -> Any:
 def _where(store: Store, kind: str, params: Json) -> tuple[str, list[Any]]:
     clauses, values = ["kind = ?"], list[Any]([kind])
     for name in FILTERS[kind]:
-        given = params.get(name)
-        if given is None:
+        raw = params.get(name)
+        if raw is None:
             continue
         if name == "types":
-            clauses.append(f"json_extract(json, '$.type') IN ({', '.join('?' * len(given))})")
-            values.extend(given)
+            clauses.append(f"json_extract(json, '$.type') IN ({', '.join('?' * len(raw))})")
+            values.extend(raw)
         elif name == "delivery_success":
             waiting = "EXISTS (SELECT 1 FROM delivery WHERE event = object.id AND done = 0)"
-            clauses.append(f"NOT {waiting}" if given else waiting)
+            clauses.append(f"NOT {waiting}" if raw else waiting)
         elif kind == "event":
             clauses.append("json_extract(json, '$.type') GLOB ?")  # `charge.*` names a group
-            values.append(given.replace("[", "[[]").replace("?", "[?]"))
+            values.append(raw.replace("[", "[[]").replace("?", "[?]"))
         else:
             clauses.append(f"json_extract(json, '$.{name}') = ?")
-            values.append(given)
+            values.append(raw)
     for comparison, moment in params.get("created", {}).items():
         clauses.append(f"created {COMPARE[comparison]} ?")
         values.append(moment)

@@ -22,12 +22,12 @@ class Takes:
     fields: Mapping[str, Check] = field(default_factory=dict)
     required: tuple[str, ...] = ()
 
-    def read(self, given: Json, stripes: frozenset[str] = frozenset()) -> Json:
+    def read(self, raw: Json, stripes: frozenset[str] = frozenset()) -> Json:
         """Parse the parameters. Raises StripeError for one that is unknown, missing or malformed.
 
         `stripes` are the parameters that Stripe's endpoint has.
         """
-        return _read(self.fields, given, "", self.required, stripes)
+        return _read(self.fields, raw, "", self.required, stripes)
 
 
 def text(value: Any, name: str) -> str | None:
@@ -41,14 +41,14 @@ def text(value: Any, name: str) -> str | None:
 
 def named(value: Any, name: str) -> str:
     """Check a string that may not be empty, such as an id."""
-    given = text(value, name)
-    if given is None:
+    checked = text(value, name)
+    if checked is None:
         raise invalid(
             f"You passed an empty string for '{name}'. Leave the parameter out instead.",
             param=name,
             code="parameter_invalid_empty",
         )
-    return given
+    return checked
 
 
 def integer(value: Any, name: str) -> int:
@@ -171,22 +171,22 @@ def moments(value: Any, name: str) -> Json:
 
 def _read(
     fields: Mapping[str, Check],
-    given: Json,
+    raw: Json,
     inside: str,
     required: tuple[str, ...],
     stripes: frozenset[str] = frozenset(),
 ) -> Json:
-    for name in given:
+    for name in raw:
         if name not in fields:
             full = _full(inside, name)
             if name in stripes or name in NESTED.get(inside, "").split():
                 raise not_supported(f"The parameter {full}", param=full)
             raise invalid(f"Received unknown parameter: {full}", param=full, code="parameter_unknown")
     for name in required:
-        if name not in given:
+        if name not in raw:
             full = _full(inside, name)
             raise invalid(f"Missing required param: {full}.", param=full, code="parameter_missing")
-    return {name: fields[name](value, _full(inside, name)) for name, value in given.items()}
+    return {name: fields[name](value, _full(inside, name)) for name, value in raw.items()}
 
 
 def _full(inside: str, name: str) -> str:

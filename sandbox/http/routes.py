@@ -37,9 +37,9 @@ class Route:
     browser: bool = False
     check: Callable[[Json], None] = lambda params: None
 
-    def read(self, given: Json) -> Json:
+    def read(self, raw: Json) -> Json:
         """Parse the parameters. Raises StripeError."""
-        params = self.takes.read(given, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
+        params = self.takes.read(raw, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
         self.check(params)
         return params
 

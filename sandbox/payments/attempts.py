@@ -85,10 +85,10 @@ def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -
     return _charge(ledger, intent, method, behaviour, authenticated=False)
 
 
-def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str, final: bool = True) -> None:
+def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, event: str, final: bool = True) -> None:
     """Capture an amount. A final capture releases the rest, and the intent succeeds.
 
-    `said` is the type of the charge's event.
+    `event` is the type of the charge's event.
     """
     captured = charge["amount_captured"] + amount
     left = charge["amount"] - captured
@@ -104,7 +104,7 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, said: str, 
     intent |= {"amount_received": captured, "amount_capturable": 0 if done else left, "processing": None}
     intent["status"] = "succeeded" if done else "requires_capture"
     ledger.store.save(intent)
-    ledger.happened(said, charge)
+    ledger.happened(event, charge)
     ledger.all_happened(released)
     ledger.happened("payment_intent.succeeded" if done else "payment_intent.amount_capturable_updated", intent)
 
@@ -131,7 +131,7 @@ def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> N
     method, _ = payment_methods.find(ledger, intent["payment_method"])
     charge = ledger.need("charge", intent["latest_charge"])
     if come_back is None:
-        take(ledger, intent, charge, intent["amount"], said="charge.succeeded")
+        take(ledger, intent, charge, intent["amount"], event="charge.succeeded")
         return
     charge |= {"status": "failed", "paid": False, "failure_code": come_back.code, "failure_message": come_back.message}
     ledger.store.save(charge)
@@ -168,7 +168,7 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
         ledger.happened("charge.succeeded", charge)
         ledger.happened("payment_intent.amount_capturable_updated", intent)
     else:
-        take(ledger, intent, charge, intent["amount"], said="charge.succeeded")
+        take(ledger, intent, charge, intent["amount"], event="charge.succeeded")
     _keep_method(ledger, intent, method, authenticated=authenticated)
     if behaviour.dispute is not None and charge["captured"]:
         status, reason = behaviour.dispute

@@ -23,11 +23,11 @@ BRANDS = {
 
 def features(intent: Json, brand: str, amount: int) -> Json:
     """Return the features as the charge of this intent shows them."""
-    asked = intent["payment_method_options"].get("card", {})
+    card_options = intent["payment_method_options"].get("card", {})
 
     def status(name: str, yes: str = "available", no: str = "unavailable") -> str:
-        wanted = asked.get(f"request_{name}") == "if_available" and intent["capture_method"] == "manual"
-        return yes if wanted and brand in BRANDS[name] else no
+        is_requested = card_options.get(f"request_{name}") == "if_available" and intent["capture_method"] == "manual"
+        return yes if is_requested and brand in BRANDS[name] else no
 
     return {
         "extended_authorization": {"status": status("extended_authorization", "enabled", "disabled")},

@@ -33,7 +33,7 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
     _count_up(ledger, intent, charge, "captures", MOST_CAPTURES, final=final)
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
     intent |= {name: params[name] for name in ("statement_descriptor", "statement_descriptor_suffix") if name in params}
-    attempts.take(ledger, intent, charge, amount, said="charge.captured", final=final)
+    attempts.take(ledger, intent, charge, amount, event="charge.captured", final=final)
     return intent
 
 
@@ -87,7 +87,7 @@ def expire(ledger: Ledger, identity: str) -> None:
         return
     if intent["amount_received"]:
         charge = ledger.need("charge", intent["latest_charge"])
-        attempts.take(ledger, intent, charge, 0, said="charge.expired")
+        attempts.take(ledger, intent, charge, 0, event="charge.expired")
         return
     cancel(ledger, identity, {}, expired=True)
 

@@ -34,6 +34,6 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
     charge = ledger.need("charge", identity)
     if charge["captured"]:
         raise invalid(f"Charge {identity} has already been captured.", code="charge_already_captured")
-    given = {"amount_to_capture": params["amount"]} if "amount" in params else {}
-    captures.capture(ledger, charge["payment_intent"], given)
+    capture_params = {"amount_to_capture": params["amount"]} if "amount" in params else {}
+    captures.capture(ledger, charge["payment_intent"], capture_params)
     return ledger.need("charge", identity)

@@ -75,9 +75,9 @@ class Authenticator:
     ) -> None:
         if secret is None and jwks_url is None:
             raise ValueError("Set AUTH_JWT_SECRET or AUTH_JWKS_URL: without one, nobody can sign in.")
-        for given in (secret, view_secret):
-            if given is not None:
-                check_secret(given)
+        for one in (secret, view_secret):
+            if one is not None:
+                check_secret(one)
         self._secret = secret
         self._keys = PublishedKeys(jwks_url) if jwks_url else None
         self._issuer = issuer

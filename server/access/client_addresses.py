@@ -32,9 +32,9 @@ def address_of(scope: Scope, *, proxies: int) -> str:
     peer: str = (scope.get("client") or ("", 0))[0]
     if proxies == 0:
         return network_of(peer)
-    seen = [part.strip() for value in header_values(scope, b"x-forwarded-for") for part in value.split(",")]
-    said = seen[-proxies] if proxies <= len(seen) else ""
-    return _network(said) or network_of(peer)
+    forwarded = [part.strip() for value in header_values(scope, b"x-forwarded-for") for part in value.split(",")]
+    claimed = forwarded[-proxies] if proxies <= len(forwarded) else ""
+    return _network(claimed) or network_of(peer)
 
 
 def network_of(text: str) -> str:

@@ -52,15 +52,15 @@ class AnonymousAccess:
         """
         if self.fields is None:
             return
-        asked = root_fields(operation, document)
-        closed = {key: field for key, field in asked.items() if field.name.value not in self.fields | OF_THE_SCHEMA}
+        selected = root_fields(operation, document)
+        closed = {key: field for key, field in selected.items() if field.name.value not in self.fields | OF_THE_SCHEMA}
         if not closed:
             return
         problems = [_sign_in(key, field) for key, field in closed.items()]
         if operation.operation is OperationType.SUBSCRIPTION:
             raise AnonymousRefused(problems)
         root = operation.operation.value.capitalize()
-        data = {key: root if field.name.value == TYPENAME else None for key, field in asked.items()}
+        data = {key: root if field.name.value == TYPENAME else None for key, field in selected.items()}
         raise AnonymousRefused(problems, status=200, data=data)
 
 

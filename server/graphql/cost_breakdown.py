@@ -20,13 +20,13 @@ def where_it_comes_from(meter: Meter) -> str:
         ((share.cost.at(list_size), share) for share in meter.shares(meter.operation.selection_set, root)),
         key=lambda found: -found[0],
     )
-    said = [f"{_name(share)} {cost}" for cost, share in shares[:NAMED]]
+    shown = [f"{_name(share)} {cost}" for cost, share in shares[:NAMED]]
     cost, dearest = shares[0]
     deepest = [(path, part) for path, part in _downwards(meter, dearest) if 2 * part >= cost]
     if deepest:
         path, part = deepest[-1]
-        said[0] += f", of which {path} {part}"
-    return "; ".join(said)
+        shown[0] += f", of which {path} {part}"
+    return "; ".join(shown)
 
 
 def _downwards(meter: Meter, share: Share) -> Iterator[tuple[str, int]]:

@@ -126,10 +126,10 @@ def _by_name(sets: list[SelectionSetNode], fragments: dict[str, FragmentDefiniti
 
 def _weight(field: FieldNode) -> int:
     """Return the weight of one field: more than 1 with long arguments, whose printed forms are compared too."""
-    given = field.arguments
-    if not given or given[0].loc is None or given[-1].loc is None:
+    arguments = field.arguments
+    if not arguments or arguments[0].loc is None or arguments[-1].loc is None:
         return 1
-    return 1 + (given[-1].loc.end - given[0].loc.start) // ARGUMENTS_READ
+    return 1 + (arguments[-1].loc.end - arguments[0].loc.start) // ARGUMENTS_READ
 
 
 def check_one_mutation(operation: OperationDefinitionNode, document: DocumentNode) -> str | None:

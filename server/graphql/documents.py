@@ -213,12 +213,12 @@ def _measure_key(name: str | None, sized_by: tuple[str, ...], variables: Mapping
     sizes: list[object] = [name]
     for variable in sized_by:
         value = variables.get(variable)
-        given: object = None
+        size: object = None
         if isinstance(value, list):
-            given = ("list", len(value))
+            size = ("list", len(value))
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            given = value
-        sizes.append((variable in variables, given))
+            size = value
+        sizes.append((variable in variables, size))
     return tuple(sizes)
 
 

@@ -149,12 +149,12 @@ class GraphQLEndpoint:
             await asyncio.wait(set(self._running), timeout=seconds)
         return len(self._running)
 
-    async def authenticate(self, given: Sequence[str]) -> Caller | None:
+    async def authenticate(self, authorizations: Sequence[str]) -> Caller | None:
         """Return the caller of these Authorization values, None for none. Raises RequestRefused."""
         try:
-            if len(given) > 1:
+            if len(authorizations) > 1:
                 raise Unauthenticated
-            return await self._authenticate(given[0] if given else None)
+            return await self._authenticate(authorizations[0] if authorizations else None)
         except Unauthenticated as error:
             raise refuse(
                 str(error),

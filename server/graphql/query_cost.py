@@ -262,28 +262,28 @@ class Meter:
         """Return the field's own cost with these arguments."""
         if definition is None:
             return 0
-        given = (
+        weights = (
             weight
             for argument in node.arguments or ()
             if (defined := definition.args.get(argument.name.value)) is not None
             and (weight := weight_of(defined))
             and self._value(argument.value) is not None
         )
-        return weight_of(definition) + sum(given)
+        return weight_of(definition) + sum(weights)
 
     def _size(self, node: FieldNode, definition: GraphQLField | None, is_list: bool) -> int | None:
         """Return the number of items that the arguments ask for, or None when they do not say.
 
         An argument that is null, or a variable that is not passed, counts as left out: its default counts.
         """
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
-        asked = (self._value(given[name]) for name in SIZE_ARGUMENTS if name in given)
-        sizes = [size for value in asked if (size := _as_size(value)) is not None]
+        arguments = {argument.name.value: argument.value for argument in node.arguments or ()}
+        values = (self._value(arguments[name]) for name in SIZE_ARGUMENTS if name in arguments)
+        sizes = [size for value in values if (size := _as_size(value)) is not None]
         if not sizes and definition is not None:
             usual = (_default(definition, name) for name in SIZE_ARGUMENTS if name in definition.args)
             sizes = [size for value in usual if (size := _as_size(value)) is not None]
         if not sizes and is_list:
-            for argument in given.values():
+            for argument in arguments.values():
                 items = self._value(argument)
                 if isinstance(items, list):
                     sizes.append(len(items))
@@ -312,12 +312,12 @@ def check_cost(measure: Measure, limits: Limits, *, buyer_limits: bool, explain:
     cost, values = measure.cost.at(limits.list_size), measure.values.at(limits.list_size)
     allowed = limits.buyer_cost if buyer_limits else limits.cost
     if cost > allowed:
-        said = f"The document costs {_shown(cost)}, {allowed} is allowed: {explain()}"
+        problem = f"The document costs {_shown(cost)}, {allowed} is allowed: {explain()}"
     elif values > limits.values:
-        said = f"The answer may hold {_shown(values)} values, {limits.values} are allowed"
+        problem = f"The answer may hold {_shown(values)} values, {limits.values} are allowed"
     else:
         return max(cost, 1)
-    raise LimitBroken("COST_LIMIT", f"{said}. Ask for fewer fields or smaller pages.", cost=max(cost, 1))
+    raise LimitBroken("COST_LIMIT", f"{problem}. Ask for fewer fields or smaller pages.", cost=max(cost, 1))
 
 
 def _shown(number: int) -> str:

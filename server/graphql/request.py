@@ -125,12 +125,12 @@ def _from_query_string(query_string: bytes, limits: Limits) -> GraphQLRequest:
             raise refuse("A parameter of the query string is repeated.", reason="INVALID_REQUEST")
         parameters[name] = text
     for name in ("variables", "extensions"):
-        given = parameters.get(name)
-        if given == "":
+        raw = parameters.get(name)
+        if raw == "":
             parameters[name] = None
-        elif isinstance(given, str):
+        elif isinstance(raw, str):
             try:
-                parameters[name] = orjson.loads(given)
+                parameters[name] = orjson.loads(raw)
             except ValueError:
                 raise refuse(f"'{name}' is not valid JSON.", reason="INVALID_JSON") from None
     return request_of(parameters, limits)
@@ -175,8 +175,8 @@ def _document_hash(parameters: Mapping[str, object]) -> str | None:
         return None
     if document_id is not None and persisted is not None:
         raise refuse("Send either 'documentId' or 'extensions.persistedQuery'.", reason="INVALID_REQUEST")
-    given = document_id if persisted is None else persisted
-    if isinstance(given, str) and (found := DOCUMENT_ID.fullmatch(given)):
+    name = document_id if persisted is None else persisted
+    if isinstance(name, str) and (found := DOCUMENT_ID.fullmatch(name)):
         return found["hash"]
     where = "'documentId'" if persisted is None else "'extensions.persistedQuery.sha256Hash'"
     raise refuse(f"{where} must be the SHA-256 of a document: 64 hexadecimal digits.", reason="INVALID_REQUEST")

@@ -123,8 +123,8 @@ class _Expects(Enum):
 class HttpConnection(_StallTimeout, HttpToolsProtocol):
     """An HTTP connection bounded in time and bytes, whose streams end when the server begins to shut down."""
 
-    def __init__(self, *given: Any, quota: AddressQuota, limits: ConnectionLimits, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *positional: Any, quota: AddressQuota, limits: ConnectionLimits, **named: Any) -> None:
+        super().__init__(*positional, **named)
         self.timeout_keep_alive = limits.idle_seconds  # type: ignore[assignment]  # uvicorn only passes it to a timer
         self.url = b""
         self._leaving = asyncio.Event()
@@ -292,8 +292,8 @@ class HttpConnection(_StallTimeout, HttpToolsProtocol):
 class WebSocketConnection(_StallTimeout, WebSocketsSansIOProtocol):
     """A WebSocket connection that never logs its messages."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *positional: Any, **named: Any) -> None:
+        super().__init__(*positional, **named)
         self.place: Place | None = None  # passed on by the HTTP connection it was upgraded from
         # Held at WARNING: below it, lines hold the address with its query string, and every frame with its token.
         self.logger = self.conn.logger = logging.getLogger("uvicorn.websocket")
@@ -332,8 +332,8 @@ class Connections:
         self._limits = limits
         self._quota = AddressQuota(limits.connections, per_address=limits.per_address, of="connections")
 
-    def __call__(self, *given: Any, **named: Any) -> HttpConnection:
-        return HttpConnection(*given, quota=self._quota, limits=self._limits, **named)
+    def __call__(self, *positional: Any, **named: Any) -> HttpConnection:
+        return HttpConnection(*positional, quota=self._quota, limits=self._limits, **named)
 
 
 def options(limits: ConnectionLimits | None = None) -> Mapping[str, Any]:

@@ -154,9 +154,9 @@ class _Connection:
     async def _authenticate(self, message: Mapping[str, object]) -> Caller | None:
         """Authenticate by `Authorization` (or `authorization`) in the payload, which has the form of the header."""
         payload = _object(message, "payload")
-        given = [payload[name] for name in ("Authorization", "authorization") if payload.get(name) is not None]
-        words = [word for word in given if isinstance(word, str)]
-        if len(words) < len(given):
+        authorizations = [payload[name] for name in ("Authorization", "authorization") if payload.get(name) is not None]
+        words = [word for word in authorizations if isinstance(word, str)]
+        if len(words) < len(authorizations):
             raise SocketClosed(4403, "Forbidden")
         try:
             return await self._endpoint.authenticate([*Headers(scope=self._scope).getlist("authorization"), *words])

@@ -104,10 +104,10 @@ class CrossOrigin:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        asked = Headers(scope=scope)
-        origin = asked.get("origin")
-        if scope["method"] == "OPTIONS" and origin is not None and "access-control-request-method" in asked:
-            await self._preflight(origin, asked)(scope, receive, send)
+        request_headers = Headers(scope=scope)
+        origin = request_headers.get("origin")
+        if scope["method"] == "OPTIONS" and origin is not None and "access-control-request-method" in request_headers:
+            await self._preflight(origin, request_headers)(scope, receive, send)
             return
         readable = {}
         if origin is not None and origin in self._origins:
@@ -123,12 +123,12 @@ class CrossOrigin:
 
         await self.app(scope, receive, send_with_origin if self._origins else send)
 
-    def _preflight(self, origin: str, asked: Headers) -> Response:
+    def _preflight(self, origin: str, request_headers: Headers) -> Response:
         vary = "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"
         if origin not in self._origins:
             self._refusals.write(setting="ALLOWED_ORIGINS", origin=_shown(origin))
             return PlainTextResponse("This origin is not allowed.", status_code=403, headers={"Vary": vary})
-        requested = list(_names(asked.getlist("access-control-request-headers")))
+        requested = list(_names(request_headers.getlist("access-control-request-headers")))
         if refused := [name for name in requested if name not in self._headers]:
             self._refusals.write(setting="ALLOWED_HEADERS", origin=_shown(origin), header=_shown(refused[0]))
         answer = {

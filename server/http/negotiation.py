@@ -45,7 +45,7 @@ LONGEST_REMEMBERED: Final = 512
 
 def header_values(scope: Scope, name: bytes) -> list[str]:
     """Return the values of a header by its name in lower case, as ASGI servers pass them."""
-    return [value.decode("latin-1") for given, value in scope["headers"] if given == name]
+    return [value.decode("latin-1") for field, value in scope["headers"] if field == name]
 
 
 def choose_media(accept: Sequence[str]) -> Media:
@@ -75,8 +75,8 @@ def read_accept(accept: Sequence[str]) -> Acceptable:
     A stream must be named: wildcards do not select it. It comes first when it weighs more than every single answer, or
     as much and is named before them: urql names it last for queries, and wants JSON.
     """
-    given = tuple(accept)
-    return _remembered(given) if sum(map(len, given)) <= LONGEST_REMEMBERED else _read(given)
+    headers = tuple(accept)
+    return _remembered(headers) if sum(map(len, headers)) <= LONGEST_REMEMBERED else _read(headers)
 
 
 def _read(accept: tuple[str, ...]) -> Acceptable:
@@ -138,8 +138,8 @@ def _best_stream(accept: Sequence[str]) -> tuple[StreamMedia | None, float, int]
 
 def _is_subscription_multipart(kind: str, part: str) -> bool:
     parameters = (parameter.partition("=") for parameter in part.split(";")[1:])
-    given = {name.strip().lower(): value.strip().strip('"') for name, _, value in parameters}
-    return kind == StreamMedia.MULTIPART and given.get("subscriptionspec") == SUBSCRIPTION_SPEC
+    options = {name.strip().lower(): value.strip().strip('"') for name, _, value in parameters}
+    return kind == StreamMedia.MULTIPART and options.get("subscriptionspec") == SUBSCRIPTION_SPEC
 
 
 def _quality(text: str) -> float:

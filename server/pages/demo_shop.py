@@ -91,8 +91,8 @@ class DemoShop:
 
 
 def _visitor(request: Request) -> str | None:
-    given = request.cookies.get(COOKIE, "")
-    return given if VISITOR.fullmatch(given) else None
+    cookie = request.cookies.get(COOKIE, "")
+    return cookie if VISITOR.fullmatch(cookie) else None
 
 
 def _subject(visitor: str) -> str:

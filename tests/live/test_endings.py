@@ -80,7 +80,7 @@ async def test_no_event_is_given_for_a_token_that_has_ended(shop: Shop) -> None:
     order_id = await _change(shop, 1_000)
     ends_at = datetime.now(UTC) + timedelta(seconds=0.5)
     caller = Caller("clerk", frozenset({Scope.PAYMENTS_READ}), expires_at=ends_at - LEEWAY)
-    here = replace(context(caller), live=shop.parts.live)
+    here = replace(context(caller), live=shop.runtime.live)
     changes = await order_changes(here, order_id=order_id, after_sequence=0)
 
     assert (await anext(changes)).event.sequence == 1

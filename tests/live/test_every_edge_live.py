@@ -264,7 +264,7 @@ async def _begun(shop: Shop, listeners: Mapping[tuple[str, int], list[Listener]]
                 feeds += 1
             else:
                 await listener.told.wait()
-    while shop.parts.live.feed.readers < feeds:
+    while shop.runtime.live.feed.readers < feeds:
         await asyncio.sleep(0.005)
 
 

@@ -37,7 +37,7 @@ async def looking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Shop
 async def _begun(shop: Shop, readers: int = 1) -> None:
     """Wait until the feed is read: it contains all later events."""
     async with asyncio.timeout(10):
-        while shop.parts.live.feed.readers < readers:
+        while shop.runtime.live.feed.readers < readers:
             await asyncio.sleep(0.005)
 
 
@@ -172,7 +172,7 @@ async def test_what_came_as_the_past_does_not_come_again_as_the_present(shop: Sh
         await note(payment, 250)
         first = await present.next()
         await present.until(first["sequence"] + 249)
-        here = replace(context(staff), live=shop.parts.live)
+        here = replace(context(staff), live=shop.runtime.live)
         async with aclosing(await feed_changes(here, filter=None, after=first["cursor"])) as entries:
             sequences = [(await anext(entries)).change.event.sequence]
             await note(payment, 5)
@@ -223,7 +223,7 @@ async def test_a_burst_costs_nobody_their_place(shop: Shop, address: str) -> Non
 
 async def test_who_stops_reading_the_feed_falls_behind_and_holds_nobody_up(shop: Shop, address: str) -> None:
     payment = await shop.paid()
-    here = replace(context(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.parts.live)
+    here = replace(context(Caller("clerk", frozenset({Scope.PAYMENTS_READ}))), live=shop.runtime.live)
     async with (
         following(address, shop.staff.token, FEED) as quick,
         aclosing(await feed_changes(here, filter=None, after=None)) as slow,

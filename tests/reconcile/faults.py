@@ -21,7 +21,7 @@ def window() -> Window:
 
 
 def reconciler(shop: Shop, **changes: Any) -> Reconciler:
-    return Reconciler(shop.parts.runner.provider, shop.parts.endpoint, **changes)
+    return Reconciler(shop.runtime.runner.provider, shop.runtime.endpoint, **changes)
 
 
 async def reconcile(shop: Shop, *, repair: bool = False) -> ReconciliationRun:

@@ -64,7 +64,7 @@ async def test_events_that_were_lost_or_dead_are_received_again(shop: Shop) -> N
     await change("UPDATE webhook_event SET state = 'DEAD' WHERE stripe_event_id = $1", dead)
 
     run = await reconcile(shop, repair=True)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert await found() == []
     assert run.repaired == 2
@@ -157,7 +157,7 @@ async def test_pages_are_merged_one_by_one(shop: Shop, monkeypatch: pytest.Monke
 
 
 async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
-    worker, interval = shop.parts.worker, timedelta(days=1)
+    worker, interval = shop.runtime.worker, timedelta(days=1)
     assert await service.is_due(interval=interval, livemode=False)
 
     await worker.reconcile()
@@ -171,7 +171,7 @@ async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
 
 async def test_a_worker_that_only_reconciles_does_so_and_stops_when_told(shop: Shop) -> None:
     layers = WorkerJobs(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
-    worker = Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=layers)
+    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=layers)
     work = asyncio.create_task(worker.run())
     async with asyncio.timeout(10):
         while not await ReconciliationRun.filter(finished_at__isnull=False).exists():

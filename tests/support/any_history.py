@@ -341,7 +341,7 @@ async def _everything_is_applied(shop: Shop) -> None:
 async def _reconciled(shop: Shop, teller: Teller) -> None:
     """Check that a reconciliation finishes, and repairs every finding it reports as repaired."""
     window = Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC))
-    run = await Reconciler(shop.parts.runner.provider, shop.parts.endpoint).run(window, repair=True)
+    run = await Reconciler(shop.runtime.runner.provider, shop.runtime.endpoint).run(window, repair=True)
     assert run is not None
     assert run.finished_at is not None
     repaired = [DiscrepancyKind.STATUS_DRIFT, DiscrepancyKind.REFUND_DRIFT, DiscrepancyKind.DISPUTE_DRIFT]

@@ -74,7 +74,7 @@ def intent_id(shop: Shop) -> str:
 async def another_process_looks(shop: Shop, payment_id: str) -> None:
     """Read the payment in a process of its own, which knows nothing of the reads under way here."""
     cause = Cause(actor=SYSTEM)
-    await refresh_payment(row_id(payment_id), provider=shop.parts.runner.provider, cause=cause)
+    await refresh_payment(row_id(payment_id), provider=shop.runtime.runner.provider, cause=cause)
 
 
 async def sync(shop: Shop, payment_id: str) -> None:
@@ -84,7 +84,7 @@ async def sync(shop: Shop, payment_id: str) -> None:
 
 async def reconciled(shop: Shop, *, repair: bool = False) -> list[Discrepancy]:
     """Reconcile everything; returns the open findings about money."""
-    reconciler = Reconciler(shop.parts.runner.provider, shop.parts.endpoint)
+    reconciler = Reconciler(shop.runtime.runner.provider, shop.runtime.endpoint)
     run = await reconciler.run(
         Window(datetime(2020, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)), repair=repair
     )

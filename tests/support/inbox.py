@@ -66,7 +66,7 @@ def looks(shop: Shop, path: str) -> int:
 
 def another_worker(shop: Shop) -> Worker:
     """Start another worker, without any memory."""
-    return Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=WorkerJobs())
+    return Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=WorkerJobs())
 
 
 async def poll(shop: Shop) -> None:
@@ -95,5 +95,5 @@ async def send(shop: Shop, event: Json) -> None:
 
 
 async def apply_all(shop: Shop) -> None:
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass

@@ -290,7 +290,7 @@ class Life:
 
     async def _janitor(self, _: Step) -> None:
         await _let_time_pass()
-        while await self.shop.parts.worker.run_next():
+        while await self.shop.runtime.worker.run_next():
             pass
         if not await Operation.filter(due__isnull=False).exists():  # its own call may be the one whose answer is lost
             self.open_call = None
@@ -347,7 +347,7 @@ class Life:
         for event in events:
             await self._post(event)
             if delivery.by is By.WEBHOOK:
-                await self.shop.parts.worker.apply_next()
+                await self.shop.runtime.worker.apply_next()
 
     async def _post(self, event: Json) -> None:
         raw = json.dumps(event).encode()
@@ -377,7 +377,7 @@ class Life:
         """Apply the inbox until nothing waits, however late it is due."""
         for _ in range(ROUNDS):
             await query_rows("UPDATE webhook_event SET due = now() WHERE due IS NOT NULL")
-            while await self.shop.parts.worker.apply_next():
+            while await self.shop.runtime.worker.apply_next():
                 pass
             if not await _something_waits():
                 return

@@ -154,7 +154,7 @@ class Shop:
     """The application, its offline Stripe, and the people who use it."""
 
     app: ASGIApp
-    parts: Runtime
+    runtime: Runtime
     sandbox: Sandbox
     between: "Between"
     http: httpx.AsyncClient
@@ -247,7 +247,7 @@ class Shop:
 
     async def deliver(self) -> None:
         """Send Stripe's webhooks and apply them, until nothing is due."""
-        while await self.sandbox.deliver_due() + await self.parts.worker.drain():
+        while await self.sandbox.deliver_due() + await self.runtime.worker.drain():
             pass
 
     async def prepared(self, amount: int = 10_000) -> Json:
@@ -359,7 +359,7 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
         async with httpx.AsyncClient(transport=transport, base_url="http://shop", timeout=30) as http:
             yield Shop(
                 app=app,
-                parts=inner.state.parts,
+                runtime=inner.state.runtime,
                 sandbox=sandbox,
                 between=between,
                 http=http,

@@ -160,7 +160,7 @@ async def _refunds(world: World) -> None:
         " WHERE due IS NOT NULL",
         [DAY],
     )
-    await world.shop.parts.worker.drain()
+    await world.shop.runtime.worker.drain()
     [waiting] = await query_rows("SELECT id FROM operation WHERE state = 'NEEDS_REVIEW'", [])
     settled = await world.act(
         CLERK,

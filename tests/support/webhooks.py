@@ -34,5 +34,5 @@ async def apply_events(shop: Shop, *events: Json) -> None:
     for event in events:
         raw = json.dumps(event).encode()
         assert (await shop.webhook(raw, signature(raw))).status_code == 200
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass

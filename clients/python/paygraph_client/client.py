@@ -69,23 +69,23 @@ class Paygraph:
         """
         if self._store.get(order_id) is not None:
             return await self.resume(order_id)
-        given: Json = {
+        fields: Json = {
             "orderId": order_id,
             "expectedAmount": {"amount": amount, "currency": currency},
             "paymentMethodId": payment_method_id,
             "confirm": True,
         }
         if return_url is not None:
-            given["returnUrl"] = return_url
-        return await self._begin(order_id, "CREATE_PAYMENT", {"input": given})
+            fields["returnUrl"] = return_url
+        return await self._begin(order_id, "CREATE_PAYMENT", {"input": fields})
 
     async def try_again(self, order_id: str, *, payment_method_id: str, return_url: str | None = None) -> Result:
         """Pay with another method after a decline: a new attempt on the same payment, under a new key."""
         payment_id = (self._store.get(order_id) or {}).get("payment_id")
         if payment_id is None:
             raise LookupError("this order has no declined payment here: call pay")
-        given = {"paymentId": payment_id, "paymentMethodId": payment_method_id, "returnUrl": return_url}
-        return await self._begin(order_id, "CONFIRM_PAYMENT", given)
+        fields = {"paymentId": payment_id, "paymentMethodId": payment_method_id, "returnUrl": return_url}
+        return await self._begin(order_id, "CONFIRM_PAYMENT", fields)
 
     async def resume(self, order_id: str) -> Result:
         """Continue the payment of this order if necessary, and return its result. Raises LookupError."""
@@ -122,8 +122,8 @@ class Paygraph:
                     payment = await self._record(payment["id"], deadline)
                 payload = {"payment": payment, "errors": []}
             if payment is not None and payment["status"] in FOR_THE_PAYER and payload.get("confirmation") is None:
-                asked = {"id": payment["id"]}
-                payload |= await self._patiently(self._ask, texts.CONFIRMATION, asked, deadline=deadline)
+                variables = {"id": payment["id"]}
+                payload |= await self._patiently(self._ask, texts.CONFIRMATION, variables, deadline=deadline)
         except (_TryLater, TimeoutError):
             return Undecided(record["payment_id"])
         return _result(payload)
@@ -166,25 +166,25 @@ class Paygraph:
 
     async def _statuses(self, payment_id: str) -> AsyncIterator[str]:
         """The statuses of a payment as they change, for as long as the stream lasts."""
-        asked = {"query": texts.FOLLOW, "variables": {"id": payment_id, "after": None}}
+        request = {"query": texts.FOLLOW, "variables": {"id": payment_id, "after": None}}
         headers = {"Accept": "text/event-stream"}
         try:
-            async with self._http.stream("POST", "/graphql", json=asked, headers=headers) as response:
+            async with self._http.stream("POST", "/graphql", json=request, headers=headers) as response:
                 if response.status_code != 200:
                     raise _TryLater
                 async for line in response.aiter_lines():
                     if line.startswith("data: {"):
-                        told = json.loads(line.removeprefix("data: ")).get("data") or {}
-                        if told.get("paymentUpdated") is not None:
-                            yield told["paymentUpdated"]["payment"]["status"]
+                        data = json.loads(line.removeprefix("data: ")).get("data") or {}
+                        if data.get("paymentUpdated") is not None:
+                            yield data["paymentUpdated"]["payment"]["status"]
         except httpx.TransportError:
             raise _TryLater from None
 
     async def _ask(self, query: str, variables: Mapping[str, object]) -> Json:
         """Send one request and return its data. Raises _TryLater, or PaygraphError."""
-        asked = {"query": query, "variables": variables}
+        request = {"query": query, "variables": variables}
         try:
-            response = await self._http.post("/graphql", json=asked, headers={"Accept": "application/json"})
+            response = await self._http.post("/graphql", json=request, headers={"Accept": "application/json"})
         except httpx.TransportError:
             raise _TryLater from None
         try:
@@ -201,12 +201,12 @@ class Paygraph:
         data: Json = answer["data"]
         return data
 
-    async def _patiently(self, ask: Any, *given: Any, deadline: float) -> Any:
+    async def _patiently(self, ask: Any, *arguments: Any, deadline: float) -> Any:
         """Repeat `ask`, with growing pauses, until there is an answer. Raises _TryLater at the deadline."""
         wait = FIRST_WAIT_SECONDS
         while True:
             try:
-                return await ask(*given)
+                return await ask(*arguments)
             except _TryLater as later:
                 pause = max(random.uniform(wait / 2, wait), later.seconds or 0.0)  # noqa: S311 - jitter, not a secret
                 if time.monotonic() + pause > deadline:

@@ -78,14 +78,14 @@ async def test_an_event_that_comes_while_stripe_is_asked_is_not_answered_by_that
     payment = await one_event_is_due(shop)
     before = looks(shop, INTENTS)
     number = shop.sandbox.fault(kind="hold_after", method="GET", path=f"{INTENTS}.*")
-    context = asyncio.create_task(shop.parts.worker.apply_next())
+    context = asyncio.create_task(shop.runtime.worker.apply_next())
     async with asyncio.timeout(10):
         while not any(rule["fired"] for rule in shop.sandbox.faults()):
             await asyncio.sleep(0.005)
 
     await shop.browser_confirms("pm_card_visa")
     await shop.sandbox.deliver_due()
-    waits = await shop.parts.worker.apply_next()
+    waits = await shop.runtime.worker.apply_next()
     between = (await shop.payment(payment["id"]))["status"]
     shop.sandbox.clear_faults(number)
     await context
@@ -105,7 +105,7 @@ async def test_if_one_lease_is_lost_nothing_of_the_look_is_written(shop: Shop) -
     held = await inbox.take(lease_seconds=60)
     await query_rows("UPDATE webhook_event SET attempt = attempt + 1 WHERE id = $1", [held[0].id])
 
-    await handlers.handle(held, provider=shop.parts.runner.provider)
+    await handlers.handle(held, provider=shop.runtime.runner.provider)
 
     assert len(held) >= 2
     assert {event["state"] for event in await seen(shop) if event["state"] != "IGNORED"} == {"PROCESSING"}
@@ -311,12 +311,12 @@ async def test_work_that_nobody_does_is_an_alarm_once_a_minute(shop: Shop, capsy
     await one_event_is_due(shop)
     capsys.readouterr()
     await query_rows("UPDATE webhook_event SET due = now() - interval '119 seconds' WHERE due IS NOT NULL")
-    await shop.parts.worker.watch_lag()
+    await shop.runtime.worker.watch_lag()
     patient = (await shop.http.get("/readyz")).status_code, capsys.readouterr().out.count("worker.lag")
     await query_rows("UPDATE webhook_event SET due = now() - interval '121 seconds' WHERE due IS NOT NULL")
 
     for _ in range(3):
-        await shop.parts.worker.watch_lag()
+        await shop.runtime.worker.watch_lag()
     by_worker = capsys.readouterr().out
     answers = [await shop.http.get("/readyz") for _ in range(3)]
     by_readiness = capsys.readouterr().out

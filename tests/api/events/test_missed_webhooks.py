@@ -91,7 +91,7 @@ async def test_what_stripe_did_before_the_first_reading_is_not_missed(
     await nothing_is_delivered(shop)
     stripe_events_age(shop, 10 * DAY)
 
-    while await shop.parts.worker.sweep():
+    while await shop.runtime.worker.sweep():
         pass
 
     assert {event["source"] for event in await inbox_of(shop)} == {"SWEEP"}

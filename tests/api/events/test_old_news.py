@@ -18,7 +18,7 @@ async def test_what_stripe_has_answered_before_is_stored_as_applied_and_costs_no
 
     assert [event["attempts"] for event in await seen(shop, "PROCESSED")] == [0, 0]
     assert await seen(shop, "RECEIVED") == []
-    assert await shop.parts.worker.apply_next() is False
+    assert await shop.runtime.worker.apply_next() is False
     assert (looks(shop, INTENTS), await shop.timeline(payment["id"])) == (before, trail)
 
 

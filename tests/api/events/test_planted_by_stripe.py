@@ -207,7 +207,7 @@ async def test_no_error_of_stripes_leaks(shop: Shop, database_url: str, lines: L
         shop.between.answered = evil.says_no(status)
         answers += await _all_acts(shop, prepared)
         await _age()
-        while await shop.parts.worker.run_next():
+        while await shop.runtime.worker.run_next():
             pass
     await shop.sandbox.deliver_due()
     await _apply_each(shop)
@@ -233,9 +233,9 @@ async def test_no_answer_of_stripes_leaks(shop: Shop, database_url: str, lines: 
     await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
     await shop.stripe("refunds", {"payment_intent": await intent_of(prepared[4]), "amount": 2_000})
     await shop.stripe("disputes", {"payment_intent": await intent_of(prepared[4])})
-    await shop.parts.worker.poll()
+    await shop.runtime.worker.poll()
     await _age()
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
     await reconcile(shop)
     answers.append(await _told(shop, schema))
 
@@ -258,8 +258,8 @@ async def test_a_library_that_crashes_talking_is_not_quoted(
     answers: list[str] = []
 
     answers += await _all_acts(shop, prepared)
-    await shop.parts.worker.drain()
-    for work in (shop.parts.worker.poll, lambda: reconcile(shop)):
+    await shop.runtime.worker.drain()
+    for work in (shop.runtime.worker.poll, lambda: reconcile(shop)):
         with pytest.raises(RuntimeError) as crash:
             await work()
         logging.getLogger("somebody").exception("it crashed", exc_info=crash.value)
@@ -309,7 +309,7 @@ async def test_no_webhook_leaks(shop: Shop, database_url: str, lines: Lines, kin
 async def _apply_each(shop: Shop) -> None:
     """Let the worker try each event once; failed ones stay for later."""
     for _ in range(await WebhookEvent.all().count()):
-        await shop.parts.worker.apply_next()
+        await shop.runtime.worker.apply_next()
 
 
 def _without_structure(evil: Stripe, event: Json, of: str) -> Iterator[bytes]:

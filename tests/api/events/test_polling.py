@@ -47,14 +47,14 @@ class Watched(httpx.AsyncBaseTransport):
 @pytest.fixture
 def watched(shop: Shop) -> Watched:
     transport = Watched(shop.sandbox.transport())
-    carrier = shop.parts.runner.provider._http
+    carrier = shop.runtime.runner.provider._http
     assert isinstance(carrier, LocalTransport)
     carrier._client._transport = transport
     return transport
 
 
 def reader(shop: Shop, page_size: int = 100) -> EventPoller:
-    return EventPoller(shop.parts.runner.provider, shop.parts.endpoint, page_size=page_size)
+    return EventPoller(shop.runtime.runner.provider, shop.runtime.endpoint, page_size=page_size)
 
 
 # -- the poll --------------------------------------------------------------------------------------------------------
@@ -66,7 +66,7 @@ async def test_without_a_single_webhook_a_payment_is_known(shop: Shop) -> None:
     await nothing_is_delivered(shop)
 
     await poll(shop)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
     stored = await inbox_of(shop)
@@ -103,7 +103,7 @@ async def test_what_is_known_costs_a_poll_three_statements_however_much_it_is(
         await poll(shop)
         await all_is_due()
         caplog.clear()
-        await shop.parts.worker.poll()
+        await shop.runtime.worker.poll()
         statements.append([r.getMessage() for r in caplog.records if r.name == "tortoise.db_client"])
         stored.append(await WebhookEvent.all().count())
 
@@ -121,7 +121,7 @@ async def test_new_events_of_a_page_are_stored_at_once(shop: Shop) -> None:
     await query_rows("DELETE FROM webhook_event")
     await all_is_due()
 
-    await shop.parts.worker.poll()
+    await shop.runtime.worker.poll()
 
     # PostgreSQL notes on each row which command of which transaction has added it.
     [added] = await query_rows(
@@ -160,7 +160,7 @@ async def test_a_poll_asks_for_no_more_than_stripe_keeps(shop: Shop, watched: Wa
 def _listed(shop: Shop) -> list[str]:
     """List Stripe's events of the subscribed types, newest first."""
     events = reversed(shop.sandbox.snapshot().events)
-    return [event["id"] for event in events if event["type"] in shop.parts.endpoint.types]
+    return [event["id"] for event in events if event["type"] in shop.runtime.endpoint.types]
 
 
 async def test_of_all_workers_one_polls_each_minute(shop: Shop) -> None:
@@ -199,8 +199,8 @@ async def test_a_page_that_failed_is_read_again_after_the_lease(shop: Shop) -> N
     shop.sandbox.fault(kind="drop_before", method="GET", path=EVENTS)
 
     with pytest.raises(Exception, match="Stripe: UNKNOWN"):
-        await shop.parts.worker.poll()
-    at_once = await shop.parts.worker.poll(), await inbox_of(shop)
+        await shop.runtime.worker.poll()
+    at_once = await shop.runtime.worker.poll(), await inbox_of(shop)
     await poll(shop)
 
     assert at_once == (False, [])
@@ -236,7 +236,7 @@ async def test_a_cursor_that_stripe_has_forgotten_begins_the_reading_anew(shop: 
 
     await poll(shop)
 
-    handled = [event for event in shop.sandbox.snapshot().events if event["type"] in shop.parts.endpoint.types]
+    handled = [event for event in shop.sandbox.snapshot().events if event["type"] in shop.runtime.endpoint.types]
     assert len(await inbox_of(shop)) == len(handled) > 2
 
 
@@ -251,9 +251,9 @@ async def test_a_sweep_finds_what_no_poll_looks_back_on(shop: Shop) -> None:
     await poll(shop)
     by_poll = await inbox_of(shop)
 
-    while await shop.parts.worker.sweep():
+    while await shop.runtime.worker.sweep():
         pass
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert by_poll == []
     assert {event["source"] for event in await inbox_of(shop)} == {"SWEEP"}
@@ -302,7 +302,7 @@ async def _ended(source: EventSource) -> None:
 async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: WorkerJobs) -> None:
     await shop.paid()
     await nothing_is_delivered(shop)
-    worker = Worker(runner=shop.parts.runner, endpoint=shop.parts.endpoint, layers=layers)
+    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=layers)
     running = asyncio.create_task(worker.run())
 
     await _ended(source)

@@ -45,7 +45,7 @@ async def test_a_thin_event_brings_a_payment_up_to_date(shop: Shop) -> None:
 
     answer = await _send(shop, _thin("v1.payment_intent.succeeded", ("payment_intent", intent)))
     again = await _send(shop, _thin("v1.payment_intent.succeeded", ("payment_intent", intent)))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (answer.status_code, again.status_code) == (200, 200)
     assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
@@ -61,7 +61,7 @@ async def test_the_payment_of_another_object_is_asked_for(shop: Shop, kind: str)
     name = {"charge": "v1.charge.refunded", "refund": "v1.refund.created"}[kind]
 
     answer = await _send(shop, _thin(name, related))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert answer.status_code == 200
     assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 4_000}
@@ -74,7 +74,7 @@ async def test_the_payment_of_a_dispute_is_asked_for(shop: Shop) -> None:
     dispute = await shop.stripe("disputes", {"payment_intent": intent, "status": "needs_response"})
 
     await _send(shop, _thin("v1.charge.dispute.created", ("dispute", dispute["id"])))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (await shop.payment(payment["id"]))["amountDisputed"] == {"amount": 10_000}
 
@@ -87,7 +87,7 @@ async def test_a_thin_event_that_overtakes_the_answer_finds_its_payment(shop: Sh
     await Payment.filter(id=row.id).update(stripe_payment_intent_id=None)
 
     await _send(shop, _thin("v1.payment_intent.succeeded", ("payment_intent", str(intent))))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (await shop.payment(payment["id"]))["status"] == "SUCCEEDED"
 
@@ -128,7 +128,7 @@ async def test_what_is_not_ours_to_apply_is_kept_and_answered(shop: Shop, event:
 
 async def test_a_payment_that_is_not_ours_is_ignored(shop: Shop) -> None:
     await _send(shop, _thin("v1.payment_intent.succeeded", ("payment_intent", "pi_not_ours")))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert await _states() == [("payment_intent.succeeded", "IGNORED")]
 
@@ -139,7 +139,7 @@ async def test_an_outage_of_stripes_puts_a_thin_event_back(shop: Shop) -> None:
     shop.sandbox.fault(kind="error_500_before", method="GET", path="/v1/refunds/.*", times=1)
 
     await _send(shop, _thin("v1.refund.created", ("refund", refund["id"])))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert ("refund.created", "FAILED") in await _states()
 

@@ -50,7 +50,7 @@ async def test_an_event_that_waits_for_stripe_for_an_hour_is_shown_as_not_health
 async def test_a_throttle_of_our_own_is_no_try_of_an_event(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     await one_event_is_due(shop)
     monkeypatch.setattr(request_budget, "LONGEST_WAIT_SECONDS", 0.01)
-    provider = shop.parts.runner.provider
+    provider = shop.runtime.runner.provider
     unlimited, provider._budget = provider._budget, Budget(per_second=0.001)
     await provider._budget.take(Priority.PAY, "any")  # the next turn is a quarter of an hour away
     for _ in range(inbox.MAX_ATTEMPTS + 3):

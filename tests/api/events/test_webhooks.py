@@ -15,7 +15,7 @@ async def test_scenario_17_the_same_event_five_times_in_parallel_is_applied_once
     events_before = await PaymentEvent.all().count()
 
     answers = await asyncio.gather(*(shop.webhook(raw, header) for _ in range(5)))
-    while await shop.parts.worker.drain():
+    while await shop.runtime.worker.drain():
         pass
 
     assert [answer.status_code for answer in answers] == [200] * 5
@@ -46,7 +46,7 @@ async def test_scenario_16_an_event_overtakes_the_api_answer(shop: Shop) -> None
 
     payload = await shop.pay(order_id, with_key=one_key)
     await shop.sandbox.deliver_due()
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass
     told = await shop.payment(payload["payment"]["id"])
     shop.sandbox.clear_faults()

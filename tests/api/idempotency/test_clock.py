@@ -29,7 +29,7 @@ async def test_scenario_30_a_wrong_clock_makes_the_process_not_ready(
     database_url: str, tmp_path: Path, ahead: timedelta, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with open_shop(settings_for(database_url, tmp_path / "state")) as shop:
-        carrier = shop.parts.runner.provider._http
+        carrier = shop.runtime.runner.provider._http
         assert isinstance(carrier, LocalTransport)
         carrier._client._transport = Elsewhere(shop.sandbox.transport(), ahead)
 

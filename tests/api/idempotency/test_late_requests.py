@@ -29,12 +29,12 @@ async def test_what_left_at_the_last_moment_is_waited_for(shop: Shop) -> None:
     shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/refunds")
     await shop.refund(payment["id"], 3_000)
     await _age(20 * 3600)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
     between = await Operation.get(kind="REFUND_PAYMENT")
     sent_between = len(_posts(shop, "refunds"))
 
     await _age(15 * 60)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (between.state, between.generation) == ("UNRESOLVED", 1)
     assert sent_between == 0
@@ -50,10 +50,10 @@ async def test_a_fresh_500_gives_no_new_key(shop: Shop) -> None:
     fresh = (await Operation.get(kind="REFUND_PAYMENT")).last_problem
     await _age(16 * 60)
 
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
     repeated = await Operation.get(kind="REFUND_PAYMENT")
     await _age(0)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert fresh == "no_answer"
     assert (repeated.last_problem, repeated.generation) == ("server_error", 1)

@@ -252,7 +252,7 @@ async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
         intent = shop.sandbox.snapshot().payment_intents[-1]["id"]
 
     async with cluster.standby() as shop:
-        provider = shop.parts.runner.provider
+        provider = shop.runtime.runner.provider
         capsys.readouterr()
         would = await adopt_and_report([intent], apply=False, provider=provider), capsys.readouterr().out
         untouched = await query_rows("SELECT 1 FROM payment")
@@ -296,7 +296,7 @@ async def test_what_is_not_ours_or_has_no_order_is_not_taken_in(
         theirs = shop.sandbox.snapshot().payment_intents[-1]["id"]
         capsys.readouterr()
 
-        code = await adopt_and_report([ours, theirs, "pi_nobodys"], apply=True, provider=shop.parts.runner.provider)
+        code = await adopt_and_report([ours, theirs, "pi_nobodys"], apply=True, provider=shop.runtime.runner.provider)
 
         said = capsys.readouterr().err.splitlines()
         left = await query_rows("SELECT 1 FROM payment")

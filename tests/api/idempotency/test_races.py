@@ -115,7 +115,7 @@ async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(s
     await _reached(shop, held)
     await shop.finish_3ds("fail")
     await shop.sandbox.deliver_due()
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass
     [learnt] = await Payment.all()
 

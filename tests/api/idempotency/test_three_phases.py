@@ -12,7 +12,7 @@ async def test_a_call_of_stripe_inside_a_transaction_is_refused(shop: Shop) -> N
     calls = len(shop.sandbox.snapshot().requests)
 
     async def body() -> None:
-        await shop.parts.runner.provider.retrieve_payment("pi_any")
+        await shop.runtime.runner.provider.retrieve_payment("pi_any")
 
     with pytest.raises(RuntimeError, match="inside a transaction"):
         await atomic(body)
@@ -23,7 +23,7 @@ async def test_the_intents_id_is_stored_before_money_is_asked_for(shop: Shop) ->
     order_id = await shop.order()
     shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/payment_intents/[^/]+/confirm", times=1_000)
     sent: list[str | None] = []
-    transport = shop.parts.runner.provider._http
+    transport = shop.runtime.runner.provider._http
     send = transport.request_async
 
     async def watched(method: str, url: str, headers: object, post_data: object = None) -> object:

@@ -26,7 +26,7 @@ async def accepted_while_stripe_is_away(shop: Shop, with_key: str, kind: str = "
 async def drain(shop: Shop) -> None:
     shop.sandbox.clear_faults()
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
 
 @pytest.mark.parametrize("who", ["buyer", "staff"])
@@ -69,7 +69,7 @@ async def test_what_a_worker_has_taken_up_is_not_ended_under_its_hands(shop: Sho
     shop.sandbox.clear_faults()
     number = shop.sandbox.fault(kind="hold_before", method="POST", path=CREATE)
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
-    driving = asyncio.create_task(shop.parts.worker.drain())
+    driving = asyncio.create_task(shop.runtime.worker.drain())
     async with asyncio.timeout(10):
         while not any(rule["fired"] for rule in shop.sandbox.faults()):
             await asyncio.sleep(0.005)
@@ -89,11 +89,11 @@ async def test_a_cancel_and_a_worker_at_once_are_one_or_the_other(shop: Shop) ->
         shop.sandbox.clear_faults()
         await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         charged = len(shop.sandbox.snapshot().charges)
-        runner: OperationRunner = shop.parts.runner
+        runner: OperationRunner = shop.runtime.runner
 
         cancelled, _ = await asyncio.gather(
             shop.buyer.do("cancelPayment", input={"paymentId": payment["id"]}, key=key()),
-            shop.parts.worker.drain(),
+            shop.runtime.worker.drain(),
         )
 
         now = (await shop.payment(payment["id"]))["status"]

@@ -137,7 +137,7 @@ async def test_a_lost_answer_does_not_take_the_earlier_action_for_the_new_one(
     unknown = await _confirm(hasty, waiting, "pm_card_visa", with_key=one_key)
     hasty.sandbox.clear_faults()
     await _age(seconds)
-    await hasty.parts.worker.drain()
+    await hasty.runtime.worker.drain()
 
     again = await _confirm(hasty, waiting, "pm_card_visa", with_key=one_key)
     assert unknown["payment"]["status"] == "UNKNOWN"
@@ -158,7 +158,7 @@ async def test_a_lost_answer_of_a_card_that_wants_its_payer_ends_in_that_cards_a
     await _confirm(hasty, waiting, THREE_DS, with_key=one_key)
     hasty.sandbox.clear_faults()
     await _age(seconds)
-    await hasty.parts.worker.drain()
+    await hasty.runtime.worker.drain()
 
     again = await _confirm(hasty, waiting, THREE_DS, with_key=one_key)
     assert (again["errors"], again["payment"]["status"]) == ([], "REQUIRES_ACTION")
@@ -175,7 +175,7 @@ async def test_a_lost_decline_is_found_and_the_payment_waits_for_another_card(ha
     await _confirm(hasty, waiting, "pm_card_chargeDeclined", with_key=one_key)
     hasty.sandbox.clear_faults()
     await _age(seconds)
-    await hasty.parts.worker.drain()
+    await hasty.runtime.worker.drain()
 
     again = await _confirm(hasty, waiting, "pm_card_chargeDeclined", with_key=one_key)
     assert [error["code"] for error in again["errors"]] == ["CARD_DECLINED"]
@@ -207,7 +207,7 @@ async def test_a_method_that_does_not_exist_leaves_the_payer_where_they_were(has
     await _confirm(hasty, waiting, "pm_of_nobody", with_key=one_key)
     hasty.sandbox.clear_faults()
     await _age(61)
-    await hasty.parts.worker.drain()
+    await hasty.runtime.worker.drain()
 
     again = await _confirm(hasty, waiting, "pm_of_nobody", with_key=one_key)
     assert [error["code"] for error in again["errors"]] == ["PAYMENT_METHOD_UNUSABLE"]

@@ -44,8 +44,8 @@ async def test_money_goes_to_the_connected_account_in_every_call(connected: Shop
 async def test_the_poll_takes_the_connected_accounts_events(connected: Shop) -> None:
     await connected.prepared()
 
-    await connected.parts.worker.poll()
-    await connected.parts.worker.drain()
+    await connected.runtime.worker.poll()
+    await connected.runtime.worker.drain()
 
     states = await WebhookEvent.all().values_list("account", "state")
     assert states == [(ACCOUNT, "PROCESSED")]

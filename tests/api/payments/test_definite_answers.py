@@ -108,7 +108,7 @@ async def test_under_a_key_of_another_account_nothing_is_given_up(shop: Shop) ->
     meanwhile = [(await shop.payment(payment["id"]))["status"] for payment in (first, second)]
     shop.between.answered = shop.between.instead = None
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL", [])
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert [[(e["code"], e["retryable"]) for e in payload["errors"]] for payload in payloads] == [
         [("PROVIDER_UNAVAILABLE", True)],
@@ -282,7 +282,7 @@ async def _pass(shop: Shop, seconds: float) -> None:
         " WHERE due IS NOT NULL",
         [seconds],
     )
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
 
 def _newest(shop: Shop) -> str:

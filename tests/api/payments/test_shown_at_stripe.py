@@ -131,7 +131,7 @@ async def test_a_request_that_is_sent_again_is_the_same_to_the_byte(database_url
         shop.sandbox.clear_faults()
         await query_rows("UPDATE orders SET description = 'other', metadata = '{}'")
         await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
-        await shop.parts.worker.drain()
+        await shop.runtime.worker.drain()
 
         assert len(sent) == 2
         assert sent[0] == sent[1]

@@ -95,7 +95,7 @@ async def test_a_webhook_is_received_by_one_statement_and_applied_by_6(shop: Sho
     await send(shop, {**event, "id": "evt_processing", "type": "payment_intent.processing"})
     received = list(spy.sent)
     spy.sent.clear()
-    assert await shop.parts.worker.apply_next()
+    assert await shop.runtime.worker.apply_next()
     applied = list(spy.sent)
     after = await Payment.get()
 

@@ -36,9 +36,9 @@ async def ten_minutes_pass() -> None:
 
 async def drain(shop: Shop) -> None:
     """Run due work; Stripe is back, so no back-off applies."""
-    shop.parts.runner.provider._breaker.answered()
+    shop.runtime.runner.provider._breaker.answered()
     await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
 
 def calls_since(shop: Shop, number: int) -> list[Json]:

@@ -83,19 +83,19 @@ Again = Callable[[], Awaitable[Any]]
 
 async def _webhooks(shop: Shop, _: Again) -> None:
     await shop.sandbox.deliver_due()
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass
 
 
 async def _poller(shop: Shop, _: Again) -> None:
-    await shop.parts.worker.poll()
-    while await shop.parts.worker.apply_next():
+    await shop.runtime.worker.poll()
+    while await shop.runtime.worker.apply_next():
         pass
 
 
 async def _janitor(shop: Shop, _: Again) -> None:
     await _pass_time("61 s")
-    while await shop.parts.worker.run_next():
+    while await shop.runtime.worker.run_next():
         pass
 
 

@@ -52,7 +52,7 @@ async def test_a_key_that_is_refused_for_a_weekend_leaves_nothing_undecided(shop
         await pass_time(shop, HOUR)
         await operations_age(HOUR)
         await apply_all(shop)
-        await shop.parts.worker.drain()
+        await shop.runtime.worker.drain()
     waiting = await seen(shop, "FAILED")
     given_up = await seen(shop, "DEAD")
 
@@ -60,7 +60,7 @@ async def test_a_key_that_is_refused_for_a_weekend_leaves_nothing_undecided(shop
     await the_next_poll(shop)
     await apply_all(shop)
     await operations_are_due()
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
     answer = await shop.pay(accepted, with_key=with_key)
 
     assert [error["code"] for error in first["errors"]] == ["PROVIDER_UNAVAILABLE"]
@@ -134,11 +134,11 @@ async def test_an_event_that_has_waited_for_an_hour_is_an_alarm(shop: Shop, caps
     await pass_time(shop, HOUR - 60)
     await apply_all(shop)
     capsys.readouterr()
-    await shop.parts.worker.watch_waits()
+    await shop.runtime.worker.watch_waits()
     patient = capsys.readouterr().out
     await pass_time(shop, 120)
 
-    await shop.parts.worker.watch_waits()
+    await shop.runtime.worker.watch_waits()
 
     [event] = await seen(shop, "FAILED")
     assert "webhook.waits_long" not in patient

@@ -22,7 +22,7 @@ async def _open(shop: Shop) -> tuple[list[Json], Json]:
 async def _due_now(shop: Shop) -> None:
     """Retry everything that waits."""
     await Operation.filter(due__isnull=False).update(due=datetime(2020, 1, 1, tzinfo=UTC))
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ async def test_a_payment_that_a_webhook_settles_is_no_unknown_outcome(shop: Shop
     paying = asyncio.create_task(shop.pay(order_id, with_key=with_key))
     await reached(shop, number)
     await shop.sandbox.deliver_due()
-    await shop.parts.worker.apply_next()
+    await shop.runtime.worker.apply_next()
 
     data = await shop.buyer.ask(
         """query O($key: IdempotencyKey!, $order: ID!) {
@@ -136,7 +136,7 @@ async def test_a_refund_that_a_webhook_settles_is_no_unknown_outcome(shop: Shop)
     with_key = key()
     await shop.refund(payment["id"], 3_000, with_key=with_key)
     await shop.sandbox.deliver_due()
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass
 
     again = await shop.refund(payment["id"], 3_000, with_key=with_key)

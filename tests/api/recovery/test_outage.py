@@ -76,7 +76,7 @@ async def test_the_janitor_leaves_stripe_alone_while_the_circuit_is_open(shop: S
     await _due_now()
     sent, attempts = _requests(shop), await _attempts()
 
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert _requests(shop) == sent
     assert await _attempts() == attempts
@@ -89,7 +89,7 @@ async def test_events_are_not_tried_while_the_circuit_is_open(shop: Shop) -> Non
     await _outage(shop)
     await shop.sandbox.deliver_due()
 
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     tried = await query_rows("SELECT max(tries) AS most, count(*) AS n FROM webhook_event WHERE due IS NOT NULL", [])
     assert tried[0]["n"] > 0
@@ -103,7 +103,7 @@ async def test_scenario_60_everything_is_decided_once_stripe_is_back(shop: Shop)
 
     await asyncio.sleep(told["errors"][0]["retryAfterMs"] / 1000)  # as a client does that reads retryAfterMs
     await _due_now()
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     answers = [await shop.pay(order_id, with_key=with_key) for order_id, with_key in orders]
     assert [answer["payment"]["status"] for answer in answers] == ["SUCCEEDED"] * len(orders)

@@ -35,7 +35,7 @@ async def test_scenario_10_a_lost_answer_is_unknown_and_the_janitor_finds_out(sh
     payload = await shop.pay(order_id)
     shop.sandbox.clear_faults()
     await _age(61)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     [error] = payload["errors"]
     payment = await shop.payment(payload["payment"]["id"])
@@ -69,7 +69,7 @@ async def test_scenario_10_a_webhook_alone_finds_out(shop: Shop) -> None:
     payload = await shop.pay(order_id)
 
     await shop.sandbox.deliver_due()
-    while await shop.parts.worker.apply_next():
+    while await shop.runtime.worker.apply_next():
         pass
 
     assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
@@ -141,7 +141,7 @@ async def test_a_replay_after_which_stripe_cannot_be_asked_stays_unknown(shop: S
 
     again = await shop.pay(order_id, with_key=one_key)
     await _age(61)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert [(e["code"], e["effect"]) for e in again["errors"]] == [("OUTCOME_UNKNOWN", "UNKNOWN")]
     assert (await shop.payment(again["payment"]["id"]))["status"] == "SUCCEEDED"
@@ -169,12 +169,12 @@ async def test_scenario_11_a_500_that_sticks_to_its_key_gets_a_new_key_once_noth
     payload = await shop.pay(order_id)
     for _ in range(2):
         await _age(61)
-        await shop.parts.worker.drain()
+        await shop.runtime.worker.drain()
     between = await Operation.get(id__isnull=False, kind="CREATE_PAYMENT")
     keys_between = _keys(shop, "confirm")
 
     await _age(15 * 60)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert between.state == "UNRESOLVED"
     assert between.generation == 1
@@ -191,7 +191,7 @@ async def test_scenario_11_a_500_that_hides_a_success_is_found_by_looking(shop: 
     calls = len(_keys(shop, "confirm"))
 
     await _age(16 * 60)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert (await shop.payment(payload["payment"]["id"]))["status"] == "SUCCEEDED"
     assert len(_keys(shop, "confirm")) == calls
@@ -208,7 +208,7 @@ async def test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key(s
 
     shop.sandbox.advance(30 * 3600)
     await _age(30 * 3600)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     later = [post["idempotency_key"] for post in _posts(shop, "confirm")[sent_before:]]
     assert old_key not in later
@@ -219,7 +219,7 @@ async def test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key(s
 
 async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
     """It reports an unknown outcome after another runner has found it out."""
-    runner = shop.parts.runner
+    runner = shop.runtime.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order(), method="pm_card_visa_chargeDeclined")
     await _age(2)
@@ -244,7 +244,7 @@ async def test_a_driver_that_lost_its_lease_writes_nothing(shop: Shop) -> None:
 
 async def test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing(shop: Shop) -> None:
     """The operation is open under another number: only that number's holder may decide it."""
-    runner = shop.parts.runner
+    runner = shop.runtime.runner
     shop.sandbox.fault(kind="drop_before", method="POST", path=CONFIRM)
     payload = await shop.pay(await shop.order())
     await _age(2)
@@ -273,7 +273,7 @@ async def test_scenario_12_a_refund_after_thirty_hours_is_looked_for_first(shop:
 
     shop.sandbox.advance(30 * 3600)
     await _age(30 * 3600)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     after = await shop.payment(payment["id"])
     assert [e["code"] for e in unknown["errors"]] == ["OUTCOME_UNKNOWN"]
@@ -306,7 +306,7 @@ async def test_scenario_33_a_refund_that_nobody_knows_of_keeps_its_reservation(s
     second = await shop.refund(payment["id"], 1_000)
     between = await shop.payment(payment["id"])
     await _age(61)
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
     third = await shop.refund(payment["id"], 4_000)
 
     assert unknown["refund"]["status"] == "UNKNOWN"

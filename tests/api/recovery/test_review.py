@@ -28,7 +28,7 @@ async def _pass(shop: Shop, seconds: float) -> None:
         " WHERE due IS NOT NULL",
         [seconds],
     )
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
 
 async def _waiting(shop: Shop) -> list[Json]:
@@ -210,7 +210,7 @@ async def test_a_person_can_have_it_looked_at_again(shop: Shop) -> None:
     shop.sandbox.clear_faults()
 
     payload = await _resolve(shop, "LOOK_AGAIN")
-    await shop.parts.worker.drain()
+    await shop.runtime.worker.drain()
 
     assert payload["operation"]["state"] == "UNRESOLVED"
     assert (await shop.payment(payment["id"]))["amountRefunded"] == {"amount": 3_000}
