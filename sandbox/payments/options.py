@@ -69,11 +69,11 @@ def types(value: Any, name: str) -> list[str] | None:
     """Check a list of types; the empty string unsets them."""
     if value == "":
         return None
-    kinds = words(value, name)
-    for kind in kinds:
+    listed = words(value, name)
+    for kind in listed:
         if kind not in KINDS:
             raise invalid(f"The payment method type {kind!r} is not supported by the offline Stripe.", param=name)
-    return kinds
+    return listed
 
 
 TYPES: dict[str, Check] = {

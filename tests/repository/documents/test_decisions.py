@@ -23,7 +23,7 @@ HEAD: Final = re.compile(
 
 
 def faults(name: str, text: str) -> list[str]:
-    """What a page lacks of the form."""
+    """List the parts of the form that a page lacks."""
     head = HEAD.match(text)
     if head is None:
         return ["its head is not: number and title, status, date, Context"]
