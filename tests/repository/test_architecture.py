@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -100,7 +101,13 @@ def _modules(root: Path) -> Iterator[Module]:
         if any(part.startswith(".") or part == "node_modules" for part in inside.parts):
             continue
         text = path.read_text()
-        yield Module(inside.as_posix(), inside.parts[0].removesuffix(".py"), text, ast.parse(text))
+        yield Module(inside.as_posix(), inside.parts[0].removesuffix(".py"), text, _parsed(text))
+
+
+@cache
+def _parsed(text: str) -> ast.Module:
+    """Parse a text once: several tests read all files."""
+    return ast.parse(text)
 
 
 def _room(module: Module) -> Iterator[str]:
@@ -157,6 +164,7 @@ def _sizes(module: Module) -> Iterator[str]:
                 yield f"{node.name} has {length} lines, {LONGEST_FUNCTION} are allowed"
 
 
+@cache
 def _roots(module: Module) -> frozenset[str]:
     """Return the first names of all modules that a module imports, anywhere in it."""
     return frozenset(name.partition(".")[0] for node in ast.walk(module.tree) for name in _imported(node, module))
