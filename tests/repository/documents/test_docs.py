@@ -154,3 +154,12 @@ def test_every_kind_of_discrepancy_is_in_the_runbook() -> None:
     said = {word for row in rows for word in re.findall(r"[A-Z_]{6,}", row.split("|")[1])}
 
     assert said == {kind.value for kind in DiscrepancyKind}
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    listed = {(ROOT / "docs" / link).resolve() for link in re.findall(r"\]\(([^)#]+)\)", index)}
+    pages = {*(ROOT / "docs").glob("*.md"), ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "CONTRIBUTING.md"}
+
+    assert {page.resolve() for page in pages} - listed == {ROOT / "docs" / "README.md"}
+    assert ROOT / "docs" / "adr" / "README.md" in listed
