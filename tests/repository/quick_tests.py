@@ -58,7 +58,7 @@ LEFT_OUT: Final = (
     "tests/database/test_another_user.py",
     "tests/database/test_embedded.py",
     "tests/execution/test_zoo.py",
-    "tests/server/graphql/test_scenarios_at_the_door.py",
+    "tests/server/graphql/test_scenarios_over_every_transport.py",
 )
 
 
