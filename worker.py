@@ -38,7 +38,7 @@ class WorkerJobs:
     """
 
     tick_seconds: float = 0.5
-    lanes: int = 8
+    concurrency: int = 8
     poll_interval_seconds: float = 60.0
     webhooks: bool = True
     janitor: bool = True
@@ -52,15 +52,15 @@ class WorkerJobs:
 class Worker:
     """Runs the switched-on jobs until it is stopped; a failure of one piece of work stops nothing else."""
 
-    def __init__(self, *, runner: OperationRunner, endpoint: inbox.Endpoint, layers: WorkerJobs) -> None:
+    def __init__(self, *, runner: OperationRunner, endpoint: inbox.Endpoint, jobs: WorkerJobs) -> None:
         self._runner = runner
         self._provider: Provider = runner.provider
         self._endpoint = endpoint
-        self._layers = layers
+        self._jobs = jobs
         self._stopping = asyncio.Event()
         self._reader = EventPoller(runner.provider, endpoint, runner.lease_seconds)
-        self._poll = Schedule(EventSource.POLL, timedelta(seconds=layers.poll_interval_seconds))
-        self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=layers.sweep_interval_seconds), SWEEP_PAUSE)
+        self._poll = Schedule(EventSource.POLL, timedelta(seconds=jobs.poll_interval_seconds))
+        self._sweep = Schedule(EventSource.SWEEP, timedelta(seconds=jobs.sweep_interval_seconds), SWEEP_PAUSE)
         self._lag = LagWatch()
         self._waiting: set[str] = set()
 
@@ -70,28 +70,28 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop` is called."""
-        layers = self._layers
+        jobs = self._jobs
         async with asyncio.TaskGroup() as group:
-            if layers.webhooks:
-                for _ in range(layers.lanes):
-                    group.create_task(self._repeat("inbox", self.apply_next, layers.tick_seconds))
-            if layers.janitor:
-                for _ in range(layers.lanes):
-                    group.create_task(self._repeat("janitor", self.run_next, layers.tick_seconds))
-            if layers.poller:
-                tick = min(layers.poll_interval_seconds, READ_TICK_SECONDS)
+            if jobs.webhooks:
+                for _ in range(jobs.concurrency):
+                    group.create_task(self._repeat("inbox", self.apply_next, jobs.tick_seconds))
+            if jobs.janitor:
+                for _ in range(jobs.concurrency):
+                    group.create_task(self._repeat("janitor", self.run_next, jobs.tick_seconds))
+            if jobs.poller:
+                tick = min(jobs.poll_interval_seconds, READ_TICK_SECONDS)
                 group.create_task(self._until_stopped("poller", self.poll, tick))
-            if layers.sweeper:
-                tick = min(layers.sweep_interval_seconds, READ_TICK_SECONDS)
+            if jobs.sweeper:
+                tick = min(jobs.sweep_interval_seconds, READ_TICK_SECONDS)
                 group.create_task(self._until_stopped("sweeper", self.sweep, tick))
-            if layers.reconciler:
+            if jobs.reconciler:
                 group.create_task(self._reconcile_at_times())
             group.create_task(self._watch_lag())
             group.create_task(self._until_stopped("waits", self.watch_waits, WAITS_TICK_SECONDS))
 
     async def apply_next(self) -> bool:
         """Apply the next events of the inbox, those of one payment; False when none is due, or the breaker is open."""
-        if self._provider.rest_seconds > 0:
+        if self._provider.breaker_open_seconds > 0:
             return False
         events = await inbox.take(lease_seconds=self._runner.lease_seconds)
         if events:
@@ -115,7 +115,7 @@ class Worker:
 
     async def watch_lag(self) -> bool:
         """Measure the lag of waiting work, and log one that is too long."""
-        await self._lag.look()
+        await self._lag.measure()
         return False
 
     async def watch_waits(self) -> bool:
@@ -125,7 +125,7 @@ class Worker:
 
     async def reconcile(self) -> bool:
         """Reconcile if a run is due and no other process is running one. Reports, and repairs nothing."""
-        interval = timedelta(seconds=self._layers.reconcile_interval_seconds)
+        interval = timedelta(seconds=self._jobs.reconcile_interval_seconds)
         if await runs.is_due(interval=interval, livemode=self._endpoint.livemode):
             reconciler = runs.Reconciler(self._provider, self._endpoint, self._runner.lease_seconds)
             await reconciler.run(runs.nightly_window(interval=interval), repair=False)
@@ -153,7 +153,7 @@ class Worker:
 
     async def _reconcile_at_times(self) -> None:
         """Reconcile from time to time, but not at once: a start has more urgent work."""
-        tick = min(self._layers.reconcile_interval_seconds, RECONCILE_TICK_SECONDS)
+        tick = min(self._jobs.reconcile_interval_seconds, RECONCILE_TICK_SECONDS)
         await self._pause(tick)
         await self._until_stopped("reconciler", self.reconcile, tick)
 
@@ -187,7 +187,7 @@ class Worker:
                 await self._pause(_longer(pause_seconds, troubles))
                 continue
             except Exception:  # a bug in one job must not end the process of the others
-                log.exception("worker.failed", layer=name)
+                log.exception("worker.failed", job=name)
                 again = False
             if not again:
                 await self._pause(pause_seconds)
@@ -196,12 +196,12 @@ class Worker:
         """Log that a job waits, once however many tasks it has and however long it takes."""
         if name not in self._waiting:
             self._waiting.add(name)
-            log.warning("worker.waiting", layer=name, reason=str(error))
+            log.warning("worker.waiting", job=name, reason=str(error))
 
     def _goes_on(self, name: str) -> None:
         if name in self._waiting:
             self._waiting.discard(name)
-            log.info("worker.goes_on", layer=name)
+            log.info("worker.goes_on", job=name)
 
     async def _pause(self, seconds: float) -> None:
         try:

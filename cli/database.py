@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from cli.failures import CannotRun
 from database.embedded import EmbeddedPostgres
-from database.reachability import bring_up_to_date, missing_migrations
+from database.reachability import bring_up_to_date, find_missing_migrations
 from settings import Settings
 
 
@@ -35,6 +35,6 @@ def embedded_database(settings: Settings) -> Iterator[tuple[Settings, str]]:
 
 
 def _refuse_unmigrated(url: str) -> None:
-    if missing := asyncio.run(missing_migrations(url)):
+    if missing := asyncio.run(find_missing_migrations(url)):
         which = missing[0] if len(missing) == 1 else f"{missing[0]} and {len(missing) - 1} more"
         raise CannotRun(f"The database lacks {which}: run `python -m cli migrate` first.")

@@ -157,13 +157,13 @@ async def migrate(url: str, *, wait_seconds: float = MIGRATION_WAIT_SECONDS) -> 
     Concurrent processes wait for each other, each for at most `wait_seconds`. Raises MigrationInProgress.
     """
     config = tortoise_config(url, pool_size=2, session=MIGRATING)
-    async with _migrating_alone(url, wait_seconds), Command(config, app="models", location=MIGRATIONS) as command:
+    async with _lock_migrations(url, wait_seconds), Command(config, app="models", location=MIGRATIONS) as command:
         applied: list[str] = await command.upgrade()
         return applied
 
 
 @asynccontextmanager
-async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]:
+async def _lock_migrations(url: str, wait_seconds: float) -> AsyncIterator[None]:
     """Keep every other process from migrating.
 
     The lock belongs to a transaction: a session's lock would stay behind on the server's side of a pooler, and no
@@ -190,7 +190,7 @@ async def _migrating_alone(url: str, wait_seconds: float) -> AsyncIterator[None]
         guard.terminate()
 
 
-async def only_reads() -> bool:
+async def is_read_only() -> bool:
     """Return True if the database is read-only now, and drop its connections: new ones may reach a writable server."""
     found = await query_rows(
         "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS only_reads"
@@ -202,15 +202,15 @@ async def only_reads() -> bool:
     return is_so
 
 
-async def wanted_migrations() -> list[str]:
+async def list_migrations() -> list[str]:
     """Return the migrations that this version has, in their order."""
     Migrate.app, Migrate.migrate_location = "models", Path(MIGRATIONS) / "models"
     return await asyncio.to_thread(lambda: [f"{module.name}.py" for module in Migrate.get_all_version_modules()])
 
 
-async def pending_migrations() -> list[str]:
+async def find_pending_migrations() -> list[str]:
     """Return the migrations that this version has and the open database lacks."""
-    wanted = await wanted_migrations()
+    ours = await list_migrations()
     known = await query_rows("SELECT to_regclass('aerich') IS NOT NULL AS known")
     applied = {row["version"] for row in await query_rows("SELECT version FROM aerich")} if known[0]["known"] else set()
-    return [name for name in wanted if name not in applied]
+    return [name for name in ours if name not in applied]

@@ -75,7 +75,7 @@ class SafeTransactionClient(TransactionWrapper):
     """A connection inside a transaction, whose errors are translated into ours."""
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await _translated(func(self, *args, **kwargs))
+        return await _translate_errors(func(self, *args, **kwargs))
 
 
 class SafeClient(AsyncpgDBClient):
@@ -94,14 +94,14 @@ class SafeClient(AsyncpgDBClient):
         return SafeTransaction(SafeTransactionClient(self), self._pool_init_lock)
 
     async def _translate_exceptions(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        return await _translated(func(self, *args, **kwargs))
+        return await _translate_errors(func(self, *args, **kwargs))
 
 
-async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+async def fetch_by_client(client: AsyncpgDBClient, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
     """Fetch the rows of a statement, without Tortoise's layers but with its errors."""
     try:
         if isinstance(client, SafeClient) and isinstance(client._pool, Pool):
-            return await _by_pool(client._pool, statement, values)
+            return await _fetch_by_pool(client._pool, statement, values)
         async with client.acquire_connection() as connection:
             found: list[asyncpg.Record] = await connection.fetch(statement, *values)
             return found
@@ -110,7 +110,7 @@ async def fetched(client: AsyncpgDBClient, statement: str, values: Sequence[Any]
         raise
 
 
-async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
+async def _fetch_by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[asyncpg.Record]:
     """Fetch by a pooled connection, without Tortoise's wrapper around it."""
     connection = await pool.acquire()
     try:
@@ -120,7 +120,7 @@ async def _by_pool(pool: Pool, statement: str, values: Sequence[Any]) -> list[as
         await pool.release(connection)
 
 
-async def _translated(work: Awaitable[Any]) -> Any:
+async def _translate_errors(work: Awaitable[Any]) -> Any:
     try:
         return await work
     except (*OF_THE_DRIVER, OSError) as error:

@@ -53,7 +53,7 @@ class Notifier:
     """
 
     def __init__(self, url: str) -> None:
-        self._address = _address(url, "paygraph-bell")
+        self._address = _address(url, "paygraph-notifier")
         self._pending: set[UUID] = set()
         self._has_pending = asyncio.Event()
         self._connection: asyncpg.Connection | None = None
@@ -95,7 +95,7 @@ class Notifier:
             except TROUBLE as error:
                 self._disconnect()
                 if is_last:
-                    log.warning("doorbell.not_rung", orders=len(ids), reason=reason_of(error))
+                    log.warning("notifier.not_sent", orders=len(ids), reason=reason_of(error))
                     return
 
     def _disconnect(self) -> None:
@@ -105,7 +105,7 @@ class Notifier:
 
 
 @asynccontextmanager
-async def notifying(url: str, *, enabled: bool) -> AsyncIterator[None]:
+async def send_notifications(url: str, *, enabled: bool) -> AsyncIterator[None]:
     """Send this process's notifications while the context is open.
 
     If not `enabled`, nothing is sent, and followers only poll.
@@ -143,16 +143,16 @@ async def listen(
                 await connection.add_listener(CHANNEL, lambda *arguments: on_notification(_ids(arguments[-1])))
                 connected()
                 wait = FIRST_WAIT_SECONDS
-                await _while_alive(connection, lost)
+                await _wait_until_lost(connection, lost)
             finally:
                 connection.terminate()
         except TROUBLE as error:
-            log.warning("doorbell.not_heard", reason=reason_of(error))
+            log.warning("notifier.not_received", reason=reason_of(error))
         await asyncio.sleep(random.uniform(wait / 2, wait))  # noqa: S311 - jitter, not a secret
         wait = min(wait * 2, LONGEST_WAIT_SECONDS)
 
 
-async def _while_alive(connection: asyncpg.Connection, lost: asyncio.Event) -> None:
+async def _wait_until_lost(connection: asyncpg.Connection, lost: asyncio.Event) -> None:
     """Return when the connection is lost. A network that drops all packets is detected by a query."""
     while not lost.is_set():
         with suppress(TimeoutError):

@@ -55,16 +55,16 @@ class PooledConnection(asyncpg.Connection):
     # Every request to PostgreSQL goes through one of these three.
 
     async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        status: str = await self._heard(super().execute(query, *args, timeout=timeout))
+        status: str = await self._await_answer(super().execute(query, *args, timeout=timeout))
         return status
 
     async def _execute(self, *args: Any, **more: Any) -> Any:
-        return await self._heard(super()._execute(*args, **more))  # type: ignore[misc]  # the stubs leave it out
+        return await self._await_answer(super()._execute(*args, **more))  # type: ignore[misc]  # the stubs leave it out
 
     async def _executemany(self, *args: Any, **more: Any) -> Any:
-        return await self._heard(super()._executemany(*args, **more))  # type: ignore[misc]  # as above
+        return await self._await_answer(super()._executemany(*args, **more))  # type: ignore[misc]  # as above
 
-    async def _heard(self, answer: Awaitable[T]) -> T:
+    async def _await_answer(self, answer: Awaitable[T]) -> T:
         """Await an answer, note the moment of the request, and remember an error's meaning for the session."""
         before, self.asked = self.asked, time.monotonic()
         try:
@@ -98,7 +98,7 @@ class Pool:
         self._free = asyncio.Semaphore(size)  # fair: the longest waiting is next
         self._idle: list[PooledConnection] = []  # a stack: the last one used has warm caches, and the others age
         self._open: set[PooledConnection] = set()
-        self._mending: set[asyncio.Task[None]] = set()
+        self._resetting: set[asyncio.Task[None]] = set()
         self._asking: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self._closing = False
@@ -129,9 +129,9 @@ class Pool:
         if connection.is_closed() or connection.is_clean():
             self._put(connection)
         else:
-            task = asyncio.create_task(self._mend(connection))
-            self._mending.add(task)
-            task.add_done_callback(self._mending.discard)
+            task = asyncio.create_task(self._reset(connection))
+            self._resetting.add(task)
+            task.add_done_callback(self._resetting.discard)
 
     def renew(self) -> None:
         """Keep no connection that is open now: those in use are closed when they are returned."""
@@ -226,7 +226,7 @@ class Pool:
             log.warning("database.not_connected", reason=reason)
         self._refused = reason
 
-    async def _mend(self, connection: PooledConnection) -> None:
+    async def _reset(self, connection: PooledConnection) -> None:
         """End what was left open or cut off, or else terminate the connection."""
         try:
             async with asyncio.timeout(self._patience_seconds):

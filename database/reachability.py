@@ -8,7 +8,7 @@ from typing import Any, Final
 import asyncpg
 from tortoise.exceptions import BaseORMException
 
-from database.connection import SESSION, MigrationInProgress, migrate, parse_url, wanted_migrations
+from database.connection import SESSION, MigrationInProgress, list_migrations, migrate, parse_url
 from database.errors import DatabaseUnavailable, refused_parameter
 from database.keepalive import connect
 
@@ -19,7 +19,7 @@ class CannotUseDatabase(Exception):
     """The database cannot be used; the text says why, and contains neither its address nor its password."""
 
 
-async def missing_migrations(url: str) -> list[str]:
+async def find_missing_migrations(url: str) -> list[str]:
     """Connect once, and return the migrations that the database lacks. Raises CannotUseDatabase."""
     try:
         address = parse_url(url)
@@ -27,15 +27,15 @@ async def missing_migrations(url: str) -> list[str]:
         raise CannotUseDatabase(str(error)) from None
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            applied = await _applied(address)
+            applied = await _read_applied(address)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CannotUseDatabase(f"The database that DATABASE_URL names cannot be used: {explain(error)}") from None
-    return [name for name in await wanted_migrations() if name not in applied]
+    return [name for name in await list_migrations() if name not in applied]
 
 
 async def bring_up_to_date(url: str) -> list[str]:
     """Apply the missing migrations and return their names. Raises CannotUseDatabase."""
-    await missing_migrations(url)  # has the better message when there is no connection
+    await find_missing_migrations(url)  # has the better message when there is no connection
     try:
         return await migrate(url)
     except MigrationInProgress as error:
@@ -45,7 +45,7 @@ async def bring_up_to_date(url: str) -> list[str]:
         raise CannotUseDatabase(f"The database that DATABASE_URL names could not be migrated: {reason}") from error
 
 
-async def _applied(address: dict[str, Any]) -> set[str]:
+async def _read_applied(address: dict[str, Any]) -> set[str]:
     connection = await connect({**address, "server_settings": SESSION})
     try:
         if await connection.fetchval("SELECT to_regclass('aerich') IS NULL"):

@@ -44,7 +44,7 @@ def build_row(table: type[T], **values: Any) -> T:
     return row
 
 
-def change(row: Model, changes: Mapping[str, Any]) -> None:
+def set_fields(row: Model, changes: Mapping[str, Any]) -> None:
     """Set fields of a row to Python values, as `update_from_dict` does with conversions of its own."""
     known = _defaults(type(row))[0].keys()
     assert changes.keys() <= known, f"not fields of {type(row).__name__}: {changes.keys() - known}"

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from tortoise import connections
 from tortoise.models import Model
 
-from database.engine import fetched
+from database.engine import fetch_by_client
 from database.row_reader import columns_of, full_row
 from database.row_writer import (
     Shape,
@@ -33,10 +33,10 @@ async def query_rows(statement: str, values: Sequence[Any] = ()) -> list[dict[st
 async def fetch(statement: str, *values: Any) -> list[Any]:
     """Run one SQL statement and return asyncpg's rows, with values by position or by name."""
     client: Any = connections.get("default")
-    return await fetched(client, statement, values)
+    return await fetch_by_client(client, statement, values)
 
 
-async def database_now() -> datetime:
+async def read_database_clock() -> datetime:
     """Return the beginning of the running transaction, by the database's clock, which all processes share."""
     moment: datetime = (await fetch("SELECT now()"))[0][0]
     return moment

@@ -15,11 +15,11 @@ __all__ = [
     "CONFLICTS",
     "DatabaseUnavailable",
     "after_commit",
-    "atomic",
-    "by_one_statement",
     "drain",
     "finish",
-    "in_atomic",
+    "is_in_transaction",
+    "run_as_one_statement",
+    "run_in_transaction",
 ]
 
 log = structlog.get_logger(__name__)
@@ -28,12 +28,12 @@ T = TypeVar("T")
 TRIES: Final = 5
 CONFLICTS: Final = (DatabaseConflict,)
 
-_in_atomic: contextvars.ContextVar[bool] = contextvars.ContextVar("in_atomic", default=False)
+_in_transaction: contextvars.ContextVar[bool] = contextvars.ContextVar("is_in_transaction", default=False)
 _after_commit: contextvars.ContextVar[list[Callable[[], None]]] = contextvars.ContextVar("after_commit")
 _running: set[asyncio.Task[Any]] = set()
 
 
-async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> T:
+async def run_in_transaction(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> T:
     """Run `body` in one transaction, to its end, even when the caller is cancelled meanwhile.
 
     The whole body runs again after a deadlock, a serialization failure or a lost connection, so it must not keep
@@ -41,12 +41,12 @@ async def atomic(body: Callable[[], Awaitable[T]], *, patient: bool = False) -> 
     have the effect of one run, or be refused by a constraint. With `patient` it also waits again for a free connection,
     for facts that must be written. Raises DatabaseUnavailable, and every error of the body. Does not nest.
     """
-    if _in_atomic.get():
-        raise RuntimeError("atomic() does not nest: the outer transaction is already one")
-    return await finish(_with_retries(body, patient=patient))
+    if _in_transaction.get():
+        raise RuntimeError("run_in_transaction() does not nest: the outer transaction is already one")
+    return await finish(_run_with_retries(body, patient=patient))
 
 
-async def by_one_statement(body: Callable[[], Awaitable[T]]) -> T:
+async def run_as_one_statement(body: Callable[[], Awaitable[T]]) -> T:
     """Run `body`, which writes by one statement outside of any transaction; `after_commit` calls follow it."""
     calls: list[Callable[[], None]] = []
     token = _after_commit.set(calls)
@@ -67,15 +67,16 @@ async def finish(work: Coroutine[Any, Any, T]) -> T:
     return await asyncio.shield(task)
 
 
-def in_atomic() -> bool:
-    """Return True inside a transaction of `atomic`."""
-    return _in_atomic.get()
+def is_in_transaction() -> bool:
+    """Return True inside a transaction of `run_in_transaction`."""
+    return _in_transaction.get()
 
 
 def after_commit(call: Callable[[], None]) -> None:
-    """Call this when the running transaction (`atomic`, `by_one_statement`) has committed; never when it does not.
+    """Call this once the running transaction has committed; never when it does not.
 
-    `call` must not raise, because the transaction cannot be undone. If the answer to COMMIT is lost, it is not called.
+    The transaction is one of `run_in_transaction` or `run_as_one_statement`. `call` must not raise, because the
+    transaction cannot be undone. If the answer to COMMIT is lost, it is not called.
     """
     _after_commit.get().append(call)
 
@@ -96,8 +97,8 @@ def _forget(task: asyncio.Task[Any]) -> None:
         task.exception()  # marks it as retrieved: the caller who would raise it may be gone
 
 
-async def _with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T:
-    _in_atomic.set(True)  # in this task's own context: the caller's is untouched
+async def _run_with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) -> T:
+    _in_transaction.set(True)  # in this task's own context: the caller's is untouched
     attempt = 1
     while True:
         calls: list[Callable[[], None]] = []

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from database.statements import ConcurrentModification, Write, each_row_once, write, write_if_found
-from database.transactions import atomic
+from database.transactions import run_in_transaction
 
 T = TypeVar("T")
 
@@ -45,6 +45,6 @@ class OptimisticUnitOfWork(UnitOfWork):
 
 
 async def transact(body: Callable[[UnitOfWork], Awaitable[T]], *, patient: bool = False) -> T:
-    """Run `body` in one transaction, with its unit of work, as `database.transactions.atomic` does."""
+    """Run `body` in one transaction, with its unit of work, as `database.transactions.run_in_transaction` does."""
     work = UnitOfWork()
-    return await atomic(lambda: body(work), patient=patient)
+    return await run_in_transaction(lambda: body(work), patient=patient)

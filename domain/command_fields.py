@@ -137,7 +137,7 @@ def canonical(value: Any) -> Any:
 # -- parsers -----------------------------------------------------------------------------------------------------------
 
 
-def as_given(raw: RawField) -> Any:
+def unchanged(raw: RawField) -> Any:
     """Return a scalar or an enum as it came: the schema has checked it."""
     return raw.value
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from domain.command_fields import (
     Command,
-    as_given,
     id_of,
     optional,
     parse_chargeable,
@@ -25,6 +24,7 @@ from domain.command_fields import (
     parse_return_url,
     parse_text,
     parsed,
+    unchanged,
 )
 from domain.ids import Kind
 from domain.money import Money
@@ -43,7 +43,7 @@ class RegisterOrder(Command):
     customer_external_id: str | None = parsed(optional(parse_external_id))
     external_id: str = parsed(parse_external_id)
     metadata: Mapping[str, str] = parsed(parse_metadata)
-    capture_method: CaptureMethod = parsed(as_given, default=CaptureMethod.AUTOMATIC, added_later=True)
+    capture_method: CaptureMethod = parsed(unchanged, default=CaptureMethod.AUTOMATIC, added_later=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +59,10 @@ class CreatePayment(Command):
     order_id: UUID = id_of(Kind.ORDER)
     expected_amount: Money = parsed(parse_money)
     # Leaving it out once meant AUTOMATIC: a key of that time is repeated with an equal fingerprint.
-    capture_method: CaptureMethod | None = parsed(as_given, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
+    capture_method: CaptureMethod | None = parsed(unchanged, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
     payment_method_id: str | None = parsed(parse_method_to_charge)
-    confirm: bool = parsed(as_given)
-    setup_future_usage: SetupFutureUsage | None = parsed(as_given)
+    confirm: bool = parsed(unchanged)
+    setup_future_usage: SetupFutureUsage | None = parsed(unchanged)
     return_url: str | None = parsed(parse_return_url)
     metadata: Mapping[str, str] = parsed(parse_metadata)
 
@@ -90,7 +90,7 @@ class CapturePayment(Command):
     payment_id: UUID = id_of(Kind.PAYMENT)
     amount: Money | None = parsed(optional(parse_positive))
     final_capture: bool = parsed(parse_final_capture)
-    settles_order: bool = parsed(as_given, default=False, added_later=True)
+    settles_order: bool = parsed(unchanged, default=False, added_later=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class CancelPayment(Command):
     kind: ClassVar = OperationKind.CANCEL_PAYMENT
 
     payment_id: UUID = id_of(Kind.PAYMENT)
-    reason: CancelReason | None = parsed(as_given)
+    reason: CancelReason | None = parsed(unchanged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,6 @@ class RefundPayment(Command):
 
     payment_id: UUID = id_of(Kind.PAYMENT)
     amount: Money | None = parsed(optional(parse_positive))
-    reason: RefundReason = parsed(as_given)
+    reason: RefundReason = parsed(unchanged)
     note: str | None = parsed(optional(parse_text))
     metadata: Mapping[str, str] = parsed(parse_metadata)

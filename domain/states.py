@@ -226,7 +226,7 @@ def _table(states: type[State], rows: Mapping[State, str]) -> Mapping[State, Map
     return {old: {new: _LETTER[letter] for new, letter in zip(columns, row, strict=True)} for old, row in rows.items()}
 
 
-PAYMENT_MOVES = _table(
+PAYMENT_TRANSITIONS = _table(
     PaymentStatus,
     {
         # to:   init method confirm action processing capture succeeded canceled unknown
@@ -241,7 +241,7 @@ PAYMENT_MOVES = _table(
         _P.UNKNOWN: "lfffffffr",
     },
 )
-REFUND_MOVES = _table(
+REFUND_TRANSITIONS = _table(
     RefundStatus,
     {
         # to:   init approval pending action succeeded failed canceled unknown
@@ -257,14 +257,14 @@ REFUND_MOVES = _table(
 )
 
 
-def payment_move(old: PaymentStatus, new: PaymentStatus) -> Transition:
+def payment_transition(old: PaymentStatus, new: PaymentStatus) -> Transition:
     """Return the meaning of Stripe's status `new` for a payment in `old`."""
-    return PAYMENT_MOVES[old][new]
+    return PAYMENT_TRANSITIONS[old][new]
 
 
-def refund_move(old: RefundStatus, new: RefundStatus) -> Transition:
+def refund_transition(old: RefundStatus, new: RefundStatus) -> Transition:
     """Return the meaning of Stripe's status `new` for a refund in `old`. One that succeeded may fail days later."""
-    return REFUND_MOVES[old][new]
+    return REFUND_TRANSITIONS[old][new]
 
 
 CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})
@@ -305,10 +305,10 @@ def order_payment_status(total: Money, payments: Iterable[PaymentFacts]) -> Orde
 
     Money in another currency than the order's pays nothing of it. An order is AUTHORIZED when all that it owes is held.
     """
-    given = list(payments)
-    if any(payment.disputed_minor > 0 for payment in given):
+    every = list(payments)
+    if any(payment.disputed_minor > 0 for payment in every):
         return OrderPaymentStatus.DISPUTED
-    known = [payment for payment in given if payment.currency == total.currency]
+    known = [payment for payment in every if payment.currency == total.currency]
     paid, refunded = order_sums(total.currency, known)
     if refunded > 0:
         return OrderPaymentStatus.REFUNDED if refunded >= paid else OrderPaymentStatus.PARTIALLY_REFUNDED
@@ -317,7 +317,7 @@ def order_payment_status(total: Money, payments: Iterable[PaymentFacts]) -> Orde
             return OrderPaymentStatus.PAID
         return OrderPaymentStatus.OVERPAID if paid > total.amount_minor else OrderPaymentStatus.PARTIALLY_PAID
     held = sum(payment.capturable_minor for payment in known if payment.status is _P.REQUIRES_CAPTURE)
-    statuses = {payment.status for payment in given}
+    statuses = {payment.status for payment in every}
     if held > 0 and held >= total.amount_minor:
         return OrderPaymentStatus.AUTHORIZED
     if _P.REQUIRES_ACTION in statuses:

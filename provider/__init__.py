@@ -5,8 +5,8 @@ from provider.events import EventRefused, SignatureRefused, StripeEvent, verify_
 from provider.failures import Outcome, ProviderFailure
 from provider.objects import (
     Actionable,
-    Booked,
-    ProviderBooking,
+    BalanceTransactionKind,
+    ProviderBalanceTransaction,
     ProviderDispute,
     ProviderPayment,
     ProviderRefund,
@@ -16,12 +16,12 @@ from provider.request_budget import Budget
 
 __all__ = [
     "Actionable",
-    "Booked",
+    "BalanceTransactionKind",
     "Budget",
     "EventRefused",
     "Outcome",
     "Provider",
-    "ProviderBooking",
+    "ProviderBalanceTransaction",
     "ProviderDispute",
     "ProviderFailure",
     "ProviderPayment",

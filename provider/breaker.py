@@ -11,8 +11,8 @@ from provider.failures import Outcome, ProviderFailure
 log = structlog.get_logger(__name__)
 
 OPEN_AFTER: Final = 5  # calls in a row without an answer
-FIRST_REST_SECONDS: Final = 1.0
-LONGEST_REST_SECONDS: Final = 30.0  # so that the end of an outage is noticed well within a minute
+FIRST_OPEN_SECONDS: Final = 1.0
+LONGEST_OPEN_SECONDS: Final = 30.0  # so that the end of an outage is noticed well within a minute
 CIRCUIT_OPEN: Final = "circuit_open"
 
 
@@ -26,7 +26,7 @@ class Breaker:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._unanswered = 0
-        self._rest_seconds = FIRST_REST_SECONDS
+        self._open_interval_seconds = FIRST_OPEN_SECONDS
         self._closed_again_at: float | None = None
         self._trying = False
 
@@ -35,17 +35,17 @@ class Breaker:
         return self._closed_again_at is not None
 
     @property
-    def rest_seconds(self) -> float:
+    def open_seconds(self) -> float:
         """The seconds for which no call is let through; 0 when the next one is."""
         if self._closed_again_at is None:
             return 0.0
         left = max(0.0, self._closed_again_at - self._clock())
-        return left if left > 0 or not self._trying else FIRST_REST_SECONDS
+        return left if left > 0 or not self._trying else FIRST_OPEN_SECONDS
 
     def check(self) -> None:
         """Raise ProviderFailure(UNREACHABLE) while no call is let through: nothing was sent then."""
-        if (rest := self.rest_seconds) > 0:
-            raise ProviderFailure(Outcome.UNREACHABLE, code=CIRCUIT_OPEN, retry_after_seconds=rest)
+        if (wait := self.open_seconds) > 0:
+            raise ProviderFailure(Outcome.UNREACHABLE, code=CIRCUIT_OPEN, retry_after_seconds=wait)
 
     def enter(self) -> None:
         """Let a call through; it is the trial call if the circuit is open. Raises as `check` does."""
@@ -56,7 +56,7 @@ class Breaker:
         """Record an answered call, and close the circuit."""
         if self._closed_again_at is not None:
             log.warning("stripe.circuit_closed")
-        self._unanswered, self._rest_seconds = 0, FIRST_REST_SECONDS
+        self._unanswered, self._open_interval_seconds = 0, FIRST_OPEN_SECONDS
         self._closed_again_at, self._trying = None, False
 
     def not_answered(self) -> None:
@@ -69,8 +69,8 @@ class Breaker:
         elif not self._trying:
             return  # the call was sent before the circuit opened
         else:
-            self._rest_seconds = min(2 * self._rest_seconds, LONGEST_REST_SECONDS)
-        self._closed_again_at, self._trying = self._clock() + self._rest_seconds, False
+            self._open_interval_seconds = min(2 * self._open_interval_seconds, LONGEST_OPEN_SECONDS)
+        self._closed_again_at, self._trying = self._clock() + self._open_interval_seconds, False
 
     def abandoned(self) -> None:
         """Record a call whose caller gave it up: it proves nothing, and another call may try."""

@@ -27,8 +27,8 @@ from provider.failures import (
     is_replayed,
 )
 from provider.ids import path_of
-from provider.mapping import NOT_THE_OBJECT, booking_from, dispute_from, payment_from, refund_from
-from provider.objects import ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
+from provider.mapping import NOT_THE_OBJECT, balance_transaction_from, dispute_from, payment_from, refund_from
+from provider.objects import ProviderBalanceTransaction, ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.params import EXPAND_PAYMENT, Params, expanding, made_between, ordered
 from provider.request_budget import Budget, Priority
 from provider.transport import LocalTransport, NetworkTransport, Transport, departing
@@ -87,7 +87,7 @@ class Provider:
         )
         self._breaker = Breaker()
         self._budget = budget or Budget()
-        self._look = Priority.LOOK
+        self._read_priority = Priority.LOOK_UP
 
     @property
     def clock_skew_seconds(self) -> float:
@@ -95,14 +95,14 @@ class Provider:
         return self._http.clock_skew_seconds
 
     @property
-    def rest_seconds(self) -> float:
+    def breaker_open_seconds(self) -> float:
         """The seconds for which the open circuit breaker sends nothing to Stripe; 0 when it is closed."""
-        return self._breaker.rest_seconds
+        return self._breaker.open_seconds
 
     def for_readers(self) -> "Provider":
         """Return this provider with reads that come after all requests of workers. Closing the original closes both."""
         theirs = copy(self)
-        theirs._look = Priority.READ
+        theirs._read_priority = Priority.READ
         return theirs
 
     async def close(self) -> None:
@@ -146,7 +146,7 @@ class Provider:
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
         """Retrieve an intent."""
         call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT})
-        return await self._payment(self._look, "GET payment_intents/id", call)
+        return await self._payment(self._read_priority, "GET payment_intents/id", call)
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
         """Find the intent with this metadata, by listing: Stripe's lists are read-after-write, its search is not.
@@ -154,7 +154,7 @@ class Provider:
         Raises `ProviderFailure(UNKNOWN)` when the list is too long to say that there is none.
         """
         params = {"created": {"gte": int(created_since.timestamp())}}
-        async for item in self._pages(Priority.LOOK, "/v1/payment_intents", params):
+        async for item in self._pages(Priority.LOOK_UP, "/v1/payment_intents", params):
             found = item.get("metadata") or {}
             if all(found.get(name) == value for name, value in metadata.items()):
                 return await self.retrieve_payment(str(item["id"]))
@@ -182,13 +182,13 @@ class Provider:
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """Retrieve a refund."""
         call = self._get(path_of("refunds", refund_id), {"expand": EXPAND_REFUND})
-        return await self._refund(Priority.LOOK, "GET refunds/id", call)
+        return await self._refund(Priority.LOOK_UP, "GET refunds/id", call)
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """List every refund of an intent, newest first, whoever made it."""
         expand = [f"data.{path}" for path in EXPAND_REFUND]
         params = {"payment_intent": intent_id, "expand": expand}
-        items = [item async for item in self._pages(self._look, "/v1/refunds", params)]
+        items = [item async for item in self._pages(self._read_priority, "/v1/refunds", params)]
         return _translated(lambda: [refund_from(item) for item in items], None)
 
     async def refunds(
@@ -202,13 +202,13 @@ class Provider:
     async def list_disputes(self, intent_id: str) -> list[ProviderDispute]:
         """List every dispute of an intent."""
         params = {"payment_intent": intent_id}
-        items = [item async for item in self._pages(self._look, "/v1/disputes", params)]
+        items = [item async for item in self._pages(self._read_priority, "/v1/disputes", params)]
         return _translated(lambda: [dispute_from(item) for item in items], None)
 
     async def retrieve_dispute(self, dispute_id: str) -> ProviderDispute:
         """Retrieve a dispute."""
         answer, request_id = await self._ask(
-            Priority.LOOK, "GET disputes/id", self._get(path_of("disputes", dispute_id))
+            Priority.LOOK_UP, "GET disputes/id", self._get(path_of("disputes", dispute_id))
         )
         return _translated(lambda: dispute_from(answer), request_id)
 
@@ -222,19 +222,19 @@ class Provider:
 
     # -- the balance -----------------------------------------------------------------------------------------------
 
-    async def bookings(
+    async def balance_transactions(
         self, *, created_from: datetime, created_before: datetime, after: str | None = None
-    ) -> AsyncIterator[ProviderBooking | Unreadable]:
+    ) -> AsyncIterator[ProviderBalanceTransaction | Unreadable]:
         """List every balance transaction of a span of time, newest first; `after` continues behind an id."""
         params = {**made_between(created_from, created_before, after), "expand": EXPAND_SOURCES}
-        async for booking in self._listed("/v1/balance_transactions", params, booking_from):
+        async for booking in self._listed("/v1/balance_transactions", params, balance_transaction_from):
             yield booking
 
-    async def retrieve_booking(self, transaction_id: str) -> ProviderBooking:
+    async def retrieve_balance_transaction(self, transaction_id: str) -> ProviderBalanceTransaction:
         """Retrieve a balance transaction."""
         call = self._get(path_of("balance_transactions", transaction_id), {"expand": ["source"]})
-        answer, request_id = await self._ask(Priority.LOOK, "GET balance_transactions/id", call)
-        return _translated(lambda: booking_from(answer), request_id)
+        answer, request_id = await self._ask(Priority.LOOK_UP, "GET balance_transactions/id", call)
+        return _translated(lambda: balance_transaction_from(answer), request_id)
 
     # -- events ------------------------------------------------------------------------------------------------------
 
@@ -265,7 +265,7 @@ class Provider:
 
     async def retrieve_event(self, event_id: str) -> StripeEvent:
         """Retrieve an event; Stripe keeps it for 30 days."""
-        answer, request_id = await self._ask(Priority.LOOK, "GET events/id", self._get(path_of("events", event_id)))
+        answer, request_id = await self._ask(Priority.LOOK_UP, "GET events/id", self._get(path_of("events", event_id)))
         return _translated(lambda: self._own_event(answer), request_id)
 
     def _own_event(self, data: dict[str, Any]) -> StripeEvent:
@@ -283,7 +283,7 @@ class Provider:
             case "dispute":
                 return (await self.retrieve_dispute(identity)).payment_intent_id
             case "charge":
-                answer, _ = await self._ask(Priority.LOOK, "GET charges/id", self._get(path_of("charges", identity)))
+                answer, _ = await self._ask(Priority.LOOK_UP, "GET charges/id", self._get(path_of("charges", identity)))
                 return id_of(answer.get("payment_intent"))
             case _:
                 return None
@@ -299,22 +299,24 @@ class Provider:
         return self._client.raw_request_async("get", path, **(params or {}))
 
     async def _payment(
-        self, rank: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
+        self, priority: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
     ) -> ProviderPayment:
-        answer = await self._send(rank, endpoint, call, until)
+        answer = await self._send(priority, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: payment_from(thing, request_id=request_id, is_replayed=again), request_id)
 
-    async def _refund(self, rank: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER) -> ProviderRefund:
-        answer = await self._send(rank, endpoint, call, until)
+    async def _refund(
+        self, priority: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
+    ) -> ProviderRefund:
+        answer = await self._send(priority, endpoint, call, until)
         (thing, request_id), again = _plain(answer), is_replayed(answer.headers)
         return _translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
 
-    async def _ask(self, rank: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
+    async def _ask(self, priority: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library; return plain data and the request's id. Raises as `_send` does."""
-        return _plain(await self._send(rank, endpoint, call))
+        return _plain(await self._send(priority, endpoint, call))
 
-    async def _send(self, rank: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
+    async def _send(self, priority: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
         """Make one call of the library, in its turn; its first byte leaves before the deadline or not at all.
 
         Raises ProviderFailure, without Stripe's body in its trace; nothing was sent when the circuit is open or the
@@ -322,7 +324,7 @@ class Provider:
         """
         try:
             self._breaker.check()
-            await self._budget.take(rank, endpoint)
+            await self._budget.take(priority, endpoint)
             self._breaker.enter()
         except BaseException:
             call.close()
@@ -359,11 +361,11 @@ class Provider:
             yield thing
 
     async def _pages(
-        self, rank: Priority, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
+        self, priority: Priority, path: str, params: dict[str, Any], *, most: int | None = LOOKUP_PAGES
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the items of all pages. Raises UNKNOWN beyond `most` pages, because absence is not proven then."""
         for _ in count() if most is None else range(most):
-            response = await self._send(rank, f"GET {path}", self._get(path, {**params, "limit": PAGE}))
+            response = await self._send(priority, f"GET {path}", self._get(path, {**params, "limit": PAGE}))
             page, request_id = response.data, word(response.request_id)
             items = page.get("data")
             if not isinstance(items, list) or not all(isinstance(item, dict) and "id" in item for item in items):

@@ -10,7 +10,13 @@ from domain.errors import CardDeclined
 from domain.money import MAX_MINOR
 from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
 from provider.next_actions import next_action_from
-from provider.objects import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund
+from provider.objects import (
+    BalanceTransactionKind,
+    ProviderBalanceTransaction,
+    ProviderDispute,
+    ProviderPayment,
+    ProviderRefund,
+)
 from provider.words import Json, id_of, maybe_moment, moment, whole_number, word
 
 NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # errors of mapping any other JSON
@@ -38,11 +44,11 @@ REFUND_REASON = {
     "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
 }
 # docs.stripe.com/reports/balance-transaction-types: the second of each pair is for methods other than cards.
-BOOKED = {
-    "charge": Booked.CHARGE,
-    "payment": Booked.CHARGE,
-    "refund": Booked.REFUND,
-    "payment_refund": Booked.REFUND,
+BALANCE_TRANSACTION_KIND = {
+    "charge": BalanceTransactionKind.CHARGE,
+    "payment": BalanceTransactionKind.CHARGE,
+    "refund": BalanceTransactionKind.REFUND,
+    "payment_refund": BalanceTransactionKind.REFUND,
 }
 # An inquiry (warning_…) takes no money, and Stripe still refunds the charge.
 NOT_CONTESTED = frozenset({"won", "prevented", "warning_needs_response", "warning_under_review", "warning_closed"})
@@ -116,7 +122,7 @@ def _is_release(refund: Json) -> bool:
         return True
     charge = refund.get("charge")
     released = _released(charge)
-    return released > 0 and refund["amount"] == released and _books_all_that_was_held(charge)
+    return released > 0 and refund["amount"] == released and _books_whole_hold(charge)
 
 
 def _released(charge: object) -> int:
@@ -126,7 +132,7 @@ def _released(charge: object) -> int:
     return _minor(charge["amount"]) - _minor(charge["amount_captured"])
 
 
-def _books_all_that_was_held(charge: object) -> bool:
+def _books_whole_hold(charge: object) -> bool:
     booked = charge.get("balance_transaction") if isinstance(charge, dict) else None
     return isinstance(charge, dict) and isinstance(booked, dict) and booked.get("amount") == charge.get("amount")
 
@@ -143,16 +149,16 @@ def dispute_from(dispute: Json) -> ProviderDispute:
     )
 
 
-def booking_from(transaction: Json) -> ProviderBooking:
+def balance_transaction_from(transaction: Json) -> ProviderBalanceTransaction:
     """Map a BalanceTransaction; only an expanded source shows which payment it belongs to."""
     source = transaction.get("source")
     expanded: Json = source if isinstance(source, dict) else {}
     amount = int(transaction["amount"])
     if (released := _released(expanded)) and amount == expanded["amount"]:
         amount -= released  # all of the hold was booked; the rest is taken back by a balance transaction of its own
-    return ProviderBooking(
+    return ProviderBalanceTransaction(
         id=transaction["id"],
-        booked=BOOKED.get(transaction["type"], Booked.OTHER),
+        kind=BALANCE_TRANSACTION_KIND.get(transaction["type"], BalanceTransactionKind.OTHER),
         currency=transaction["currency"].upper(),
         amount_minor=amount,
         is_converted=transaction.get("exchange_rate") is not None,

@@ -84,7 +84,7 @@ class ProviderDispute:
     charge_id: str | None = None
 
 
-class Booked(StrEnum):
+class BalanceTransactionKind(StrEnum):
     """The kind of a balance transaction, as far as we compare it."""
 
     CHARGE = "CHARGE"
@@ -93,7 +93,7 @@ class Booked(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ProviderBooking:
+class ProviderBalanceTransaction:
     """One balance transaction of a charge or a refund. A refund's amount is negative.
 
     `is_converted` says that the account keeps its balance in another currency than the payer's; then `currency` and
@@ -101,7 +101,7 @@ class ProviderBooking:
     """
 
     id: str
-    booked: Booked
+    kind: BalanceTransactionKind
     currency: str
     amount_minor: int
     is_converted: bool

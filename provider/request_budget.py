@@ -21,7 +21,7 @@ class Priority(IntEnum):
 
     PAY = 0
     REFUND = 1
-    LOOK = 2
+    LOOK_UP = 2
     POLL = 3
     READ = 4
 
@@ -47,7 +47,7 @@ class Bucket:
 
 @dataclass(order=True, slots=True)
 class _Waiting:
-    rank: Priority
+    priority: Priority
     number: int
     endpoint: str = field(compare=False)
     turn: asyncio.Future[None] = field(compare=False)
@@ -68,15 +68,15 @@ class Budget:
         self._numbers = count()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self, rank: Priority, endpoint: str) -> None:
+    async def take(self, priority: Priority, endpoint: str) -> None:
         """Wait for a turn. Raises ProviderFailure(THROTTLED) when it does not come in time: nothing was sent then."""
         if not self._waiting and self._wait_seconds(endpoint) <= 0.0:
             self._spend(endpoint)
             return
-        waiting = _Waiting(rank, next(self._numbers), endpoint, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(priority, next(self._numbers), endpoint, asyncio.get_running_loop().create_future())
         heapq.heappush(self._waiting, waiting)
         self._give_turns()
-        longest = LONGEST_POLL_WAIT_SECONDS if rank is Priority.POLL else LONGEST_WAIT_SECONDS
+        longest = LONGEST_POLL_WAIT_SECONDS if priority is Priority.POLL else LONGEST_WAIT_SECONDS
         try:
             await asyncio.wait_for(waiting.turn, longest)
         except TimeoutError:

@@ -12,7 +12,7 @@ from models import Payment
 from provider import ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import RequestContext
-from services.money.payments import named_page
+from services.money.payments import find_return_page
 
 
 class Confirmation:
@@ -39,7 +39,7 @@ class Confirmation:
 
     async def return_url(self) -> str | None:
         """Where the payer comes back to, as createPayment named it."""
-        return await named_page(self._payment)
+        return await find_return_page(self._payment)
 
     async def client_secret(self) -> str | None:
         """The secret with which the payer confirms. Raises ProviderProblem when Stripe cannot be asked."""
@@ -65,7 +65,7 @@ class Confirmation:
         intent = self._payment.stripe_payment_intent_id
         assert intent is not None, "something to confirm without an intent"
         try:
-            return await self._asking.document_looks.retrieve(self._payment.id, intent)
+            return await self._asking.document_reads.retrieve(self._payment.id, intent)
         except DomainError as refusal:
             return refusal
 

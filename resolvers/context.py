@@ -8,8 +8,8 @@ from domain.caller import Caller
 from resolvers.reading.customer_cache import OwnCustomers
 from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
-from services.live.refresh_on_read import DocumentLooks, Looks
-from services.money.recovery import Repairs
+from services.live.refresh_on_read import DocumentReads, ProviderReads
+from services.money.recovery import RecoveryOnRead
 from services.money.runner import OperationRunner
 
 
@@ -17,18 +17,19 @@ from services.money.runner import OperationRunner
 class RequestContext:
     """One request: its caller (None for nobody), its id, and the means to answer it.
 
-    `repairs` is told what is read, and looks after it. `looks` ask Stripe, and `document_looks` do so for what is read:
-    of few payments, each once. `live` is what subscribers follow. `currencies` are the ones
-    that may be charged here; `app_schemes` belong to the shop's own apps, which a payer may come back to;
-    `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token that shows one order, or
-    None where none can be signed. `loaders` batch the rows of this request and end with it; `own_customers` outlive it.
+    `recovery` runs the overdue operations of rows that are read. `provider_reads` ask Stripe for readers, and
+    `document_reads` do so for one document: for few payments, each once. `live` is what subscribers follow.
+    `currencies` are the ones that may be charged here; `app_schemes` belong to the shop's own apps, which a payer
+    may come back to; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token
+    that shows one order, or None where none can be signed. `loaders` batch the rows of this request and end with it;
+    `own_customers` outlive it.
     """
 
     caller: Caller | None
     request_id: str
     runner: OperationRunner
-    repairs: Repairs
-    looks: Looks
+    recovery: RecoveryOnRead
+    provider_reads: ProviderReads
     live: Live
     currencies: frozenset[str]
     publishable_key: str | None
@@ -36,7 +37,7 @@ class RequestContext:
     sign_view_token: Callable[[UUID, UUID | None], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
-    document_looks: DocumentLooks = field(repr=False)
+    document_reads: DocumentReads = field(repr=False)
 
     @classmethod
     def for_request(
@@ -45,8 +46,8 @@ class RequestContext:
         caller: Caller | None,
         request_id: str,
         runner: OperationRunner,
-        repairs: Repairs,
-        looks: Looks,
+        recovery: RecoveryOnRead,
+        provider_reads: ProviderReads,
         live: Live,
         currencies: frozenset[str],
         publishable_key: str | None,
@@ -59,9 +60,9 @@ class RequestContext:
             caller=caller,
             request_id=request_id,
             runner=runner,
-            repairs=repairs,
-            looks=looks,
-            document_looks=DocumentLooks(looks),
+            recovery=recovery,
+            provider_reads=provider_reads,
+            document_reads=DocumentReads(provider_reads),
             live=live,
             currencies=currencies,
             publishable_key=publishable_key,

@@ -25,7 +25,7 @@ async def operation(context: RequestContext, *, key: str, kind: OperationKind) -
     """The caller's own operation under this key; somebody else's key does not exist."""
     found = await find_operation(signed_in(context), kind, check_key(key, path=("key",)))
     if found is not None:
-        context.repairs.operation_was_read(found)
+        context.recovery.operation_was_read(found)
     return found
 
 

@@ -42,7 +42,7 @@ async def order(
         row = await Order.get_or_none(matching(**{column: value}))
     if row is None or not sees.includes_order(row):
         return None
-    context.repairs.order_was_read(row)
+    context.recovery.order_was_read(row)
     return row
 
 

@@ -57,7 +57,7 @@ async def payment(
         row = await context.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row):
         return None
-    context.repairs.payment_was_read(row)
+    context.recovery.payment_was_read(row)
     return row
 
 
@@ -66,10 +66,10 @@ async def _look_at_stripe(context: RequestContext, sees: Visibility, payment_id:
     row = await context.loaders.payment.load(payment_id)
     if row is None or not sees.includes_payment(row) or not _is_stale(row, max_staleness_ms):
         return
-    if not context.document_looks.may_look_at(row.id):
+    if not context.document_reads.may_ask_about(row.id):
         return
     try:
-        await context.document_looks.refresh(row, cause=Cause(actor=signed_in(context).actor))
+        await context.document_reads.refresh(row, cause=Cause(actor=signed_in(context).actor))
     except ProviderProblem as problem:
         log.info("payment.read_through_failed", payment=str(row.id), code=problem.code.value)
     context.loaders.payment.clear(row.id)

@@ -91,7 +91,7 @@ async def sync_payment(context: RequestContext, *, payment_id: str) -> Result:
         return Result(error=refusal)
     try:
         cause = Cause(actor=signed_in(context).actor)
-        return Result(payment=await context.looks.refresh(payment, cause=cause, anew=True))
+        return Result(payment=await context.provider_reads.refresh(payment, cause=cause, anew=True))
     except DomainError as problem:
         return Result(error=problem, payment=await Payment.get(id=payment.id))
 

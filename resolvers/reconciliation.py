@@ -56,7 +56,7 @@ async def payment_of(context: RequestContext, payment_id: UUID | None) -> Paymen
 async def system_integrity(context: RequestContext) -> integrity.Integrity:
     """Whether everything is in order now. Raises AuthenticationRequired and Forbidden."""
     require(context, Scope.FINANCE_READ)
-    return await integrity.integrity()
+    return await integrity.measure_integrity()
 
 
 async def resolve_discrepancy(context: RequestContext, *, id: str, resolution: str, repair: bool) -> DomainError | None:

@@ -16,7 +16,7 @@ from resolvers.context import RequestContext
 from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition
 from resolvers.visibility import Visibility, as_paid_by, lookup
-from services.live.order_stream import OrderChange, newest_sequence
+from services.live.order_stream import OrderChange, read_newest_sequence
 from services.live.payment_feed import Entry, FeedFilter
 
 
@@ -46,7 +46,7 @@ async def order_changes(
         own = await Payment.filter(theirs, order_id=order.id).values_list("id", flat=True)
         wanted &= Q(sequence__in=await _alone(order, sees)) | Q(payment_id__in=list(own))
     after = await _place(order, after_sequence, wanted, sees)
-    context.live.wanted()
+    context.live.start_listening()
 
     def shows(change: OrderChange) -> bool:
         if not sees.includes_order(change.order):
@@ -72,7 +72,7 @@ async def payment_changes(
         raise NotFound(("paymentId",))
     order = await Order.get(id=payment.order_id)
     after = await _place(order, after_sequence, Q(payment_id=payment.id), sees)
-    context.live.wanted()
+    context.live.start_listening()
 
     def shows(change: OrderChange) -> bool:
         if change.payment is None or change.payment.id != identity:
@@ -95,10 +95,10 @@ async def feed_changes(
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
     wanted = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
-    context.live.wanted()
+    context.live.start_listening()
 
     async def permitted() -> AsyncGenerator[Entry, None]:
-        async with aclosing(context.live.feed.follow(since=since, wanted=wanted)) as entries:
+        async with aclosing(context.live.feed.follow(since=since, feed_filter=wanted)) as entries:
             async for entry in entries:
                 _still_signed_in(caller)
                 yield entry
@@ -134,8 +134,8 @@ async def _alone(order: Order, sees: Visibility) -> list[int]:
 async def _place(order: Order, after_sequence: int | None, wanted: Q, sees: Visibility) -> int:
     """The sequence after which to begin: right before the newest of these events, unless it is given."""
     if after_sequence is None:
-        return max(await newest_sequence(wanted) - 1, 0)
-    newest = order.last_sequence if sees.includes_order(order) else await newest_sequence(wanted)
+        return max(await read_newest_sequence(wanted) - 1, 0)
+    newest = order.last_sequence if sees.includes_order(order) else await read_newest_sequence(wanted)
     if not 0 <= after_sequence <= newest:
         raise Refused(
             ErrorCode.VALIDATION_FAILED,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from database.connection import only_reads, pending_migrations
+from database.connection import find_pending_migrations, is_read_only
 from domain.caller import Scope as CallerScope
 from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
@@ -104,7 +104,7 @@ def create_app(
     @asynccontextmanager
     async def run_lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_runtime(settings, sandbox=sandbox, transport=transport) as runtime:
-            if missing := await pending_migrations():
+            if missing := await find_pending_migrations():
                 raise MigrationsPending(f"Run `python -m cli migrate` first; missing: {', '.join(missing)}")
             app.state.runtime = runtime
             async with run_background(runtime, run_worker=run_worker, deliver=deliver and own_port is not None):
@@ -120,8 +120,8 @@ def create_app(
             caller=origin.caller,
             request_id=origin.request_id,
             runner=runtime.runner,
-            repairs=runtime.repairs,
-            looks=runtime.looks,
+            recovery=runtime.recovery,
+            provider_reads=runtime.provider_reads,
             live=runtime.live,
             currencies=settings.currencies,
             publishable_key=settings.stripe_publishable_key,
@@ -260,12 +260,12 @@ class DatabaseIsReadOnly(RuntimeError):
 
 
 async def _check_database() -> None:
-    if await only_reads():
+    if await is_read_only():
         raise DatabaseIsReadOnly
 
 
 async def _check_migrations() -> None:
-    if missing := await pending_migrations():
+    if missing := await find_pending_migrations():
         raise MigrationsPending(", ".join(missing))
 
 
@@ -276,7 +276,7 @@ class _WorkerProbe:
         self._watch = LagWatch()
 
     async def __call__(self) -> dict[str, float]:
-        lag = await self._watch.look()
+        lag = await self._watch.measure()
         if lag.is_too_long:
             raise RuntimeError(f"the oldest piece of work has waited {lag.seconds:.0f} s")
         return {"lagSeconds": round(lag.seconds, 1)}
@@ -284,7 +284,7 @@ class _WorkerProbe:
 
 async def _report_webhooks() -> dict[str, object]:
     """Report the age of the last webhook. Never fails: missing events are polled, so reads and writes still work."""
-    recent = await delivery_health.lately()
+    recent = await delivery_health.measure_delivery()
     return {
         "state": "degraded: no webhook arrives, events are polled" if recent.are_broken else "ok",
         "events": recent.events,
@@ -306,7 +306,7 @@ async def _report_stripe(runtime: Runtime) -> dict[str, float]:
 
     Never fails: reads work, and mutations are stored and resumed.
     """
-    return {"restSeconds": round(runtime.runner.provider.rest_seconds, 1)}
+    return {"restSeconds": round(runtime.runner.provider.breaker_open_seconds, 1)}
 
 
 class _BusyRoutesFirst:

@@ -12,14 +12,14 @@ import httpx
 import structlog
 
 from database.connection import close_database, open_database
-from database.notifier import notifying
-from database.transactions import drain, in_atomic
+from database.notifier import send_notifications
+from database.transactions import drain, is_in_transaction
 from provider import Budget, Provider
 from sandbox import Sandbox
 from services.inbox.inbox import Endpoint
 from services.live.hub import Live
-from services.live.refresh_on_read import Looks
-from services.money.recovery import Repairs
+from services.live.refresh_on_read import ProviderReads
+from services.money.recovery import RecoveryOnRead
 from services.money.runner import OperationRunner
 from services.retry_policy import RetryPolicy
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
@@ -37,8 +37,8 @@ class Runtime:
     """The open and ready parts of an application."""
 
     runner: OperationRunner
-    repairs: Repairs
-    looks: Looks
+    recovery: RecoveryOnRead
+    provider_reads: ProviderReads
     live: Live
     endpoint: Endpoint
     worker: Worker
@@ -70,20 +70,20 @@ async def open_runtime(
         budget=_budget(settings),
     )
     runner = OperationRunner(provider, _retry_policy(settings))
-    repairs = Repairs(runner, enabled=settings.repair_on_read)
+    recovery = RecoveryOnRead(runner, enabled=settings.repair_on_read)
     endpoint = Endpoint(livemode=settings.livemode, account=settings.stripe_account, types=HANDLED)
-    worker = Worker(runner=runner, endpoint=endpoint, layers=_jobs(settings))
-    looks = Looks(provider)
+    worker = Worker(runner=runner, endpoint=endpoint, jobs=_jobs(settings))
+    provider_reads = ProviderReads(provider)
     live = Live(poll_seconds=settings.live_poll_seconds)
     url = database_url(settings)
     try:
         async with (
-            notifying(url, enabled=settings.live_doorbell),
-            live.running(url if settings.live_doorbell else None),
+            send_notifications(url, enabled=settings.live_doorbell),
+            live.run(url if settings.live_doorbell else None),
         ):
-            yield Runtime(runner, repairs, looks, live, endpoint, worker, sandbox)
+            yield Runtime(runner, recovery, provider_reads, live, endpoint, worker, sandbox)
     finally:
-        await looks.close()
+        await provider_reads.close()
         await drain(DRAIN_SECONDS)
         await provider.close()
         await close_database()
@@ -103,7 +103,7 @@ def _retry_policy(settings: Settings) -> RetryPolicy:
 def _jobs(settings: Settings) -> WorkerJobs:
     return WorkerJobs(
         tick_seconds=settings.worker_tick_seconds,
-        lanes=settings.worker_lanes,
+        concurrency=settings.worker_lanes,
         poll_interval_seconds=settings.poll_interval_seconds,
         webhooks=settings.worker_webhooks,
         janitor=settings.worker_janitor,
@@ -124,7 +124,7 @@ def _budget(settings: Settings) -> Budget:
 
 def refuse_network_in_transaction() -> None:
     """Fail inside an open transaction: a slow answer of Stripe would hold locks and a connection."""
-    if in_atomic():
+    if is_in_transaction():
         raise RuntimeError("Stripe was called inside a transaction")
 
 

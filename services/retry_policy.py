@@ -10,7 +10,7 @@ BACK_OFF_SECONDS: tuple[float, ...] = (1.0, 5.0, 30.0, 90.0)
 # Within the first hour no operation waits longer than 90 s, so that an outage of Stripe leaves nothing undecided two
 # minutes after its end. An operation still open after an hour has another cause: (open for, wait).
 LATER_SECONDS: tuple[tuple[float, float], ...] = ((6 * 3600.0, 3600.0), (3600.0, 600.0))
-REST_SECONDS = 1.0  # the least that is added to a pause that Stripe or the breaker asks for
+LEAST_EXTRA_SECONDS = 1.0  # the least that is added to a pause that Stripe or the breaker asks for
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,22 @@ class RetryPolicy:
 
     def review(self) -> timedelta:
         """Return the time until an operation that needs a person is looked up again."""
-        return _about(self.review_seconds)
+        return _with_jitter(self.review_seconds)
 
 
 def back_off(attempt: int, *, open_seconds: float) -> timedelta:
     """Return the wait after this attempt (1, 2, …) of an operation that has been open for `open_seconds`."""
     for since, wait in LATER_SECONDS:
         if open_seconds >= since:
-            return _about(wait)
-    return _about(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
+            return _with_jitter(wait)
+    return _with_jitter(BACK_OFF_SECONDS[min(attempt, len(BACK_OFF_SECONDS)) - 1])
 
 
-def rest(seconds: float) -> timedelta:
+def open_interval(seconds: float) -> timedelta:
     """Return the wait while Stripe or the circuit breaker asks for a pause of `seconds`."""
-    return timedelta(seconds=seconds) + _about(max(REST_SECONDS, seconds / 4))
+    return timedelta(seconds=seconds) + _with_jitter(max(LEAST_EXTRA_SECONDS, seconds / 4))
 
 
-def _about(seconds: float) -> timedelta:
+def _with_jitter(seconds: float) -> timedelta:
     """Shorten by a random part, so that replicas do not retry in step."""
     return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret

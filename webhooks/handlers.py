@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import structlog
 
 from database.leases import LeaseLost
-from database.transactions import atomic
+from database.transactions import run_in_transaction
 from domain.caller import Actor
 from domain.errors import ProviderProblem
 from domain.states import ActorKind, WebhookState
@@ -58,7 +58,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
     try:
         subject = await find_subject(events, provider)
     except ProviderFailure as failure:
-        await _not_asked(events, failure)
+        await _put_back_unasked(events, failure)
         return
     payment = subject.payment
     if payment is None:
@@ -75,7 +75,7 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
             within=_record(events),
         )
     except ProviderFailure as failure:
-        await _not_asked(events, failure)
+        await _put_back_unasked(events, failure)
     except ProviderProblem as problem:
         await _put_back(events, problem.message)
     except LeaseLost:
@@ -107,13 +107,13 @@ def _payers_request(event: WebhookEvent) -> str | None:
 
 
 def _record(events: Sequence[WebhookEvent]) -> Callable[[], Awaitable[None]]:
-    async def within() -> None:
-        await inbox.settle(events, WebhookState.PROCESSED)
+    async def finish() -> None:
+        await inbox.finish_events(events, WebhookState.PROCESSED)
 
-    return within
+    return finish
 
 
-async def _not_asked(events: Sequence[WebhookEvent], failure: ProviderFailure) -> None:
+async def _put_back_unasked(events: Sequence[WebhookEvent], failure: ProviderFailure) -> None:
     """Put events back after a failed refresh; it counts as a try only if Stripe gave an answer that cannot be used."""
     if failure.outcome is Outcome.MISCONFIGURED:
         log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
@@ -135,11 +135,11 @@ async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
         await _put_back(events, "no payment with these ids yet", parked=True)
         return
 
-    async def body() -> None:
-        await inbox.settle(events, WebhookState.IGNORED, "not made by this application")
+    async def ignore() -> None:
+        await inbox.finish_events(events, WebhookState.IGNORED, "not made by this application")
 
     try:
-        await atomic(body)
+        await run_in_transaction(ignore)
     except LeaseLost:
         log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
 

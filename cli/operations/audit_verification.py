@@ -7,7 +7,7 @@ from uuid import UUID
 
 from database.connection import close_database, open_database
 from server.runtime import database_url
-from services.audit.verification import Head, check_chains, missing_heads
+from services.audit.verification import Head, check_chains, find_missing_heads
 from settings import Settings
 
 FOUND, FINE = 1, 0
@@ -40,7 +40,7 @@ async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None 
             print(f"order {checked.head.order_id} ({checked.external_id}): broken at event {checked.broken_at}")
         if heads is not None and known is None:
             current.append(checked.head)
-    async for head in missing_heads(known or []):
+    async for head in find_missing_heads(known or []):
         broken += 1
         print(f"order {head.order_id}: event {head.sequence} is not the one that was exported")
     print(f"{chains} chains, {events} events, {broken} broken.")

@@ -48,7 +48,7 @@
  * END */
 /* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money and asks nobody
  * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (outcomes.end_unsent); a person
- * who has looked settles, or has it looked at again (manual_review._write_down). In the model: outcomes._apply, outcomes._advance,
+ * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, outcomes._advance,
  * outcomes.leave_open, outcomes.call_a_person, outcomes._succeed, outcomes._fail.
  * END */
 /* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once.
@@ -95,7 +95,7 @@
 #define l LATE
 #define c CONFLICT
 #ifdef PAY
-/* BEGIN PAYMENT_MOVES */
+/* BEGIN PAYMENT_TRANSITIONS */
 #define FROM_NEW(new)    COLUMN(new, r, f, f, f, f)
 #define FROM_OPEN(new)   COLUMN(new, l, r, f, f, f)
 #define FROM_GOOD(new)   COLUMN(new, l, l, r, c, l)
@@ -103,7 +103,7 @@
 #define FROM_UNSURE(new) COLUMN(new, l, f, f, f, r)
 /* END */
 #else
-/* BEGIN REFUND_MOVES */
+/* BEGIN REFUND_TRANSITIONS */
 #define FROM_NEW(new)    COLUMN(new, r, f, f, f, f)
 #define FROM_OPEN(new)   COLUMN(new, l, r, f, f, f)
 #define FROM_GOOD(new)   COLUMN(new, l, l, r, f, l)

@@ -28,32 +28,38 @@ RETURNING 1
 """
 
 
-async def new_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
+async def find_new_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
     """Return the failed attempt of this snapshot, if it is not recorded yet. The caller holds the payment's lock."""
     if seen.last_error is None:
         return None
     if seen.failed_charge_id is None:
-        return None if is_same(payment.last_error, seen.last_error) else made(payment, seen.last_error, cause, seen)
+        return (
+            None
+            if is_same(payment.last_error, seen.last_error)
+            else build_failure(payment, seen.last_error, cause, seen)
+        )
     known = await query_rows(KNOWN_CHARGE, [payment.id, seen.failed_charge_id])
-    return None if known else made(payment, seen.last_error, cause, seen)
+    return None if known else build_failure(payment, seen.last_error, cause, seen)
 
 
-async def told_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
+async def find_reported_failure(payment: Payment, seen: ProviderPayment, cause: Cause) -> PaymentFailure | None:
     """Return the failed attempt that an event reports, if it is not recorded yet. The caller holds the lock."""
     if seen.last_error is None:
         return None
     if seen.failed_charge_id is not None:
-        return await new_failure(payment, seen, cause)
+        return await find_new_failure(payment, seen, cause)
     if cause.stripe_event_id is None or await query_rows(KNOWN_EVENT, [payment.id, cause.stripe_event_id]):
         return None
     if await query_rows(CLAIM, [payment.id, cause.stripe_event_id, seen.last_error.code.value]):
         return None
-    failure = made(payment, seen.last_error, cause, seen)
+    failure = build_failure(payment, seen.last_error, cause, seen)
     failure.stripe_event_id = cause.stripe_event_id
     return failure
 
 
-def made(payment: Payment, error: DomainError, cause: Cause, seen: ProviderPayment | None = None) -> PaymentFailure:
+def build_failure(
+    payment: Payment, error: DomainError, cause: Cause, seen: ProviderPayment | None = None
+) -> PaymentFailure:
     """Build the row of an attempt that failed with this error."""
     record = error.to_record()
     return build_row(

@@ -128,7 +128,7 @@ def chain_hash(event: PaymentEvent) -> str:
     return _hash({name: getattr(event, name) for name in SAID}, event.previous_hash)
 
 
-async def broken_links(order_ids: Sequence[UUID]) -> dict[UUID, int]:
+async def find_broken_chains(order_ids: Sequence[UUID]) -> dict[UUID, int]:
     """Return the orders whose chain is broken, each with the sequence of its first broken event.
 
     One statement reads heads and events, so a chain that grows meanwhile is read at one moment.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from models import Order, PaymentEvent
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 
 PAGE = 500
 
@@ -36,14 +36,14 @@ async def check_chains() -> AsyncIterator[Checked]:
     """Check every order's chain, in the order of their ids, with one page in memory at a time."""
     after = UUID(int=0)
     while page := await Order.filter(id__gt=after).order_by("id").limit(PAGE):
-        broken = await broken_links([order.id for order in page])
+        broken = await find_broken_chains([order.id for order in page])
         for order in page:
             head = Head(order.id, order.last_sequence, order.last_hash)
             yield Checked(head, order.external_id, broken.get(order.id))
         after = page[-1].id
 
 
-async def missing_heads(heads: Iterable[Head]) -> AsyncIterator[Head]:
+async def find_missing_heads(heads: Iterable[Head]) -> AsyncIterator[Head]:
     """Find the heads whose event is no longer in its chain as it was. A chain may have grown since."""
     for head in heads:
         if head.sequence == 0:

@@ -78,13 +78,13 @@ async def report_missed(reading: EventReading, *, until: datetime) -> None:
         )
 
 
-async def missed_webhooks(span: timedelta) -> int:
+async def count_missed_webhooks(span: timedelta) -> int:
     """Count the stored events of the last `span` that lack their webhook; counts no further than 100,000."""
     [found] = await query_rows(COUNT_MISSED, [span, GRACE, MOST_COUNTED])
     return int(found["count"])
 
 
-async def lately() -> DeliveryHealth:
+async def measure_delivery() -> DeliveryHealth:
     """Measure the delivery of the last hour's webhooks."""
     [seen] = await query_rows(LATELY, [HOUR, NEWEST])
-    return DeliveryHealth(events=seen["events"], delivered=seen["delivered"], missed=await missed_webhooks(HOUR))
+    return DeliveryHealth(events=seen["events"], delivered=seen["delivered"], missed=await count_missed_webhooks(HOUR))

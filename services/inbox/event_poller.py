@@ -13,8 +13,8 @@ from typing import cast
 import structlog
 
 from database.leases import TAKEN, LeaseLost
-from database.statements import database_now, query_rows
-from database.transactions import atomic
+from database.statements import query_rows, read_database_clock
+from database.transactions import run_in_transaction
 from domain.ids import new_id
 from domain.states import EventSource
 from models import EventReading
@@ -68,7 +68,7 @@ class EventPoller:
             return False
         page: list[StripeEvent] | None
         try:
-            page = await self._page(reading)
+            page = await self._fetch_page(reading)
         except ProviderFailure as failure:
             if reading.cursor is None or failure.outcome is not Outcome.REJECTED:
                 raise
@@ -88,7 +88,7 @@ class EventPoller:
             taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
-    async def _page(self, reading: EventReading) -> list[StripeEvent]:
+    async def _fetch_page(self, reading: EventReading) -> list[StripeEvent]:
         taken_at = reading.due - timedelta(seconds=self.lease_seconds)  # by the database's clock
         since = taken_at - KEPT
         if reading.source is EventSource.POLL:
@@ -106,12 +106,12 @@ class EventPoller:
         """Store the new events of a page and the reading's position, in one transaction."""
         started_at, has_more = reading.started_at, len(page) == self.page_size
         assert started_at is not None
-        fresh = await inbox.unknown(page)
+        fresh = await inbox.find_unknown(page)
 
-        async def body() -> datetime:
+        async def store_page() -> datetime:
             if fresh:
                 await inbox.store(fresh, self.endpoint, reading.source)
-            now = await database_now()
+            now = await read_database_clock()
             if has_more:
                 await _save(reading, cursor=page[-1].id, due=now + schedule.pause)
             else:
@@ -125,7 +125,7 @@ class EventPoller:
                 )
             return now
 
-        until = await atomic(body)
+        until = await run_in_transaction(store_page)
         if fresh:
             log.info("poller.found", source=reading.source.value, events=len(fresh))
         if not has_more:
@@ -135,7 +135,7 @@ class EventPoller:
 
 async def _begin_anew(reading: EventReading) -> bool:
     """Go back to the newest page: Stripe no longer knows the cursor, so there is no position to go on from."""
-    now = await database_now()
+    now = await read_database_clock()
     await _save(reading, cursor=None, started_at=now, due=now)
     return True
 

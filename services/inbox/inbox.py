@@ -12,13 +12,13 @@ from tortoise.queryset import QuerySet
 
 from database.leases import TAKEN, LeaseLost
 from database.statements import change_rows, fetch, query_rows
-from database.transactions import DatabaseUnavailable, atomic
+from database.transactions import DatabaseUnavailable, run_in_transaction
 from domain.ids import new_hex
 from domain.states import EventSource, WebhookState
 from models import WebhookEvent
 from provider import ProviderFailure, StripeEvent
 from services.inbox.redundant_events import already_applied
-from services.retry_policy import back_off, rest
+from services.retry_policy import back_off, open_interval
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
     known, parameters = (reason is None and already_applied(event)) or ("", ())
     statement, values = _storing(known, len(parameters)), (*parameters, *_values(event, source, reason))
 
-    async def body() -> bool:
+    async def store_once() -> bool:
         if await fetch(statement, *values):
             return True
         if source is EventSource.WEBHOOK:
@@ -126,16 +126,16 @@ async def receive(event: StripeEvent, endpoint: Endpoint, source: EventSource = 
         return False
 
     try:
-        is_new = await body()  # each statement is atomic by itself, and may run twice
+        is_new = await store_once()  # each statement is atomic by itself, and may run twice
     except DatabaseUnavailable as trouble:
         if not trouble.lost:
             raise
-        is_new = await atomic(body)  # tries other connections
+        is_new = await run_in_transaction(store_once)  # tries other connections
     log.info("webhook.received", stripe_event=event.id, type=event.type, new=is_new, ignored=reason)
     return is_new
 
 
-async def unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
+async def find_unknown(events: Sequence[StripeEvent]) -> list[StripeEvent]:
     """Return the events that the inbox lacks, by one statement.
 
     Stripe has just listed the others, so it answers again: events that wait for Stripe become due at once.
@@ -166,7 +166,7 @@ async def take(*, lease_seconds: float) -> list[WebhookEvent]:
     return [event for event in events if event.tries <= MOST_TAKES]
 
 
-async def settle(events: Sequence[WebhookEvent], state: WebhookState, reason: str | None = None) -> None:
+async def finish_events(events: Sequence[WebhookEvent], state: WebhookState, reason: str | None = None) -> None:
     """Write the final state of these events. Runs inside the transaction that applies them.
 
     Raises `LeaseLost`, so that the transaction writes nothing, if the lease of one of them was lost.
@@ -197,7 +197,7 @@ async def wait_for_stripe(event: WebhookEvent, failure: ProviderFailure) -> None
     it due.
     """
     wait = (
-        rest(failure.retry_after_seconds)
+        open_interval(failure.retry_after_seconds)
         if failure.retry_after_seconds is not None
         else back_off(event.attempt, open_seconds=_age(event).total_seconds())
     )

@@ -47,7 +47,7 @@ class LagWatch:
     def __init__(self) -> None:
         self._quiet_until = 0.0
 
-    async def look(self) -> Lag:
+    async def measure(self) -> Lag:
         """Measure the lag now."""
         found = await query_rows(OLDEST)
         lag = Lag(found[0]["seconds"], found[0]["what"]) if found else Lag()
@@ -58,7 +58,7 @@ class LagWatch:
         return lag
 
 
-async def waits_long() -> dict[str, Any] | None:
+async def find_long_wait() -> dict[str, Any] | None:
     """Return the event that has waited longest for Stripe, if it has waited for more than an hour."""
     found = await query_rows(WAITS_LONGEST)
     return found[0] if found and found[0]["seconds"] > LONGEST_WAIT_SECONDS else None
@@ -66,7 +66,7 @@ async def waits_long() -> dict[str, Any] | None:
 
 async def report_long_wait() -> None:
     """Log an error if an event has waited for Stripe for an hour. The event is kept however long that takes."""
-    event = await waits_long()
+    event = await find_long_wait()
     if event is not None:
         log.error(
             "webhook.waits_long",

@@ -19,14 +19,14 @@ class Live:
     def __init__(self, *, poll_seconds: float = 3.0) -> None:
         self.orders = OrderStream(poll_seconds=poll_seconds)
         self.feed = PaymentFeed(poll_seconds=poll_seconds)
-        self._wanted = asyncio.Event()
+        self._has_followers = asyncio.Event()
 
     @asynccontextmanager
-    async def running(self, url: str | None) -> AsyncIterator[None]:
+    async def run(self, url: str | None) -> AsyncIterator[None]:
         """Poll, and listen to notifications of the database at `url`, if any; at the end close every stream."""
         tasks = [asyncio.create_task(self.orders.poll_loop.run()), asyncio.create_task(self.feed.poll_loop.run())]
         if url is not None:
-            tasks.append(asyncio.create_task(self._hear(url)))
+            tasks.append(asyncio.create_task(self._listen(url)))
         try:
             yield
         finally:
@@ -36,12 +36,12 @@ class Live:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def wanted(self) -> None:
+    def start_listening(self) -> None:
         """Begin to listen. A process without followers spends no connection on it."""
-        self._wanted.set()
+        self._has_followers.set()
 
-    async def _hear(self, url: str) -> None:
-        await self._wanted.wait()
+    async def _listen(self, url: str) -> None:
+        await self._has_followers.wait()
         await listen(url, on_notification=self._on_notification, connected=self._connected)
 
     def _on_notification(self, order_ids: Iterable[UUID]) -> None:
@@ -49,5 +49,5 @@ class Live:
         self.feed.on_notification(order_ids)
 
     def _connected(self) -> None:
-        self.orders.poll_loop.ring_all()
-        self.feed.poll_loop.ring_all()
+        self.orders.poll_loop.notify_all()
+        self.feed.poll_loop.notify_all()

@@ -57,7 +57,7 @@ class OrderChange:
 class Watch:
     """The buffer of an order that is followed; entries are numbered by `sequence`."""
 
-    tail: ReplayBuffer[OrderChange]
+    buffer: ReplayBuffer[OrderChange]
     followers: int = 0
 
 
@@ -65,7 +65,7 @@ class OrderStream:
     """The orders that are followed in this process."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
+        self.poll_loop = PollLoop(self._poll, seconds=poll_seconds)
         self._watches: dict[UUID, Watch] = {}
 
     async def follow(self, order: Order, *, after: int) -> AsyncGenerator[OrderChange, None]:
@@ -75,15 +75,15 @@ class OrderStream:
         is slower than the changes, and StreamClosed.
         """
         place = after
-        with self._watched(order) as tail:
-            while place < tail.start:
-                page = await _changes({order.id: place}, PAGE)
+        with self._watched(order) as buffer:
+            while place < buffer.start:
+                page = await _read_changes({order.id: place}, PAGE)
                 assert page, "the trail ends before the order's head"
                 for change in page:
                     yield change
                     place = change.event.sequence
             while True:
-                change = await tail.read_after(place)
+                change = await buffer.read_after(place)
                 place = change.event.sequence
                 yield change
 
@@ -95,7 +95,7 @@ class OrderStream:
     def close(self) -> None:
         """End every stream."""
         for watch in self._watches.values():
-            watch.tail.close()
+            watch.buffer.close()
 
     @contextmanager
     def _watched(self, order: Order) -> Iterator[ReplayBuffer[OrderChange]]:
@@ -105,31 +105,31 @@ class OrderStream:
             self.poll_loop.notify([order.id])  # no notification was received for it since the row was read
         watch.followers += 1
         try:
-            yield watch.tail
+            yield watch.buffer
         finally:
             watch.followers -= 1
             if not watch.followers:
                 del self._watches[order.id]
 
-    async def _look(self, notified: Sequence[UUID], everything: bool) -> None:
-        wanted = [order_id for order_id in notified if order_id in self._watches]
+    async def _poll(self, notified: Sequence[UUID], everything: bool) -> None:
+        changed = [order_id for order_id in notified if order_id in self._watches]
         if everything and self._watches:
             for ids in in_parts(list(self._watches), ORDERS_AT_ONCE * 10):
-                places = self._places(ids)
-                wanted += [row["id"] for row in await fetch(BEHIND, list(places), list(places.values()))]
-        for ids in in_parts(wanted, ORDERS_AT_ONCE):
+                positions = self._positions(ids)
+                changed += [row["id"] for row in await fetch(BEHIND, list(positions), list(positions.values()))]
+        for ids in in_parts(changed, ORDERS_AT_ONCE):
             await self._read(ids)
 
-    def _places(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
+    def _positions(self, order_ids: Sequence[UUID]) -> dict[UUID, int]:
         """Return the last sequence that was read of each order, without orders that nobody follows any more."""
-        return {one: self._watches[one].tail.head for one in order_ids if one in self._watches}
+        return {one: self._watches[one].buffer.head for one in order_ids if one in self._watches}
 
     async def _read(self, order_ids: Sequence[UUID]) -> None:
         """Read the new changes of these orders by one statement, however many follow them."""
-        places = self._places(order_ids)
-        if not places:
+        positions = self._positions(order_ids)
+        if not positions:
             return
-        changes = await _changes(places, EVENTS_AT_ONCE)
+        changes = await _read_changes(positions, EVENTS_AT_ONCE)
         for order_id, found in groupby(changes, key=lambda change: change.event.order_id):
             self._append(order_id, list(found))
         if len(changes) == EVENTS_AT_ONCE:
@@ -139,15 +139,15 @@ class OrderStream:
         watch = self._watches.get(order_id)
         if watch is None:
             return
-        fresh = [change for change in found if change.event.sequence > watch.tail.head]
+        fresh = [change for change in found if change.event.sequence > watch.buffer.head]
         some = fresh[: KEPT // 2]  # a follower must have time to take them
-        if some and some[0].event.sequence == watch.tail.head + 1:  # else the order was given up and is followed anew
-            watch.tail.append(some)
-        if fresh and watch.tail.head < fresh[-1].event.sequence:
+        if some and some[0].event.sequence == watch.buffer.head + 1:  # else the order was given up and is followed anew
+            watch.buffer.append(some)
+        if fresh and watch.buffer.head < fresh[-1].event.sequence:
             self.poll_loop.notify([order_id])
 
 
-async def changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
+async def read_changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
     """Read the orders and payments of these events, as they are now."""
     payment_ids = list({event.payment_id for event in events if event.payment_id is not None})
     order_ids = list({event.order_id for event in events})
@@ -159,9 +159,9 @@ async def changes_of(events: Sequence[PaymentEvent]) -> list[OrderChange]:
     ]
 
 
-async def newest_sequence(wanted: Q) -> int:
+async def read_newest_sequence(condition: Q) -> int:
     """Return the sequence of the newest of these events of one order; 0 when there is none."""
-    newest = await PaymentEvent.filter(wanted).order_by("-sequence").first()
+    newest = await PaymentEvent.filter(condition).order_by("-sequence").first()
     return newest.sequence if newest is not None else 0
 
 
@@ -170,13 +170,13 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
     return (ids[n : n + size] for n in range(0, len(ids), size))
 
 
-async def _changes(places: Mapping[UUID, int], most: int) -> list[OrderChange]:
+async def _read_changes(positions: Mapping[UUID, int], most: int) -> list[OrderChange]:
     """Read the first changes of these orders after a sequence in each, order by order."""
-    if len(places) == 1:
-        [(order_id, place)] = places.items()
+    if len(positions) == 1:
+        [(order_id, place)] = positions.items()
         found = await select_joined(CHANGED, AFTER, order_id, place, most)
     else:
-        found = await select_joined(CHANGED, _after_each(), list(places), list(places.values()), most)
+        found = await select_joined(CHANGED, _after_each(), list(positions), list(positions.values()), most)
     return [OrderChange(*row) for row in found]
 
 

@@ -24,7 +24,7 @@ from tortoise.expressions import Q
 from database.statements import query_rows
 from domain.ids import first_id_at, made_at
 from models import Payment, PaymentEvent
-from services.live.order_stream import OrderChange, changes_of, in_parts
+from services.live.order_stream import OrderChange, in_parts, read_changes_of
 from services.live.poll_loop import PollLoop
 from services.live.replay_buffer import ReplayBuffer
 
@@ -33,10 +33,10 @@ PIECE: Final = 100  # entries that are appended at once
 ORDERS_AT_ONCE: Final = 100  # in one statement
 PAGE: Final = 100
 PATIENCE_SECONDS: Final = 2.0  # the longest wait of the feed for a reader that is about to lag
-LOOK_AGAIN_SECONDS: Final = 0.01
+CHECK_AGAIN_SECONDS: Final = 0.01
 CLOCKS_DIFFER_SECONDS: Final = 120  # the largest clock error with which a process still reports ready
 
-HORIZON: Final = """
+LOW_WATERMARK: Final = """
 SELECT least(now(), min(xact_start)) - make_interval(secs => $1) AS moment FROM pg_stat_activity
 WHERE datname = current_database() AND backend_xid IS NOT NULL
 """
@@ -74,7 +74,7 @@ class ChainPosition:
 class FeedReader:
     """A reader's offset in the replay buffer; None while it still reads the backlog."""
 
-    place: int | None = None
+    offset: int | None = None
     patience_seconds: float = PATIENCE_SECONDS
 
 
@@ -83,21 +83,21 @@ class FilterEvaluator:
 
     def __init__(self, condition: Q) -> None:
         self._condition = condition
-        self._verdicts: dict[int, bool] = {}
+        self._results: dict[int, bool] = {}
         self._lock = asyncio.Lock()
 
-    async def wants(self, number: int, waiting: Sequence[Entry]) -> bool:
+    async def evaluate(self, number: int, waiting: Sequence[Entry]) -> bool:
         """Return True if the condition holds for the first of these entries, whose offset is `number`."""
         async with self._lock:
-            if number not in self._verdicts:
-                wanted = await self.payments([entry.change.event for entry in waiting])
+            if number not in self._results:
+                matching = await self.find_payments([entry.change.event for entry in waiting])
                 oldest = number - KEPT
-                self._verdicts = {n: said for n, said in self._verdicts.items() if n >= oldest} | {
-                    number + n: entry.change.event.payment_id in wanted for n, entry in enumerate(waiting)
+                self._results = {n: result for n, result in self._results.items() if n >= oldest} | {
+                    number + n: entry.change.event.payment_id in matching for n, entry in enumerate(waiting)
                 }
-            return self._verdicts[number]
+            return self._results[number]
 
-    async def payments(self, events: Sequence[PaymentEvent]) -> frozenset[UUID | None]:
+    async def find_payments(self, events: Sequence[PaymentEvent]) -> frozenset[UUID | None]:
         """Return the payments of these events that meet the condition now."""
         ids = {event.payment_id for event in events}
         return frozenset(row.id for row in await Payment.filter(Q(id__in=ids) & self._condition).only("id"))
@@ -107,42 +107,43 @@ class PaymentFeed:
     """The feed of one process. It polls while it has readers."""
 
     def __init__(self, *, poll_seconds: float) -> None:
-        self.poll_loop = PollLoop(self._look, seconds=poll_seconds)
-        self._tail: ReplayBuffer[Entry] = ReplayBuffer(0, kept=KEPT)
+        self.poll_loop = PollLoop(self._poll, seconds=poll_seconds)
+        self._buffer: ReplayBuffer[Entry] = ReplayBuffer(0, kept=KEPT)
         self._readers: set[FeedReader] = set()
-        self._judges: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
-        self._horizon: datetime | None = None  # None while nobody reads
+        self._evaluators: WeakValueDictionary[str, FilterEvaluator] = WeakValueDictionary()
+        self._low_watermark: datetime | None = None  # None while nobody reads
         self._progress: dict[UUID, ChainPosition] = {}  # of each order with an event since the low watermark
-        self._looking = asyncio.Lock()
+        self._polling = asyncio.Lock()
 
     @property
     def readers(self) -> int:
         """The number of readers that have finished the backlog."""
-        return sum(reader.place is not None for reader in self._readers)
+        return sum(reader.offset is not None for reader in self._readers)
 
-    async def follow(self, *, since: datetime | None, wanted: FeedFilter | None) -> AsyncGenerator[Entry, None]:
+    async def follow(self, *, since: datetime | None, feed_filter: FeedFilter | None) -> AsyncGenerator[Entry, None]:
         """Yield every change of a payment from now on, or from `since` on. Raises ConsumerLagged, and StreamClosed."""
-        judge = self._judge(wanted)
+        evaluator = self._evaluator(feed_filter)
         with self._reading() as reader:
             await self._begin()
-            tail, place = self._tail, self._tail.head
+            buffer, place = self._buffer, self._buffer.head
             known: dict[UUID, ChainPosition] = {}
             while since is not None:
-                assert self._horizon is not None, "it reads while it has readers"
-                horizon, place = self._horizon, tail.head
-                async for entry in _backlog(since, horizon, known, judge):
+                assert self._low_watermark is not None, "it reads while it has readers"
+                watermark, place = self._low_watermark, buffer.head
+                async for entry in _read_backlog(since, watermark, known, evaluator):
                     yield entry
-                since = horizon if place < tail.start else None  # more came than the buffer keeps: read them too
-            reader.place = place
+                since = watermark if place < buffer.start else None  # more came than the buffer keeps: read them too
+            reader.offset = place
             while True:
-                entry = await tail.read_after(reader.place)
-                reader.place += 1
-                if reader.place == tail.head:
+                entry = await buffer.read_after(reader.offset)
+                reader.offset += 1
+                if reader.offset == buffer.head:
                     reader.patience_seconds = PATIENCE_SECONDS
                 event = entry.change.event
                 if event.order_id in known and event.sequence <= known[event.order_id].sequence:
                     continue
-                if judge is None or await judge.wants(reader.place, [entry, *tail.from_offset(reader.place)]):
+                waiting = [entry, *buffer.from_offset(reader.offset)]
+                if evaluator is None or await evaluator.evaluate(reader.offset, waiting):
                     yield entry
 
     def on_notification(self, order_ids: Iterable[UUID]) -> None:
@@ -152,10 +153,12 @@ class PaymentFeed:
 
     def close(self) -> None:
         """End every stream."""
-        self._tail.close()
+        self._buffer.close()
 
-    def _judge(self, wanted: FeedFilter | None) -> FilterEvaluator | None:
-        return self._judges.setdefault(wanted.name, FilterEvaluator(wanted.condition)) if wanted is not None else None
+    def _evaluator(self, feed_filter: FeedFilter | None) -> FilterEvaluator | None:
+        if feed_filter is None:
+            return None
+        return self._evaluators.setdefault(feed_filter.name, FilterEvaluator(feed_filter.condition))
 
     @contextmanager
     def _reading(self) -> Iterator[FeedReader]:
@@ -166,32 +169,32 @@ class PaymentFeed:
         finally:
             self._readers.discard(reader)
             if not self._readers:
-                self._horizon, self._progress = None, {}
-                self._tail = ReplayBuffer(0, kept=KEPT)
+                self._low_watermark, self._progress = None, {}
+                self._buffer = ReplayBuffer(0, kept=KEPT)
 
     async def _begin(self) -> None:
         """Start the feed: every event that can be seen now belongs to the backlog."""
-        async with self._looking:
-            if self._horizon is None:
-                moment = await horizon()
-                self._progress = await _heads(moment)
-                self._horizon = moment
+        async with self._polling:
+            if self._low_watermark is None:
+                moment = await read_low_watermark()
+                self._progress = await _read_heads(moment)
+                self._low_watermark = moment
 
-    async def _look(self, notified: Sequence[UUID], everything: bool) -> None:
-        async with self._looking:
-            if self._horizon is None:
+    async def _poll(self, notified: Sequence[UUID], everything: bool) -> None:
+        async with self._polling:
+            if self._low_watermark is None:
                 return
-            changed, moment = dict.fromkeys(notified), self._horizon
+            changed, moment = dict.fromkeys(notified), self._low_watermark
             if everything:
-                moment = max(moment, await horizon())
-                for order_id, head in (await _heads(self._horizon)).items():
+                moment = max(moment, await read_low_watermark())
+                for order_id, head in (await _read_heads(self._low_watermark)).items():
                     if order_id not in self._progress or head.sequence > self._progress[order_id].sequence:
                         changed[order_id] = None
             for ids in in_parts(list(changed), ORDERS_AT_ONCE):
-                await self._read(ids, self._horizon or moment)
-            if self._horizon is not None:  # the last reader may have left meanwhile
+                await self._read(ids, self._low_watermark or moment)
+            if self._low_watermark is not None:  # the last reader may have left meanwhile
                 oldest = first_id_at(moment)
-                self._horizon = moment
+                self._low_watermark = moment
                 self._progress = {key: read for key, read in self._progress.items() if read.event_id >= oldest}
 
     async def _read(self, order_ids: Sequence[UUID], since: datetime) -> None:
@@ -202,33 +205,33 @@ class PaymentFeed:
             for order_id in order_ids
         ]
         events = as_recorded(await PaymentEvent.filter(reduce(Q.__or__, places)))
-        changes = await changes_of([event for event in events if event.payment_id is not None])
+        changes = await read_changes_of([event for event in events if event.payment_id is not None])
         for n in range(0, len(changes), PIECE):
             await self._make_room()
-            self._tail.append([Entry(change, since) for change in changes[n : n + PIECE]])
+            self._buffer.append([Entry(change, since) for change in changes[n : n + PIECE]])
         for event in events:
             self._progress[event.order_id] = ChainPosition(event.sequence, event.id)
 
     async def _make_room(self) -> None:
         """Wait a little for readers who would be dropped: a burst is not their fault."""
-        tail = self._tail
-        limit = tail.head + PIECE - KEPT
+        buffer = self._buffer
+        limit = buffer.head + PIECE - KEPT
         while waiting := [
             reader
             for reader in self._readers
-            if reader.place is not None and tail.start <= reader.place < limit and reader.patience_seconds > 0
+            if reader.offset is not None and buffer.start <= reader.offset < limit and reader.patience_seconds > 0
         ]:
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            await asyncio.sleep(CHECK_AGAIN_SECONDS)
             for reader in waiting:
-                reader.patience_seconds -= LOOK_AGAIN_SECONDS
+                reader.patience_seconds -= CHECK_AGAIN_SECONDS
 
 
-async def horizon() -> datetime:
+async def read_low_watermark() -> datetime:
     """Return the low watermark: every transaction that wrote an event before it has ended.
 
     An event's id is made while its transaction holds the order's lock, by a clock that may be behind the database's.
     """
-    [row] = await query_rows(HORIZON, [CLOCKS_DIFFER_SECONDS])
+    [row] = await query_rows(LOW_WATERMARK, [CLOCKS_DIFFER_SECONDS])
     moment: datetime = row["moment"]
     return moment
 
@@ -247,43 +250,44 @@ def _chains(events: Sequence[PaymentEvent]) -> Mapping[UUID, list[PaymentEvent]]
     return chains
 
 
-async def _heads(moment: datetime) -> dict[UUID, ChainPosition]:
+async def _read_heads(moment: datetime) -> dict[UUID, ChainPosition]:
     """Return the newest event of each order that has one since this moment."""
     found = await query_rows(HEADS, [first_id_at(moment)])
     return {row["order_id"]: ChainPosition(row["sequence"], row["id"]) for row in found}
 
 
-async def _backlog(
-    since: datetime, horizon: datetime, known: dict[UUID, ChainPosition], judge: FilterEvaluator | None
+async def _read_backlog(
+    since: datetime, watermark: datetime, known: dict[UUID, ChainPosition], evaluator: FilterEvaluator | None
 ) -> AsyncGenerator[Entry, None]:
     """Yield the changes since then page by page, without `known` ones; add those that may be read again."""
-    place, oldest = first_id_at(since), first_id_at(horizon)
+    place, oldest = first_id_at(since), first_id_at(watermark)
     while page := await PaymentEvent.filter(id__gt=place).order_by("id").limit(PAGE):
         place = page[-1].id
         events = [
             event
-            for event in as_recorded([*page, *await _recorded_late(page)])
+            for event in as_recorded([*page, *await _read_late(page)])
             if event.order_id not in known or event.sequence > known[event.order_id].sequence
         ]
         for event in events:
             if event.id >= oldest or event.id > place:
                 known[event.order_id] = ChainPosition(event.sequence, event.id)
-        wanted = await judge.payments(events) if judge is not None else None
-        for change, resumes_at in zip(await changes_of(events), _places(events, place, horizon), strict=True):
-            if change.payment is not None and (wanted is None or change.payment.id in wanted):
+        matching = await evaluator.find_payments(events) if evaluator is not None else None
+        moments = _resume_moments(events, place, watermark)
+        for change, resumes_at in zip(await read_changes_of(events), moments, strict=True):
+            if change.payment is not None and (matching is None or change.payment.id in matching):
                 yield Entry(change, resumes_at)
 
 
-def _places(events: Sequence[PaymentEvent], last: UUID, horizon: datetime) -> list[datetime]:
+def _resume_moments(events: Sequence[PaymentEvent], last: UUID, watermark: datetime) -> list[datetime]:
     """Return the `resumes_at` of each event: every change recorded before it has been read with the event."""
     places = []
     for event in reversed(events):
         last = min(last, event.id)
-        places.append(min(made_at(last), horizon))
+        places.append(min(made_at(last), watermark))
     return places[::-1]
 
 
-async def _recorded_late(page: Sequence[PaymentEvent]) -> list[PaymentEvent]:
+async def _read_late(page: Sequence[PaymentEvent]) -> list[PaymentEvent]:
     """Read events that belong before those of the page, but follow it because a clock was ahead."""
     heads = {event.order_id: event.sequence for event in as_recorded(page)}
     earlier = [Q(order_id=order_id, sequence__lt=sequence) for order_id, sequence in heads.items()]

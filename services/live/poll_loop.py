@@ -13,17 +13,17 @@ log = structlog.get_logger(__name__)
 
 AFTER_TROUBLE_SECONDS: Final = 0.5
 
-Look = Callable[[Sequence[UUID], bool], Awaitable[None]]
+Poll = Callable[[Sequence[UUID], bool], Awaitable[None]]
 
 
 class PollLoop:
-    """Calls `look` with the notified orders, and with True when it is time to check all of them.
+    """Calls `poll` with the notified orders, and with True when it is time to check all of them.
 
     Notifications that come during a call are gathered for the next one. After a failure they are kept.
     """
 
-    def __init__(self, look: Look, *, seconds: float) -> None:
-        self._look = look
+    def __init__(self, poll: Poll, *, seconds: float) -> None:
+        self._poll = poll
         self._seconds = seconds
         self._notified: dict[UUID, None] = {}  # in the order in which they were notified
         self._all = False
@@ -34,7 +34,7 @@ class PollLoop:
         self._notified.update(dict.fromkeys(order_ids))
         self._awake.set()
 
-    def ring_all(self) -> None:
+    def notify_all(self) -> None:
         """Check everything at once."""
         self._all = True
         self._awake.set()
@@ -42,7 +42,7 @@ class PollLoop:
     async def run(self) -> None:
         """Poll until cancelled."""
         clock = asyncio.get_running_loop()
-        round_ = clock.call_later(self._seconds, self.ring_all)
+        round_ = clock.call_later(self._seconds, self.notify_all)
         try:
             while True:
                 await self._awake.wait()
@@ -50,7 +50,7 @@ class PollLoop:
                 notified, everything = self._notified, self._all
                 self._notified, self._all = {}, False
                 try:
-                    await self._look(list(notified), everything)
+                    await self._poll(list(notified), everything)
                 except Exception as error:  # noqa: BLE001 - whatever it was, the other followers go on
                     report = log.warning if isinstance(error, DatabaseUnavailable) else log.error
                     report("live.not_looked", reason=type(error).__name__)
@@ -60,6 +60,6 @@ class PollLoop:
                     await asyncio.sleep(AFTER_TROUBLE_SECONDS)
                 if everything:  # notifications do not put it off: another one may have been lost
                     round_.cancel()
-                    round_ = clock.call_later(self._seconds, self.ring_all)
+                    round_ = clock.call_later(self._seconds, self.notify_all)
         finally:
             round_.cancel()

@@ -20,7 +20,7 @@ LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets our row rather than wait for 
 IN_A_DOCUMENT: Final = 5  # payments: a page shows one or two, and 25 calls a second are for everybody
 
 
-class Looks:
+class ProviderReads:
     """The readers' requests to Stripe in one process. Concurrent readers of a payment share one request.
 
     A reader who leaves does not end the request for the others.
@@ -41,12 +41,12 @@ class Looks:
         if anew and (earlier := self._refreshing.get(payment.id)) is not None:
             await asyncio.wait({earlier})
         is_mine = payment.id not in self._refreshing
-        seen = await self._together(self._refreshing, payment.id, lambda: self._refreshed(payment, cause))
+        seen = await self._share(self._refreshing, payment.id, lambda: self._refresh_or_close(payment, cause))
         return seen if is_mine else await locking.read_payment(payment.id)  # each request gets a row object of its own
 
     async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
         """Return the intent of a payment as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
-        return await self._together(self._retrieving, payment_id, lambda: self._provider.retrieve_payment(intent_id))
+        return await self._share(self._retrieving, payment_id, lambda: self._provider.retrieve_payment(intent_id))
 
     async def close(self) -> None:
         """Cancel the requests whose readers are gone: nobody awaits them."""
@@ -55,12 +55,12 @@ class Looks:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
-    async def _together(
-        self, running: dict[UUID, asyncio.Task[T]], payment_id: UUID, look: Callable[[], Awaitable[T]]
+    async def _share(
+        self, running: dict[UUID, asyncio.Task[T]], payment_id: UUID, request: Callable[[], Awaitable[T]]
     ) -> T:
         task = running.get(payment_id)
         if task is None:
-            task = running[payment_id] = asyncio.create_task(self._in_turn(look))
+            task = running[payment_id] = asyncio.create_task(self._run_in_turn(request))
             task.add_done_callback(lambda done: _forget(running, payment_id, done))
         try:
             return await asyncio.shield(task)
@@ -68,7 +68,7 @@ class Looks:
             problem = unavailable(failure)
         raise problem
 
-    async def _in_turn(self, look: Callable[[], Awaitable[T]]) -> T:
+    async def _run_in_turn(self, request: Callable[[], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(LONGEST_WAIT_SECONDS):
                 await self._room.acquire()
@@ -77,20 +77,20 @@ class Looks:
                 Outcome.THROTTLED, code=THROTTLED_HERE, retry_after_seconds=LONGEST_WAIT_SECONDS
             ) from None
         try:
-            return await look()
+            return await request()
         finally:
             self._room.release()
 
-    async def _refreshed(self, payment: Payment, cause: Cause) -> Payment:
+    async def _refresh_or_close(self, payment: Payment, cause: Cause) -> Payment:
         try:
             return await refresh_payment(payment.id, provider=self._provider, cause=cause)
         except ProviderFailure as failure:
-            closed = await self._closed_if_gone(payment, failure, cause)
+            closed = await self._close_if_gone(payment, failure, cause)
             if closed is None:
                 raise
             return closed
 
-    async def _closed_if_gone(self, payment: Payment, failure: ProviderFailure, cause: Cause) -> Payment | None:
+    async def _close_if_gone(self, payment: Payment, failure: ProviderFailure, cause: Cause) -> Payment | None:
         """Close the payment if Stripe does not know it and knows another one; None otherwise."""
         if not failure.is_missing_payment or payment.is_final:
             return None
@@ -100,15 +100,15 @@ class Looks:
             return None
 
 
-class DocumentLooks:
+class DocumentReads:
     """The requests of one document: for a few payments, each once, under however many aliases it is selected."""
 
-    def __init__(self, looks: Looks) -> None:
-        self._looks = looks
+    def __init__(self, reads: ProviderReads) -> None:
+        self._reads = reads
         self._refreshed: dict[UUID, asyncio.Future[Payment]] = {}
         self._retrieved: dict[UUID, asyncio.Future[ProviderPayment]] = {}
 
-    def may_look_at(self, payment_id: UUID) -> bool:
+    def may_ask_about(self, payment_id: UUID) -> bool:
         """Return True if Stripe may be asked about this payment as well."""
         known = self._refreshed.keys() | self._retrieved.keys()
         return payment_id in known or len(known) < IN_A_DOCUMENT
@@ -116,15 +116,15 @@ class DocumentLooks:
     async def refresh(self, payment: Payment, *, cause: Cause) -> None:
         """Refresh a payment once. Raises ProviderProblem."""
         if payment.id not in self._refreshed:
-            self._refreshed[payment.id] = asyncio.ensure_future(self._looks.refresh(payment, cause=cause))
+            self._refreshed[payment.id] = asyncio.ensure_future(self._reads.refresh(payment, cause=cause))
         await asyncio.shield(self._refreshed[payment.id])
 
     async def retrieve(self, payment_id: UUID, intent_id: str) -> ProviderPayment:
         """Return the intent at Stripe, fetched once. Raises ProviderProblem, or Refused for one payment too many."""
-        if not self.may_look_at(payment_id):
+        if not self.may_ask_about(payment_id):
             raise too_many()
         if payment_id not in self._retrieved:
-            self._retrieved[payment_id] = asyncio.ensure_future(self._looks.retrieve(payment_id, intent_id))
+            self._retrieved[payment_id] = asyncio.ensure_future(self._reads.retrieve(payment_id, intent_id))
         return await asyncio.shield(self._retrieved[payment_id])
 
 

@@ -20,7 +20,7 @@ from database.statements import (
     insert_if_new,
     read_one,
 )
-from database.transactions import CONFLICTS, DatabaseUnavailable, by_one_statement, finish
+from database.transactions import CONFLICTS, DatabaseUnavailable, finish, run_as_one_statement
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
 from domain.caller import Caller
 from domain.deadlines import Deadline
@@ -121,7 +121,7 @@ async def accept_if_unchanged(
     """
     unchanged = [order.id, order.last_sequence, order.last_hash]
 
-    async def body() -> RunResult:
+    async def write_all() -> RunResult:
         work = OptimisticUnitOfWork()
         operation = _fresh(request, runner)
         await work.write(Insert(operation))
@@ -130,7 +130,7 @@ async def accept_if_unchanged(
         return RunResult(operation, payment)
 
     try:
-        return await by_one_statement(body)
+        return await run_as_one_statement(write_all)
     except DatabaseUnavailable as trouble:
         if not trouble.lost:  # no connection was free: waiting for another one would only make the queue longer
             raise
@@ -147,7 +147,7 @@ async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner:
     """
     until = Deadline.within(runner.lease_seconds)
 
-    async def body(work: UnitOfWork) -> RunResult:
+    async def claim_and_accept(work: UnitOfWork) -> RunResult:
         operation = await _claim(request, runner)
         if operation.claim != request.claim:
             return RunResult(operation)
@@ -160,7 +160,7 @@ async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner:
     deadline = time.monotonic() + WAIT_SECONDS
     while True:
         try:
-            return await transact(body)
+            return await transact(claim_and_accept)
         except ConcurrentOperation as busy:
             while (await locking.read_operation(busy.operation_id)).is_open:
                 if time.monotonic() >= deadline:
@@ -181,7 +181,7 @@ async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: Ope
     return _outcome(accepted, replayed=False)
 
 
-def operation_id(request: IdempotentRequest, *, livemode: bool) -> UUID:
+def derive_operation_id(request: IdempotentRequest, *, livemode: bool) -> UUID:
     """Derive the operation's id from mode, caller, mutation and key.
 
     A standby that takes over, or a restored backup, may lack our last commits. Because the id is derived, a client that
@@ -197,13 +197,13 @@ async def find_operation(caller: Caller, kind: OperationKind, key: str) -> Opera
     return await read_one(Operation, named, caller.principal, kind.value, key)
 
 
-def _outcome(driven: RunResult, *, replayed: bool) -> OperationOutcome:
+def _outcome(result: RunResult, *, replayed: bool) -> OperationOutcome:
     """Make the answer to the caller. Raises OperationInProgress while the operation is being run."""
-    operation = driven.operation
+    operation = result.operation
     if operation.state is OperationState.IN_PROGRESS:
         raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
     error = DomainError.from_record(operation.error) if operation.error else None
-    return OperationOutcome(operation, replayed, error, driven.payment, driven.client_secret)
+    return OperationOutcome(operation, replayed, error, result.payment, result.client_secret)
 
 
 async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operation:
@@ -221,7 +221,7 @@ def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     until = Deadline.within(runner.lease_seconds)
     operation = build_row(
         Operation,
-        id=operation_id(request, livemode=runner.livemode),
+        id=derive_operation_id(request, livemode=runner.livemode),
         claim=request.claim,
         principal=request.caller.principal,
         kind=request.kind,

@@ -73,20 +73,20 @@ async def lock_operation(operation_id: UUID) -> Operation:
 async def lock_order(order_id: UUID) -> Order:
     """Lock the order and its payments until the transaction ends."""
     (order,) = await read(Order, "WHERE id = $1 FOR NO KEY UPDATE", order_id)
-    return await _with_payments(order)
+    return await _lock_payments(order)
 
 
 async def lock_registered_order(external_id: str) -> Order:
     """Lock the order with this external id, and its payments, until the transaction ends."""
     (order,) = await read(Order, "WHERE external_id = $1 FOR NO KEY UPDATE", external_id)
-    return await _with_payments(order)
+    return await _lock_payments(order)
 
 
 async def lock_payment(payment_id: UUID) -> tuple[Order, Payment]:
     """Lock the payment's order and all its payments until the transaction ends; return the order and the payment."""
     owner = "WHERE id = (SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # it never changes
     (order,) = await read(Order, owner, payment_id)
-    await _with_payments(order)
+    await _lock_payments(order)
     return order, next(payment for payment in order.locked_payments if payment.id == payment_id)
 
 
@@ -95,7 +95,7 @@ def live_payment(order: Order) -> Payment | None:
     return next((payment for payment in order.locked_payments if not payment.is_final), None)
 
 
-async def _with_payments(order: Order) -> Order:
+async def _lock_payments(order: Order) -> Order:
     """Lock the payments by a second statement: once the order is locked none can be added, so none is missed."""
     those = "WHERE order_id = $1 ORDER BY created_at, id FOR NO KEY UPDATE"
     _belong(order, await read(Payment, those, order.id))

@@ -45,13 +45,13 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     if operation is None:
         raise Refused(ErrorCode.INVALID_STATE, "This operation needs no review.", ("id",))
     payment = await Payment.get(id=operation.payment_id)
-    step_result = await _result_of_ruling(operation, payment, ruling, runner.provider)
+    step_result = await _verify_ruling(operation, payment, ruling, runner.provider)
 
-    async def within(work: UnitOfWork, settled: Operation) -> None:
-        await _write_down(work, settled, ruling, by)
+    async def write_ruling(work: UnitOfWork, settled: Operation) -> None:
+        await _record_ruling(work, settled, ruling, by)
 
     try:
-        settled = (await runner.record_outcome(operation, step_result, by=by, within=within)).operation
+        settled = (await runner.record_outcome(operation, step_result, by=by, within=write_ruling)).operation
     except LeaseLost:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
@@ -60,7 +60,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     return settled
 
 
-async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
+async def _record_ruling(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
     """Keep the ruling on the operation and in the order's trail. Runs in the transaction that records the outcome."""
     now = datetime.now(UTC)
     if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
@@ -86,26 +86,26 @@ async def _write_down(work: UnitOfWork, operation: Operation, ruling: Ruling, by
     await record(work, order, change, Cause(actor=by, operation_id=operation.id))
 
 
-async def _result_of_ruling(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
+async def _verify_ruling(operation: Operation, payment: Payment, ruling: Ruling, provider: Provider) -> StepResult:
     match ruling.outcome:
         case ReviewOutcome.LOOK_AGAIN:
             return StepResult(StepOutcome.UNKNOWN, payment.revision)
         case ReviewOutcome.HAPPENED:
             try:
-                return await _proof(operation, payment, ruling.stripe_id, provider)
+                return await _prove(operation, payment, ruling.stripe_id, provider)
             except ProviderFailure as failure:
                 raise _cannot_ask(failure) from None
         case ReviewOutcome.DID_NOT_HAPPEN:
-            return await _disproof(operation, payment, provider)
+            return await _disprove(operation, payment, provider)
 
 
-async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> StepResult:
+async def _prove(operation: Operation, payment: Payment, stripe_id: str | None, provider: Provider) -> StepResult:
     """Return the object at Stripe that shows the step's effect. Raises Refused when none fits."""
     step = Step(operation.step)
     if step is Step.REFUND:
-        return await _proof_of_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
+        return await _prove_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
     if step is Step.CREATE:
-        return await _proof_of_intent(payment, _needed(stripe_id, "payment_intents"), provider)
+        return await _prove_payment(payment, _needed(stripe_id, "payment_intents"), provider)
     found = await look_up_effect(operation, payment, provider)
     if found is None:
         message = f"Stripe shows that the {step.value} has not happened."
@@ -113,7 +113,7 @@ async def _proof(operation: Operation, payment: Payment, stripe_id: str | None, 
     return found
 
 
-async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
+async def _prove_refund(operation: Operation, payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
     refund = await Refund.get(id=operation.refund_id)
     seen = await provider.retrieve_refund(stripe_id)
     theirs = (seen.payment_intent_id, seen.amount_minor, seen.currency)
@@ -126,7 +126,7 @@ async def _proof_of_refund(operation: Operation, payment: Payment, stripe_id: st
     return StepResult(StepOutcome.DONE, payment.revision, refund=ours, fetched=True)
 
 
-async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
+async def _prove_payment(payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
     seen = await provider.retrieve_payment(stripe_id)
     if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):
         raise _does_not_fit("a payment with this amount")
@@ -136,7 +136,7 @@ async def _proof_of_intent(payment: Payment, stripe_id: str, provider: Provider)
     return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
 
 
-async def _disproof(operation: Operation, payment: Payment, provider: Provider) -> StepResult:
+async def _disprove(operation: Operation, payment: Payment, provider: Provider) -> StepResult:
     """Return a failed result on a reviewer's word, unless Stripe shows the effect.
 
     Raises Refused when Stripe shows it, and ProviderProblem when Stripe cannot be asked, for a minute later Stripe may
@@ -166,8 +166,8 @@ def _needed(stripe_id: str | None, kind: str) -> str:
     return stripe_id
 
 
-def _does_not_fit(wanted: str) -> Refused:
-    return Refused(ErrorCode.VALIDATION_FAILED, f"`stripeId` must be the id of {wanted}.", ("stripeId",))
+def _does_not_fit(expected: str) -> Refused:
+    return Refused(ErrorCode.VALIDATION_FAILED, f"`stripeId` must be the id of {expected}.", ("stripeId",))
 
 
 def _cannot_ask(failure: ProviderFailure) -> DomainError:

@@ -22,7 +22,7 @@ STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "de
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedCustomer:
     """The customer that a registration names, and whether the registration changed their email address."""
 
     customer: Customer
@@ -42,7 +42,7 @@ async def register_order(
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
-        named = await _customer(command)
+        named = await _upsert_customer(command)
         order = await _upsert(work, command, named.customer if named is not None else None, cause)
         if named is not None and named.changes_email:
             await record(work, order, _email_changed(named), cause)
@@ -102,22 +102,22 @@ def _payment_begun(order: Order) -> bool:
     return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
 
 
-async def _customer(command: RegisterOrder) -> Named | None:
+async def _upsert_customer(command: RegisterOrder) -> NamedCustomer | None:
     """Insert or update the customer that the order names, with the email address that it states."""
     if command.customer_external_id is None:
         return None
     fresh = Customer(external_id=command.customer_external_id, email=command.customer_email)
     if await insert_if_new(fresh):
-        return Named(fresh)
+        return NamedCustomer(fresh)
     customer = await Customer.get(external_id=command.customer_external_id)
     if not command.customer_email or customer.email == command.customer_email:
-        return Named(customer)
+        return NamedCustomer(customer)
     had_email, customer.email = customer.email is not None, command.customer_email
     await customer.save(update_fields=["email", "updated_at"])
-    return Named(customer, had_email=had_email, changes_email=True)
+    return NamedCustomer(customer, had_email=had_email, changes_email=True)
 
 
-def _email_changed(named: Named) -> Change:
+def _email_changed(named: NamedCustomer) -> Change:
     """Record that an email address changed, without the address itself.
 
     Events are kept for good, and an address must be erasable. See docs/adr/0018-what-the-trail-keeps.md.

@@ -1,6 +1,6 @@
 """Phase 3: write the result of a step on the operation, the payment and the refund, in one transaction."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -42,7 +42,6 @@ from services.money.refusals import invalid_state, payment_error, refund_error
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_MS = 1000
-AT_ONCE = timedelta()
 
 # A step began with the payment in none of these statuses: now they show that the step ended, even if the answer was
 # lost.
@@ -77,60 +76,59 @@ GOOD_ENDS = {
 }
 
 
-async def apply_result(
-    work: UnitOfWork,
-    operation: Operation,
-    order: Order,
-    payment: Payment,
-    step_result: StepResult,
-    *,
-    cause: Cause,
-    wait: timedelta = AT_ONCE,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A step's result, and the rows that it is written to. The caller holds their locks, or an optimistic unit of work.
+
+    `cause` is the reason in the audit trail; `wait` is the time until an undecided step is tried again.
+    """
+
+    work: UnitOfWork
+    operation: Operation
+    order: Order
+    payment: Payment
+    step_result: StepResult
+    cause: Cause
+    wait: timedelta
+
+
+async def apply_result(recording: Recording) -> None:
     """Merge the step's result into payment and refund, and set the operation's step, state, effect and error.
 
-    `wait` is the time until an undecided step is tried again. The caller holds the locks and saves the operation.
-    Raises `StaleSnapshot` when the row changed after Stripe was asked.
+    The caller saves the operation. Raises `StaleSnapshot` when the row changed after Stripe was asked.
     """
-    refund = await _refund_of(operation)
+    operation, payment = recording.operation, recording.payment
+    refund = await _load_refund(operation)
     # A webhook or a lookup may have been quicker than the answer: the first one decides what the caller reads.
-    if step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
-        await _apply(work, operation, order, payment, refund, step_result, cause, wait)
-    await _settle_order(work, operation, order, cause)
+    if recording.step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
+        await _apply(recording, refund)
+    await _settle_order(recording.work, operation, recording.order, recording.cause)
 
 
-async def _refund_of(operation: Operation) -> Refund | None:
+async def _load_refund(operation: Operation) -> Refund | None:
     return await Refund.get(id=operation.refund_id) if operation.refund_id else None
 
 
-async def _apply(
-    work: UnitOfWork,
-    operation: Operation,
-    order: Order,
-    payment: Payment,
-    refund: Refund | None,
-    step_result: StepResult,
-    cause: Cause,
-    wait: timedelta,
-) -> None:
-    match step_result.kind:
+async def _apply(recording: Recording, refund: Refund | None) -> None:
+    operation = recording.operation
+    match recording.step_result.kind:
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
         case StepOutcome.UNKNOWN:
-            await _unknown(work, operation, order, payment, refund, step_result, cause, wait)
+            await _mark_unknown(recording, refund)
         case StepOutcome.REVIEW:
-            await _unknown(work, operation, order, payment, refund, step_result, cause, wait)
+            await _mark_unknown(recording, refund)
             call_a_person(operation)
         case StepOutcome.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
-            operation.error = _unavailable(operation, wait).to_record()
+            operation.error = _unavailable(operation, recording.wait).to_record()
         case StepOutcome.DONE if refund is not None:
-            _finish_refund(operation, await _apply_refund(work, order, payment, step_result, cause))
+            _finish_refund(operation, await _apply_refund(recording))
         case StepOutcome.DONE:
-            await _apply_payment(work, order, payment, step_result, cause)
-            _advance(operation, payment)
+            await _apply_payment(recording)
+            _advance(operation, recording.payment)
         case StepOutcome.FAILED:
-            await _failed(work, operation, order, payment, refund, step_result, cause)
+            await _record_failure(recording, refund)
 
 
 def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
@@ -139,17 +137,17 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
     A row that is past the operation's beginning got there by an answer of Stripe's. The caller holds the locks.
     """
     if refund is not None:
-        is_told = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
-        if is_told:
+        is_known = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
+        if is_known:
             _finish_refund(operation, refund)
-        return is_told
+        return is_known
     step = Step(operation.step)
-    is_told = (
+    is_known = (
         payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in SHOWN_BY_STATUS[step]
     )
-    if is_told:
+    if is_known:
         _advance(operation, payment)
-    return is_told
+    return is_known
 
 
 async def end_with_known(
@@ -175,7 +173,7 @@ async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause
     An operation that another process has leased is left to that process, which reads the same rows.
     """
     for operation in await read(Operation, WAITING, payment.id):
-        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _refund_of(operation)):
+        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _load_refund(operation)):
             continue
         operation.due_in, operation.finished_in = None, timedelta()
         await _settle_order(work, operation, order, cause)
@@ -208,33 +206,31 @@ async def _settle_order(work: UnitOfWork, operation: Operation, order: Order, ca
         await settle_order(work, order, cause)
 
 
-async def _apply_payment(
-    work: UnitOfWork, order: Order, payment: Payment, step_result: StepResult, cause: Cause
-) -> None:
+async def _apply_payment(recording: Recording) -> None:
+    step_result = recording.step_result
     assert step_result.payment is not None
     await apply_provider_state(
-        work,
-        order,
-        payment,
+        recording.work,
+        recording.order,
+        recording.payment,
         step_result.payment,
         since=step_result.since,
         fetched=step_result.fetched,
-        cause=cause,
+        cause=recording.cause,
     )
 
 
-async def _apply_refund(
-    work: UnitOfWork, order: Order, payment: Payment, step_result: StepResult, cause: Cause
-) -> Refund:
+async def _apply_refund(recording: Recording) -> Refund:
+    step_result = recording.step_result
     assert step_result.refund is not None
     refund = await apply_provider_refund(
-        work,
-        order,
-        payment,
+        recording.work,
+        recording.order,
+        recording.payment,
         replace(step_result.refund, is_release=False),  # we asked for a refund, whatever Stripe's object looks like
         since=step_result.since,
         fetched=step_result.fetched,
-        cause=cause,
+        cause=recording.cause,
     )
     assert refund is not None, "a refund of ours is none"
     return refund
@@ -271,26 +267,19 @@ def _finish_refund(operation: Operation, refund: Refund) -> None:
         _succeed(operation)
 
 
-async def _unknown(
-    work: UnitOfWork,
-    operation: Operation,
-    order: Order,
-    payment: Payment,
-    refund: Refund | None,
-    step_result: StepResult,
-    cause: Cause,
-    wait: timedelta,
-) -> None:
+async def _mark_unknown(recording: Recording, refund: Refund | None) -> None:
+    work, operation, step_result = recording.work, recording.operation, recording.step_result
+    order, payment = recording.order, recording.payment
     failure = step_result.failure
     if refund is None:
-        await mark_payment_unknown(work, order, payment, cause)
+        await mark_payment_unknown(work, order, payment, recording.cause)
     elif refund.status is RefundStatus.INITIATED:
-        await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=cause)
+        await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=recording.cause)
     # The error of sending is kept, whatever the lookup meets: only a 500 to the request itself is replayed under its
     # key.
     sent = step_result.sent if step_result.by_look else failure
     problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
-    leave_open(operation, wait=wait, problem=problem, request_id=failure.request_id if failure else None)
+    leave_open(operation, wait=recording.wait, problem=problem, request_id=failure.request_id if failure else None)
 
 
 def _problem(sent: ProviderFailure) -> str:
@@ -327,15 +316,9 @@ def call_a_person(operation: Operation) -> None:
     ).to_record()
 
 
-async def _failed(
-    work: UnitOfWork,
-    operation: Operation,
-    order: Order,
-    payment: Payment,
-    refund: Refund | None,
-    step_result: StepResult,
-    cause: Cause,
-) -> None:
+async def _record_failure(recording: Recording, refund: Refund | None) -> None:
+    work, operation, cause = recording.work, recording.operation, recording.cause
+    order, payment, step_result = recording.order, recording.payment, recording.step_result
     failure = step_result.failure
     assert failure is not None
     if step_result.gone:
@@ -352,7 +335,7 @@ async def _failed(
         _fail(operation, refund_error(failure, refund, payment))
         return
     if step_result.payment is not None:
-        await _apply_payment(work, order, payment, step_result, cause)
+        await _apply_payment(recording)
     step = Step(operation.step)
     error = payment_error(failure, step, payment, operation.params[step])
     answered = cause.answered_by(failure.request_id)

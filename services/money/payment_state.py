@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import structlog
 
-from database.row_writer import change
+from database.row_writer import set_fields
 from database.statements import Insert, Update
 from database.unit_of_work import UnitOfWork
 from domain.errors import DomainError
@@ -19,11 +19,18 @@ from domain.states import (
     Transition,
     order_payment_status,
     order_sums,
-    payment_move,
+    payment_transition,
 )
 from models import Order, Payment, PaymentFailure, Refund, Revision
 from provider import Actionable, ProviderPayment
-from services.audit.failed_attempts import facts, failed_request, is_same, made, new_failure, told_failure
+from services.audit.failed_attempts import (
+    build_failure,
+    facts,
+    failed_request,
+    find_new_failure,
+    find_reported_failure,
+    is_same,
+)
 from services.audit.trail import Cause, Change, record
 from services.money.divergence import is_not_as_asked, report_not_as_asked
 
@@ -58,30 +65,31 @@ async def apply_provider_state(
     if payment.stripe_payment_intent_id not in (None, seen.id):
         log.error("payment.orphan_intent", payment=str(payment.id), intent=seen.id)
         return False
-    move = payment_move(payment.status, seen.status)
-    if move is Transition.LATE and not fetched:
+    transition = payment_transition(payment.status, seen.status)
+    if transition is Transition.LATE and not fetched:
         await keep_failed_attempt(work, order, payment, seen, cause)
         return False
-    if move is Transition.CONFLICT and not fetched:
+    if transition is Transition.CONFLICT and not fetched:
         raise StaleSnapshot
     if seen.status is PaymentStatus.UNKNOWN:
         log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
     changes = _differences(payment, seen)
     if not changes:
         return False
-    is_first_end = move is Transition.FORWARD and seen.status in PAYMENT_FINAL and not fetched
+    is_first_end = transition is Transition.FORWARD and seen.status in PAYMENT_FINAL and not fetched
     if payment.revision != since and not is_first_end:
         raise StaleSnapshot
-    is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN and move is not Transition.REPEAT
+    is_known = seen.status is not PaymentStatus.UNKNOWN
+    is_correction = payment.is_final and is_known and transition is not Transition.REPEAT
     if is_correction:
         log.error("payment.conflict", payment=str(payment.id), ours=payment.status.value, stripe=seen.status.value)
         changes["reopened_at"] = cause.occurred_at if seen.status not in PAYMENT_FINAL else payment.reopened_at
-    failure = await new_failure(payment, seen, cause)
+    failure = await find_new_failure(payment, seen, cause)
     if changes.get("last_error"):
         changes["last_error"] |= {"request_id": failed_request(cause)}
     is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
     if "provider_currency" in changes:  # sums in the other currency mean nothing in this one
-        changes |= {"disputed_minor": 0, **await refund_totals(payment, currency=seen.currency)}
+        changes |= {"disputed_minor": 0, **await sum_refunds(payment, currency=seen.currency)}
     kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
     await change_payment(
         work, order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure
@@ -111,7 +119,7 @@ async def change_payment(
     before, old_status = payment.facts(), payment.status
     if failure is not None:
         changes = {**changes, "failed_at": _latest(payment.failed_at, failure.failed_at)}
-    change(payment, changes)
+    set_fields(payment, changes)
     payment.version += 1
     payment.last_synced_at = synced_after(payment.last_synced_at)
     changed = recompute_order(order)
@@ -156,7 +164,7 @@ async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
 
 async def mark_payment_unknown(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
     """Mark a payment whose outcome nobody knows. A final status stays."""
-    if payment_move(payment.status, PaymentStatus.UNKNOWN) is Transition.FORWARD:
+    if payment_transition(payment.status, PaymentStatus.UNKNOWN) is Transition.FORWARD:
         await change_payment(
             work, order, payment, {"status": PaymentStatus.UNKNOWN}, type="payment.unknown", cause=cause
         )
@@ -176,7 +184,7 @@ async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment,
 async def abandon_payment(work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause) -> None:
     """Cancel a payment that Stripe refused to create: it never existed, so the order may be paid by another."""
     if payment.stripe_payment_intent_id is None and not payment.is_final:
-        failure = made(payment, error, cause)
+        failure = build_failure(payment, error, cause)
         last_error = error.to_record() | {"request_id": failure.request_id}
         changes = {"status": PaymentStatus.CANCELED, "last_error": last_error}
         await change_payment(work, order, payment, changes, type="payment.refused", cause=cause, failure=failure)
@@ -195,7 +203,7 @@ async def keep_failed_attempt(
 
     The caller holds the order's and the payment's locks.
     """
-    failure = await told_failure(payment, seen, cause)
+    failure = await find_reported_failure(payment, seen, cause)
     if failure is not None:
         await _keep(work, order, payment, failure, cause)
 
@@ -204,7 +212,7 @@ async def keep_refused_attempt(
     work: UnitOfWork, order: Order, payment: Payment, error: DomainError, cause: Cause
 ) -> None:
     """Record an attempt that Stripe refused without a decline: the payment stays. The caller holds the locks."""
-    await _keep(work, order, payment, made(payment, error, cause), cause)
+    await _keep(work, order, payment, build_failure(payment, error, cause), cause)
 
 
 async def _keep(work: UnitOfWork, order: Order, payment: Payment, failure: PaymentFailure, cause: Cause) -> None:
@@ -231,7 +239,7 @@ async def set_disputed(work: UnitOfWork, order: Order, payment: Payment, dispute
 def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
     """Return the fields of the row that this snapshot would change. A status not known to us ends nothing."""
     is_unknown = seen.status is PaymentStatus.UNKNOWN
-    told = {
+    merged = {
         "status": payment.status if is_unknown and payment.is_final else seen.status,
         "stripe_payment_intent_id": seen.id,
         "provider_currency": seen.currency if seen.currency != payment.currency else None,
@@ -249,7 +257,7 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         if is_same(payment.last_error, seen.last_error)
         else seen.last_error and seen.last_error.to_record(),
     }
-    return {name: value for name, value in told.items() if getattr(payment, name) != value}
+    return {name: value for name, value in merged.items() if getattr(payment, name) != value}
 
 
 def _kept_action(action: Actionable) -> dict[str, Any]:
@@ -279,7 +287,7 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
     return f"payment.{seen.status.value.lower()}"
 
 
-async def refund_totals(
+async def sum_refunds(
     payment: Payment, changed: Refund | None = None, *, currency: str | None = None
 ) -> dict[str, Any]:
     """Sum up the refunded and the reserved amounts from the refunds themselves, with `changed` in place of its row.
@@ -287,10 +295,10 @@ async def refund_totals(
     A refund in another currency than the payment's money is left out and logged; Stripe makes none.
     """
     found = await Refund.filter(payment_id=payment.id).only("id", "status", "amount_minor", "currency")
-    given = [refund for refund in found if changed is None or refund.id != changed.id]
-    given += [changed] if changed is not None else []
-    refunds = [refund for refund in given if refund.currency == (currency or payment.held_currency)]
-    if len(refunds) < len(given):
+    current = [refund for refund in found if changed is None or refund.id != changed.id]
+    current += [changed] if changed is not None else []
+    refunds = [refund for refund in current if refund.currency == (currency or payment.held_currency)]
+    if len(refunds) < len(current):
         log.error("refund.in_another_currency", payment=str(payment.id))
     return {
         "refunded_minor": sum(r.amount_minor for r in refunds if r.status is RefundStatus.SUCCEEDED),

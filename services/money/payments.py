@@ -115,7 +115,7 @@ async def confirm_payment(
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CONFIRM)
         params: dict[str, Any] = {"payment_method": command.payment_method_id}
-        page = command.return_url or await _page_to_come_back_to(payment)
+        page = command.return_url or await _require_return_page(payment)
         if page is not None:
             params["return_url"] = page
         return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
@@ -137,16 +137,16 @@ async def capture_payment(
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CAPTURE)
         capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
-        wanted = capturable if command.amount is None else command.amount
-        check_currency(wanted, payment.currency, ("input", "amount", "currency"))
-        if wanted > capturable:
+        amount = capturable if command.amount is None else command.amount
+        check_currency(amount, payment.currency, ("input", "amount", "currency"))
+        if amount > capturable:
             raise LimitExceeded(
                 ErrorCode.AMOUNT_EXCEEDS_CAPTURABLE,
-                requested=wanted,
+                requested=amount,
                 available=capturable,
                 path=("input", "amount", "amount"),
             )
-        params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": wanted.amount_minor}}
+        params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": amount.amount_minor}}
         return await _begin(
             work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if command.settles_order else {})
         )
@@ -243,10 +243,10 @@ def _earlier(order: Order) -> Payment | None:
     return order.locked_payments[-1] if order.locked_payments else None
 
 
-def _capture_method(asked: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
+def _capture_method(requested: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
     """Return the capture method. The shop decides it, because it ships for money that is held or taken."""
-    if asked is None or asked is order.capture_method or authority.is_service:
-        return asked or order.capture_method
+    if requested is None or requested is order.capture_method or authority.is_service:
+        return requested or order.capture_method
     raise Forbidden(
         f"The shop decides when the money is taken, and this order says {order.capture_method.value}:"
         " leave `captureMethod` out.",
@@ -272,12 +272,12 @@ def _check_nothing_is_kept(command: CreatePayment) -> None:
         )
 
 
-async def named_page(payment: Payment) -> str | None:
+async def find_return_page(payment: Payment) -> str | None:
     """Return the return page that createPayment named, or None."""
-    return _page_in(await _params_of_creation(payment))
+    return _page_in(await _read_creation_params(payment))
 
 
-async def _params_of_creation(payment: Payment) -> Mapping[str, Any]:
+async def _read_creation_params(payment: Payment) -> Mapping[str, Any]:
     made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
     return made.params if made is not None else {}
 
@@ -287,9 +287,9 @@ def _page_in(params: Mapping[str, Any]) -> str | None:
     return page
 
 
-async def _page_to_come_back_to(payment: Payment) -> str | None:
+async def _require_return_page(payment: Payment) -> str | None:
     """Return the page that createPayment named; None where no payment method redirects, so that none is needed."""
-    params = await _params_of_creation(payment)
+    params = await _read_creation_params(payment)
     page = _page_in(params)
     create = params.get(Step.CREATE, {})
     if page is None and create.get("automatic_payment_methods", {}).get("allow_redirects") == "always":

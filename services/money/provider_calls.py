@@ -99,7 +99,9 @@ async def execute_step(
         try:
             found = await look_up_effect(operation, payment, provider)
         except ProviderFailure as failure:
-            gone = await _gone(failure, payment, provider, maybe_sent=True, is_old=age >= policy.sticky_error_seconds)
+            gone = await _classify_missing(
+                failure, payment, provider, maybe_sent=True, is_old=age >= policy.sticky_error_seconds
+            )
             return gone or _unseen(failure, operation, payment, age=age, policy=policy)
         if found is not None:
             return found
@@ -108,13 +110,13 @@ async def execute_step(
             return StepResult(StepOutcome.ABSENT, payment.revision)
         if age >= policy.key_life_seconds:  # a request sent at the last moment may still be under way
             return StepResult(StepOutcome.UNKNOWN, payment.revision, by_look=True)
-    held = await _held_meanwhile(operation, payment, provider, maybe_sent=maybe_sent)
+    held = await _find_hold(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
     try:
         return await _send(operation, payment, provider, until)
     except ProviderFailure as failure:
-        if (gone := await _gone(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
+        if (gone := await _classify_missing(failure, payment, provider, maybe_sent=maybe_sent)) is not None:
             return gone
         try:
             is_stuck = failure.is_server_error and failure.is_replayed and age >= policy.unknown_grace_seconds
@@ -125,7 +127,7 @@ async def execute_step(
                 failure, operation, payment, provider, maybe_sent=maybe_sent, is_stuck=is_stuck
             )
         except ProviderFailure as second:
-            gone = await _gone(second, payment, provider, maybe_sent=maybe_sent)
+            gone = await _classify_missing(second, payment, provider, maybe_sent=maybe_sent)
             is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
             kind = StepOutcome.REVIEW if is_final and age >= policy.sticky_error_seconds else StepOutcome.UNKNOWN
             return gone or StepResult(kind, payment.revision, failure=second, by_look=True, sent=failure)
@@ -154,7 +156,7 @@ def _look_after(step: Step, policy: RetryPolicy) -> float:
     return min(policy.unknown_grace_seconds, policy.key_life_seconds)
 
 
-async def _held_meanwhile(
+async def _find_hold(
     operation: Operation, payment: Payment, provider: Provider, *, maybe_sent: bool
 ) -> StepResult | None:
     """Return the result that stops a buyer's cancel: the payment was authorised at Stripe since; else None.
@@ -168,7 +170,7 @@ async def _held_meanwhile(
     try:
         seen = await provider.retrieve_payment(_intent(payment))
     except ProviderFailure as failure:
-        gone = await _gone(failure, payment, provider, maybe_sent=maybe_sent)
+        gone = await _classify_missing(failure, payment, provider, maybe_sent=maybe_sent)
         return gone or StepResult(StepOutcome.NOT_DONE, payment.revision, failure=failure)
     is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE
     return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True) if is_held else None
@@ -191,7 +193,7 @@ def _unseen(
     return StepResult(kind, payment.revision, failure=failure, by_look=True)
 
 
-async def _gone(
+async def _classify_missing(
     failure: ProviderFailure, payment: Payment, provider: Provider, *, maybe_sent: bool, is_old: bool = False
 ) -> StepResult | None:
     """Classify the failure of a payment that Stripe says it does not know; None for any other failure.
@@ -262,17 +264,17 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
     since = payment.revision
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
-        return await _since_then(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
+        return await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if step is Step.REFUND:
         refund = await provider.create_refund(params, key=key, until=until)
-        return await _since_then(StepResult(StepOutcome.DONE, since, refund=refund), operation, provider)
+        return await _refresh_replayed(StepResult(StepOutcome.DONE, since, refund=refund), operation, provider)
     calls = {
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
     seen = await calls[step](_intent(payment), params, key=key, until=until)
-    step_result = await _since_then(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
+    step_result = await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if (
         step is Step.CONFIRM
         and step_result.fetched
@@ -283,7 +285,7 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
     return step_result
 
 
-async def _since_then(step_result: StepResult, operation: Operation, provider: Provider) -> StepResult:
+async def _refresh_replayed(step_result: StepResult, operation: Operation, provider: Provider) -> StepResult:
     """Fetch the object again if Stripe only replayed its first answer to this key.
 
     A replayed answer is as old as the first one, which was lost, and our rows may be newer by now.
@@ -314,17 +316,17 @@ def _intent(payment: Payment) -> str:
 
 async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Ask Stripe for the step's effect: a result if it happened or no longer can, None if there is no effect."""
-    looks: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
-        Step.CREATE: _look_for_intent,
-        Step.CONFIRM: _look_for_confirmation,
-        Step.CAPTURE: _look_for_end,
-        Step.CANCEL: _look_for_end,
-        Step.REFUND: _look_for_refund,
+    lookups: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
+        Step.CREATE: _find_intent,
+        Step.CONFIRM: _find_confirmation,
+        Step.CAPTURE: _find_end,
+        Step.CANCEL: _find_end,
+        Step.REFUND: _find_refund,
     }
-    return await looks[Step(operation.step)](operation, payment, provider)
+    return await lookups[Step(operation.step)](operation, payment, provider)
 
 
-async def _look_for_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+async def _find_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Find the intent in Stripe's list. Raises when the list is too long, or when the intent is of another order.
 
     Where Stripe knows the key from before our rows begin, the list goes back as far as Stripe keeps keys.
@@ -338,7 +340,7 @@ async def _look_for_intent(operation: Operation, payment: Payment, provider: Pro
     return StepResult(StepOutcome.DONE, payment.revision, payment=found, fetched=True) if found else None
 
 
-async def _look_for_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+async def _find_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Read the intent for a confirmation's effect.
 
     A payment that waited for its payer before this attempt may still wait for the earlier attempt. Only Stripe's answer
@@ -360,7 +362,7 @@ def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
     return StepResult(StepOutcome.FAILED, since, payment=seen, failure=failure, fetched=True)
 
 
-async def _look_for_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+async def _find_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Read the intent for the effect of a capture or a cancel; its status shows which of the two ended it."""
     seen = await provider.retrieve_payment(_intent(payment))
     if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
@@ -368,7 +370,7 @@ async def _look_for_end(operation: Operation, payment: Payment, provider: Provid
     return None
 
 
-async def _look_for_refund(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+async def _find_refund(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
     if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
         raise _another_act()

@@ -15,7 +15,7 @@ from services.money.runner import OperationRunner
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4  # recoveries that run beside the requests; the janitor does the rest
-LOOK_AGAIN_SECONDS = 5.0  # a client that polls every second need not cause a query every second
+CHECK_AGAIN_SECONDS = 5.0  # a client that polls every second need not cause a query every second
 REMEMBERED = 10_000
 UNSETTLED = frozenset(
     {
@@ -34,7 +34,7 @@ OVERDUE = "SELECT id FROM operation WHERE due <= now() AND id = $1"
 
 async def run_next(runner: OperationRunner) -> bool:
     """Run the operation that has been due for longest; False when none is due, or calls to Stripe are paused."""
-    if runner.provider.rest_seconds > 0:
+    if runner.provider.breaker_open_seconds > 0:
         return False
     operation = await runner.take_next()
     if operation is None:
@@ -44,45 +44,45 @@ async def run_next(runner: OperationRunner) -> bool:
     return True
 
 
-class Repairs:
+class RecoveryOnRead:
     """Runs overdue operations that queries meet: a few at a time, and each row at most every few seconds."""
 
     def __init__(self, runner: OperationRunner, *, enabled: bool = True) -> None:
         self._runner = runner
         self._enabled = enabled
-        self._looked_at: OrderedDict[UUID, float] = OrderedDict()
+        self._checked_at: OrderedDict[UUID, float] = OrderedDict()
         self._running: set[asyncio.Task[None]] = set()
 
     def payment_was_read(self, payment: Payment) -> None:
         """Run what is overdue on this payment, if anything can be open."""
         if not payment.is_final or payment.refund_pending_minor > 0:
-            self._look(payment.id, OVERDUE_OF_PAYMENT)
+            self._recover_soon(payment.id, OVERDUE_OF_PAYMENT)
 
     def order_was_read(self, order: Order) -> None:
         """Run what is overdue on this order's payments, if anything can be open."""
         if order.payment_status in UNSETTLED:
-            self._look(order.id, OVERDUE_OF_ORDER)
+            self._recover_soon(order.id, OVERDUE_OF_ORDER)
 
     def operation_was_read(self, operation: Operation) -> None:
         """Run this operation, if it is open and overdue."""
         if operation.is_open:
-            self._look(operation.id, OVERDUE)
+            self._recover_soon(operation.id, OVERDUE)
 
-    def _look(self, identity: UUID, statement: str) -> None:
+    def _recover_soon(self, identity: UUID, statement: str) -> None:
         now = asyncio.get_running_loop().time()
-        looked_at = self._looked_at.get(identity, -LOOK_AGAIN_SECONDS)
-        is_busy = len(self._running) >= AT_ONCE or self._runner.provider.rest_seconds > 0
-        if not self._enabled or is_busy or now - looked_at < LOOK_AGAIN_SECONDS:
+        checked_at = self._checked_at.get(identity, -CHECK_AGAIN_SECONDS)
+        is_busy = len(self._running) >= AT_ONCE or self._runner.provider.breaker_open_seconds > 0
+        if not self._enabled or is_busy or now - checked_at < CHECK_AGAIN_SECONDS:
             return
-        self._looked_at[identity] = now
-        self._looked_at.move_to_end(identity)
-        if len(self._looked_at) > REMEMBERED:
-            self._looked_at.popitem(last=False)
-        task = asyncio.create_task(finish(self._repair(identity, statement)))
+        self._checked_at[identity] = now
+        self._checked_at.move_to_end(identity)
+        if len(self._checked_at) > REMEMBERED:
+            self._checked_at.popitem(last=False)
+        task = asyncio.create_task(finish(self._recover(identity, statement)))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _repair(self, identity: UUID, statement: str) -> None:
+    async def _recover(self, identity: UUID, statement: str) -> None:
         try:
             for found in await query_rows(statement, [identity]):
                 operation = await self._runner.take(found["id"])

@@ -7,11 +7,11 @@ import structlog
 from database.statements import Insert, Update
 from database.unit_of_work import UnitOfWork
 from domain.ids import new_id
-from domain.states import ActorKind, RefundStatus, Transition, refund_move
+from domain.states import ActorKind, RefundStatus, Transition, refund_transition
 from models import Order, Payment, Refund, Revision
 from provider import ProviderRefund
 from services.audit.trail import Cause
-from services.money.payment_state import StaleSnapshot, change_payment, refund_totals
+from services.money.payment_state import StaleSnapshot, change_payment, sum_refunds
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +40,9 @@ async def apply_provider_refund(
         if payment.revision != since:
             raise StaleSnapshot
         return await _adopt_refund(work, order, payment, seen, cause)
-    move = refund_move(refund.status, status)
-    is_correction = move in (Transition.LATE, Transition.CONFLICT)
-    if (move is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
+    transition = refund_transition(refund.status, status)
+    is_correction = transition in (Transition.LATE, Transition.CONFLICT)
+    if (transition is Transition.REPEAT and refund.stripe_refund_id == seen.id) or (is_correction and not fetched):
         return refund
     if fetched and payment.revision != since:
         raise StaleSnapshot
@@ -72,7 +72,7 @@ async def change_refund(
     """Write a refund's status, the payment's refund totals and the event. The caller holds the locks."""
     refund.status = status
     written = Update(refund, ("status", "stripe_refund_id", "failure_reason"))
-    totals = await refund_totals(payment, refund)
+    totals = await sum_refunds(payment, refund)
     kind = type or f"refund.{status.value.lower()}"
     await change_payment(work, order, payment, totals, type=kind, cause=cause, of_refund=written)
 
@@ -83,7 +83,7 @@ async def add_refund(work: UnitOfWork, order: Order, payment: Payment, refund: R
     The caller has checked a refund of ours against the refundable amount; a refund that Stripe reports is written
     whatever is left.
     """
-    totals = await refund_totals(payment, refund)
+    totals = await sum_refunds(payment, refund)
     kind = f"refund.{refund.status.value.lower()}"
     await change_payment(work, order, payment, totals, type=kind, cause=cause, of_refund=Insert(refund))
 
@@ -103,7 +103,7 @@ async def _find_refund(payment: Payment, seen: ProviderRefund) -> Refund | None:
 
 
 async def _adopt_refund(work: UnitOfWork, order: Order, payment: Payment, seen: ProviderRefund, cause: Cause) -> Refund:
-    lost = await _lost_id(payment, seen)
+    lost = await _find_lost_id(payment, seen)
     refund = Refund(
         id=lost or new_id(),
         payment_id=payment.id,
@@ -124,7 +124,7 @@ async def _adopt_refund(work: UnitOfWork, order: Order, payment: Payment, seen: 
     return refund
 
 
-async def _lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
+async def _find_lost_id(payment: Payment, seen: ProviderRefund) -> UUID | None:
     """Return the id that a refund had here before it was lost, by its metadata; None where it was made elsewhere."""
     try:
         ours = UUID(seen.metadata.get("refund_id", ""))

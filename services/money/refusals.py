@@ -33,7 +33,7 @@ class Refusal:
         return "given back" if self.step is Step.REFUND else "charged"
 
 
-Tell = Callable[[Refusal], DomainError]
+Explain = Callable[[Refusal], DomainError]
 
 
 def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, requested: Money | None) -> DomainError:
@@ -43,8 +43,8 @@ def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, req
         return failure.decline or explain_decline()
     if failure.is_missing_payment:
         return _missing(refusal)
-    told = TOLD.get(failure.code or "") or PARAMETERS.get((step is Step.REFUND, failure.param or ""))
-    return told(refusal) if told is not None else _rejected(refusal)
+    explain = BY_CODE.get(failure.code or "") or PARAMETERS.get((step is Step.REFUND, failure.param or ""))
+    return explain(refusal) if explain is not None else _rejected(refusal)
 
 
 def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params: Mapping[str, object]) -> DomainError:
@@ -138,7 +138,7 @@ def _problem(refusal: Refusal, message: str) -> DomainError:
     )
 
 
-TOLD: Final[Mapping[str, Tell]] = {
+BY_CODE: Final[Mapping[str, Explain]] = {
     # amounts
     "amount_too_large": _too_much,
     "charge_exceeds_source_limit": _too_much,
@@ -190,7 +190,7 @@ TOLD: Final[Mapping[str, Tell]] = {
     "payment_method_unsupported_type": _method,
 }
 # Where the parameter decides, not the code: (is a refund, Stripe's name of the parameter).
-PARAMETERS: Final[Mapping[tuple[bool, str], Tell]] = {
+PARAMETERS: Final[Mapping[tuple[bool, str], Explain]] = {
     (False, "payment_method"): _method,
     (True, "amount"): _too_much,
 }

@@ -17,7 +17,7 @@ import structlog
 
 from database.leases import TAKEN, LeaseLost
 from database.statements import ConcurrentModification, Update, change_rows
-from database.transactions import CONFLICTS, DatabaseUnavailable, by_one_statement
+from database.transactions import CONFLICTS, DatabaseUnavailable, run_as_one_statement
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
 from domain.caller import Actor
 from domain.deadlines import Deadline
@@ -27,7 +27,7 @@ from provider import Provider, ProviderFailure
 from services.audit.trail import Cause
 from services.money import locking
 from services.money.divergence import is_not_as_asked
-from services.money.outcomes import CRASHED, apply_result, call_a_person, leave_open
+from services.money.outcomes import CRASHED, Recording, apply_result, call_a_person, leave_open
 from services.money.payment_state import StaleSnapshot
 from services.money.provider_calls import (
     WAITING,
@@ -38,7 +38,7 @@ from services.money.provider_calls import (
     failed_attempt,
     refund_made_by,
 )
-from services.retry_policy import RetryPolicy, back_off, rest
+from services.retry_policy import RetryPolicy, back_off, open_interval
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +63,7 @@ TAKE_FOR_REVIEW = f"""{LEASE}
 WHERE id = $2 AND state = 'NEEDS_REVIEW'
 """
 # The fields of an operation that a run may change.
-DRIVEN = (
+RUN_FIELDS = (
     *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
     *("due", "finished_at", "review"),
 )
@@ -89,7 +89,7 @@ class RunResult:
 Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
 
 
-async def nothing_else(_: UnitOfWork, __: Operation) -> None:
+async def write_nothing_else(_: UnitOfWork, __: Operation) -> None:
     """Write nothing more in the transaction of phase 3, as most callers do."""
 
 
@@ -110,17 +110,17 @@ class OperationRunner:
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
         """Lease an operation that is due, or return None. `nudge` also takes one that waits for its next try."""
-        return await self._leased(TAKE, operation_id, nudge)
+        return await self._lease(TAKE, operation_id, nudge)
 
     async def take_next(self) -> Operation | None:
         """Lease the operation that has been due for longest, or return None when none is due."""
-        return await self._leased(TAKE_NEXT)
+        return await self._lease(TAKE_NEXT)
 
     async def take_for_review(self, operation_id: UUID) -> Operation | None:
         """Lease an operation that needs a review, even from another reviewer; None when it needs none."""
-        return await self._leased(TAKE_FOR_REVIEW, operation_id)
+        return await self._lease(TAKE_FOR_REVIEW, operation_id)
 
-    async def _leased(self, statement: str, *values: object) -> Operation | None:
+    async def _lease(self, statement: str, *values: object) -> Operation | None:
         """Lease an operation by this statement, with the fencing token that it assigns; None when it finds none."""
         until = Deadline.within(self.policy.lease_seconds)  # taken first: the database's lease begins later
         taken = await change_rows(Operation, statement, self.policy.lease_seconds, *values)
@@ -137,7 +137,7 @@ class OperationRunner:
         deadline = time.monotonic() + self.policy.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
-            settled = await self._step(operation, payment)
+            settled = await self._run_step(operation, payment)
             operation, payment = settled.operation, settled.payment
             secret = settled.client_secret or secret
             if payment is None:  # another process has taken it over, or a bug stopped it
@@ -153,7 +153,7 @@ class OperationRunner:
             operation = taken
         return RunResult(operation, payment, secret)
 
-    async def _step(self, operation: Operation, payment: Payment | None) -> RunResult:
+    async def _run_step(self, operation: Operation, payment: Payment | None) -> RunResult:
         """Run one step and record its result.
 
         The result has no payment when the run must stop: another process has taken the operation over, or a bug ended
@@ -174,20 +174,20 @@ class OperationRunner:
             raise
         except Exception:
             log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
-            return RunResult(await transact(lambda work: self._crashed(work, operation), patient=True))
+            return RunResult(await transact(lambda work: self._record_crash(work, operation), patient=True))
 
-    async def _crashed(self, work: UnitOfWork, driven: Operation) -> Operation:
+    async def _record_crash(self, work: UnitOfWork, leased: Operation) -> Operation:
         """Record that a bug of ours ended the run: it is tried again once, then a person is called."""
-        operation = await locking.lock_operation(driven.id)
-        if operation.attempt == driven.attempt and operation.is_open:
+        operation = await locking.lock_operation(leased.id)
+        if operation.attempt == leased.attempt and operation.is_open:
             is_again, wait = operation.last_problem == CRASHED, self._back_off(operation)
             leave_open(operation, wait=wait, problem=CRASHED)
             if is_again:
                 call_a_person(operation)
                 wait = self.policy.review()
             operation.due_in = wait
-            operation.first_sent_at = operation.first_sent_at or self.policy.leased_at(driven)
-            await work.write(Update(operation, DRIVEN))
+            operation.first_sent_at = operation.first_sent_at or self.policy.leased_at(leased)
+            await work.write(Update(operation, RUN_FIELDS))
         return operation
 
     async def _wait_and_take(self, operation: Operation, deadline: float) -> Operation | None:
@@ -198,7 +198,12 @@ class OperationRunner:
         return await self.take(operation.id)
 
     async def record_outcome(
-        self, operation: Operation, step_result: StepResult, *, by: Actor | None = None, within: Within = nothing_else
+        self,
+        operation: Operation,
+        step_result: StepResult,
+        *,
+        by: Actor | None = None,
+        within: Within = write_nothing_else,
     ) -> RunResult:
         """Record a step's result (phase 3), and ask Stripe again as often as the row changed meanwhile.
 
@@ -217,23 +222,23 @@ class OperationRunner:
         return replace(settled, client_secret=_secret(step_result))
 
     async def _record_under_locks(
-        self, driven: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
+        self, leased: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
     ) -> RunResult:
-        operation = await locking.lock_operation(driven.id)
-        if operation.attempt != driven.attempt or not operation.is_open:
+        operation = await locking.lock_operation(leased.id)
+        if operation.attempt != leased.attempt or not operation.is_open:
             raise LeaseLost
-        operation.held_until = driven.held_until
-        if (operation.step, operation.generation) != (driven.step, driven.generation):
+        operation.held_until = leased.held_until
+        if (operation.step, operation.generation) != (leased.step, leased.generation):
             # This very result is written: the connection was lost before the answer to COMMIT came.
             return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(step_result))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
         settled = await self._record(work, operation, order, payment, step_result, by, within)
-        self._tell(settled, step_result)
+        self._log(settled, step_result)
         return settled
 
     async def _record_if_unchanged(
-        self, driven: Operation, payment: Payment, step_result: StepResult
+        self, leased: Operation, payment: Payment, step_result: StepResult
     ) -> RunResult | None:
         """Record phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
 
@@ -243,27 +248,27 @@ class OperationRunner:
         """
         if (
             step_result.kind is not StepOutcome.DONE
-            or driven.refund_id is not None
+            or leased.refund_id is not None
             or not isinstance(payment.order, Order)
         ):
             return None
         if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
             return None  # its discrepancy is written in the same transaction, by a statement of its own
-        operation, order = copy(driven), payment.order
-        before = [driven.id, driven.attempt, driven.step, driven.generation, OPEN]
+        operation, order = copy(leased), payment.order
+        before = [leased.id, leased.attempt, leased.step, leased.generation, OPEN]
         before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
 
-        async def body() -> RunResult:
+        async def write_all() -> RunResult:
             work = OptimisticUnitOfWork()
-            settled = await self._record(work, operation, order, payment, step_result, None, nothing_else)
+            settled = await self._record(work, operation, order, payment, step_result, None, write_nothing_else)
             await work.commit_if_unchanged(ROWS_UNCHANGED, before)
             return settled
 
         try:
-            settled = await by_one_statement(body)
+            settled = await run_as_one_statement(write_all)
         except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
             return None
-        self._tell(settled, step_result)
+        self._log(settled, step_result)
         return settled
 
     async def _record(
@@ -281,7 +286,7 @@ class OperationRunner:
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
-        await apply_result(work, operation, order, payment, step_result, cause=cause, wait=wait)
+        await apply_result(Recording(work, operation, order, payment, step_result, cause, wait))
         if step_result.kind is StepOutcome.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = None, None
@@ -298,10 +303,10 @@ class OperationRunner:
         else:
             operation.due_in, operation.finished_in = None, timedelta()
         await within(work, operation)
-        await work.write(Update(operation, DRIVEN))
+        await work.write(Update(operation, RUN_FIELDS))
         return RunResult(operation, payment, _secret(step_result))
 
-    def _tell(self, settled: RunResult, step_result: StepResult) -> None:
+    def _log(self, settled: RunResult, step_result: StepResult) -> None:
         operation = settled.operation
         log.info(
             "operation.settled",
@@ -317,9 +322,9 @@ class OperationRunner:
         """Return the time until the next try: Stripe's Retry-After, the breaker's open interval, or the back-off."""
         failure = step_result.failure
         if failure is not None and failure.retry_after_seconds is not None:
-            return rest(failure.retry_after_seconds)
-        if failure is not None and failure.is_no_answer and self.provider.rest_seconds > 0:
-            return rest(self.provider.rest_seconds)
+            return open_interval(failure.retry_after_seconds)
+        if failure is not None and failure.is_no_answer and self.provider.breaker_open_seconds > 0:
+            return open_interval(self.provider.breaker_open_seconds)
         return self._back_off(operation)
 
     def _back_off(self, operation: Operation) -> timedelta:
@@ -329,7 +334,7 @@ class OperationRunner:
     async def _fetch_again(self, operation: Operation, step_result: StepResult) -> StepResult:
         payment = await locking.read_payment(operation.payment_id)
         intent = payment.stripe_payment_intent_id or (step_result.payment.id if step_result.payment else None)
-        assert intent is not None, "outrun by a change of a payment that Stripe does not know"
+        assert intent is not None, "a stale snapshot of a payment that Stripe does not know"
         try:
             if operation.refund_id is not None:
                 return await self._fetch_refunds_again(operation, payment, step_result)

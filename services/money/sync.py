@@ -78,9 +78,9 @@ async def refresh_payment(
         intent = row.stripe_payment_intent_id or intent_id
         if intent is None:
             return row
-        picture = await _ask(intent, row, provider)
+        snapshot = await _fetch_snapshot(intent, row, provider)
         try:
-            return await transact(partial(_merge, payment_id, picture, cause, earlier, within))
+            return await transact(partial(_merge, payment_id, snapshot, cause, earlier, within))
         except StaleSnapshot:
             known = None
     raise ProviderProblem(
@@ -92,7 +92,7 @@ async def refresh_payment(
     )
 
 
-async def _ask(intent: str, row: Payment, provider: Provider) -> ProviderSnapshot:
+async def _fetch_snapshot(intent: str, row: Payment, provider: Provider) -> ProviderSnapshot:
     payment = await provider.retrieve_payment(intent)
     has_refunds = payment.captured_minor > 0 or row.refunded_minor > 0 or row.refund_pending_minor > 0
     refunds = await provider.list_refunds(intent) if has_refunds else []
@@ -104,29 +104,29 @@ async def _ask(intent: str, row: Payment, provider: Provider) -> ProviderSnapsho
 
 async def _merge(
     payment_id: UUID,
-    picture: ProviderSnapshot,
+    snapshot: ProviderSnapshot,
     cause: Cause,
     earlier: Sequence[Earlier],
     within: Callable[[], Awaitable[None]] | None,
     work: UnitOfWork,
 ) -> Payment:
     order, payment = await locking.lock_payment(payment_id)
-    is_latest = payment.revision == picture.since
+    is_latest = payment.revision == snapshot.since
 
     def since() -> Revision | None:
         """Return the payment's current revision, with our own changes, while the snapshot is the latest; else None."""
         return payment.revision if is_latest else None
 
-    await apply_provider_state(work, order, payment, picture.payment, since=since(), fetched=True, cause=cause)
-    for seen in reversed(picture.refunds):  # Stripe lists the newest first; the trail reads better in order of creation
+    await apply_provider_state(work, order, payment, snapshot.payment, since=since(), fetched=True, cause=cause)
+    for seen in reversed(snapshot.refunds):  # Stripe lists the newest first; the trail reads better oldest first
         await apply_provider_refund(work, order, payment, seen, since=since(), fetched=True, cause=cause)
-    if picture.disputes is not None:
-        await _apply_disputes(work, order, payment, picture.disputes, since=since(), cause=cause)
-    for told in earlier:
-        await keep_failed_attempt(work, order, payment, told.seen, told.cause)
-    if payment.version != picture.since[0]:
+    if snapshot.disputes is not None:
+        await _apply_disputes(work, order, payment, snapshot.disputes, since=since(), cause=cause)
+    for one in earlier:
+        await keep_failed_attempt(work, order, payment, one.seen, one.cause)
+    if payment.version != snapshot.since[0]:
         await end_operations(work, order, payment, cause)
-    if payment.last_synced_at == picture.since[1]:  # no change has written it
+    if payment.last_synced_at == snapshot.since[1]:  # no change has written it
         payment.last_synced_at = synced_after(payment.last_synced_at)
         await fetch(SYNCED, payment.id, payment.last_synced_at)
     if within is not None:
@@ -160,13 +160,13 @@ async def close_if_gone(payment: Payment, *, provider: Provider, cause: Cause) -
     if not await knows_another_payment(payment, provider):
         return None
 
-    async def body(work: UnitOfWork) -> Payment:
+    async def close(work: UnitOfWork) -> Payment:
         order, row = await locking.lock_payment(payment.id)
         if row.stripe_payment_intent_id == payment.stripe_payment_intent_id:
             await mark_payment_missing(work, order, row, cause)
         return row
 
-    return await transact(body)
+    return await transact(close)
 
 
 def unavailable(failure: ProviderFailure) -> ProviderProblem:

@@ -70,7 +70,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
     """
     seen = lost.seen
 
-    async def body(work: UnitOfWork) -> None:
+    async def write_payment(work: UnitOfWork) -> None:
         order = await locking.lock_order(lost.order.id)
         live = locking.live_payment(order)
         if live is not None:
@@ -100,7 +100,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
         )
         await record(work, order, change, BY_COMMAND.answered_by(seen.request_id), Insert(payment))
 
-    await transact(body)
+    await transact(write_payment)
     log.warning("payment.adopted", payment=str(lost.payment_id), intent=seen.id)
     payment = await refresh_payment(lost.payment_id, provider=provider, cause=BY_COMMAND)
     await inbox.replay_subject(seen.id)

@@ -10,10 +10,10 @@ from tortoise.expressions import Q
 from domain.states import DiscrepancyKind
 from models import Operation, Payment, Refund, WebhookEvent
 from provider import (
-    Booked,
+    BalanceTransactionKind,
     Outcome,
     Provider,
-    ProviderBooking,
+    ProviderBalanceTransaction,
     ProviderDispute,
     ProviderFailure,
     ProviderPayment,
@@ -26,7 +26,7 @@ from provider.ids import MALFORMED_ID
 from services.reconciliation.findings import (
     OVERDUE,
     Finding,
-    booking_finding,
+    balance_transaction_finding,
     contested_minor,
     dispute_finding,
     event_finding,
@@ -44,7 +44,7 @@ Thing = TypeVar("Thing")
 # -- what Stripe lists ---------------------------------------------------------------------------------------------
 
 
-async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
+async def compare_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
     """Compare these intents with our rows. The status of a payment with an open operation may lag behind."""
     ours = _ids(thing.metadata.get("payment_id") for thing in seen if isinstance(thing, ProviderPayment))
     found = await Payment.filter(
@@ -54,7 +54,7 @@ async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, live
     )
     by_intent = {row.stripe_payment_intent_id: row for row in found if row.stripe_payment_intent_id is not None}
     unsent = {str(row.id): row for row in found if row.stripe_payment_intent_id is None}
-    busy = await worked_on([row.id for row in found])
+    busy = await find_busy_payments([row.id for row in found])
     findings = []
     for thing in seen:
         named = thing.metadata.get("payment_id", "") if isinstance(thing, ProviderPayment) else ""
@@ -67,7 +67,7 @@ async def look_at_payments(seen: Sequence[ProviderPayment | Unreadable], *, live
     return findings
 
 
-async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:
+async def compare_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:
     """Compare these refunds with our rows, except refunds of payments with an open operation."""
     read = [thing for thing in seen if isinstance(thing, ProviderRefund)]
     ours = _ids(thing.metadata.get("refund_id") for thing in read)
@@ -77,8 +77,8 @@ async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemo
     )
     by_refund = {row.stripe_refund_id: row for row in found if row.stripe_refund_id is not None}
     unsent = {str(row.id): row for row in found if row.stripe_refund_id is None}
-    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
-    busy = await worked_on([row.payment_id for row in found])
+    payments = await _read_payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    busy = await find_busy_payments([row.payment_id for row in found])
     findings = []
     for thing in seen:
         row, payment = by_refund.get(thing.id), None
@@ -90,7 +90,7 @@ async def look_at_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemo
     return findings
 
 
-async def look_at_disputes(
+async def compare_disputes(
     seen: Sequence[ProviderDispute | Unreadable], *, provider: Provider, livemode: bool
 ) -> list[Finding]:
     """Compare the disputed amounts of our payments with these disputes. A dispute without a payment is no finding.
@@ -100,11 +100,11 @@ async def look_at_disputes(
     by_intent: dict[str | None, list[ProviderDispute | Unreadable]] = {}
     for dispute in seen:
         by_intent.setdefault(dispute.payment_intent_id, []).append(dispute)
-    payments = await _payments_of(by_intent, livemode=livemode)
+    payments = await _read_payments_of(by_intent, livemode=livemode)
     suspects = [row for intent, row in payments.items() if _may_differ(by_intent[intent], row)]
     nobodys = [thing for thing in by_intent.get(None, ()) if isinstance(thing, Unreadable)]
     findings = [unreadable(DiscrepancyKind.DISPUTE_DRIFT, thing) for thing in nobodys]
-    return findings + await look_at_disputed(suspects, provider=provider)
+    return findings + await compare_disputed_payments(suspects, provider=provider)
 
 
 def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) -> bool:
@@ -112,35 +112,35 @@ def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) 
     return contested_minor(disputes, row.held_currency) != row.disputed_minor or currencies != {row.held_currency}
 
 
-async def look_at_disputed(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
+async def compare_disputed_payments(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
     """Compare the disputed amounts of these payments with all their disputes, which Stripe is asked for."""
     asked: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
     for row in suspects:
         if (intent := row.stripe_payment_intent_id) is not None:
             asked[row.id] = intent, await find_disputes(intent, provider=provider)
-    busy = await worked_on(list(asked))
+    busy = await find_busy_payments(list(asked))
     fresh = await Payment.filter(id__in=[identity for identity in asked if identity not in busy])
     findings = (dispute_finding(*asked[row.id], row) for row in fresh)
     return [finding for finding in findings if finding is not None]
 
 
-async def look_at_bookings(
-    seen: Sequence[ProviderBooking | Unreadable], *, provider: Provider, livemode: bool
+async def compare_balance_transactions(
+    seen: Sequence[ProviderBalanceTransaction | Unreadable], *, provider: Provider, livemode: bool
 ) -> list[Finding]:
     """Compare Stripe's balance transactions with our rows.
 
     A payment or refund that differs explains its balance transaction, and is reported in its place.
     """
     findings = []
-    for suspect in await _misbooked(seen, livemode=livemode):
-        explained = await _explained(suspect, provider=provider, livemode=livemode)
+    for suspect in await _find_differing(seen, livemode=livemode):
+        explained = await _explain(suspect, provider=provider, livemode=livemode)
         if explained is None:
-            explained = list((await _misbooked([suspect], livemode=livemode)).values())
+            explained = list((await _find_differing([suspect], livemode=livemode)).values())
         findings += explained
     return findings
 
 
-async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
+async def compare_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
     """Find the events that the inbox lacks, gave up, or has left overdue."""
     found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
     by_id = {row.stripe_event_id: row for row in await found.only("id", "stripe_event_id", "state", "due")}
@@ -152,28 +152,28 @@ async def look_at_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: 
 # -- what Stripe did not list --------------------------------------------------------------------------------------
 
 
-async def look_at_unseen_payments(unseen: Sequence[Payment], *, provider: Provider) -> list[Finding]:
+async def compare_unlisted_payments(unseen: Sequence[Payment], *, provider: Provider) -> list[Finding]:
     """Ask Stripe for each of these payments, which it did not list, and compare. Raises ProviderFailure."""
-    busy = await worked_on([row.id for row in unseen])
+    busy = await find_busy_payments([row.id for row in unseen])
     findings = []
     for row in unseen:
         intent = row.stripe_payment_intent_id
         seen = await find_payment(intent, provider=provider) if intent is not None else None
         if seen is not None:
-            findings += await look_at_payments([seen], livemode=row.livemode)
+            findings += await compare_payments([seen], livemode=row.livemode)
         elif (finding := unseen_payment(row, is_worked_on=row.id in busy)) is not None:
             findings.append(finding)
     return findings
 
 
-async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider) -> list[Finding]:
+async def compare_unlisted_refunds(unseen: Sequence[Refund], *, provider: Provider) -> list[Finding]:
     """Ask Stripe for each of these refunds, which it did not list, and compare. Raises ProviderFailure."""
-    busy = await worked_on([row.payment_id for row in unseen])
+    busy = await find_busy_payments([row.payment_id for row in unseen])
     findings = []
     for row in unseen:
         seen = await find_refund(row.stripe_refund_id, provider=provider) if row.stripe_refund_id is not None else None
         if seen is not None:
-            findings += await look_at_refunds([seen], livemode=row.livemode)
+            findings += await compare_refunds([seen], livemode=row.livemode)
         elif (finding := unseen_refund(row, is_worked_on=row.payment_id in busy)) is not None:
             findings.append(finding)
     return findings
@@ -184,38 +184,40 @@ async def look_at_unseen_refunds(unseen: Sequence[Refund], *, provider: Provider
 
 async def find_payment(intent_id: str, *, provider: Provider) -> ProviderPayment | Unreadable | None:
     """Return the intent, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
-    return await _found(provider.retrieve_payment(intent_id), intent_id)
+    return await _find(provider.retrieve_payment(intent_id), intent_id)
 
 
 async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund | Unreadable | None:
     """Return the refund, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
-    return await _found(provider.retrieve_refund(refund_id), refund_id)
+    return await _find(provider.retrieve_refund(refund_id), refund_id)
 
 
 async def find_dispute(dispute_id: str, *, provider: Provider) -> ProviderDispute | Unreadable | None:
     """Return the dispute, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
-    return await _found(provider.retrieve_dispute(dispute_id), dispute_id)
+    return await _find(provider.retrieve_dispute(dispute_id), dispute_id)
 
 
-async def find_booking(transaction_id: str, *, provider: Provider) -> ProviderBooking | Unreadable | None:
+async def find_balance_transaction(
+    transaction_id: str, *, provider: Provider
+) -> ProviderBalanceTransaction | Unreadable | None:
     """Return the balance transaction, or None if Stripe has none. Raises ProviderFailure when that cannot be known."""
-    return await _found(provider.retrieve_booking(transaction_id), transaction_id)
+    return await _find(provider.retrieve_balance_transaction(transaction_id), transaction_id)
 
 
 async def find_disputes(intent_id: str, *, provider: Provider) -> list[ProviderDispute] | Unreadable:
     """Return all disputes of an intent. Raises ProviderFailure when they cannot be known."""
-    found = await _found(provider.list_disputes(intent_id), intent_id)
+    found = await _find(provider.list_disputes(intent_id), intent_id)
     return found if found is not None else []
 
 
-async def worked_on(payment_ids: Sequence[UUID]) -> set[UUID]:
+async def find_busy_payments(payment_ids: Sequence[UUID]) -> set[UUID]:
     """Return the payments that an open operation will bring up to date; an overdue operation does not count."""
     at_work = Operation.filter(payment_id__in=list(payment_ids), due__gt=datetime.now(UTC) - OVERDUE)
     found = await at_work.only("id", "payment_id")
     return {operation.payment_id for operation in found if operation.payment_id is not None}
 
 
-async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | None:
+async def _find(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | None:
     """Await an object of Stripe's; a defective one is `Unreadable`, so that it cannot stop a run for ever."""
     try:
         return await call
@@ -228,51 +230,53 @@ async def _found(call: Awaitable[Thing], identity: str) -> Thing | Unreadable | 
         raise
 
 
-async def _misbooked(
-    seen: Iterable[ProviderBooking | Unreadable], *, livemode: bool
-) -> dict[ProviderBooking | Unreadable, Finding]:
+async def _find_differing(
+    seen: Iterable[ProviderBalanceTransaction | Unreadable], *, livemode: bool
+) -> dict[ProviderBalanceTransaction | Unreadable, Finding]:
     """Return the balance transactions that differ from our rows, each with its finding."""
-    compared = [thing for thing in seen if isinstance(thing, Unreadable) or thing.booked is not Booked.OTHER]
-    read = [thing for thing in compared if isinstance(thing, ProviderBooking)]
-    payments = await _payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
-    sources = [thing.source_id for thing in read if thing.booked is Booked.REFUND]
+    compared = [
+        thing for thing in seen if isinstance(thing, Unreadable) or thing.kind is not BalanceTransactionKind.OTHER
+    ]
+    read = [thing for thing in compared if isinstance(thing, ProviderBalanceTransaction)]
+    payments = await _read_payments_of((thing.payment_intent_id for thing in read), livemode=livemode)
+    sources = [thing.source_id for thing in read if thing.kind is BalanceTransactionKind.REFUND]
     found = await Refund.filter(stripe_refund_id__in=[source for source in sources if source], livemode=livemode)
     refunds = {row.stripe_refund_id: row for row in found}
-    busy = await worked_on([*(row.id for row in payments.values()), *(row.payment_id for row in found)])
-    misbooked: dict[ProviderBooking | Unreadable, Finding] = {}
+    busy = await find_busy_payments([*(row.id for row in payments.values()), *(row.payment_id for row in found)])
+    differing: dict[ProviderBalanceTransaction | Unreadable, Finding] = {}
     for thing in compared:
         row: Payment | Refund | None = None
-        if isinstance(thing, ProviderBooking):
-            is_charge = thing.booked is Booked.CHARGE
+        if isinstance(thing, ProviderBalanceTransaction):
+            is_charge = thing.kind is BalanceTransactionKind.CHARGE
             row = payments.get(thing.payment_intent_id) if is_charge else refunds.get(thing.source_id)
-        finding = booking_finding(thing, row)
+        finding = balance_transaction_finding(thing, row)
         if finding is not None and finding.payment_id not in busy:
-            misbooked[thing] = finding
-    return misbooked
+            differing[thing] = finding
+    return differing
 
 
-async def _explained(
-    suspect: ProviderBooking | Unreadable, *, provider: Provider, livemode: bool
+async def _explain(
+    suspect: ProviderBalanceTransaction | Unreadable, *, provider: Provider, livemode: bool
 ) -> list[Finding] | None:
     """Return the findings of a balance transaction's payment or refund; None when they do not explain it."""
     if isinstance(suspect, Unreadable):
         return None
-    if suspect.booked is Booked.CHARGE:
+    if suspect.kind is BalanceTransactionKind.CHARGE:
         if suspect.payment_intent_id is None:
             return None
         payment = await find_payment(suspect.payment_intent_id, provider=provider)
-        found = await look_at_payments([payment], livemode=livemode) if payment is not None else []
+        found = await compare_payments([payment], livemode=livemode) if payment is not None else []
         return [finding for finding in found if finding.kind is not DiscrepancyKind.METADATA_DRIFT] or None
     refund = await find_refund(suspect.source_id, provider=provider) if suspect.source_id is not None else None
     if refund is None:
         return None
-    found = await look_at_refunds([refund], livemode=livemode)
+    found = await compare_refunds([refund], livemode=livemode)
     is_known = await Refund.filter(stripe_refund_id=refund.id, livemode=livemode).exists()
     is_of_another = isinstance(refund, ProviderRefund) and refund.payment_intent_id is not None and not is_known
     return found or ([] if is_of_another else None)  # another program's payment: reported if it took money
 
 
-async def _payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict[str | None, Payment]:
+async def _read_payments_of(intents: Iterable[str | None], *, livemode: bool) -> dict[str | None, Payment]:
     known = {intent for intent in intents if intent is not None}
     found = await Payment.filter(stripe_payment_intent_id__in=list(known), livemode=livemode) if known else []
     return {row.stripe_payment_intent_id: row for row in found}

@@ -8,7 +8,15 @@ from uuid import UUID
 
 from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, RefundStatus, WebhookState
 from models import Operation, Payment, Refund, WebhookEvent
-from provider import Booked, ProviderBooking, ProviderDispute, ProviderPayment, ProviderRefund, StripeEvent, Unreadable
+from provider import (
+    BalanceTransactionKind,
+    ProviderBalanceTransaction,
+    ProviderDispute,
+    ProviderPayment,
+    ProviderRefund,
+    StripeEvent,
+    Unreadable,
+)
 
 OVERDUE = timedelta(minutes=10)  # the grace of a window: an event that is due for longer is not merely young
 STALE = timedelta(hours=1)  # an unknown outcome resolves in minutes; after an hour a person should check
@@ -128,14 +136,16 @@ def contested_in(currency: str, disputes: Iterable[ProviderDispute]) -> int:
     return sum(dispute.amount_minor for dispute in disputes if dispute.is_open_or_lost and dispute.currency == currency)
 
 
-def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | None) -> Finding | None:
+def balance_transaction_finding(
+    seen: ProviderBalanceTransaction | Unreadable, row: Payment | Refund | None
+) -> Finding | None:
     """Compare a balance transaction with the amount that our payment took or our refund returned.
 
     An account that keeps its balance in another currency converts amounts; then only the row's existence is checked.
     """
     if isinstance(seen, Unreadable):
         return unreadable(Kind.BALANCE_DRIFT, seen)
-    if seen.booked is Booked.OTHER:
+    if seen.kind is BalanceTransactionKind.OTHER:
         return None
     theirs = {"currency": seen.currency, "amount_minor": seen.amount_minor, "source": seen.source_id}
     if row is None:
@@ -147,8 +157,8 @@ def booking_finding(seen: ProviderBooking | Unreadable, row: Payment | Refund | 
         expected, figures, payment_id = -row.amount_minor, refund_figures(row), row.payment_id
         is_other = False
     currency = row.held_currency if isinstance(row, Payment) else row.currency
-    as_booked = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, currency)
-    if as_booked and not is_other:
+    is_equal = seen.is_converted or (seen.amount_minor, seen.currency) == (expected, currency)
+    if is_equal and not is_other:
         return None
     return Finding(Kind.BALANCE_DRIFT, seen.id, figures, theirs, payment_id)
 

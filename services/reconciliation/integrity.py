@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from database.statements import query_rows
 from domain.states import MONEY_KINDS, DiscrepancyKind, DiscrepancyState, WebhookState
 from models import Discrepancy, ReconciliationRun, WebhookEvent
-from services.inbox.delivery_health import missed_webhooks
-from services.inbox.lag import waits_long
+from services.inbox.delivery_health import count_missed_webhooks
+from services.inbox.lag import find_long_wait
 from services.reconciliation.findings import OVERDUE
 
 UNBALANCED = frozenset({DiscrepancyKind.LEDGER_IMBALANCE, DiscrepancyKind.DUPLICATE_CHARGE})
@@ -42,7 +42,7 @@ class Integrity:
     last_reconciled_at: datetime | None
 
 
-async def integrity() -> Integrity:
+async def measure_integrity() -> Integrity:
     """Measure the integrity now, as far as the last run has compared."""
     still_open = Discrepancy.filter(state=DiscrepancyState.OPEN)
     chain_broken = await still_open.filter(kind=DiscrepancyKind.BROKEN_CHAIN).exists()
@@ -54,14 +54,14 @@ async def integrity() -> Integrity:
     return Integrity(
         healthy=not any(waiting.values())
         and not dead
-        and await waits_long() is None
+        and await find_long_wait() is None
         and not await still_open.filter(kind__in=list(MONEY_KINDS)).exists(),
         ledger_balanced=not await still_open.filter(kind__in=list(UNBALANCED)).exists(),
         unresolved_operations=waiting["unresolved"],
         operations_needing_review=waiting["reviews"],
         dead_webhooks=dead,
         oldest_unprocessed_webhook_ms=min(int(age.total_seconds() * 1000), LARGEST_MS) if age is not None else 0,
-        missed_webhooks=await missed_webhooks(DAY),
+        missed_webhooks=await count_missed_webhooks(DAY),
         open_discrepancies=await still_open.count(),
         audit_chain_verified_through=last.to_moment if last is not None and not chain_broken else None,
         last_reconciled_at=last.finished_at if last is not None else None,

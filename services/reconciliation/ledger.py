@@ -9,8 +9,8 @@ from database.statements import query_rows
 from domain.states import DiscrepancyKind
 from models import Payment
 from provider import Provider
-from services.audit.trail import broken_links
-from services.reconciliation.comparisons import find_payment, look_at_payments, worked_on
+from services.audit.trail import find_broken_chains
+from services.reconciliation.comparisons import compare_payments, find_busy_payments, find_payment
 from services.reconciliation.findings import Finding, expiring_finding
 
 SUMS = """
@@ -24,10 +24,10 @@ WHERE o.id = ANY($1::uuid[]) GROUP BY o.id ORDER BY o.id
 """
 
 
-async def look_at_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID]) -> list[Finding]:
+async def compare_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID]) -> list[Finding]:
     """Find orders whose sums differ from their payments' or exceed the total, and the broken chains among `chains`."""
     found = await query_rows(SUMS, [list(order_ids)])
-    broken = await broken_links(list(chains)) if chains else {}
+    broken = await find_broken_chains(list(chains)) if chains else {}
     findings = [finding for row in found for finding in order_findings(row)]
     for order_id, sequence in broken.items():
         findings.append(Finding(DiscrepancyKind.BROKEN_CHAIN, str(order_id), {"broken_at": sequence}))
@@ -54,12 +54,12 @@ def order_findings(row: dict[str, Any]) -> list[Finding]:
     return findings
 
 
-async def look_at_authorizations(held: Sequence[Payment], *, provider: Provider, now: datetime) -> list[Finding]:
+async def find_expiring_authorizations(held: Sequence[Payment], *, provider: Provider, now: datetime) -> list[Finding]:
     """Find held money whose capture ends within a day. After its end Stripe is asked, for it may have been captured.
 
     A payment with an open operation is left out. Raises ProviderFailure.
     """
-    busy = await worked_on([row.id for row in held])
+    busy = await find_busy_payments([row.id for row in held])
     findings = []
     for row in held:
         finding = expiring_finding(row, now=now) if row.id not in busy else None
@@ -67,7 +67,7 @@ async def look_at_authorizations(held: Sequence[Payment], *, provider: Provider,
             continue
         is_over = row.capture_before is not None and row.capture_before <= now
         seen = await find_payment(finding.subject, provider=provider) if is_over else None
-        drifted = await look_at_payments([seen], livemode=row.livemode) if seen is not None else []
+        drifted = await compare_payments([seen], livemode=row.livemode) if seen is not None else []
         is_news = any(found.kind is DiscrepancyKind.STATUS_DRIFT for found in drifted)
         findings += drifted if is_news else [finding]
     return findings

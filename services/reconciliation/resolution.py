@@ -5,7 +5,7 @@ from uuid import UUID
 
 import structlog
 
-from database.transactions import DatabaseUnavailable, atomic
+from database.transactions import DatabaseUnavailable, run_in_transaction
 from domain.caller import Actor
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.states import ActorKind, DiscrepancyKind, DiscrepancyState, EventSource, WebhookState
@@ -15,19 +15,19 @@ from services.audit.trail import Cause
 from services.inbox import inbox
 from services.money.sync import refresh_payment
 from services.reconciliation.comparisons import (
-    find_booking,
+    compare_balance_transactions,
+    compare_disputed_payments,
+    compare_payments,
+    compare_refunds,
+    compare_unlisted_payments,
+    compare_unlisted_refunds,
+    find_balance_transaction,
     find_dispute,
     find_payment,
     find_refund,
-    look_at_bookings,
-    look_at_disputed,
-    look_at_payments,
-    look_at_refunds,
-    look_at_unseen_payments,
-    look_at_unseen_refunds,
 )
 from services.reconciliation.findings import OVERDUE, Finding, operation_finding, unreadable
-from services.reconciliation.ledger import look_at_authorizations, look_at_orders
+from services.reconciliation.ledger import compare_orders, find_expiring_authorizations
 
 log = structlog.get_logger(__name__)
 Kind = DiscrepancyKind
@@ -41,19 +41,19 @@ AGREED_BY_ITSELF = "Agreed by itself: a second look found no difference, and not
 RECONCILER = "reconciler"
 
 
-async def settle(discrepancy: Discrepancy, *, provider: Provider, run: ReconciliationRun) -> bool:
+async def resolve_by_run(discrepancy: Discrepancy, *, provider: Provider, run: ReconciliationRun) -> bool:
     """Close a discrepancy that no longer differs, after a repair if the run may repair; True if the run repaired it.
 
     A discrepancy that cannot be compared now stays open. Raises DatabaseUnavailable.
     """
     try:
-        if not await still_differs(discrepancy, provider=provider):
-            repaired = await _was_mended(discrepancy, run)
+        if not await is_still_different(discrepancy, provider=provider):
+            repaired = await _is_repaired(discrepancy, run)
             await _close_by_run(discrepancy, REPAIRED_WITH_ANOTHER if repaired else AGREED_BY_ITSELF)
             return repaired
         if not run.repair or not await _repair(discrepancy, provider=provider):
             return False
-        if await still_differs(discrepancy, provider=provider):
+        if await is_still_different(discrepancy, provider=provider):
             return False
     except (ProviderFailure, ProviderProblem) as failure:
         log.warning("reconcile.not_settled", discrepancy=str(discrepancy.id), reason=str(failure))
@@ -79,7 +79,7 @@ async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by
     if repair:
         try:
             await _repair(discrepancy, provider=provider)
-            differs = await still_differs(discrepancy, provider=provider)
+            differs = await is_still_different(discrepancy, provider=provider)
         except ProviderFailure:
             raise Refused(ErrorCode.PROVIDER_UNAVAILABLE, "Stripe cannot be asked at the moment.") from None
         if differs:
@@ -93,16 +93,16 @@ async def resolve(discrepancy: Discrepancy, *, resolution: str, repair: bool, by
     log.info("reconcile.resolved", discrepancy=str(discrepancy.id), state=state.value)
 
 
-async def still_differs(discrepancy: Discrepancy, *, provider: Provider) -> bool:
+async def is_still_different(discrepancy: Discrepancy, *, provider: Provider) -> bool:
     """Return True if a new comparison finds the difference again, or is undecided. Raises ProviderFailure."""
-    findings = await _look_again(discrepancy, provider=provider)
+    findings = await _compare_again(discrepancy, provider=provider)
     return any(
         found.is_unreadable or (found.kind is discrepancy.kind and found.subject == discrepancy.subject)
         for found in findings
     )
 
 
-async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[Finding]:
+async def _compare_again(discrepancy: Discrepancy, *, provider: Provider) -> list[Finding]:
     subject, livemode = discrepancy.subject, discrepancy.livemode
     row_id = _row_id(subject)
     match discrepancy.kind:
@@ -111,37 +111,39 @@ async def _look_again(discrepancy: Discrepancy, *, provider: Provider) -> list[F
             found = operation_finding(operation, now=datetime.now(UTC))
             return [found] if found is not None else []
         case Kind.LEDGER_IMBALANCE | Kind.DUPLICATE_CHARGE | Kind.BROKEN_CHAIN:
-            return await look_at_orders([UUID(subject)], chains=[UUID(subject)])
+            return await compare_orders([UUID(subject)], chains=[UUID(subject)])
         case Kind.WEBHOOK_GAP:
             return [Finding(Kind.WEBHOOK_GAP, subject)] if await _is_gap(subject, livemode) else []
         case Kind.EXPIRING_AUTHORIZATION:
             held = await Payment.filter(id=discrepancy.payment_id)
-            return await look_at_authorizations(held, provider=provider, now=datetime.now(UTC))
+            return await find_expiring_authorizations(held, provider=provider, now=datetime.now(UTC))
         case Kind.BALANCE_DRIFT:
-            booking = await find_booking(subject, provider=provider)
-            return await look_at_bookings([booking] if booking else [], provider=provider, livemode=livemode)
+            transaction = await find_balance_transaction(subject, provider=provider)
+            return await compare_balance_transactions(
+                [transaction] if transaction is not None else [], provider=provider, livemode=livemode
+            )
         case Kind.DISPUTE_DRIFT if discrepancy.payment_id is None:
             dispute = await find_dispute(subject, provider=provider)
             return [unreadable(discrepancy.kind, dispute)] if isinstance(dispute, Unreadable) else []
         case Kind.DISPUTE_DRIFT:
-            return await look_at_disputed(await Payment.filter(id=discrepancy.payment_id), provider=provider)
+            return await compare_disputed_payments(await Payment.filter(id=discrepancy.payment_id), provider=provider)
         case Kind.REFUND_DRIFT:
             refund = await find_refund(subject, provider=provider) if row_id is None else None
             if refund is not None:
-                return await look_at_refunds([refund], livemode=livemode)
+                return await compare_refunds([refund], livemode=livemode)
             refunds = Refund.filter(id=row_id) if row_id else Refund.filter(stripe_refund_id=subject, livemode=livemode)
-            return await look_at_unseen_refunds(await refunds, provider=provider)
+            return await compare_unlisted_refunds(await refunds, provider=provider)
         case _:
             payment = await find_payment(subject, provider=provider) if row_id is None else None
             if payment is not None:
-                return await look_at_payments([payment], livemode=livemode)
+                return await compare_payments([payment], livemode=livemode)
             paid = Payment.filter(stripe_payment_intent_id=subject, livemode=livemode)
-            return await look_at_unseen_payments(
+            return await compare_unlisted_payments(
                 await (Payment.filter(id=row_id) if row_id else paid), provider=provider
             )
 
 
-async def _was_mended(discrepancy: Discrepancy, run: ReconciliationRun) -> bool:
+async def _is_repaired(discrepancy: Discrepancy, run: ReconciliationRun) -> bool:
     """Return True if the run repaired another finding of the payment, which brought all of the payment up to date."""
     if discrepancy.kind not in REFRESHED or discrepancy.payment_id is None:
         return False
@@ -192,7 +194,7 @@ async def _close(discrepancy: Discrepancy, state: DiscrepancyState, resolution: 
     """Close the discrepancy, once; False when it was closed already."""
     identity = discrepancy.id
 
-    async def body() -> int:
+    async def close_once() -> int:
         row = await Discrepancy.select_for_update(no_key=True).get(id=identity)
         if row.state is not DiscrepancyState.OPEN:
             # If the answer to COMMIT was lost, this body runs again: the end that it finds is its own.
@@ -201,7 +203,7 @@ async def _close(discrepancy: Discrepancy, state: DiscrepancyState, resolution: 
             state=state, resolution=resolution, resolved_by=by.to_record(), resolved_at=datetime.now(UTC)
         )
 
-    return bool(await atomic(body))
+    return bool(await run_in_transaction(close_once))
 
 
 def _actor(discrepancy: Discrepancy) -> Actor:

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from database.leases import TAKEN, LeaseLost
-from database.statements import database_now, query_rows
-from database.transactions import atomic
+from database.statements import query_rows, read_database_clock
+from database.transactions import run_in_transaction
 from domain.ids import new_id
 from domain.states import MONEY_KINDS, DiscrepancyState
 from models import Discrepancy, ReconciliationRun
 from provider import Provider
 from services.inbox.inbox import Endpoint
 from services.reconciliation.findings import Finding
-from services.reconciliation.resolution import settle
+from services.reconciliation.resolution import resolve_by_run
 from services.reconciliation.stages import FIRST_STAGE, NEXT_STAGE, WALKS, Stage, Walked
 
 log = structlog.get_logger(__name__)
@@ -85,14 +85,14 @@ class Reconciler:
             to_moment=window.to_moment,
             repair=repair,
             stage=FIRST_STAGE.value,
-            due=await self._until(),
+            due=await self._read_lease_end(),
         )
 
-        async def body() -> bool:
+        async def insert_run() -> bool:
             await ReconciliationRun.bulk_create([row], ignore_conflicts=True)
             return await ReconciliationRun.filter(id=row.id).exists()
 
-        return row if await atomic(body) else None
+        return row if await run_in_transaction(insert_run) else None
 
     async def take_over(self) -> ReconciliationRun | None:
         """Lease the run whose lease has ended; None when there is none."""
@@ -117,10 +117,10 @@ class Reconciler:
 
     def _walk(self, run: ReconciliationRun, stage: Stage) -> AsyncIterator[Walked]:
         if stage is Stage.SETTLE:
-            return self._settle(run)
+            return self._resolve_open(run)
         return WALKS[stage](run, self.provider, self.endpoint)
 
-    async def _settle(self, run: ReconciliationRun) -> AsyncIterator[Walked]:
+    async def _resolve_open(self, run: ReconciliationRun) -> AsyncIterator[Walked]:
         """Compare every open discrepancy again: close it if it agrees by now, and repair it if the run may."""
         while True:
             found = Discrepancy.filter(state=DiscrepancyState.OPEN, livemode=run.livemode)
@@ -129,16 +129,16 @@ class Reconciler:
             row = await found.order_by("id").first()
             if row is None:
                 return
-            repaired = await settle(row, provider=self.provider, run=run)
+            repaired = await resolve_by_run(row, provider=self.provider, run=run)
             yield Walked(cursor=str(row.id), repaired=int(repaired))
 
     async def _save(self, run: ReconciliationRun, stage: Stage, page: Walked) -> None:
         """Write a page's findings and the run's position, or nothing if the run was taken over."""
         checked, repaired = run.checked + page.checked, run.repaired + page.repaired
-        due = await self._until()
+        due = await self._read_lease_end()
         found = [_row(run, finding) for finding in page.findings]
 
-        async def body() -> None:
+        async def save_page() -> None:
             changed = await ReconciliationRun.filter(id=run.id, attempt=run.attempt, due__isnull=False).update(
                 stage=stage.value, cursor=page.cursor, checked=checked, repaired=repaired, due=due
             )
@@ -146,11 +146,11 @@ class Reconciler:
                 raise LeaseLost
             if page.seen:
                 await query_rows(SIGHT, [run.id, list(page.seen)])
-            fresh = await _not_accepted(found)
+            fresh = await _drop_accepted(found)
             if fresh:
                 await Discrepancy.bulk_create(fresh, ignore_conflicts=True)
 
-        await atomic(body)
+        await run_in_transaction(save_page)
         run.stage, run.cursor, run.due = stage.value, page.cursor, due
         run.checked, run.repaired = checked, repaired
         self.on_page(run)
@@ -158,11 +158,11 @@ class Reconciler:
     async def _advance(self, run: ReconciliationRun, stage: Stage) -> None:
         """Begin the next stage, or finish."""
         following = NEXT_STAGE.get(stage)
-        finished_at = await database_now() if following is None else None
-        due = await self._until() if following is not None else None
+        finished_at = await read_database_clock() if following is None else None
+        due = await self._read_lease_end() if following is not None else None
         name = (following or stage).value
 
-        async def body() -> None:
+        async def move_on() -> None:
             current = await ReconciliationRun.get(id=run.id)
             if current.attempt != run.attempt or (current.due is None and following is not None):
                 raise LeaseLost
@@ -172,17 +172,17 @@ class Reconciler:
             if following is None:
                 await query_rows(FORGET, [run.id])
 
-        await atomic(body)
+        await run_in_transaction(move_on)
         run.stage, run.cursor, run.due, run.finished_at = name, None, due, finished_at
 
-    async def _until(self) -> datetime:
+    async def _read_lease_end(self) -> datetime:
         """Return the end of a lease that is taken or extended now."""
-        return await database_now() + timedelta(seconds=self.lease_seconds)
+        return await read_database_clock() + timedelta(seconds=self.lease_seconds)
 
 
 async def is_due(*, interval: timedelta, livemode: bool) -> bool:
     """Return True if the nightly run is due: none of the last interval covers that interval, or one was left over."""
-    now = await database_now()
+    now = await read_database_clock()
     runs = ReconciliationRun.filter(livemode=livemode)
     if await runs.filter(due__lte=now).exists():
         return True
@@ -214,7 +214,7 @@ def _row(run: ReconciliationRun, finding: Finding) -> Discrepancy:
     )
 
 
-async def _not_accepted(found: Sequence[Discrepancy]) -> list[Discrepancy]:
+async def _drop_accepted(found: Sequence[Discrepancy]) -> list[Discrepancy]:
     """Leave out discrepancies that a person has accepted with these very figures."""
     if not found:
         return []

@@ -14,19 +14,19 @@ from models import Operation, Order, Payment, ReconciliationRun, Refund
 from provider import Provider, ProviderDispute, Unreadable
 from services.inbox.inbox import Endpoint
 from services.reconciliation.comparisons import (
+    compare_balance_transactions,
+    compare_disputed_payments,
+    compare_disputes,
+    compare_events,
+    compare_payments,
+    compare_refunds,
+    compare_unlisted_payments,
+    compare_unlisted_refunds,
     find_payment,
     find_refund,
-    look_at_bookings,
-    look_at_disputed,
-    look_at_disputes,
-    look_at_events,
-    look_at_payments,
-    look_at_refunds,
-    look_at_unseen_payments,
-    look_at_unseen_refunds,
 )
 from services.reconciliation.findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
-from services.reconciliation.ledger import look_at_authorizations, look_at_orders
+from services.reconciliation.ledger import compare_orders, find_expiring_authorizations
 
 PAGE: Final = 100  # Stripe's largest page, and all that a run holds in memory
 AT_ONCE: Final = 1_000  # of our rows, of which most were listed
@@ -89,81 +89,81 @@ ORDER BY created_at, id LIMIT $5
 """  # noqa: S608 - the name of a state of ours
 
 
-async def payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare Stripe's intents. A difference is fetched once more before it is reported: the list is older."""
     listed = provider.payments(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
-    async for page in _in_pages(listed):
-        suspects = {finding.subject for finding in await look_at_payments(page, livemode=run.livemode)}
+    async for page in _read_pages(listed):
+        suspects = {finding.subject for finding in await compare_payments(page, livemode=run.livemode)}
         fresh = [await find_payment(intent, provider=provider) for intent in sorted(suspects)]
-        findings = await look_at_payments([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        findings = await compare_payments([seen for seen in fresh if seen is not None], livemode=run.livemode)
         ids = [seen.id for seen in page]
         yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
 
 
-async def refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare Stripe's refunds. A difference is fetched once more before it is reported."""
     listed = provider.refunds(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
-    async for page in _in_pages(listed):
-        suspects = {finding.subject for finding in await look_at_refunds(page, livemode=run.livemode)}
+    async for page in _read_pages(listed):
+        suspects = {finding.subject for finding in await compare_refunds(page, livemode=run.livemode)}
         fresh = [await find_refund(refund, provider=provider) for refund in sorted(suspects)]
-        findings = await look_at_refunds([seen for seen in fresh if seen is not None], livemode=run.livemode)
+        findings = await compare_refunds([seen for seen in fresh if seen is not None], livemode=run.livemode)
         ids = [seen.id for seen in page]
         yield Walked(cursor=ids[-1], findings=findings, checked=len(page), seen=ids)
 
 
-async def disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare Stripe's disputes. Their charges count as listed, for our rows hold charge ids and no dispute ids."""
     listed = provider.disputes(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
-    async for page in _in_pages(listed):
-        findings = await look_at_disputes(page, provider=provider, livemode=run.livemode)
+    async for page in _read_pages(listed):
+        findings = await compare_disputes(page, provider=provider, livemode=run.livemode)
         charges = [dispute.charge_id for dispute in page if isinstance(dispute, ProviderDispute)]
         seen = [charge for charge in charges if charge is not None]
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page), seen=seen)
 
 
-async def balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_balance(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare Stripe's balance transactions with our charges and refunds, whenever these were made."""
-    listed = provider.bookings(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
-    async for page in _in_pages(listed):
-        findings = await look_at_bookings(page, provider=provider, livemode=run.livemode)
+    listed = provider.balance_transactions(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _read_pages(listed):
+        findings = await compare_balance_transactions(page, provider=provider, livemode=run.livemode)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
 
-async def events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
+async def walk_events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
     """Compare Stripe's events of the types that we handle with the inbox."""
     listed = provider.events_and_unreadable(
         endpoint.types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
     )
-    async for page in _in_pages(listed):
+    async for page in _read_pages(listed):
         handled = [event for event in page if isinstance(event, Unreadable) or event.livemode == run.livemode]
-        findings = await look_at_events(handled, livemode=run.livemode)
+        findings = await compare_events(handled, livemode=run.livemode)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
 
-async def our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_our_payments(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare our payments that Stripe did not list."""
-    async for ids, cursor in _unseen(run, "payment", "stripe_payment_intent_id"):
+    async for ids, cursor in _walk_unlisted(run, "payment", "stripe_payment_intent_id"):
         found = await Payment.filter(id__in=ids)
-        findings = await look_at_unseen_payments(found, provider=provider)
+        findings = await compare_unlisted_payments(found, provider=provider)
         yield Walked(cursor=cursor, findings=findings, checked=len(ids))
 
 
-async def our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_our_refunds(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare our refunds that Stripe did not list."""
-    async for ids, cursor in _unseen(run, "refund", "stripe_refund_id"):
+    async for ids, cursor in _walk_unlisted(run, "refund", "stripe_refund_id"):
         found = await Refund.filter(id__in=ids)
-        findings = await look_at_unseen_refunds(found, provider=provider)
+        findings = await compare_unlisted_refunds(found, provider=provider)
         yield Walked(cursor=cursor, findings=findings, checked=len(ids))
 
 
-async def our_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_our_disputes(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Compare our disputed payments for which Stripe listed no dispute."""
-    async for ids, cursor in _unseen(run, "payment", "stripe_charge_id", where="t.disputed_minor > 0"):
-        findings = await look_at_disputed(await Payment.filter(id__in=ids), provider=provider)
+    async for ids, cursor in _walk_unlisted(run, "payment", "stripe_charge_id", where="t.disputed_minor > 0"):
+        findings = await compare_disputed_payments(await Payment.filter(id__in=ids), provider=provider)
         yield Walked(cursor=cursor, findings=findings, checked=len(ids))
 
 
-async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+async def walk_operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
     """Find operations that have been open for longer than they should be, whenever they began."""
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
     while True:
@@ -177,7 +177,7 @@ async def operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> Async
         yield Walked(cursor=str(after), findings=findings, checked=len(found))
 
 
-async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+async def walk_authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Find payments whose hold ends within a day, whenever they were made."""
     moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
     while True:
@@ -187,11 +187,11 @@ async def authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint
             return
         moment, after = found[-1]["created_at"], found[-1]["id"]
         held = await Payment.filter(id__in=[row["id"] for row in found])
-        findings = await look_at_authorizations(held, provider=provider, now=now)
+        findings = await find_expiring_authorizations(held, provider=provider, now=now)
         yield Walked(cursor=_cursor(moment, after), findings=findings, checked=len(found))
 
 
-async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+async def walk_ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
     """Compare the sums of all orders, and verify the audit chains that changed since the window began."""
     after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
     while True:
@@ -200,26 +200,26 @@ async def ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIter
             return
         after = found[-1].id
         touched = [order.id for order in found if order.updated_at >= run.from_moment]
-        findings = await look_at_orders([order.id for order in found], chains=touched)
+        findings = await compare_orders([order.id for order in found], chains=touched)
         yield Walked(cursor=str(after), findings=findings, checked=len(found))
 
 
 WALKS: Final[dict[Stage, Walk]] = {
-    Stage.PAYMENTS: payments,
-    Stage.REFUNDS: refunds,
-    Stage.DISPUTES: disputes,
-    Stage.BALANCE: balance,
-    Stage.EVENTS: events,
-    Stage.OUR_PAYMENTS: our_payments,
-    Stage.OUR_REFUNDS: our_refunds,
-    Stage.OUR_DISPUTES: our_disputes,
-    Stage.OPERATIONS: operations,
-    Stage.AUTHORIZATIONS: authorizations,
-    Stage.LEDGER: ledger,
+    Stage.PAYMENTS: walk_payments,
+    Stage.REFUNDS: walk_refunds,
+    Stage.DISPUTES: walk_disputes,
+    Stage.BALANCE: walk_balance,
+    Stage.EVENTS: walk_events,
+    Stage.OUR_PAYMENTS: walk_our_payments,
+    Stage.OUR_REFUNDS: walk_our_refunds,
+    Stage.OUR_DISPUTES: walk_our_disputes,
+    Stage.OPERATIONS: walk_operations,
+    Stage.AUTHORIZATIONS: walk_authorizations,
+    Stage.LEDGER: walk_ledger,
 }
 
 
-async def _unseen(
+async def _walk_unlisted(
     run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
 ) -> AsyncIterator[tuple[list[UUID], str]]:
     """Yield pages of ids of our rows that Stripe did not list, each with its cursor. A page may be empty."""
@@ -246,7 +246,7 @@ def _place(cursor: str) -> tuple[datetime, UUID]:
     return datetime.fromisoformat(text), UUID(identity)
 
 
-async def _in_pages(listed: AsyncIterator[Thing]) -> AsyncIterator[list[Thing]]:
+async def _read_pages(listed: AsyncIterator[Thing]) -> AsyncIterator[list[Thing]]:
     page: list[Thing] = []
     async for thing in listed:
         page.append(thing)

@@ -51,9 +51,9 @@ def apply(names: list[str]) -> None:
 def hurried() -> None:
     """Right, but with short waits: back-offs of minutes take fractions of a second, and nothing is given up."""
     retry_policy.BACK_OFF_SECONDS = HURRIED_SECONDS
-    retry_policy.REST_SECONDS = HURRIED_SECONDS[0]
-    breaker.FIRST_REST_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for all other code
-    breaker.LONGEST_REST_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
+    retry_policy.LEAST_EXTRA_SECONDS = HURRIED_SECONDS[0]
+    breaker.FIRST_OPEN_SECONDS = HURRIED_SECONDS[0]  # type: ignore[misc]  # final for all other code
+    breaker.LONGEST_OPEN_SECONDS = HURRIED_SECONDS[-1]  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = HURRIED_SECONDS  # type: ignore[assignment]  # a longer tuple than the declared one
     inbox.MAX_ATTEMPTS = 1_000
     _put(server.runtime, "RetryPolicy", lambda **given: RetryPolicy(**{**given, "sticky_error_seconds": 0.6}))
@@ -63,9 +63,9 @@ def thirtyfold() -> None:
     """Right, and every wait is a thirtieth: two minutes pass in four seconds."""
     retry_policy.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in retry_policy.BACK_OFF_SECONDS)
     retry_policy.LATER_SECONDS = tuple((since / 30, wait / 30) for since, wait in retry_policy.LATER_SECONDS)
-    retry_policy.REST_SECONDS /= 30
-    breaker.FIRST_REST_SECONDS /= 30  # type: ignore[misc]  # final for all other code
-    breaker.LONGEST_REST_SECONDS /= 30  # type: ignore[misc]  # as above
+    retry_policy.LEAST_EXTRA_SECONDS /= 30
+    breaker.FIRST_OPEN_SECONDS /= 30  # type: ignore[misc]  # final for all other code
+    breaker.LONGEST_OPEN_SECONDS /= 30  # type: ignore[misc]  # as above
     inbox.BACK_OFF_SECONDS = tuple(seconds / 30 for seconds in inbox.BACK_OFF_SECONDS)  # type: ignore[assignment]
     _put(
         server.runtime,
@@ -110,7 +110,7 @@ def stripe_key_for_each_attempt() -> None:
 
 def id_of_its_own() -> None:
     """An operation's id is random, so that an operation lost in a failover has another key at Stripe when repeated."""
-    _put(idempotency, "operation_id", lambda *_, **__: uuid4())
+    _put(idempotency, "derive_operation_id", lambda *_, **__: uuid4())
 
 
 def new_key_on_retry() -> None:
@@ -193,7 +193,7 @@ def stale_event_wins() -> None:
                 if payment is not None and thing["object"] == "payment_intent":
                     order, locked = await locking.lock_payment(payment.id)
                     await _write_as_told(work, order, locked, payment_from(thing), event.stripe_event_id)
-            await inbox.settle(events, WebhookState.PROCESSED)
+            await inbox.finish_events(events, WebhookState.PROCESSED)
 
         await transact(body)
 
@@ -278,7 +278,7 @@ def late_answer_wins() -> None:
     def forward(_: PaymentStatus, seen: PaymentStatus) -> Transition:
         return Transition.FORWARD
 
-    _put(payment_state, "payment_move", forward)
+    _put(payment_state, "payment_transition", forward)
     _put(outcomes, "apply_provider_state", wrong)
 
 

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from cli.command_line import COMMANDS
-from database.connection import parse_url, wanted_migrations
+from database.connection import list_migrations, parse_url
 from database.embedded import EmbeddedPostgres
 from tests.cli.commands import Ended, free_port, run
 
@@ -109,7 +109,7 @@ async def test_something_that_is_no_postgresql_is_refused(answer: bytes, home: P
 async def test_an_unmigrated_database_is_refused_by_all_but_migrate(postgres: EmbeddedPostgres, home: Path) -> None:
     """The worker too: it would fail at every tick, for ever."""
     admin = await asyncpg.connect(**parse_url(postgres.url("postgres")))
-    first, *others = await wanted_migrations()
+    first, *others = await list_migrations()
     sentence = f"The database lacks {first} and {len(others)} more: run `python -m cli migrate` first."
     await admin.execute('CREATE DATABASE "unmigrated"')
     try:

@@ -14,7 +14,7 @@ from tortoise.transactions import in_transaction
 
 from database.connection import SESSION, close_database, open_database, tortoise_config
 from database.statements import query_rows
-from database.transactions import DatabaseUnavailable, atomic, drain
+from database.transactions import DatabaseUnavailable, drain, run_in_transaction
 from models import Customer
 
 POOL: Final = 5
@@ -101,7 +101,7 @@ async def _is_empty() -> bool:
 @pytest.mark.parametrize(
     ("engine", "transaction", "leaks"),
     [
-        pytest.param("database.engine", atomic, False, id="ours, as it is used"),
+        pytest.param("database.engine", run_in_transaction, False, id="ours, as it is used"),
         pytest.param("database.engine", _bare_transaction, False, id="ours, even when it is torn"),
         pytest.param("tortoise.backends.asyncpg", _bare_transaction, True, id="the stock one leaks"),
     ],
@@ -153,7 +153,7 @@ async def _all_taken() -> AsyncIterator[None]:
         inside.release()
         await let_go.wait()
 
-    holders = [asyncio.create_task(atomic(body)) for _ in range(POOL)]
+    holders = [asyncio.create_task(run_in_transaction(body)) for _ in range(POOL)]
     for _ in holders:
         await inside.acquire()
     try:
@@ -164,7 +164,7 @@ async def _all_taken() -> AsyncIterator[None]:
 
 
 async def _transaction() -> None:
-    await atomic(_one_row)
+    await run_in_transaction(_one_row)
 
 
 async def _queryset() -> None:
@@ -294,7 +294,7 @@ async def test_a_statement_run_wild_is_stopped(opened: str) -> None:
         await query_rows("SELECT pg_sleep(60)")
 
     with pytest.raises(DatabaseUnavailable, match=r"^QueryCanceledError$") as caught:
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert not caught.value.lost
     assert await _usable() == POOL

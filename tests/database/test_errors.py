@@ -15,10 +15,17 @@ from tortoise import connections
 from tortoise.exceptions import BaseORMException
 
 from database import keepalive, reachability
-from database.connection import MIGRATION_LOCK, MigrationInProgress, close_database, migrate, only_reads, open_database
+from database.connection import (
+    MIGRATION_LOCK,
+    MigrationInProgress,
+    close_database,
+    is_read_only,
+    migrate,
+    open_database,
+)
 from database.errors import DatabaseConflict, reason_of, unavailable
 from database.statements import query_rows
-from database.transactions import DatabaseUnavailable, atomic
+from database.transactions import DatabaseUnavailable, run_in_transaction
 from models import Customer
 
 LONG_ENOUGH: Final = 15  # seconds after which a test has hung
@@ -63,7 +70,7 @@ async def _by_tortoise(state: str) -> None:
 
 
 async def _in_a_transaction(state: str) -> None:
-    await atomic(lambda: query_rows(_raising(state)))
+    await run_in_transaction(lambda: query_rows(_raising(state)))
 
 
 WAYS: Final = [_statement, _by_tortoise, _in_a_transaction]
@@ -120,12 +127,12 @@ async def test_a_session_that_only_reads_takes_all_others_with_it(opened: str, a
 
     with pytest.raises(DatabaseUnavailable, match=r"^ReadOnlySQLTransactionError$"):
         await Customer.create(external_id="ada")
-    is_read_only = await only_reads()
+    was_read_only = await is_read_only()
     await admin.execute(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
-    is_over = await only_reads()  # its connection was made before, and is not kept
+    is_over = await is_read_only()  # its connection was made before, and is not kept
     await Customer.create(external_id="ada")
 
-    assert is_read_only is True
+    assert was_read_only is True
     assert is_over is False
     assert await Customer.all().count() == 1
 
@@ -166,7 +173,7 @@ def _error(state: bytes, text: bytes) -> bytes:
 async def test_a_startup_parameter_that_is_refused_is_named(state: bytes, text: bytes) -> None:
     async with _pooler(_error(state, text)) as url:
         with pytest.raises(reachability.CannotUseDatabase) as refused:
-            await reachability.missing_migrations(url)
+            await reachability.find_missing_migrations(url)
         await open_database(url, pool_size=2, acquire_timeout=5)
         try:
             with structlog.testing.capture_logs() as logged, pytest.raises(DatabaseUnavailable) as caught:

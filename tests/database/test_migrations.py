@@ -19,10 +19,10 @@ import models
 from database.connection import (
     MIGRATIONS,
     close_database,
+    find_pending_migrations,
     migrate,
     open_database,
     parse_url,
-    pending_migrations,
     tortoise_config,
 )
 from database.embedded import EmbeddedPostgres
@@ -197,7 +197,7 @@ async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     every = sorted(path.name for path in (Path(MIGRATIONS) / "models").glob("[0-9]*.py"))
     assert sorted(outcomes) == sorted([(0, "[]", ""), (0, "[]", ""), (0, str(every), "")])
     async with _open(empty_url):
-        assert await pending_migrations() == []
+        assert await find_pending_migrations() == []
 
 
 async def test_a_migration_may_take_longer_than_a_request(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,11 +230,11 @@ async def test_migrations_that_are_missing_are_named(
     every = sorted(path.name for path in (Path(MIGRATIONS) / "models").glob("[0-9]*.py"))
 
     async with _open(empty_url):
-        of_an_empty_one = await pending_migrations()
+        of_an_empty_one = await find_pending_migrations()
     async with _open(database_url):
-        of_a_complete_one = await pending_migrations()
+        of_a_complete_one = await find_pending_migrations()
         await admin.execute("DELETE FROM aerich WHERE version = $1", every[-1])
-        of_an_older_one = await pending_migrations()
+        of_an_older_one = await find_pending_migrations()
 
     assert (of_an_empty_one, of_a_complete_one, of_an_older_one) == (every, [], every[-1:])
 

@@ -8,9 +8,9 @@ import asyncpg
 import pytest
 
 from database.connection import parse_url
-from database.notifier import CHANNEL, IDS_IN_ONE, notify_order_changed, notifying
+from database.notifier import CHANNEL, IDS_IN_ONE, notify_order_changed, send_notifications
 from database.statements import query_rows
-from database.transactions import atomic
+from database.transactions import run_in_transaction
 from domain.ids import new_id
 from models import Customer
 
@@ -42,7 +42,7 @@ async def listener(opened: str) -> AsyncIterator[Listener]:
     listening = Listener()
     connection = await asyncpg.connect(**parse_url(opened))
     await connection.add_listener(CHANNEL, listening.receive)
-    async with notifying(opened, enabled=True):
+    async with send_notifications(opened, enabled=True):
         yield listening
     connection.terminate()
 
@@ -52,7 +52,7 @@ async def _notified(*order_ids: UUID) -> None:
         for order_id in order_ids:
             notify_order_changed(order_id)
 
-    await atomic(body)
+    await run_in_transaction(body)
 
 
 async def test_it_notifies_once_for_many_changes(listener: Listener) -> None:
@@ -77,10 +77,10 @@ async def test_it_does_not_notify_before_the_commit_nor_of_a_rollback(listener: 
         notify_order_changed(refused)
         raise LookupError
 
-    running = asyncio.create_task(atomic(slow))
+    running = asyncio.create_task(run_in_transaction(slow))
     await begun.wait()
     with pytest.raises(LookupError):
-        await atomic(failing)
+        await run_in_transaction(failing)
     await _notified(meanwhile)
     assert not any(committed in notified for notified in await listener.until(meanwhile))
     go_on.set()
@@ -101,7 +101,7 @@ async def test_notifications_of_an_aborted_attempt_are_forgotten(listener: Liste
             await admin.execute("SELECT pg_terminate_backend($1)", own["pid"])
         await Customer.create(external_id="ada")
 
-    await atomic(body)
+    await run_in_transaction(body)
 
     assert len(tries) == 2
     assert await listener.until(tries[1]) == [[tries[1]]]
@@ -125,7 +125,7 @@ async def test_it_goes_on_notifying_when_its_connection_was_lost(listener: Liste
 
     cut_off = await admin.fetch(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = 'paygraph-bell'"
+        " WHERE datname = current_database() AND application_name = 'paygraph-notifier'"
     )
     await _notified(second)
 
@@ -139,7 +139,7 @@ async def test_the_last_notification_is_received_after_it_was_closed(opened: str
     await connection.add_listener(CHANNEL, listening.receive)
     order_id = new_id()
 
-    async with notifying(opened, enabled=True):
+    async with send_notifications(opened, enabled=True):
         await _notified(order_id)
 
     assert await listening.until(order_id) == [[order_id]]
@@ -147,6 +147,6 @@ async def test_the_last_notification_is_received_after_it_was_closed(opened: str
 
 
 async def test_switched_off_it_notifies_nobody_and_everything_commits(opened: str) -> None:
-    async with notifying(opened, enabled=False):
+    async with send_notifications(opened, enabled=False):
         await _notified(new_id())
     await _notified(new_id())

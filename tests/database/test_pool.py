@@ -12,7 +12,7 @@ from database import pool
 from database.connection import parse_url
 from database.pool import Pool
 from database.statements import fetch, query_rows
-from database.transactions import DatabaseUnavailable, atomic
+from database.transactions import DatabaseUnavailable, run_in_transaction
 from models import Customer
 
 SIZE: Final = 3
@@ -187,7 +187,7 @@ async def test_fetch_reads_what_the_running_transaction_wrote_and_nobody_else_do
         raise LookupError
 
     with pytest.raises(LookupError):
-        await atomic(undone)
+        await run_in_transaction(undone)
 
     assert seen == [1]
     assert await count() == 0
@@ -212,7 +212,7 @@ async def test_a_statement_fails_alike_inside_a_transaction_and_outside(
         await query_rows(statement)
 
     async def inside() -> None:
-        await atomic(body)
+        await run_in_transaction(body)
 
     for work in (body, inside):
         with pytest.raises(error) as caught:

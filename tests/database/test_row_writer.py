@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from tortoise.models import Model
 
-from database.row_writer import all_fields, build_row, by_database, change, row_values
+from database.row_writer import all_fields, build_row, by_database, row_values, set_fields
 from database.statements import Insert, Update, write
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, WebhookEvent
 from tests.support.rows import a_payment, an_order
@@ -71,7 +71,7 @@ async def test_a_row_is_read_back_as_it_was_written_with_its_moments(shop: Shop)
 
     await write(Insert(order))
     added = await Order.get(id=order.id)
-    change(order, {"description": "changed"})
+    set_fields(order, {"description": "changed"})
     order.total_minor = 5
     await write(Update(order, ("description",)))
     changed = await Order.get(id=order.id)
@@ -91,4 +91,4 @@ async def test_only_fields_can_be_given(shop: Shop) -> None:
     with pytest.raises(AssertionError, match="stauts"):
         build_row(Payment, **unknown)
     with pytest.raises(AssertionError, match="stauts"):
-        change(payment, unknown)
+        set_fields(payment, unknown)

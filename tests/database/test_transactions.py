@@ -13,7 +13,7 @@ from tortoise.exceptions import IntegrityError
 
 from database.connection import close_database, open_database
 from database.statements import query_rows
-from database.transactions import TRIES, DatabaseUnavailable, atomic, drain, finish, in_atomic
+from database.transactions import TRIES, DatabaseUnavailable, drain, finish, is_in_transaction, run_in_transaction
 from models import Customer
 from tests.crash.processes.proxy import DatabaseProxy
 
@@ -33,7 +33,7 @@ async def test_what_the_body_wrote_is_kept_and_its_answer_given(opened: str) -> 
         await Customer.create(external_id="ada")
         return 42
 
-    assert await atomic(body) == 42
+    assert await run_in_transaction(body) == 42
     assert await _names() == ["ada"]
 
 
@@ -43,7 +43,7 @@ async def test_a_body_that_raises_leaves_nothing(opened: str) -> None:
         raise LookupError("no")
 
     with pytest.raises(LookupError, match="no"):
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert await _names() == []
 
@@ -57,7 +57,7 @@ async def test_a_cancelled_caller_does_not_stop_the_body(opened: str) -> None:
         await go_on.wait()
         await Customer.create(external_id="second")
 
-    caller = asyncio.create_task(atomic(body))
+    caller = asyncio.create_task(run_in_transaction(body))
     await inside.wait()
     caller.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -79,7 +79,7 @@ async def test_a_body_that_fails_after_its_caller_left_is_rolled_back_quietly(op
         await go_on.wait()
         raise LookupError("nobody hears this")
 
-    caller = asyncio.create_task(atomic(body))
+    caller = asyncio.create_task(run_in_transaction(body))
     await inside.wait()
     caller.cancel()
     go_on.set()
@@ -108,7 +108,7 @@ async def test_of_two_bodies_in_a_deadlock_both_finish(opened: str, admin: async
         return body
 
     async with asyncio.timeout(LONG_ENOUGH):
-        await asyncio.gather(atomic(taking("left", "right")), atomic(taking("right", "left")))
+        await asyncio.gather(run_in_transaction(taking("left", "right")), run_in_transaction(taking("right", "left")))
 
     assert len(runs) == 3
     assert len({customer.email for customer in await Customer.all()}) == 1
@@ -130,7 +130,7 @@ async def test_of_two_bodies_that_cannot_be_serialized_both_finish(opened: str) 
         return body
 
     async with asyncio.timeout(LONG_ENOUGH):
-        await asyncio.gather(atomic(counting("ada")), atomic(counting("bob")))
+        await asyncio.gather(run_in_transaction(counting("ada")), run_in_transaction(counting("bob")))
 
     assert len(runs) == 3
     assert sorted(str(customer.email) for customer in await Customer.all()) == ["0@example.com", "1@example.com"]
@@ -145,7 +145,7 @@ async def test_a_conflict_that_never_ends_is_given_up(opened: str) -> None:
         await query_rows("DO $$ BEGIN RAISE EXCEPTION 'again' USING ERRCODE = 'serialization_failure'; END $$")
 
     with pytest.raises(DatabaseUnavailable, match=r"^SerializationError$"):
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert runs == TRIES
 
@@ -160,7 +160,7 @@ async def test_a_refusal_of_the_database_is_not_tried_again(opened: str) -> None
         await Customer.create(external_id="ada")
 
     with pytest.raises(IntegrityError):
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert runs == 1
 
@@ -182,10 +182,10 @@ async def test_a_lock_that_nobody_gets_is_not_waited_for_again(opened: str) -> N
         await query_rows("SET LOCAL lock_timeout = 20")
         await Customer.filter(external_id="ada").update(email="body@example.com")
 
-    holding = asyncio.create_task(atomic(holder))
+    holding = asyncio.create_task(run_in_transaction(holder))
     await held.wait()
     with pytest.raises(DatabaseUnavailable) as caught:
-        await atomic(body)
+        await run_in_transaction(body)
     let_go.set()
     await holding
 
@@ -199,10 +199,10 @@ async def test_transactions_do_not_nest(opened: str) -> None:
 
     async def body() -> None:
         await Customer.create(external_id="outer")
-        await atomic(inner)
+        await run_in_transaction(inner)
 
     with pytest.raises(RuntimeError, match="does not nest"):
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert await _names() == []
 
@@ -212,19 +212,19 @@ async def test_a_task_started_inside_does_not_nest_either(opened: str) -> None:
         await Customer.create(external_id="inner")
 
     async def body() -> None:
-        await asyncio.create_task(atomic(inner))
+        await asyncio.create_task(run_in_transaction(inner))
 
     with pytest.raises(RuntimeError, match="does not nest"):
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert await _names() == []
 
 
 async def test_it_is_known_whether_a_transaction_runs(opened: str) -> None:
     async def body() -> bool:
-        return in_atomic()
+        return is_in_transaction()
 
-    assert (in_atomic(), await atomic(body), in_atomic()) == (False, True, False)
+    assert (is_in_transaction(), await run_in_transaction(body), is_in_transaction()) == (False, True, False)
 
 
 async def test_a_lost_connection_is_replaced_and_the_body_runs_again(opened: str, admin: asyncpg.Connection) -> None:
@@ -237,7 +237,7 @@ async def test_a_lost_connection_is_replaced_and_the_body_runs_again(opened: str
             assert await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", backends[0])
         await Customer.create(external_id="bob")
 
-    await atomic(body)
+    await run_in_transaction(body)
 
     assert len(set(backends)) == len(backends) == 2
     assert await _names() == ["ada", "bob"]
@@ -252,7 +252,7 @@ async def test_a_connection_lost_again_and_again_is_given_up(opened: str, admin:
         assert await admin.fetchval("SELECT pg_terminate_backend($1, 5000)", backends[-1])
 
     with pytest.raises(DatabaseUnavailable) as caught:
-        await atomic(body)
+        await run_in_transaction(body)
 
     assert len(set(backends)) == len(backends) == TRIES
     assert caught.value.lost
@@ -291,7 +291,7 @@ async def _breaking_at(database_url: str, step: int, *, after: bool) -> bool:
                 await query_rows("SELECT 1")
                 proxy.stop_at, proxy.stops_after, proxy.armed = step, after, True
                 async with asyncio.timeout(LONG_ENOUGH):
-                    await atomic(body)
+                    await run_in_transaction(body)
                 proxy.armed = False
                 assert (await _names()).count(name) == 1, f"broken before message {step}"
             finally:

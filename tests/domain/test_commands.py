@@ -8,7 +8,7 @@ from typing import Any, Final
 import pytest
 
 from domain import commands
-from domain.command_fields import Command, Rules, as_given, parse, parsed
+from domain.command_fields import Command, Rules, parse, parsed, unchanged
 from domain.commands import (
     CancelPayment,
     CapturePayment,
@@ -67,7 +67,7 @@ def test_every_command_is_here_and_is_an_operation_of_its_own() -> None:
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_field_that_is_added_changes_the_fingerprint(command: type[Command]) -> None:
     """Nothing else is edited for a new field. An older key stays the same request while the field is left out."""
-    added = parsed(as_given, default=None, added_later=True)
+    added = parsed(unchanged, default=None, added_later=True)
     more: type[Command] = make_dataclass(
         f"More{command.__name__}", [("noted", str | None, added)], bases=(command,), frozen=True, kw_only=True
     )
@@ -101,7 +101,7 @@ def test_names_in_refusals_are_the_schemas() -> None:
 def test_an_id_is_never_fingerprinted_without_its_kind() -> None:
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Careless(Command):
-        row: Any = parsed(as_given)
+        row: Any = parsed(unchanged)
 
     with pytest.raises(TypeError, match="an id without its kind"):
         Careless(row=new_id()).fingerprint()

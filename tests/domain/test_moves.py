@@ -7,15 +7,15 @@ import pytest
 
 from domain.states import (
     PAYMENT_FINAL,
-    PAYMENT_MOVES,
-    REFUND_MOVES,
+    PAYMENT_TRANSITIONS,
     REFUND_RELEASED,
     REFUND_RESERVES,
+    REFUND_TRANSITIONS,
     PaymentStatus,
     RefundStatus,
     Transition,
-    payment_move,
-    refund_move,
+    payment_transition,
+    refund_transition,
 )
 
 # From each state, Stripe's possible next state and the state written for it. All else is late, or contradicts an end.
@@ -66,39 +66,41 @@ def _expected(old: str, new: str, forward: dict[str, str], conflicts: set[tuple[
 
 @pytest.mark.parametrize(("old", "new"), list(product(PaymentStatus, PaymentStatus)))
 def test_every_move_of_a_payment(old: PaymentStatus, new: PaymentStatus) -> None:
-    assert payment_move(old, new) is _expected(old, new, PAYMENT_FORWARD, PAYMENT_CONFLICTS)
+    assert payment_transition(old, new) is _expected(old, new, PAYMENT_FORWARD, PAYMENT_CONFLICTS)
 
 
 @pytest.mark.parametrize(("old", "new"), list(product(RefundStatus, RefundStatus)))
 def test_every_move_of_a_refund(old: RefundStatus, new: RefundStatus) -> None:
-    assert refund_move(old, new) is _expected(old, new, REFUND_FORWARD, REFUND_CONFLICTS)
+    assert refund_transition(old, new) is _expected(old, new, REFUND_FORWARD, REFUND_CONFLICTS)
 
 
 def test_the_tables_have_every_pair() -> None:
-    assert {(old, new) for old, row in PAYMENT_MOVES.items() for new in row} == set(
+    assert {(old, new) for old, row in PAYMENT_TRANSITIONS.items() for new in row} == set(
         product(PaymentStatus, PaymentStatus)
     )
-    assert {(old, new) for old, row in REFUND_MOVES.items() for new in row} == set(product(RefundStatus, RefundStatus))
+    assert {(old, new) for old, row in REFUND_TRANSITIONS.items() for new in row} == set(
+        product(RefundStatus, RefundStatus)
+    )
 
 
 def test_the_final_states_of_a_payment_absorb() -> None:
     assert {PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED} == PAYMENT_FINAL
     for final, new in product(PAYMENT_FINAL, PaymentStatus):
-        assert payment_move(final, new) is not Transition.FORWARD
+        assert payment_transition(final, new) is not Transition.FORWARD
 
 
 def test_a_refund_that_is_released_never_reserves_again() -> None:
     assert {RefundStatus.FAILED, RefundStatus.CANCELED} == REFUND_RELEASED
     assert set(RefundStatus) == REFUND_RESERVES | REFUND_RELEASED | {RefundStatus.SUCCEEDED}
     for released, new in product(REFUND_RELEASED, RefundStatus):
-        assert refund_move(released, new) is not Transition.FORWARD
+        assert refund_transition(released, new) is not Transition.FORWARD
 
 
 def test_nothing_ever_becomes_merely_initiated_by_what_stripe_says() -> None:
     for old in set(PaymentStatus) - {PaymentStatus.INITIATED}:
-        assert payment_move(old, PaymentStatus.INITIATED) is Transition.LATE
+        assert payment_transition(old, PaymentStatus.INITIATED) is Transition.LATE
     for refund in set(RefundStatus) - {RefundStatus.INITIATED, RefundStatus.AWAITING_APPROVAL}:
-        assert refund_move(refund, RefundStatus.INITIATED) is Transition.LATE
+        assert refund_transition(refund, RefundStatus.INITIATED) is Transition.LATE
 
 
 def _stripes_own_moves() -> Iterator[tuple[PaymentStatus, PaymentStatus]]:
@@ -119,4 +121,4 @@ def _stripes_own_moves() -> Iterator[tuple[PaymentStatus, PaymentStatus]]:
 
 @pytest.mark.parametrize(("old", "new"), list(_stripes_own_moves()))
 def test_every_arrow_of_stripes_lifecycle_is_followed(old: PaymentStatus, new: PaymentStatus) -> None:
-    assert payment_move(old, new) is Transition.FORWARD
+    assert payment_transition(old, new) is Transition.FORWARD

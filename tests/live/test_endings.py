@@ -109,7 +109,7 @@ async def test_a_process_that_goes_ends_its_streams_and_leaves_nothing_behind(
             with pytest.raises(Ended) as ended:
                 await subscriber.next()
 
-    assert sorted(row["application_name"] for row in held) == ["paygraph-bell", "paygraph-listener"]
+    assert sorted(row["application_name"] for row in held) == ["paygraph-listener", "paygraph-notifier"]
     assert ended.value.reasons == [("INTERNAL_SERVER_ERROR", "SERVER_RESTARTING")]
     assert {task for task in asyncio.all_tasks() - before if not task.done()} == set()
     async with asyncio.timeout(5):

@@ -10,7 +10,14 @@ from typing import Final
 
 import pytest
 
-from domain.states import PAYMENT_MOVES, REFUND_MOVES, OperationState, PaymentStatus, RefundStatus, Transition
+from domain.states import (
+    PAYMENT_TRANSITIONS,
+    REFUND_TRANSITIONS,
+    OperationState,
+    PaymentStatus,
+    RefundStatus,
+    Transition,
+)
 from services.money.provider_calls import Step, StepOutcome
 from tests.attack import variants
 from tests.protocol.runs import BEFORE, WITHOUT_A_RULE, WITHOUT_AN_ASSUMPTION
@@ -35,8 +42,8 @@ def _table(title: str) -> dict[str, list[str]]:
 
 
 CASES: Final = (
-    ("RefundStatus", RefundStatus, "REFUND_MOVES", REFUND_MOVES),
-    ("PaymentStatus", PaymentStatus, "PAYMENT_MOVES", PAYMENT_MOVES),
+    ("RefundStatus", RefundStatus, "REFUND_TRANSITIONS", REFUND_TRANSITIONS),
+    ("PaymentStatus", PaymentStatus, "PAYMENT_TRANSITIONS", PAYMENT_TRANSITIONS),
 )
 
 

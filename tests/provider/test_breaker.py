@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from provider import Outcome, Provider, ProviderFailure
-from provider.breaker import FIRST_REST_SECONDS, LONGEST_REST_SECONDS, OPEN_AFTER, Breaker
+from provider.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, OPEN_AFTER, Breaker
 from tests.provider.stripe_says import error, intent, provider_hearing, saying
 
 
@@ -52,11 +52,11 @@ def test_an_open_one_refuses_and_says_how_long(breaker: Breaker) -> None:
         breaker.enter()
 
     assert caught.value.outcome is Outcome.UNREACHABLE
-    assert caught.value.retry_after_seconds == FIRST_REST_SECONDS
+    assert caught.value.retry_after_seconds == FIRST_OPEN_SECONDS
 
 
 def test_after_its_rest_one_call_tries_and_the_others_wait(breaker: Breaker, clock: Clock) -> None:
-    clock.now += FIRST_REST_SECONDS
+    clock.now += FIRST_OPEN_SECONDS
     breaker.enter()
 
     with pytest.raises(ProviderFailure):
@@ -71,23 +71,23 @@ def test_after_its_rest_one_call_tries_and_the_others_wait(breaker: Breaker, clo
 def test_each_try_in_vain_doubles_the_rest_up_to_half_a_minute(breaker: Breaker, clock: Clock) -> None:
     rests = []
     for _ in range(8):
-        clock.now += breaker.rest_seconds
+        clock.now += breaker.open_seconds
         breaker.enter()
         breaker.not_answered()
-        rests.append(breaker.rest_seconds)
+        rests.append(breaker.open_seconds)
 
     assert rests == [2, 4, 8, 16, 30, 30, 30, 30]
-    assert rests[-1] == LONGEST_REST_SECONDS
+    assert rests[-1] == LONGEST_OPEN_SECONDS
 
 
 def test_calls_that_had_left_before_it_opened_do_not_prolong_the_rest(breaker: Breaker) -> None:
     breaker.not_answered()
 
-    assert breaker.rest_seconds == FIRST_REST_SECONDS
+    assert breaker.open_seconds == FIRST_OPEN_SECONDS
 
 
 def test_a_try_that_was_given_up_lets_another_one_try(breaker: Breaker, clock: Clock) -> None:
-    clock.now += FIRST_REST_SECONDS
+    clock.now += FIRST_OPEN_SECONDS
     breaker.enter()
 
     breaker.abandoned()

@@ -21,8 +21,8 @@ async def test_no_more_than_so_many_go_in_a_second() -> None:
 
 async def test_each_endpoint_has_its_own_share() -> None:
     limited = Budget(per_second=1_000, per_endpoint=1)
-    await limited.take(Priority.LOOK, "GET payment_intents/id")
-    waiting = asyncio.create_task(limited.take(Priority.LOOK, "GET payment_intents/id"))
+    await limited.take(Priority.LOOK_UP, "GET payment_intents/id")
+    waiting = asyncio.create_task(limited.take(Priority.LOOK_UP, "GET payment_intents/id"))
 
     await asyncio.wait_for(limited.take(Priority.PAY, "POST payment_intents"), timeout=0.5)
 
@@ -41,10 +41,10 @@ async def test_the_urgent_ones_go_first() -> None:
         gone.append(rank)
 
     await asyncio.gather(
-        *(go(rank) for rank in (Priority.READ, Priority.POLL, Priority.LOOK, Priority.REFUND, Priority.PAY))
+        *(go(rank) for rank in (Priority.READ, Priority.POLL, Priority.LOOK_UP, Priority.REFUND, Priority.PAY))
     )
 
-    assert gone == [Priority.PAY, Priority.REFUND, Priority.LOOK, Priority.POLL, Priority.READ]
+    assert gone == [Priority.PAY, Priority.REFUND, Priority.LOOK_UP, Priority.POLL, Priority.READ]
 
 
 async def test_a_turn_that_does_not_come_is_a_refusal_of_ours_and_spends_nothing(

@@ -78,14 +78,14 @@ async def test_a_probe_that_trickles_keeps_the_circuit_open_no_longer_than_one_c
         await line.say(whole())
         return False
 
-    monkeypatch.setattr("provider.breaker.FIRST_REST_SECONDS", 0.05)
+    monkeypatch.setattr("provider.breaker.FIRST_OPEN_SECONDS", 0.05)
     async with wire(behave) as stripe:
         provider = stripe.provider(LIMIT)
         for _ in range(OPEN_AFTER):
             assert await confirming(provider) is Outcome.UNKNOWN
         began = time.monotonic()
         async with asyncio.timeout(LATEST * 2):
-            while provider.rest_seconds > 0 or await confirming(provider) is not None:
+            while provider.breaker_open_seconds > 0 or await confirming(provider) is not None:
                 await asyncio.sleep(0.01)
         took = time.monotonic() - began
         await provider.close()
@@ -108,7 +108,7 @@ async def test_past_its_deadline_nothing_is_sent(is_kept: bool) -> None:
             provider.create_refund({}, key="k", until=PAST),
         ]
         failures = await asyncio.gather(*acts, return_exceptions=True)
-        rest = provider.rest_seconds
+        rest = provider.breaker_open_seconds
         assert await confirming(provider) is None  # and the next request is not affected
         await provider.close()
 

@@ -42,7 +42,7 @@ async def test_what_is_no_id_reaches_no_address(identity: str) -> None:
         lambda: provider.capture_payment(identity, {}, key="k", until=NEVER),
         lambda: provider.cancel_payment(identity, {}, key="k", until=NEVER),
         lambda: provider.retrieve_dispute(identity),
-        lambda: provider.retrieve_booking(identity),
+        lambda: provider.retrieve_balance_transaction(identity),
         lambda: provider.retrieve_event(identity),
         lambda: provider.payment_of("charge", identity),
     ]

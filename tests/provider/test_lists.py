@@ -6,9 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from provider import Booked, Provider, ProviderFailure, ProviderPayment, Unreadable
+from provider import BalanceTransactionKind, Provider, ProviderFailure, ProviderPayment, Unreadable
 from provider.failures import UNREADABLE_ANSWER
-from provider.mapping import booking_from, dispute_from, payment_from
+from provider.mapping import balance_transaction_from, dispute_from, payment_from
 from tests.provider.stripe_says import intent, provider_hearing, refund, saying
 
 SINCE, BEFORE = datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 2, tzinfo=UTC)
@@ -50,28 +50,28 @@ def test_held_money_says_until_when_and_taken_money_does_not() -> None:
 @pytest.mark.parametrize(
     ("word", "booked"),
     [
-        ("charge", Booked.CHARGE),
-        ("payment", Booked.CHARGE),
-        ("refund", Booked.REFUND),
-        ("payment_refund", Booked.REFUND),
-        ("refund_failure", Booked.OTHER),
-        ("adjustment", Booked.OTHER),
-        ("stripe_fee", Booked.OTHER),
-        ("payout", Booked.OTHER),
-        ("teleported", Booked.OTHER),
+        ("charge", BalanceTransactionKind.CHARGE),
+        ("payment", BalanceTransactionKind.CHARGE),
+        ("refund", BalanceTransactionKind.REFUND),
+        ("payment_refund", BalanceTransactionKind.REFUND),
+        ("refund_failure", BalanceTransactionKind.OTHER),
+        ("adjustment", BalanceTransactionKind.OTHER),
+        ("stripe_fee", BalanceTransactionKind.OTHER),
+        ("payout", BalanceTransactionKind.OTHER),
+        ("teleported", BalanceTransactionKind.OTHER),
     ],
 )
-def test_what_was_booked_is_told_by_its_type(word: str, booked: Booked) -> None:
-    assert booking_from(booking(type=word)).booked is booked
+def test_what_was_booked_is_told_by_its_type(word: str, booked: BalanceTransactionKind) -> None:
+    assert balance_transaction_from(booking(type=word)).kind is booked
 
 
 def test_whose_money_was_booked_is_told_by_an_expanded_source() -> None:
     whole, bare, none = (
-        booking_from(booking()),
-        booking_from(booking(source="ch_1")),
-        booking_from(booking(source=None)),
+        balance_transaction_from(booking()),
+        balance_transaction_from(booking(source="ch_1")),
+        balance_transaction_from(booking(source=None)),
     )
-    converted = booking_from(booking(currency="eur", exchange_rate=0.92))
+    converted = balance_transaction_from(booking(currency="eur", exchange_rate=0.92))
 
     assert (whole.source_id, whole.payment_intent_id, whole.amount_minor) == ("ch_1", "pi_1", 1_099)
     assert (bare.source_id, bare.payment_intent_id) == ("ch_1", None)
@@ -81,10 +81,12 @@ def test_whose_money_was_booked_is_told_by_an_expanded_source() -> None:
 
 async def test_sources_are_asked_for_with_the_list_and_with_one() -> None:
     provider, asked = listing(booking())
-    listed = [one async for one in provider.bookings(created_from=SINCE, created_before=BEFORE, after="txn_0")]
+    listed = [
+        one async for one in provider.balance_transactions(created_from=SINCE, created_before=BEFORE, after="txn_0")
+    ]
     await provider.close()
     alone = provider_hearing(saying(200, {"object": "balance_transaction", **booking()}))
-    found = await alone.retrieve_booking("txn_1")
+    found = await alone.retrieve_balance_transaction("txn_1")
     await alone.close()
 
     assert listed == [found]

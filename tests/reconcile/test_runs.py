@@ -171,7 +171,7 @@ async def test_the_worker_runs_it_once_in_an_interval(shop: Shop) -> None:
 
 async def test_a_worker_that_only_reconciles_does_so_and_stops_when_told(shop: Shop) -> None:
     layers = WorkerJobs(webhooks=False, janitor=False, poller=False, reconcile_interval_seconds=0.05)
-    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=layers)
+    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, jobs=layers)
     work = asyncio.create_task(worker.run())
     async with asyncio.timeout(10):
         while not await ReconciliationRun.filter(finished_at__isnull=False).exists():

@@ -147,7 +147,7 @@ def _transactions(module: Module) -> Iterator[str]:
         named = isinstance(node, ast.alias) and node.name == BARE_TRANSACTION
         called = isinstance(node, ast.Attribute) and node.attr == BARE_TRANSACTION
         if named or called:
-            yield "a bare in_transaction: use database.transactions.atomic"
+            yield "a bare in_transaction: use database.transactions.run_in_transaction"
 
 
 def _sizes(module: Module) -> Iterator[str]:
@@ -270,12 +270,12 @@ PLANTED: Final = {
     "a bare transaction by name": (
         "services/part.py",
         "from tortoise.transactions import in_transaction",
-        "a bare in_transaction: use database.transactions.atomic",
+        "a bare in_transaction: use database.transactions.run_in_transaction",
     ),
     "a bare transaction by attribute": (
         "resolvers/part.py",
         "from tortoise import transactions\ntransactions.in_transaction()",
-        "a bare in_transaction: use database.transactions.atomic",
+        "a bare in_transaction: use database.transactions.run_in_transaction",
     ),
     "a long file": ("domain/part.py", "\n" * 401, "401 lines, 400 are allowed"),
     "a long test file": ("tests/test_part.py", "\n" * 401, "401 lines, 400 are allowed"),

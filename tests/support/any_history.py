@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from domain.states import DiscrepancyKind, OperationState, WebhookState
 from models import Discrepancy, Operation, PaymentEvent, WebhookEvent
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 from services.reconciliation.runs import Reconciler, Window
 from tests.support.shop import ERROR_FIELDS, Json, Shop, key
 
@@ -328,7 +328,7 @@ async def _everything_is_applied(shop: Shop) -> None:
     """Check that no event is dead, no chain broken, and each operation has ended or waits for a person."""
     await shop.deliver()
     assert await WebhookEvent.filter(state__in=[WebhookState.DEAD, WebhookState.FAILED]).count() == 0
-    assert await broken_links([event.order_id for event in await PaymentEvent.all().only("id", "order_id")]) == {}
+    assert await find_broken_chains([event.order_id for event in await PaymentEvent.all().only("id", "order_id")]) == {}
     data = await shop.staff.ask(
         "{ openOperations(first: 100) { edges { node { id } } } integrity { healthy unresolvedOperations } }"
     )

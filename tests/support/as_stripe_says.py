@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from domain.states import MONEY_KINDS, WebhookState
 from models import Discrepancy, PaymentEvent, WebhookEvent
-from services.audit.trail import SYSTEM, Cause, broken_links
+from services.audit.trail import SYSTEM, Cause, find_broken_chains
 from services.money.sync import refresh_payment
 from services.reconciliation.runs import Reconciler, Window
 from tests.support.rows import row_id
@@ -96,7 +96,7 @@ async def reconciled(shop: Shop, *, repair: bool = False) -> list[Discrepancy]:
 async def nothing_is_dead(shop: Shop) -> None:
     await shop.deliver()
     assert await WebhookEvent.filter(state__in=[WebhookState.DEAD, WebhookState.FAILED]).count() == 0
-    assert await broken_links([event.order_id for event in await PaymentEvent.all()]) == {}
+    assert await find_broken_chains([event.order_id for event in await PaymentEvent.all()]) == {}
 
 
 async def reached(shop: Shop, number: int) -> None:

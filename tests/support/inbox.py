@@ -66,7 +66,7 @@ def looks(shop: Shop, path: str) -> int:
 
 def another_worker(shop: Shop) -> Worker:
     """Start another worker, without any memory."""
-    return Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=WorkerJobs())
+    return Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, jobs=WorkerJobs())
 
 
 async def poll(shop: Shop) -> None:

@@ -1,7 +1,7 @@
 """Violations after a payment's life: our rows against Stripe's books, and the audit trail that led to them."""
 
 from models import Order, PaymentEvent, WebhookEvent
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 from tests.attack.invariants import Answer, Link, World, books_equal_stripes, violations
 from tests.attack.world import OPERATION, ORDER, PAYMENT
 from tests.support.lifecycle import Ending, Life, Plan
@@ -64,7 +64,7 @@ async def wrongs(life: Life) -> list[str]:
     trail = await PaymentEvent.filter(order_id=order_id).order_by("sequence")
     world = await _world(life, trail)
     found = _differences(world) + [line for line in violations(world) if not line.endswith(LAWFUL_HERE)]
-    if (broken := (await broken_links([order_id])).get(order_id)) is not None:
+    if (broken := (await find_broken_chains([order_id])).get(order_id)) is not None:
         found.append(f"the chain is broken at {broken}")
     if life.versions != sorted(life.versions):
         found.append(f"versions went back: {life.versions}")

@@ -12,8 +12,8 @@ from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from schema import schema
 from services.live.hub import Live
-from services.live.refresh_on_read import Looks
-from services.money.recovery import Repairs
+from services.live.refresh_on_read import ProviderReads
+from services.money.recovery import RecoveryOnRead
 from services.money.runner import OperationRunner
 
 
@@ -32,8 +32,8 @@ def context(who: Caller | None = None) -> RequestContext:
         caller=who,
         request_id="req_test",
         runner=runner,
-        repairs=Repairs(runner, enabled=False),
-        looks=Looks(provider),
+        recovery=RecoveryOnRead(runner, enabled=False),
+        provider_reads=ProviderReads(provider),
         live=Live(),
         currencies=frozenset({"USD"}),
         app_schemes=frozenset(),

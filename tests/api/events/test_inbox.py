@@ -8,7 +8,7 @@ from cli.command_line import parser
 from cli.operations.replay import replay_and_report
 from database.leases import LeaseLost
 from database.statements import query_rows
-from database.transactions import atomic
+from database.transactions import run_in_transaction
 from domain.states import WebhookState
 from models import WebhookEvent
 from services.inbox import inbox
@@ -232,7 +232,7 @@ async def test_a_worker_from_before_a_replay_settles_nothing(shop: Shop) -> None
     quick = await inbox.take(lease_seconds=60)
 
     with pytest.raises(LeaseLost):
-        await atomic(lambda: inbox.settle(slow, WebhookState.PROCESSED))
+        await run_in_transaction(lambda: inbox.finish_events(slow, WebhookState.PROCESSED))
     await inbox.retry(slow[0], "too slow")
 
     assert replayed == 1

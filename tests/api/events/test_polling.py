@@ -302,7 +302,7 @@ async def _ended(source: EventSource) -> None:
 async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: EventSource, layers: WorkerJobs) -> None:
     await shop.paid()
     await nothing_is_delivered(shop)
-    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, layers=layers)
+    worker = Worker(runner=shop.runtime.runner, endpoint=shop.runtime.endpoint, jobs=layers)
     running = asyncio.create_task(worker.run())
 
     await _ended(source)

@@ -15,7 +15,7 @@ from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 from domain.ids import new_id
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 from services.money import idempotency
 from tests.reconcile.faults import stripe_post
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
@@ -202,7 +202,7 @@ async def test_what_the_version_before_has_in_flight_keeps_its_key(
     async with cluster.primary() as shop:
         payment = await shop.paid()
         with monkeypatch.context() as before:
-            before.setattr(idempotency, "operation_id", lambda *_, **__: new_id())
+            before.setattr(idempotency, "derive_operation_id", lambda *_, **__: new_id())
             shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
             lost = await shop.refund(payment["id"], 4_000, with_key=one_key)
 
@@ -263,7 +263,7 @@ async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
         paid_again = await shop.pay(order_id, with_key=pay_key)
         refunded_again = await shop.refund(payment["id"], 4_000, with_key=refund_key)
         stripe = shop.sandbox.snapshot()
-        broken = await broken_links([row["id"] for row in await query_rows("SELECT id FROM orders")])
+        broken = await find_broken_chains([row["id"] for row in await query_rows("SELECT id FROM orders")])
 
     assert (would[0], untouched) == (0, [])
     assert "Would take in" in would[1]

@@ -6,7 +6,7 @@ import httpx
 
 from domain.ids import Kind, encode
 from models import Order, Payment, PaymentEvent
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 from tests.support.as_stripe_says import another_process_looks, reached
 from tests.support.rows import row_id
 from tests.support.shop import Shop, key
@@ -188,7 +188,7 @@ async def test_what_happens_to_the_order_while_stripe_answers_is_neither_lost_no
         "order.updated",
         "payment.succeeded",
     ]
-    assert await broken_links([order.id]) == {}
+    assert await find_broken_chains([order.id]) == {}
 
 
 async def test_a_slow_look_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from database.transactions import atomic
+from database.transactions import run_in_transaction
 from models import Payment
 from tests.support.shop import Shop, key
 
@@ -15,7 +15,7 @@ async def test_a_call_of_stripe_inside_a_transaction_is_refused(shop: Shop) -> N
         await shop.runtime.runner.provider.retrieve_payment("pi_any")
 
     with pytest.raises(RuntimeError, match="inside a transaction"):
-        await atomic(body)
+        await run_in_transaction(body)
     assert len(shop.sandbox.snapshot().requests) == calls
 
 

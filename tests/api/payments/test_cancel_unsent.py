@@ -98,6 +98,6 @@ async def test_a_cancel_and_a_worker_at_once_are_one_or_the_other(shop: Shop) ->
 
         now = (await shop.payment(payment["id"]))["status"]
         moved = len(shop.sandbox.snapshot().charges) - charged
-        assert runner.provider.rest_seconds == 0
+        assert runner.provider.breaker_open_seconds == 0
         assert (now, moved) in (("CANCELED", 0), ("SUCCEEDED", 1))
         assert (cancelled["errors"] == []) == (now == "CANCELED")

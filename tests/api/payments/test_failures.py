@@ -3,7 +3,7 @@
 from typing import Final
 
 from models import Operation, PaymentFailure
-from services.audit.trail import broken_links
+from services.audit.trail import find_broken_chains
 from tests.support.rows import row_id
 from tests.support.shop import Client, Shop, key, token
 
@@ -110,7 +110,7 @@ async def test_what_the_payers_browser_failed_at_is_known_by_stripes_own_request
     assert all(failure.operation_id is None for failure in failures)
     errors = [event["error"]["declineCode"] for event in payment["timeline"]["nodes"] if event["error"]]
     assert sorted(errors) == ["expired_card", "insufficient_funds"]
-    assert await broken_links([row_id(prepared["order"]["id"])]) == {}
+    assert await find_broken_chains([row_id(prepared["order"]["id"])]) == {}
 
 
 async def test_two_failed_3ds_of_one_card_are_two_failures_though_neither_has_a_charge(shop: Shop) -> None:

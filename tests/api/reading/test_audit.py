@@ -7,7 +7,7 @@ import asyncpg
 from database.connection import parse_url
 from domain.ids import decode
 from models import Order, PaymentEvent
-from services.audit.trail import SAID, broken_links, chain_hash
+from services.audit.trail import SAID, chain_hash, find_broken_chains
 from tests.support.shop import Shop, key
 
 # For each type of a column, a change that the database's owner could make.
@@ -61,13 +61,13 @@ async def test_the_chain_holds_and_a_changed_link_is_found(shop: Shop) -> None:
     [order] = await Order.all()
     events = await PaymentEvent.all().order_by("sequence")
 
-    whole = (await broken_links([order.id])).get(order.id)
+    whole = (await find_broken_chains([order.id])).get(order.id)
     events[2].amount_minor = 1
 
     assert whole is None
     assert chain_hash(events[2]) != events[2].hash
     await Order.filter(id=order.id).update(last_hash="0" * 64)
-    assert (await broken_links([order.id])).get(order.id) == len(events) + 1
+    assert (await find_broken_chains([order.id])).get(order.id) == len(events) + 1
 
 
 async def test_each_part_of_an_event_is_in_its_hash(shop: Shop, database_url: str) -> None:
@@ -83,14 +83,14 @@ async def test_each_part_of_an_event_is_in_its_hash(shop: Shop, database_url: st
     for name, kind in columns.items():
         forged = FORGED[kind].format(name)
         await _untriggered(forger, f"UPDATE payment_event SET {name} = {forged} WHERE sequence = 3")
-        if order.id not in await broken_links([order.id]):
+        if order.id not in await find_broken_chains([order.id]):
             unseen.append(name)
         await _untriggered(forger, "DELETE FROM payment_event; INSERT INTO payment_event SELECT * FROM kept")
 
     await forger.close()
     assert unseen == []
     assert set(columns) >= set(SAID)
-    assert await broken_links([order.id]) == {}
+    assert await find_broken_chains([order.id]) == {}
 
 
 async def _untriggered(forger: asyncpg.Connection, statements: str) -> None:

@@ -9,7 +9,7 @@ from cli.operations.audit_verification import verify_and_report
 from database.statements import query_rows
 from database.unit_of_work import transact
 from models import Customer, Order, PaymentEvent
-from services.audit.trail import SYSTEM, Cause, Change, broken_links, record
+from services.audit.trail import SYSTEM, Cause, Change, find_broken_chains, record
 from tests.support.shop import Json, Shop, key
 
 STATED: Json = {"externalId": "order-1", "total": {"amount": 10_000, "currency": "USD"}, "customerExternalId": "buyer"}
@@ -119,6 +119,6 @@ async def test_events_of_before_are_verified_beside_new_ones(shop: Shop, capsys:
     await transact(lambda work: record(work, order, old, Cause(actor=SYSTEM)))
     await _register(shop, customerExternalId="stranger")
 
-    assert await broken_links([order.id]) == {}
+    assert await find_broken_chains([order.id]) == {}
     assert await verify_and_report(heads=None) == 0
     assert "1 chains, 3 events, 0 broken." in capsys.readouterr().out

@@ -162,7 +162,7 @@ async def test_readers_who_get_no_turn_get_what_we_have_at_once(shop: Shop, monk
     monkeypatch.setattr(refresh_on_read, "LONGEST_WAIT_SECONDS", 0.01)
     payment_id, unconfirmed = await held(shop), await open_payment(shop)
     before = calls(shop)
-    shop.runtime.looks._room = asyncio.Semaphore(0)  # many others read
+    shop.runtime.provider_reads._room = asyncio.Semaphore(0)  # many others read
 
     stored = await shop.buyer.ask(ONE, id=payment_id)
     refused = (await shop.buyer.post(SECRET, {"id": unconfirmed})).json()

@@ -81,8 +81,8 @@ ENDPOINTS = (
     Mutant(
         "a_change_that_was_told_is_told_again",
         "services/live/payment_feed.py",
-        "known[event.order_id].sequence:\n                    continue\n                if judge",
-        "known[event.order_id].sequence:\n                    pass\n                if judge",
+        "known[event.order_id].sequence:\n                    continue\n                waiting",
+        "known[event.order_id].sequence:\n                    pass\n                waiting",
         "tests/live/test_feed.py::test_what_came_as_the_past_does_not_come_again_as_the_present",
         "assert sequences == list(range(",
     ),

@@ -9,7 +9,7 @@ EXECUTED = (
     Mutant(
         "an_operation_that_is_lost_comes_again_as_another",
         "services/money/idempotency.py",
-        "        id=operation_id(request, livemode=runner.livemode),\n",
+        "        id=derive_operation_id(request, livemode=runner.livemode),\n",
         "        id=new_id(),\n",
         "tests/api/idempotency/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
         'assert (again["payment"]["id"], again["operation"]["id"])',
@@ -42,7 +42,7 @@ EXECUTED = (
         "each_refund_of_a_page_is_asked_about",
         "services/reconciliation/comparisons.py",
         "        if row is None or row.payment_id not in busy:\n            findings += refund_findings",
-        "        if row is None or row.payment_id not in await worked_on([row.payment_id]):\n"
+        "        if row is None or row.payment_id not in await find_busy_payments([row.payment_id]):\n"
         "            findings += refund_findings",
         "tests/reconcile/test_population.py::test_a_page_of_eighty_takes_as_many_statements_as_a_page_of_ten",
         "statements[0] == statements[1]",

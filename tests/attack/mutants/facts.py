@@ -51,7 +51,7 @@ FACTS = (
     Mutant(
         "looks_are_numbered_when_they_are_written",
         "services/money/sync.py",
-        "    if payment.last_synced_at == picture.since[1]:  # no change has written it\n",
+        "    if payment.last_synced_at == snapshot.since[1]:  # no change has written it\n",
         "    if False:\n",
         FETCHED + "test_a_slow_look_does_not_undo_a_look_that_found_nothing_new",
         "(10000, 4) == (0, 3)",
@@ -59,8 +59,8 @@ FACTS = (
     Mutant(
         "a_contradiction_of_an_end_is_ignored",
         "services/money/payment_state.py",
-        "    if move is Transition.CONFLICT and not fetched:\n        raise StaleSnapshot\n",
-        "    if move is Transition.CONFLICT and not fetched:\n        return False\n",
+        "    if transition is Transition.CONFLICT and not fetched:\n        raise StaleSnapshot\n",
+        "    if transition is Transition.CONFLICT and not fetched:\n        return False\n",
         "tests/api/idempotency/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
         'assert payload["errors"] == []',
     ),
@@ -83,8 +83,7 @@ FACTS = (
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",
         "services/money/payment_state.py",
-        "is_correction = payment.is_final and seen.status is not PaymentStatus.UNKNOWN "
-        "and move is not Transition.REPEAT",
+        "is_correction = payment.is_final and is_known and transition is not Transition.REPEAT",
         "is_correction = False",
         FETCHED + "test_a_payment_that_was_given_up_here_and_lives_at_stripe_is_shown_alive",
         "'payment.corrected' in",

@@ -11,7 +11,7 @@ KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
         "services/money/runner.py",
-        "if operation.attempt != driven.attempt or not operation.is_open:\n            raise LeaseLost",
+        "if operation.attempt != leased.attempt or not operation.is_open:\n            raise LeaseLost",
         "if not operation.is_open:\n            raise LeaseLost",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
         "IN_PROGRESS",
@@ -107,7 +107,7 @@ KEYS = (
     Mutant(
         "more_is_taken_than_is_held",
         "services/money/payments.py",
-        "if wanted > capturable:",
+        "if amount > capturable:",
         "if False:",
         "tests/api/payments/test_pay_and_refund.py::test_capture_is_never_above_what_is_held",
         "assert len(shop.sandbox.snapshot().requests) == calls",
@@ -195,7 +195,7 @@ KEYS = (
     Mutant(
         "a_call_of_stripe_may_stand_in_a_transaction",
         "server/runtime.py",
-        "if in_atomic():",
+        "if is_in_transaction():",
         "if False:",
         "tests/api/idempotency/test_three_phases.py::test_a_call_of_stripe_inside_a_transaction_is_refused",
         "ProviderFailure",

@@ -66,7 +66,7 @@ SIGHT = (
     Mutant(
         "a_search_tells_what_the_answer_hides",
         "domain/declines.py",
-        "return sorted(asked | HIDDEN if GENERIC in asked else asked)",
+        "return sorted(searched | HIDDEN if GENERIC in searched else searched)",
         "return sorted(codes)",
         "tests/api/payments/test_hidden_declines.py::test_a_buyers_search_tells_no_more_than_the_answer",
         "assert hidden == staffs == []",
@@ -82,7 +82,7 @@ SIGHT = (
     Mutant(
         "a_buyer_chooses_when_the_money_is_taken",
         "services/money/payments.py",
-        "if asked is None or asked is order.capture_method or authority.is_service:",
+        "if requested is None or requested is order.capture_method or authority.is_service:",
         "if True:",
         "tests/api/payments/test_capture_method.py::test_a_buyer_does_not_choose_another",
         '[error] = payload["errors"]',
