@@ -252,7 +252,7 @@ def chains_are_whole(world: World) -> list[str]:
 
 
 def no_status_is_older_than_stripes(world: World) -> list[str]:
-    """A payment stands where Stripe's does, and its trail never left a final state on the way."""
+    """A payment's status is never behind Stripe's, and its trail never left a final state."""
     found = []
     intents = {intent["id"]: intent for intent in world.books.payment_intents}
     for payment in world.payments:

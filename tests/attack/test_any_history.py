@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from tests.support.any_history import HISTORIES, History, check
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300")) // 3  # each is a whole life and a reconciliation
 PARTS = 2  # so that they run side by side

@@ -9,7 +9,7 @@ from tests.support.invariants import check
 from tests.support.lifecycle import PLANS, Plan
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 EXAMPLES = int(os.environ.get("ATTACK_EXAMPLES", "300"))
 PARTS = 4  # so that they run side by side

@@ -1,4 +1,4 @@
-"""A walk over every edge of the schema: every value shown belongs to the caller, wherever it hangs.
+"""A walk over every edge of the schema: every value shown belongs to the caller, wherever it appears.
 
 Each caller reads every object by its id, by every root field with any arguments that could lead to it, and from the
 returned objects along every field that leads to another object. See also the walk over sockets and streams:
@@ -26,7 +26,7 @@ from tests.support.two_owners import (
     strangers,
 )
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 PATIENCE_SECONDS: Final = 30.0
 SYNC: Final = "mutation S($id: ID!) { syncPayment(paymentId: $id) { errors { code } } }"

@@ -11,7 +11,7 @@ from tests.support.invariants import check
 from tests.support.lifecycle import PLANS, Plan
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 # Always the same ones; `make attack` draws others (tests/attack/test_event_orders.py).
 EXAMPLES = 50
@@ -22,7 +22,7 @@ EXAMPLES = 50
     derandomize=True,
     deadline=None,
     database=None,
-    phases=[Phase.generate],  # a failing life is told as it is; `make attack` makes it smaller
+    phases=[Phase.generate],  # a failing life is reported as it is; `make attack` makes it smaller
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(plan=PLANS)

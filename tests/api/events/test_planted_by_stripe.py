@@ -19,7 +19,7 @@ from tests.support.inputs import INTROSPECTION, root_type, schema_of, selection
 from tests.support.planted_secrets import KINDS, Lines, Planter, all_lines
 from tests.support.shop import MUTATIONS, WEBHOOK_SECRET, Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 # The values of these fields decide what happens; secrets are planted in all other texts of an object.
 STRUCTURE = frozenset(

@@ -9,7 +9,7 @@ from services.inbox import inbox
 from tests.support.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 INTEGRITY = "{ integrity { healthy deadWebhooks oldestUnprocessedWebhookMs } }"
 HOUR = 3_600

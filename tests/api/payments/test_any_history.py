@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from tests.support.any_history import HISTORIES, History, check
 from tests.support.shop import Shop
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 # Always the same ones; `make attack` draws others (tests/attack/test_any_history.py).
 EXAMPLES = 40

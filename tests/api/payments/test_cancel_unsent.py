@@ -8,7 +8,7 @@ from database.statements import query_rows
 from services.money.runner import OperationRunner
 from tests.support.shop import Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 MANY = 1_000
 CREATE = "/v1/payment_intents"

@@ -8,7 +8,7 @@ import pytest
 from database.statements import query_rows
 from tests.support.shop import Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 REJECTED = """
   errors { __typename code message retryable ... on ProviderError { effect stripeCode stripeParam } }

@@ -7,7 +7,7 @@ from database.statements import query_rows
 from models import Operation
 from tests.support.shop import Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 ACCEPTED = 100
 OTHERS = 150  # payments of another application on the same account: more than a page of a list

@@ -8,7 +8,7 @@ from services.inbox import inbox
 from tests.support.inbox import INTENTS, all_is_due, another_worker, apply_all, one_event_is_due, pass_time, seen
 from tests.support.shop import Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 HOUR = 3_600
 # Stripe's own answer to a key that was rolled: docs.stripe.com/api/errors.

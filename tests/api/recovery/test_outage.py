@@ -9,7 +9,7 @@ from provider.breaker import OPEN_AFTER
 from services.retry_policy import BACK_OFF_SECONDS, back_off
 from tests.support.shop import Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 MANY = 1_000
 

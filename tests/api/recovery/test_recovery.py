@@ -6,7 +6,7 @@ from database.statements import query_rows
 from models import Operation
 from tests.support.shop import Json, Shop, key
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000

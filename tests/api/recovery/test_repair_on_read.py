@@ -8,7 +8,7 @@ from database.statements import query_rows
 from database.transactions import drain
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 ORDER = "query O($id: ID!) { order(id: $id) { paymentStatus } }"

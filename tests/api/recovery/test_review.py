@@ -5,7 +5,7 @@ import pytest
 from database.statements import query_rows
 from tests.support.shop import ERROR_FIELDS, Client, Json, Shop, key, token
 
-pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # each says at once what it knows
+pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting
 
 CONFIRM = "/v1/payment_intents/[^/]+/confirm"
 MANY = 1_000
