@@ -38,12 +38,12 @@ WHERE pid = ANY($1) AND state LIKE 'idle%' AND state_change < clock_timestamp() 
 class PooledConnection(asyncpg.Connection):
     """A connection of a pool, with the moments that decide how long it is kept.
 
-    `asked` is the moment since which it waits for an answer; `fate` is the treatment that errors on it have caused.
+    `waiting_since` is set while it waits for an answer; `fate` is the treatment that errors on it have caused.
     """
 
     made = 0.0
     returned = 0.0
-    asked: float | None = None
+    waiting_since: float | None = None
     fate = Session.KEPT
     _protocol: Any  # asyncpg's own pool reads it as well
     _top_xact: object
@@ -66,14 +66,14 @@ class PooledConnection(asyncpg.Connection):
 
     async def _await_answer(self, answer: Awaitable[T]) -> T:
         """Await an answer, note the moment of the request, and remember an error's meaning for the session."""
-        before, self.asked = self.asked, time.monotonic()
+        before, self.waiting_since = self.waiting_since, time.monotonic()
         try:
             return await answer
         except Exception as error:
             self.fate = max(self.fate, session_after(error))
             raise
         finally:
-            self.asked = before
+            self.waiting_since = before
 
 
 class Pool:
@@ -99,7 +99,7 @@ class Pool:
         self._idle: list[PooledConnection] = []  # a stack: the last one used has warm caches, and the others age
         self._open: set[PooledConnection] = set()
         self._resetting: set[asyncio.Task[None]] = set()
-        self._asking: asyncio.Task[None] | None = None
+        self._checking: asyncio.Task[None] | None = None
         self._clock = asyncio.get_running_loop().time
         self._closing = False
         self._kept_since = -inf  # older connections are not kept
@@ -240,16 +240,18 @@ class Pool:
     def _watch(self) -> None:
         """Check every second for statements that have waited long for an answer."""
         now = time.monotonic()
-        silent = [one for one in self._open if one.asked is not None and now - one.asked > SILENT_SECONDS]
-        late = [one for one in silent if now - (one.asked or now) > self._longest_statement_seconds]
+        silent = [
+            one for one in self._open if one.waiting_since is not None and now - one.waiting_since > SILENT_SECONDS
+        ]
+        late = [one for one in silent if now - (one.waiting_since or now) > self._longest_statement_seconds]
         self._break_off(late, "too_long")
-        if silent and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.create_task(self._ask_about(silent))
+        if silent and (self._checking is None or self._checking.done()):
+            self._checking = asyncio.create_task(self._check(silent))
         self._watching = asyncio.get_running_loop().call_later(WATCH_SECONDS, self._watch)
 
-    async def _ask_about(self, silent: Sequence[PooledConnection]) -> None:
+    async def _check(self, silent: Sequence[PooledConnection]) -> None:
         """Ask PostgreSQL, on another connection, which of these sessions wait for us, and terminate them."""
-        since = {one: one.asked for one in silent}
+        since = {one: one.waiting_since for one in silent}
         try:
             async with asyncio.timeout(OPINION_SECONDS):
                 apart = await connect(self._address)
@@ -259,13 +261,13 @@ class Pool:
                     apart.terminate()
         except OSError:  # nobody is reached there: a refusal would be an answer
             now = time.monotonic()
-            dead = [one for one, asked in since.items() if asked is not None and now - asked > DARK_SECONDS]
+            dead = [one for one, moment in since.items() if moment is not None and now - moment > DARK_SECONDS]
         except OF_THE_DRIVER:
             return
         else:
             waiting = {row["pid"] for row in rows}
             dead = [one for one in silent if one.get_server_pid() in waiting]
-        self._break_off([one for one in dead if one.asked == since[one]], "line_dead")
+        self._break_off([one for one in dead if one.waiting_since == since[one]], "line_dead")
 
     def _break_off(self, dead: Sequence[PooledConnection], reason: str) -> None:
         if not dead:

@@ -12,7 +12,7 @@ from database.connection import SESSION, MigrationInProgress, list_migrations, m
 from database.errors import DatabaseUnavailable, refused_parameter
 from database.keepalive import connect
 
-LOOK_SECONDS: Final = 10.0  # a database that takes longer to accept a connection cannot serve requests
+CHECK_SECONDS: Final = 10.0  # a database that takes longer to accept a connection cannot serve requests
 
 
 class CannotUseDatabase(Exception):
@@ -26,7 +26,7 @@ async def find_missing_migrations(url: str) -> list[str]:
     except ValueError as error:
         raise CannotUseDatabase(str(error)) from None
     try:
-        async with asyncio.timeout(LOOK_SECONDS):
+        async with asyncio.timeout(CHECK_SECONDS):
             applied = await _read_applied(address)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CannotUseDatabase(f"The database that DATABASE_URL names cannot be used: {explain(error)}") from None
@@ -72,7 +72,7 @@ def explain(error: BaseException) -> str:
 
 _Kinds = tuple[type[BaseException], ...]
 _REASONS: Final[tuple[tuple[_Kinds, str], ...]] = (  # the first that fits: TimeoutError and ssl's are OSErrors too
-    ((TimeoutError,), f"no answer came within {LOOK_SECONDS:.0f} seconds."),
+    ((TimeoutError,), f"no answer came within {CHECK_SECONDS:.0f} seconds."),
     ((socket.gaierror,), "the name of its host is not known."),
     ((ConnectionRefusedError,), "nothing listens at its address."),
     ((FileNotFoundError,), "there is no socket in the folder that it names as host."),

@@ -112,7 +112,7 @@ async def _run_with_retries(body: Callable[[], Awaitable[T]], *, patient: bool) 
                 raise
             if attempt == TRIES or not (patient or trouble.lost):
                 raise trouble from error
-            if attempt == 1:  # the others are the same trouble
+            if attempt == 1:  # the later failures have one cause
                 log.warning("database.retry", reason=str(trouble))
         else:
             for call in calls:

@@ -69,7 +69,7 @@ class ProviderFailure(Exception):
         )
 
     @property
-    def tells_nothing(self) -> bool:
+    def is_undecided(self) -> bool:
         """True if the question is still open: the call was not executed, or nobody answered. It may be repeated later.
 
         A refusal, an unreadable answer and a list that is too long are answers.

@@ -29,7 +29,7 @@ MOST_CONNECTIONS: Final = 100
 IDLE_SECONDS: Final = 4.0
 LONGEST_HEADER_BYTES: Final = 65_536  # a longer header would make the outcome of every answer unknown
 
-Heard = tuple[bytes, int, Mapping[str, str]]
+Answer = tuple[bytes, int, Mapping[str, str]]
 
 
 @dataclass(slots=True)
@@ -80,7 +80,7 @@ class Transport(stripe.HTTPClient):
         self._before_request = before_request
         self._date: str | None = None
 
-    async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Heard:
+    async def request_async(self, method: str, url: str, headers: Mapping[str, str], post_data: Any = None) -> Answer:
         self._before_request()
         content = post_data.encode() if isinstance(post_data, str) else post_data
         departure = _departure.get()
@@ -95,7 +95,7 @@ class Transport(stripe.HTTPClient):
 
     async def carry(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
-    ) -> Heard:
+    ) -> Answer:
         """Send one request, once. Raises NothingSent when no byte of it was sent, else APIConnectionError.
 
         `departure.begin` is called right before its first byte.
@@ -152,7 +152,7 @@ class NetworkTransport(Transport):
 
     async def carry(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
-    ) -> Heard:
+    ) -> Answer:
         try:
             async with self._session.request(
                 method, URL(url, encoded=True), headers=headers, data=content, allow_redirects=False
@@ -183,7 +183,7 @@ class LocalTransport(Transport):
 
     async def carry(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, departure: Departure
-    ) -> Heard:
+    ) -> Answer:
         departure.begin()
         try:
             answer = await self._client.request(method, url, headers=dict(headers), content=content)

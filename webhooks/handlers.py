@@ -117,7 +117,7 @@ async def _put_back_unasked(events: Sequence[WebhookEvent], failure: ProviderFai
     """Put events back after a failed refresh; it counts as a try only if Stripe gave an answer that cannot be used."""
     if failure.outcome is Outcome.MISCONFIGURED:
         log.error("stripe.misconfigured", status=failure.http_status, request=failure.request_id)
-    if not failure.tells_nothing:
+    if not failure.is_undecided:
         await _put_back(events, str(failure))
         return
     for event in events:

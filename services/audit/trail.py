@@ -21,7 +21,7 @@ from models import Order, PaymentEvent
 
 _canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 JSON: Final = ("actor", "before", "after")
-SAID: Final = (
+HASHED: Final = (
     "id",
     "order_id",
     "payment_id",
@@ -41,7 +41,7 @@ SAID: Final = (
 )
 CHAINS: Final = f"""
 SELECT o.id AS order_id, o.last_sequence, o.last_hash, e.previous_hash, e.hash,
-  {", ".join(f"e.{name}" for name in SAID if name != "order_id")}
+  {", ".join(f"e.{name}" for name in HASHED if name != "order_id")}
 FROM orders o LEFT JOIN payment_event e ON e.order_id = o.id
 WHERE o.id = ANY($1::uuid[]) ORDER BY o.id, e.sequence
 """  # noqa: S608 - built from our own names
@@ -85,13 +85,13 @@ class Change:
 
 
 async def record(
-    work: UnitOfWork, order: Order, change: Change, cause: Cause, *beside: Write, order_changed: Sequence[str] = ()
+    work: UnitOfWork, order: Order, change: Change, cause: Cause, *others: Write, order_changed: Sequence[str] = ()
 ) -> PaymentEvent:
     """Append one event to the order's chain. The caller holds the order's row lock, in a transaction.
 
     `sequence` is the next number of the order, without gaps; `hash` is SHA-256 over the previous hash and the event's
     canonical JSON. One statement writes the event, the order's new head, the order's other changed fields, and the rows
-    that the event describes (`beside`).
+    that the event describes (`others`).
     """
     event = build_row(
         PaymentEvent,
@@ -118,14 +118,14 @@ async def record(
     )
     event.hash = chain_hash(event)
     order.last_sequence, order.last_hash = event.sequence, event.hash
-    await work.write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *beside)
+    await work.write(Insert(event), Update(order, ("last_sequence", "last_hash", *order_changed)), *others)
     notify_order_changed(order.id)
     return event
 
 
 def chain_hash(event: PaymentEvent) -> str:
     """Return the SHA-256, in hex, over the previous hash and every field of the event."""
-    return _hash({name: getattr(event, name) for name in SAID}, event.previous_hash)
+    return _hash({name: getattr(event, name) for name in HASHED}, event.previous_hash)
 
 
 async def find_broken_chains(order_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -150,34 +150,34 @@ def _first_broken(links: Sequence[Mapping[str, Any]]) -> int | None:
     for link in links:
         if link["sequence"] is None:
             break
-        said = {name: json.loads(link[name]) if name in JSON else link[name] for name in SAID}
-        if link["sequence"] != expected or link["previous_hash"] != previous or link["hash"] != _hash(said, previous):
+        fields = {name: json.loads(link[name]) if name in JSON else link[name] for name in HASHED}
+        if link["sequence"] != expected or link["previous_hash"] != previous or link["hash"] != _hash(fields, previous):
             return expected
         previous, expected = link["hash"], expected + 1
     head = links[-1]
     return None if (head["last_hash"], head["last_sequence"]) == (previous, expected - 1) else expected
 
 
-def _hash(said: Mapping[str, Any], previous_hash: str) -> str:
+def _hash(fields: Mapping[str, Any], previous_hash: str) -> str:
     content = {
-        "id": str(said["id"]),
-        "order": str(said["order_id"]),
-        "payment": _id(said["payment_id"]),
-        "refund": _id(said["refund_id"]),
-        "sequence": said["sequence"],
-        "type": said["type"],
-        "actor": said["actor"],
-        "from": said["from_status"],
-        "to": said["to_status"],
-        "amount": said["amount_minor"],
-        "currency": said["currency"],
-        "before": said["before"],
-        "after": said["after"],
-        "operation": _id(said["operation_id"]),
-        "stripe_event": said["stripe_event_id"],
-        "stripe_request": said["stripe_request_id"],
-        "occurred_at": said["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),
-        "recorded_at": said["recorded_at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "id": str(fields["id"]),
+        "order": str(fields["order_id"]),
+        "payment": _id(fields["payment_id"]),
+        "refund": _id(fields["refund_id"]),
+        "sequence": fields["sequence"],
+        "type": fields["type"],
+        "actor": fields["actor"],
+        "from": fields["from_status"],
+        "to": fields["to_status"],
+        "amount": fields["amount_minor"],
+        "currency": fields["currency"],
+        "before": fields["before"],
+        "after": fields["after"],
+        "operation": _id(fields["operation_id"]),
+        "stripe_event": fields["stripe_event_id"],
+        "stripe_request": fields["stripe_request_id"],
+        "occurred_at": fields["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "recorded_at": fields["recorded_at"].astimezone(UTC).isoformat(timespec="microseconds"),
     }
     return hashlib.sha256((previous_hash + _canonical(content)).encode()).hexdigest()
 

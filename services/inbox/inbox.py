@@ -90,7 +90,7 @@ DELIVERED = """
 UPDATE webhook_event SET delivered_at = now() WHERE stripe_event_id = $1 AND livemode = $2 AND delivered_at IS NULL
 """
 REPLAY = "UPDATE webhook_event SET state = 'RECEIVED', due = now(), tries = 0, processed_at = NULL, last_error = NULL"
-SETTLE = """
+FINISH = """
 UPDATE webhook_event e SET state = $3, due = NULL, processed_at = now(), last_error = $4
 FROM unnest($1::uuid[], $2::int[]) AS held(id, attempt)
 WHERE e.id = held.id AND e.attempt = held.attempt AND e.state = 'PROCESSING'
@@ -172,7 +172,7 @@ async def finish_events(events: Sequence[WebhookEvent], state: WebhookState, rea
     Raises `LeaseLost`, so that the transaction writes nothing, if the lease of one of them was lost.
     """
     held = [[event.id for event in events], [event.attempt for event in events]]
-    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):
+    if len(await query_rows(FINISH, [*held, state.value, reason])) < len(events):
         raise LeaseLost
 
 
@@ -234,7 +234,7 @@ async def replay_dead(*, dry_run: bool) -> int:
 
 
 async def _replay(which: str, value: object, *, dry_run: bool) -> int:
-    """Make these events due again, and keep `attempt`: a process that still holds an old token must not settle them."""
+    """Make these events due again, and keep `attempt`: a process that still holds an old token must not finish them."""
     free = f"WHERE {which} AND (state <> 'PROCESSING' OR due <= now())"
     if dry_run:
         return len(await fetch(f"SELECT 1 FROM webhook_event {free}", value))  # noqa: S608 - our own words

@@ -74,17 +74,17 @@ class OrderStream:
         Changes that are no longer buffered are read from the database first. Raises ConsumerLagged for a follower that
         is slower than the changes, and StreamClosed.
         """
-        place = after
+        position = after
         with self._watched(order) as buffer:
-            while place < buffer.start:
-                page = await _read_changes({order.id: place}, PAGE)
+            while position < buffer.start:
+                page = await _read_changes({order.id: position}, PAGE)
                 assert page, "the trail ends before the order's head"
                 for change in page:
                     yield change
-                    place = change.event.sequence
+                    position = change.event.sequence
             while True:
-                change = await buffer.read_after(place)
-                place = change.event.sequence
+                change = await buffer.read_after(position)
+                position = change.event.sequence
                 yield change
 
     def on_notification(self, order_ids: Iterable[UUID]) -> None:
@@ -173,8 +173,8 @@ def in_parts(ids: Sequence[UUID], size: int) -> Iterator[Sequence[UUID]]:
 async def _read_changes(positions: Mapping[UUID, int], most: int) -> list[OrderChange]:
     """Read the first changes of these orders after a sequence in each, order by order."""
     if len(positions) == 1:
-        [(order_id, place)] = positions.items()
-        found = await select_joined(CHANGED, AFTER, order_id, place, most)
+        [(order_id, position)] = positions.items()
+        found = await select_joined(CHANGED, AFTER, order_id, position, most)
     else:
         found = await select_joined(CHANGED, _after_each(), list(positions), list(positions.values()), most)
     return [OrderChange(*row) for row in found]

@@ -125,15 +125,15 @@ class PaymentFeed:
         evaluator = self._evaluator(feed_filter)
         with self._reading() as reader:
             await self._begin()
-            buffer, place = self._buffer, self._buffer.head
+            buffer, position = self._buffer, self._buffer.head
             known: dict[UUID, ChainPosition] = {}
             while since is not None:
                 assert self._low_watermark is not None, "it reads while it has readers"
-                watermark, place = self._low_watermark, buffer.head
+                watermark, position = self._low_watermark, buffer.head
                 async for entry in _read_backlog(since, watermark, known, evaluator):
                     yield entry
-                since = watermark if place < buffer.start else None  # more came than the buffer keeps: read them too
-            reader.offset = place
+                since = watermark if position < buffer.start else None  # more came than the buffer keeps: read them too
+            reader.offset = position
             while True:
                 entry = await buffer.read_after(reader.offset)
                 reader.offset += 1
@@ -260,19 +260,19 @@ async def _read_backlog(
     since: datetime, watermark: datetime, known: dict[UUID, ChainPosition], evaluator: FilterEvaluator | None
 ) -> AsyncGenerator[Entry, None]:
     """Yield the changes since then page by page, without `known` ones; add those that may be read again."""
-    place, oldest = first_id_at(since), first_id_at(watermark)
-    while page := await PaymentEvent.filter(id__gt=place).order_by("id").limit(PAGE):
-        place = page[-1].id
+    last, oldest = first_id_at(since), first_id_at(watermark)
+    while page := await PaymentEvent.filter(id__gt=last).order_by("id").limit(PAGE):
+        last = page[-1].id
         events = [
             event
             for event in as_recorded([*page, *await _read_late(page)])
             if event.order_id not in known or event.sequence > known[event.order_id].sequence
         ]
         for event in events:
-            if event.id >= oldest or event.id > place:
+            if event.id >= oldest or event.id > last:
                 known[event.order_id] = ChainPosition(event.sequence, event.id)
         matching = await evaluator.find_payments(events) if evaluator is not None else None
-        moments = _resume_moments(events, place, watermark)
+        moments = _resume_moments(events, last, watermark)
         for change, resumes_at in zip(await read_changes_of(events), moments, strict=True):
             if change.payment is not None and (matching is None or change.payment.id in matching):
                 yield Entry(change, resumes_at)

@@ -123,7 +123,7 @@ async def accept_if_unchanged(
 
     async def write_all() -> RunResult:
         work = OptimisticUnitOfWork()
-        operation = _fresh(request, runner)
+        operation = _build_operation(request, runner)
         await work.write(Insert(operation))
         payment = await accept(work, operation)
         await work.commit_if_unchanged(ORDER_UNCHANGED, unchanged)
@@ -208,7 +208,7 @@ def _outcome(result: RunResult, *, replayed: bool) -> OperationOutcome:
 
 async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     """Insert the operation, or return the existing one. A second inserter waits for the first one's commit."""
-    operation = _fresh(request, runner)
+    operation = _build_operation(request, runner)
     if await insert_if_new(operation):
         return operation
     claimed = await find_operation(request.caller, request.kind, request.key)
@@ -216,7 +216,7 @@ async def _claim(request: IdempotentRequest, runner: OperationRunner) -> Operati
     return claimed
 
 
-def _fresh(request: IdempotentRequest, runner: OperationRunner) -> Operation:
+def _build_operation(request: IdempotentRequest, runner: OperationRunner) -> Operation:
     """Build the operation of a key that was just claimed, leased to this call."""
     until = Deadline.within(runner.lease_seconds)
     operation = build_row(

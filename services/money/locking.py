@@ -11,7 +11,7 @@ from database.statements import read, select_joined
 from domain.states import OperationKind
 from models import Operation, Order, Payment
 
-SEEN = """
+ORDER_AND_OPERATION = """
 FROM (SELECT) AS one
 LEFT JOIN orders o ON o.id = $1
 LEFT JOIN customer c ON c.id = o.customer_id
@@ -37,7 +37,13 @@ async def read_snapshot(order_id: UUID | None, *, principal: str, kind: Operatio
     """Read the order and the operation of the key by one statement; an invalid key has no operation."""
     payments, rows_of = _payments()
     ((order, operation, owner, found),) = await select_joined(
-        {"o": Order, "k": Operation}, SEEN, order_id, principal, kind.value, key, also=("c.external_id", payments)
+        {"o": Order, "k": Operation},
+        ORDER_AND_OPERATION,
+        order_id,
+        principal,
+        kind.value,
+        key,
+        also=("c.external_id", payments),
     )
     if order is not None:
         _belong(order, rows_of(found))

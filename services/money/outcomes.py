@@ -45,7 +45,7 @@ RETRY_AFTER_MS = 1000
 
 # A step began with the payment in none of these statuses: now they show that the step ended, even if the answer was
 # lost.
-SHOWN_BY_STATUS = {
+STATUSES_AFTER = {
     Step.CONFIRM: frozenset(
         {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
     ),
@@ -143,7 +143,7 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
         return is_known
     step = Step(operation.step)
     is_known = (
-        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in SHOWN_BY_STATUS[step]
+        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in STATUSES_AFTER[step]
     )
     if is_known:
         _advance(operation, payment)
@@ -277,7 +277,7 @@ async def _mark_unknown(recording: Recording, refund: Refund | None) -> None:
         await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=recording.cause)
     # The error of sending is kept, whatever the lookup meets: only a 500 to the request itself is replayed under its
     # key.
-    sent = step_result.sent if step_result.by_look else failure
+    sent = step_result.sent if step_result.by_lookup else failure
     problem = _problem(sent) if sent is not None else operation.last_problem or NO_ANSWER
     leave_open(operation, wait=recording.wait, problem=problem, request_id=failure.request_id if failure else None)
 

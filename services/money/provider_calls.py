@@ -68,7 +68,7 @@ class StepOutcome(StrEnum):
 class StepResult:
     """The facts after a step. Snapshots are Stripe's; `since` is our row's revision before Stripe was asked.
 
-    `gone` says that Stripe no longer knows the payment. `by_look` says that the failure is the lookup's, not the
+    `gone` says that Stripe no longer knows the payment. `by_lookup` says that the failure is the lookup's, not the
     step's; `sent` is then the error of sending the step, if it was sent.
     """
 
@@ -80,7 +80,7 @@ class StepResult:
     failure: ProviderFailure | None = None
     fetched: bool = field(default=False)
     gone: bool = False
-    by_look: bool = False
+    by_lookup: bool = False
     sent: ProviderFailure | None = None
 
 
@@ -95,7 +95,7 @@ async def execute_step(
     age = _age(operation, policy)
     until = operation.held_until.or_earlier(Deadline.within(policy.key_life_seconds - age))
     sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds
-    if maybe_sent and (sticky or age >= _look_after(Step(operation.step), policy)):
+    if maybe_sent and (sticky or age >= _lookup_age_seconds(Step(operation.step), policy)):
         try:
             found = await look_up_effect(operation, payment, provider)
         except ProviderFailure as failure:
@@ -109,7 +109,7 @@ async def execute_step(
             log.warning("operation.new_generation", operation=str(operation.id), step=operation.step)
             return StepResult(StepOutcome.ABSENT, payment.revision)
         if age >= policy.key_life_seconds:  # a request sent at the last moment may still be under way
-            return StepResult(StepOutcome.UNKNOWN, payment.revision, by_look=True)
+            return StepResult(StepOutcome.UNKNOWN, payment.revision, by_lookup=True)
     held = await _find_hold(operation, payment, provider, maybe_sent=maybe_sent)
     if held is not None:
         return held
@@ -130,7 +130,7 @@ async def execute_step(
             gone = await _classify_missing(second, payment, provider, maybe_sent=maybe_sent)
             is_final = second.outcome in DEFINITE or second.code == LIST_TOO_LONG
             kind = StepOutcome.REVIEW if is_final and age >= policy.sticky_error_seconds else StepOutcome.UNKNOWN
-            return gone or StepResult(kind, payment.revision, failure=second, by_look=True, sent=failure)
+            return gone or StepResult(kind, payment.revision, failure=second, by_lookup=True, sent=failure)
 
 
 def _known_at_stripe(operation: Operation) -> None:
@@ -145,7 +145,7 @@ def _age(operation: Operation, policy: RetryPolicy) -> float:
     return (now - (operation.first_sent_at or unsent_since)).total_seconds()
 
 
-def _look_after(step: Step, policy: RetryPolicy) -> float:
+def _lookup_age_seconds(step: Step, policy: RetryPolicy) -> float:
     """Return the age in seconds from which Stripe is asked for a step's effect, instead of sending the step again.
 
     A create moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
@@ -188,9 +188,9 @@ def _unseen(
     is_final = failure.outcome in DEFINITE or failure.code == LIST_TOO_LONG
     is_hopeless = age >= policy.key_life_seconds or (is_final and age >= policy.sticky_error_seconds)
     if is_hopeless or operation.state is OperationState.NEEDS_REVIEW:
-        return StepResult(StepOutcome.REVIEW, payment.revision, failure=failure, by_look=True)
+        return StepResult(StepOutcome.REVIEW, payment.revision, failure=failure, by_lookup=True)
     kind = StepOutcome.NOT_DONE if failure.outcome in NOT_EXECUTED else StepOutcome.UNKNOWN
-    return StepResult(kind, payment.revision, failure=failure, by_look=True)
+    return StepResult(kind, payment.revision, failure=failure, by_lookup=True)
 
 
 async def _classify_missing(
@@ -311,7 +311,7 @@ def _intent(payment: Payment) -> str:
     return payment.stripe_payment_intent_id
 
 
-# -- looking -------------------------------------------------------------------------------------------------------
+# -- looking effects up ----------------------------------------------------------------------------------------------
 
 
 async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:

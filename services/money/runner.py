@@ -137,9 +137,9 @@ class OperationRunner:
         deadline = time.monotonic() + self.policy.request_budget_seconds
         secret: str | None = None
         while operation.is_open:
-            settled = await self._run_step(operation, payment)
-            operation, payment = settled.operation, settled.payment
-            secret = settled.client_secret or secret
+            recorded = await self._run_step(operation, payment)
+            operation, payment = recorded.operation, recorded.payment
+            secret = recorded.client_secret or secret
             if payment is None:  # another process has taken it over, or a bug stopped it
                 break
             if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
@@ -218,8 +218,8 @@ class OperationRunner:
             except StaleSnapshot:
                 step_result = await self._fetch_again(operation, step_result)
         unknown = replace(step_result, kind=StepOutcome.UNKNOWN, payment=None)
-        settled = await transact(partial(self._record_under_locks, operation, unknown, by, within), patient=True)
-        return replace(settled, client_secret=_secret(step_result))
+        recorded = await transact(partial(self._record_under_locks, operation, unknown, by, within), patient=True)
+        return replace(recorded, client_secret=_secret(step_result))
 
     async def _record_under_locks(
         self, leased: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
@@ -233,9 +233,9 @@ class OperationRunner:
             return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(step_result))
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
-        settled = await self._record(work, operation, order, payment, step_result, by, within)
-        self._log(settled, step_result)
-        return settled
+        recorded = await self._record(work, operation, order, payment, step_result, by, within)
+        self._log(recorded, step_result)
+        return recorded
 
     async def _record_if_unchanged(
         self, leased: Operation, payment: Payment, step_result: StepResult
@@ -260,16 +260,16 @@ class OperationRunner:
 
         async def write_all() -> RunResult:
             work = OptimisticUnitOfWork()
-            settled = await self._record(work, operation, order, payment, step_result, None, write_nothing_else)
+            recorded = await self._record(work, operation, order, payment, step_result, None, write_nothing_else)
             await work.commit_if_unchanged(ROWS_UNCHANGED, before)
-            return settled
+            return recorded
 
         try:
-            settled = await run_as_one_statement(write_all)
+            recorded = await run_as_one_statement(write_all)
         except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
             return None
-        self._log(settled, step_result)
-        return settled
+        self._log(recorded, step_result)
+        return recorded
 
     async def _record(
         self,
@@ -306,14 +306,14 @@ class OperationRunner:
         await work.write(Update(operation, RUN_FIELDS))
         return RunResult(operation, payment, _secret(step_result))
 
-    def _log(self, settled: RunResult, step_result: StepResult) -> None:
-        operation = settled.operation
+    def _log(self, recorded: RunResult, step_result: StepResult) -> None:
+        operation = recorded.operation
         log.info(
             "operation.settled",
             operation=str(operation.id),
             kind=operation.kind.value,
             step=operation.step,
-            verdict=step_result.kind.value,
+            outcome=step_result.kind.value,
             state=operation.state.value,
             failure=str(step_result.failure) if step_result.failure else None,
         )
@@ -340,7 +340,7 @@ class OperationRunner:
                 return await self._fetch_refunds_again(operation, payment, step_result)
             seen = await self.provider.retrieve_payment(intent)
         except ProviderFailure as failure:
-            return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_look=True)
+            return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_lookup=True)
         seen = replace(seen, client_secret=seen.client_secret or _secret(step_result))
         if operation.step == Step.CONFIRM and seen.status in WAITING:
             return failed_attempt(seen, payment.revision)

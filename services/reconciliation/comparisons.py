@@ -95,7 +95,7 @@ async def compare_disputes(
 ) -> list[Finding]:
     """Compare the disputed amounts of our payments with these disputes. A dispute without a payment is no finding.
 
-    A payment may have more disputes than these: where the sums differ, Stripe is asked for all of them.
+    A payment may have more disputes than these: where the sums differ, Stripe is fetched for all of them.
     """
     by_intent: dict[str | None, list[ProviderDispute | Unreadable]] = {}
     for dispute in seen:
@@ -113,14 +113,14 @@ def _may_differ(disputes: Sequence[ProviderDispute | Unreadable], row: Payment) 
 
 
 async def compare_disputed_payments(suspects: Sequence[Payment], *, provider: Provider) -> list[Finding]:
-    """Compare the disputed amounts of these payments with all their disputes, which Stripe is asked for."""
-    asked: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
+    """Compare the disputed amounts of these payments with all their disputes, which Stripe is fetched for."""
+    fetched: dict[UUID, tuple[str, list[ProviderDispute] | Unreadable]] = {}
     for row in suspects:
         if (intent := row.stripe_payment_intent_id) is not None:
-            asked[row.id] = intent, await find_disputes(intent, provider=provider)
-    busy = await find_busy_payments(list(asked))
-    fresh = await Payment.filter(id__in=[identity for identity in asked if identity not in busy])
-    findings = (dispute_finding(*asked[row.id], row) for row in fresh)
+            fetched[row.id] = intent, await find_disputes(intent, provider=provider)
+    busy = await find_busy_payments(list(fetched))
+    fresh = await Payment.filter(id__in=[identity for identity in fetched if identity not in busy])
+    findings = (dispute_finding(*fetched[row.id], row) for row in fresh)
     return [finding for finding in findings if finding is not None]
 
 

@@ -68,6 +68,6 @@ async def find_expiring_authorizations(held: Sequence[Payment], *, provider: Pro
         is_over = row.capture_before is not None and row.capture_before <= now
         seen = await find_payment(finding.subject, provider=provider) if is_over else None
         drifted = await compare_payments([seen], livemode=row.livemode) if seen is not None else []
-        is_news = any(found.kind is DiscrepancyKind.STATUS_DRIFT for found in drifted)
-        findings += drifted if is_news else [finding]
+        has_drifted = any(found.kind is DiscrepancyKind.STATUS_DRIFT for found in drifted)
+        findings += drifted if has_drifted else [finding]
     return findings

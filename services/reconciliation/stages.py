@@ -179,7 +179,7 @@ async def walk_operations(run: ReconciliationRun, _: Provider, __: Endpoint) -> 
 
 async def walk_authorizations(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
     """Find payments whose hold ends within a day, whenever they were made."""
-    moment, after = _place(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
+    moment, after = _parse_cursor(run.cursor) if run.cursor is not None else (BEGINNING, FIRST_ID)
     while True:
         now = datetime.now(UTC)
         found = await query_rows(HELD, [run.livemode, moment, after, now + EXPIRES_WITHIN, PAGE])
@@ -223,7 +223,7 @@ async def _walk_unlisted(
     run: ReconciliationRun, table: str, stripe_id: str, *, where: str = "true"
 ) -> AsyncIterator[tuple[list[UUID], str]]:
     """Yield pages of ids of our rows that Stripe did not list, each with its cursor. A page may be empty."""
-    moment, after = _place(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
+    moment, after = _parse_cursor(run.cursor) if run.cursor is not None else (run.from_moment, FIRST_ID)
     statement = NEXT_ROWS.format(table=table, stripe_id=stripe_id, where=where)
     while True:
         found = await query_rows(statement, [run.livemode, run.to_moment, moment, after, run.id, AT_ONCE])
@@ -241,7 +241,7 @@ def _cursor(moment: datetime, identity: UUID) -> str:
     return f"{moment.isoformat()}|{identity}"
 
 
-def _place(cursor: str) -> tuple[datetime, UUID]:
+def _parse_cursor(cursor: str) -> tuple[datetime, UUID]:
     text, _, identity = cursor.partition("|")
     return datetime.fromisoformat(text), UUID(identity)
 

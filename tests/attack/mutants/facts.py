@@ -11,7 +11,7 @@ FACTS = (
     Mutant(
         "the_chain_forgets_who_did_it",
         "services/audit/trail.py",
-        '        "actor": said["actor"],\n',
+        '        "actor": fields["actor"],\n',
         "",
         AUDIT,
         "['actor'] == []",
@@ -19,7 +19,7 @@ FACTS = (
     Mutant(
         "the_chain_forgets_what_came_of_it",
         "services/audit/trail.py",
-        '        "after": said["after"],\n',
+        '        "after": fields["after"],\n',
         "",
         AUDIT,
         "['after'] == []",
@@ -27,7 +27,7 @@ FACTS = (
     Mutant(
         "the_chain_forgets_when_it_happened",
         "services/audit/trail.py",
-        '        "occurred_at": said["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),\n',
+        '        "occurred_at": fields["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),\n',
         "",
         AUDIT,
         "['occurred_at'] == []",
@@ -179,8 +179,8 @@ FACTS = (
     Mutant(
         "an_event_is_applied_under_a_lease_that_was_lost",
         "services/inbox/inbox.py",
-        "    if len(await query_rows(SETTLE, [*held, state.value, reason])) < len(events):\n        raise LeaseLost\n",
-        "    await query_rows(SETTLE, [*held, state.value, reason])\n",
+        "    if len(await query_rows(FINISH, [*held, state.value, reason])) < len(events):\n        raise LeaseLost\n",
+        "    await query_rows(FINISH, [*held, state.value, reason])\n",
         "tests/api/events/test_inbox.py::test_if_one_lease_is_lost_nothing_of_the_look_is_written",
         "{'PROCESSED', 'PROCESSING'} == {'PROCESSING'}",
     ),

@@ -57,7 +57,7 @@ STREAMS = (
     Mutant(
         "what_is_not_kept_is_not_read_again",
         "services/live/order_stream.py",
-        "            while place < buffer.start:\n",
+        "            while position < buffer.start:\n",
         "            while False:\n",
         FOLLOWING + "test_who_resumes_after_any_event_misses_none",
         "Ended",
