@@ -23,8 +23,8 @@ from typing import Any, Final, NamedTuple
 from asyncpg.connection import Connection
 from graphql.execution.values import VariableValues
 
-import execution.answer
 import execution.executor
+import execution.plan_run
 import provider.client
 import resolvers.access
 import server.graphql.cost_limits
@@ -72,7 +72,7 @@ EXECUTION: Final = (
     Seam("execution", execution.executor.Execution, "run"),
     Seam("  arguments", execution.executor.Execution, "_variables"),
     Seam("  plan, cached", execution.executor.Execution, "_plan"),
-    Seam("  resolvers, statements, completion", execution.answer.PlanRun, "run"),
+    Seam("  resolvers, statements, completion", execution.plan_run.PlanRun, "run"),
 )
 ENVELOPE: Final = (
     Seam("authorisation", server.graphql.http.GraphQLEndpoint, "authenticate"),

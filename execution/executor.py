@@ -1,4 +1,4 @@
-"""Running an operation: by its plan, and by graphql-core when there is none or things do not go as planned."""
+"""Operations are run by their plans, and by graphql-core where there is no plan or a plan cannot go on."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Mapping
@@ -20,10 +20,10 @@ from graphql.execution.values import VariableValues, get_variable_values
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema import Schema
 
-from execution.answer import Outcomes, PlanRun
 from execution.field_calls import Unplannable
 from execution.input_conversion import Inputs
 from execution.plan import Plan
+from execution.plan_run import Outcomes, PlanRun
 from execution.plan_variables import shaping
 from execution.planner import Planner
 
@@ -32,9 +32,9 @@ PLANS_KEPT: Final = 16  # of one operation, for different values of the variable
 
 @dataclass(slots=True)
 class CompiledOperation:
-    """One operation of a document with its plans, which are kept for as long as it is.
+    """One operation of a document, with the plans that were made of it.
 
-    `on_growth` is told the bytes of each plan that is made: whoever keeps the operation bounds what it keeps.
+    `on_growth` is called with the bytes of each new plan: the cache that keeps the operation bounds them.
     """
 
     document: DocumentNode
@@ -47,8 +47,10 @@ class CompiledOperation:
 class Execution:
     """Runs the operations of one schema. `planned` False leaves everything to graphql-core.
 
-    `fallbacks` counts the requests that had a plan and went astray; each is answered all the same. So are those whose
-    plan could not be made because of a bug of ours: `report` is told of it, and `unplanned` counts them.
+    `fallbacks` counts the answers that a plan began and graphql-core had to give, as it has to for every error in an
+    answer; `on_fallback` is called with the error. `unplanned` counts the plans that a bug of ours kept from being made;
+    `report` is called with each such error.
+    Both kinds of request are answered all the same.
     """
 
     def __init__(
@@ -58,17 +60,19 @@ class Execution:
         planned: bool = True,
         coercion_errors: int = 5,
         report: Callable[[Exception], None] | None = None,
+        on_fallback: Callable[[Exception], None] | None = None,
     ) -> None:
         self._schema = schema
         self._inputs = Inputs(schema)
         self._planned = planned
         self._report = report
+        self._on_fallback = on_fallback
         self._coercion_errors = coercion_errors
         self.fallbacks = 0
         self.unplanned = 0
 
     def prepare(self, document: DocumentNode, operation: OperationDefinitionNode) -> CompiledOperation:
-        """An operation of a valid document, to be run many times."""
+        """Return an operation of a valid document, to be run many times."""
         return CompiledOperation(document, operation, shaping(document, operation))
 
     def warm(self, prepared: CompiledOperation) -> None:
@@ -80,21 +84,21 @@ class Execution:
     async def run(
         self, prepared: CompiledOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
     ) -> ExecutionResult:
-        """The answer of a query or mutation, with its errors."""
-        filling = PlanRun(context, prepared.operation)
+        """Return the answer of a query or mutation, with its errors."""
+        run = PlanRun(context, prepared.operation)
         given = self._variables(prepared, variables) if self._planned else None
         plan = self._plan(prepared, given) if isinstance(given, VariableValues) else None
         if plan is not None and isinstance(given, VariableValues):
             try:
-                return ExecutionResult(await filling.run(plan, given), None)
-            except Exception:  # noqa: BLE001 - graphql-core meets the same again, and says what it is
-                self.fallbacks += 1
-        return await self._by_graphql_core(prepared, variables, context, extensions, filling.outcomes())
+                return ExecutionResult(await run.run(plan, given), None)
+            except Exception as error:  # noqa: BLE001 - graphql-core meets the same again, and says what it is
+                self.fall_back(error)
+        return await self._by_graphql_core(prepared, variables, context, extensions, run.outcomes())
 
     def begin(
         self, prepared: CompiledOperation, variables: Mapping[str, Any], context: object, extensions: Mapping[str, Any]
     ) -> Executor[Any] | list[GraphQLError]:
-        """What makes the stream of a subscription's events; or what is wrong with its variables."""
+        """Return the executor that makes a subscription's stream of events, or the errors in its variables."""
         operation = prepared.operation
         return self._schema.execution_context_class.build(
             self._schema._schema,
@@ -115,19 +119,25 @@ class Execution:
         extensions: Mapping[str, Any],
         executor: Executor[Any],
     ) -> "Events":
-        """What answers the events of the subscription that `executor` has begun with the same."""
+        """Return the answerer of the events of a subscription that `executor` has begun."""
         return Events(self, prepared, partial(self.begin, prepared, variables, None, extensions), executor)
 
     def plan_of(self, prepared: CompiledOperation, given: VariableValues) -> Plan | None:
-        """The plan of an operation with these variables, or None when graphql-core has to do it."""
+        """Return the plan of an operation for these variables, or None where graphql-core has to run it."""
         return self._plan(prepared, given) if self._planned else None
+
+    def fall_back(self, error: Exception) -> None:
+        """Count an answer that its plan could not give."""
+        self.fallbacks += 1
+        if self._on_fallback is not None:
+            self._on_fallback(error)
 
     def _variables(self, prepared: CompiledOperation, variables: Mapping[str, Any]) -> VariableValues | list[Any]:
         definitions = prepared.operation.variable_definitions or ()
         return get_variable_values(self._schema._schema, definitions, dict(variables), max_errors=1)
 
     def _plan(self, prepared: CompiledOperation, given: VariableValues) -> Plan | None:
-        """The plan for these variables, or None when graphql-core has to do it."""
+        """Return the plan for these variables, made at its first use; None as above."""
         key = tuple(given.coerced.get(name) for name in prepared.shaped_by)
         plans = prepared.plans
         if key in plans:
@@ -141,7 +151,7 @@ class Execution:
         except Unplannable:
             plans[key] = None
             return None
-        except Exception as error:  # noqa: BLE001 - a bug must be seen, but not by who asks for their payment
+        except Exception as error:  # noqa: BLE001 - a bug must be seen, but not by a payer
             if self._report is not None:
                 self._report(error)
             self.unplanned += 1
@@ -160,7 +170,7 @@ class Execution:
         extensions: Mapping[str, Any],
         outcomes: Outcomes,
     ) -> ExecutionResult:
-        """The same by graphql-core, with what some fields have given or raised already."""
+        """Return the answer by graphql-core, with the outcomes that some fields have had already."""
         operation = prepared.operation
         result = execute(
             self._schema._schema,
@@ -196,37 +206,40 @@ class Events:
         # One weighs 4 KB, and all but a few subscribers never need theirs again.
         self._executor = executor if self._plan() is None else None
 
-    def shared_by(self, event: Any) -> Hashable:
-        """What names the answer to this event among all that are the same for whoever is given it; None for another."""
+    def shared_key(self, event: Any) -> Hashable:
+        """Return the key of the event's answer, if all subscribers with this plan get the same one; None otherwise.
+
+        An event that many subscribers are given says so by an attribute `shared_key`.
+        """
         plan = self._plan()
-        told = getattr(event, "told", None) if plan is not None and plan.is_for_all else None
-        return None if told is None else (plan, told)
+        key = getattr(event, "shared_key", None) if plan is not None and plan.is_for_all else None
+        return None if key is None else (plan, key)
 
     def answer(self, event: Any, context: object) -> ExecutionResult | Awaitable[ExecutionResult]:
-        """The answer to an event with its errors; or what gives it, where there is something to wait for."""
+        """Return the answer to an event with its errors, or an awaitable of it where a field has to wait."""
         plan = self._plan()
         if plan is None:
             return self._by_graphql_core(event, context, {})
-        filling = PlanRun(context, self._prepared.operation)
+        run = PlanRun(context, self._prepared.operation)
         try:
             if self._arguments is None:  # those below the root are the same for all events
                 self._arguments = [one(self._given) for one in plan.arguments]
-            rest = filling.tell(plan, self._arguments, event)
-        except Exception:  # noqa: BLE001 - graphql-core meets the same again, and says what it is
-            self._execution.fallbacks += 1
+            rest = run.answer(plan, self._arguments, event)
+        except Exception as error:  # noqa: BLE001 - graphql-core meets the same again, and says what it is
+            self._execution.fall_back(error)
             return self._by_graphql_core(event, context, {})
-        return ExecutionResult(filling.data, None) if rest is None else self._when_told(filling, rest, event, context)
+        return ExecutionResult(run.data, None) if rest is None else self._completed(run, rest, event, context)
 
     def _plan(self) -> Plan | None:
-        """Looked up for each event: plans are bounded, subscriptions do not keep them."""
+        """Look the plan up for each event: plans are bounded, and subscriptions do not keep them."""
         return self._execution.plan_of(self._prepared, self._given)
 
-    async def _when_told(self, filling: PlanRun, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
+    async def _completed(self, run: PlanRun, rest: Awaitable[Any], event: Any, context: object) -> ExecutionResult:
         try:
             return ExecutionResult(await rest, None)
-        except Exception:  # noqa: BLE001 - as above
-            self._execution.fallbacks += 1
-        result = self._by_graphql_core(event, context, filling.outcomes())
+        except Exception as error:  # noqa: BLE001 - as above
+            self._execution.fall_back(error)
+        result = self._by_graphql_core(event, context, run.outcomes())
         return result if isinstance(result, ExecutionResult) else await result
 
     def _by_graphql_core(
@@ -243,7 +256,7 @@ class Events:
 
 
 def _knowing(outcomes: Outcomes) -> Callable[..., Any]:
-    """What lets fields that have given or raised something give or raise it again."""
+    """Return the middleware that gives fields the outcomes that they have had already."""
 
     def known(next_: Any, source: Any, info: Any, **arguments: Any) -> Any:
         path = tuple(info.path.as_list())
@@ -253,7 +266,7 @@ def _knowing(outcomes: Outcomes) -> Callable[..., Any]:
 
 
 async def _again(outcome: Any) -> Any:
-    """What was waited for, as something to wait for: graphql-core keeps the errors that come first."""
+    """Return or raise an outcome, after a turn: graphql-core keeps the errors that come first."""
     await asyncio.sleep(0)
     if isinstance(outcome, Exception):
         raise outcome

@@ -1,11 +1,9 @@
-"""How Strawberry's fields are called, and what of a row they use."""
+"""Calls of Strawberry's fields: their methods, and their arguments."""
 
-import dis
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
-from itertools import pairwise
-from types import CodeType, FunctionType
+from types import FunctionType
 from typing import Any, Final
 
 from graphql import (
@@ -22,8 +20,8 @@ from strawberry.schema import Schema
 from strawberry.types.arguments import convert_arguments
 from strawberry.types.base import StrawberryObjectDefinition
 from strawberry.types.field import StrawberryField
-from tortoise.models import Model
 
+from execution.declare import plain_class
 from execution.input_conversion import Inputs
 
 DEFINITION: Final = "strawberry-definition"
@@ -37,10 +35,9 @@ class Unplannable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldCall:
-    """How a field gets its value from the object that it stands on.
+    """The method behind a field; `function` None stands for the attribute `name`.
 
-    `function` None reads the attribute `name`. `self_given` and `info_given` say what the function takes beside its
-    arguments.
+    `self_given` and `info_given` say which of the two the function takes beside its arguments.
     """
 
     name: str
@@ -54,26 +51,22 @@ class FieldCall:
 
 
 def class_of(named: GraphQLObjectType) -> type[Any]:
-    """The Python class behind an object type."""
+    """Return the Python class behind an object type."""
     definition: StrawberryObjectDefinition = named.extensions[DEFINITION]
-    return definition.origin
+    return plain_class(definition.origin)
 
 
 def field_of(definition: GraphQLField) -> StrawberryField:
-    """Strawberry's side of a field. Raises Unplannable for one that Strawberry does not know."""
+    """Return Strawberry's side of a field. Raises Unplannable for one that Strawberry does not know."""
     field = definition.extensions.get(DEFINITION)
     if not isinstance(field, StrawberryField):
         raise Unplannable
     return field
 
 
-def notes_of(field: StrawberryField) -> Mapping[Any, Any]:
-    """What `schema.fields` noted on a field for plans."""
-    return field.metadata or {}
-
-
 def call_of(field: StrawberryField) -> FieldCall:
-    """How to call a field. Raises Unplannable for one with permissions or extensions, which only Strawberry runs."""
+    """Return the call of a field. Raises Unplannable for one with permissions or extensions, which only Strawberry
+    runs."""
     if field.extensions or field.permission_classes:
         raise Unplannable
     resolver = field.base_resolver
@@ -91,8 +84,11 @@ def call_of(field: StrawberryField) -> FieldCall:
 def arguments_of(
     schema: Schema, inputs: Inputs, definition: GraphQLField, node: FieldNode
 ) -> dict[str, Any] | Arguments:
-    """The arguments of a field by their Python names: the values themselves where no variable and nothing mutable is
-    among them, or else a function of the coerced variables, which raises what is wrong with them."""
+    """Return the arguments of a field by their Python names.
+
+    They are the values themselves where no variable and nothing mutable is among them; otherwise a function of the
+    coerced variables, which raises what is wrong with them.
+    """
     field = field_of(definition)
 
     def converted(variables: VariableValues) -> dict[str, Any]:
@@ -116,7 +112,7 @@ def _by_variables(
     variables: Mapping[str, str],
     converted: Arguments,
 ) -> Arguments:
-    """Arguments of which some are variables, whose coerced values are converted, and the others are leaves."""
+    """Return arguments of which some are variables, whose coerced values are converted, and the others are leaves."""
     names = {inputs.name_of(argument): argument for argument in field.arguments}
     by_variable = [
         (
@@ -144,40 +140,3 @@ def _by_variables(
         return given
 
     return arguments
-
-
-def columns_of(function: FunctionType, owner: type[Any], table: type[Model]) -> frozenset[str]:
-    """The columns of `self.row` that a method of `owner` may use: those whose names it, or what it calls of the two
-    classes, mentions. All of them when it hands the row on."""
-    known = frozenset(table._meta.fields_db_projection)
-    found: set[str] = set()
-    seen: set[str] = set()
-    waiting: list[CodeType] = [function.__code__]
-    while waiting:
-        code = waiting.pop()
-        waiting.extend(constant for constant in code.co_consts if isinstance(constant, CodeType))
-        if _hands_on_the_row(code):
-            return known
-        for name in set(code.co_names) - seen:
-            seen.add(name)
-            if name in known:
-                found.add(name)
-                continue
-            for holder in (table, owner):
-                method = getattr(holder, name, None) if name in vars(holder) else None
-                method = method.fget if isinstance(method, property) else method
-                if isinstance(method, FunctionType):
-                    waiting.append(method.__code__)
-    return frozenset(found)
-
-
-def _hands_on_the_row(code: CodeType) -> bool:
-    """Whether `.row` is used other than to reach one of its attributes."""
-    steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "NOP", "PRECALL")]
-    return any(
-        step.opname in ("LOAD_ATTR", "LOAD_METHOD") and step.argval == "row" and after.opname not in _REACHES
-        for step, after in pairwise(steps)
-    )
-
-
-_REACHES: Final = frozenset({"LOAD_ATTR", "LOAD_METHOD"})

@@ -1,4 +1,4 @@
-"""How coerced values become Strawberry's inputs, decided once for each type and not anew for each value."""
+"""Conversion of coerced values to Strawberry's inputs, decided once for each type and not anew for each value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING
@@ -24,7 +24,7 @@ DEFINITION: Final = "__strawberry_definition__"
 
 
 class Inputs:
-    """Makes what converts the values of a schema's input types, as Strawberry's `convert_argument` does."""
+    """Converters of a schema's input types, which do as Strawberry's `convert_argument` does."""
 
     def __init__(self, schema: Schema) -> None:
         self._registry = schema.schema_converter.scalar_registry
@@ -32,11 +32,11 @@ class Inputs:
         self._made: dict[type[Any], Convert] = {}
 
     def name_of(self, argument: StrawberryArgument) -> str:
-        """The name of an argument in GraphQL."""
+        """Return the name of an argument in GraphQL."""
         return self._config.name_converter.from_argument(argument)
 
     def converter(self, type_: Any) -> Convert:
-        """What converts a value of this type; null stays null."""
+        """Return the converter of this type; null stays null."""
         if isinstance(type_, LazyType):
             type_ = type_.resolve_type()
         if isinstance(type_, StrawberryOptional) and not isinstance(type_, StrawberryMaybe):
@@ -59,7 +59,7 @@ class Inputs:
         return made
 
     def fields(self, definition: StrawberryObjectDefinition) -> Mapping[str, tuple[str, Convert]]:
-        """By the names in GraphQL, the names in Python and what converts the values."""
+        """Return, by the names in GraphQL, the names in Python and the converters."""
         return {
             self._config.name_converter.from_field(field): (
                 field.python_name,
@@ -70,7 +70,7 @@ class Inputs:
 
 
 class _Object:
-    """Converts to one input type."""
+    """The converter of one input type."""
 
     def __init__(self, type_: type[Any], inputs: Inputs) -> None:
         self._type = type_
@@ -100,7 +100,7 @@ def _same(value: Any) -> Any:
 
 
 def _each(convert: Convert) -> Convert:
-    """Copies where nothing is to be converted, too: a default is the same list for every request."""
+    """Return the converter of a list. It copies in any case: a default is the same list for every request."""
 
     def converted(value: Any) -> Any:
         if value is None:

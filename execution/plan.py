@@ -1,4 +1,4 @@
-"""A plan: Python that is written for one document, and fills in an answer without asking the document again."""
+"""Plans: Python that is written for one operation, and fills in its answers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from graphql.execution.values import VariableValues
 
 from execution.field_calls import Arguments
-from resolvers.reading.projection import Projection
+from execution.projection import Projection
 
 # Measured (tests/server/graphql/test_document_cache.py): the functions and their code.
 PLAN_BYTES: Final = 6_000
@@ -18,11 +18,11 @@ Complete = Callable[[Any, Any, "list[Deferred]"], Any]
 
 
 class Bailout(Exception):
-    """Something came that the plan does not know: graphql-core has to say what it means."""
+    """A plan met something that it does not know: graphql-core has to answer."""
 
 
 class Deferred(NamedTuple):
-    """A value that has to be waited for, and the place for what becomes of it."""
+    """An awaitable value, and the place in the answer for what it completes to."""
 
     value: Any
     complete: Complete
@@ -31,21 +31,24 @@ class Deferred(NamedTuple):
 
 
 class Root(NamedTuple):
-    """A field of the root: `start` gives its value or an awaitable of it. That of a subscription is told its value."""
+    """A field of the root: `start` returns its value, or an awaitable of it.
+
+    The value of a subscription's field is the event, and `start` is never called.
+    """
 
     key: str
     start: Callable[[Any, VariableValues], Any]
     complete: Complete
-    wanted: Projection | None
+    projection: Projection | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """The root's fields in their order, and the arguments below them that each request has its own of.
+    """The root's fields in their order, and the arguments below them that differ from request to request.
 
-    `fields` is how many there are with every fragment written out. `source` is the Python that fills in the answer,
-    for whoever wants to look at it. `is_for_all` says that an event has one answer for whoever is told of it: none of
-    the fields is given the context, where the caller is, or an argument by variable.
+    `fields` counts them with every fragment written out. `source` is the Python that fills in the answer, kept for
+    reading. `is_for_all` says that an event has the same answer for all subscribers: no field is given the context,
+    which holds the caller, or an argument by variable.
     """
 
     roots: tuple[Root, ...]
@@ -56,23 +59,23 @@ class Plan:
 
     @property
     def weight(self) -> int:
-        """About how many bytes it takes, beside the document that it was made for."""
+        """The bytes that the plan takes, about, beside the document that it was made for."""
         return PLAN_BYTES + FIELD_BYTES * self.fields + BYTES_OF_A_CHARACTER * len(self.source)
 
 
 def listed(value: Any) -> Iterable[Any]:
-    """The items of a list."""
+    """Return the items of a list."""
     if value.__class__ is not list:
         raise Bailout
     return value
 
 
 def now(coroutine: Any) -> Any:
-    """The value of a coroutine that need not wait, because what it reads was read before."""
+    """Return the value of a coroutine that need not wait, because its rows were read before."""
     try:
         future = coroutine.send(None)
     except StopIteration as done:
         return done.value
-    future._asyncio_future_blocking = False  # as a task does with what it is given: somebody else may wait for it
+    future._asyncio_future_blocking = False  # as a task does: another task may wait for the same future
     coroutine.close()
     raise Bailout

@@ -1,4 +1,4 @@
-"""Which variables a plan is made for: those whose values decide what it asks."""
+"""The variables whose values shape a plan."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -20,10 +20,10 @@ from graphql import (
 
 
 def shaping(document: DocumentNode, operation: OperationDefinitionNode) -> tuple[str, ...]:
-    """The variables whose values a plan is made for: those that can stand in a directive or size a list.
+    """Return the variables whose values shape a plan: the ones that can stand in a directive or size a list.
 
-    The arguments of a subscription's root field are used before its events are answered. A client that resumes has
-    another place in them each time, and no other plan.
+    The arguments of a subscription's root field do not: they are used before its events are answered, and a client that
+    resumes has another place in them each time.
     """
     names = [
         definition.variable.name.value
@@ -43,7 +43,7 @@ def _type_name(type_: Any) -> str | None:
 
 
 def _used_below(document: DocumentNode, operation: OperationDefinitionNode) -> set[str]:
-    """The variables that stand anywhere but in the arguments of the operation's root fields."""
+    """Return the variables that stand anywhere but in the arguments of the operation's root fields."""
     finder = _VariableFinder([argument for field in _roots(document, operation) for argument in field.arguments or ()])
     for definition in (operation, *(one for one in document.definitions if isinstance(one, FragmentDefinitionNode))):
         for part in (definition.selection_set, *(definition.directives or ())):
@@ -52,7 +52,7 @@ def _used_below(document: DocumentNode, operation: OperationDefinitionNode) -> s
 
 
 def _roots(document: DocumentNode, operation: OperationDefinitionNode) -> Iterator[FieldNode]:
-    """The fields of the root, of a document that need not be valid yet."""
+    """Yield the fields of the root, of a document that need not be valid yet."""
     fragments = {one.name.value: one for one in document.definitions if isinstance(one, FragmentDefinitionNode)}
     waiting: list[SelectionSetNode] = [operation.selection_set]
     while waiting:
@@ -66,7 +66,7 @@ def _roots(document: DocumentNode, operation: OperationDefinitionNode) -> Iterat
 
 
 class _VariableFinder(Visitor):
-    """Finds variables, but not inside these arguments."""
+    """Collects variables, but not inside these arguments."""
 
     def __init__(self, passed_over: Sequence[ArgumentNode]) -> None:
         super().__init__()

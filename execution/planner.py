@@ -1,20 +1,19 @@
-"""Writing the Python of a plan, for one operation of a valid document."""
+"""Planning: the Python of one operation of a valid document, from what its fields declare."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeGuard
+from typing import Any, Final
 
 from graphql import (
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     GraphQLField,
-    GraphQLList,
     GraphQLObjectType,
     GraphQLOutputType,
     OperationDefinitionNode,
     OperationType,
     VariableNode,
-    get_nullable_type,
+    get_named_type,
     is_abstract_type,
     is_leaf_type,
     is_list_type,
@@ -30,9 +29,9 @@ from graphql.execution.collect_fields import (
 )
 from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
-from tortoise.models import Model
 
-from execution.codegen import CodeGenerator, FunctionBody
+from execution.code_generator import OBJECT, CodeGenerator, FunctionBody, Unmade
+from execution.declare import Attribute, Call, Declaration, EachWrapped, Related, Wrapped, declaration_of
 from execution.field_calls import (
     Arguments,
     FieldCall,
@@ -40,22 +39,19 @@ from execution.field_calls import (
     arguments_of,
     call_of,
     class_of,
-    columns_of,
     field_of,
-    notes_of,
 )
-from execution.inliner import Each, InlinedCode, Made, Value, name
 from execution.input_conversion import Inputs
 from execution.plan import Bailout, Plan, Root
-from resolvers.reading.projection import NestedRelation, Projection, below_of
-from schema.fields import AT_HAND, LOOKS_AHEAD, READ_WITH, SHOWN_BY, THROUGH
+from execution.projection import Projection, Relation
 
-LARGEST: Final = 1_000  # fields, with every fragment written out: 60 ms to make
+MOST_FIELDS: Final = 1_000  # with every fragment written out: 60 ms to make
 TYPENAME: Final = "__typename"
+Table = type[Any]
 
 
 class Planner:
-    """Makes the plan of an operation, for all values of its variables but those that it is shaped by.
+    """Makes the plan of an operation, for all values of its variables but the ones that shape it.
 
     It writes the functions of the innermost selections first.
     """
@@ -79,27 +75,28 @@ class Planner:
             for definition in document.definitions
             if isinstance(definition, FragmentDefinitionNode)
         }
-        self._words = CodeGenerator()
+        self._code = CodeGenerator()
         self._fields = 0
         self._is_for_all = True
 
     def plan(self) -> Plan:
-        """The plan. Raises Unplannable for what is left to graphql-core."""
+        """Return the plan. Raises Unplannable for an operation that is left to graphql-core."""
         root = self._schema._schema.get_root_type(self._operation.operation)
         assert root is not None, "the document was validated"
-        fields = self._checked(
+        fields = self._counted(
             collect_fields(self._schema._schema, self._fragments, self._variables, root, self._operation)
         )
         named = [(key, *self._root(root, details)) for key, details in fields.items()]
-        source = "\n".join(self._words.lines)
-        exec(compile(source, "<plan>", "exec"), self._words.names)  # noqa: S102 - a client's words are in it only as literals
-        roots = (Root(key, start, self._words.names[complete], wanted) for key, start, complete, wanted in named)
-        arguments = tuple(self._words.arguments)
+        source = "\n".join(self._code.lines)
+        exec(compile(source, "<plan>", "exec"), self._code.names)  # noqa: S102 - a client's words are in it only as literals
+        names = self._code.names
+        roots = (Root(key, start, names[complete], projection) for key, start, complete, projection in named)
+        arguments = tuple(self._code.arguments)
         return Plan(tuple(roots), arguments, self._fields, source, self._is_for_all and not arguments)
 
-    def _checked(self, collected: CollectedFields) -> dict[str, FieldDetailsList]:
+    def _counted(self, collected: CollectedFields) -> dict[str, FieldDetailsList]:
         self._fields += len(collected.grouped_field_set)
-        if collected.new_defer_usages or self._fields > LARGEST:
+        if collected.new_defer_usages or self._fields > MOST_FIELDS:
             raise Unplannable
         return collected.grouped_field_set
 
@@ -108,116 +105,115 @@ class Planner:
     ) -> tuple[Callable[[Any, VariableValues], Any], str, Projection | None]:
         if details[0].node.name.value == TYPENAME:
             named = root.name
-            return (lambda info, variables: named), self._words.function("x"), None
+            return (lambda info, variables: named), self._code.function("x"), None
         definition = _definition(root, details)
         field = field_of(definition)
         if self._operation.operation is OperationType.SUBSCRIPTION:
-            return _is_told, self._completion(definition.type, details, None, is_told=True)[0], None
-        table = notes_of(field).get(LOOKS_AHEAD)
-        complete, wanted = self._completion(definition.type, details, table)
+            return _refuse_to_start, self._completion(definition.type, details, None, of_event=True)[0], None
+        complete, projection = self._completion(definition.type, details, declaration_of(field).table)
         start = _start(call_of(field), arguments_of(self._schema, self._inputs, definition, details[0].node))
-        return start, complete, wanted
+        return start, complete, projection
 
     def _completion(
-        self, type_: GraphQLOutputType, details: FieldDetailsList, table: type[Model] | None, *, is_told: bool = False
+        self, type_: GraphQLOutputType, details: FieldDetailsList, table: Table | None, *, of_event: bool = False
     ) -> tuple[str, Projection | None]:
-        """The name of a new function that completes what it is given, and what it asks of the rows inside."""
-        body = FunctionBody(name("x"))
-        expression, wanted = self._completed(type_, details, body.me, table, body, is_told=is_told)
-        return self._words.function(expression, body.lines), wanted
+        """Add a function that completes a value; return its name, and the projection of the rows inside."""
+        body = FunctionBody()
+        expression, projection = self._completed(type_, details, "x", table, body, of_event=of_event)
+        return self._code.function(expression, body.lines), projection
 
     def _completed(
         self,
         type_: GraphQLOutputType,
         details: FieldDetailsList,
-        value: Value,
-        table: type[Model] | None,
+        value: str,
+        table: Table | None,
         body: FunctionBody,
         *,
         nullable: bool = True,
-        is_told: bool = False,
+        of_event: bool = False,
     ) -> tuple[str, Projection | None]:
-        """The expression that completes a value, after what it adds to the body; with a `table`, what it asks of the
-        rows inside. `is_told` says that the value is the event of a subscription itself.
+        """Return the expression that completes a value, after adding lines to the body.
+
+        With a `table`, also the projection of the rows inside. `of_event` says that the value is an event itself.
         """
-        wanted = None
+        projection = None
         if is_non_null_type(type_):
-            return self._completed(type_.of_type, details, value, table, body, nullable=False, is_told=is_told)
-        if is_object_type(type_) and (isinstance(value, Made) or not nullable):
-            return self._object(type_, details, value, table, is_told=is_told)
-        if isinstance(value, Each) and isinstance(value.element, Made) and _is_list_of_objects(type_):
-            each, wanted = self._completed(type_.of_type, details, value.element, table, body)
-            return f"[{each} for {value.target} in {self._words.text(InlinedCode(value.source))}]", wanted
+            return self._completed(type_.of_type, details, value, table, body, nullable=False, of_event=of_event)
         if is_leaf_type(type_) and not nullable:
-            return self._words.leaf(type_, value, body), None
-        word = self._words.word(value, body)
+            return self._code.leaf(type_, value, body), None
+        if is_object_type(type_) and not nullable:
+            return self._object(type_, details, value, table, of_event=of_event)
+        word = self._code.word(value, body)
         if is_leaf_type(type_):
-            inner = self._words.leaf(type_, name(word), body)
+            inner = self._code.leaf(type_, word, body)
         elif is_list_type(type_):
-            item = self._words.variable()
-            each, wanted = self._completed(type_.of_type, details, name(item), table, body)
+            item = self._code.variable()
+            each, projection = self._completed(type_.of_type, details, item, table, body)
             inner = f"[{each} for {item} in listed({word})]"
         elif is_object_type(type_):
-            inner, wanted = self._object(type_, details, name(word), table, is_told=is_told)
+            inner, projection = self._object(type_, details, word, table, of_event=of_event)
         else:
             assert is_abstract_type(type_)
             possible = self._schema._schema.get_possible_types(type_)
-            functions = {class_of(one): self._selection(one, details, None, _itself(one), ["v"])[0] for one in possible}
-            inner = f"{self._words.by_class(functions)}[{word}.__class__]({word}, info, later)"
-        return (f"(None if {word} is None else {inner})" if nullable else inner), wanted
+            functions = {class_of(one): self._selection(one, details, None)[0] for one in possible}
+            inner = f"{self._code.by_class(functions)}[{word}.__class__]({word}, info, later)"
+        return (f"(None if {word} is None else {inner})" if nullable else inner), projection
 
     def _object(
         self,
         type_: GraphQLObjectType,
         details: FieldDetailsList,
-        value: Value,
-        table: type[Model] | None,
+        value: str | Unmade,
+        table: Table | None,
         *,
-        is_told: bool,
+        of_event: bool = False,
     ) -> tuple[str, Projection | None]:
-        """The expression that fills in one object, or what it would be made of."""
-        me: Value
-        if isinstance(value, Made) and value.of is class_of(type_):
-            me, given = self._words.in_parts(value)
-        else:
-            me, given = _itself(type_), {"v": self._words.text(value)}
-        function, wanted = self._selection(type_, details, table, me, given, is_told=is_told)
-        return f"{function}({', '.join([*given.values(), 'info', 'later'])})", wanted
+        """Return the expression that fills in one object, and the projection of the rows inside."""
+        if isinstance(value, Unmade):
+            parameters = self._code.parameters(value)
+            function, projection = self._selection(type_, details, table, parameters)
+            return f"{function}({', '.join([*value.parts.values(), 'info', 'later'])})", projection
+        function, projection = self._selection(type_, details, table, of_event=of_event)
+        return f"{function}({value}, info, later)", projection
 
     def _selection(
         self,
         type_: GraphQLObjectType,
         details: FieldDetailsList,
-        table: type[Model] | None,
-        me: Value,
-        parameters: Iterable[str],
+        table: Table | None,
+        unmade: Unmade | None = None,
         *,
-        is_told: bool = False,
+        of_event: bool = False,
     ) -> tuple[str, Projection | None]:
-        """The name of the function that fills in one selection set on one type of object."""
-        fields = self._checked(
+        """Add the function that fills in one selection set on one type of object; return its name.
+
+        The function is given the object, or the attributes of one that is not made.
+        """
+        fields = self._counted(
             collect_subfields(self._schema._schema, self._fragments, self._variables, self._operation, type_, details)
         )
-        wanted = Projection.nothing(table) if table is not None else None
-        body = FunctionBody(me)
+        projection = Projection.nothing(table) if table is not None else None
+        body = FunctionBody(unmade)
         answer: list[str] = []
         waits: list[str] = []
         for key, inner in fields.items():
             if inner[0].node.name.value == TYPENAME:
                 answer.append(f"{key!r}: {type_.name!r}")
                 continue
-            value, complete, asked = self._field(type_, inner, table, body, is_told=is_told)
-            wanted = wanted.beside(asked) if wanted is not None and asked is not None else wanted
+            value, complete, used = self._field(type_, inner, table, body, of_event=of_event)
+            projection = projection.merge(used) if projection is not None and used is not None else projection
             answer.append(f"{key!r}: {value if complete is None else None}")
             if complete is not None:
                 waits.append(f"    later.append(Deferred({value}, {complete}, answer, {key!r}))")
         first = []
-        if isinstance(me, InlinedCode):
-            first = [f"    if v.__class__ is not {self._words.constant(class_of(type_))}: raise Bailout"]
-        elif body.needs_me:
-            first = [f"    v = {self._words.text(me)}"]
-        new = self._words.variable()
-        self._words.lines += [
+        if unmade is None:
+            first = [f"    if {OBJECT}.__class__ is not {self._code.constant(class_of(type_))}: raise Bailout"]
+        elif body.needs_object:
+            first = [f"    {OBJECT} = {self._code.made(unmade)}"]
+        new = self._code.variable()
+        parameters = [OBJECT] if unmade is None else unmade.parts.values()
+        self._code.lines += [
             f"def {new}({', '.join([*parameters, 'info', 'later'])}):",
             *first,
             *body.lines,
@@ -225,62 +221,134 @@ class Planner:
             *waits,
             "    return answer",
         ]
-        return new, wanted
+        return new, projection
 
     def _field(
         self,
         parent: GraphQLObjectType,
         details: FieldDetailsList,
-        table: type[Model] | None,
+        table: Table | None,
         body: FunctionBody,
         *,
-        is_told: bool,
+        of_event: bool,
     ) -> tuple[str, str | None, Projection | None]:
-        """The expression for a field's value, completed; or not yet, and the function that will complete it. With a
-        `table`, what the field asks of the row behind its object."""
+        """Return the expression for a field's value, and what it reads of the row behind its object.
+
+        The value is completed; or else the name of the function comes with it that will complete it.
+        """
         definition = _definition(parent, details)
         field = field_of(definition)
-        call, notes = call_of(field), notes_of(field)
-        arguments = arguments_of(self._schema, self._inputs, definition, details[0].node)
-        below: NestedRelation | None = None
-        if table is not None and READ_WITH in notes and self._are_known(details[0].node):
-            below = below_of(notes[READ_WITH], arguments if isinstance(arguments, dict) else arguments(self._variables))
-        inside = below.table if below is not None else table if THROUGH in notes else None
-        is_at_hand = is_told and AT_HAND in notes
-        is_late = call.is_async and below is None and not is_at_hand
-        self._is_for_all = self._is_for_all and (is_at_hand or not (call.info_given or call.is_async))
-        complete = None
-        if is_late:
-            value = self._words.call(call, arguments, body)
-            complete, wanted = self._completion(definition.type, details, inside)
+        declared = declaration_of(field)
+        relation = self._relation(declared, definition, details) if table is not None else None
+        inside = relation.table if relation is not None else table if declared.passes_through else None
+        if isinstance(declared.value, Related):
+            value, complete, projection = self._related(declared.value, relation, definition, details, body)
+        elif declared.value is not None:
+            complete = None
+            value, projection = self._declared(declared.value, definition, details, inside, body)
         else:
-            if below is not None and SHOWN_BY in notes:
-                given = self._words.shown(notes[SHOWN_BY], below, body)
-            else:
-                given = self._words.given(call, arguments, body)
-            value, wanted = self._completed(definition.type, details, given, inside, body)
-        asked = None
-        if table is not None:
-            uses = call.function if below is None else None  # rows below are found by what is read in any case
-            columns = columns_of(uses, class_of(parent), table) if uses is not None else frozenset()
-            asked = Projection(table, columns, ((below, wanted),) if below is not None and wanted is not None else ())
-            if THROUGH in notes and wanted is not None:
-                asked = asked.beside(wanted)
-        return value, complete, asked
+            is_preloaded = relation is not None or (of_event and declared.is_preloaded)
+            is_for_all = (of_event and declared.is_preloaded) or _is_for_all(definition)
+            self._is_for_all = self._is_for_all and is_for_all
+            value, complete, projection = self._computed(definition, details, inside, body, is_preloaded=is_preloaded)
+        if table is None:
+            return value, complete, None
+        is_attribute = declared.value is None and call_of(field).function is None  # which is not of the row
+        used = Projection(table, frozenset() if is_attribute else declared.reads)
+        if relation is not None and projection is not None:
+            used = Projection(table, used.attributes, ((relation, projection),))
+        if declared.passes_through and projection is not None:
+            used = used.merge(projection)
+        return value, complete, used
+
+    def _relation(self, declared: Declaration, definition: GraphQLField, details: FieldDetailsList) -> Relation | None:
+        """Return the relation whose rows are read together with the field's own row, if they can be."""
+        relation = declared.value.relation if isinstance(declared.value, Related) else declared.relation
+        node = details[0].node
+        if relation is None or not self._are_known(node):
+            return None
+        arguments = arguments_of(self._schema, self._inputs, definition, node)
+        return relation.with_arguments(arguments if isinstance(arguments, Mapping) else arguments(self._variables))
+
+    def _declared(
+        self,
+        value: Attribute | Call | Wrapped | EachWrapped,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        table: Table | None,
+        body: FunctionBody,
+    ) -> tuple[str, Projection | None]:
+        """Return the expression for a declared value, completed."""
+        if isinstance(value, Attribute | Call):
+            return self._completed(definition.type, details, self._code.evaluated(value, body), table, body)
+        type_ = _object_type(definition)
+        if isinstance(value, EachWrapped):
+            item = self._code.variable()
+            each = self._code.unmade(class_of(type_), value.parts, body, item)
+            filled, projection = self._object(type_, details, each, table)
+            return f"[{filled} for {item} in {self._code.at_path(value.items, body)}]", projection
+        unmade = self._code.unmade(class_of(type_), value.parts, body)
+        if is_non_null_type(definition.type):
+            return self._object(type_, details, unmade, table)
+        name, first = next(iter(unmade.parts.items()))
+        word = self._code.word(first, body)
+        filled, projection = self._object(type_, details, Unmade(unmade.of, {**unmade.parts, name: word}), table)
+        return f"(None if {word} is None else {filled})", projection
+
+    def _related(
+        self,
+        value: Related,
+        relation: Relation | None,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        body: FunctionBody,
+    ) -> tuple[str, str | None, Projection | None]:
+        """Return the expression for the objects of related rows, completed if the rows are read with their own row."""
+        type_ = _object_type(definition)
+        if relation is None:
+            self._is_for_all = False
+            load = self._code.constant(value.evaluate)
+            shown = self._code.constant(field_of(definition))
+            complete, _ = self._completion(definition.type, details, None)
+            return f"{load}({body.object()}, info, {shown})", complete, None
+        rows = self._code.variable()
+        row = self._code.at_path("row", body)
+        body.lines += [
+            f"    {rows} = {self._code.constant(relation.preloaded)}({row})",
+            f"    if {rows} is None: raise Bailout",
+        ]
+        item = self._code.variable() if relation.is_many else rows
+        filled, projection = self._object(type_, details, Unmade(class_of(type_), {"row": item}), relation.table)
+        return (f"[{filled} for {item} in {rows}]" if relation.is_many else filled), None, projection
+
+    def _computed(
+        self,
+        definition: GraphQLField,
+        details: FieldDetailsList,
+        table: Table | None,
+        body: FunctionBody,
+        *,
+        is_preloaded: bool,
+    ) -> tuple[str, str | None, Projection | None]:
+        """Return the expression for the value of a field's method or attribute, completed unless it has to wait."""
+        call = call_of(field_of(definition))
+        if call.function is None:
+            attribute = self._code.at_path(call.name, body)
+            completed, projection = self._completed(definition.type, details, attribute, table, body)
+            return completed, None, projection
+        arguments = arguments_of(self._schema, self._inputs, definition, details[0].node)
+        made = self._code.call(call, arguments, body)
+        if call.is_async and not is_preloaded:
+            complete, projection = self._completion(definition.type, details, table)
+            return made, complete, projection
+        value = f"now({made})" if call.is_async else made
+        completed, projection = self._completed(definition.type, details, value, table, body)
+        return completed, None, projection
 
     def _are_known(self, node: FieldNode) -> bool:
-        """Whether the field's arguments are the same for every request of this plan."""
+        """True when the field's arguments are the same for every request of this plan."""
         values = (argument.value for argument in node.arguments or ())
         return all(value.name.value in self._shaped_by for value in values if isinstance(value, VariableNode))
-
-
-def _is_list_of_objects(type_: GraphQLOutputType) -> TypeGuard[GraphQLList[Any]]:
-    return is_list_type(type_) and is_object_type(get_nullable_type(type_.of_type))
-
-
-def _itself(type_: GraphQLObjectType) -> InlinedCode:
-    """The object that a function is given as `v`, and looks at before it believes what it is."""
-    return name("v", class_of(type_))
 
 
 def _definition(parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQLField:
@@ -290,19 +358,32 @@ def _definition(parent: GraphQLObjectType, details: FieldDetailsList) -> GraphQL
     return definition
 
 
+def _object_type(definition: GraphQLField) -> GraphQLObjectType:
+    """Return the type of the objects that a field shows."""
+    type_ = get_named_type(definition.type)
+    assert is_object_type(type_), "only objects are wrapped"
+    return type_
+
+
+def _is_for_all(definition: GraphQLField) -> bool:
+    """True for a field whose method is the same for all subscribers: it knows no caller, and does not wait."""
+    call = call_of(field_of(definition))
+    return not (call.info_given or call.is_async)
+
+
 def _start(call: FieldCall, arguments: Mapping[str, Any] | Arguments) -> Callable[[Any, VariableValues], Any]:
     function = call.function
     if function is None:
         raise Unplannable
 
     def start(info: Any, variables: VariableValues) -> Any:
-        given = arguments if isinstance(arguments, Mapping) else arguments(variables)
-        beside = (None,) if call.self_given else ()
-        return function(*beside, info=info, **given) if call.info_given else function(*beside, **given)
+        named = arguments if isinstance(arguments, Mapping) else arguments(variables)
+        source = (None,) if call.self_given else ()
+        return function(*source, info=info, **named) if call.info_given else function(*source, **named)
 
     return start
 
 
-def _is_told(info: Any, variables: VariableValues) -> Any:
-    """The root of a subscription: its events are told, and cannot be asked for."""
+def _refuse_to_start(info: Any, variables: VariableValues) -> Any:
+    """Refuse to start the root of a subscription: its values are its events."""
     raise Bailout

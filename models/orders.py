@@ -10,6 +10,7 @@ from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from database.computed import computed
 from domain.ids import new_id
 from domain.money import Money
 from domain.states import CaptureMethod, OrderPaymentStatus
@@ -74,10 +75,15 @@ class Order(Model):
     def refunded(self) -> Money:
         return Money(self.refunded_minor, self.currency)
 
+    @computed("total_minor", "paid_minor")
+    def due_minor(self) -> int:
+        """The amount still to be taken, in minor units; a refund does not make an order owe again."""
+        return max(self.total_minor - self.paid_minor, 0)
+
     @property
     def due(self) -> Money:
-        """The amount still to be taken; a refund does not make an order owe again."""
-        return Money(max(self.total_minor - self.paid_minor, 0), self.currency)
+        """The amount still to be taken."""
+        return Money(self.due_minor, self.currency)
 
     def facts(self) -> dict[str, Any]:
         """Return the part of the order that an audit event keeps: its customer, the shop's terms, and its figures.

@@ -8,6 +8,7 @@ from tortoise import fields
 from tortoise.indexes import Index
 from tortoise.models import Model
 
+from database.computed import computed
 from domain.ids import new_id
 from domain.money import Money
 from domain.states import (
@@ -106,9 +107,9 @@ class Payment(Model):
 
     def money(self, minor: int) -> Money:
         """Return an amount that Stripe holds, took or refunded."""
-        return Money(minor, self.provider_currency or self.currency)
+        return Money(minor, self.held_currency)
 
-    @property
+    @computed("currency", "provider_currency")
     def held_currency(self) -> str:
         """The currency of all sums, which is the one of Stripe's object."""
         return self.provider_currency or self.currency
@@ -123,21 +124,32 @@ class Payment(Model):
         """The amount of Stripe's object, where it differs from the one that was asked for."""
         return None if self.provider_amount_minor is None else self.money(self.provider_amount_minor)
 
+    @computed("captured_minor", "refunded_minor", "refund_pending_minor")
+    def refundable_minor(self) -> int:
+        """The amount that may still be refunded, in minor units: taken, less refunded, less reserved."""
+        return max(self.captured_minor - self.refunded_minor - self.refund_pending_minor, 0)
+
     @property
     def refundable(self) -> Money:
-        """The amount that may still be refunded: taken, less refunded, less reserved."""
-        return self.money(max(self.captured_minor - self.refunded_minor - self.refund_pending_minor, 0))
+        """The amount that may still be refunded."""
+        return self.money(self.refundable_minor)
 
     @property
     def is_final(self) -> bool:
         return self.status in PAYMENT_FINAL
 
-    @property
+    @computed(
+        "status",
+        "captured_minor",
+        "refunded_minor",
+        "refund_pending_minor",
+        "disputed_minor",
+        "provider_amount_minor",
+        "provider_currency",
+    )
     def actions(self) -> tuple[PaymentAction, ...]:
         """The actions that are possible now. An amount changed at Stripe is not confirmed: nobody agreed to it."""
-        actions = allowed_actions(
-            self.status, refundable_minor=self.refundable.amount_minor, disputed=self.disputed_minor > 0
-        )
+        actions = allowed_actions(self.status, refundable_minor=self.refundable_minor, disputed=self.disputed_minor > 0)
         if self.provider_amount_minor is None:
             return actions
         withheld = {PaymentAction.CONFIRM} | ({PaymentAction.CAPTURE} if self.provider_currency is not None else set())
@@ -171,7 +183,7 @@ class Payment(Model):
     def as_facts(self) -> PaymentFacts:
         """Return the values from which the order's status is derived."""
         return PaymentFacts(
-            currency=self.provider_currency or self.currency,
+            currency=self.held_currency,
             status=self.status,
             amount_minor=self.amount_minor,
             capturable_minor=self.capturable_minor,

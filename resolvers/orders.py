@@ -8,21 +8,20 @@ from domain.commands import RegisterOrder
 from domain.errors import ErrorCode, Refused
 from domain.ids import Kind, row_id
 from domain.text import check_external_id
+from execution import Projection
 from models import Customer, Order
 from resolvers.access import require
 from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
-from resolvers.reading.filters import matching
 from resolvers.reading.projected_queries import order_row
-from resolvers.reading.projection import Projection
 from resolvers.visibility import lookup, visibility
 from services.money import orders
 from services.money.idempotency import OperationOutcome
 
 
 async def order(
-    context: RequestContext, *, id: str | None, external_id: str | None, wanted: Projection | None = None
+    context: RequestContext, *, id: str | None, external_id: str | None, projection: Projection
 ) -> Order | None:
     """One order by our id or by the shop's. Raises Refused unless exactly one of the two is given."""
     sees = await lookup(context)
@@ -36,10 +35,7 @@ async def order(
         column, value = "id", row_id(id or "", Kind.ORDER)
     if value is None:
         return None
-    if wanted is not None:
-        row = await order_row(column, value, wanted, sees=await visibility(context))
-    else:
-        row = await Order.get_or_none(matching(**{column: value}))
+    row = await order_row(column, value, projection, sees=await visibility(context))
     if row is None or not sees.includes_order(row):
         return None
     context.recovery.order_was_read(row)

@@ -9,14 +9,14 @@ import structlog
 
 from domain.errors import ErrorCode, ProviderProblem, Refused
 from domain.ids import Kind, row_id
+from execution import Projection
 from models import Payment
 from resolvers.access import sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition
-from resolvers.reading.pagination import Page, Paging, Sort, capped_count, page_of
+from resolvers.reading.pagination import Page, Paging, Sort, capped_count
 from resolvers.reading.projected_queries import payment_row, payment_rows
-from resolvers.reading.projection import Projection
 from resolvers.visibility import Visibility, lookup, visibility
 from services.audit.trail import Cause
 
@@ -34,7 +34,7 @@ class PaymentSort(Enum):
 
 
 async def payment(
-    context: RequestContext, *, id: str, max_staleness_ms: int | None, wanted: Projection | None = None
+    context: RequestContext, *, id: str, max_staleness_ms: int | None, projection: Projection
 ) -> Payment | None:
     """One payment, if it is the caller's to see.
 
@@ -50,11 +50,7 @@ async def payment(
         return None
     if max_staleness_ms is not None and sees.order_id is None:
         await _look_at_stripe(context, sees, payment_id, max_staleness_ms)
-    row: Payment | None
-    if wanted is not None:
-        row = await payment_row(payment_id, wanted, sees=await visibility(context))
-    else:
-        row = await context.loaders.payment.load(payment_id)
+    row = await payment_row(payment_id, projection, sees=await visibility(context))
     if row is None or not sees.includes_payment(row):
         return None
     context.recovery.payment_was_read(row)
@@ -82,7 +78,7 @@ async def payment_page(
     filter: PaymentFilterInput | None,
     sort: PaymentSort,
     paging: Paging,
-    wanted: Projection | None = None,
+    projection: Projection,
 ) -> Page[Payment]:
     """The caller's payments that match, in this order."""
     sees = await lookup(context)
@@ -94,17 +90,12 @@ async def payment_page(
     rows = Payment.filter(visible)
     if matching is not None:
         rows = rows.filter(matching)
-    if wanted is not None:
-        of: tuple[str | None, Any] = sees.column() or (None, None)
-        if matching is not None or (of[0] is None and not sees.everything):
-            ids = rows.filter(window.condition()).order_by(*window.order()).limit(window.size + 1)
-            of = "id", await ids.values_list("id", flat=True)
-        found = await payment_rows(*of, window, wanted, sees=await visibility(context))
-        return Page.of(found, window, count=lambda: capped_count(rows))
-    page = await page_of(rows, window)
-    for row in page.rows:
-        context.loaders.payment.prime(row.id, row)
-    return page
+    of: tuple[str | None, Any] = sees.column() or (None, None)
+    if matching is not None or (of[0] is None and not sees.everything):
+        ids = rows.filter(window.condition()).order_by(*window.order()).limit(window.size + 1)
+        of = "id", await ids.values_list("id", flat=True)
+    found = await payment_rows(*of, window, projection, sees=await visibility(context))
+    return Page.of(found, window, count=lambda: capped_count(rows))
 
 
 def _is_stale(row: Payment, max_staleness_ms: int) -> bool:

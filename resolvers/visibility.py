@@ -20,7 +20,7 @@ from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from resolvers.access import own_customer_id, require, sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.filters import matching
-from resolvers.reading.projection import ORDER
+from resolvers.reading.relations import ORDER_OF_PAYMENT
 
 # What statements compare a payment's customer with, where it is not a customer of ours. No row has these ids.
 NOBODY: Final = UUID(int=0)  # the payments of orders that name no customer
@@ -232,19 +232,21 @@ async def without_foreign_orders(rows: Iterable[Any], sees: Visibility) -> None:
     payments = {row.id: row for row in await read(Payment, "WHERE id = ANY($1)", [one.id for one in foreign])}
     orders = {row.id: row for row in await read(Order, "WHERE id = ANY($1)", [one.order_id for one in foreign])}
     for one in foreign:
-        one.__dict__[READ_BELOW][ORDER] = as_paid_by(orders[one.order_id], payments[one.id])
+        one.__dict__[READ_BELOW][ORDER_OF_PAYMENT.key] = as_paid_by(orders[one.order_id], payments[one.id])
 
 
 def _is_foreign(payment: Payment, sees: Visibility) -> bool:
     """True for a payment of theirs whose order has become somebody else's. Foreign payments are not shown at all."""
-    return sees.includes_payment(payment) and not sees.includes_order(payment.__dict__[READ_BELOW][ORDER])
+    return sees.includes_payment(payment) and not sees.includes_order(
+        payment.__dict__[READ_BELOW][ORDER_OF_PAYMENT.key]
+    )
 
 
 def _above_orders(rows: Iterable[Any]) -> Iterable[Payment]:
     """The payments, of these rows and of those below them, whose orders were read with them."""
     for row in rows:
         below: dict[str, Any] = row.__dict__.get(READ_BELOW, {})
-        if ORDER in below:
+        if ORDER_OF_PAYMENT.key in below:
             yield row
         for found in below.values():
             yield from _above_orders(found if isinstance(found, list) else [found])

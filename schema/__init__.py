@@ -11,6 +11,7 @@ from schema.mutation import Mutation
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.subscription import Subscription
+from schema.types.connections import describe_connections
 from schema.types.events import PaymentEvent
 from schema.types.payment_methods import CardSnapshot, OtherMethodSnapshot
 from schema.types.reconciliation import Discrepancy, ReconciliationRun
@@ -45,6 +46,7 @@ def _describe_directives() -> None:
 
 
 _describe_directives()
+describe_connections(schema._schema)
 
 
 def print_sdl() -> str:

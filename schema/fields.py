@@ -1,24 +1,22 @@
-"""How a field is said: its method's docstring is its description, and the request's `RequestContext` is its context."""
+"""The ways to write a field: declared, where it shows a column, money, an object or related rows; a method otherwise.
+
+A method's docstring is the field's description; the request's `RequestContext` is its context.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, TypeVar
 
 import strawberry
+from strawberry.annotation import StrawberryAnnotation
 from tortoise.models import Model
 
+from execution import Projection, Relation, declare
 from resolvers.context import RequestContext
-from resolvers.reading.projection import Projection, Relation
 
 Info = strawberry.Info[RequestContext, None]
 Method = Callable[..., Any]
-
-# What a plan (`execution`) has to know of a field to read all rows of a request by one statement.
-LOOKS_AHEAD: Final = "looks ahead"  # at the root: the table of the rows that it reads by what will be asked of them
-READ_WITH: Final = "read with"  # the relation that gives the field's rows
-SHOWN_BY: Final = "shown by"  # what makes the field's value of those rows, where they were read
-THROUGH: Final = "through"  # the same rows, one level further down
-AT_HAND: Final = "at hand"  # of an event that is followed: its value came with it, the same for whoever is told
+Row = TypeVar("Row", bound=Model)
 
 After = Annotated[
     str | None, strawberry.argument(description="Begin after this cursor, as `endCursor` or an edge gave it.")
@@ -33,87 +31,131 @@ Last = Annotated[
 ]
 
 
-def field(method: Method) -> Any:
-    """A field with its method's docstring as description."""
-    return strawberry.field(description=_said(method))(method)
+def column(type_: Any, description: str, *directives: object, of: str | None = None) -> Any:
+    """Show a column of the object's row, or a value computed from columns: the one of the field's name, or `of`."""
+
+    def declaration(name: str) -> declare.Declaration:
+        attribute = of or name
+        return declare.Declaration(value=declare.Attribute(f"row.{attribute}"), reads=frozenset({attribute}))
+
+    return _declared(type_, description, directives, {declare.DECLARATION: declaration})
 
 
-def field_with(*directives: object) -> Callable[[Method], Any]:
-    """A field that also carries schema directives."""
-
-    def wrap(method: Method) -> Any:
-        return strawberry.field(description=_said(method), directives=directives)(method)
-
-    return wrap
+def attribute(type_: Any, description: str, path: str) -> Any:
+    """Show the value at a path of attributes that begins at the object, and not at its row."""
+    return _declared(type_, description, (), declare.Declaration(declare.Attribute(path), frozenset()).metadata())
 
 
-def looking_ahead(table: type[Model], *directives: object) -> Callable[[Method], Any]:
-    """A field of the root that reads rows of a table with what the request asks of them; see `wanted`."""
-    return _noted({LOOKS_AHEAD: table}, directives)
+def called(
+    type_: Any, description: str | None, function: Callable[..., Any], *paths: str, reads: Sequence[str] = ()
+) -> Any:
+    """Show what a function returns for the values at paths, of which these are attributes of the object's row."""
+    value = declare.Call(function, paths)
+    return _declared(type_, description, (), declare.Declaration(value, frozenset(reads)).metadata())
 
 
-def read_with(relation: Relation) -> Callable[[Method], Any]:
-    """A field whose rows may have been read together with the row that it stands on."""
-    return _noted({READ_WITH: relation})
+def money(type_: Any, description: str, minor: str, currency: str = "currency") -> Any:
+    """Show an amount of the object's row: a column of minor units, and the one with its currency.
 
-
-def shown_with(
-    relation: Relation, read: Callable[[RequestContext, Any], Awaitable[Any]]
-) -> Callable[[Callable[[Any, Any], Any]], Any]:
-    """The same for a method that is given the row or rows; `read` gets them where they were not read with their own."""
-
-    def wrap(method: Callable[[Any, Any], Any]) -> Any:
-        async def shown(self: Any, info: Info) -> Any:
-            return method(self, await read(info.context, self.row))
-
-        shown.__annotations__ = {"info": Info, "return": method.__annotations__["return"]}
-        shown.__module__, shown.__doc__ = method.__module__, method.__doc__
-        shown.__name__, shown.__qualname__ = method.__name__, method.__qualname__
-        return _noted({READ_WITH: relation, SHOWN_BY: method})(shown)
-
-    return wrap
-
-
-def wanted(info: Info) -> Projection | None:
-    """What the request asks of the rows of this field; None when nobody looked, and whole rows are to be read."""
-    return getattr(info, "wanted", None)
-
-
-def through(method: Method) -> Any:
-    """A field that leads to the same rows as the object that it stands on."""
-    return _noted({THROUGH: True})(method)
-
-
-def at_hand(method: Method) -> Any:
-    """A field whose row has come with the object that it stands on, where that is the event of a subscription.
-
-    It does not wait then, nor ask who the caller is.
+    A nullable field is null where the minor units are.
     """
-    return _noted({AT_HAND: True})(method)
+    value = declare.Wrapped({"amount": f"row.{minor}", "currency": f"row.{currency}"})
+    return _declared(type_, description, (), declare.Declaration(value, frozenset({minor, currency})).metadata())
 
 
-def _noted(metadata: dict[str, Any], directives: Sequence[object] = ()) -> Callable[[Method], Any]:
-    def wrap(method: Method) -> Any:
-        return strawberry.field(description=_said(method), directives=directives, metadata=metadata)(method)
+def wrapped(type_: Any, description: str | None, *, passes_through: bool = False, **parts: str) -> Any:
+    """Show an object around values: paths, which begin at this object, by the names of the object's attributes.
 
-    return wrap
+    A nullable field is null where the first of the values is. `passes_through` says that the object's row is one of the
+    rows that this object leads to.
+    """
+    declared = declare.Declaration(declare.Wrapped(parts), frozenset(), passes_through=passes_through)
+    return _declared(type_, description, (), declared.metadata())
+
+
+def each_wrapped(type_: Any, description: str | None, items: str, **parts: str) -> Any:
+    """Show an object for each item at a path, around values as above; a path `item` is the item itself."""
+    declared = declare.Declaration(declare.EachWrapped(items, parts), frozenset(), passes_through=True)
+    return _declared(type_, description, (), declared.metadata())
+
+
+def related(
+    type_: Any, description: str, relation: Relation, load: Callable[[RequestContext, Any], Awaitable[Any]]
+) -> Any:
+    """Show the related rows of the object's row; `load` gets them where they were not read together with it."""
+    return _declared(
+        type_, description, (), declare.Declaration(declare.Related(relation, load), frozenset()).metadata()
+    )
+
+
+def field(method: Method) -> Any:
+    """Show what a method computes. Of its object's row it may use everything: the whole row is read."""
+    return strawberry.field(description=_description(method))(method)
+
+
+def reading(*attributes: str) -> Callable[[Method], Any]:
+    """Show what a method computes from these attributes of its object's row, and from no others."""
+    return field_with(reads=attributes)
+
+
+def field_with(
+    *directives: object, reads: Sequence[str] | None = None, relation: Relation | None = None, preloaded: bool = False
+) -> Callable[[Method], Any]:
+    """Show what a method computes; the field carries schema directives.
+
+    `reads` are the attributes that it uses of its object's row, all without it. `relation` are the rows that it shows,
+    which may have been read together with the object's own. `preloaded` says that on an event of a subscription the
+    method neither waits nor asks who the caller is.
+    """
+    declared = declare.Declaration(
+        reads=frozenset(reads) if reads is not None else None, relation=relation, is_preloaded=preloaded
+    )
+    return _computed(declared, directives)
+
+
+def root_field(table: type[Model], *directives: object) -> Callable[[Method], Any]:
+    """Show rows of a table, at the root; the method reads what `projection` says."""
+    return _computed(declare.Declaration(table=table), directives)
+
+
+def projection(info: Info, table: type[Model]) -> Projection:
+    """Return what the request reads of the rows of a root field; everything of them where no plan was made."""
+    found: Projection | None = getattr(info, "projection", None)
+    return found if found is not None else Projection.everything(table)
 
 
 def subscription(method: Method) -> Any:
-    """A subscription with its method's docstring as description."""
-    return strawberry.subscription(description=_said(method))(method)
+    """Stream what a method yields."""
+    return strawberry.subscription(description=_description(method))(method)
 
 
 def subscription_with(*directives: object) -> Callable[[Method], Any]:
-    """A subscription that also carries schema directives."""
+    """Stream what a method yields; the subscription carries schema directives."""
 
     def wrap(method: Method) -> Any:
-        return strawberry.subscription(description=_said(method), directives=directives)(method)
+        return strawberry.subscription(description=_description(method), directives=directives)(method)
 
     return wrap
 
 
-def _said(method: Method) -> str:
-    said = inspect.getdoc(method)
-    assert said, f"{method.__qualname__} has no docstring to describe it"
-    return said
+def _declared(type_: Any, description: str | None, directives: Sequence[object], metadata: dict[str, Any]) -> Any:
+    return declare.DeclaredField(
+        type_annotation=StrawberryAnnotation.from_annotation(type_),
+        description=description,
+        directives=directives,
+        metadata=metadata,
+    )
+
+
+def _computed(declared: declare.Declaration, directives: Sequence[object]) -> Callable[[Method], Any]:
+    def wrap(method: Method) -> Any:
+        made = strawberry.field(description=_description(method), directives=directives, metadata=declared.metadata())
+        return made(method)
+
+    return wrap
+
+
+def _description(method: Method) -> str:
+    text = inspect.getdoc(method)
+    assert text, f"{method.__qualname__} has no docstring to describe it"
+    return text

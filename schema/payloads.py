@@ -6,7 +6,7 @@ from domain.errors import DomainError
 from resolvers.confirmation import confirmation_of
 from resolvers.mutation_result import Result
 from schema.errors import UserError, shown_error, stored_error
-from schema.fields import Info, field
+from schema.fields import Info, attribute, field, wrapped
 from schema.types.confirmation import PaymentConfirmation
 from schema.types.operations import Operation
 from schema.types.orders import Order
@@ -28,16 +28,12 @@ class MutationPayload:
             return [stored_error(info, error.to_record(), request_id=operation.request_id)]
         return _errors(error, info)
 
-    @field
-    def operation(self) -> Operation | None:
-        """What is known of the key; null when the call was refused before it was used."""
-        row = self.result.operation
-        return Operation.of(row) if row is not None else None
-
-    @field
-    def replayed(self) -> bool:
-        """True when an earlier call with this key produced this answer."""
-        return self.result.replayed
+    operation = wrapped(
+        Operation | None,
+        "What is known of the key; null when the call was refused before it was used.",
+        row="result.operation",
+    )
+    replayed = attribute(bool, "True when an earlier call with this key produced this answer.", "result.replayed")
 
 
 @strawberry.type(description="The answer to a mutation of a payment.")
@@ -50,10 +46,11 @@ class PaymentPayload(MutationPayload):
     def of(cls, result: Result, *, with_view_token: bool = False) -> "PaymentPayload":
         return cls(result=result, has_view_token=with_view_token)
 
-    @field
-    def payment(self) -> Payment | None:
-        """The payment as it is now; for ACTIVE_PAYMENT_EXISTS the one that is in the way."""
-        return _payment(self.result)
+    payment = wrapped(
+        Payment | None,
+        "The payment as it is now; for ACTIVE_PAYMENT_EXISTS the one that is in the way.",
+        row="result.payment",
+    )
 
     @field
     async def confirmation(self, info: Info) -> PaymentConfirmation | None:
@@ -76,10 +73,7 @@ class OrderPayload(MutationPayload):
     def of(cls, result: Result) -> "OrderPayload":
         return cls(result=result)
 
-    @field
-    def order(self) -> Order | None:
-        """The order as it is now."""
-        return Order.of(self.result.order) if self.result.order is not None else None
+    order = wrapped(Order | None, "The order as it is now.", row="result.order")
 
 
 @strawberry.type(description="The answer to a mutation of a refund.")
@@ -90,15 +84,9 @@ class RefundPayload(MutationPayload):
     def of(cls, result: Result) -> "RefundPayload":
         return cls(result=result)
 
-    @field
-    def refund(self) -> Refund | None:
-        """The refund as it is now."""
-        return Refund.of(self.result.refund) if self.result.refund is not None else None
+    refund = wrapped(Refund | None, "The refund as it is now.", row="result.refund")
 
-    @field
-    def payment(self) -> Payment | None:
-        """The payment as it is now."""
-        return _payment(self.result)
+    payment = wrapped(Payment | None, "The payment as it is now.", row="result.payment")
 
 
 @strawberry.type(description="The answer to a mutation that moves no money and takes no key.")
@@ -125,19 +113,14 @@ class OperationPayload:
 
     result: strawberry.Private[Result]
 
-    @field
-    def operation(self) -> Operation | None:
-        """The operation as it is now; null when nothing was settled."""
-        return Operation.of(self.result.operation) if self.result.operation is not None else None
+    operation = wrapped(
+        Operation | None, "The operation as it is now; null when nothing was settled.", row="result.operation"
+    )
 
     @field
     def errors(self, info: Info) -> list[UserError]:
         """Why it was refused; empty when it was done."""
         return _errors(self.result.error, info)
-
-
-def _payment(result: Result) -> Payment | None:
-    return Payment.of(result.payment) if result.payment is not None else None
 
 
 def _errors(error: DomainError | None, info: Info) -> list[UserError]:

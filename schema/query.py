@@ -21,19 +21,20 @@ from resolvers.nodes import Row
 from resolvers.reading.pagination import Paging
 from schema.directives import Auth, Cost
 from schema.enums import DiscrepancyState, OperationKind, OperationState, PaymentSort, RefundStatus, WebhookState
-from schema.fields import After, Before, First, Info, Last, field, field_with, looking_ahead, wanted
+from schema.fields import After, Before, First, Info, Last, field, field_with, projection, root_field
 from schema.inputs import PaymentFilter
 from schema.scalars import IdempotencyKey
 from schema.types.actors import Viewer
 from schema.types.confirmation import PaymentConfirmation
+from schema.types.connections import Connection
 from schema.types.events import PaymentEvent
 from schema.types.node import Node
-from schema.types.operations import Operation, OperationConnection
+from schema.types.operations import Operation
 from schema.types.orders import Customer, Order
-from schema.types.payments import Payment, PaymentConnection
-from schema.types.reconciliation import Discrepancy, DiscrepancyConnection, ReconciliationRun, SystemIntegrity
-from schema.types.refunds import Refund, RefundConnection
-from schema.types.webhook_events import WebhookEvent, WebhookEventConnection
+from schema.types.payments import Payment
+from schema.types.reconciliation import Discrepancy, ReconciliationRun, SystemIntegrity
+from schema.types.refunds import Refund
+from schema.types.webhook_events import WebhookEvent
 
 PAGE = 20
 ASKS_STRIPE = Cost(weight=10)
@@ -70,7 +71,7 @@ class Query:
         """Who you are here, and what you may do; null where nobody is signed in."""
         return Viewer.of(viewer.viewer(info.context))
 
-    @looking_ahead(models.Order)
+    @root_field(models.Order)
     async def order(
         self,
         info: Info,
@@ -80,10 +81,12 @@ class Query:
         ] = None,
     ) -> Order | None:
         """One order, by our id or by the shop's."""
-        row = await orders.order(info.context, id=id, external_id=external_id, wanted=wanted(info))
+        row = await orders.order(
+            info.context, id=id, external_id=external_id, projection=projection(info, models.Order)
+        )
         return Order.of(row) if row is not None else None
 
-    @looking_ahead(models.Payment)
+    @root_field(models.Payment)
     async def payment(
         self,
         info: Info,
@@ -98,7 +101,9 @@ class Query:
         ] = None,
     ) -> Payment | None:
         """One payment."""
-        row = await payment_queries.payment(info.context, id=id, max_staleness_ms=max_staleness_ms, wanted=wanted(info))
+        row = await payment_queries.payment(
+            info.context, id=id, max_staleness_ms=max_staleness_ms, projection=projection(info, models.Payment)
+        )
         return Payment.of(row) if row is not None else None
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), ASKS_STRIPE)
@@ -113,7 +118,7 @@ class Query:
         """
         return PaymentConfirmation.of(await confirmation.payment_confirmation(info.context, payment_id=payment_id))
 
-    @looking_ahead(models.Payment, Cost(weight=1, multiplier="first"))
+    @root_field(models.Payment, Cost(weight=1, multiplier="first"))
     async def payments(
         self,
         info: Info,
@@ -125,13 +130,13 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> PaymentConnection | None:
+    ) -> Connection[Payment] | None:
         """Payments: all of them for the staff, their own for buyers."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
         given = filter.given() if filter is not None else None
-        return PaymentConnection.of(
+        return Connection.of(
             await payment_queries.payment_page(
-                info.context, filter=given, sort=sort, paging=paging, wanted=wanted(info)
+                info.context, filter=given, sort=sort, paging=paging, projection=projection(info, models.Payment)
             )
         )
 
@@ -150,10 +155,10 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> RefundConnection | None:
+    ) -> Connection[Refund] | None:
         """Refunds, newest first: all of them for the staff, their own for buyers."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
-        return RefundConnection.of(await refunds.refund_page(info.context, status=status, paging=paging))
+        return Connection.of(await refunds.refund_page(info.context, status=status, paging=paging))
 
     @field
     async def customer(self, info: Info, id: Id) -> Customer | None:
@@ -183,10 +188,10 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> OperationConnection | None:
+    ) -> Connection[Operation] | None:
         """Operations of everybody that are not decided yet, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
-        return OperationConnection.of(await operations.open_operation_page(info.context, state=state, paging=paging))
+        return Connection.of(await operations.open_operation_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.OPS_READ.value]))
     async def webhook_events(
@@ -198,10 +203,10 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> WebhookEventConnection | None:
+    ) -> Connection[WebhookEvent] | None:
         """The inbox of Stripe's events, last received first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
-        return WebhookEventConnection.of(
+        return Connection.of(
             await webhook_events.webhook_event_page(info.context, state=state, type=type, paging=paging)
         )
 
@@ -224,10 +229,10 @@ class Query:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> DiscrepancyConnection | None:
+    ) -> Connection[Discrepancy] | None:
         """What differs between Stripe and our rows, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAGE)
-        return DiscrepancyConnection.of(await reconciliation.discrepancy_page(info.context, state=state, paging=paging))
+        return Connection.of(await reconciliation.discrepancy_page(info.context, state=state, paging=paging))
 
     @field_with(Auth(scopes=[Scope.FINANCE_READ.value]))
     async def integrity(self, info: Info) -> SystemIntegrity | None:

@@ -195,6 +195,7 @@ def _add_other_routes(app: FastAPI, settings: Settings, sandbox: Sandbox | None)
         "webhooks": _report_webhooks,
         "clock": lambda: _check_clocks(app.state.runtime),
         "stripe": lambda: _report_stripe(app.state.runtime),
+        "plans": lambda: _report_plans(app.state.graphql),
     }
     app.state.readiness = Readiness(probes, may_see=_figures(app.state.graphql, settings))
     app.add_route("/readyz", app.state.readiness.answer)
@@ -292,6 +293,11 @@ async def _report_webhooks() -> dict[str, object]:
         "share": round(recent.share, 3) if recent.share is not None else None,
         "missed": recent.missed,
     }
+
+
+async def _report_plans(endpoint: GraphQLEndpoint) -> dict[str, int]:
+    """Return the answers that no plan could give. The probe passes in any case: graphql-core gave them, only slower."""
+    return {"fallbacks": endpoint.execution.fallbacks, "unplanned": endpoint.execution.unplanned}
 
 
 async def _check_clocks(runtime: Runtime) -> dict[str, float]:

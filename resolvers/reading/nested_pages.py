@@ -14,7 +14,7 @@ from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
 from resolvers.reading.pagination import COUNTED, NEWEST, Page, PageWindow, Paging, Sort
-from resolvers.reading.projection import ORDER, REFUNDS, payments_key
+from resolvers.reading.relations import ORDER_OF_PAYMENT, PAYMENTS_OF_ORDER, REFUNDS_OF_PAYMENT
 from resolvers.visibility import NOBODY, order_of_payment, visibility, visible_payment
 
 Row = TypeVar("Row", bound=Model)
@@ -80,7 +80,7 @@ async def payments_below(
     async def count() -> int | None:
         return await _loader(context, (f"count by {parent}", None), load_counts).load(parent_id)
 
-    read: list[Payment] | None = rows_below(row, payments_key(window))
+    read: list[Payment] | None = rows_below(row, PAYMENTS_OF_ORDER.key_of(window))
     if read is not None and window.after is None and window.before is None:
         return Page.of(read, window, count=count)
     found = await _loader(context, (parent, window), load).load(parent_id)
@@ -91,7 +91,7 @@ async def payments_below(
 
 async def order_of(context: RequestContext, payment: Payment) -> Order:
     """The order that is paid."""
-    read: Order | None = rows_below(payment, ORDER)
+    read: Order | None = ORDER_OF_PAYMENT.preloaded(payment)
     if read is not None:
         return read
     row = await context.loaders.order.load(payment.order_id)
@@ -115,7 +115,7 @@ async def order_of_event(context: RequestContext, event: PaymentEvent) -> Order:
 
 async def refunds_of(context: RequestContext, payment: Payment) -> list[Refund]:
     """The payment's refunds, oldest first."""
-    read: list[Refund] | None = rows_below(payment, REFUNDS)
+    read: list[Refund] | None = REFUNDS_OF_PAYMENT.preloaded(payment)
     return read if read is not None else await context.loaders.refunds_of_payment.load(payment.id)
 
 

@@ -117,6 +117,16 @@ class Page(Generic[Row]):
             return cls(rows[::-1], window.sort, window.before is not None, more, count)
         return cls(rows, window.sort, more, window.after is not None, count)
 
+    @property
+    def start_cursor(self) -> str | None:
+        """The first row's cursor; None on an empty page."""
+        return self.cursor(self.rows[0]) if self.rows else None
+
+    @property
+    def end_cursor(self) -> str | None:
+        """The last row's cursor; None on an empty page."""
+        return self.cursor(self.rows[-1]) if self.rows else None
+
     def cursor(self, row: Row) -> str:
         return Cursor(self.sort.key, getattr(row, self.sort.key.value), row.pk).encode()
 

@@ -9,17 +9,13 @@ import strawberry
 import models
 from domain import caller
 from domain.ids import Kind, encode
-from domain.money import Money as DomainMoney
 from resolvers.access import visible_actor
 from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.nested_pages import order_of_event
-from resolvers.reading.pagination import Page
 from resolvers.visibility import operation_of_event
-from schema.directives import PART_OF_A_ROW
 from schema.enums import PaymentStatus
-from schema.fields import Info, at_hand, field
+from schema.fields import Info, column, field, field_with, money
 from schema.types.actors import Actor
-from schema.types.connections import Connection
 from schema.types.money import Money
 from schema.types.node import Node
 from schema.types.orders import Order
@@ -60,40 +56,24 @@ class PaymentEvent(Node):
         return cls(row=entry.change.event, change=entry.change, resumes_at=entry.resumes_at)
 
     @property
-    def told(self) -> Hashable:
-        """What is told, to everybody the same object; None for an event that is not followed."""
+    def shared_key(self) -> Hashable:
+        """The key of what all followers of the event get; None for an event that is not followed."""
         return (self.change, self.resumes_at) if self.change is not None else None
 
-    @field
-    def sequence(self) -> int:
-        """Counts the events of one order, without gaps."""
-        return self.row.sequence
+    sequence = column(int, "Counts the events of one order, without gaps.")
 
-    @field
-    def type(self) -> str:
-        """What happened, such as payment.succeeded or refund.failed."""
-        return self.row.type
+    type = column(str, "What happened, such as payment.succeeded or refund.failed.")
 
     @field
     def actor(self, info: Info) -> Actor:
         """Who did it."""
         return Actor.of(visible_actor(info.context, caller.Actor.from_record(self.row.actor)))
 
-    @field
-    def from_status(self) -> PaymentStatus | None:
-        """The payment's status before, where it changed."""
-        return self.row.from_status
+    from_status = column(PaymentStatus | None, "The payment's status before, where it changed.")
 
-    @field
-    def to_status(self) -> PaymentStatus | None:
-        """The payment's status after, where it changed."""
-        return self.row.to_status
+    to_status = column(PaymentStatus | None, "The payment's status after, where it changed.")
 
-    @field
-    def amount(self) -> Money | None:
-        """The amount that the event is about."""
-        minor = self.row.amount_minor
-        return Money.of(DomainMoney(minor, self.row.currency)) if minor is not None else None
+    amount = money(Money | None, "The amount that the event is about.", "amount_minor")
 
     @field
     def error(self, info: Info) -> LazyUserError | None:
@@ -117,25 +97,13 @@ class PaymentEvent(Node):
         operation_id = self.row.operation_id
         return strawberry.ID(encode(Kind.OPERATION, operation_id)) if operation_id is not None else None
 
-    @field
-    def stripe_event_id(self) -> str | None:
-        """Stripe's event that told us."""
-        return self.row.stripe_event_id
+    stripe_event_id = column(str | None, "Stripe's event that told us.")
 
-    @field
-    def occurred_at(self) -> datetime:
-        """When it happened."""
-        return self.row.occurred_at
+    occurred_at = column(datetime, "When it happened.")
 
-    @field
-    def recorded_at(self) -> datetime:
-        """When it was written down."""
-        return self.row.recorded_at
+    recorded_at = column(datetime, "When it was written down.")
 
-    @field
-    def hash(self) -> str:
-        """SHA-256 over the previous event's hash and this event."""
-        return self.row.hash
+    hash = column(str, "SHA-256 over the previous event's hash and this event.")
 
     @field
     def cursor(self) -> str | None:
@@ -144,7 +112,7 @@ class PaymentEvent(Node):
             return None
         return Cursor(SortKey.RECORDED_AT, self.resumes_at, self.row.id).encode()
 
-    @at_hand
+    @field_with(preloaded=True)
     async def order(self, info: Info) -> Order:
         """The order whose chain the event is part of."""
         if self.change is not None:
@@ -152,7 +120,7 @@ class PaymentEvent(Node):
             return Order.of(self.change.order)
         return Order.of(await order_of_event(info.context, self.row))
 
-    @at_hand
+    @field_with(preloaded=True)
     async def payment(self, info: Info) -> LazyPayment | None:
         """The payment that changed; null for events of the order alone."""
         from schema.types.payments import Payment
@@ -168,32 +136,3 @@ class PaymentEvent(Node):
     def _hand_over(self, info: Info, change: OrderChange) -> None:
         """Hand on the rows that were read for everybody: five hundred followers do not ask five hundred times."""
         info.context.loaders.hand_over(change.order, change.payment)
-
-
-@strawberry.type(description="An event and its place in the timeline.", directives=PART_OF_A_ROW)
-class PaymentEventEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the event in this timeline.")
-    node: PaymentEvent = strawberry.field(description="The event.")
-
-
-@strawberry.type(description="A page of a timeline.", directives=PART_OF_A_ROW)
-class PaymentEventConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.PaymentEvent]]
-
-    @classmethod
-    def of(cls, page: Page[models.PaymentEvent]) -> "PaymentEventConnection":
-        return cls(page=page)
-
-    @field
-    def edges(self) -> list[PaymentEventEdge]:
-        """The events with their cursors."""
-        return [PaymentEventEdge(cursor=self.page.cursor(row), node=PaymentEvent.of(row)) for row in self.page.rows]
-
-    @field
-    def nodes(self) -> list[PaymentEvent]:
-        """The events alone."""
-        return [PaymentEvent.of(row) for row in self.page.rows]

@@ -22,23 +22,19 @@ _LETTERS_BESIDE_DIGITS = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 
 @strawberry.type(description="An exact amount of one currency.", directives=PART_OF_A_ROW)
 class Money:
-    """Wraps domain money."""
+    """An amount and its currency; the texts are computed."""
 
-    value: strawberry.Private[money.Money]
+    amount: MinorUnits = strawberry.field(description="The amount in minor units.")
+    currency: CurrencyCode = strawberry.field(description="The currency of the amount.")
 
     @classmethod
     def of(cls, value: money.Money) -> "Money":
-        return cls(value=value)
+        return cls(amount=MinorUnits(value.amount_minor), currency=CurrencyCode(value.currency))
 
-    @field
-    def amount(self) -> MinorUnits:
-        """The amount in minor units."""
-        return MinorUnits(self.value.amount_minor)
-
-    @field
-    def currency(self) -> CurrencyCode:
-        """The currency of the amount."""
-        return CurrencyCode(self.value.currency)
+    @property
+    def value(self) -> money.Money:
+        """The amount as the rest of the house has it."""
+        return money.Money(self.amount, self.currency)
 
     @field
     def exponent(self) -> int:

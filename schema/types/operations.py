@@ -10,15 +10,13 @@ import models
 from domain import caller
 from domain.ids import Kind
 from resolvers import operations
-from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_key, visible_result
 from schema.directives import PART_OF_A_ROW
 from schema.enums import OperationKind, OperationState, ProviderEffect, ReviewOutcome
 from schema.errors import UserError, stored_error
-from schema.fields import Info, field
+from schema.fields import Info, column, field
 from schema.scalars import IdempotencyKey
 from schema.types.actors import Actor
-from schema.types.connections import Connection
 from schema.types.node import Node
 from schema.types.orders import Order
 from schema.types.payments import Payment
@@ -46,40 +44,21 @@ class Operation(Node):
         """The key; only its owner and ops:read ever read it."""
         return IdempotencyKey(self.row.key) if may_read_key(info.context, self.row) else None
 
-    @field
-    def kind(self) -> OperationKind:
-        """The mutation."""
-        return self.row.kind
+    kind = column(OperationKind, "The mutation.")
 
-    @field
-    def state(self) -> OperationState:
-        """How far it has come."""
-        return self.row.state
+    state = column(OperationState, "How far it has come.")
 
-    @field
-    def effect(self) -> ProviderEffect:
-        """What is known about money at Stripe."""
-        return self.row.effect
+    effect = column(ProviderEffect, "What is known about money at Stripe.")
 
-    @field
-    def attempts(self) -> int:
-        """How often it was taken up: by the call itself, a retry, or the janitor."""
-        return self.row.attempt
+    attempts = column(int, "How often it was taken up: by the call itself, a retry, or the janitor.", of="attempt")
 
-    @field
-    def created_at(self) -> datetime:
-        """When the key was first used."""
-        return self.row.created_at
+    created_at = column(datetime, "When the key was first used.")
 
-    @field
-    def finished_at(self) -> datetime | None:
-        """When it was decided; null until then."""
-        return self.row.finished_at
+    finished_at = column(datetime | None, "When it was decided; null until then.")
 
-    @field
-    def expires_at(self) -> datetime:
-        """The key replays until then. Afterwards it can still be looked up, but is never run again."""
-        return self.row.expires_at
+    expires_at = column(
+        datetime, "The key replays until then. Afterwards it can still be looked up, but is never run again."
+    )
 
     @field
     async def result(self, info: Info) -> OperationResult | None:
@@ -107,10 +86,9 @@ class Operation(Node):
         record = operations.visible_review(info.context, self.row)
         return OperationReview(record=record) if record is not None else None
 
-    @field
-    def request_fingerprint(self) -> str:
-        """SHA-256 of the normalised input, in hex: the same request has the same one."""
-        return self.row.fingerprint
+    request_fingerprint = column(
+        str, "SHA-256 of the normalised input, in hex: the same request has the same one.", of="fingerprint"
+    )
 
 
 @strawberry.type(
@@ -146,32 +124,3 @@ class OperationReview:
     def at(self) -> datetime:
         """When."""
         return datetime.fromisoformat(self.record["at"])
-
-
-@strawberry.type(description="An operation and its place in the list.", directives=PART_OF_A_ROW)
-class OperationEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the operation in this list.")
-    node: Operation = strawberry.field(description="The operation.")
-
-
-@strawberry.type(description="A page of operations.", directives=PART_OF_A_ROW)
-class OperationConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.Operation]]
-
-    @classmethod
-    def of(cls, page: Page[models.Operation]) -> "OperationConnection":
-        return cls(page=page)
-
-    @field
-    def edges(self) -> list[OperationEdge]:
-        """The operations with their cursors."""
-        return [OperationEdge(cursor=self.page.cursor(row), node=Operation.of(row)) for row in self.page.rows]
-
-    @field
-    def nodes(self) -> list[Operation]:
-        """The operations alone."""
-        return [Operation.of(row) for row in self.page.rows]

@@ -9,19 +9,20 @@ import models
 from domain.ids import Kind
 from resolvers.reading.nested_pages import payments_below
 from resolvers.reading.pagination import Paging
-from resolvers.reading.projection import PAYMENTS_BELOW, Relation
+from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
 from resolvers.visibility import visible_customer
 from schema.directives import PII
 from schema.enums import CaptureMethod, OrderPaymentStatus
-from schema.fields import After, Before, First, Info, Last, field, field_with, read_with
+from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading
 from schema.scalars import Metadata
+from schema.types.connections import Connection
 from schema.types.money import Money
 from schema.types.node import Node
 
 if TYPE_CHECKING:
-    from schema.types.payments import PaymentConnection
+    from schema.types.payments import Payment
 
-LazyPaymentConnection = Annotated["PaymentConnection", strawberry.lazy("schema.types.payments")]
+LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
 
 
 @strawberry.type(description="The person who pays, known by the shop's own id.")
@@ -35,17 +36,11 @@ class Customer(Node):
     def of(cls, row: models.Customer) -> "Customer":
         return cls(row=row)
 
-    @field
-    def external_id(self) -> str | None:
-        """The shop's own id; the subject of the customer's token."""
-        return self.row.external_id
+    external_id = column(str | None, "The shop's own id; the subject of the customer's token.")
 
-    @field_with(PII)
-    def email(self) -> str | None:
-        """Where to write to them."""
-        return self.row.email
+    email = column(str | None, "Where to write to them.", PII)
 
-    @field
+    @reading("id")
     async def payments(
         self,
         info: Info,
@@ -53,12 +48,10 @@ class Customer(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> LazyPaymentConnection:
+    ) -> Connection[LazyPayment]:
         """Their payments, newest first."""
-        from schema.types.payments import PaymentConnection
-
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return PaymentConnection.of(await payments_below(info.context, "customer_id", self.row, paging))
+        return Connection.of(await payments_below(info.context, "customer_id", self.row, paging))
 
 
 @strawberry.type(description="What a shop wants to be paid, and how much of it has been.")
@@ -72,48 +65,29 @@ class Order(Node):
     def of(cls, row: models.Order) -> "Order":
         return cls(row=row)
 
-    @field
-    def external_id(self) -> str | None:
-        """The shop's own id of the order."""
-        return self.row.external_id
+    external_id = column(str | None, "The shop's own id of the order.")
 
-    @field
-    def total(self) -> Money:
-        """What the order costs."""
-        return Money.of(self.row.total)
+    total = money(Money, "What the order costs.", "total_minor")
 
-    @field
-    def amount_paid(self) -> Money:
-        """What was taken, over all payments; refunds do not lessen it."""
-        return Money.of(self.row.paid)
+    amount_paid = money(Money, "What was taken, over all payments; refunds do not lessen it.", "paid_minor")
 
-    @field
-    def amount_refunded(self) -> Money:
-        """What was given back, over all payments."""
-        return Money.of(self.row.refunded)
+    amount_refunded = money(Money, "What was given back, over all payments.", "refunded_minor")
 
-    @field
-    def amount_due(self) -> Money:
-        """What is still to be taken; a refund does not make an order owe again."""
-        return Money.of(self.row.due)
+    amount_due = money(Money, "What is still to be taken; a refund does not make an order owe again.", "due_minor")
 
-    @field
-    def payment_status(self) -> OrderPaymentStatus:
-        """How far the order is paid."""
-        return self.row.payment_status
+    payment_status = column(OrderPaymentStatus, "How far the order is paid.")
 
-    @field
-    def capture_method(self) -> CaptureMethod:
-        """Whether the shop takes the money of this order at once or has it held first."""
-        return self.row.capture_method
+    capture_method = column(
+        CaptureMethod, "Whether the shop takes the money of this order at once or has it held first."
+    )
 
-    @field
+    @reading("customer_id")
     async def customer(self, info: Info) -> Customer | None:
         """Who pays; null where the order names nobody, or for a view token."""
         row = await visible_customer(info.context, self.row.customer_id)
         return Customer.of(row) if row is not None else None
 
-    @read_with(Relation.PAYMENTS_OF_ORDER)
+    @field_with(reads=["id"], relation=PAYMENTS_OF_ORDER)
     async def payments(
         self,
         info: Info,
@@ -121,29 +95,15 @@ class Order(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> LazyPaymentConnection:
+    ) -> Connection[LazyPayment]:
         """The attempts to pay this order, newest first."""
-        from schema.types.payments import PaymentConnection
-
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return PaymentConnection.of(await payments_below(info.context, "order_id", self.row, paging))
+        return Connection.of(await payments_below(info.context, "order_id", self.row, paging))
 
-    @field
-    def description(self) -> str | None:
-        """What it is about, as the shop said it."""
-        return self.row.description
+    description = column(str | None, "What it is about, as the shop said it.")
 
-    @field
-    def metadata(self) -> Metadata:
-        """What the service that registered the order wanted kept with it."""
-        return Metadata(dict(self.row.metadata))
+    metadata = column(Metadata, "What the service that registered the order wanted kept with it.")
 
-    @field
-    def version(self) -> int:
-        """Grows with every change of the order or of its payments."""
-        return self.row.version
+    version = column(int, "Grows with every change of the order or of its payments.")
 
-    @field
-    def created_at(self) -> datetime:
-        """When the order was registered."""
-        return self.row.created_at
+    created_at = column(datetime, "When the order was registered.")

@@ -9,16 +9,16 @@ from domain.caller import Scope
 from domain.ids import Kind
 from resolvers.access import permitted_actions
 from resolvers.reading.nested_pages import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
-from resolvers.reading.pagination import Page, Paging
-from resolvers.reading.projection import Relation
+from resolvers.reading.pagination import Paging
+from resolvers.reading.relations import ORDER_OF_PAYMENT, REFUNDS_OF_PAYMENT
 from resolvers.visibility import visible_customer
-from schema.directives import PART_OF_A_ROW, Auth
+from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, stored_error
-from schema.fields import THROUGH, After, Before, First, Info, Last, field, field_with, shown_with, through
+from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
 from schema.types.connections import Connection
-from schema.types.events import PaymentEventConnection
+from schema.types.events import PaymentEvent
 from schema.types.money import Money
 from schema.types.node import Node
 from schema.types.orders import Customer, Order
@@ -41,103 +41,79 @@ class Payment(Node):
     def of(cls, row: models.Payment) -> "Payment":
         return cls(row=row)
 
-    def _money(self, minor: int) -> Money:
-        return Money.of(self.row.money(minor))
+    order = related(
+        Order,
+        "The order that is paid. For a buyer whose it is no longer: only what this payment tells of it.",
+        ORDER_OF_PAYMENT,
+        order_of,
+    )
 
-    @shown_with(Relation.ORDER_OF_PAYMENT, order_of)
-    def order(self, row: models.Order) -> Order:
-        """The order that is paid. For a buyer whose it is no longer: only what this payment tells of it."""
-        return Order.of(row)
-
-    @field
+    @reading("customer_id")
     async def customer(self, info: Info) -> Customer | None:
         """Who pays; null where the order names nobody, or for a view token."""
         row = await visible_customer(info.context, self.row.customer_id)
         return Customer.of(row) if row is not None else None
 
-    @field
-    def status(self) -> PaymentStatus:
-        """Stripe's lifecycle, and our two honest extras: INITIATED and UNKNOWN."""
-        return self.row.status
+    status = column(PaymentStatus, "Stripe's lifecycle, and our two honest extras: INITIATED and UNKNOWN.")
 
-    @field
-    def capture_method(self) -> CaptureMethod:
-        """Whether the money is taken at once or held first."""
-        return self.row.capture_method
+    capture_method = column(CaptureMethod, "Whether the money is taken at once or held first.")
 
-    @field
-    def amount(self) -> Money:
-        """What was asked for."""
-        return Money.of(self.row.amount)
+    amount = money(Money, "What was asked for.", "amount_minor")
 
-    @field
-    def provider_amount(self) -> Money | None:
-        """What Stripe has it for, where another program made an other amount or currency of it; null as it is asked."""
-        amount = self.row.provider_amount
-        return Money.of(amount) if amount is not None else None
+    provider_amount = money(
+        Money | None,
+        "What Stripe has it for, where another program made an other amount or currency of it; null as it is asked.",
+        "provider_amount_minor",
+        "held_currency",
+    )
 
-    @field
-    def amount_capturable(self) -> Money:
-        """What is held and may be taken."""
-        return self._money(self.row.capturable_minor)
+    amount_capturable = money(Money, "What is held and may be taken.", "capturable_minor", "held_currency")
 
-    @field
-    def capture_before(self) -> datetime | None:
-        """When held money is released by itself unless it is captured; null while nothing is held."""
-        return self.row.capture_before
+    capture_before = column(
+        datetime | None, "When held money is released by itself unless it is captured; null while nothing is held."
+    )
 
-    @field
-    def amount_captured(self) -> Money:
-        """What was taken."""
-        return self._money(self.row.captured_minor)
+    amount_captured = money(Money, "What was taken.", "captured_minor", "held_currency")
 
-    @field
-    def amount_refunded(self) -> Money:
-        """What was given back."""
-        return self._money(self.row.refunded_minor)
+    amount_refunded = money(Money, "What was given back.", "refunded_minor", "held_currency")
 
-    @field
-    def amount_refund_pending(self) -> Money:
-        """What is reserved by refunds that are not decided yet."""
-        return self._money(self.row.refund_pending_minor)
+    amount_refund_pending = money(
+        Money, "What is reserved by refunds that are not decided yet.", "refund_pending_minor", "held_currency"
+    )
 
-    @field
-    def amount_refundable(self) -> Money:
-        """What may still be given back: taken, less given back, less reserved."""
-        return Money.of(self.row.refundable)
+    amount_refundable = money(
+        Money,
+        "What may still be given back: taken, less given back, less reserved.",
+        "refundable_minor",
+        "held_currency",
+    )
 
-    @field
-    def amount_disputed(self) -> Money:
-        """What the payer contests."""
-        return self._money(self.row.disputed_minor)
+    amount_disputed = money(Money, "What the payer contests.", "disputed_minor", "held_currency")
 
-    @field
+    @reading("actions", "status")
     def allowed_actions(self, info: Info) -> list[PaymentAction]:
         """What you may ask of the payment now."""
         return list(permitted_actions(info.context, self.row.actions, self.row.status))
 
-    @field
+    @reading("last_error")
     def last_error(self, info: Info) -> UserError | None:
         """Why the last attempt failed; null once one succeeds."""
         stored = self.row.last_error
         return stored_error(info, stored, request_id=stored.get("request_id")) if stored is not None else None
 
-    @field
-    def failed_at(self) -> datetime | None:
-        """When the last attempt failed, whatever came afterwards; null while none has. The timeline tells of each."""
-        return self.row.failed_at
+    failed_at = column(
+        datetime | None,
+        "When the last attempt failed, whatever came afterwards; null while none has. The timeline tells of each.",
+    )
 
-    @field
+    @reading("method")
     def payment_method(self) -> PaymentMethodSnapshot | None:
         """The method as it was when it was used; null before there is one."""
         return snapshot(self.row.method) if self.row.method is not None else None
 
-    @shown_with(Relation.REFUNDS_OF_PAYMENT, refunds_of)
-    def refunds(self, rows: list[models.Refund]) -> list[Refund]:
-        """The payment's refunds, oldest first."""
-        return [Refund.of(row) for row in rows]
+    refunds = related(list[Refund], "The payment's refunds, oldest first.", REFUNDS_OF_PAYMENT, refunds_of)
 
-    @field
+    @reading("id")
     async def timeline(
         self,
         info: Info,
@@ -145,23 +121,23 @@ class Payment(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> PaymentEventConnection:
+    ) -> Connection[PaymentEvent]:
         """What happened to the payment, oldest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=EVENTS_BELOW)
-        return PaymentEventConnection.of(await timeline(info.context, self.row.id, paging))
+        return Connection.of(await timeline(info.context, self.row.id, paging))
 
-    @field
+    @reading("supersedes_id")
     async def supersedes(self, info: Info) -> "Payment | None":
         """The order's payment before this one; null where that was another customer's."""
         row = await superseded_by(info.context, self.row)
         return Payment.of(row) if row is not None else None
 
-    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))
+    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]), reads=["stripe_payment_intent_id"])
     def stripe_payment_intent_id(self, info: Info) -> str | None:
         """Stripe's id of the payment, for the staff; null until Stripe has answered."""
         return self.row.stripe_payment_intent_id if _reads(info) else None
 
-    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]))
+    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]), reads=["stripe_payment_intent_id", "livemode"])
     def stripe_dashboard_url(self, info: Info) -> str | None:
         """The payment's page in Stripe's Dashboard, for the staff."""
         intent = self.row.stripe_payment_intent_id
@@ -169,66 +145,19 @@ class Payment(Node):
             return None
         return f"{DASHBOARD}/{'' if self.row.livemode else 'test/'}payments/{intent}"
 
-    @field
-    def livemode(self) -> bool:
-        """Whether this is real money."""
-        return self.row.livemode
+    livemode = column(bool, "Whether this is real money.")
 
-    @field
-    def metadata(self) -> Metadata:
-        """What the client that made the payment wanted kept with it."""
-        return Metadata(dict(self.row.metadata))
+    metadata = column(Metadata, "What the client that made the payment wanted kept with it.")
 
-    @field
-    def version(self) -> int:
-        """Grows with every persisted change."""
-        return self.row.version
+    version = column(int, "Grows with every persisted change.")
 
-    @field
-    def last_synced_at(self) -> datetime | None:
-        """When the payment was last compared with Stripe."""
-        return self.row.last_synced_at
+    last_synced_at = column(datetime | None, "When the payment was last compared with Stripe.")
 
-    @field
-    def created_at(self) -> datetime:
-        """When the payment was accepted."""
-        return self.row.created_at
+    created_at = column(datetime, "When the payment was accepted.")
 
-    @field
-    def updated_at(self) -> datetime:
-        """When the payment last changed."""
-        return self.row.updated_at
+    updated_at = column(datetime, "When the payment last changed.")
 
 
 def _reads(info: Info) -> bool:
     caller = info.context.caller
     return caller is not None and caller.can(Scope.PAYMENTS_READ)
-
-
-@strawberry.type(description="A payment and its place in the list.", directives=PART_OF_A_ROW)
-class PaymentEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the payment in this list.")
-    node: Payment = strawberry.field(description="The payment.", metadata={THROUGH: True})
-
-
-@strawberry.type(description="A page of payments.", directives=PART_OF_A_ROW)
-class PaymentConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.Payment]]
-
-    @classmethod
-    def of(cls, page: Page[models.Payment]) -> "PaymentConnection":
-        return cls(page=page)
-
-    @through
-    def edges(self) -> list[PaymentEdge]:
-        """The payments with their cursors."""
-        return [PaymentEdge(cursor=self.page.cursor(row), node=Payment.of(row)) for row in self.page.rows]
-
-    @through
-    def nodes(self) -> list[Payment]:
-        """The payments alone."""
-        return [Payment.of(row) for row in self.page.rows]

@@ -6,11 +6,10 @@ import strawberry
 
 import models
 from domain.ids import Kind
-from resolvers.reading.pagination import Page, Paging
+from resolvers.reading.pagination import Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
-from schema.directives import PART_OF_A_ROW
 from schema.enums import DiscrepancyKind, DiscrepancyState
-from schema.fields import After, Before, First, Info, Last, field
+from schema.fields import After, Before, First, Info, Last, column, field
 from schema.scalars import Json
 from schema.types.connections import Connection
 from schema.types.node import Node
@@ -31,10 +30,7 @@ class Discrepancy(Node):
     def of(cls, row: models.Discrepancy) -> "Discrepancy":
         return cls(row=row)
 
-    @field
-    def kind(self) -> DiscrepancyKind:
-        """What differs."""
-        return self.row.kind
+    kind = column(DiscrepancyKind, "What differs.")
 
     @field
     async def payment(self, info: Info) -> Payment | None:
@@ -42,59 +38,15 @@ class Discrepancy(Node):
         row = await payment_of(info.context, self.row.payment_id)
         return Payment.of(row) if row is not None else None
 
-    @field
-    def local(self) -> Json:
-        """Our figures; empty where we have nothing."""
-        return Json(self.row.local)
+    local = column(Json, "Our figures; empty where we have nothing.")
 
-    @field
-    def provider(self) -> Json:
-        """Stripe's figures; empty where it has nothing, or has no part in it."""
-        return Json(self.row.provider)
+    provider = column(Json, "Stripe's figures; empty where it has nothing, or has no part in it.")
 
-    @field
-    def state(self) -> DiscrepancyState:
-        """What became of it."""
-        return self.row.state
+    state = column(DiscrepancyState, "What became of it.")
 
-    @field
-    def resolution(self) -> str | None:
-        """Why it was closed; null while it is open."""
-        return self.row.resolution
+    resolution = column(str | None, "Why it was closed; null while it is open.")
 
-    @field
-    def detected_at(self) -> datetime:
-        """When it was first found."""
-        return self.row.detected_at
-
-
-@strawberry.type(description="A discrepancy and its place in the list.", directives=PART_OF_A_ROW)
-class DiscrepancyEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the discrepancy in this list.")
-    node: Discrepancy = strawberry.field(description="The discrepancy.")
-
-
-@strawberry.type(description="A page of discrepancies.", directives=PART_OF_A_ROW)
-class DiscrepancyConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.Discrepancy]]
-
-    @classmethod
-    def of(cls, page: Page[models.Discrepancy]) -> "DiscrepancyConnection":
-        return cls(page=page)
-
-    @field
-    def edges(self) -> list[DiscrepancyEdge]:
-        """The discrepancies with their cursors."""
-        return [DiscrepancyEdge(cursor=self.page.cursor(row), node=Discrepancy.of(row)) for row in self.page.rows]
-
-    @field
-    def nodes(self) -> list[Discrepancy]:
-        """The discrepancies alone."""
-        return [Discrepancy.of(row) for row in self.page.rows]
+    detected_at = column(datetime, "When it was first found.")
 
 
 @strawberry.type(description="One comparison of everything in a window of time with Stripe.")
@@ -108,30 +60,18 @@ class ReconciliationRun(Node):
     def of(cls, row: models.ReconciliationRun) -> "ReconciliationRun":
         return cls(row=row)
 
-    @field
-    def started_at(self) -> datetime:
-        """When it began."""
-        return self.row.started_at
+    started_at = column(datetime, "When it began.")
 
-    @field
-    def finished_at(self) -> datetime | None:
-        """When it ended; null while it runs, or waits to be gone on with."""
-        return self.row.finished_at
+    finished_at = column(datetime | None, "When it ended; null while it runs, or waits to be gone on with.")
 
     @field
     def window(self) -> str:
         """What it compares: an ISO 8601 interval of when things were made, its end exclusive."""
         return f"{self.row.from_moment.isoformat()}/{self.row.to_moment.isoformat()}"
 
-    @field
-    def checked(self) -> int:
-        """How many things it has compared."""
-        return self.row.checked
+    checked = column(int, "How many things it has compared.")
 
-    @field
-    def repaired(self) -> int:
-        """How many discrepancies it has repaired, its own and older ones."""
-        return self.row.repaired
+    repaired = column(int, "How many discrepancies it has repaired, its own and older ones.")
 
     @field
     async def discrepancies(
@@ -141,10 +81,10 @@ class ReconciliationRun(Node):
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> DiscrepancyConnection:
+    ) -> Connection[Discrepancy]:
         """What it was the first to find, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=FOUND)
-        return DiscrepancyConnection.of(await discrepancies_of(info.context, self.row.id, paging))
+        return Connection.of(await discrepancies_of(info.context, self.row.id, paging))
 
 
 @strawberry.type(description="Whether everything is in order, as far as the last reconciliation has looked.")

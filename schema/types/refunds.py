@@ -9,13 +9,10 @@ import models
 from domain import caller
 from domain.ids import Kind
 from resolvers.access import sees_all_payments, visible_actor, visible_failure_reason
-from resolvers.reading.pagination import Page
-from schema.directives import PART_OF_A_ROW
 from schema.enums import RefundReason, RefundStatus
-from schema.fields import Info, field
+from schema.fields import Info, column, money, reading
 from schema.scalars import Metadata
 from schema.types.actors import Actor
-from schema.types.connections import Connection
 from schema.types.money import Money
 from schema.types.node import Node
 
@@ -36,7 +33,7 @@ class Refund(Node):
     def of(cls, row: models.Refund) -> "Refund":
         return cls(row=row)
 
-    @field
+    @reading("payment_id")
     async def payment(self, info: Info) -> LazyPayment:
         """The payment that is given back."""
         from schema.types.payments import Payment
@@ -45,82 +42,32 @@ class Refund(Node):
         assert row is not None, "a refund without its payment"
         return Payment.of(row)
 
-    @field
-    def amount(self) -> Money:
-        """How much is given back."""
-        return Money.of(self.row.amount)
+    amount = money(Money, "How much is given back.", "amount_minor")
 
-    @field
-    def status(self) -> RefundStatus:
-        """Where the refund stands."""
-        return self.row.status
+    status = column(RefundStatus, "Where the refund stands.")
 
-    @field
-    def reason(self) -> RefundReason:
-        """Why money is given back."""
-        return self.row.reason
+    reason = column(RefundReason, "Why money is given back.")
 
-    @field
+    @reading("note")
     def note(self, info: Info) -> str | None:
         """What the staff wrote about it; the staff alone read it."""
         return self.row.note if sees_all_payments(info.context.caller) else None
 
-    @field
+    @reading("failure_reason")
     def failure_reason(self, info: Info) -> str | None:
         """Stripe's reason when the refund failed; to buyers, `unknown` for a card that was lost or stolen."""
         return visible_failure_reason(info.context, self.row.failure_reason)
 
-    @field
+    @reading("requested_by")
     def requested_by(self, info: Info) -> Actor | None:
         """Who asked for it; null where nobody wrote it down."""
         stored = self.row.requested_by
         return Actor.of(visible_actor(info.context, caller.Actor.from_record(stored))) if stored else None
 
-    @field
-    def stripe_refund_id(self) -> str | None:
-        """Stripe's id of the refund; null until Stripe has answered."""
-        return self.row.stripe_refund_id
+    stripe_refund_id = column(str | None, "Stripe's id of the refund; null until Stripe has answered.")
 
-    @field
-    def metadata(self) -> Metadata:
-        """What the client that asked for the refund wanted kept with it."""
-        return Metadata(dict(self.row.metadata))
+    metadata = column(Metadata, "What the client that asked for the refund wanted kept with it.")
 
-    @field
-    def created_at(self) -> datetime:
-        """When the refund was accepted."""
-        return self.row.created_at
+    created_at = column(datetime, "When the refund was accepted.")
 
-    @field
-    def updated_at(self) -> datetime:
-        """When the refund last changed."""
-        return self.row.updated_at
-
-
-@strawberry.type(description="A refund and its place in the list.", directives=PART_OF_A_ROW)
-class RefundEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the refund in this list.")
-    node: Refund = strawberry.field(description="The refund.")
-
-
-@strawberry.type(description="A page of refunds.", directives=PART_OF_A_ROW)
-class RefundConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.Refund]]
-
-    @classmethod
-    def of(cls, page: Page[models.Refund]) -> "RefundConnection":
-        return cls(page=page)
-
-    @field
-    def edges(self) -> list[RefundEdge]:
-        """The refunds with their cursors."""
-        return [RefundEdge(cursor=self.page.cursor(row), node=Refund.of(row)) for row in self.page.rows]
-
-    @field
-    def nodes(self) -> list[Refund]:
-        """The refunds alone."""
-        return [Refund.of(row) for row in self.page.rows]
+    updated_at = column(datetime, "When the refund last changed.")

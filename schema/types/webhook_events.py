@@ -7,13 +7,11 @@ import strawberry
 import models
 from domain.caller import Scope
 from domain.ids import Kind
-from resolvers.reading.pagination import Page
 from resolvers.visibility import may_read_payload
-from schema.directives import PART_OF_A_ROW, PII, Auth
+from schema.directives import PII, Auth
 from schema.enums import EventSource, WebhookState
-from schema.fields import Info, field, field_with
+from schema.fields import Info, column, field, field_with
 from schema.scalars import Json
-from schema.types.connections import Connection
 from schema.types.node import Node
 
 LONGEST_LAG_MS = 2**31 - 1  # GraphQL's largest Int: 24 days
@@ -30,50 +28,26 @@ class WebhookEvent(Node):
     def of(cls, row: models.WebhookEvent) -> "WebhookEvent":
         return cls(row=row)
 
-    @field
-    def stripe_event_id(self) -> str:
-        """Stripe's id of the event."""
-        return self.row.stripe_event_id
+    stripe_event_id = column(str, "Stripe's id of the event.")
 
-    @field
-    def type(self) -> str:
-        """Stripe's type of the event, such as payment_intent.succeeded."""
-        return self.row.type
+    type = column(str, "Stripe's type of the event, such as payment_intent.succeeded.")
 
-    @field
-    def source(self) -> EventSource:
-        """How it first reached us."""
-        return self.row.source
+    source = column(EventSource, "How it first reached us.")
 
-    @field
-    def state(self) -> WebhookState:
-        """How far we are with it."""
-        return self.row.state
+    state = column(WebhookState, "How far we are with it.")
 
-    @field
-    def attempts(self) -> int:
-        """How often it was tried, replays included."""
-        return self.row.attempt
+    attempts = column(int, "How often it was tried, replays included.", of="attempt")
 
-    @field
-    def last_error(self) -> str | None:
-        """Why it was not applied, in our words."""
-        return self.row.last_error
+    last_error = column(str | None, "Why it was not applied, in our words.")
 
-    @field
-    def received_at(self) -> datetime:
-        """When it was stored."""
-        return self.row.received_at
+    received_at = column(datetime, "When it was stored.")
 
-    @field
-    def delivered_at(self) -> datetime | None:
-        """When Stripe's webhook of it first came; null when it was fetched and its webhook has not come."""
-        return self.row.delivered_at
+    delivered_at = column(
+        datetime | None,
+        "When Stripe's webhook of it first came; null when it was fetched and its webhook has not come.",
+    )
 
-    @field
-    def processed_at(self) -> datetime | None:
-        """When it was applied or ignored; null until then."""
-        return self.row.processed_at
+    processed_at = column(datetime | None, "When it was applied or ignored; null until then.")
 
     @field
     def delivery_lag_ms(self) -> int:
@@ -85,32 +59,3 @@ class WebhookEvent(Node):
     def payload(self, info: Info) -> Json | None:
         """The event as Stripe sent it, without its secrets; null for who may not read payments beside the inbox."""
         return Json(self.row.payload) if may_read_payload(info.context) else None
-
-
-@strawberry.type(description="An event and its place in the list.", directives=PART_OF_A_ROW)
-class WebhookEventEdge:
-    """One row of a page."""
-
-    cursor: str = strawberry.field(description="The place of the event in this list.")
-    node: WebhookEvent = strawberry.field(description="The event.")
-
-
-@strawberry.type(description="A page of the inbox.", directives=PART_OF_A_ROW)
-class WebhookEventConnection(Connection):
-    """Wraps a page."""
-
-    page: strawberry.Private[Page[models.WebhookEvent]]
-
-    @classmethod
-    def of(cls, page: Page[models.WebhookEvent]) -> "WebhookEventConnection":
-        return cls(page=page)
-
-    @field
-    def edges(self) -> list[WebhookEventEdge]:
-        """The events with their cursors."""
-        return [WebhookEventEdge(cursor=self.page.cursor(row), node=WebhookEvent.of(row)) for row in self.page.rows]
-
-    @field
-    def nodes(self) -> list[WebhookEvent]:
-        """The events alone."""
-        return [WebhookEvent.of(row) for row in self.page.rows]

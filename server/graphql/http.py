@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from database.transactions import DatabaseUnavailable
 from domain.caller import Caller
+from domain.errors import DomainError
 from execution import CompiledOperation, Execution
 from server.access.authentication import KeysUnavailable, Unauthenticated
 from server.access.client_addresses import address_of
@@ -103,6 +104,7 @@ class GraphQLEndpoint:
             planned=planned,
             coercion_errors=self.limits.coercion_errors,
             report=partial(report_bug, "graphql.plan_failed"),
+            on_fallback=_log_fallback,
         )
         self._documents = Documents(schema._schema, self.limits, self.execution, anonymous_access or AnonymousAccess())
         self._trusted = trusted or TrustedDocuments()
@@ -295,6 +297,12 @@ class GraphQLEndpoint:
             log.error("graphql.mutation_cancelled")
         else:
             running.exception()  # Marks the exception as retrieved: the request that would raise it may be gone.
+
+
+def _log_fallback(error: Exception) -> None:
+    """Log that graphql-core had to answer; a refusal is no news, anything else may be a plan of ours that is wrong."""
+    write = log.debug if isinstance(error, DomainError) else log.info
+    write("graphql.plan_fell_back", error=f"{type(error).__module__}.{type(error).__qualname__}")
 
 
 def _to_answer(result: ExecutionResult, operation: OperationDefinitionNode, origin: RequestOrigin) -> Answer:

@@ -165,7 +165,7 @@ class Subscriptions:
 
     async def _answer(self, events: Events, event: Any, origin: RequestOrigin) -> bytes:
         """Answer one event. The answer is made once where it is the same for all subscribers of the event."""
-        name = events.shared_by(event)
+        name = events.shared_key(event)
         shared = self._shared.get(name)
         if shared is not None:
             return shared

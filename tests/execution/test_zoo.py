@@ -6,16 +6,16 @@ import random
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, NewType
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import orjson
 import pytest
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, parse, validate
+from strawberry.annotation import StrawberryAnnotation
 
-from execution import Execution
+from execution import Execution, declare
 from schema import QuietSchema
-from schema.fields import at_hand
 from tests.execution.documents import Document, Writer
 
 PARTS = 8
@@ -110,14 +110,11 @@ class Egg:
 
     @strawberry.field
     def shell(self) -> "Shell":
-        return Shell.of(Yolk(self.path))
+        return Shell(yolk=Yolk(self.path))
 
     @strawberry.field
     def spare(self) -> "Shell | None":
-        return Shell.of(Yolk(self.path), tint="dark") if len(self.path) % 3 else None
-
-
-Grams = NewType("Grams", int)
+        return Shell(yolk=Yolk(self.path), tint="dark") if len(self.path) % 3 else None
 
 
 class Yolk:
@@ -137,21 +134,62 @@ class Yolk:
     def cracks(self) -> tuple[int, ...]:
         return tuple(range(len(self.path) % 3))
 
+    @property
+    def halves(self) -> "list[Yolk]":
+        return [Yolk(f"{self.path}{crack}") for crack in self.cracks]
 
-def twice(value: Any) -> Any:
-    return value + value
+    @property
+    def twin(self) -> "Yolk | None":
+        return Yolk(f"{self.path}!") if len(self.path) % 2 else None
+
+    @property
+    def size(self) -> Any:
+        return self.weight
+
+    @property
+    def mood(self) -> Mood | None:
+        return Mood.WILD if len(self.path) % 3 else None
+
+    @property
+    def weights(self) -> list[int | None]:
+        return [crack or None for crack in self.cracks]
+
+
+def named(kind: str, yolk: Yolk) -> str:
+    return f"{kind} of {yolk.path}"
+
+
+def twice(yolk: Yolk) -> Any:
+    return yolk.weight + yolk.weight
+
+
+def shown(type_: Any, value: Any) -> Any:
+    """A declared field."""
+    return declare.DeclaredField(
+        type_annotation=StrawberryAnnotation.from_annotation(type_), metadata=declare.Declaration(value).metadata()
+    )
 
 
 @strawberry.interface
 class Thing:
-    """Its methods, and those of what implements it, are one expression: plans write them down, and call few of them."""
+    """What implements it declares its fields: plans write their values down, and make few of the objects."""
 
     yolk: strawberry.Private[Any]
     kind: ClassVar[str]
 
-    @strawberry.field
-    def id(self) -> strawberry.ID:
-        return strawberry.ID(f"{self.kind} of {self.yolk.path}")
+    id = shown(strawberry.ID, declare.Call(named, ("kind", "yolk")))
+
+
+Part = TypeVar("Part")
+
+
+@strawberry.type
+class Pair(Generic[Part]):
+    yolk: strawberry.Private[Any]
+
+    left = shown(Part, declare.Wrapped({"yolk": "yolk"}))  # type: ignore[misc]  # read by Strawberry
+    right = shown(Part | None, declare.Wrapped({"yolk": "yolk.twin"}))
+    halves = shown(list[Part], declare.EachWrapped("yolk.halves", {"yolk": "item"}))
 
 
 @strawberry.type
@@ -159,41 +197,20 @@ class Shell(Thing):
     kind = "shell"
     tint: str = "pale"
 
-    @classmethod
-    def of(cls, yolk: Yolk, *, tint: str = "pale") -> "Shell":
-        return cls(yolk=yolk, tint=tint)
-
-    @property
-    def own_weight(self) -> Any:
-        return Grams(self.yolk.weight)
-
-    @strawberry.field
-    def weight(self, more: int = 1) -> int:
-        return self.own_weight + more  # type: ignore[no-any-return]
+    weight = shown(int, declare.Attribute("yolk.weight"))
+    size = shown(int | None, declare.Attribute("yolk.size"))
+    weight_of_two = shown(int | None, declare.Call(twice, ("yolk",)))
+    mood = shown(Mood | None, declare.Attribute("yolk.mood"))
+    weights = shown(list[int | None], declare.Attribute("yolk.weights"))
+    pair = shown("Pair[Shell]", declare.Wrapped({"yolk": "yolk"}))
 
     @strawberry.field
-    def weight_of_two(self) -> int | None:
-        return twice(abs(self.own_weight))  # type: ignore[no-any-return]
-
-    @strawberry.field
-    def is_heavy(self) -> bool:
-        return not self.own_weight < 5
-
-    @strawberry.field
-    def mood(self) -> Mood | None:
-        return Mood.WILD if self.tint == "dark" else None
-
-    @strawberry.field
-    def halves(self) -> "list[Shell]":
-        return [Shell.of(Yolk(f"{self.yolk.path}{crack}"), tint=self.tint) for crack in self.yolk.cracks]
+    def heavier(self, more: int = 1) -> int:
+        return self.yolk.weight + more  # type: ignore[no-any-return]  # whatever it is
 
     @strawberry.field
     def things(self) -> list[Thing]:
-        return [Shell.of(self.yolk) for _ in self.yolk.cracks]
-
-    @strawberry.field
-    def weights(self) -> list[int | None]:
-        return [crack or None for crack in self.yolk.cracks]
+        return [Shell(yolk=self.yolk) for _ in self.yolk.cracks]
 
     @strawberry.field
     async def egg(self, info: strawberry.Info) -> Egg:
@@ -267,7 +284,7 @@ class Sighting:
 
     path: str
 
-    @at_hand
+    @strawberry.field(metadata=declare.Declaration(is_preloaded=True).metadata())  # type: ignore[untyped-decorator]
     async def of(self, info: strawberry.Info) -> Beast | None:
         """Came with it, and rarely waits all the same."""
         if info.context.draw(f"{self.path}.of!").random() < info.context.trouble:

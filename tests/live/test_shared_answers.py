@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from execution.answer import PlanRun
+from execution.plan_run import PlanRun
 from tests.live.following import EVENT, ORDER, PAYMENT, follow_many, following, note
 from tests.support.shop import Shop, key
 
@@ -33,13 +33,13 @@ NAMED = PAYMENT.replace(EVENT, f"id {EVENT}")
 def made(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Collect the events for which an answer was made."""
     found: list[object] = []
-    tell = PlanRun.tell
+    answer = PlanRun.answer
 
     def watched(self: PlanRun, plan: Any, arguments: Any, event: Any) -> Any:
         found.append(event)
-        return tell(self, plan, arguments, event)
+        return answer(self, plan, arguments, event)
 
-    monkeypatch.setattr(PlanRun, "tell", watched)
+    monkeypatch.setattr(PlanRun, "answer", watched)
     return found
 
 

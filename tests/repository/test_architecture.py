@@ -12,6 +12,8 @@ from typing import Final
 
 import pytest
 
+import execution
+
 PROJECT: Final = Path(__file__).parents[2]
 
 # The rooms a room may import. Rooms on one line of the drawing do not import each other; of the three on top, the
@@ -26,10 +28,10 @@ MAY_IMPORT: Final[Mapping[str, frozenset[str]]] = {
     "models": frozenset({"domain", "database"}),
     "provider": frozenset({"domain"}),
     "services": BELOW_SERVICES,
-    "resolvers": BELOW_SERVICES | {"services"},
+    "resolvers": BELOW_SERVICES | {"services", "execution"},
     "webhooks": BELOW_SERVICES | {"services"},
-    "schema": BELOW_SERVICES | {"services", "resolvers"},
-    "execution": frozenset({"database", "models", "resolvers", "schema"}),
+    "schema": BELOW_SERVICES | {"services", "resolvers", "execution"},
+    "execution": frozenset(),
     "migrations": frozenset({"database", "settings"}),
     "worker": BELOW_TOP,
     "server": BELOW_TOP | {"worker"},
@@ -88,7 +90,7 @@ def complaints(root: Path) -> list[str]:
     files: Counter[str] = Counter()
     for module in _modules(root):
         files[str(Path(module.path).parent)] += 1
-        for rule in (_room, _name, _imports, _fences, _transactions, _sizes):
+        for rule in (_room, _name, _imports, _fences, _transactions, _sizes, _library):
             found += [f"{module.path}: {problem}" for problem in rule(module)]
     crowded = {folder: count for folder, count in files.items() if count > MOST_FILES}
     found += [f"{folder}: {count} files, {MOST_FILES} are allowed" for folder, count in crowded.items()]
@@ -127,6 +129,15 @@ def _imports(module: Module) -> Iterator[str]:
     ours = MAY_IMPORT.keys() | OUTSIDE
     for name in sorted(_roots(module) & ours - {module.room} - MAY_IMPORT.get(module.room, frozenset())):
         yield f"{module.room} may not import {name}"
+
+
+def _library(module: Module) -> Iterator[str]:
+    """The plans are a library: the house uses what `execution` itself offers, and nothing behind it."""
+    if "execution" not in MAY_IMPORT.get(module.room, ()):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("execution."):
+            yield f"{node.module} is the inside of a library"
 
 
 def _fences(module: Module) -> Iterator[str]:
@@ -209,6 +220,10 @@ def test_imports_only_point_down() -> None:
     assert [room for room, below in reach.items() if room in below] == []
 
 
+def test_the_library_of_plans_offers_six_names() -> None:
+    assert len(execution.__all__) == 6
+
+
 def test_only_composers_read_the_settings() -> None:
     assert {room for room, below in MAY_IMPORT.items() if "settings" in below} == {
         "server",
@@ -276,6 +291,11 @@ PLANTED: Final = {
         "resolvers/part.py",
         "from tortoise import transactions\ntransactions.in_transaction()",
         "a bare in_transaction: use database.transactions.run_in_transaction",
+    ),
+    "the inside of the library of plans": (
+        "server/part.py",
+        "from execution.plan import Plan",
+        "execution.plan is the inside of a library",
     ),
     "a long file": ("domain/part.py", "\n" * 401, "401 lines, 400 are allowed"),
     "a long test file": ("tests/test_part.py", "\n" * 401, "401 lines, 400 are allowed"),

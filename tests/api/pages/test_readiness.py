@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 from starlette.types import ASGIApp
 
 from server.app import create_app, with_middleware
@@ -29,7 +30,20 @@ async def test_a_stranger_hears_whether_it_is_ready_and_no_figure(shop: Shop, be
 async def test_who_looks_after_it_and_this_machine_itself_hear_why(shop: Shop) -> None:
     for status, body in (await asked(shop.app, FAR_AWAY, token("ops", STAFF)), await asked(shop.app, HERE)):
         assert status == 200
-        assert set(body["checks"]) >= {"database", "migrations", "worker", "webhooks", "clock", "stripe"}
+        assert set(body["checks"]) >= {"database", "migrations", "worker", "webhooks", "clock", "stripe", "plans"}
+
+
+async def test_an_answer_that_its_plan_cannot_give_is_counted_and_logged(shop: Shop) -> None:
+    payment_id = (await shop.paid())["id"]
+    asked_for = "query Q($id: ID!) { payment(id: $id) { timeline(first: 0) { pageInfo { hasNextPage } } } }"
+
+    with capture_logs() as logged:
+        refused = await shop.staff.post(asked_for, {"id": payment_id})
+
+    _, body = await asked(shop.app, FAR_AWAY, token("ops", STAFF))
+    assert refused.json()["errors"]
+    assert body["checks"]["plans"] == {"ok": True, "detail": {"fallbacks": 1, "unplanned": 0}}
+    assert [line["error"] for line in logged if line["event"] == "graphql.plan_fell_back"] == ["domain.errors.Refused"]
 
 
 async def test_in_production_this_machine_is_nobody_for_a_proxy_beside_us_forwards_anybody() -> None:

@@ -89,7 +89,7 @@ ENDPOINTS = (
     Mutant(
         "one_answer_is_for_all_whoever_asks",
         "server/graphql/subscriptions.py",
-        "        name = events.shared_by(event)\n",
+        "        name = events.shared_key(event)\n",
         '        name = "everybody"\n',
         "tests/live/test_shared_answers.py::test_who_did_it_is_told_to_each_as_they_may_know_it",
         "assert",

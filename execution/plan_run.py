@@ -1,4 +1,4 @@
-"""Filling in one answer by a plan, and what graphql-core has to know of it when it takes over."""
+"""One run of a plan: it fills in an answer, and knows the values that were waited for if graphql-core takes over."""
 
 import asyncio
 from asyncio import iscoroutine
@@ -10,31 +10,34 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import is_awaitable
 
 from execution.plan import Deferred, Plan
-from resolvers.reading.projection import Projection
+from execution.projection import Projection
 
 Outcomes = Mapping[tuple[str | int, ...], Any]
 
 
 class Info:
-    """What a field's method may ask of its execution; it stands in for `strawberry.Info`."""
+    """The execution as a field's method sees it: it stands in for `strawberry.Info`.
 
-    __slots__ = ("arguments", "context", "operation", "wanted")
+    `projection` says which of its rows the field at the root will be asked for.
+    """
+
+    __slots__ = ("arguments", "context", "operation", "projection")
 
     def __init__(
         self,
         context: object,
         operation: OperationDefinitionNode,
         arguments: Sequence[Mapping[str, Any]],
-        wanted: Projection | None = None,
+        projection: Projection | None = None,
     ) -> None:
         self.context = context
         self.operation = operation
         self.arguments = arguments
-        self.wanted = wanted
+        self.projection = projection
 
 
 class PlanRun:
-    """One answer on its way, by a plan. It remembers what it has waited for: that may have called Stripe."""
+    """One answer as it is filled in. The run keeps the outcomes of awaitables, which may have moved money."""
 
     def __init__(self, context: object, operation: OperationDefinitionNode) -> None:
         self._context = context
@@ -44,12 +47,14 @@ class PlanRun:
         self._waited_for: list[tuple[dict[str, Any], str, Any]] = []
 
     async def run(self, plan: Plan, variables: VariableValues) -> dict[str, Any]:
-        """The data of the answer. Raises whatever goes wrong."""
+        """Return the data of the answer. Raises whatever goes wrong."""
         arguments = [one(variables) for one in plan.arguments]
         info = Info(self._context, self._operation, arguments)
         try:
             for root in plan.roots:
-                own = info if root.wanted is None else Info(self._context, self._operation, arguments, root.wanted)
+                own = info
+                if root.projection is not None:
+                    own = Info(self._context, self._operation, arguments, root.projection)
                 self.data[root.key] = None
                 self._later.append(Deferred(root.start(own, variables), root.complete, self.data, root.key))
         except BaseException:
@@ -57,10 +62,12 @@ class PlanRun:
             raise
         return await self._rest(info)
 
-    def tell(self, plan: Plan, arguments: Sequence[Mapping[str, Any]], event: Any) -> Awaitable[dict[str, Any]] | None:
-        """Fill in the answer to an event: None when `data` is all of it, or what gives all when it has been waited for.
+    def answer(
+        self, plan: Plan, arguments: Sequence[Mapping[str, Any]], event: Any
+    ) -> Awaitable[dict[str, Any]] | None:
+        """Fill in the answer to an event.
 
-        Raises whatever goes wrong.
+        Returns None when `data` is complete, or an awaitable that completes it. Raises whatever goes wrong.
         """
         info = Info(self._context, self._operation, arguments)
         (root,) = plan.roots
@@ -73,7 +80,7 @@ class PlanRun:
         return self._rest(info) if self._later else None
 
     async def _rest(self, info: Info) -> dict[str, Any]:
-        """Wait for what has to be waited for, until nothing is left."""
+        """Wait for deferred values until none is left."""
         later = self._later
         try:
             while later:
@@ -96,16 +103,16 @@ class PlanRun:
     def _leave(self) -> None:
         for one in self._later:
             if iscoroutine(one.value):
-                one.value.close()  # nobody waits for it any more
+                one.value.close()  # no one waits for it any more
 
     def outcomes(self) -> Outcomes:
-        """What was waited for, by its path in the answer: a value, or the exception that was raised."""
+        """Return the outcome of each awaitable by its path in the answer: a value, or the exception that was raised."""
         paths = dict(_paths(self.data, ())) if self._waited_for else {}
         return {(*paths[id(into)], key): value for into, key, value in self._waited_for}
 
 
 def _paths(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[int, tuple[str | int, ...]]]:
-    """The place of every object in an answer, by its identity."""
+    """Yield the path of every object in an answer, by its identity."""
     if isinstance(data, dict):
         yield id(data), path
     parts = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
@@ -114,11 +121,11 @@ def _paths(data: Any, path: tuple[str | int, ...]) -> Iterator[tuple[int, tuple[
 
 
 async def _all(values: list[Any]) -> list[Any]:
-    """The values of awaitables that run at once, an exception being the value of one that failed."""
+    """Return the values of awaitables that run at once; an exception is the value of one that failed."""
     if len(values) == 1:
         try:
             return [await values[0] if is_awaitable(values[0]) else values[0]]
-        except Exception as error:  # noqa: BLE001 - a value like another: whoever asked raises it
+        except Exception as error:  # noqa: BLE001 - a value like another: the run raises it
             return [error]
     return await asyncio.gather(*(_value(value) for value in values), return_exceptions=True)
 
