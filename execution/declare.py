@@ -74,7 +74,7 @@ class EachWrapped:
 
 
 @dataclass(frozen=True, slots=True)
-class Related:
+class RelatedRows:
     """The rows of a relation, each as an object of the field's type that has it as its attribute `row`.
 
     `load(context, row)` gets the rows, or the row, where they were not read together with the object's own row.
@@ -90,7 +90,7 @@ class Related:
         )
 
 
-Value = Attribute | Call | Wrapped | EachWrapped | Related
+Value = Attribute | Call | Wrapped | EachWrapped | RelatedRows
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class DeclaredField(StrawberryField):
 
     @property
     def is_basic_field(self) -> bool:
-        return not isinstance(self.declaration.value, Related)  # which needs the request's context
+        return not isinstance(self.declaration.value, RelatedRows)  # which needs the request's context
 
     def get_result(self, source: Any, info: Any, args: Sequence[Any], kwargs: Any) -> Any:
         assert self.declaration.value is not None

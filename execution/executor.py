@@ -48,9 +48,8 @@ class Execution:
     """Runs the operations of one schema. `planned` False leaves everything to graphql-core.
 
     `fallbacks` counts the answers that a plan began and graphql-core had to give, as it has to for every error in an
-    answer; `on_fallback` is called with the error. `unplanned` counts the plans that a bug of ours kept from being made;
-    `report` is called with each such error.
-    Both kinds of request are answered all the same.
+    answer; `on_fallback` is called with the error. `unplanned` counts the plans that could not be made because of a bug
+    of ours; `report` is called with the error. Both kinds of request are answered all the same.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ from graphql.execution.values import VariableValues
 from strawberry.schema import Schema
 
 from execution.code_generator import OBJECT, CodeGenerator, FunctionBody, Unmade
-from execution.declare import Attribute, Call, Declaration, EachWrapped, Related, Wrapped, declaration_of
+from execution.declare import Attribute, Call, Declaration, EachWrapped, RelatedRows, Wrapped, declaration_of
 from execution.field_calls import (
     Arguments,
     FieldCall,
@@ -241,7 +241,7 @@ class Planner:
         declared = declaration_of(field)
         relation = self._relation(declared, definition, details) if table is not None else None
         inside = relation.table if relation is not None else table if declared.passes_through else None
-        if isinstance(declared.value, Related):
+        if isinstance(declared.value, RelatedRows):
             value, complete, projection = self._related(declared.value, relation, definition, details, body)
         elif declared.value is not None:
             complete = None
@@ -263,7 +263,7 @@ class Planner:
 
     def _relation(self, declared: Declaration, definition: GraphQLField, details: FieldDetailsList) -> Relation | None:
         """Return the relation whose rows are read together with the field's own row, if they can be."""
-        relation = declared.value.relation if isinstance(declared.value, Related) else declared.relation
+        relation = declared.value.relation if isinstance(declared.value, RelatedRows) else declared.relation
         node = details[0].node
         if relation is None or not self._are_known(node):
             return None
@@ -297,7 +297,7 @@ class Planner:
 
     def _related(
         self,
-        value: Related,
+        value: RelatedRows,
         relation: Relation | None,
         definition: GraphQLField,
         details: FieldDetailsList,

@@ -84,7 +84,7 @@ def related(
 ) -> Any:
     """Show the related rows of the object's row; `load` gets them where they were not read together with it."""
     return _declared(
-        type_, description, (), declare.Declaration(declare.Related(relation, load), frozenset()).metadata()
+        type_, description, (), declare.Declaration(declare.RelatedRows(relation, load), frozenset()).metadata()
     )
 
 

@@ -187,8 +187,8 @@ Part = TypeVar("Part")
 class Pair(Generic[Part]):
     yolk: strawberry.Private[Any]
 
-    left = shown(Part, declare.Wrapped({"yolk": "yolk"}))  # type: ignore[misc]  # read by Strawberry
-    right = shown(Part | None, declare.Wrapped({"yolk": "yolk.twin"}))
+    left = shown(Part, declare.Wrapped({"yolk": "yolk"}))  # type: ignore[misc]  # Strawberry reads it
+    right = shown(Part | None, declare.Wrapped({"yolk": "yolk.twin"}))  # type: ignore[misc]  # as above
     halves = shown(list[Part], declare.EachWrapped("yolk.halves", {"yolk": "item"}))
 
 

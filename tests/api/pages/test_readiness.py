@@ -2,8 +2,8 @@
 
 import httpx
 import pytest
-from structlog.testing import capture_logs
 from starlette.types import ASGIApp
+from structlog.testing import capture_logs
 
 from server.app import create_app, with_middleware
 from settings import Settings
