@@ -50,6 +50,8 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests/api/payments/test_pay_and_refund.py",
         "tests/api/payments/test_rules.py",
         "tests/api/idempotency/test_idempotency.py",
+        "tests/api/idempotency/test_races.py",
+        "tests/api/recovery/test_nothing_is_stuck.py",
     ),
     "services/reconciliation": ("tests/reconcile",),
     "settings": ("tests/settings",),

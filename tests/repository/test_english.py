@@ -80,9 +80,10 @@ def shadows(path: str, text: str) -> Iterator[str]:
     """Locals named like an import, a function, a class or a constant of their module, at the line of their function."""
     module = symtable.symtable(text, path, "exec")
     top = {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    top -= _fixtures(text)
     for table in _functions(module):
         for symbol in table.get_symbols():
-            if symbol.is_local() and symbol.get_name() in top - _fixtures(text):
+            if symbol.is_local() and symbol.get_name() in top:
                 yield f"{path}:{table.get_lineno()}: {symbol.get_name()}"
 
 
