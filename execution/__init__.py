@@ -1,7 +1,7 @@
-"""RUNS: a validated document, by a plan that is made once for it, or by graphql-core. A library of its own: see
-README.md.
+"""RUNS: a validated document, by a plan that is made once for it, or by graphql-core.
 
-Answers are graphql-core's in every case. The rest of the house uses the six names below.
+A library of its own, see README.md. Answers are graphql-core's in every case. The rest of the house uses the six names
+below.
 """
 
 from execution import declare

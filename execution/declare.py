@@ -75,19 +75,20 @@ class EachWrapped:
 
 @dataclass(frozen=True, slots=True)
 class RelatedRows:
-    """The rows of a relation, each as an object of the field's type that has it as its attribute `row`.
+    """Related rows, each as an object of the field's type that has it as its attribute `row`.
 
-    `load(context, row)` gets the rows, or the row, where they were not read together with the object's own row.
+    `load(context, row)` gets a list of rows, or one row or None, where they were not read together with the object's
+    own row as the relation says. Without a relation they never are.
     """
 
-    relation: Relation
     load: Callable[[Any, Any], Awaitable[Any]]
+    relation: Relation | None = None
 
     async def evaluate(self, source: Any, info: Any, shown: "DeclaredField") -> Any:
         found = await self.load(info.context, source.row)
-        return (
-            [shown.object_class(row=row) for row in found] if self.relation.is_many else shown.object_class(row=found)
-        )
+        if isinstance(found, list):
+            return [shown.object_class(row=row) for row in found]
+        return shown.object_class(row=found) if found is not None else None
 
 
 Value = Attribute | Call | Wrapped | EachWrapped | RelatedRows
@@ -95,7 +96,7 @@ Value = Attribute | Call | Wrapped | EachWrapped | RelatedRows
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """What a plan may know of a field.
+    """The declaration of a field: everything that a plan may know of it.
 
     `value` None is computed by the field's method. `reads` are the attributes that it uses of the object's `row`; None
     stands for the whole row. `table` says, at the root, which rows the method reads by the projection that it is given.

@@ -65,8 +65,10 @@ def field_of(definition: GraphQLField) -> StrawberryField:
 
 
 def call_of(field: StrawberryField) -> FieldCall:
-    """Return the call of a field. Raises Unplannable for one with permissions or extensions, which only Strawberry
-    runs."""
+    """Return the call of a field.
+
+    Raises Unplannable for one with permissions or extensions, which only Strawberry runs.
+    """
     if field.extensions or field.permission_classes:
         raise Unplannable
     resolver = field.base_resolver

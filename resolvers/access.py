@@ -1,4 +1,4 @@
-"""Who may see and do what. A thing that is not the caller's does not exist for them: the two look the same."""
+"""Permissions. A thing that is not the caller's is refused as one that does not exist: nobody learns which it is."""
 
 from collections.abc import Iterable
 from uuid import UUID
@@ -70,8 +70,10 @@ def visible_actor(context: RequestContext, actor: Actor) -> Actor:
 
 
 def visible_error(context: RequestContext, error: DomainError) -> DomainError:
-    """A refusal, fresh or stored, as the caller may read it: a buyer does not learn why a bank suspects a card, and
-    nobody is told to do what only others may."""
+    """Return a refusal, fresh or stored, as the caller may read it.
+
+    A buyer does not learn why a bank suspects a card, and an advice that only others may follow is left out.
+    """
     if isinstance(error, InvalidState):
         actions = permitted_actions(context, error.allowed_actions, error.status)
         return InvalidState(status=error.status, allowed_actions=actions, message=error.message, path=error.path)
@@ -79,24 +81,24 @@ def visible_error(context: RequestContext, error: DomainError) -> DomainError:
 
 
 def visible_failure_reason(context: RequestContext, reason: str | None) -> str | None:
-    """Why a refund failed, as the caller may read it; as `visible_error`."""
+    """Return the reason for which a refund failed, as the caller may read it; as `visible_error`."""
     return UNKNOWN_FAILURE if reason == LOST_OR_STOLEN and not sees_all_payments(context.caller) else reason
 
 
 async def may_pay(context: RequestContext, customer_id: UUID | None) -> bool:
-    """Whether the caller pays for this customer, or is a service that takes payments. Never raises."""
+    """Return True if the caller pays for this customer, or is a service that takes payments. Never raises."""
     return (await payment_authority(context)).includes(customer_id)
 
 
 async def payment_authority(context: RequestContext) -> PaymentAuthority:
-    """On whose orders and payments the caller may act. Never raises."""
+    """Return the customer for whose orders and payments the caller may act. Never raises."""
     if context.caller is not None and context.caller.can(Scope.PAYMENTS_WRITE):
         return PaymentAuthority(is_service=True)
     return PaymentAuthority(customer_id=await own_customer_id(context))
 
 
 async def payable_order(context: RequestContext, order_id: UUID | None, key: str, *, path: Path) -> OrderSnapshot:
-    """How an order and the caller's key stand, for someone who may pay the order.
+    """Return an order, and the state of the caller's key, for a caller who may pay the order.
 
     Raises AuthenticationRequired, Forbidden, or NotFound for a foreign or missing one.
     """
@@ -110,8 +112,10 @@ async def payable_order(context: RequestContext, order_id: UUID | None, key: str
 
 
 async def load_payment_for_payer(context: RequestContext, payment_id: UUID | None, *, path: Path) -> Payment:
-    """The payment, for its payer or a service that takes payments. Raises AuthenticationRequired, Forbidden,
-    NotFound."""
+    """Return the payment, for its payer or a service that takes payments.
+
+    Raises AuthenticationRequired, Forbidden, NotFound.
+    """
     require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None or not await may_pay(context, payment.customer_id):
@@ -120,7 +124,7 @@ async def load_payment_for_payer(context: RequestContext, payment_id: UUID | Non
 
 
 async def staff_payment(context: RequestContext, payment_id: UUID | None, *scopes: Scope, path: Path) -> Payment:
-    """Any payment, for someone with one of these scopes. Raises AuthenticationRequired, Forbidden, NotFound."""
+    """Return any payment, for a caller with one of these scopes. Raises AuthenticationRequired, Forbidden, NotFound."""
     require(context, *scopes)
     payment = await read_one(Payment, "WHERE id = $1", payment_id) if payment_id is not None else None
     if payment is None:
@@ -131,5 +135,5 @@ async def staff_payment(context: RequestContext, payment_id: UUID | None, *scope
 def permitted_actions(
     context: RequestContext, actions: Iterable[PaymentAction], status: PaymentStatus
 ) -> tuple[PaymentAction, ...]:
-    """Those of these actions that the caller may ask of a payment in this status that they may see."""
+    """Return the actions, of these, that the caller may ask of a visible payment in this status."""
     return context.caller.permitted(actions, status) if context.caller is not None else ()

@@ -1,4 +1,4 @@
-"""What the payer needs to go on with a payment: told to nobody else, and stored nowhere."""
+"""The confirmation of a payment by its payer: shown to nobody else, and stored nowhere."""
 
 import asyncio
 from collections.abc import Mapping
@@ -73,8 +73,10 @@ class Confirmation:
 async def confirmation_of(
     context: RequestContext, payment: Payment | None, *, known_secret: str | None = None
 ) -> Confirmation | None:
-    """What its payer, or a service that takes payments, needs to go on with a payment; None for anybody else, and when
-    there is nothing to confirm. `known_secret` is the one that Stripe has just told us."""
+    """Return what the payer, or a service that takes payments, needs to go on with a payment.
+
+    It is None for others, and when there is nothing to confirm. `known_secret` is the one that Stripe just answered.
+    """
     if payment is None or payment.status not in CONFIRMABLE or payment.stripe_payment_intent_id is None:
         return None
     if not await may_pay(context, payment.customer_id):

@@ -1,4 +1,4 @@
-"""What every resolver is given: who asks, and through what."""
+"""The context of a request: its caller, and the means to answer it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

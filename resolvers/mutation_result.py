@@ -15,7 +15,7 @@ from services.money.idempotency import OperationOutcome
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a mutation answers: the rows as they stand now, or why not.
+    """The result of a mutation: the rows as they stand now, or the error.
 
     `client_secret` is only known to the call that made the payment.
     """

@@ -1,4 +1,4 @@
-"""What became of keys. Reading an operation never begins one; one that was accepted and left lying is taken up."""
+"""Operations, which say what became of idempotency keys. Reading one never begins one; an abandoned one is resumed."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,16 +32,19 @@ async def operation(context: RequestContext, *, key: str, kind: OperationKind) -
 async def open_operation_page(
     context: RequestContext, *, state: Sequence[OperationState] | None, paging: Paging
 ) -> Page[Operation]:
-    """What is not decided yet, of everybody, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
+    """Return a page of undecided operations of all callers, newest first.
+
+    Raises AuthenticationRequired, Forbidden and Refused.
+    """
     require(context, Scope.OPS_READ)
     window = paging.window(NEWEST)
     found = Operation.filter(due__isnull=False)
     return await page_of(found if state is None else found.filter(state__in=list(state)), window)
 
 
-def visible_review(context: RequestContext, operation: Operation) -> dict[str, Any] | None:
-    """How an operation was settled by hand, for the people who run this."""
-    return operation.review if context.caller is not None and context.caller.can(Scope.OPS_READ) else None
+def visible_review(context: RequestContext, row: Operation) -> dict[str, Any] | None:
+    """Return the record of an operation's manual settlement, for operators."""
+    return row.review if context.caller is not None and context.caller.can(Scope.OPS_READ) else None
 
 
 async def resolve_operation(

@@ -1,4 +1,4 @@
-"""What reconciliation found, and whether everything is in order, for the people who answer for the money."""
+"""Findings of reconciliation, and the integrity of the system, for finance."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -41,20 +41,23 @@ async def discrepancy_page(
 
 
 async def discrepancies_of(context: RequestContext, run_id: UUID, paging: Paging) -> Page[Discrepancy]:
-    """What one run found first, newest first. Raises AuthenticationRequired, Forbidden and Refused."""
+    """Return a page of the findings that one run was the first to make, newest first.
+
+    Raises AuthenticationRequired, Forbidden and Refused.
+    """
     require(context, Scope.FINANCE_READ)
     return await page_of(Discrepancy.filter(run_id=run_id), paging.window(LATEST))
 
 
-async def payment_of(context: RequestContext, payment_id: UUID | None) -> Payment | None:
-    """The payment that a discrepancy is about, for those who may look payments up."""
-    if payment_id is None or not signed_in(context).can(Scope.PAYMENTS_READ):
+async def payment_of(context: RequestContext, discrepancy: Discrepancy) -> Payment | None:
+    """Return the payment that a discrepancy is about, for those who may look payments up."""
+    if discrepancy.payment_id is None or not signed_in(context).can(Scope.PAYMENTS_READ):
         return None
-    return await context.loaders.payment.load(payment_id)
+    return await context.loaders.payment.load(discrepancy.payment_id)
 
 
 async def system_integrity(context: RequestContext) -> integrity.Integrity:
-    """Whether everything is in order now. Raises AuthenticationRequired and Forbidden."""
+    """Return the figures of the system's integrity now. Raises AuthenticationRequired and Forbidden."""
     require(context, Scope.FINANCE_READ)
     return await integrity.measure_integrity()
 

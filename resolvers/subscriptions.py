@@ -30,7 +30,7 @@ class TokenExpired(Forbidden):
 async def order_changes(
     context: RequestContext, *, order_id: str, after_sequence: int | None
 ) -> AsyncGenerator[OrderChange, None]:
-    """What happens to an order and its payments: the newest event first, or all after `after_sequence`.
+    """Stream the events of an order and its payments: the newest first, or all after `after_sequence`.
 
     Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
     SignIn, Forbidden, NotFound, Refused.
@@ -61,7 +61,7 @@ async def order_changes(
 async def payment_changes(
     context: RequestContext, *, payment_id: str, after_sequence: int | None
 ) -> AsyncGenerator[OrderChange, None]:
-    """What happens to a payment: the newest event first, or all after `after_sequence`.
+    """Stream the events of a payment: the newest first, or all after `after_sequence`.
 
     Whose order it is no longer sees of it what the payment tells. Raises SignIn, Forbidden, NotFound, Refused.
     """
@@ -87,7 +87,7 @@ async def payment_changes(
 async def feed_changes(
     context: RequestContext, *, filter: PaymentFilterInput | None, after: str | None
 ) -> AsyncGenerator[Entry, None]:
-    """What happens to all payments that match, from now on or from a cursor on, for the staff.
+    """Stream the events of all payments that match, from now on or from a cursor on, for the staff.
 
     Raises SignIn, Forbidden, Refused.
     """

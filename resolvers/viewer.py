@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The caller, as they may read themselves."""
 
 from domain.caller import Actor, Caller
 from domain.states import ActorKind
@@ -18,7 +18,7 @@ def actor_of(caller: Caller) -> Actor:
 
 
 def scopes_of(caller: Caller) -> list[str]:
-    """What the caller's token allows, in alphabetical order."""
+    """Return the scopes of the caller's token, in alphabetical order."""
     return sorted(scope.value for scope in caller.scopes)
 
 

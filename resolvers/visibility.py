@@ -1,8 +1,8 @@
-"""What a caller may see. Whatever leaves for a client is decided by `Visibility`, wherever it hangs.
+"""Visibility: the rows that a caller may see. `Visibility` decides for every row of an answer, at any depth.
 
-A payment is its own customer's, an order its present customer's. Refunds and events are seen by who sees their payment;
-events of an order alone by whose it was when they were recorded, and is. A view token sees no more than the buyer for
-whom it was made. See docs/adr/0015-who-sees-what.md.
+A payment is its own customer's, an order its present customer's. Who sees a payment sees its refunds and events; an
+event of an order alone is seen by the customer whose the order was at that time, and is now. A view token sees no more
+than the buyer for whom it was made. See docs/adr/0015-who-sees-what.md.
 """
 
 from collections.abc import Iterable, Mapping
@@ -98,12 +98,18 @@ EVERYTHING: Final = Visibility(everything=True)
 
 
 async def visibility(context: RequestContext) -> Visibility:
-    """What the caller may be shown, wherever it hangs: the staff what their acts answer, too. Never raises."""
+    """Return the visibility of rows in answers at any depth. Never raises.
+
+    Staff see the rows of their own mutations too.
+    """
     return EVERYTHING if sees_all_payments(context.caller) else await _of_payer(context, context.caller)
 
 
 async def lookup(context: RequestContext) -> Visibility:
-    """What the caller may look up and list. Raises SignIn, or Forbidden for a token that reads nothing."""
+    """Return the visibility of rows that the caller may look up and list.
+
+    Raises AuthenticationRequired, or Forbidden for a token that reads nothing.
+    """
     caller = signed_in(context)
     if caller.order_id is None:
         require(context, Scope.PAYMENTS_READ, Scope.PAYMENTS_PAY)
@@ -157,6 +163,11 @@ async def visible_customer(context: RequestContext, customer_id: UUID | None) ->
     return await context.loaders.customer.load(customer_id)
 
 
+async def customer_of(context: RequestContext, row: Order | Payment) -> Customer | None:
+    """Return the customer of an order or a payment that the caller may see; None as above."""
+    return await visible_customer(context, row.customer_id)
+
+
 def visible_operation(context: RequestContext, operation: Operation | None) -> Operation | None:
     """The operation, if the caller used its key, looks after all of them, or sees all payments."""
     sees_all = signed_in(context).can(Scope.PAYMENTS_READ)
@@ -164,13 +175,13 @@ def visible_operation(context: RequestContext, operation: Operation | None) -> O
 
 
 def may_read_key(context: RequestContext, operation: Operation) -> bool:
-    """Whether the caller may read an operation's key: whose it is, and who looks after all of them."""
+    """Return True if the caller may read an operation's key: its owner, and operators."""
     caller = signed_in(context)
     return operation.principal == caller.principal or caller.can(Scope.OPS_READ)
 
 
 def may_read_payload(context: RequestContext) -> bool:
-    """Whether the caller may read what Stripe's events say of payments, and not only that they came."""
+    """Return True if the caller may read the payloads of Stripe's events, and not only that they came."""
     return signed_in(context).can(Scope.PAYMENTS_READ)
 
 
@@ -182,7 +193,10 @@ async def operation_of_event(context: RequestContext, event: PaymentEvent) -> Op
 
 
 async def visible_result(context: RequestContext, operation: Operation) -> Order | Payment | Refund | None:
-    """What an operation made or changed, if the caller may see it; of somebody else's, if they may look payments up."""
+    """Return the row that an operation made or changed, if the caller may see it.
+
+    Operations of other callers are for those who may look payments up.
+    """
     caller, loaders = signed_in(context), context.loaders
     if operation.principal != caller.principal and not caller.can(Scope.PAYMENTS_READ):
         return None
@@ -205,8 +219,10 @@ async def order_of_payment(context: RequestContext, payment: Payment, order: Ord
 
 
 def as_paid_by(order: Order, payment: Payment) -> Order:
-    """An order that has become somebody else's, as the payment of an earlier customer tells it: its numbers and what it
-    asked of them, and no later price, payment or person. It is never written."""
+    """Return an order that has become somebody else's, as the payment of an earlier customer tells it.
+
+    It has its numbers and the amount that it asked of them, and no later price, payment or person. It is never written.
+    """
     facts = [payment.as_facts()]
     paid_minor, refunded_minor = order_sums(payment.currency, facts)
     return Order(

@@ -37,7 +37,7 @@ async def webhook_event_page(
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events were found, or why nothing was done."""
+    """The count of events that were found, or the error."""
 
     affected: int
     error: DomainError | None = None

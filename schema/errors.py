@@ -141,8 +141,10 @@ def shown_error(info: Info, error: errors.DomainError) -> UserError:
 
 
 def stored_error(info: Info, record: Mapping[str, Any], *, request_id: str | None) -> UserError:
-    """A failure that is kept, as the caller may read it. `request_id` is the request that failed, and not the reader's;
-    None where nobody has kept it."""
+    """Return a stored failure, as the caller may read it.
+
+    `request_id` is the request that failed, and not the reader's; None where it was not kept.
+    """
     error = visible_error(info.context, errors.DomainError.from_record(record))
     return user_error(error, request_id=request_id or NOT_KEPT)
 

@@ -35,8 +35,8 @@ def column(type_: Any, description: str, *directives: object, of: str | None = N
     """Show a column of the object's row, or a value computed from columns: the one of the field's name, or `of`."""
 
     def declaration(name: str) -> declare.Declaration:
-        attribute = of or name
-        return declare.Declaration(value=declare.Attribute(f"row.{attribute}"), reads=frozenset({attribute}))
+        read = of or name
+        return declare.Declaration(value=declare.Attribute(f"row.{read}"), reads=frozenset({read}))
 
     return _declared(type_, description, directives, {declare.DECLARATION: declaration})
 
@@ -80,12 +80,19 @@ def each_wrapped(type_: Any, description: str | None, items: str, **parts: str) 
 
 
 def related(
-    type_: Any, description: str, relation: Relation, load: Callable[[RequestContext, Any], Awaitable[Any]]
+    type_: Any,
+    description: str,
+    load: Callable[[RequestContext, Any], Awaitable[Any]],
+    *,
+    relation: Relation | None = None,
+    reads: Sequence[str] = (),
 ) -> Any:
-    """Show the related rows of the object's row; `load` gets them where they were not read together with it."""
-    return _declared(
-        type_, description, (), declare.Declaration(declare.RelatedRows(relation, load), frozenset()).metadata()
-    )
+    """Show rows that are related to the object's row.
+
+    `load` gets them by these attributes of the row; with a relation, where they were not read together with it.
+    """
+    value = declare.RelatedRows(load, relation)
+    return _declared(type_, description, (), declare.Declaration(value, frozenset(reads)).metadata())
 
 
 def field(method: Method) -> Any:

@@ -1,4 +1,4 @@
-"""What clients may say. No field of any input can hold card data."""
+"""The inputs of mutations and filters. No field of any input can hold card data."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What can be done. Each field is a signature, a sentence and a binding."""
+"""The mutations. Each field is a signature, a sentence and a binding."""
 
 from typing import Annotated
 

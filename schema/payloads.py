@@ -1,4 +1,4 @@
-"""What mutations answer: the thing as it is now, or why not."""
+"""The payloads of mutations: the row as it is now, or the errors."""
 
 import strawberry
 
@@ -91,7 +91,7 @@ class RefundPayload(MutationPayload):
 
 @strawberry.type(description="The answer to a mutation that moves no money and takes no key.")
 class OpsPayload:
-    """How many rows it touched."""
+    """The number of rows that a mutation touched."""
 
     affected: int = strawberry.field(description="How many things it touched, or would have.")
     error: strawberry.Private[DomainError | None] = None

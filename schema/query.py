@@ -1,4 +1,4 @@
-"""What can be asked. Each field is a signature, a sentence and a binding."""
+"""The queries. Each field is a signature, a sentence and a binding."""
 
 from typing import Annotated
 

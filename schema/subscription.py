@@ -1,4 +1,4 @@
-"""What can be followed. Each field is a signature, a sentence and a binding."""
+"""The subscriptions. Each field is a signature, a sentence and a binding."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing

@@ -1,1 +1,1 @@
-"""How resolvers read: what is selected, by which statements, in which pages."""
+"""Reading: the relations, statements, loaders and pages of resolvers."""

@@ -1,4 +1,4 @@
-"""Which customer each buyer is: asked once and kept, because a buyer's customer never changes and is never removed."""
+"""The customer of each buyer, looked up once and kept: a buyer's customer never changes and is never removed."""
 
 from collections import OrderedDict
 from typing import Final

@@ -1,4 +1,4 @@
-"""Which payments are wanted: a filter of a client's becomes a condition of the database's."""
+"""Filters of payments: a client's filter becomes a condition of the database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -31,16 +31,20 @@ LARGEST_BATCH = 1000  # ids in one statement
 
 
 class Loader(DataLoader[Key, Found]):
-    """A loader whose value several fields wait for: graphql-core cancels the fields beside one that failed, which must
-    not take the value from those that still want it."""
+    """A loader whose value several fields wait for.
+
+    graphql-core cancels the fields beside one that failed, which must not take the value from the others.
+    """
 
     def load(self, key: Key) -> "asyncio.Future[Found]":
         return asyncio.shield(super().load(key))
 
 
 class Loaders:
-    """One loader for each way of asking. They keep what they read until the request ends, so a mutation asks them
-    only after its service has written."""
+    """The loaders of one request, one for each way of asking.
+
+    They keep their rows until the request ends, so a mutation asks them only after its service has written.
+    """
 
     def __init__(self) -> None:
         self._at_hand: dict[type[Model], Model] = {}

@@ -59,7 +59,7 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
 async def payments_below(
     context: RequestContext, parent: Parent, row: Order | Customer, paging: Paging
 ) -> Page[Payment]:
-    """The payments of an order or a customer, newest first. A buyer sees their own of them only."""
+    """Return a page of an order's or a customer's payments, newest first. A buyer sees only their own."""
     window = paging.window(NEWEST)
     parent_id, owner = row.id, (await visibility(context)).owner
 
@@ -90,7 +90,7 @@ async def payments_below(
 
 
 async def order_of(context: RequestContext, payment: Payment) -> Order:
-    """The order that is paid."""
+    """Return the order that is paid."""
     read: Order | None = ORDER_OF_PAYMENT.preloaded(payment)
     if read is not None:
         return read
@@ -100,13 +100,20 @@ async def order_of(context: RequestContext, payment: Payment) -> Order:
 
 
 async def superseded_by(context: RequestContext, payment: Payment) -> Payment | None:
-    """The order's payment before this one, if it is the caller's to see."""
+    """Return the order's payment before this one, if the caller may see it."""
     earlier = payment.supersedes_id
     return await visible_payment(context, await context.loaders.payment.load(earlier)) if earlier is not None else None
 
 
+async def payment_of_refund(context: RequestContext, refund: Refund) -> Payment:
+    """Return the payment that a refund belongs to."""
+    row = await context.loaders.payment.load(refund.payment_id)
+    assert row is not None, "a refund without its payment"
+    return row
+
+
 async def order_of_event(context: RequestContext, event: PaymentEvent) -> Order:
-    """The order whose chain an event is part of, that the caller may see."""
+    """Return the order whose chain an event is part of, as far as the caller may see it."""
     row = await context.loaders.order.load(event.order_id)
     assert row is not None, "an event without its order"
     payment = await context.loaders.payment.load(event.payment_id) if event.payment_id is not None else None
@@ -114,13 +121,13 @@ async def order_of_event(context: RequestContext, event: PaymentEvent) -> Order:
 
 
 async def refunds_of(context: RequestContext, payment: Payment) -> list[Refund]:
-    """The payment's refunds, oldest first."""
+    """Return the payment's refunds, oldest first."""
     read: list[Refund] | None = REFUNDS_OF_PAYMENT.preloaded(payment)
     return read if read is not None else await context.loaders.refunds_of_payment.load(payment.id)
 
 
 async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:
-    """What happened to a payment, oldest first."""
+    """Return a page of a payment's events, oldest first."""
     window = paging.window(CHRONICLE)
 
     async def load(payment_ids: list[UUID]) -> list[list[PaymentEvent]]:
@@ -143,7 +150,7 @@ async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) ->
 def _loader(
     context: RequestContext, name: tuple[str, PageWindow | None], load: Callable[[list[UUID]], Awaitable[list[Found]]]
 ) -> Loader[UUID, Found]:
-    """The request's loader for these arguments, made when they are first asked for."""
+    """Return the request's loader for these arguments, made at its first use."""
     known = context.loaders.children
     if name not in known:
 
@@ -159,13 +166,13 @@ def _ids(found: Iterable[dict[str, Any]]) -> list[UUID]:
 
 
 def _capped(counted: Iterable[dict[str, Any]], parent_ids: Sequence[UUID]) -> list[int | None]:
-    """How many each parent has, None for more than anyone should wait for."""
+    """Return the count of each parent, None for more than anyone should wait for."""
     totals = {row["id"]: row["total"] for row in counted}
     return [totals[parent_id] if totals[parent_id] <= COUNTED else None for parent_id in parent_ids]
 
 
 def _grouped(found: Sequence[Row], parent_ids: Sequence[UUID], parent: str) -> list[list[Row]]:
-    """The rows of each parent, in their order."""
+    """Return the rows of each parent, in their order."""
     groups: defaultdict[UUID, list[Row]] = defaultdict(list)
     for row in found:
         groups[getattr(row, parent)].append(row)

@@ -32,7 +32,7 @@ NEWEST = Sort(SortKey.CREATED_AT, descending=True)
 
 @dataclass(frozen=True, slots=True)
 class PageWindow:
-    """Which part of a list: `size` rows from one end, between two places."""
+    """A part of a list: `size` rows from one end, between two cursors."""
 
     sort: Sort
     size: int
@@ -50,7 +50,7 @@ class PageWindow:
         return rest
 
     def order(self) -> tuple[str, str]:
-        """How to sort so that the wanted rows come first: a backward page is read from its far end."""
+        """Return the sorting that puts the page's rows first: a backward page is read from its far end."""
         sign = "-" if self.sort.descending != self.backward else ""
         return f"{sign}{self.sort.key.value}", f"{sign}id"
 
@@ -142,7 +142,7 @@ async def page_of(rows: "QuerySet[Row]", window: PageWindow) -> Page[Row]:
 
 
 async def capped_count(rows: "QuerySet[Row]") -> int | None:
-    """How many there are, or None when there are more than anyone should wait for."""
+    """Return the count, or None when there are more rows than anyone should wait for."""
     some: Any = rows.order_by().limit(COUNTED + 1).values("id")
     some.sql()  # makes the query; Tortoise itself counts only what is joined to the whole table again
     statement, values = some.query.get_parameterized_sql()

@@ -1,4 +1,4 @@
-"""Who asks, and who did something."""
+"""The viewer, and actors of the audit trail."""
 
 import strawberry
 

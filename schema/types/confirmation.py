@@ -1,4 +1,4 @@
-"""What the payer alone is told of a payment."""
+"""The confirmation of a payment, which the payer alone may read."""
 
 import strawberry
 
@@ -15,7 +15,7 @@ from schema.types.payment_methods import NextAction
     directives=PART_OF_A_ROW,
 )
 class PaymentConfirmation:
-    """Wraps what is asked for field by field."""
+    """Wraps a confirmation, whose parts are fetched field by field."""
 
     found: strawberry.Private[Confirmation]
 

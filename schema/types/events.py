@@ -14,7 +14,7 @@ from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.nested_pages import order_of_event
 from resolvers.visibility import operation_of_event
 from schema.enums import PaymentStatus
-from schema.fields import Info, column, field, field_with, money
+from schema.fields import Info, column, field, field_with, money, related
 from schema.types.actors import Actor
 from schema.types.money import Money
 from schema.types.node import Node
@@ -83,13 +83,11 @@ class PaymentEvent(Node):
         failed = self.row.after.get("failure")
         return stored_error(info, failed["error"], request_id=failed["request_id"]) if failed is not None else None
 
-    @field
-    async def operation(self, info: Info) -> LazyOperation | None:
-        """The operation through which it was done, for who used its key and for payments:read."""
-        from schema.types.operations import Operation
-
-        row = await operation_of_event(info.context, self.row)
-        return Operation.of(row) if row is not None else None
+    operation = related(
+        LazyOperation | None,
+        "The operation through which it was done, for who used its key and for payments:read.",
+        operation_of_event,
+    )
 
     @field
     def operation_id(self) -> strawberry.ID | None:
@@ -123,15 +121,15 @@ class PaymentEvent(Node):
     @field_with(preloaded=True)
     async def payment(self, info: Info) -> LazyPayment | None:
         """The payment that changed; null for events of the order alone."""
-        from schema.types.payments import Payment
+        from schema.types import payments
 
         if self.row.payment_id is None:
             return None
         if self.change is not None and self.change.payment is not None:
             self._hand_over(info, self.change)
-            return Payment.of(self.change.payment)
+            return payments.Payment.of(self.change.payment)
         row = await info.context.loaders.payment.load(self.row.payment_id)
-        return Payment.of(row) if row is not None else None
+        return payments.Payment.of(row) if row is not None else None
 
     def _hand_over(self, info: Info, change: OrderChange) -> None:
         """Hand on the rows that were read for everybody: five hundred followers do not ask five hundred times."""

@@ -10,10 +10,10 @@ from domain.ids import Kind
 from resolvers.reading.nested_pages import payments_below
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
-from resolvers.visibility import visible_customer
+from resolvers.visibility import customer_of
 from schema.directives import PII
 from schema.enums import CaptureMethod, OrderPaymentStatus
-from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading
+from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
 from schema.types.connections import Connection
 from schema.types.money import Money
@@ -81,11 +81,12 @@ class Order(Node):
         CaptureMethod, "Whether the shop takes the money of this order at once or has it held first."
     )
 
-    @reading("customer_id")
-    async def customer(self, info: Info) -> Customer | None:
-        """Who pays; null where the order names nobody, or for a view token."""
-        row = await visible_customer(info.context, self.row.customer_id)
-        return Customer.of(row) if row is not None else None
+    customer = related(
+        Customer | None,
+        "Who pays; null where the order names nobody, or for a view token.",
+        customer_of,
+        reads=["customer_id"],
+    )
 
     @field_with(reads=["id"], relation=PAYMENTS_OF_ORDER)
     async def payments(

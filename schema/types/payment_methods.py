@@ -1,4 +1,4 @@
-"""What a receipt shows of a payment method: never a number."""
+"""Payment methods as a receipt shows them: never a number."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -11,7 +11,7 @@ from schema.directives import PART_OF_A_ROW
 
 @strawberry.interface(description="The payment method as it was when it was used.", directives=PART_OF_A_ROW)
 class PaymentMethodSnapshot:
-    """What all methods have."""
+    """The fields of all methods."""
 
     type: str = strawberry.field(description="Stripe's word for the method: card, ideal, sepa_debit, …")
 

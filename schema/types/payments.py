@@ -11,7 +11,7 @@ from resolvers.access import permitted_actions
 from resolvers.reading.nested_pages import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import ORDER_OF_PAYMENT, REFUNDS_OF_PAYMENT
-from resolvers.visibility import visible_customer
+from resolvers.visibility import customer_of
 from schema.directives import Auth
 from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, stored_error
@@ -30,8 +30,10 @@ DASHBOARD = "https://dashboard.stripe.com"
 
 @strawberry.type(description="One attempt of an order to be paid: money asked for, held, taken, given back.")
 class Payment(Node):
-    """Wraps a payment's row. A field has one value wherever the payment stands: what only some answers may tell the
-    payer is in `PaymentConfirmation`.
+    """Wraps a payment's row.
+
+    A field has one value wherever the payment stands: the parts that only some answers may tell the payer are in
+    `PaymentConfirmation`.
     """
 
     kind_of_id = Kind.PAYMENT
@@ -44,15 +46,17 @@ class Payment(Node):
     order = related(
         Order,
         "The order that is paid. For a buyer whose it is no longer: only what this payment tells of it.",
-        ORDER_OF_PAYMENT,
         order_of,
+        relation=ORDER_OF_PAYMENT,
+        reads=["order_id"],
     )
 
-    @reading("customer_id")
-    async def customer(self, info: Info) -> Customer | None:
-        """Who pays; null where the order names nobody, or for a view token."""
-        row = await visible_customer(info.context, self.row.customer_id)
-        return Customer.of(row) if row is not None else None
+    customer = related(
+        Customer | None,
+        "Who pays; null where the order names nobody, or for a view token.",
+        customer_of,
+        reads=["customer_id"],
+    )
 
     status = column(PaymentStatus, "Stripe's lifecycle, and our two honest extras: INITIATED and UNKNOWN.")
 
@@ -111,7 +115,7 @@ class Payment(Node):
         """The method as it was when it was used; null before there is one."""
         return snapshot(self.row.method) if self.row.method is not None else None
 
-    refunds = related(list[Refund], "The payment's refunds, oldest first.", REFUNDS_OF_PAYMENT, refunds_of)
+    refunds = related(list[Refund], "The payment's refunds, oldest first.", refunds_of, relation=REFUNDS_OF_PAYMENT)
 
     @reading("id")
     async def timeline(
@@ -126,11 +130,12 @@ class Payment(Node):
         paging = Paging(first=first, after=after, last=last, before=before, default=EVENTS_BELOW)
         return Connection.of(await timeline(info.context, self.row.id, paging))
 
-    @reading("supersedes_id")
-    async def supersedes(self, info: Info) -> "Payment | None":
-        """The order's payment before this one; null where that was another customer's."""
-        row = await superseded_by(info.context, self.row)
-        return Payment.of(row) if row is not None else None
+    supersedes = related(
+        "Payment | None",
+        "The order's payment before this one; null where that was another customer's.",
+        superseded_by,
+        reads=["supersedes_id"],
+    )
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]), reads=["stripe_payment_intent_id"])
     def stripe_payment_intent_id(self, info: Info) -> str | None:

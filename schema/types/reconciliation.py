@@ -9,7 +9,7 @@ from domain.ids import Kind
 from resolvers.reading.pagination import Paging
 from resolvers.reconciliation import discrepancies_of, payment_of
 from schema.enums import DiscrepancyKind, DiscrepancyState
-from schema.fields import After, Before, First, Info, Last, column, field
+from schema.fields import After, Before, First, Info, Last, column, field, related
 from schema.scalars import Json
 from schema.types.connections import Connection
 from schema.types.node import Node
@@ -32,11 +32,11 @@ class Discrepancy(Node):
 
     kind = column(DiscrepancyKind, "What differs.")
 
-    @field
-    async def payment(self, info: Info) -> Payment | None:
-        """The payment that it is about; null where there is none here, and for who may not read payments."""
-        row = await payment_of(info.context, self.row.payment_id)
-        return Payment.of(row) if row is not None else None
+    payment = related(
+        Payment | None,
+        "The payment that it is about; null where there is none here, and for who may not read payments.",
+        payment_of,
+    )
 
     local = column(Json, "Our figures; empty where we have nothing.")
 

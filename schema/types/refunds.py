@@ -9,8 +9,9 @@ import models
 from domain import caller
 from domain.ids import Kind
 from resolvers.access import sees_all_payments, visible_actor, visible_failure_reason
+from resolvers.reading.nested_pages import payment_of_refund
 from schema.enums import RefundReason, RefundStatus
-from schema.fields import Info, column, money, reading
+from schema.fields import Info, column, money, reading, related
 from schema.scalars import Metadata
 from schema.types.actors import Actor
 from schema.types.money import Money
@@ -33,14 +34,7 @@ class Refund(Node):
     def of(cls, row: models.Refund) -> "Refund":
         return cls(row=row)
 
-    @reading("payment_id")
-    async def payment(self, info: Info) -> LazyPayment:
-        """The payment that is given back."""
-        from schema.types.payments import Payment
-
-        row = await info.context.loaders.payment.load(self.row.payment_id)
-        assert row is not None, "a refund without its payment"
-        return Payment.of(row)
+    payment = related(LazyPayment, "The payment that is given back.", payment_of_refund, reads=["payment_id"])
 
     amount = money(Money, "How much is given back.", "amount_minor")
 

@@ -1,4 +1,4 @@
-"""What tests of execution leave behind."""
+"""The clean-up after tests of execution."""
 
 import gc
 import warnings
@@ -9,8 +9,10 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def swept() -> Iterator[None]:
-    """Coroutines that graphql-core leaves behind when an error ends an answer early are found here, and not by
-    whichever test runs when they are collected."""
+    """Collect the coroutines that graphql-core leaves behind when an error ends an answer early.
+
+    Otherwise they would be found by the test that runs when they happen to be collected.
+    """
     yield
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)

@@ -63,12 +63,14 @@ class Writer:
             lines.append("__typename")
         return self._written(kind, lines, parts)
 
-    def followed(self, field: str, arguments: str, *, depth: int = 4) -> Document:
+    def followed(self, root_field: str, arguments: str, *, depth: int = 4) -> Document:
         """A subscription of this field, with arguments that are given."""
         parts = _Parts()
         assert self._schema.subscription_type is not None
-        event = get_named_type(self._schema.subscription_type.fields[field].type)
-        return self._written("subscription", [f"on: {field}({arguments}){self._selection(event, depth, parts)}"], parts)
+        event = get_named_type(self._schema.subscription_type.fields[root_field].type)
+        return self._written(
+            "subscription", [f"on: {root_field}({arguments}){self._selection(event, depth, parts)}"], parts
+        )
 
     def _written(self, kind: str, lines: Sequence[str], parts: _Parts) -> Document:
         head = ", ".join(f"${name}: {type_}" for name, (type_, _) in parts.variables.items())

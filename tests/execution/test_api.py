@@ -50,7 +50,7 @@ query Page($after: String) {
 
 
 def endpoint_of(shop: Shop) -> GraphQLEndpoint:
-    """What answers at /graphql."""
+    """Return the endpoint at /graphql."""
     app: Any = shop.app
     while not hasattr(app, "_graphql"):
         app = app.app

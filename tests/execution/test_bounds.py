@@ -1,4 +1,4 @@
-"""What plans may weigh: a stranger chooses the documents."""
+"""Bounds of plans: a stranger chooses the documents."""
 
 import pytest
 from graphql import OperationDefinitionNode, parse

@@ -1,4 +1,4 @@
-"""Events of subscriptions, answered by plans and by graphql-core: over the zoo, and over the API's own trail."""
+"""Events of subscriptions, answered by plans and by graphql-core: over the made-up schema, and over the API itself."""
 
 import gc
 from collections.abc import AsyncIterable
@@ -16,7 +16,7 @@ from server.http.errors import RequestRefused
 from server.http.request_context import RequestOrigin
 from tests.execution.documents import Document, Writer
 from tests.execution.test_api import endpoint_of, leaf_of, stock_of
-from tests.execution.test_zoo import ZOO, Fate, canonical, leaf
+from tests.execution.test_equivalence import MADE_UP, Fate, canonical, leaf
 from tests.support.shop import Client, Json, Shop
 
 PARTS = 4
@@ -29,7 +29,7 @@ OPENED = 80  # of twice as many; the others cost too much or are no operations
 async def _told(
     execution: Execution, prepared: CompiledOperation, variables: Json, seed: int, trouble: float
 ) -> list[tuple[bytes, Fate]]:
-    """What is answered to each event, and what was asked for it; or why it does not begin."""
+    """Return the answer to each event with the calls that it took, or why the subscription does not begin."""
     begun = execution.begin(prepared, variables, Fate(seed, 0), {})
     if isinstance(begun, list):
         return [(canonical(ExecutionResult(None, begun)), Fate(seed, 0))]
@@ -50,12 +50,12 @@ async def _told(
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_plan_answers_each_event_as_graphql_core_does(part: int) -> None:
-    planned, plain = Execution(ZOO), Execution(ZOO, planned=False)
-    writer, valid, events = Writer(ZOO._schema, part, leaf), 0, 0
+    planned, plain = Execution(MADE_UP), Execution(MADE_UP, planned=False)
+    writer, valid, events = Writer(MADE_UP._schema, part, leaf), 0, 0
     for number in range(EACH):
         document = writer.document("subscription", ["sighted", "seen", "met", "laid"], fields=1, depth=3)
         parsed = parse(document.text)
-        if validate(ZOO._schema, parsed):
+        if validate(MADE_UP._schema, parsed):
             continue
         valid += 1
         [operation] = [one for one in parsed.definitions if isinstance(one, OperationDefinitionNode)]

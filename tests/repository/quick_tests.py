@@ -68,7 +68,7 @@ LEFT_OUT: Final = (
     "tests/cli/test_without_extras.py",
     "tests/database/test_another_user.py",
     "tests/database/test_embedded.py",
-    "tests/execution/test_zoo.py",
+    "tests/execution/test_equivalence.py",
     "tests/live/test_processes.py",
     "tests/sandbox/http/test_comparison.py",
     "tests/server/graphql/test_scenarios_over_every_transport.py",

@@ -16,9 +16,6 @@ import pytest
 ROOT: Final = Path(__file__).parents[2]
 UNREAD: Final = frozenset({".venv", "node_modules", ".git", ".paygraph"})
 
-# Rooms whose names and docstrings are still to be read. The list only gets shorter.
-NOT_YET: Final = frozenset({"schema", "resolvers", "execution", "tests/execution"})
-
 INDIRECT_QUESTION: Final = re.compile(r"(What|How|Whether|When|Why|Who|Which)\b")
 # The docstring of a type or a field under schema/ is its description in GraphQL, released with the schema.
 DESCRIBES_ITSELF: Final = "schema"
@@ -44,16 +41,22 @@ def _room(path: str) -> str:
 
 
 def _sources() -> Iterator[tuple[str, str]]:
-    """The path and the text of every Python file in the rooms that were read."""
+    """The path and the text of every Python file."""
     for path in sorted(ROOT.rglob("*.py")):
         inside = path.relative_to(ROOT)
-        if not UNREAD & set(inside.parts) and NOT_YET.isdisjoint([_room(inside.as_posix()), *map(str, inside.parents)]):
+        if not UNREAD & set(inside.parts):
             yield inside.as_posix(), path.read_text()
 
 
 def questions(path: str, text: str) -> Iterator[str]:
     """First lines of docstrings that begin as an indirect question does."""
-    tree = ast.parse(text)
+    for node, docstring in _docstrings(path, ast.parse(text)):
+        if INDIRECT_QUESTION.match(docstring):
+            yield f"{path}:{getattr(node, 'lineno', 1)}: {docstring.splitlines()[0]}"
+
+
+def _docstrings(path: str, tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Every docstring but the ones that are descriptions in GraphQL."""
     released = {
         id(node)
         for described in ast.walk(tree)
@@ -62,9 +65,17 @@ def questions(path: str, text: str) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            docstring = ast.get_docstring(node) or ""
-            if INDIRECT_QUESTION.match(docstring) and id(node) not in released:
-                yield f"{path}:{getattr(node, 'lineno', 1)}: {docstring.splitlines()[0]}"
+            docstring = ast.get_docstring(node)
+            if docstring and id(node) not in released:
+                yield node, docstring
+
+
+def broken_lines(path: str, text: str) -> Iterator[str]:
+    """First lines of docstrings that end before their sentence does."""
+    for node, docstring in _docstrings(path, ast.parse(text)):
+        first = docstring.splitlines()[0]
+        if not first.endswith((".", "!", "?", ":", "…")):
+            yield f"{path}:{getattr(node, 'lineno', 1)}: {first}"
 
 
 def nameless_acts(path: str, text: str) -> Iterator[str]:
@@ -106,6 +117,16 @@ def _fixtures(text: str) -> set[str]:
 
 def test_no_docstring_begins_as_a_question() -> None:
     assert [one for path, text in _sources() for one in questions(path, text)] == []
+
+
+def test_the_first_sentence_of_a_docstring_fits_on_its_line() -> None:
+    assert [one for path, text in _sources() for one in broken_lines(path, text)] == []
+
+
+def test_a_sentence_that_goes_on_below_is_seen() -> None:
+    assert list(broken_lines("domain/part.py", '"""Money that goes\nback."""\n')) == [
+        "domain/part.py:1: Money that goes"
+    ]
 
 
 def test_an_async_function_is_named_after_what_it_does() -> None:

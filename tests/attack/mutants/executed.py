@@ -92,7 +92,7 @@ EXECUTED = (
         "execution/executor.py",
         "        key = tuple(given.coerced.get(name) for name in prepared.shaped_by)\n",
         "        key = tuple(prepared.shaped_by)\n",
-        "tests/execution/test_zoo.py::test_a_plan_answers_as_graphql_core_does",
+        "tests/execution/test_equivalence.py::test_a_plan_answers_as_graphql_core_does",
         "canonical(got) == canonical(expected)",
     ),
     Mutant(

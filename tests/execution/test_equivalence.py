@@ -25,7 +25,7 @@ BAD = 0.01  # of what is in eggs
 
 
 class Failure(Exception):
-    """What a field of the zoo raises."""
+    """An error of a made-up field."""
 
 
 @strawberry.enum
@@ -36,7 +36,7 @@ class Mood(enum.Enum):
 
 @dataclass
 class Fate:
-    """What becomes of each value: decided by the seed of a request, and by the places that have asked so far."""
+    """The fate of each value: it is decided by the seed of a request, and by the calls so far."""
 
     seed: int
     trouble: float
@@ -118,7 +118,7 @@ class Egg:
 
 
 class Yolk:
-    """What a shell is around. Some of them are bad, whoever asks."""
+    """The object behind a shell. Some of them raise, for every reader."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -172,7 +172,7 @@ def shown(type_: Any, value: Any) -> Any:
 
 @strawberry.interface
 class Thing:
-    """What implements it declares its fields: plans write their values down, and make few of the objects."""
+    """An interface whose types declare their fields: plans write their values down, and make few of the objects."""
 
     yolk: strawberry.Private[Any]
     kind: ClassVar[str]
@@ -320,7 +320,7 @@ class Subscription:
         yield []
 
 
-ZOO = QuietSchema(query=Query, mutation=Mutation, subscription=Subscription, types=[Cat, Bird, Shell])
+MADE_UP = QuietSchema(query=Query, mutation=Mutation, subscription=Subscription, types=[Cat, Bird, Shell])
 
 
 def _beast(path: str, fate: Fate) -> Beast:
@@ -337,7 +337,7 @@ def leaf(drawn: random.Random, scalar: str, place: str) -> Any:
 
 
 def _documents(part: int) -> Iterator[Document]:
-    writer = Writer(ZOO._schema, part, leaf)
+    writer = Writer(MADE_UP._schema, part, leaf)
     for number in range(EACH):
         if number % 8 == 0:
             yield writer.document("mutation", ["tame"], fields=1, depth=3)
@@ -350,10 +350,10 @@ def _documents(part: int) -> Iterator[Document]:
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_a_plan_answers_as_graphql_core_does(part: int) -> None:
-    planned, plain = Execution(ZOO), Execution(ZOO, planned=False)
+    planned, plain = Execution(MADE_UP), Execution(MADE_UP, planned=False)
     valid = 0
     for number, document in enumerate(_documents(part)):
-        if validate(ZOO._schema, parse(document.text)):
+        if validate(MADE_UP._schema, parse(document.text)):
             continue  # two fields under one name that differ: no operation at all
         valid += 1
         trouble = (0.0, 0.03, 0.2)[number % 3]
