@@ -58,6 +58,11 @@ class Command:
 
     kind: ClassVar[OperationKind]
 
+    def stored(self) -> dict[str, Any]:
+        """Return the values that the row of the command keeps as they are, by the names of its columns."""
+        values = {field: getattr(self, field) for field, _, spec in _specs(type(self)) if spec.stored}
+        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+
     def fingerprint(self) -> Fingerprint:
         """Return the fingerprint over all fields, which differs between any two different commands."""
         shown = ((name, getattr(self, field), spec) for field, name, spec in _specs(type(self)))
@@ -74,6 +79,7 @@ class _Spec:
     show: Callable[[Any], Any]
     default: Any
     added_later: bool
+    stored: bool
 
     def is_left_out(self, value: Any) -> bool:
         return self.added_later and value == self.default
@@ -85,15 +91,17 @@ def parsed(
     default: Any = REQUIRED,
     show: Callable[[Any], Any] | None = None,
     added_later: bool = False,
+    stored: bool = False,
 ) -> Any:
     """Declare a field of a command.
 
     `parser` returns its value, or raises Refused or NotFound. `show` returns its JSON form for the fingerprint; by
     default that follows from the value's type. A field that is `added_later` than the command is left out of the
-    fingerprint while it has its default: a request from before keeps its fingerprint.
+    fingerprint while it has its default: a request from before keeps its fingerprint. A field that is `stored` is a
+    column of the same name in the row that the command makes.
     """
     assert not added_later or default is not REQUIRED, "a field that is added later needs a default"
-    spec = _Spec(parser, show or canonical, default, added_later)
+    spec = _Spec(parser, show or canonical, default, added_later, stored)
     return dataclasses.field(default=default, metadata={"spec": spec})
 
 

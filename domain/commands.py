@@ -39,11 +39,11 @@ class RegisterOrder(Command):
 
     total: Money = parsed(parse_chargeable)
     customer_email: str | None = parsed(parse_email)
-    description: str | None = parsed(optional(parse_text))
+    description: str | None = parsed(optional(parse_text), stored=True)
     customer_external_id: str | None = parsed(optional(parse_external_id))
     external_id: str = parsed(parse_external_id)
-    metadata: Mapping[str, str] = parsed(parse_metadata)
-    capture_method: CaptureMethod = parsed(unchanged, default=CaptureMethod.AUTOMATIC, added_later=True)
+    metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
+    capture_method: CaptureMethod = parsed(unchanged, default=CaptureMethod.AUTOMATIC, added_later=True, stored=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class CreatePayment(Command):
     confirm: bool = parsed(unchanged)
     setup_future_usage: SetupFutureUsage | None = parsed(unchanged)
     return_url: str | None = parsed(parse_return_url)
-    metadata: Mapping[str, str] = parsed(parse_metadata)
+    metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +111,6 @@ class RefundPayment(Command):
 
     payment_id: UUID = id_of(Kind.PAYMENT)
     amount: Money | None = parsed(optional(parse_positive))
-    reason: RefundReason = parsed(unchanged)
-    note: str | None = parsed(optional(parse_text))
-    metadata: Mapping[str, str] = parsed(parse_metadata)
+    reason: RefundReason = parsed(unchanged, stored=True)
+    note: str | None = parsed(optional(parse_text), stored=True)
+    metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)

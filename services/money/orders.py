@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from database.row_writer import set_fields
 from database.statements import Update, insert_if_new
 from database.unit_of_work import UnitOfWork
 from domain.commands import RegisterOrder
@@ -18,7 +19,7 @@ from services.money.idempotency import IdempotentRequest, OperationOutcome, run_
 from services.money.payment_state import recompute_order
 from services.money.runner import OperationRunner
 
-STATED: Final = ("total_minor", "currency", "customer_id", "capture_method", "description", "metadata")
+STATED: Final = ("total_minor", "currency", "customer_id")  # beside the columns that the command stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,7 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
         total_minor=command.total.amount_minor,
         currency=command.total.currency,
         customer_id=customer.id if customer else None,
-        capture_method=command.capture_method,
-        description=command.description,
-        metadata=dict(command.metadata),
+        **command.stored(),
     )
     if await insert_if_new(fresh):
         await record(work, fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
@@ -83,11 +82,10 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
         )
     order.total_minor, order.currency = command.total.amount_minor, command.total.currency
     order.customer_id = customer.id if customer else None
-    order.capture_method = command.capture_method
-    order.description, order.metadata = command.description, dict(command.metadata)
+    set_fields(order, command.stored())
     changed = recompute_order(order)
     change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
-    await record(work, order, change, cause, order_changed=(*STATED, *changed))
+    await record(work, order, change, cause, order_changed=(*STATED, *command.stored(), *changed))
     return order
 
 

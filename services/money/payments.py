@@ -202,7 +202,7 @@ def _new_payment(
         capture_method=_capture_method(command.capture_method, order, authority),
         currency=order.currency,
         amount_minor=order.due.amount_minor,
-        metadata=dict(command.metadata),
+        **command.stored(),
     )
     payment.order = order
     return payment

@@ -52,10 +52,8 @@ async def refund_payment(
             livemode=payment.livemode,
             amount_minor=amount.amount_minor,
             currency=payment.held_currency,
-            reason=command.reason,
-            note=command.note,
             requested_by=request.caller.actor.to_record(),
-            metadata=dict(command.metadata),
+            **command.stored(),
         )
         await add_refund(work, order, payment, refund, Cause(actor=request.caller.actor, operation_id=operation.id))
         operation.order_id, operation.payment_id, operation.refund_id = order.id, payment.id, refund.id

@@ -32,9 +32,9 @@ STREAMS = (
     ),
     Mutant(
         "a_note_is_taken_and_not_kept",
-        "services/money/refunds.py",
-        "            note=command.note,\n",
-        "",
+        "domain/commands.py",
+        "    note: str | None = parsed(optional(parse_text), stored=True)\n",
+        "    note: str | None = parsed(optional(parse_text))\n",
         "tests/api/idempotency/test_inputs_are_read.py::test_what_was_given_is_read_where_it_is_said_to_be",
         "RefundPaymentInput.note",
     ),
