@@ -81,6 +81,9 @@ ci: lint types test  ## check everything that must pass before a change lands
 schema: $(READY)  ## write schema/schema.graphql from the code
 	@$(RUN) -m cli schema --write
 
+migration: $(READY)  ## write a migration for what changed in models/ (NAME=what_it_is_for)
+	@$(RUN) -m database.new_migration $(NAME)
+
 house: $(TOOLS)  ## draw the picture of the rooms in docs/architecture.md from the imports
 	@$(RUN) -m tests.repository.documents.house_picture
 
@@ -93,4 +96,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev web test-web test test-quick test-clients bench attack model lint types ci schema house migrate reset clean
+.PHONY: help demo dev web test-web test test-quick test-clients bench attack model lint types ci schema migration house migrate reset clean

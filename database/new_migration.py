@@ -1,4 +1,4 @@
-"""`make migration NAME=…`: write the migration from the tables as the last migration left them to the tables of models/.
+"""`make migration NAME=…`: write the migration from the tables that the migrations make to the tables of models/.
 
 A PostgreSQL of its own is started for it and removed, so that nobody's database decides what the migration holds.
 """
