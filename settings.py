@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from domain.currencies import CURRENCIES, DEFAULT_CURRENCIES
@@ -89,7 +89,9 @@ class Settings(BaseSettings):
     stripe_requests_per_endpoint: Annotated[float, Field(gt=0, le=10_000)] = 25.0
     lease_seconds: Seconds = 60.0
     worker_tick_seconds: Seconds = 0.5
-    worker_lanes: Annotated[int, Field(ge=1, le=100)] = 8
+    worker_concurrency: int = Field(
+        default=8, ge=1, le=100, validation_alias=AliasChoices("worker_concurrency", "worker_lanes")
+    )
     poll_interval_seconds: Seconds = 60.0
     sweep_interval_seconds: Seconds = 86_400.0
     reconcile_interval_seconds: Seconds = 86_400.0
@@ -99,7 +101,7 @@ class Settings(BaseSettings):
     review_interval_seconds: Seconds = 3600.0
     request_budget_seconds: Annotated[float, Field(ge=0, le=60)] = 8.0
     live_poll_seconds: Annotated[float, Field(gt=0, le=300)] = 3.0
-    live_doorbell: bool = True
+    live_notifications: bool = Field(default=True, validation_alias=AliasChoices("live_notifications", "live_doorbell"))
 
     repair_on_read: bool = True
     worker_webhooks: bool = True

@@ -78,8 +78,8 @@ async def open_runtime(
     url = database_url(settings)
     try:
         async with (
-            send_notifications(url, enabled=settings.live_doorbell),
-            live.run(url if settings.live_doorbell else None),
+            send_notifications(url, enabled=settings.live_notifications),
+            live.run(url if settings.live_notifications else None),
         ):
             yield Runtime(runner, recovery, provider_reads, live, endpoint, worker, sandbox)
     finally:
@@ -103,7 +103,7 @@ def _retry_policy(settings: Settings) -> RetryPolicy:
 def _jobs(settings: Settings) -> WorkerJobs:
     return WorkerJobs(
         tick_seconds=settings.worker_tick_seconds,
-        concurrency=settings.worker_lanes,
+        concurrency=settings.worker_concurrency,
         poll_interval_seconds=settings.poll_interval_seconds,
         webhooks=settings.worker_webhooks,
         janitor=settings.worker_janitor,

@@ -156,7 +156,7 @@ async def test_a_start_with_ten_thousand_open_operations_is_orderly(cluster: Clu
         places = {row["id"]: place for place, row in enumerate(oldest)}
         memory = Memory()
         begun = time.monotonic()
-        async with cluster.application(worker=True, worker_lanes=LANES, lease_seconds=30) as running:
+        async with cluster.application(worker=True, worker_concurrency=LANES, lease_seconds=30) as running:
             started_seconds = time.monotonic() - begun
             memory_before = _resident_mib(running.pid)
             newcomers = [asyncio.create_task(_newcomer(memory, running)) for _ in range(5)]

@@ -40,7 +40,9 @@ async def test_a_network_that_swallows_what_is_said_is_left_for_another_connecti
 ) -> None:
     """The open connections stay dead for as long as they are kept; new ones work."""
     async with (
-        cluster.application(worker=True, live_doorbell=True, lease_seconds=6, stripe_timeout_seconds=5) as application,
+        cluster.application(
+            worker=True, live_notifications=True, lease_seconds=6, stripe_timeout_seconds=5
+        ) as application,
         _admin(database_url) as admin,
     ):
         visitors = Visitors(application)
@@ -71,7 +73,7 @@ async def test_a_network_that_swallows_what_is_said_is_left_for_another_connecti
 
 async def test_a_database_in_the_dark_is_told_in_time_and_served_again_when_it_is_back(cluster: Cluster) -> None:
     """The database cannot be reached for a while, by new connections either."""
-    async with cluster.application(worker=True, live_doorbell=True) as application:
+    async with cluster.application(worker=True, live_notifications=True) as application:
         visitors = Visitors(application)
         await visitors.ask("write")
         async with visitors.coming(each=3):

@@ -49,7 +49,7 @@ async def cluster(process_factory: ProcessFactory, servers: Pair) -> AsyncIterat
 async def test_an_address_that_leads_to_a_standby_for_a_while_costs_no_connection_and_no_trace(
     cluster: Cluster, servers: Pair
 ) -> None:
-    async with cluster.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
+    async with cluster.application(worker=True, live_notifications=True, lease_seconds=6) as application:
         visitors = Visitors(application)
         await visitors.ask("write")
         await until(lambda: _is_there(servers.standby, "SELECT count(*) = 1 FROM orders"), 20)
@@ -71,7 +71,7 @@ async def test_an_address_that_leads_to_a_standby_for_a_while_costs_no_connectio
 
 
 async def test_after_a_failover_all_goes_on_when_the_standby_is_promoted(cluster: Cluster, servers: Pair) -> None:
-    async with cluster.application(worker=True, live_doorbell=True, lease_seconds=6) as application:
+    async with cluster.application(worker=True, live_notifications=True, lease_seconds=6) as application:
         visitors, one_key = Visitors(application), key()
         await visitors.ask("write")
         given: Json = {"orderId": await some_order(application), **PAY}

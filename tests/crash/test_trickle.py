@@ -40,7 +40,7 @@ async def _one_lane(cluster: Cluster, **layers: Any) -> AsyncIterator[Applicatio
     given: Json = {
         "worker_janitor": False,
         "worker_reconciler": False,
-        "worker_lanes": 1,
+        "worker_concurrency": 1,
         "repair_on_read": False,
         **layers,
     }

@@ -59,7 +59,7 @@ async def large(request: pytest.FixtureRequest, database_url: str) -> str:
 
 @pytest.fixture
 async def shop(large: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    async with open_shop(settings_for(large, tmp_path / "state", live_doorbell=False)) as opened:
+    async with open_shop(settings_for(large, tmp_path / "state", live_notifications=False)) as opened:
         yield opened
 
 

@@ -29,7 +29,7 @@ def exact_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 async def looking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Shop, str]]:
     """Open a shop without notifications, which polls often."""
-    quiet = settings_for(database_url, tmp_path / "state", live_doorbell=False, live_poll_seconds=0.05)
+    quiet = settings_for(database_url, tmp_path / "state", live_notifications=False, live_poll_seconds=0.05)
     async with open_shop(quiet) as shop, served(shop.app) as address:
         yield shop, address
 

@@ -31,7 +31,7 @@ async def test_a_listener_that_is_cut_off_comes_back_and_has_missed_nothing(
 
 
 async def test_without_notifications_a_change_is_found_by_polling(database_url: str, tmp_path: Path) -> None:
-    quiet = settings_for(database_url, tmp_path / "state", live_doorbell=False, live_poll_seconds=0.1)
+    quiet = settings_for(database_url, tmp_path / "state", live_notifications=False, live_poll_seconds=0.1)
     async with open_shop(quiet) as shop, served(shop.app) as address:
         payment = await shop.paid()
         async with following(address, shop.buyer.token, PAYMENT, id=payment["id"]) as subscriber:

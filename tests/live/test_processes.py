@@ -14,7 +14,7 @@ from tests.crash.processes.cluster import Application, Cluster
 from tests.live.following import ORDER, Subscriber, chain, fetch, follow_many, following
 from tests.support.shop import WEBHOOK_SECRET, Json, key
 
-ONLY_NOTIFICATIONS: Final[Json] = {"live_doorbell": True, "live_poll_seconds": 300, "lease_seconds": 30.0}
+ONLY_NOTIFICATIONS: Final[Json] = {"live_notifications": True, "live_poll_seconds": 300, "lease_seconds": 30.0}
 REFUNDS: Final = 10
 MOST_MEMORY_EACH: Final = 300 * 1024  # bytes for one subscriber, its socket included
 MOST_MEMORY_OF_CHANGES: Final = 32 * 1024 * 1024

@@ -315,6 +315,24 @@ def test_the_environment_wins_over_the_file(environment: Environment, tmp_path: 
     assert (settings.lease_seconds, settings.worker_tick_seconds) == (47, 3)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "field", "read"),
+    [("LIVE_DOORBELL", "false", "live_notifications", False), ("WORKER_LANES", "3", "worker_concurrency", 3)],
+)
+def test_the_names_of_the_release_before_are_accepted(
+    environment: Environment, tmp_path: Path, name: str, value: str, field: str, read: object
+) -> None:
+    assert getattr(environment.load({name: value}), field) == read
+
+    (tmp_path / ".env").write_text(f"{name}={value}\n")
+    assert getattr(environment.load({}), field) == read
+
+
+def test_a_wrong_value_is_told_by_the_setting_of_today(environment: Environment) -> None:
+    with pytest.raises(SettingsError, match="WORKER_CONCURRENCY"):
+        environment.load({"WORKER_LANES": "0"})
+
+
 def test_the_example_names_every_setting_and_nothing_else() -> None:
     named = re.findall(r"^#?\s?([A-Z][A-Z_]+)=", EXAMPLE.read_text(), re.MULTILINE)
 

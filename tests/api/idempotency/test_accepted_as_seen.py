@@ -107,7 +107,7 @@ async def queued(pool: Pool, waiting: int) -> None:
 async def test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_second_time(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    small: Any = {"database_pool_size": 2, "database_acquire_timeout_seconds": 0.3, "live_doorbell": False}
+    small: Any = {"database_pool_size": 2, "database_acquire_timeout_seconds": 0.3, "live_notifications": False}
     asked: list[Pool] = []
     acquire = Pool.acquire
 

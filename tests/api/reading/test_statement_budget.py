@@ -41,7 +41,7 @@ class Spy:
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
     # Notifications are counted apart: the payments of 20 ms share one statement, outside of their transactions.
-    async with open_shop(settings_for(database_url, tmp_path / "state", live_doorbell=False)) as opened:
+    async with open_shop(settings_for(database_url, tmp_path / "state", live_notifications=False)) as opened:
         yield opened
 
 

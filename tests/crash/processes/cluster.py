@@ -131,7 +131,7 @@ class Cluster:
             "stripe_requests_per_endpoint": 10_000.0,
             "lease_seconds": 0.4,
             "worker_tick_seconds": 0.03,
-            "live_doorbell": False,  # the statements before a kill are counted, and notifications come at any time
+            "live_notifications": False,  # the statements before a kill are counted, and notifications come at any time
             "worker_webhooks": False,
             "worker_poller": False,
             "worker_sweeper": False,
