@@ -85,7 +85,10 @@ async def confirmation_of(
 
 
 async def payment_confirmation(context: RequestContext, *, payment_id: str) -> Confirmation | None:
-    """The same for a payment by its id; a foreign one looks like a missing one. Raises SignIn and Forbidden."""
+    """Return the same for a payment by its id; a foreign one is answered as a missing one.
+
+    Raises AuthenticationRequired and Forbidden.
+    """
     require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
     identity = row_id(payment_id, Kind.PAYMENT)
     return (

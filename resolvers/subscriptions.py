@@ -33,19 +33,19 @@ async def order_changes(
     """Stream the events of an order and its payments: the newest first, or all after `after_sequence`.
 
     Who sees only their own payments of it is not told of others, nor of when it was another's. Raises
-    SignIn, Forbidden, NotFound, Refused.
+    AuthenticationRequired, Forbidden, NotFound, Refused.
     """
     sees = await lookup(context)
     identity = row_id(order_id, Kind.ORDER)
     order = await Order.get_or_none(id=identity) if identity is not None else None
     if order is None or not sees.includes_order(order):
         raise NotFound(("orderId",))
-    wanted = Q(order_id=order.id)
+    events = Q(order_id=order.id)
     theirs = sees.condition()
     if not sees.everything and theirs is not None:
         own = await Payment.filter(theirs, order_id=order.id).values_list("id", flat=True)
-        wanted &= Q(sequence__in=await _alone(order, sees)) | Q(payment_id__in=list(own))
-    after = await _place(order, after_sequence, wanted, sees)
+        events &= Q(sequence__in=await _alone(order, sees)) | Q(payment_id__in=list(own))
+    after = await _place(order, after_sequence, events, sees)
     context.live.start_listening()
 
     def shows(change: OrderChange) -> bool:
@@ -63,7 +63,9 @@ async def payment_changes(
 ) -> AsyncGenerator[OrderChange, None]:
     """Stream the events of a payment: the newest first, or all after `after_sequence`.
 
-    Whose order it is no longer sees of it what the payment tells. Raises SignIn, Forbidden, NotFound, Refused.
+    A customer whose order has become another's sees of the order what the payment tells.
+
+    Raises AuthenticationRequired, Forbidden, NotFound, Refused.
     """
     sees = await lookup(context)
     identity = row_id(payment_id, Kind.PAYMENT)
@@ -89,16 +91,16 @@ async def feed_changes(
 ) -> AsyncGenerator[Entry, None]:
     """Stream the events of all payments that match, from now on or from a cursor on, for the staff.
 
-    Raises SignIn, Forbidden, Refused.
+    Raises AuthenticationRequired, Forbidden, Refused.
     """
     caller = require(context, Scope.PAYMENTS_READ)
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
-    wanted = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
+    feed_filter = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
     context.live.start_listening()
 
     async def permitted() -> AsyncGenerator[Entry, None]:
-        async with aclosing(context.live.feed.follow(since=since, feed_filter=wanted)) as entries:
+        async with aclosing(context.live.feed.follow(since=since, feed_filter=feed_filter)) as entries:
             async for entry in entries:
                 _still_signed_in(caller)
                 yield entry
@@ -131,11 +133,11 @@ async def _alone(order: Order, sees: Visibility) -> list[int]:
     return [event["sequence"] for event in alone if sees.includes_order_event(order, event["after"])]
 
 
-async def _place(order: Order, after_sequence: int | None, wanted: Q, sees: Visibility) -> int:
+async def _place(order: Order, after_sequence: int | None, events: Q, sees: Visibility) -> int:
     """The sequence after which to begin: right before the newest of these events, unless it is given."""
     if after_sequence is None:
-        return max(await read_newest_sequence(wanted) - 1, 0)
-    newest = order.last_sequence if sees.includes_order(order) else await read_newest_sequence(wanted)
+        return max(await read_newest_sequence(events) - 1, 0)
+    newest = order.last_sequence if sees.includes_order(order) else await read_newest_sequence(events)
     if not 0 <= after_sequence <= newest:
         raise Refused(
             ErrorCode.VALIDATION_FAILED,

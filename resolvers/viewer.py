@@ -8,7 +8,7 @@ from resolvers.context import RequestContext
 
 
 def viewer(context: RequestContext) -> Caller:
-    """The caller. Raises SignIn."""
+    """Return the caller. Raises AuthenticationRequired."""
     return signed_in(context)
 
 

@@ -57,8 +57,8 @@ async def _replay(context: RequestContext, ids: Sequence[str], *, dry_run: bool)
     require(context, Scope.OPS_WRITE)
     if len(ids) > MOST_REPLAYED:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_REPLAYED} entries.", ("ids",))
-    wanted = [identity for text in ids if (identity := row_id(text, Kind.WEBHOOK)) is not None]
-    return await inbox.replay_rows(wanted, dry_run=dry_run)
+    known_ids = [identity for text in ids if (identity := row_id(text, Kind.WEBHOOK)) is not None]
+    return await inbox.replay_rows(known_ids, dry_run=dry_run)
 
 
 def _types(given: Sequence[str]) -> list[str]:

@@ -85,20 +85,20 @@ def _count(given: PaymentFilterInput, *, depth: int) -> int:
 
 def _condition(given: PaymentFilterInput, path: Path, *, staff: bool) -> Q:
     """Every condition is true or false for every row, never null, so that `not` means what it says."""
-    wanted = [_columns(given, path)]
+    conditions = [_columns(given, path)]
     if given.decline_code is not None:
-        wanted.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=staff))
+        conditions.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=staff))
     if given.search is not None:
-        wanted.append(_search(given.search, (*path, "search")))
+        conditions.append(_search(given.search, (*path, "search")))
     if given.metadata is not None:
-        wanted.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
+        conditions.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
     if given.all_of is not None:
-        wanted.extend(_condition(part, (*path, "and"), staff=staff) for part in given.all_of)
+        conditions.extend(_condition(part, (*path, "and"), staff=staff) for part in given.all_of)
     if given.any_of is not None:
-        wanted.append(_any([_condition(part, (*path, "or"), staff=staff) for part in given.any_of]))
+        conditions.append(_any([_condition(part, (*path, "or"), staff=staff) for part in given.any_of]))
     if given.none_of is not None:
-        wanted.append(~_condition(given.none_of, (*path, "not"), staff=staff))
-    return reduce(lambda one, other: one & other, wanted)
+        conditions.append(~_condition(given.none_of, (*path, "not"), staff=staff))
+    return reduce(lambda one, other: one & other, conditions)
 
 
 def _columns(given: PaymentFilterInput, path: Path) -> Q:
@@ -112,12 +112,12 @@ def _columns(given: PaymentFilterInput, path: Path) -> Q:
     for column, during in (("created_at", given.created_at), ("updated_at", given.updated_at)):
         if during is not None:
             exact |= _sides(column, gte=during.gte, lt=during.lt)
-    wanted = matching(**exact)
+    matched = matching(**exact)
     if given.order_id is not None:
-        wanted &= _belongs_to("order_id", row_id(given.order_id, Kind.ORDER))
+        matched &= _belongs_to("order_id", row_id(given.order_id, Kind.ORDER))
     if given.customer_id is not None:
-        wanted &= _belongs_to("customer_id", row_id(given.customer_id, Kind.CUSTOMER))
-    return wanted
+        matched &= _belongs_to("customer_id", row_id(given.customer_id, Kind.CUSTOMER))
+    return matched
 
 
 def _belongs_to(column: str, identity: UUID | None) -> Q:
@@ -136,22 +136,22 @@ def _declined_with(codes: Sequence[str], path: Path, *, staff: bool) -> Q:
 
 def _search(text: str, path: Path) -> Q:
     """The words that support staff paste: our ids, Stripe's, or the beginning of the shop's order number."""
-    wanted = clean_id(text, path=path, max_length=LONGEST_SEARCH)
-    payment_id = row_id(wanted, Kind.PAYMENT)
+    searched = clean_id(text, path=path, max_length=LONGEST_SEARCH)
+    payment_id = row_id(searched, Kind.PAYMENT)
     if payment_id is not None:
         return Q(id=payment_id)
-    if wanted.startswith(INTENT):
-        return _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=wanted))
-    return Q(order__external_id__startswith=wanted)
+    if searched.startswith(INTENT):
+        return _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=searched))
+    return Q(order__external_id__startswith=searched)
 
 
-def _known(column: str, wanted: Q) -> Q:
-    return matching(**{f"{column}__isnull": False}) & wanted
+def _known(column: str, matched: Q) -> Q:
+    return matching(**{f"{column}__isnull": False}) & matched
 
 
-def _any(wanted: Sequence[Q]) -> Q:
+def _any(conditions: Sequence[Q]) -> Q:
     """One of them; none of nothing."""
-    return reduce(lambda one, other: one | other, wanted, NOTHING) if wanted else NOTHING
+    return reduce(lambda one, other: one | other, conditions, NOTHING) if conditions else NOTHING
 
 
 def _sides(column: str, **given: Any) -> dict[str, Any]:

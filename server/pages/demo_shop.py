@@ -54,13 +54,13 @@ class DemoShop:
         if refusal := _refusal(request):
             return refusal
         visitor = _visitor(request) or secrets.token_urlsafe(24)
-        name = f"window-{secrets.token_hex(6)}"
+        name = f"demo-shop-{secrets.token_hex(6)}"
         order = {
             "externalId": name,
             "total": {"amount": sum(count * price for _, count, price in BASKET), "currency": CURRENCY},
             "customerExternalId": _subject(visitor),
         }
-        service = self._sign("shop-window", frozenset({Scope.ORDERS_WRITE}), SERVICE_LIFE)
+        service = self._sign("demo-shop", frozenset({Scope.ORDERS_WRITE}), SERVICE_LIFE)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self._api), base_url="http://localhost") as http:
             answer = await http.post(
                 "/graphql",

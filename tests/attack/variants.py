@@ -229,14 +229,14 @@ def fence_ignored() -> None:
     right = runner.OperationRunner._record_under_locks
 
     async def wrong(
-        self: runner.OperationRunner, driven: Operation, step_result: StepResult, *others: Any
+        self: runner.OperationRunner, leased: Operation, step_result: StepResult, *others: Any
     ) -> runner.RunResult:
-        now = await Operation.get(id=driven.id)
-        driven.attempt = now.attempt
+        now = await Operation.get(id=leased.id)
+        leased.attempt = now.attempt
         if not now.is_open:
-            now.state, now.due, now.finished_at = driven.state, driven.due, None
+            now.state, now.due, now.finished_at = leased.state, leased.due, None
             await now.save(update_fields=["state", "due", "finished_at"])
-        return await right(self, driven, step_result, *others)
+        return await right(self, leased, step_result, *others)
 
     _put(runner.OperationRunner, "_record_under_locks", wrong)
     _put(outcomes, "end_by_rows", lambda *_: False)

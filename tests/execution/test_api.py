@@ -198,7 +198,7 @@ async def test_a_payment_is_made_once_and_repeated_alike_by_both(shop: Shop) -> 
     assert execution.fallbacks == 0
 
 
-async def test_a_mutation_whose_answer_goes_astray_is_not_done_again(shop: Shop) -> None:
+async def test_a_mutation_whose_plan_bails_out_is_not_done_again(shop: Shop) -> None:
     """Nor is it repeated under its key: the answer tells of the act itself."""
     payload = await shop.pay(
         await shop.order(), method="pm_card_threeDSecure2Required", returnUrl="https://shop.example"

@@ -28,7 +28,7 @@ async def test_only_the_demo_offers_tokens(shop: Shop) -> None:
 ORDER = "query($id: ID!) { order(id: $id) { paymentStatus amountDue { amount currency } } }"
 
 
-async def test_the_shop_window_hands_a_visitor_an_order_and_a_token_for_it(shop: Shop) -> None:
+async def test_the_demo_shop_hands_a_visitor_an_order_and_a_token_for_it(shop: Shop) -> None:
     welcome = (await shop.http.post("/checkout/shop/orders")).json()
     buyer = Client(shop.http, welcome["token"])
 
@@ -52,7 +52,7 @@ async def test_a_visitor_who_comes_back_is_known_and_a_stranger_sees_nothing(sho
     assert unknown.status_code == 401
 
 
-async def test_the_shop_windows_cookie_is_for_its_own_page_alone(shop: Shop) -> None:
+async def test_the_demo_shops_cookie_is_for_its_own_page_alone(shop: Shop) -> None:
     response = await shop.http.post("/checkout/shop/orders")
 
     cookie = response.headers["set-cookie"].lower()
@@ -71,7 +71,7 @@ async def test_a_visitors_token_pays_and_does_nothing_else(shop: Shop) -> None:
 
 @pytest.mark.parametrize("path", ["/checkout/shop/orders", "/checkout/shop/token"])
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
-async def test_the_shop_window_answers_no_page_of_another_site(shop: Shop, path: str, site: str) -> None:
+async def test_the_demo_shop_answers_no_page_of_another_site(shop: Shop, path: str, site: str) -> None:
     answer = await shop.http.post(path, headers={"Sec-Fetch-Site": site})
 
     assert answer.status_code == 403
@@ -79,14 +79,14 @@ async def test_the_shop_window_answers_no_page_of_another_site(shop: Shop, path:
 
 
 @pytest.mark.parametrize("forged", ["", "short", "a" * 33, "a" * 31 + "/"])
-async def test_a_cookie_that_the_shop_window_did_not_give_is_nobodys(shop: Shop, forged: str) -> None:
+async def test_a_cookie_that_the_demo_shop_did_not_give_is_nobodys(shop: Shop, forged: str) -> None:
     answer = await shop.http.post("/checkout/shop/token", headers={"Cookie": f"shop_visitor={forged}"})
 
     assert answer.status_code == 401
 
 
 @pytest.mark.parametrize("changes", [REAL_STRIPE, PRODUCTION], ids=["a real Stripe", "production"])
-async def test_the_shop_window_is_there_only_with_the_offline_stripe(tmp_path: Path, changes: dict[str, Any]) -> None:
+async def test_the_demo_shop_is_there_only_with_the_offline_stripe(tmp_path: Path, changes: dict[str, Any]) -> None:
     settings = settings_for("postgresql://nobody@localhost/none", tmp_path / "state", **changes)
     app = create_app(settings, run_worker=False)
 

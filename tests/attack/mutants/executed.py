@@ -108,7 +108,7 @@ EXECUTED = (
         "execution/executor.py",
         "prepared, variables, context, extensions, run.outcomes())",
         "prepared, variables, context, extensions, {})",
-        "tests/execution/test_api.py::test_a_mutation_whose_answer_goes_astray_is_not_done_again",
+        "tests/execution/test_api.py::test_a_mutation_whose_plan_bails_out_is_not_done_again",
         '== {"replayed": False, "payment": None}',
     ),
     Mutant(

@@ -63,10 +63,10 @@ STREAMS = (
         "Ended",
     ),
     Mutant(
-        "each_ring_puts_the_look_at_everything_off",
+        "each_notification_puts_the_poll_of_everything_off",
         "services/live/poll_loop.py",
         "                if everything:  #",
-        "                if everything or rung:  #",
+        "                if everything or notified:  #",
         "tests/live/test_poll_loop.py::test_notifications_do_not_delay_the_poll_of_everything",
         "TimeoutError",
     ),
