@@ -1,5 +1,7 @@
 """SAYS: what clients see. Types, inputs, enums, errors, scalars; no behaviour."""
 
+from functools import cache
+
 from graphql import GraphQLError
 from strawberry import Schema
 from strawberry.schema.config import StrawberryConfig
@@ -49,6 +51,7 @@ _describe_directives()
 describe_connections(schema._schema)
 
 
+@cache
 def print_sdl() -> str:
     """The schema in its definition language, as `schema/schema.graphql` holds it."""
     return schema.as_str() + "\n"

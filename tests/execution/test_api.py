@@ -14,6 +14,7 @@ from execution import Execution
 from schema import schema
 from server.graphql.http import GraphQLEndpoint
 from tests.execution.documents import Document, Writer
+from tests.support.parts import parts
 from tests.support.shop import MUTATIONS, Client, Json, Shop, key
 
 PARTS = 4
@@ -118,7 +119,7 @@ def leaf_of(stock: dict[str, list[str]]) -> Any:
     return leaf
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", parts(PARTS))
 async def test_queries_are_answered_as_graphql_core_answers_them(shop: Shop, part: int) -> None:
     root = schema._schema.query_type
     assert root is not None

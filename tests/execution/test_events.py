@@ -17,6 +17,7 @@ from server.http.request_context import RequestOrigin
 from tests.execution.documents import Document, Writer
 from tests.execution.test_api import endpoint_of, leaf_of, stock_of
 from tests.execution.test_equivalence import MADE_UP, Fate, canonical, leaf
+from tests.support.parts import parts
 from tests.support.shop import Client, Json, Shop
 
 PARTS = 4
@@ -48,7 +49,7 @@ async def _told(
 # graphql-core itself leaves coroutines behind when an error ends an answer early.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", parts(PARTS))
 async def test_a_plan_answers_each_event_as_graphql_core_does(part: int) -> None:
     planned, plain = Execution(MADE_UP), Execution(MADE_UP, planned=False)
     writer, valid, events = Writer(MADE_UP._schema, part, leaf), 0, 0
