@@ -1,10 +1,13 @@
 """`python -m cli` as processes of their own."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -86,6 +89,40 @@ async def run(*arguments: str, **environment: str) -> Ended:
     """Run a command to its end."""
     async with started(*arguments, environment=environment) as running:
         return await running.ended()
+
+
+class CommandFactory:
+    """The process that forks commands: see `tests.cli.command_factory`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.cli.command_factory"],
+            env={"PATH": os.environ["PATH"]},
+            stdin=PIPE,
+            stdout=PIPE,
+            text=True,
+            cwd=PROJECT,
+        )
+        assert self._line() == "ready"
+
+    def run(self, *arguments: str, **environment: str) -> Ended:
+        """Run a command to its end."""
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder, "out"), Path(folder, "err")
+            given = {"PATH": os.environ["PATH"], **environment}
+            line = {"arguments": arguments, "environment": given, "out": str(out), "err": str(err)}
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(line) + "\n")
+            self._process.stdin.flush()
+            return Ended(int(self._line()), out.read_text(), err.read_text())
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=LONGEST_SECONDS)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
 
 
 def free_port() -> int:

@@ -1,10 +1,12 @@
-"""The folder for the commands' data."""
+"""The folder for the commands' data, and one process that forks commands."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cli.commands import CommandFactory
 
 
 @pytest.fixture
@@ -14,3 +16,10 @@ def home() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         yield folder
+
+
+@pytest.fixture(scope="session")
+def command_factory() -> Iterator[CommandFactory]:
+    opened = CommandFactory()
+    yield opened
+    opened.close()
