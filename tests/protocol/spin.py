@@ -14,6 +14,7 @@ LONGEST_SECONDS: Final = 600
 DEEPEST: Final = 1_000_000  # steps of a path; the longest one of all has a few hundred
 DEEPEST_TRAIL: Final = 150  # of a counterexample: a short one is read more easily
 HASH_BITS: Final = 24
+MANY_FAULTS: Final = 2  # with fewer, gcc takes longer to make the verifier fast than the verifier to explore
 INCOMPLETE: Final = ("Search not completed", "max search depth too small", "out of memory", "resizing", "aborted")
 STATES: Final = {"1": "IN_PROGRESS", "2": "SUCCEEDED", "3": "FAILED", "4": "UNRESOLVED", "5": "NEEDS_REVIEW"}
 STATUSES: Final = {"0": "NEW", "1": "OPEN", "2": "GOOD", "3": "BAD", "4": "UNSURE"}
@@ -45,16 +46,18 @@ def explore(run: Run, folder: Path) -> Explored:
     _do(["spin", *run.defines, "-a", str(MODEL)], folder)
     if run.breaks is not None:
         return _counterexample(run, folder)
-    whole = _pan(folder, ["-O2", "-DSAFETY", "-DCOLLAPSE"], [f"-m{DEEPEST}"])
+    level = "-O2" if run.faults >= MANY_FAULTS else "-O0"
+    whole = _pan(folder, [level, "-DSAFETY", "-DCOLLAPSE"], [f"-m{DEEPEST}"])
     problem, seconds = _incomplete(whole), _seconds(whole)
     if not problem and run.looks_for_circles:
-        circles = _pan(folder, ["-O2", "-DNP", "-DNOREDUCE", "-DCOLLAPSE"], ["-l", f"-m{DEEPEST}"])
+        circles = _pan(folder, [level, "-DNP", "-DNOREDUCE", "-DCOLLAPSE"], ["-l", f"-m{DEEPEST}"])
         problem, seconds = _incomplete(circles), seconds + _seconds(circles)
     return Explored(run, problem, _states(whole), seconds, _trail(run, folder) if problem else ())
 
 
 def _counterexample(run: Run, folder: Path) -> Explored:
-    said = _pan(folder, ["-O1", "-DSAFETY", "-DCOLLAPSE"], [f"-m{DEEPEST_TRAIL}"])
+    level = "-O1" if run.faults >= MANY_FAULTS else "-O0"
+    said = _pan(folder, [level, "-DSAFETY", "-DCOLLAPSE"], [f"-m{DEEPEST_TRAIL}"])
     is_found = "assertion violated" in said and "invalid array index" not in said
     trail = _trail(run, folder)
     problem = "" if is_found else "no counterexample was found"
