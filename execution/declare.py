@@ -6,6 +6,7 @@ begins with `item` begins at one of the items instead.
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
@@ -145,7 +146,7 @@ class DeclaredField(StrawberryField):
     def declaration(self) -> Declaration:
         return declaration_of(self)
 
-    @property
+    @cached_property
     def object_class(self) -> type[Any]:
         """The class of the objects that the field shows."""
         found: Any = self.type
@@ -153,7 +154,7 @@ class DeclaredField(StrawberryField):
             found = found.of_type if isinstance(found, StrawberryContainer) else found.resolve_type()
         return plain_class(found)
 
-    @property
+    @cached_property
     def is_nullable(self) -> bool:
         return isinstance(self.type, StrawberryOptional)
 

@@ -75,8 +75,8 @@ KEYS = (
     Mutant(
         "a_refunds_note_is_no_part_of_its_fingerprint",
         "domain/commands.py",
-        "    note: str | None = parsed(optional(parse_text))",
-        "    note: str | None = parsed(optional(parse_text), show=lambda _: None)",
+        "    note: str | None = parsed(optional(parse_text), stored=True)",
+        "    note: str | None = parsed(optional(parse_text), show=lambda _: None, stored=True)",
         "tests/api/idempotency/test_fingerprints.py::test_each_field_of_each_mutation_is_in_its_fingerprint",
         "note",
     ),
