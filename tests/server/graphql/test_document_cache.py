@@ -78,17 +78,28 @@ def test_documents_and_plans_weigh_what_they_are_taken_to(name: str) -> None:
     assert of_plans <= plans * 1.1 <= of_plans * 2
 
 
+def _weight_with_plans(execution: Execution) -> int:
+    """Return the weight of one of the documents with its three plans."""
+    roomy, document = DocumentCache(), _prepared(execution, SIZED.replace("nodes", "alias99: nodes"))
+    roomy.keep(document)
+    for size in range(1, 4):
+        _plan(execution, document.operations[0], first=size)
+    return roomy.weight
+
+
 def test_documents_and_their_plans_have_one_bound_and_go_together() -> None:
-    execution, cache = Execution(schema), DocumentCache(most_bytes=1_000_000)
-    documents = [_prepared(execution, SIZED.replace("nodes", f"alias{number}: nodes")) for number in range(40)]
+    execution = Execution(schema)
+    documents = [_prepared(execution, SIZED.replace("nodes", f"alias{number}: nodes")) for number in range(10, 50)]
+    # Room for twenty documents with their plans, and for one more without them: it is its plans that go beyond.
+    cache = DocumentCache(most_bytes=_weight_with_plans(execution) * 41 // 2)
 
     for document in documents:
         cache.keep(document)
         for size in range(1, 4):
             _plan(execution, document.operations[0], first=size)
-        assert cache.weight <= 1_000_000
+        assert cache.weight <= cache._most_bytes
 
-    assert 3 < len(cache) < 40
+    assert len(cache) == 20
     assert cache.weight == sum(one.weight for one in documents if one.query in cache)
     assert documents[0].query not in cache
     assert documents[0].operations[0].plans == {}
