@@ -5,6 +5,8 @@ from typing import Any, Generic, TypeVar, overload
 
 from tortoise.models import Model
 
+from database.row_reader import columns_of
+
 Value = TypeVar("Value")
 
 
@@ -40,7 +42,7 @@ def columns_for(table: type[Model], attributes: Iterable[str] | None) -> frozens
 
     Raises AttributeError for what is neither.
     """
-    known = frozenset(table._meta.fields_db_projection)
+    known = frozenset(columns_of(table))
     if attributes is None:
         return known
     columns: set[str] = set()

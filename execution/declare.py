@@ -11,6 +11,7 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final
 
+from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.base import StrawberryContainer, StrawberryOptional, has_object_definition
 from strawberry.types.field import StrawberryField
 from strawberry.types.lazy_type import LazyType
@@ -157,6 +158,22 @@ class DeclaredField(StrawberryField):
     @cached_property
     def is_nullable(self) -> bool:
         return isinstance(self.type, StrawberryOptional)
+
+
+def field(
+    type_: Any,
+    declared: Declaration | Callable[[str], Declaration],
+    *,
+    description: str | None = None,
+    directives: Sequence[object] = (),
+) -> Any:
+    """Make a field of a type whose value is declared; a declaration may depend on the field's name."""
+    return DeclaredField(
+        type_annotation=StrawberryAnnotation.from_annotation(type_),
+        description=description,
+        directives=directives,
+        metadata={DECLARATION: declared},
+    )
 
 
 def declaration_of(declared: StrawberryField) -> Declaration:

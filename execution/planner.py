@@ -247,14 +247,16 @@ class Planner:
             complete = None
             value, projection = self._declared(declared.value, definition, details, inside, body)
         else:
-            is_preloaded = relation is not None or (of_event and declared.is_preloaded)
-            is_for_all = (of_event and declared.is_preloaded) or _is_for_all(definition)
-            self._is_for_all = self._is_for_all and is_for_all
-            value, complete, projection = self._computed(definition, details, inside, body, is_preloaded=is_preloaded)
+            came_with_event = of_event and declared.is_preloaded
+            call = call_of(field)
+            self._is_for_all &= came_with_event or not (call.info_given or call.is_async)
+            is_preloaded = came_with_event or relation is not None
+            value, complete, projection = self._computed(
+                call, definition, details, inside, body, is_preloaded=is_preloaded
+            )
         if table is None:
             return value, complete, None
-        is_attribute = declared.value is None and call_of(field).function is None  # which is not of the row
-        used = Projection(table, frozenset() if is_attribute else declared.reads)
+        used = Projection(table, declared.reads)
         if relation is not None and projection is not None:
             used = Projection(table, used.attributes, ((relation, projection),))
         if declared.passes_through and projection is not None:
@@ -323,6 +325,7 @@ class Planner:
 
     def _computed(
         self,
+        call: FieldCall,
         definition: GraphQLField,
         details: FieldDetailsList,
         table: Table | None,
@@ -331,7 +334,6 @@ class Planner:
         is_preloaded: bool,
     ) -> tuple[str, str | None, Projection | None]:
         """Return the expression for the value of a field's method or attribute, completed unless it has to wait."""
-        call = call_of(field_of(definition))
         if call.function is None:
             attribute = self._code.at_path(call.name, body)
             completed, projection = self._completed(definition.type, details, attribute, table, body)
@@ -363,12 +365,6 @@ def _object_type(definition: GraphQLField) -> GraphQLObjectType:
     type_ = get_named_type(definition.type)
     assert is_object_type(type_), "only objects are wrapped"
     return type_
-
-
-def _is_for_all(definition: GraphQLField) -> bool:
-    """True for a field whose method is the same for all subscribers: it knows no caller, and does not wait."""
-    call = call_of(field_of(definition))
-    return not (call.info_given or call.is_async)
 
 
 def _start(call: FieldCall, arguments: Mapping[str, Any] | Arguments) -> Callable[[Any, VariableValues], Any]:

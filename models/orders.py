@@ -67,14 +67,6 @@ class Order(Model):
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
 
-    @property
-    def paid(self) -> Money:
-        return Money(self.paid_minor, self.currency)
-
-    @property
-    def refunded(self) -> Money:
-        return Money(self.refunded_minor, self.currency)
-
     @computed("total_minor", "paid_minor")
     def due_minor(self) -> int:
         """The amount still to be taken, in minor units; a refund does not make an order owe again."""

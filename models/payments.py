@@ -119,11 +119,6 @@ class Payment(Model):
         """The amount that was asked for."""
         return Money(self.amount_minor, self.currency)
 
-    @property
-    def provider_amount(self) -> Money | None:
-        """The amount of Stripe's object, where it differs from the one that was asked for."""
-        return None if self.provider_amount_minor is None else self.money(self.provider_amount_minor)
-
     @computed("captured_minor", "refunded_minor", "refund_pending_minor")
     def refundable_minor(self) -> int:
         """The amount that may still be refunded, in minor units: taken, less refunded, less reserved."""

@@ -5,10 +5,9 @@ A method's docstring is the field's description; the request's `RequestContext` 
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import strawberry
-from strawberry.annotation import StrawberryAnnotation
 from tortoise.models import Model
 
 from execution import Projection, Relation, declare
@@ -16,7 +15,6 @@ from resolvers.context import RequestContext
 
 Info = strawberry.Info[RequestContext, None]
 Method = Callable[..., Any]
-Row = TypeVar("Row", bound=Model)
 
 After = Annotated[
     str | None, strawberry.argument(description="Begin after this cursor, as `endCursor` or an edge gave it.")
@@ -36,22 +34,21 @@ def column(type_: Any, description: str, *directives: object, of: str | None = N
 
     def declaration(name: str) -> declare.Declaration:
         read = of or name
-        return declare.Declaration(value=declare.Attribute(f"row.{read}"), reads=frozenset({read}))
+        return declare.Declaration(declare.Attribute(f"row.{read}"), frozenset({read}))
 
-    return _declared(type_, description, directives, {declare.DECLARATION: declaration})
+    return declare.field(type_, declaration, description=description, directives=directives)
 
 
 def attribute(type_: Any, description: str, path: str) -> Any:
     """Show the value at a path of attributes that begins at the object, and not at its row."""
-    return _declared(type_, description, (), declare.Declaration(declare.Attribute(path), frozenset()).metadata())
+    return _declared(type_, description, declare.Attribute(path))
 
 
 def called(
     type_: Any, description: str | None, function: Callable[..., Any], *paths: str, reads: Sequence[str] = ()
 ) -> Any:
     """Show what a function returns for the values at paths, of which these are attributes of the object's row."""
-    value = declare.Call(function, paths)
-    return _declared(type_, description, (), declare.Declaration(value, frozenset(reads)).metadata())
+    return _declared(type_, description, declare.Call(function, paths), reads)
 
 
 def money(type_: Any, description: str, minor: str, currency: str = "currency") -> Any:
@@ -60,7 +57,7 @@ def money(type_: Any, description: str, minor: str, currency: str = "currency") 
     A nullable field is null where the minor units are.
     """
     value = declare.Wrapped({"amount": f"row.{minor}", "currency": f"row.{currency}"})
-    return _declared(type_, description, (), declare.Declaration(value, frozenset({minor, currency})).metadata())
+    return _declared(type_, description, value, [minor, currency])
 
 
 def wrapped(type_: Any, description: str | None, *, passes_through: bool = False, **parts: str) -> Any:
@@ -69,14 +66,12 @@ def wrapped(type_: Any, description: str | None, *, passes_through: bool = False
     A nullable field is null where the first of the values is. `passes_through` says that the object's row is one of the
     rows that this object leads to.
     """
-    declared = declare.Declaration(declare.Wrapped(parts), frozenset(), passes_through=passes_through)
-    return _declared(type_, description, (), declared.metadata())
+    return _declared(type_, description, declare.Wrapped(parts), passes_through=passes_through)
 
 
 def each_wrapped(type_: Any, description: str | None, items: str, **parts: str) -> Any:
     """Show an object for each item at a path, around values as above; a path `item` is the item itself."""
-    declared = declare.Declaration(declare.EachWrapped(items, parts), frozenset(), passes_through=True)
-    return _declared(type_, description, (), declared.metadata())
+    return _declared(type_, description, declare.EachWrapped(items, parts), passes_through=True)
 
 
 def related(
@@ -91,8 +86,19 @@ def related(
 
     `load` gets them by these attributes of the row; with a relation, where they were not read together with it.
     """
-    value = declare.RelatedRows(load, relation)
-    return _declared(type_, description, (), declare.Declaration(value, frozenset(reads)).metadata())
+    return _declared(type_, description, declare.RelatedRows(load, relation), reads)
+
+
+def _declared(
+    type_: Any,
+    description: str | None,
+    value: declare.Value,
+    reads: Sequence[str] = (),
+    *,
+    passes_through: bool = False,
+) -> Any:
+    declared = declare.Declaration(value, frozenset(reads), passes_through=passes_through)
+    return declare.field(type_, declared, description=description)
 
 
 def field(method: Method) -> Any:
@@ -143,15 +149,6 @@ def subscription_with(*directives: object) -> Callable[[Method], Any]:
         return strawberry.subscription(description=_description(method), directives=directives)(method)
 
     return wrap
-
-
-def _declared(type_: Any, description: str | None, directives: Sequence[object], metadata: dict[str, Any]) -> Any:
-    return declare.DeclaredField(
-        type_annotation=StrawberryAnnotation.from_annotation(type_),
-        description=description,
-        directives=directives,
-        metadata=metadata,
-    )
 
 
 def _computed(declared: declare.Declaration, directives: Sequence[object]) -> Callable[[Method], Any]:

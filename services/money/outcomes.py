@@ -240,7 +240,7 @@ def _advance(operation: Operation, payment: Payment) -> None:
     """Go to the next step, or finish."""
     step = Step(operation.step)
     operation.error, operation.last_problem = None, None
-    if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount is not None:
+    if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount_minor is not None:
         _fail(operation, invalid_state(payment))  # changed by another program: the payer did not agree to it
         return
     if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:

@@ -1,11 +1,9 @@
 """`python -m cli` as processes of their own."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
-import subprocess
 import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE
@@ -14,6 +12,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from tests.support.line_process import LineProcess
 
 PROJECT: Final = Path(__file__).parents[2]
 LONGEST_SECONDS: Final = 90.0  # no command takes this long on an idle machine
@@ -95,34 +95,19 @@ class CommandFactory:
     """The process that forks commands: see `tests.cli.command_factory`."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.cli.command_factory"],
-            env={"PATH": os.environ["PATH"]},
-            stdin=PIPE,
-            stdout=PIPE,
-            text=True,
-            cwd=PROJECT,
-        )
-        assert self._line() == "ready"
+        self._process = LineProcess("tests.cli.command_factory", {"PATH": os.environ["PATH"]})
 
     def run(self, *arguments: str, **environment: str) -> Ended:
         """Run a command to its end."""
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
             given = {"PATH": os.environ["PATH"], **environment}
-            line = {"arguments": arguments, "environment": given, "out": str(out), "err": str(err)}
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(line) + "\n")
-            self._process.stdin.flush()
-            return Ended(int(self._line()), out.read_text(), err.read_text())
+            code = self._process.ask(arguments=arguments, environment=given, out=str(out), err=str(err))
+            return Ended(code, out.read_text(), err.read_text())
 
     def close(self) -> None:
         """End the process."""
-        self._process.communicate(timeout=LONGEST_SECONDS)
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
+        self._process.close()
 
 
 def free_port() -> int:

@@ -15,10 +15,11 @@ import httpx
 import pytest
 
 from database.connection import migrate, parse_url
-from tests.crash.processes.cluster import Application, Cluster, ProcessFactory, open_cluster
+from tests.crash.processes.cluster import Application, Cluster, open_cluster
 from tests.crash.processes.standby import Pair, Server, followed
 from tests.crash.processes.visitors import Visitors, all_say_come_again, is_good, is_ready, many, some_order, until
 from tests.crash.test_kill import PAY
+from tests.support.line_process import LineProcess
 from tests.support.shop import Json, key
 
 ONLY_READS_SECONDS: Final = 8.0
@@ -38,7 +39,7 @@ def servers() -> Iterator[Pair]:
 
 
 @pytest.fixture
-async def cluster(process_factory: ProcessFactory, servers: Pair) -> AsyncIterator[Cluster]:
+async def cluster(process_factory: LineProcess, servers: Pair) -> AsyncIterator[Cluster]:
     """Open a cluster on the pair's database."""
     await migrate(servers.primary.url)
     with TemporaryDirectory(prefix="pg-cluster-") as folder:

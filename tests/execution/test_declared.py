@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 import strawberry
 from graphql import OperationDefinitionNode, parse
-from strawberry.annotation import StrawberryAnnotation
 
 from execution import Execution, declare
 from execution.code_generator import CodeGenerator
@@ -33,12 +32,6 @@ class Box:
         return '\u00fc " \\ \u2028 {x} \n + __import__(1)'
 
 
-def shown(type_: Any, value: Any) -> Any:
-    return declare.DeclaredField(
-        type_annotation=StrawberryAnnotation.from_annotation(type_), metadata=declare.Declaration(value).metadata()
-    )
-
-
 @strawberry.type
 class Pair:
     left: int
@@ -53,10 +46,12 @@ class Pair:
 class Holder:
     box: strawberry.Private[Box]
 
-    measured = shown(int, declare.Attribute("box.measured"))
-    word = shown(str, declare.Attribute("box.word"))
-    pair = shown(Pair, declare.Wrapped({"left": "box.measured", "right": "box.measured"}))
-    half_broken = shown(Pair, declare.Wrapped({"left": "box.measured", "right": "box.broken"}))
+    measured = declare.field(int, declare.Declaration(declare.Attribute("box.measured")))
+    word = declare.field(str, declare.Declaration(declare.Attribute("box.word")))
+    pair = declare.field(Pair, declare.Declaration(declare.Wrapped({"left": "box.measured", "right": "box.measured"})))
+    half_broken = declare.field(
+        Pair, declare.Declaration(declare.Wrapped({"left": "box.measured", "right": "box.broken"}))
+    )
 
     @strawberry.field
     def echo(self, word: str = "'") -> str:

@@ -12,7 +12,6 @@ import orjson
 import pytest
 import strawberry
 from graphql import ExecutionResult, OperationDefinitionNode, parse, validate
-from strawberry.annotation import StrawberryAnnotation
 
 from execution import Execution, declare
 from schema import QuietSchema
@@ -166,9 +165,7 @@ def twice(yolk: Yolk) -> Any:
 
 def shown(type_: Any, value: Any) -> Any:
     """A declared field."""
-    return declare.DeclaredField(
-        type_annotation=StrawberryAnnotation.from_annotation(type_), metadata=declare.Declaration(value).metadata()
-    )
+    return declare.field(type_, declare.Declaration(value))
 
 
 @strawberry.interface

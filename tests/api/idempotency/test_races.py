@@ -106,7 +106,7 @@ async def test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_wi
 
 
 async def test_a_slow_answer_of_stripe_does_not_undo_what_was_learnt_meanwhile(shop: Shop) -> None:
-    """Webhook against API answer: the answer to `confirm` was overtaken, and is outdated."""
+    """Webhook against API answer: the answer to `confirm` comes after the webhook, and is outdated."""
     order_id = await shop.order()
     held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/confirm")
     paying = asyncio.create_task(

@@ -66,7 +66,7 @@ EXECUTED = (
     Mutant(
         "a_row_is_read_whole",
         "execution/planner.py",
-        "        used = Projection(table, frozenset() if is_attribute else declared.reads)\n",
+        "        used = Projection(table, declared.reads)\n",
         "        used = Projection(table, None)\n",
         READ + "test_a_query_is_one_statement_for_just_the_columns_that_it_asks_for",
         "sorted(read) ==",

@@ -2,12 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,42 +17,11 @@ import uvicorn
 
 from sandbox import Sandbox
 from tests.crash.processes.proxy import DatabaseProxy
+from tests.support.line_process import LineProcess
 from tests.support.shop import JWT_SECRET, STAFF, WEBHOOK_SECRET, Client, Json, token
 
 START_SECONDS = 60.0  # on a machine with other work a start may take long; a bound, not a measure
 POLL_SECONDS = 0.01
-
-
-class ProcessFactory:
-    """The process that forks applications."""
-
-    def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.processes.process_factory"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[3],
-        )
-        assert self._line() == "ready"
-
-    def start(self, **given: Any) -> int:
-        """Start one application; returns its process id."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(given) + "\n")
-        self._process.stdin.flush()
-        return int(self._line())
-
-    def close(self) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-
-    def _line(self) -> str:
-        assert self._process.stdout is not None
-        return self._process.stdout.readline().strip()
 
 
 @dataclass
@@ -101,7 +67,7 @@ class Cluster:
     sandbox: Sandbox
     proxy: DatabaseProxy
     folder: Path
-    process_factory: ProcessFactory
+    process_factory: LineProcess
     database: str
     stripe_port: int
     started: list[Application] = field(default_factory=list)
@@ -138,7 +104,7 @@ class Cluster:
             **changes,
         }
         log = str(self.folder / "application.log")
-        pid = self.process_factory.start(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
+        pid = self.process_factory.ask(settings=settings, port=port, worker=worker, log=log, variants=list(variants))
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=15) as http:
             running = Application(pid, http)
             self.started.append(running)
@@ -166,7 +132,7 @@ def _free_port() -> int:
 
 
 @asynccontextmanager
-async def open_cluster(process_factory: ProcessFactory, database_url: str, folder: Path) -> AsyncIterator[Cluster]:
+async def open_cluster(process_factory: LineProcess, database_url: str, folder: Path) -> AsyncIterator[Cluster]:
     """Open Stripe and the proxy for one test."""
     sandbox = Sandbox(None, faults_enabled=True)
     listener = socket.create_server(("127.0.0.1", 0))
