@@ -72,6 +72,14 @@ EXECUTED = (
         "sorted(read) ==",
     ),
     Mutant(
+        "a_fallback_is_not_counted",
+        "execution/executor.py",
+        "        self.fallbacks += 1\n",
+        "        pass\n",
+        "tests/api/pages/test_readiness.py::test_an_answer_that_its_plan_cannot_give_is_counted_and_logged",
+        'assert body["checks"]["plans"] ==',
+    ),
+    Mutant(
         "a_field_says_less_than_it_reads",
         "schema/types/payments.py",
         'reads=["stripe_payment_intent_id", "livemode"]',
