@@ -19,6 +19,7 @@ from fasteners import InterProcessLock
 
 from database.connection import migrate, parse_url
 from database.embedded import FAST_AND_FORGETFUL, EmbeddedPostgres
+from server.serving import raise_file_limit
 from tests.support.shop import Shop, open_shop, settings_for
 
 TEMPLATE = "paygraph_template"
@@ -30,6 +31,12 @@ OUTER_RUN = "OUTER_RUN"  # the environment's word for the run whose server a run
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_many_files_as_a_server() -> None:
+    """Raise the limit of open files as a server does: crowds of clients stand beside it in one process here."""
+    raise_file_limit()
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -42,7 +42,8 @@ class Line:
 
     def reset(self) -> None:
         """Reset the connection."""
-        self.writer.transport.abort()
+        with suppress(AttributeError):  # asyncio of Python 3.11.2, where TLS is over already
+            self.writer.transport.abort()
 
 
 Behaviour = Callable[[Line, bytes], Awaitable[object]]
