@@ -28,6 +28,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     from cli.listening import LOOPBACK, listen, until_stopped
     from cli.named_files import refuse_unusable
     from cli.operations.demo import Backends, Demo
+    from server.serving import raise_file_limit
 
     if settings.environment == "production":
         raise CannotRun("The demo does not run with ENVIRONMENT=production. Use `serve` and `worker`.")
@@ -35,6 +36,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
         raise CannotRun("The demo signs its own tokens: unset AUTH_JWKS_URL.")
     sockets = listen(LOOPBACK, options.port, other="--port {0}, or PORT={0} make demo")
     refuse_unusable(settings)
+    raise_file_limit()
     print("Starting PostgreSQL and the server …", flush=True)
     with ready_database(settings) as complete:
         demo = Demo(complete, port=options.port, backends=Backends.of(settings))
