@@ -16,8 +16,8 @@ from provider import Provider, ProviderFailure
 from services.inbox import inbox
 from services.inbox.event_poller import EventPoller, Schedule
 from services.inbox.lag import ALARM_SECONDS, LagWatch, report_long_wait
-from services.money import recovery
-from services.money.runner import OperationRunner
+from services.money.operations import recovery
+from services.money.operations.runner import OperationRunner
 from services.reconciliation import runs
 from webhooks import handlers
 

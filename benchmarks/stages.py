@@ -30,8 +30,8 @@ import resolvers.access
 import server.graphql.cost_limits
 import server.graphql.http
 import services.inbox.inbox
+import services.money.operations.runner
 import services.money.payments
-import services.money.runner
 import webhooks.handlers
 import webhooks.routes
 from benchmarks import servers
@@ -85,9 +85,9 @@ ENVELOPE: Final = (
 WRITING: Final = (
     Seam("snapshot of order and key", resolvers.access, "read_snapshot"),
     Seam("phase 1", services.money.payments, "accept_if_unchanged"),
-    Seam("phase 2, twice", services.money.runner, "execute_step"),
+    Seam("phase 2, twice", services.money.operations.runner, "execute_step"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
-    Seam("phase 3, twice", services.money.runner.OperationRunner, "_record_if_unchanged"),
+    Seam("phase 3, twice", services.money.operations.runner.OperationRunner, "_record_if_unchanged"),
 )
 RECEIVING: Final = (
     Seam("verify", webhooks.routes, "verify_event"),

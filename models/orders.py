@@ -25,8 +25,8 @@ class Order(Model):
 
     `paid_minor`, `refunded_minor` and `payment_status` are derived from the order's payments, and written in the
     transaction of the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
-    `locked_payments` is no column: the function that locks an order (`services.money.locking`) puts its payments there,
-    the oldest first.
+    `locked_payments` is no column: the function that locks an order (`services.money.state.locking`) puts its payments
+    there, the oldest first.
     """
 
     locked_payments: "list[Payment]"

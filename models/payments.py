@@ -29,11 +29,11 @@ Revision = tuple[int, datetime | None]
 class Payment(Model):
     """Money asked for, held, taken and refunded, in minor units of one currency.
 
-    The status and the totals are Stripe's, merged by `services.money.payment_state` only. `refund_pending_minor` is our
-    own: the sum of refunds that are reserved and not yet decided. `capture_before` is the moment at which held money is
-    released by itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no secret;
-    `last_error` also names the request that failed. `failed_at` is the moment of the last failed attempt, whatever came
-    afterwards.
+    The status and the totals are Stripe's, merged by `services.money.state.payment_state` only. `refund_pending_minor`
+    is our own: the sum of refunds that are reserved and not yet decided. `capture_before` is the moment at which held
+    money is released by itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no
+    secret; `last_error` also names the request that failed. `failed_at` is the moment of the last failed attempt,
+    whatever came afterwards.
 
     `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to

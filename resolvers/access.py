@@ -10,7 +10,7 @@ from domain.errors import DomainError, Forbidden, InvalidState, NotFound, Path
 from domain.states import ActorKind, OperationKind, PaymentAction, PaymentStatus
 from models import Payment
 from resolvers.context import RequestContext
-from services.money.locking import OrderSnapshot, read_snapshot
+from services.money.state.locking import OrderSnapshot, read_snapshot
 
 SEE_ALL_PAYMENTS = frozenset(
     {Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE, Scope.REFUNDS_WRITE, Scope.REFUNDS_APPROVE, Scope.ORDERS_WRITE}

@@ -9,8 +9,8 @@ from resolvers.reading.customer_cache import OwnCustomers
 from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
 from services.live.refresh_on_read import DocumentReads, ProviderReads
-from services.money.recovery import RecoveryOnRead
-from services.money.runner import OperationRunner
+from services.money.operations.recovery import RecoveryOnRead
+from services.money.operations.runner import OperationRunner
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from sandbox import Sandbox
 from services.inbox.inbox import Endpoint
 from services.live.hub import Live
 from services.live.refresh_on_read import ProviderReads
-from services.money.recovery import RecoveryOnRead
-from services.money.runner import OperationRunner
+from services.money.operations.recovery import RecoveryOnRead
+from services.money.operations.runner import OperationRunner
 from services.retry_policy import RetryPolicy
 from settings import SHORTEST_JWT_SECRET, Settings, SettingsError
 from webhooks.handlers import HANDLED

@@ -38,7 +38,7 @@
 #define NEEDS_REVIEW 5
 /* END */
 
-/* BEGIN verdicts: what a step came to, and the states that it may leave (services.money.outcomes)
+/* BEGIN verdicts: what a step came to, and the states that it may leave (services.money.operations.outcomes)
  *   DONE      SUCCEEDED FAILED IN_PROGRESS NEEDS_REVIEW
  *   FAILED    FAILED
  *   UNKNOWN   UNRESOLVED
@@ -426,7 +426,7 @@ inline changed(k) {
 #endif
 #endif
 
-/* services.money.payment_state: write what Stripe said, unless it is old news. */
+/* services.money.state.payment_state: write what Stripe said, unless it is old news. */
 inline merge(k) {
 	if
 	:: IS_OTHERS(k) || IS_SAME(k) || IS_OLD_NEWS(k)
@@ -495,7 +495,7 @@ end_idle:
 		:: IS_OPEN(which) && (!replies || IS_FREE(which)) -> take(which)
 		fi;
 
-attempting: /* services.money.provider_calls.attempt: what the lease brought of the row, before anything is asked */
+attempting: /* services.money.operations.provider_calls.attempt: what the lease brought of the row, before anything is asked */
 		sends[me] = KEY_AT_STRIPE(which) + 1;
 		is_news[me] = 0; age = row[which].age; object = row[which].at_stripe;
 		is_fetched = 0; is_fresh = 0; is_sent = 0; is_stuck = 0;
@@ -619,7 +619,7 @@ refused: /* a definite no is believed after a look */
 		if :: verdict == V_DONE -> is_fetched = 1; seen = STATUS(which, object) :: else fi
 	};
 
-settling: /* services.money.outcomes: one transaction */
+settling: /* services.money.operations.outcomes: one transaction */
 	atomic {
 		if
 		:: FAULT; printf("server %d is killed\n", me); stop(); goto idle

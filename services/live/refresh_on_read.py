@@ -10,7 +10,7 @@ from models import Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment
 from provider.request_budget import THROTTLED_HERE
 from services.audit.trail import Cause
-from services.money import locking
+from services.money.state import locking
 from services.money.sync import close_if_gone, refresh_payment, unavailable
 
 T = TypeVar("T")

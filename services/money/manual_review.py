@@ -17,9 +17,9 @@ from provider import Outcome, Provider, ProviderFailure
 from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
-from services.money import locking
-from services.money.provider_calls import Step, StepOutcome, StepResult, look_up_effect
-from services.money.runner import OperationRunner
+from services.money.operations.provider_calls import Step, StepOutcome, StepResult, look_up_effect
+from services.money.operations.runner import OperationRunner
+from services.money.state import locking
 from services.money.sync import unavailable
 
 log = structlog.get_logger(__name__)

@@ -14,10 +14,10 @@ from domain.money import Money
 from domain.states import OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
-from services.money import locking
-from services.money.idempotency import IdempotentRequest, OperationOutcome, run_once
-from services.money.payment_state import recompute_order
-from services.money.runner import OperationRunner
+from services.money.operations.idempotency import IdempotentRequest, OperationOutcome, run_once
+from services.money.operations.runner import OperationRunner
+from services.money.state import locking
+from services.money.state.payment_state import recompute_order
 
 STATED: Final = ("total_minor", "currency", "customer_id")  # beside the columns that the command stores
 

@@ -28,8 +28,7 @@ from domain.states import (
 )
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
-from services.money import locking
-from services.money.idempotency import (
+from services.money.operations.idempotency import (
     IdempotentRequest,
     OperationOutcome,
     accept_if_unchanged,
@@ -38,12 +37,13 @@ from services.money.idempotency import (
     replay,
     run_once,
 )
-from services.money.locking import OrderSnapshot
-from services.money.outcomes import SETTLES_ORDER, end_unsent, end_with_known
-from services.money.provider_calls import Step
-from services.money.refusals import invalid_state
+from services.money.operations.outcomes import SETTLES_ORDER, end_unsent, end_with_known
+from services.money.operations.provider_calls import Step
+from services.money.operations.refusals import invalid_state
+from services.money.operations.runner import OperationRunner
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
-from services.money.runner import OperationRunner
+from services.money.state import locking
+from services.money.state.locking import OrderSnapshot
 
 # A creation that waits and was never sent. A process that takes it up locks it first, so that this statement skips it:
 # of the two, the later one finds what the earlier one has written.
@@ -160,8 +160,8 @@ async def cancel_payment(
     """Cancel an open payment and release what it holds; only a service may release held money.
 
     A payment that was never sent to Stripe ends here, without a call. Raises NotFound, and InvalidState when it is too
-    late, or when money is held and a buyer asks. `services.money.provider_calls` asks Stripe once more before it
-    cancels a buyer's payment that may hold money by then.
+    late, or when money is held and a buyer asks. `services.money.operations.provider_calls` asks Stripe once more
+    before it cancels a buyer's payment that may hold money by then.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:

@@ -11,13 +11,13 @@ from domain.metadata import stripe_metadata
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
-from services.money import locking
-from services.money.idempotency import IdempotentRequest, OperationOutcome, run_once
-from services.money.outcomes import end_with_known
-from services.money.provider_calls import Step
-from services.money.refund_state import add_refund
+from services.money.operations.idempotency import IdempotentRequest, OperationOutcome, run_once
+from services.money.operations.outcomes import end_with_known
+from services.money.operations.provider_calls import Step
+from services.money.operations.runner import OperationRunner
 from services.money.rules import check_currency
-from services.money.runner import OperationRunner
+from services.money.state import locking
+from services.money.state.refund_state import add_refund
 
 
 async def refund_payment(

@@ -16,10 +16,10 @@ from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE
 from provider.objects import ProviderDispute
 from services.audit.trail import Cause
-from services.money import locking
-from services.money.missing_payment import knows_another_payment
-from services.money.outcomes import end_operations
-from services.money.payment_state import (
+from services.money.operations.outcomes import end_operations
+from services.money.state import locking
+from services.money.state.missing_payment import knows_another_payment
+from services.money.state.payment_state import (
     StaleSnapshot,
     apply_provider_state,
     keep_failed_attempt,
@@ -27,7 +27,7 @@ from services.money.payment_state import (
     set_disputed,
     synced_after,
 )
-from services.money.refund_state import apply_provider_refund
+from services.money.state.refund_state import apply_provider_refund
 from services.reconciliation.findings import contested_in
 
 log = structlog.get_logger(__name__)

@@ -16,7 +16,7 @@ from models import Order, Payment
 from provider import Provider, ProviderFailure, ProviderPayment
 from services.audit.trail import Cause, Change, record
 from services.inbox import inbox
-from services.money import locking
+from services.money.state import locking
 from services.money.sync import refresh_payment
 
 log = structlog.get_logger(__name__)

@@ -23,19 +23,10 @@ from provider.mapping import payment_from
 from services import retry_policy
 from services.audit.trail import Cause, Change, record
 from services.inbox import inbox
-from services.money import (
-    idempotency,
-    locking,
-    outcomes,
-    payment_state,
-    payments,
-    provider_calls,
-    refund_state,
-    refunds,
-    runner,
-    sync,
-)
-from services.money.provider_calls import Step, StepOutcome, StepResult
+from services.money import payments, refunds, sync
+from services.money.operations import idempotency, outcomes, provider_calls, runner
+from services.money.operations.provider_calls import Step, StepOutcome, StepResult
+from services.money.state import locking, payment_state, refund_state
 from services.retry_policy import RetryPolicy
 
 HURRIED_SECONDS = (0.1, 0.2, 0.4, 0.5)

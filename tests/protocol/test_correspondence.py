@@ -18,7 +18,7 @@ from domain.states import (
     RefundStatus,
     Transition,
 )
-from services.money.provider_calls import Step, StepOutcome
+from services.money.operations.provider_calls import Step, StepOutcome
 from tests.attack import variants
 from tests.protocol.runs import BEFORE, WITHOUT_A_RULE, WITHOUT_AN_ASSUMPTION
 from tests.protocol.spin import AGES, MODEL, STATES, STATUSES
@@ -136,7 +136,7 @@ def _writers() -> Iterator[tuple[str, set[str]]]:
 
 
 def _states_after_each_verdict() -> dict[str, set[str]]:
-    """Return, for each step outcome, the states that `services.money.outcomes` may set, through its calls."""
+    """Return, for each step outcome, the states that `outcomes` may set, through its calls."""
     functions = {function.name: function for function in _functions(ROOT / "services" / "money" / "outcomes.py")}
 
     def reached(node: ast.AST, seen: frozenset[str] = frozenset()) -> set[str]:

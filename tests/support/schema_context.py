@@ -13,8 +13,8 @@ from resolvers.reading.customer_cache import OwnCustomers
 from schema import schema
 from services.live.hub import Live
 from services.live.refresh_on_read import ProviderReads
-from services.money.recovery import RecoveryOnRead
-from services.money.runner import OperationRunner
+from services.money.operations.recovery import RecoveryOnRead
+from services.money.operations.runner import OperationRunner
 
 
 class NoProvider(Provider):

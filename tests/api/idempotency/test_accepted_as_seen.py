@@ -15,7 +15,7 @@ from database.connection import parse_url
 from database.pool import Pool, PooledConnection
 from domain.states import OperationKind
 from models import Operation, Order, Payment
-from services.money.locking import read_snapshot
+from services.money.state.locking import read_snapshot
 from tests.support.rows import row_id
 from tests.support.shop import Shop, key, open_shop, settings_for, text_of
 

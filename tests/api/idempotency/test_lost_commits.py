@@ -16,7 +16,7 @@ from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 from domain.ids import new_id
 from services.audit.trail import find_broken_chains
-from services.money import idempotency
+from services.money.operations import idempotency
 from tests.reconcile.faults import stripe_post
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 

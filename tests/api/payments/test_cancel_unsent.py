@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from database.statements import query_rows
-from services.money.runner import OperationRunner
+from services.money.operations.runner import OperationRunner
 from tests.support.shop import Json, Shop, key
 
 pytestmark = pytest.mark.shop_settings(request_budget_seconds=0)  # requests answer what is known, without waiting

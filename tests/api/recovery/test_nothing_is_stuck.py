@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models import Operation, PaymentEvent
-from services.money import payment_state, refund_state
+from services.money.state import payment_state, refund_state
 from tests.support.as_stripe_says import reached, reconciled
 from tests.support.shop import Json, Shop, key
 

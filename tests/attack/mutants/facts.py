@@ -58,7 +58,7 @@ FACTS = (
     ),
     Mutant(
         "a_contradiction_of_an_end_is_ignored",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         "    if transition is Transition.CONFLICT and not fetched:\n        raise StaleSnapshot\n",
         "    if transition is Transition.CONFLICT and not fetched:\n        return False\n",
         "tests/api/idempotency/test_races.py::test_an_answer_that_contradicts_an_end_is_asked_of_stripe",
@@ -66,7 +66,7 @@ FACTS = (
     ),
     Mutant(
         "what_was_fetched_of_a_refund_is_called_late",
-        "services/money/refund_state.py",
+        "services/money/state/refund_state.py",
         "or (is_correction and not fetched):",
         "or is_correction:",
         FETCHED + "test_a_refund_that_is_taken_back_before_anybody_looks_is_taken_back",
@@ -82,7 +82,7 @@ FACTS = (
     ),
     Mutant(
         "a_corrected_end_raises_no_alarm_and_is_no_correction",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         "is_correction = payment.is_final and is_known and transition is not Transition.REPEAT",
         "is_correction = False",
         FETCHED + "test_a_payment_that_was_given_up_here_and_lives_at_stripe_is_shown_alive",
@@ -90,7 +90,7 @@ FACTS = (
     ),
     Mutant(
         "money_in_another_currency_is_ours",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         '"provider_currency": seen.currency if seen.currency != payment.currency else None,',
         '"provider_currency": None,',
         "tests/api/payments/test_not_as_asked.py::test_money_in_another_currency_is_never_taken_for_ours",
@@ -98,7 +98,7 @@ FACTS = (
     ),
     Mutant(
         "another_amount_is_no_finding",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         "    if is_other:\n        await report_not_as_asked(payment, seen)\n",
         "",
         "tests/api/payments/test_not_as_asked.py::test_more_than_was_asked_for_is_recorded_and_can_be_given_back",
@@ -226,7 +226,7 @@ FACTS = (
     ),
     Mutant(
         "a_key_of_another_account_loses_every_payment",
-        "services/money/missing_payment.py",
+        "services/money/state/missing_payment.py",
         "unknown=[str(other.id) for other in others])\n    return False",
         "unknown=[])\n    return True",
         "tests/api/payments/test_definite_answers.py::test_under_a_key_of_another_account_nothing_is_given_up",

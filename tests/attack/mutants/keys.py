@@ -10,7 +10,7 @@ RULES = "tests/api/payments/test_rules.py::"
 KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
-        "services/money/runner.py",
+        "services/money/operations/runner.py",
         "if operation.attempt != leased.attempt or not operation.is_open:\n            raise LeaseLost",
         "if not operation.is_open:\n            raise LeaseLost",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
@@ -18,7 +18,7 @@ KEYS = (
     ),
     Mutant(
         "a_crash_is_tried_for_ever",
-        "services/money/runner.py",
+        "services/money/operations/runner.py",
         "if is_again:\n",
         "if False:\n",
         "tests/api/recovery/test_nothing_is_stuck.py::test_an_operation_that_crashes_asks_for_a_person_and_is_settled",
@@ -26,7 +26,7 @@ KEYS = (
     ),
     Mutant(
         "an_order_that_changed_after_it_was_seen_is_paid_as_it_was",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         '"SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
         "\"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
         "tests/api/idempotency/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
@@ -34,7 +34,7 @@ KEYS = (
     ),
     Mutant(
         "an_expired_key_runs_again",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         "if operation.expires_at < datetime.now(UTC):",
         "if False:",
         IDEMPOTENCY + "test_an_expired_key_never_runs_again",
@@ -42,7 +42,7 @@ KEYS = (
     ),
     Mutant(
         "the_same_key_with_another_input_gets_the_first_answer",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         "if operation.fingerprint != request.fingerprint.digest:",
         "if False:",
         IDEMPOTENCY + "test_scenario_3_the_same_key_with_another_input_runs_nothing",
@@ -50,7 +50,7 @@ KEYS = (
     ),
     Mutant(
         "callers_share_their_keys",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         "principal=request.caller.principal,\n        kind=request.kind,",
         'principal="everybody",\n        kind=request.kind,',
         IDEMPOTENCY + "test_scenario_4_the_same_key_of_another_caller_is_another_operation",
@@ -138,7 +138,7 @@ KEYS = (
     ),
     Mutant(
         "absence_is_proven_while_a_request_may_be_on_its_way",
-        "services/money/provider_calls.py",
+        "services/money/operations/provider_calls.py",
         "age >= policy.key_life_seconds + policy.quiet_seconds:",
         "age >= policy.key_life_seconds:",
         "tests/api/idempotency/test_late_requests.py::test_what_left_at_the_last_moment_is_waited_for",
@@ -146,7 +146,7 @@ KEYS = (
     ),
     Mutant(
         "a_replayed_answer_is_taken_for_news",
-        "services/money/provider_calls.py",
+        "services/money/operations/provider_calls.py",
         "if payment is not None and payment.is_replayed:",
         "if False:",
         RECOVERY + "test_a_replayed_answer_to_confirm_is_as_old_as_the_first_one",
@@ -154,7 +154,7 @@ KEYS = (
     ),
     Mutant(
         "a_buyers_cancel_that_waited_releases_a_hold",
-        "services/money/provider_calls.py",
+        "services/money/operations/provider_calls.py",
         "    is_held = seen.status is PaymentStatus.REQUIRES_CAPTURE\n",
         "    is_held = False\n",
         "tests/api/payments/test_capture_method.py::test_a_cancel_that_had_to_wait_does_not_release_what_is_held_meanwhile",

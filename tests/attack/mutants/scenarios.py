@@ -12,7 +12,7 @@ WEBHOOKS = "tests/api/events/test_webhooks.py::"
 SCENARIOS = (
     Mutant(
         "whoever_finds_a_key_at_work_drives_it_too",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         "operation = accepted.operation\n    if operation.claim != request.claim:\n",
         "operation = accepted.operation\n    if operation.claim != request.claim and not operation.is_open:\n",
         IDEMPOTENCY + "test_scenario_1_twenty_parallel_calls_with_one_key_are_one_charge_ten_times_in_a_row",
@@ -28,7 +28,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_key_is_of_one_mutation_for_ever",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         '"WHERE principal = $1 AND kind = $2 AND key = $3"',
         "\"WHERE principal = $1 AND $2 <> '' AND key = $3\"",
         IDEMPOTENCY + "test_scenario_7_one_key_may_pay_and_refund",
@@ -45,7 +45,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_500_gets_a_new_key_at_once",
-        "services/money/provider_calls.py",
+        "services/money/operations/provider_calls.py",
         "sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds",
         "sticky = operation.last_problem == SERVER_ERROR",
         RECOVERY + "test_scenario_11_a_500_that_sticks_to_its_key_gets_a_new_key_once_nothing_is_proven",
@@ -53,7 +53,7 @@ SCENARIOS = (
     ),
     Mutant(
         "the_old_key_is_sent_after_it_is_forgotten",
-        "services/money/runner.py",
+        "services/money/operations/runner.py",
         "            operation.generation += 1\n",
         "",
         RECOVERY + "test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key",
@@ -77,7 +77,7 @@ SCENARIOS = (
     ),
     Mutant(
         "each_event_of_one_change_writes_it",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         "    changes = _differences(payment, seen)\n    if not changes:\n",
         "    changes = _differences(payment, seen)\n    if not changes and cause.stripe_event_id is None:\n",
         WEBHOOKS + "test_scenario_18_two_events_for_one_change_write_one_entry",
@@ -157,7 +157,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_refund_that_stripe_refused_keeps_its_room",
-        "services/money/outcomes.py",
+        "services/money/operations/outcomes.py",
         "work, order, payment, refund, RefundStatus.FAILED, cause=",
         "work, order, payment, refund, RefundStatus.UNKNOWN, cause=",
         WEBHOOKS + "test_scenario_32_a_dashboard_refund_and_ours_at_once",
@@ -173,7 +173,7 @@ SCENARIOS = (
     ),
     Mutant(
         "what_failed_to_be_given_back_is_given_back",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         "for r in refunds if r.status is RefundStatus.SUCCEEDED)",
         "for r in refunds if r.status not in REFUND_RESERVES)",
         "tests/api/payments/test_pay_and_refund.py::test_scenario_34_a_refund_that_fails_later_gives_its_room_back",
@@ -246,7 +246,7 @@ SCENARIOS = (
     ),
     Mutant(
         "who_comes_again_while_it_is_done_is_sent_away",
-        "services/money/idempotency.py",
+        "services/money/operations/idempotency.py",
         "WAIT_SECONDS = 2.0  #",
         "WAIT_SECONDS = 0.0  #",
         RACES + "test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished",
@@ -254,7 +254,7 @@ SCENARIOS = (
     ),
     Mutant(
         "an_order_is_read_before_its_payment_is_waited_for",
-        "services/money/locking.py",
+        "services/money/state/locking.py",
         '(SELECT order_id FROM payment WHERE id = $1) FOR NO KEY UPDATE"  # it never changes',
         '(SELECT order_id FROM payment WHERE id = $1)"  # it never changes',
         RACES + "test_scenario_50_webhook_worker_mutation_and_sync_touch_one_payment_without_a_deadlock",
@@ -280,7 +280,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_method_that_is_gone_has_no_name",
-        "services/money/refusals.py",
+        "services/money/operations/refusals.py",
         '    (False, "payment_method"): _method,\n',
         "",
         RULES + "test_scenario_54_a_payment_method_that_is_gone_is_refused_by_name",

@@ -8,7 +8,7 @@ FOLLOWING = "tests/live/test_following.py::"
 STREAMS = (
     Mutant(
         "an_answer_says_what_was_not_written",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         'Update(payment, (*changes, "version", "last_synced_at")),',
         'Update(payment, (*changes, "version")),',
         "tests/live/test_one_value.py::test_a_payment_is_the_same_wherever_it_is_read",
@@ -24,7 +24,7 @@ STREAMS = (
     ),
     Mutant(
         "a_failure_names_stripes_request",
-        "services/money/payment_state.py",
+        "services/money/state/payment_state.py",
         'changes["last_error"] |= {"request_id": failed_request(cause)}',
         'changes["last_error"] |= {"request_id": cause.stripe_request_id}',
         "tests/api/payments/test_failures.py::test_the_request_of_a_failure_is_the_one_that_failed_whoever_reads_it",

@@ -13,7 +13,7 @@ STEPS: Final = ["the field", "authorise", "**claim, accept**", "**execute**", "*
 # Called from a function that stands above it in the table, and not from the one before it.
 CALLED_BY: Final = {
     "carry_out": "services/money/payments.py::create_payment",
-    "_record_if_unchanged": "services/money/runner.py::_run_step",
+    "_record_if_unchanged": "services/money/operations/runner.py::_run_step",
 }
 
 

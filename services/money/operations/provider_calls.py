@@ -24,7 +24,7 @@ from domain.states import (
 from models import Operation, Payment, Revision
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
-from services.money.missing_payment import knows_another_payment
+from services.money.state.missing_payment import knows_another_payment
 from services.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)

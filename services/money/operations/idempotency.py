@@ -29,9 +29,9 @@ from domain.idempotency import Fingerprint, mismatched_paths
 from domain.ids import derived_id, new_id
 from domain.states import OperationKind, OperationState
 from models import Operation, Order, Payment
-from services.money import locking
-from services.money.locking import OrderSnapshot
-from services.money.runner import OperationRunner, RunResult
+from services.money.operations.runner import OperationRunner, RunResult
+from services.money.state import locking
+from services.money.state.locking import OrderSnapshot
 
 KEY_LIFE = timedelta(days=30)  # as long as Stripe keeps events; a phone that was offline for a month asks `operation`
 WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen

@@ -25,11 +25,8 @@ from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
 from models import Operation, Order, Payment
 from provider import Provider, ProviderFailure
 from services.audit.trail import Cause
-from services.money import locking
-from services.money.divergence import is_not_as_asked
-from services.money.outcomes import CRASHED, Recording, apply_result, call_a_person, leave_open
-from services.money.payment_state import StaleSnapshot
-from services.money.provider_calls import (
+from services.money.operations.outcomes import CRASHED, Recording, apply_result, call_a_person, leave_open
+from services.money.operations.provider_calls import (
     WAITING,
     Step,
     StepOutcome,
@@ -38,6 +35,9 @@ from services.money.provider_calls import (
     failed_attempt,
     refund_made_by,
 )
+from services.money.state import locking
+from services.money.state.divergence import is_not_as_asked
+from services.money.state.payment_state import StaleSnapshot
 from services.retry_policy import RetryPolicy, back_off, open_interval
 
 log = structlog.get_logger(__name__)

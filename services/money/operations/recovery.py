@@ -10,7 +10,7 @@ from database.statements import query_rows
 from database.transactions import DatabaseUnavailable, finish
 from domain.states import OrderPaymentStatus
 from models import Operation, Order, Payment
-from services.money.runner import OperationRunner
+from services.money.operations.runner import OperationRunner
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,9 @@ from models import Operation, Order, Payment, Refund
 from provider import Outcome, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit.trail import Cause
-from services.money.payment_state import (
+from services.money.operations.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
+from services.money.operations.refusals import invalid_state, payment_error, refund_error
+from services.money.state.payment_state import (
     StaleSnapshot,
     abandon_payment,
     apply_provider_state,
@@ -35,9 +37,7 @@ from services.money.payment_state import (
     mark_payment_unknown,
     settle_order,
 )
-from services.money.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
-from services.money.refund_state import apply_provider_refund, change_refund
-from services.money.refusals import invalid_state, payment_error, refund_error
+from services.money.state.refund_state import apply_provider_refund, change_refund
 
 log = structlog.get_logger(__name__)
 

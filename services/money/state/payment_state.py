@@ -32,7 +32,7 @@ from services.audit.failed_attempts import (
     is_same,
 )
 from services.audit.trail import Cause, Change, record
-from services.money.divergence import is_not_as_asked, report_not_as_asked
+from services.money.state.divergence import is_not_as_asked, report_not_as_asked
 
 log = structlog.get_logger(__name__)
 

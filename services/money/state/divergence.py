@@ -1,7 +1,7 @@
 """Differences between a payment at Stripe and the payment that was asked for, reported as soon as they are written.
 
 Another program may change an intent's amount or currency, and Stripe may take more than was held. The state writer
-(`services.money.payment_state`) records Stripe's figures as they are; this module raises the alarm and opens the
+(`services.money.state.payment_state`) records Stripe's figures as they are; this module raises the alarm and opens the
 finding.
 """
 

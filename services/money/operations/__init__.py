@@ -1,0 +1,1 @@
+"""Operations: the idempotency key of an act, its steps at Stripe, and their outcomes."""
