@@ -30,6 +30,7 @@ import resolvers.access
 import server.graphql.cost_limits
 import server.graphql.http
 import services.inbox.inbox
+import services.money.operations.outcomes
 import services.money.operations.runner
 import services.money.payments
 import webhooks.handlers
@@ -87,7 +88,7 @@ WRITING: Final = (
     Seam("phase 1", services.money.payments, "accept_if_unchanged"),
     Seam("phase 2, twice", services.money.operations.runner, "execute_step"),
     Seam("  provider call, twice", provider.client.Provider, "_send"),
-    Seam("phase 3, twice", services.money.operations.runner.OperationRunner, "_record_if_unchanged"),
+    Seam("phase 3, twice", services.money.operations.outcomes.Recorder, "record_if_unchanged"),
 )
 RECEIVING: Final = (
     Seam("verify", webhooks.routes, "verify_event"),

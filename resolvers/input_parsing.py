@@ -8,7 +8,7 @@ from domain.command_fields import Command, Rules, parse
 from domain.errors import Path
 from domain.idempotency import check_key
 from resolvers.context import RequestContext
-from services.money.operations.idempotency import IdempotentRequest
+from services.money.operations.claims import IdempotentRequest
 
 C = TypeVar("C", bound=Command)
 

@@ -10,7 +10,7 @@ from models import Operation, Order, Payment, Refund
 from resolvers.access import AuthenticationRequired
 from resolvers.context import RequestContext
 from resolvers.visibility import visible_order, visible_payment, visible_refund
-from services.money.operations.idempotency import OperationOutcome
+from services.money.operations.runner import OperationOutcome
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from resolvers.context import RequestContext
 from resolvers.mutation_result import Result
 from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from services.money import manual_review
-from services.money.operations.idempotency import find_operation
+from services.money.operations.claims import find_operation
 
 LONGEST_EVIDENCE = 1000
 LONGEST_STRIPE_ID = 255

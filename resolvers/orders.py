@@ -17,7 +17,7 @@ from resolvers.mutation_result import Result, answer
 from resolvers.reading.projected_queries import order_row
 from resolvers.visibility import lookup, visibility
 from services.money import orders
-from services.money.operations.idempotency import OperationOutcome
+from services.money.operations.runner import OperationOutcome
 
 
 async def order(

@@ -22,7 +22,7 @@ from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from services.audit.trail import Cause
 from services.money import payments
-from services.money.operations.idempotency import OperationOutcome
+from services.money.operations.runner import OperationOutcome
 
 
 async def create_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:

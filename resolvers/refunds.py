@@ -15,7 +15,7 @@ from resolvers.mutation_result import Result, answer
 from resolvers.reading.pagination import NEWEST, Page, Paging, page_of
 from resolvers.visibility import lookup, visible_refund
 from services.money import refunds
-from services.money.operations.idempotency import OperationOutcome
+from services.money.operations.runner import OperationOutcome
 
 
 async def refund(context: RequestContext, *, id: str) -> Refund | None:

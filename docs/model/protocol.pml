@@ -47,9 +47,9 @@
  *   REVIEW    UNRESOLVED NEEDS_REVIEW
  * END */
 /* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money and asks nobody
- * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (outcomes.end_unsent); a person
- * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, outcomes._advance,
- * outcomes.leave_open, outcomes.call_a_person, outcomes._succeed, outcomes._fail.
+ * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (ends.end_unsent); a person
+ * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, ends.advance,
+ * ends.leave_open, ends.call_a_person, ends._succeed, ends.fail.
  * END */
 /* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once.
  *   inside   REFUND CREATE CONFIRM

@@ -17,8 +17,9 @@ from provider import Outcome, Provider, ProviderFailure
 from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
-from services.money.operations.provider_calls import Step, StepOutcome, StepResult, look_up_effect
+from services.money.operations.lookups import look_up_effect
 from services.money.operations.runner import OperationRunner
+from services.money.operations.steps import Step, StepOutcome, StepResult
 from services.money.state import locking
 from services.money.sync import unavailable
 
@@ -51,7 +52,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
         await _record_ruling(work, settled, ruling, by)
 
     try:
-        settled = (await runner.record_outcome(operation, step_result, by=by, within=write_ruling)).operation
+        settled = (await runner.recorder.record_outcome(operation, step_result, by=by, within=write_ruling)).operation
     except LeaseLost:
         raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)

@@ -14,8 +14,8 @@ from domain.money import Money
 from domain.states import OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
-from services.money.operations.idempotency import IdempotentRequest, OperationOutcome, run_once
-from services.money.operations.runner import OperationRunner
+from services.money.operations.claims import IdempotentRequest
+from services.money.operations.runner import OperationOutcome, OperationRunner, run_once
 from services.money.state import locking
 from services.money.state.payment_state import recompute_order
 

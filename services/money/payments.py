@@ -28,19 +28,19 @@ from domain.states import (
 )
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
-from services.money.operations.idempotency import (
-    IdempotentRequest,
+from services.money.operations.claims import IdempotentRequest
+from services.money.operations.ends import SETTLES_ORDER, end_unsent, end_with_known
+from services.money.operations.refusals import invalid_state
+from services.money.operations.runner import (
     OperationOutcome,
+    OperationRunner,
     accept_if_unchanged,
     accept_under_locks,
     carry_out,
     replay,
     run_once,
 )
-from services.money.operations.outcomes import SETTLES_ORDER, end_unsent, end_with_known
-from services.money.operations.provider_calls import Step
-from services.money.operations.refusals import invalid_state
-from services.money.operations.runner import OperationRunner
+from services.money.operations.steps import Step
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
 from services.money.state import locking
 from services.money.state.locking import OrderSnapshot

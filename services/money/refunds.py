@@ -11,10 +11,10 @@ from domain.metadata import stripe_metadata
 from domain.states import PaymentStatus, RefundReason
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
-from services.money.operations.idempotency import IdempotentRequest, OperationOutcome, run_once
-from services.money.operations.outcomes import end_with_known
-from services.money.operations.provider_calls import Step
-from services.money.operations.runner import OperationRunner
+from services.money.operations.claims import IdempotentRequest
+from services.money.operations.ends import end_with_known
+from services.money.operations.runner import OperationOutcome, OperationRunner, run_once
+from services.money.operations.steps import Step
 from services.money.rules import check_currency
 from services.money.state import locking
 from services.money.state.refund_state import add_refund

@@ -6,8 +6,8 @@ from domain.errors import ErrorCode, NotFound, Path, Refused
 from domain.money import Money
 from domain.states import PaymentAction
 from models import Operation, Order, Payment
-from services.money.operations.idempotency import ConcurrentOperation
 from services.money.operations.refusals import invalid_state
+from services.money.operations.runner import ConcurrentOperation
 
 
 def check_currency(amount: Money, currency: str, path: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from provider import Provider, ProviderFailure, ProviderPayment, ProviderRefund
 from provider.failures import DEFINITE
 from provider.objects import ProviderDispute
 from services.audit.trail import Cause
-from services.money.operations.outcomes import end_operations
+from services.money.operations.ends import end_operations
 from services.money.state import locking
 from services.money.state.missing_payment import knows_another_payment
 from services.money.state.payment_state import (

@@ -24,8 +24,8 @@ from services import retry_policy
 from services.audit.trail import Cause, Change, record
 from services.inbox import inbox
 from services.money import payments, refunds, sync
-from services.money.operations import idempotency, outcomes, provider_calls, runner
-from services.money.operations.provider_calls import Step, StepOutcome, StepResult
+from services.money.operations import claims, leases, outcomes, provider_calls, runner
+from services.money.operations.steps import Step, StepOutcome, StepResult
 from services.money.state import locking, payment_state, refund_state
 from services.retry_policy import RetryPolicy
 
@@ -101,7 +101,7 @@ def stripe_key_for_each_attempt() -> None:
 
 def id_of_its_own() -> None:
     """An operation's id is random, so that an operation lost in a failover has another key at Stripe when repeated."""
-    _put(idempotency, "derive_operation_id", lambda *_, **__: uuid4())
+    _put(claims, "derive_operation_id", lambda *_, **__: uuid4())
 
 
 def new_key_on_retry() -> None:
@@ -119,12 +119,12 @@ def new_key_on_retry() -> None:
 
 def client_key_not_kept() -> None:
     """A client's key is not stored, so its retry is a new operation."""
-    right = idempotency._claim
+    right = claims.claim
 
-    async def wrong(request: idempotency.IdempotentRequest, by: runner.OperationRunner) -> Operation:
-        return await right(replace(request, key=str(uuid4())), by)
+    async def wrong(request: claims.IdempotentRequest, **given: Any) -> Operation:
+        return await right(replace(request, key=str(uuid4())), **given)
 
-    _put(idempotency, "_claim", wrong)
+    _put(runner, "claim", wrong)
 
 
 def unknown_is_failed() -> None:
@@ -211,17 +211,17 @@ def event_not_kept() -> None:
 def lease_ignored() -> None:
     """A process that looks for work takes operations that another one holds."""
     anyone = "due IS NOT NULL"
-    _put(runner, "TAKE_NEXT", runner.TAKE_NEXT.replace("due <= now()", anyone))
-    _put(runner, "TAKE", runner.TAKE.replace("due <= now()", anyone))
+    _put(runner, "TAKE_NEXT", leases.TAKE_NEXT.replace("due <= now()", anyone))
+    _put(runner, "TAKE", leases.TAKE.replace("due <= now()", anyone))
 
 
 def fence_ignored() -> None:
     """A runner without its lease still writes, whatever our rows show."""
-    right = runner.OperationRunner._record_under_locks
+    right = outcomes.Recorder._record_under_locks
 
     async def wrong(
-        self: runner.OperationRunner, leased: Operation, step_result: StepResult, *others: Any
-    ) -> runner.RunResult:
+        self: outcomes.Recorder, leased: Operation, step_result: StepResult, *others: Any
+    ) -> outcomes.RunResult:
         now = await Operation.get(id=leased.id)
         leased.attempt = now.attempt
         if not now.is_open:
@@ -229,7 +229,7 @@ def fence_ignored() -> None:
             await now.save(update_fields=["state", "due", "finished_at"])
         return await right(self, leased, step_result, *others)
 
-    _put(runner.OperationRunner, "_record_under_locks", wrong)
+    _put(outcomes.Recorder, "_record_under_locks", wrong)
     _put(outcomes, "end_by_rows", lambda *_: False)
 
 

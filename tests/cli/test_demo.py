@@ -12,7 +12,7 @@ import asyncpg
 import httpx
 
 from database.connection import parse_url
-from services.money.operations.idempotency import KEY_LIFE
+from services.money.operations.claims import KEY_LIFE
 from tests.cli.commands import free_port, run, started
 
 PRINTED: Final = '→ {"order": '  # the beginning of the last answer that it prints

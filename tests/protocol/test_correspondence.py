@@ -18,7 +18,7 @@ from domain.states import (
     RefundStatus,
     Transition,
 )
-from services.money.operations.provider_calls import Step, StepOutcome
+from services.money.operations.steps import Step, StepOutcome
 from tests.attack import variants
 from tests.protocol.runs import BEFORE, WITHOUT_A_RULE, WITHOUT_AN_ASSUMPTION
 from tests.protocol.spin import AGES, MODEL, STATES, STATUSES
@@ -136,8 +136,11 @@ def _writers() -> Iterator[tuple[str, set[str]]]:
 
 
 def _states_after_each_verdict() -> dict[str, set[str]]:
-    """Return, for each step outcome, the states that `outcomes` may set, through its calls."""
-    functions = {function.name: function for function in _functions(ROOT / "services" / "money" / "outcomes.py")}
+    """Return, for each step outcome, the states that recording it may set, through its calls."""
+    operations = ROOT / "services" / "money" / "operations"
+    functions = {
+        function.name: function for name in ("outcomes.py", "ends.py") for function in _functions(operations / name)
+    }
 
     def reached(node: ast.AST, seen: frozenset[str] = frozenset()) -> set[str]:
         found = _states_set_in(node)

@@ -1,79 +1,230 @@
 """Phase 3: write the result of a step on the operation, the payment and the refund, in one transaction."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
-from database.statements import Update, read
-from database.unit_of_work import UnitOfWork
-from domain.errors import (
-    DomainError,
-    ErrorCode,
-    InvalidState,
-    ProviderProblem,
-)
-from domain.states import (
-    PAYMENT_FINAL,
-    OperationKind,
-    OperationState,
-    PaymentStatus,
-    ProviderEffect,
-    RefundStatus,
-)
+from database.leases import LeaseLost
+from database.statements import ConcurrentModification, Update
+from database.transactions import CONFLICTS, DatabaseUnavailable, run_as_one_statement
+from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
+from domain.caller import Actor
+from domain.deadlines import Deadline
+from domain.errors import InvalidState
+from domain.states import OPERATION_OPEN, OperationState, ProviderEffect, RefundStatus
 from models import Operation, Order, Payment, Refund
-from provider import Outcome, ProviderFailure
+from provider import Outcome, Provider, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit.trail import Cause
-from services.money.operations.provider_calls import SERVER_ERROR, Step, StepOutcome, StepResult
-from services.money.operations.refusals import invalid_state, payment_error, refund_error
+from services.money.operations.ends import (
+    NO_ANSWER,
+    advance,
+    call_a_person,
+    end_by_rows,
+    fail,
+    finish_refund,
+    leave_open,
+    load_refund,
+    settle_order_if_asked,
+    unavailable,
+)
+from services.money.operations.lookups import fetch_again
+from services.money.operations.refusals import payment_error, refund_error
+from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome, StepResult, secret_of
+from services.money.state import locking
+from services.money.state.divergence import is_not_as_asked
 from services.money.state.payment_state import (
     StaleSnapshot,
     abandon_payment,
     apply_provider_state,
-    cancel_unsent_payment,
     keep_refused_attempt,
     mark_payment_missing,
     mark_payment_unknown,
-    settle_order,
 )
 from services.money.state.refund_state import apply_provider_refund, change_refund
+from services.retry_policy import RetryPolicy, back_off, open_interval
 
 log = structlog.get_logger(__name__)
 
-RETRY_AFTER_MS = 1000
-
-# A step began with the payment in none of these statuses: now they show that the step ended, even if the answer was
-# lost.
-STATUSES_AFTER = {
-    Step.CONFIRM: frozenset(
-        {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
-    ),
-    Step.CAPTURE: PAYMENT_FINAL,
-    Step.CANCEL: PAYMENT_FINAL,
-}
+REFETCHES = 5  # each one means that the row changed meanwhile; five in a row do not happen by chance
 UNDECIDED = frozenset({StepOutcome.UNKNOWN, StepOutcome.NOT_DONE, StepOutcome.REVIEW})
 CRASHED = "crashed"  # a bug of ours ended the run
-NO_ANSWER = "no_answer"
-SETTLES_ORDER = "settles_order"  # in a capture's parameters: the order owes no more than this capture
-WAITING = """
-WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
+
+# The fields of an operation that a run may change.
+RUN_FIELDS = (
+    *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
+    *("due", "finished_at", "review"),
+)
+
+OPEN = [state.value for state in OPERATION_OPEN]
+ROWS_UNCHANGED = """
+SELECT 1 FROM operation o JOIN orders r ON r.id = $6 JOIN payment p ON p.id = o.payment_id
+WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
+  AND r.last_sequence = $7 AND r.last_hash = $8 AND p.last_synced_at IS NOT DISTINCT FROM $9
+FOR NO KEY UPDATE OF o, r, p
 """
-ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
-# The statuses in which a step succeeds. Any other means that another operation got there first.
-GOOD_ENDS = {
-    Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
-    Step.CONFIRM: frozenset(
-        {
-            PaymentStatus.SUCCEEDED,
-            PaymentStatus.PROCESSING,
-            PaymentStatus.REQUIRES_ACTION,
-            PaymentStatus.REQUIRES_CAPTURE,
-        }
-    ),
-    Step.CAPTURE: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}),
-    Step.CANCEL: frozenset({PaymentStatus.CANCELED}),
-}
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """An operation after a run, and the payment as the run left it, if it is known."""
+
+    operation: Operation
+    payment: Payment | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
+
+
+async def write_nothing_else(_: UnitOfWork, __: Operation) -> None:
+    """Write nothing more in the transaction of phase 3, as most callers do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Phase 3: writes the results of steps on the rows, and waits as the policy says."""
+
+    provider: Provider
+    policy: RetryPolicy
+
+    async def record_outcome(
+        self,
+        operation: Operation,
+        step_result: StepResult,
+        *,
+        by: Actor | None = None,
+        within: Within = write_nothing_else,
+    ) -> RunResult:
+        """Record a step's result (phase 3), and ask Stripe again as often as the row changed meanwhile.
+
+        `by` is the actor who decided it, if not the caller of the operation; `within` runs in the same transaction,
+        before the operation is saved. Raises `LeaseLost`.
+        """
+        for _ in range(REFETCHES):
+            try:
+                return await transact(
+                    partial(self._record_under_locks, operation, step_result, by, within), patient=True
+                )
+            except StaleSnapshot:
+                step_result = await fetch_again(operation, step_result, self.provider)
+        unknown = replace(step_result, kind=StepOutcome.UNKNOWN, payment=None)
+        recorded = await transact(partial(self._record_under_locks, operation, unknown, by, within), patient=True)
+        return replace(recorded, client_secret=secret_of(step_result))
+
+    async def _record_under_locks(
+        self, leased: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
+    ) -> RunResult:
+        operation = await locking.lock_operation(leased.id)
+        if operation.attempt != leased.attempt or not operation.is_open:
+            raise LeaseLost
+        operation.held_until = leased.held_until
+        if (operation.step, operation.generation) != (leased.step, leased.generation):
+            # This very result is written: the connection was lost before the answer to COMMIT came.
+            return RunResult(operation, await locking.read_payment(operation.payment_id), secret_of(step_result))
+        assert operation.payment_id is not None
+        order, payment = await locking.lock_payment(operation.payment_id)
+        recorded = await self._record(work, operation, order, payment, step_result, by, within)
+        self._log(recorded, step_result)
+        return recorded
+
+    async def record_if_unchanged(
+        self, leased: Operation, payment: Payment, step_result: StepResult
+    ) -> RunResult | None:
+        """Record phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
+
+        Every change of an order lengthens its event chain, and every merged snapshot changes the payment's
+        `last_synced_at`: while both are unchanged, and nobody has taken the operation over, our rows are the
+        database's. Whatever fails here, `record_outcome` decides under locks.
+        """
+        if (
+            step_result.kind is not StepOutcome.DONE
+            or leased.refund_id is not None
+            or not isinstance(payment.order, Order)
+        ):
+            return None
+        if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
+            return None  # its discrepancy is written in the same transaction, by a statement of its own
+        operation, order = copy(leased), payment.order
+        before = [leased.id, leased.attempt, leased.step, leased.generation, OPEN]
+        before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
+
+        async def write_all() -> RunResult:
+            work = OptimisticUnitOfWork()
+            recorded = await self._record(work, operation, order, payment, step_result, None, write_nothing_else)
+            await work.commit_if_unchanged(ROWS_UNCHANGED, before)
+            return recorded
+
+        try:
+            recorded = await run_as_one_statement(write_all)
+        except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
+            return None
+        self._log(recorded, step_result)
+        return recorded
+
+    async def _record(
+        self,
+        work: UnitOfWork,
+        operation: Operation,
+        order: Order,
+        payment: Payment,
+        step_result: StepResult,
+        by: Actor | None,
+        within: Within,
+    ) -> RunResult:
+        """Apply the result to rows that nobody else is changing, and write them."""
+        wait, leased_at = self._wait(operation, step_result), self.policy.leased_at(operation)
+        cause = Cause(
+            actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
+        )
+        await apply_result(Recording(work, operation, order, payment, step_result, cause, wait))
+        if step_result.kind is StepOutcome.ABSENT:
+            operation.generation += 1
+            operation.first_sent_at, operation.last_problem = None, None
+            operation.effect = ProviderEffect.NONE
+        elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
+            operation.first_sent_at = leased_at
+        if operation.state is OperationState.IN_PROGRESS:
+            operation.due_in = timedelta(seconds=self.policy.lease_seconds)
+            operation.held_until = Deadline.within(self.policy.lease_seconds)
+        elif operation.state is OperationState.UNRESOLVED:
+            operation.due_in = wait
+        elif operation.state is OperationState.NEEDS_REVIEW:
+            operation.due_in = self.policy.review()
+        else:
+            operation.due_in, operation.finished_in = None, timedelta()
+        await within(work, operation)
+        await work.write(Update(operation, RUN_FIELDS))
+        return RunResult(operation, payment, secret_of(step_result))
+
+    def _log(self, recorded: RunResult, step_result: StepResult) -> None:
+        operation = recorded.operation
+        log.info(
+            "operation.settled",
+            operation=str(operation.id),
+            kind=operation.kind.value,
+            step=operation.step,
+            outcome=step_result.kind.value,
+            state=operation.state.value,
+            failure=str(step_result.failure) if step_result.failure else None,
+        )
+
+    def _wait(self, operation: Operation, step_result: StepResult) -> timedelta:
+        """Return the time until the next try: Stripe's Retry-After, the breaker's open interval, or the back-off."""
+        failure = step_result.failure
+        if failure is not None and failure.retry_after_seconds is not None:
+            return open_interval(failure.retry_after_seconds)
+        if failure is not None and failure.is_no_answer and self.provider.breaker_open_seconds > 0:
+            return open_interval(self.provider.breaker_open_seconds)
+        return self.back_off(operation)
+
+    def back_off(self, operation: Operation) -> timedelta:
+        age = self.policy.leased_at(operation) - operation.created_at
+        return back_off(operation.attempt, open_seconds=age.total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,15 +249,11 @@ async def apply_result(recording: Recording) -> None:
     The caller saves the operation. Raises `StaleSnapshot` when the row changed after Stripe was asked.
     """
     operation, payment = recording.operation, recording.payment
-    refund = await _load_refund(operation)
+    refund = await load_refund(operation)
     # A webhook or a lookup may have been quicker than the answer: the first one decides what the caller reads.
     if recording.step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
         await _apply(recording, refund)
-    await _settle_order(recording.work, operation, recording.order, recording.cause)
-
-
-async def _load_refund(operation: Operation) -> Refund | None:
-    return await Refund.get(id=operation.refund_id) if operation.refund_id else None
+    await settle_order_if_asked(recording.work, operation, recording.order, recording.cause)
 
 
 async def _apply(recording: Recording, refund: Refund | None) -> None:
@@ -121,89 +268,14 @@ async def _apply(recording: Recording, refund: Refund | None) -> None:
             call_a_person(operation)
         case StepOutcome.NOT_DONE:
             operation.state = OperationState.UNRESOLVED
-            operation.error = _unavailable(operation, recording.wait).to_record()
+            operation.error = unavailable(operation, recording.wait).to_record()
         case StepOutcome.DONE if refund is not None:
-            _finish_refund(operation, await _apply_refund(recording))
+            finish_refund(operation, await _apply_refund(recording))
         case StepOutcome.DONE:
             await _apply_payment(recording)
-            _advance(operation, recording.payment)
+            advance(operation, recording.payment)
         case StepOutcome.FAILED:
             await _record_failure(recording, refund)
-
-
-def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -> bool:
-    """Set the operation's next step or its end if the rows show the step's effect; return True if they do.
-
-    A row that is past the operation's beginning got there by an answer of Stripe's. The caller holds the locks.
-    """
-    if refund is not None:
-        is_known = refund.stripe_refund_id is not None and refund.status is not RefundStatus.UNKNOWN
-        if is_known:
-            _finish_refund(operation, refund)
-        return is_known
-    step = Step(operation.step)
-    is_known = (
-        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in STATUSES_AFTER[step]
-    )
-    if is_known:
-        _advance(operation, payment)
-    return is_known
-
-
-async def end_with_known(
-    work: UnitOfWork, operation: Operation, payment: Payment, refund: Refund | None = None
-) -> bool:
-    """End a new operation whose payment or refund was adopted before its key came again; False if that is open.
-
-    The operation is the caller's own. The payment's order is locked, or written by an optimistic unit of work.
-    """
-    operation.order_id, operation.payment_id = payment.order_id, payment.id
-    operation.refund_id = refund.id if refund is not None else None
-    operation.step = (Step.CREATE if refund is None else Step.REFUND).value
-    if not end_by_rows(operation, payment, refund):
-        return False
-    operation.due_in, operation.finished_in = None, timedelta()
-    await work.write(Update(operation, ("order_id", "payment_id", "refund_id", "step", *ENDED)))
-    return True
-
-
-async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
-    """End the waiting operations whose effect a refresh has just shown. The caller holds the locks.
-
-    An operation that another process has leased is left to that process, which reads the same rows.
-    """
-    for operation in await read(Operation, WAITING, payment.id):
-        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await _load_refund(operation)):
-            continue
-        operation.due_in, operation.finished_in = None, timedelta()
-        await _settle_order(work, operation, order, cause)
-        await work.write(Update(operation, ENDED))
-        log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
-
-
-async def end_unsent(
-    work: UnitOfWork, unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause
-) -> None:
-    """Cancel a payment whose creation was never sent to Stripe, and fail the creation.
-
-    `by` is the cancel operation; it succeeds without a call to Stripe. The caller holds the locks of the creation, the
-    order and the payment.
-    """
-    await cancel_unsent_payment(work, order, payment, cause)
-    _fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
-    unsent.due_in, unsent.finished_in = None, timedelta()
-    by.order_id, by.payment_id, by.step = payment.order_id, payment.id, Step.CANCEL.value
-    by.state, by.due_in, by.finished_in = OperationState.SUCCEEDED, None, timedelta()
-    await work.write(
-        Update(unsent, ENDED), Update(by, ("order_id", "payment_id", "step", "state", "due", "finished_at"))
-    )
-    log.info("operation.ended_unsent", operation=str(unsent.id), by=str(by.id))
-
-
-async def _settle_order(work: UnitOfWork, operation: Operation, order: Order, cause: Cause) -> None:
-    """Lower the order's total to the amount taken, if the capture was its last one."""
-    if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
-        await settle_order(work, order, cause)
 
 
 async def _apply_payment(recording: Recording) -> None:
@@ -236,37 +308,6 @@ async def _apply_refund(recording: Recording) -> Refund:
     return refund
 
 
-def _advance(operation: Operation, payment: Payment) -> None:
-    """Go to the next step, or finish."""
-    step = Step(operation.step)
-    operation.error, operation.last_problem = None, None
-    if step is Step.CREATE and Step.CONFIRM in operation.params and payment.provider_amount_minor is not None:
-        _fail(operation, invalid_state(payment))  # changed by another program: the payer did not agree to it
-        return
-    if step is Step.CREATE and Step.CONFIRM in operation.params and not payment.is_final:
-        operation.step = Step.CONFIRM.value
-        operation.effect, operation.generation = ProviderEffect.NONE, 1
-        operation.first_sent_at = None
-        operation.state = OperationState.IN_PROGRESS
-        return
-    if payment.status in GOOD_ENDS[step]:
-        _succeed(operation)
-    elif payment.status is PaymentStatus.UNKNOWN:  # Stripe's status is not known to us
-        operation.effect = ProviderEffect.UNKNOWN
-        call_a_person(operation)
-    else:
-        _fail(operation, invalid_state(payment))
-
-
-def _finish_refund(operation: Operation, refund: Refund) -> None:
-    operation.error = None
-    if refund.status in (RefundStatus.FAILED, RefundStatus.CANCELED):
-        message = "Stripe could not give the money back: the refund failed."
-        _fail(operation, ProviderProblem(ErrorCode.PROVIDER_REJECTED, message, effect=ProviderEffect.NONE))
-    else:
-        _succeed(operation)
-
-
 async def _mark_unknown(recording: Recording, refund: Refund | None) -> None:
     work, operation, step_result = recording.work, recording.operation, recording.step_result
     order, payment = recording.order, recording.payment
@@ -289,33 +330,6 @@ def _problem(sent: ProviderFailure) -> str:
     return SERVER_ERROR if sent.is_server_error and sent.is_replayed else NO_ANSWER
 
 
-def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:
-    """Mark the operation as undecided: whether the step has happened is found out later."""
-    operation.state = OperationState.UNRESOLVED
-    operation.effect = ProviderEffect.UNKNOWN
-    operation.last_problem = problem
-    operation.error = ProviderProblem(
-        ErrorCode.OUTCOME_UNKNOWN,
-        "Stripe has not told us whether this happened. It is being found out; ask again with the same key.",
-        effect=ProviderEffect.UNKNOWN,
-        retry_after_ms=_milliseconds(wait),
-        stripe_request_id=request_id,
-        retryable=True,
-    ).to_record()
-
-
-def call_a_person(operation: Operation) -> None:
-    """Leave an operation to a person, with an alarm: neither Stripe nor we can tell its outcome."""
-    log.error("operation.needs_review", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
-    operation.state = OperationState.NEEDS_REVIEW
-    operation.error = ProviderProblem(
-        ErrorCode.OUTCOME_UNKNOWN,
-        "Stripe cannot tell whether this happened. Somebody of ours looks at it; ask again later with the same key.",
-        effect=ProviderEffect.UNKNOWN,
-        retryable=True,
-    ).to_record()
-
-
 async def _record_failure(recording: Recording, refund: Refund | None) -> None:
     work, operation, cause = recording.work, recording.operation, recording.cause
     order, payment, step_result = recording.order, recording.payment, recording.step_result
@@ -332,7 +346,7 @@ async def _record_failure(recording: Recording, refund: Refund | None) -> None:
         )
         for seen in step_result.refunds:
             await apply_provider_refund(work, order, payment, seen, since=payment.revision, fetched=True, cause=cause)
-        _fail(operation, refund_error(failure, refund, payment))
+        fail(operation, refund_error(failure, refund, payment))
         return
     if step_result.payment is not None:
         await _apply_payment(recording)
@@ -343,29 +357,4 @@ async def _record_failure(recording: Recording, refund: Refund | None) -> None:
         await abandon_payment(work, order, payment, error, answered)
     elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
         await keep_refused_attempt(work, order, payment, error, answered)
-    _fail(operation, error)
-
-
-def _succeed(operation: Operation) -> None:
-    operation.state, operation.effect, operation.error = OperationState.SUCCEEDED, ProviderEffect.APPLIED, None
-
-
-def _fail(operation: Operation, error: DomainError) -> None:
-    operation.state, operation.effect, operation.error = OperationState.FAILED, ProviderEffect.NONE, error.to_record()
-
-
-def _unavailable(operation: Operation, wait: timedelta) -> DomainError:
-    accepted = operation.kind is not OperationKind.REFUND_PAYMENT
-    what = "payment" if accepted else "refund"
-    return ProviderProblem(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",
-        effect=operation.effect,
-        retry_after_ms=_milliseconds(wait),
-        retryable=True,
-    )
-
-
-def _milliseconds(wait: timedelta) -> int:
-    """Return the wait for the caller in milliseconds: at least a second, so that nobody polls without pause."""
-    return max(RETRY_AFTER_MS, int(wait.total_seconds() * 1000))
+    fail(operation, error)

@@ -5,83 +5,29 @@ Stripe is asked for the step's effect, and a definite refusal is believed only a
 refund need no lookup while Stripe keeps their key: Stripe repeats its first answer, and nothing happens twice.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from enum import StrEnum
+from dataclasses import replace
 
 import structlog
 
 from domain.deadlines import Deadline
-from domain.states import (
-    ActorKind,
-    CaptureMethod,
-    OperationKind,
-    OperationState,
-    PaymentStatus,
-    ProviderEffect,
-)
-from models import Operation, Payment, Revision
-from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from domain.states import ActorKind, CaptureMethod, OperationState, PaymentStatus, ProviderEffect
+from models import Operation, Payment
+from provider import Outcome, Provider, ProviderFailure, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
+from services.money.operations.lookups import intent_of, look_up_effect
+from services.money.operations.steps import (
+    SERVER_ERROR,
+    WAITS_FOR_METHOD,
+    Step,
+    StepOutcome,
+    StepResult,
+    failed_attempt,
+    refund_made_by,
+)
 from services.money.state.missing_payment import knows_another_payment
 from services.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)
-
-SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
-MARGIN = timedelta(minutes=10)  # clocks differ
-KEPT_AT_STRIPE = timedelta(hours=25)  # a key, with room for clocks: docs.stripe.com/api/idempotent_requests says 24
-ANOTHER_ACT = "key_of_another_act"
-WAITING = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
-
-
-class Step(StrEnum):
-    CREATE = "create"
-    CONFIRM = "confirm"
-    CAPTURE = "capture"
-    CANCEL = "cancel"
-    REFUND = "refund"
-
-
-FIRST_STEP = {
-    OperationKind.CREATE_PAYMENT: Step.CREATE,
-    OperationKind.CONFIRM_PAYMENT: Step.CONFIRM,
-    OperationKind.CAPTURE_PAYMENT: Step.CAPTURE,
-    OperationKind.CANCEL_PAYMENT: Step.CANCEL,
-    OperationKind.REFUND_PAYMENT: Step.REFUND,
-}
-
-
-class StepOutcome(StrEnum):
-    """The result of one step."""
-
-    DONE = "DONE"  # Stripe answered, or a lookup showed that it had happened
-    FAILED = "FAILED"  # a definite refusal
-    UNKNOWN = "UNKNOWN"  # nobody knows yet
-    NOT_DONE = "NOT_DONE"  # not executed: throttled, unreachable, misconfigured
-    ABSENT = "ABSENT"  # proven not to have happened; its old key must not be used again
-    REVIEW = "REVIEW"  # nobody knows, and Stripe cannot be expected to tell: a person has to decide
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """The facts after a step. Snapshots are Stripe's; `since` is our row's revision before Stripe was asked.
-
-    `gone` says that Stripe no longer knows the payment. `by_lookup` says that the failure is the lookup's, not the
-    step's; `sent` is then the error of sending the step, if it was sent.
-    """
-
-    kind: StepOutcome
-    since: Revision
-    payment: ProviderPayment | None = None
-    refund: ProviderRefund | None = None
-    refunds: tuple[ProviderRefund, ...] = ()
-    failure: ProviderFailure | None = None
-    fetched: bool = field(default=False)
-    gone: bool = False
-    by_lookup: bool = False
-    sent: ProviderFailure | None = None
 
 
 async def execute_step(
@@ -168,7 +114,7 @@ async def _find_hold(
     if operation.step != Step.CANCEL or not is_buyers or payment.capture_method is not CaptureMethod.MANUAL:
         return None
     try:
-        seen = await provider.retrieve_payment(_intent(payment))
+        seen = await provider.retrieve_payment(intent_of(payment))
     except ProviderFailure as failure:
         gone = await _classify_missing(failure, payment, provider, maybe_sent=maybe_sent)
         return gone or StepResult(StepOutcome.NOT_DONE, payment.revision, failure=failure)
@@ -254,9 +200,6 @@ async def _classify_failure(
     return StepResult(StepOutcome.FAILED, since, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
 
 
-# -- sending -------------------------------------------------------------------------------------------------------
-
-
 async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> StepResult:
     step = Step(operation.step)
     key = operation.stripe_key(step)
@@ -273,13 +216,13 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,
     }
-    seen = await calls[step](_intent(payment), params, key=key, until=until)
+    seen = await calls[step](intent_of(payment), params, key=key, until=until)
     step_result = await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if (
         step is Step.CONFIRM
         and step_result.fetched
         and step_result.payment is not None
-        and step_result.payment.status in WAITING
+        and step_result.payment.status in WAITS_FOR_METHOD
     ):
         return failed_attempt(step_result.payment, since)
     return step_result
@@ -303,85 +246,3 @@ async def _refresh_replayed(step_result: StepResult, operation: Operation, provi
         # The step was done; only its object's state is not known. The HTTP status is the fetch's, so it is left out.
         raise replace(failure, outcome=Outcome.UNKNOWN, http_status=None) from None
     return step_result
-
-
-def _intent(payment: Payment) -> str:
-    """Return the intent's id; no money is moved without one."""
-    assert payment.stripe_payment_intent_id is not None, "a step after `create` without an intent"
-    return payment.stripe_payment_intent_id
-
-
-# -- looking effects up ----------------------------------------------------------------------------------------------
-
-
-async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Ask Stripe for the step's effect: a result if it happened or no longer can, None if there is no effect."""
-    lookups: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
-        Step.CREATE: _find_intent,
-        Step.CONFIRM: _find_confirmation,
-        Step.CAPTURE: _find_end,
-        Step.CANCEL: _find_end,
-        Step.REFUND: _find_refund,
-    }
-    return await lookups[Step(operation.step)](operation, payment, provider)
-
-
-async def _find_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Find the intent in Stripe's list. Raises when the list is too long, or when the intent is of another order.
-
-    Where Stripe knows the key from before our rows begin, the list goes back as far as Stripe keeps keys.
-    """
-    earlier = KEPT_AT_STRIPE if operation.last_problem == OTHER_PARAMETERS else MARGIN
-    found = await provider.find_payment(
-        metadata={"operation_id": str(operation.id)}, created_since=operation.created_at - earlier
-    )
-    if found is not None and found.metadata.get("order_id") != str(operation.order_id):
-        raise _another_act()
-    return StepResult(StepOutcome.DONE, payment.revision, payment=found, fetched=True) if found else None
-
-
-async def _find_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Read the intent for a confirmation's effect.
-
-    A payment that waited for its payer before this attempt may still wait for the earlier attempt. Only Stripe's answer
-    to the same key tells; an intent is paid at most once, so trying again costs a request and no money.
-    """
-    seen = await provider.retrieve_payment(_intent(payment))
-    if seen.status is PaymentStatus.REQUIRES_ACTION and operation.params.get("status_before") == seen.status:
-        return None
-    if seen.status in WAITING and seen.charge_id == operation.params.get("charge_before"):
-        return None
-    if seen.status in WAITING:
-        return failed_attempt(seen, payment.revision)
-    return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
-
-
-def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
-    """Make the result of an attempt that failed: the payment waits for another one."""
-    failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
-    return StepResult(StepOutcome.FAILED, since, payment=seen, failure=failure, fetched=True)
-
-
-async def _find_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    """Read the intent for the effect of a capture or a cancel; its status shows which of the two ended it."""
-    seen = await provider.retrieve_payment(_intent(payment))
-    if seen.status in (PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED):
-        return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
-    return None
-
-
-async def _find_refund(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
-    made = refund_made_by(operation, await provider.list_refunds(_intent(payment)))
-    if made is not None and made.amount_minor != operation.params[Step.REFUND]["amount"]:
-        raise _another_act()
-    return StepResult(StepOutcome.DONE, payment.revision, refund=made, fetched=True) if made is not None else None
-
-
-def _another_act() -> ProviderFailure:
-    """Make the failure of a key under which Stripe holds another request: an earlier use of it was lost."""
-    return ProviderFailure(Outcome.REJECTED, code=ANOTHER_ACT)
-
-
-def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:
-    """Return the refund that this operation made, among all refunds of the payment at Stripe."""
-    return next((seen for seen in refunds if seen.metadata.get("refund_id") == str(operation.refund_id)), None)

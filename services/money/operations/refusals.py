@@ -13,7 +13,7 @@ from domain.money import Money
 from domain.states import ProviderEffect
 from models import Payment, Refund
 from provider import Outcome, ProviderFailure
-from services.money.operations.provider_calls import Step
+from services.money.operations.steps import Step
 
 AMOUNT: Final = ("input", "amount")
 METHOD: Final = ("input", "paymentMethodId")

@@ -7,90 +7,38 @@ says which process may run it; a fencing token (`attempt`) says whose writes cou
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from copy import copy
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from functools import partial
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
+from tortoise.exceptions import IntegrityError
 
-from database.leases import TAKEN, LeaseLost
-from database.statements import ConcurrentModification, Update, change_rows
-from database.transactions import CONFLICTS, DatabaseUnavailable, run_as_one_statement
+from database.leases import LeaseLost
+from database.statements import ConcurrentModification, Insert, Update, change_rows
+from database.transactions import CONFLICTS, DatabaseUnavailable, finish, run_as_one_statement
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
-from domain.caller import Actor
 from domain.deadlines import Deadline
-from domain.states import OPERATION_OPEN, OperationState, ProviderEffect
+from domain.errors import DomainError, ErrorCode, IdempotencyKeyReused, OperationInProgress, Refused
+from domain.idempotency import mismatched_paths
+from domain.states import OperationState
 from models import Operation, Order, Payment
-from provider import Provider, ProviderFailure
-from services.audit.trail import Cause
-from services.money.operations.outcomes import CRASHED, Recording, apply_result, call_a_person, leave_open
-from services.money.operations.provider_calls import (
-    WAITING,
-    Step,
-    StepOutcome,
-    StepResult,
-    execute_step,
-    failed_attempt,
-    refund_made_by,
-)
+from provider import Provider
+from services.money.operations.claims import IdempotentRequest, build_operation, claim, find_operation
+from services.money.operations.ends import call_a_person, leave_open
+from services.money.operations.leases import TAKE, TAKE_FOR_REVIEW, TAKE_NEXT
+from services.money.operations.outcomes import CRASHED, RUN_FIELDS, Recorder, RunResult
+from services.money.operations.provider_calls import execute_step
+from services.money.operations.steps import StepResult, secret_of
 from services.money.state import locking
-from services.money.state.divergence import is_not_as_asked
-from services.money.state.payment_state import StaleSnapshot
-from services.retry_policy import RetryPolicy, back_off, open_interval
+from services.money.state.locking import OrderSnapshot
+from services.retry_policy import RetryPolicy
 
 log = structlog.get_logger(__name__)
 
-REFETCHES = 5  # each one means that the row changed meanwhile; five in a row do not happen by chance
-
-# A lease: `due` is moved forward, and a new fencing token is assigned. NEEDS_REVIEW stays. A process that held the
-# lease before and left no result may have sent the request at any moment of its lease.
-LEASE = f"""
-UPDATE operation SET {TAKEN},
-  first_sent_at = CASE WHEN state = 'IN_PROGRESS'
-    THEN coalesce(first_sent_at, greatest(created_at, due - $1 * interval '1 second')) ELSE first_sent_at END,
-  state = CASE WHEN state = 'NEEDS_REVIEW' THEN state ELSE 'IN_PROGRESS' END
-"""  # noqa: S608 - built from our own words
-TAKE = f"""{LEASE}
-WHERE id = $2 AND due IS NOT NULL
-  AND (due <= now() OR ($3 AND state = 'UNRESOLVED' AND updated_at < now() - interval '1 second'))
-"""
-TAKE_NEXT = f"""{LEASE}
-WHERE id = (SELECT id FROM operation WHERE due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED)
-"""  # noqa: S608 - built from our own words
-TAKE_FOR_REVIEW = f"""{LEASE}
-WHERE id = $2 AND state = 'NEEDS_REVIEW'
-"""
-# The fields of an operation that a run may change.
-RUN_FIELDS = (
-    *("state", "effect", "error", "step", "generation", "first_sent_at", "last_problem"),
-    *("due", "finished_at", "review"),
-)
-
-OPEN = [state.value for state in OPERATION_OPEN]
-ROWS_UNCHANGED = """
-SELECT 1 FROM operation o JOIN orders r ON r.id = $6 JOIN payment p ON p.id = o.payment_id
-WHERE o.id = $1 AND o.attempt = $2 AND o.step = $3 AND o.generation = $4 AND o.state = ANY($5)
-  AND r.last_sequence = $7 AND r.last_hash = $8 AND p.last_synced_at IS NOT DISTINCT FROM $9
-FOR NO KEY UPDATE OF o, r, p
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """An operation after a run, and the payment as the run left it, if it is known."""
-
-    operation: Operation
-    payment: Payment | None = None
-    client_secret: str | None = field(default=None, repr=False)
-
-
-Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
-
-
-async def write_nothing_else(_: UnitOfWork, __: Operation) -> None:
-    """Write nothing more in the transaction of phase 3, as most callers do."""
+WAIT_SECONDS = 2.0  # long enough for a usual charge, short enough for a waiting screen
+WAIT_STEP_SECONDS = 0.05
+RETRY_AFTER_MS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +55,11 @@ class OperationRunner:
     @property
     def livemode(self) -> bool:
         return self.provider.livemode
+
+    @property
+    def recorder(self) -> Recorder:
+        """The recorder of the results of steps."""
+        return Recorder(self.provider, self.policy)
 
     async def take(self, operation_id: UUID, *, nudge: bool = False) -> Operation | None:
         """Lease an operation that is due, or return None. `nudge` also takes one that waits for its next try."""
@@ -163,12 +116,12 @@ class OperationRunner:
         try:
             payment = payment or await locking.read_payment(operation.payment_id)
             step_result = await execute_step(operation, payment, provider=self.provider, policy=self.policy)
-            return await self._record_if_unchanged(operation, payment, step_result) or await self.record_outcome(
-                operation, step_result
-            )
+            recorder = self.recorder
+            recorded = await recorder.record_if_unchanged(operation, payment, step_result)
+            return recorded or await recorder.record_outcome(operation, step_result)
         except LeaseLost:
             return RunResult(
-                await locking.read_operation(operation.id), None, _secret(step_result) if step_result else None
+                await locking.read_operation(operation.id), None, secret_of(step_result) if step_result else None
             )
         except (DatabaseUnavailable, *CONFLICTS):
             raise
@@ -180,7 +133,7 @@ class OperationRunner:
         """Record that a bug of ours ended the run: it is tried again once, then a person is called."""
         operation = await locking.lock_operation(leased.id)
         if operation.attempt == leased.attempt and operation.is_open:
-            is_again, wait = operation.last_problem == CRASHED, self._back_off(operation)
+            is_again, wait = operation.last_problem == CRASHED, self.recorder.back_off(operation)
             leave_open(operation, wait=wait, problem=CRASHED)
             if is_again:
                 call_a_person(operation)
@@ -197,166 +150,167 @@ class OperationRunner:
         await asyncio.sleep(max(wait, 0.0) + 0.01)
         return await self.take(operation.id)
 
-    async def record_outcome(
-        self,
-        operation: Operation,
-        step_result: StepResult,
-        *,
-        by: Actor | None = None,
-        within: Within = write_nothing_else,
-    ) -> RunResult:
-        """Record a step's result (phase 3), and ask Stripe again as often as the row changed meanwhile.
 
-        `by` is the actor who decided it, if not the caller of the operation; `within` runs in the same transaction,
-        before the operation is saved. Raises `LeaseLost`.
-        """
-        for _ in range(REFETCHES):
-            try:
-                return await transact(
-                    partial(self._record_under_locks, operation, step_result, by, within), patient=True
-                )
-            except StaleSnapshot:
-                step_result = await self._fetch_again(operation, step_result)
-        unknown = replace(step_result, kind=StepOutcome.UNKNOWN, payment=None)
-        recorded = await transact(partial(self._record_under_locks, operation, unknown, by, within), patient=True)
-        return replace(recorded, client_secret=_secret(step_result))
+@dataclass(frozen=True, slots=True)
+class OperationOutcome:
+    """The outcome of an operation, as its caller sees it.
 
-    async def _record_under_locks(
-        self, leased: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
-    ) -> RunResult:
-        operation = await locking.lock_operation(leased.id)
-        if operation.attempt != leased.attempt or not operation.is_open:
-            raise LeaseLost
-        operation.held_until = leased.held_until
-        if (operation.step, operation.generation) != (leased.step, leased.generation):
-            # This very result is written: the connection was lost before the answer to COMMIT came.
-            return RunResult(operation, await locking.read_payment(operation.payment_id), _secret(step_result))
-        assert operation.payment_id is not None
-        order, payment = await locking.lock_payment(operation.payment_id)
-        recorded = await self._record(work, operation, order, payment, step_result, by, within)
-        self._log(recorded, step_result)
-        return recorded
+    `client_secret` is known only to the call that created the payment. `payment` is known only to a call that ran a
+    step, and is the row as that call left it.
+    """
 
-    async def _record_if_unchanged(
-        self, leased: Operation, payment: Payment, step_result: StepResult
-    ) -> RunResult | None:
-        """Record phase 3 by one statement, on the rows as the phase before left them; None where locks are needed.
+    operation: Operation
+    replayed: bool
+    error: DomainError | None = None
+    payment: Payment | None = None
+    client_secret: str | None = field(default=None, repr=False)
 
-        Every change of an order lengthens its event chain, and every merged snapshot changes the payment's
-        `last_synced_at`: while both are unchanged, and nobody has taken the operation over, our rows are the
-        database's. Whatever fails here, `record_outcome` decides under locks.
-        """
-        if (
-            step_result.kind is not StepOutcome.DONE
-            or leased.refund_id is not None
-            or not isinstance(payment.order, Order)
-        ):
-            return None
-        if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
-            return None  # its discrepancy is written in the same transaction, by a statement of its own
-        operation, order = copy(leased), payment.order
-        before = [leased.id, leased.attempt, leased.step, leased.generation, OPEN]
-        before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
 
-        async def write_all() -> RunResult:
-            work = OptimisticUnitOfWork()
-            recorded = await self._record(work, operation, order, payment, step_result, None, write_nothing_else)
-            await work.commit_if_unchanged(ROWS_UNCHANGED, before)
-            return recorded
+class ConcurrentOperation(Exception):
+    """Another operation on the payment is still open."""
 
+    def __init__(self, operation_id: UUID) -> None:
+        super().__init__("another operation is at work on this payment")
+        self.operation_id = operation_id
+
+
+Accept = Callable[[UnitOfWork, Operation], Awaitable[Payment | None]]
+
+
+ORDER_UNCHANGED = "SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"
+
+
+async def run_once(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> OperationOutcome:
+    """Run the request at most once for its key, and answer the same way every time.
+
+    `accept` runs in the transaction that claims the key, with the new operation: it checks the rules, writes the rows
+    and returns the payment to run the operation on. A `DomainError` from it rolls the claim back as well. Raises
+    IdempotencyKeyReused, OperationInProgress, Refused(IDEMPOTENCY_KEY_EXPIRED) and every refusal of `accept`.
+    """
+    earlier = await find_operation(request.caller, request.kind, request.key)
+    if earlier is not None:  # a repetition needs no transaction
+        return await answer_again(request, earlier, runner)
+    accepted = await accept_under_locks(request, accept, runner)
+    return await carry_out(request, accepted, runner)
+
+
+async def replay(request: IdempotentRequest, snapshot: OrderSnapshot, runner: OperationRunner) -> OperationOutcome:
+    """Answer a later call with the key, from the operation that the snapshot holds.
+
+    The answer carries the snapshot's payment if the operation has not changed since.
+    """
+    assert snapshot.operation is not None, "a key that nobody has used"
+    outcome = await answer_again(request, snapshot.operation, runner)
+    if outcome.operation is not snapshot.operation:
+        return outcome
+    return replace(outcome, payment=snapshot.payment(outcome.operation.payment_id))
+
+
+async def accept_if_unchanged(
+    request: IdempotentRequest, order: Order, accept: Accept, runner: OperationRunner
+) -> RunResult | None:
+    """Claim the key and accept by one statement, on an order that was read without a lock.
+
+    Every change of an order lengthens its event chain: while the chain ends where it was read, the rules were checked
+    on the current rows. Returns None where locks are needed: then nothing was written, or the operation of this call
+    stands. `accept_under_locks` decides both cases, a refusal included.
+
+    The statement locks the order before it claims the key; a transaction claims the key first. Two calls may therefore
+    deadlock, and PostgreSQL ends one of them. It takes a third caller with the same key, between the other two.
+    """
+    unchanged = [order.id, order.last_sequence, order.last_hash]
+
+    async def write_all() -> RunResult:
+        work = OptimisticUnitOfWork()
+        operation = build_operation(request, livemode=runner.livemode, lease_seconds=runner.lease_seconds)
+        await work.write(Insert(operation))
+        payment = await accept(work, operation)
+        await work.commit_if_unchanged(ORDER_UNCHANGED, unchanged)
+        return RunResult(operation, payment)
+
+    try:
+        return await run_as_one_statement(write_all)
+    except DatabaseUnavailable as trouble:
+        if not trouble.lost:  # no connection was free: waiting for another one would only make the queue longer
+            raise
+    except (DomainError, ConcurrentModification, IntegrityError, *CONFLICTS):
+        pass
+    return None
+
+
+async def accept_under_locks(request: IdempotentRequest, accept: Accept, runner: OperationRunner) -> RunResult:
+    """Claim the key and accept in one transaction; return the operation of the other call if that has claimed the key.
+
+    Waits up to 2 seconds for another open operation on the payment to end. Raises OperationInProgress when that does
+    not end, and every refusal of `accept`.
+    """
+    until = Deadline.within(runner.lease_seconds)
+
+    async def claim_and_accept(work: UnitOfWork) -> RunResult:
+        operation = await claim(request, livemode=runner.livemode, lease_seconds=runner.lease_seconds)
+        if operation.claim != request.claim:
+            return RunResult(operation)
+        operation.held_until = until
+        # If the answer to COMMIT was lost, this body runs again: the rows that it accepted stand, and are not written
+        # twice.
+        is_accepted = bool(operation.step) or not operation.is_open
+        return RunResult(operation, None if is_accepted else await accept(work, operation))
+
+    deadline = time.monotonic() + WAIT_SECONDS
+    while True:
         try:
-            recorded = await run_as_one_statement(write_all)
-        except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
-            return None
-        self._log(recorded, step_result)
-        return recorded
+            return await transact(claim_and_accept)
+        except ConcurrentOperation as busy:
+            while (await locking.read_operation(busy.operation_id)).is_open:
+                if time.monotonic() >= deadline:
+                    raise OperationInProgress(operation_id=busy.operation_id, retry_after_ms=RETRY_AFTER_MS) from None
+                await asyncio.sleep(WAIT_STEP_SECONDS)
 
-    async def _record(
-        self,
-        work: UnitOfWork,
-        operation: Operation,
-        order: Order,
-        payment: Payment,
-        step_result: StepResult,
-        by: Actor | None,
-        within: Within,
-    ) -> RunResult:
-        """Apply the result to rows that nobody else is changing, and write them."""
-        wait, leased_at = self._wait(operation, step_result), self.policy.leased_at(operation)
-        cause = Cause(
-            actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
+
+async def carry_out(request: IdempotentRequest, accepted: RunResult, runner: OperationRunner) -> OperationOutcome:
+    """Run an accepted operation to its end, and answer; answer for the other call if that has claimed the key.
+
+    Raises OperationInProgress while the end is not known, and every error of `answer_again`.
+    """
+    operation = accepted.operation
+    if operation.claim != request.claim:
+        return await answer_again(request, operation, runner)
+    if operation.is_open:
+        return _outcome(await finish(runner.run(operation, in_request=True, payment=accepted.payment)), replayed=False)
+    return _outcome(accepted, replayed=False)
+
+
+def _outcome(result: RunResult, *, replayed: bool) -> OperationOutcome:
+    """Make the answer to the caller. Raises OperationInProgress while the operation is being run."""
+    operation = result.operation
+    if operation.state is OperationState.IN_PROGRESS:
+        raise OperationInProgress(operation_id=operation.id, retry_after_ms=RETRY_AFTER_MS)
+    error = DomainError.from_record(operation.error) if operation.error else None
+    return OperationOutcome(operation, replayed, error, result.payment, result.client_secret)
+
+
+async def answer_again(request: IdempotentRequest, operation: Operation, runner: OperationRunner) -> OperationOutcome:
+    """Answer a later call with the key: the stored outcome, or OperationInProgress.
+
+    Raises IdempotencyKeyReused and Refused(IDEMPOTENCY_KEY_EXPIRED).
+    """
+    if operation.fingerprint != request.fingerprint.digest:
+        raise IdempotencyKeyReused(
+            mismatched_paths=mismatched_paths(operation.leaves, request.fingerprint.leaves), operation_id=operation.id
         )
-        await apply_result(Recording(work, operation, order, payment, step_result, cause, wait))
-        if step_result.kind is StepOutcome.ABSENT:
-            operation.generation += 1
-            operation.first_sent_at, operation.last_problem = None, None
-            operation.effect = ProviderEffect.NONE
-        elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
-            operation.first_sent_at = leased_at
-        if operation.state is OperationState.IN_PROGRESS:
-            operation.due_in = timedelta(seconds=self.policy.lease_seconds)
-            operation.held_until = Deadline.within(self.policy.lease_seconds)
-        elif operation.state is OperationState.UNRESOLVED:
-            operation.due_in = wait
-        elif operation.state is OperationState.NEEDS_REVIEW:
-            operation.due_in = self.policy.review()
-        else:
-            operation.due_in, operation.finished_in = None, timedelta()
-        await within(work, operation)
-        await work.write(Update(operation, RUN_FIELDS))
-        return RunResult(operation, payment, _secret(step_result))
-
-    def _log(self, recorded: RunResult, step_result: StepResult) -> None:
-        operation = recorded.operation
-        log.info(
-            "operation.settled",
-            operation=str(operation.id),
-            kind=operation.kind.value,
-            step=operation.step,
-            outcome=step_result.kind.value,
-            state=operation.state.value,
-            failure=str(step_result.failure) if step_result.failure else None,
+    if operation.expires_at < datetime.now(UTC):
+        raise Refused(
+            ErrorCode.IDEMPOTENCY_KEY_EXPIRED,
+            "This key was used more than 30 days ago. It will never run again; ask `operation` what became of it.",
+            ("idempotencyKey",),
         )
-
-    def _wait(self, operation: Operation, step_result: StepResult) -> timedelta:
-        """Return the time until the next try: Stripe's Retry-After, the breaker's open interval, or the back-off."""
-        failure = step_result.failure
-        if failure is not None and failure.retry_after_seconds is not None:
-            return open_interval(failure.retry_after_seconds)
-        if failure is not None and failure.is_no_answer and self.provider.breaker_open_seconds > 0:
-            return open_interval(self.provider.breaker_open_seconds)
-        return self._back_off(operation)
-
-    def _back_off(self, operation: Operation) -> timedelta:
-        age = self.policy.leased_at(operation) - operation.created_at
-        return back_off(operation.attempt, open_seconds=age.total_seconds())
-
-    async def _fetch_again(self, operation: Operation, step_result: StepResult) -> StepResult:
-        payment = await locking.read_payment(operation.payment_id)
-        intent = payment.stripe_payment_intent_id or (step_result.payment.id if step_result.payment else None)
-        assert intent is not None, "a stale snapshot of a payment that Stripe does not know"
-        try:
-            if operation.refund_id is not None:
-                return await self._fetch_refunds_again(operation, payment, step_result)
-            seen = await self.provider.retrieve_payment(intent)
-        except ProviderFailure as failure:
-            return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_lookup=True)
-        seen = replace(seen, client_secret=seen.client_secret or _secret(step_result))
-        if operation.step == Step.CONFIRM and seen.status in WAITING:
-            return failed_attempt(seen, payment.revision)
-        return replace(step_result, payment=seen, since=payment.revision, fetched=True)
-
-    async def _fetch_refunds_again(self, operation: Operation, payment: Payment, step_result: StepResult) -> StepResult:
-        refund, refunds = step_result.refund, step_result.refunds
-        assert payment.stripe_payment_intent_id is not None, "a refund of a payment that Stripe does not know"
-        if refund is not None:
-            refund = await self.provider.retrieve_refund(refund.id)
-        if refunds:
-            refunds = tuple(await self.provider.list_refunds(payment.stripe_payment_intent_id))
-            if (made := refund_made_by(operation, refunds)) is not None:
-                step_result, refund = replace(step_result, kind=StepOutcome.DONE), made
-        return replace(step_result, refund=refund, refunds=refunds, since=payment.revision, fetched=True)
-
-
-def _secret(step_result: StepResult) -> str | None:
-    return step_result.payment.client_secret if step_result.payment else None
+    deadline = time.monotonic() + WAIT_SECONDS
+    while operation.is_open:
+        taken = await runner.take(operation.id, nudge=True)
+        if taken is not None:
+            return _outcome(await finish(runner.run(taken, in_request=True)), replayed=True)
+        if time.monotonic() >= deadline:
+            break
+        await asyncio.sleep(WAIT_STEP_SECONDS)
+        operation = await locking.read_operation(operation.id)
+    return _outcome(RunResult(operation), replayed=True)

@@ -16,7 +16,7 @@ from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 from domain.ids import new_id
 from services.audit.trail import find_broken_chains
-from services.money.operations import idempotency
+from services.money.operations import claims
 from tests.reconcile.faults import stripe_post
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
@@ -202,7 +202,7 @@ async def test_what_the_version_before_has_in_flight_keeps_its_key(
     async with cluster.primary() as shop:
         payment = await shop.paid()
         with monkeypatch.context() as before:
-            before.setattr(idempotency, "derive_operation_id", lambda *_, **__: new_id())
+            before.setattr(claims, "derive_operation_id", lambda *_, **__: new_id())
             shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/refunds")
             lost = await shop.refund(payment["id"], 4_000, with_key=one_key)
 

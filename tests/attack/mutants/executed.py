@@ -8,8 +8,8 @@ READ = "tests/api/reading/test_read_statements.py::"
 EXECUTED = (
     Mutant(
         "an_operation_that_is_lost_comes_again_as_another",
-        "services/money/operations/idempotency.py",
-        "        id=derive_operation_id(request, livemode=runner.livemode),\n",
+        "services/money/operations/claims.py",
+        "        id=derive_operation_id(request, livemode=livemode),\n",
         "        id=new_id(),\n",
         "tests/api/idempotency/test_lost_commits.py::test_a_payment_whose_commit_is_lost_is_charged_once_and_told_as_the_one",
         'assert (again["payment"]["id"], again["operation"]["id"])',
@@ -32,7 +32,7 @@ EXECUTED = (
     ),
     Mutant(
         "who_found_no_connection_queues_again",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         "        if not trouble.lost:  # no connection",
         "        if False:  # no connection",
         SEEN + "test_who_finds_no_connection_free_is_refused_and_does_not_queue_a_second_time",

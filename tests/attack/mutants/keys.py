@@ -10,7 +10,7 @@ RULES = "tests/api/payments/test_rules.py::"
 KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
-        "services/money/operations/runner.py",
+        "services/money/operations/outcomes.py",
         "if operation.attempt != leased.attempt or not operation.is_open:\n            raise LeaseLost",
         "if not operation.is_open:\n            raise LeaseLost",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
@@ -26,7 +26,7 @@ KEYS = (
     ),
     Mutant(
         "an_order_that_changed_after_it_was_seen_is_paid_as_it_was",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         '"SELECT 1 FROM orders WHERE id = $1 AND last_sequence = $2 AND last_hash = $3 FOR NO KEY UPDATE"',
         "\"SELECT 1 FROM orders WHERE id = $1 AND $2::int > 0 AND $3::text <> '' FOR NO KEY UPDATE\"",
         "tests/api/idempotency/test_accepted_as_seen.py::test_an_order_that_changes_after_it_was_seen_is_looked_at_again",
@@ -34,7 +34,7 @@ KEYS = (
     ),
     Mutant(
         "an_expired_key_runs_again",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         "if operation.expires_at < datetime.now(UTC):",
         "if False:",
         IDEMPOTENCY + "test_an_expired_key_never_runs_again",
@@ -42,7 +42,7 @@ KEYS = (
     ),
     Mutant(
         "the_same_key_with_another_input_gets_the_first_answer",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         "if operation.fingerprint != request.fingerprint.digest:",
         "if False:",
         IDEMPOTENCY + "test_scenario_3_the_same_key_with_another_input_runs_nothing",
@@ -50,7 +50,7 @@ KEYS = (
     ),
     Mutant(
         "callers_share_their_keys",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/claims.py",
         "principal=request.caller.principal,\n        kind=request.kind,",
         'principal="everybody",\n        kind=request.kind,',
         IDEMPOTENCY + "test_scenario_4_the_same_key_of_another_caller_is_another_operation",

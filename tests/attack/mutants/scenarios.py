@@ -12,7 +12,7 @@ WEBHOOKS = "tests/api/events/test_webhooks.py::"
 SCENARIOS = (
     Mutant(
         "whoever_finds_a_key_at_work_drives_it_too",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         "operation = accepted.operation\n    if operation.claim != request.claim:\n",
         "operation = accepted.operation\n    if operation.claim != request.claim and not operation.is_open:\n",
         IDEMPOTENCY + "test_scenario_1_twenty_parallel_calls_with_one_key_are_one_charge_ten_times_in_a_row",
@@ -28,7 +28,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_key_is_of_one_mutation_for_ever",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/claims.py",
         '"WHERE principal = $1 AND kind = $2 AND key = $3"',
         "\"WHERE principal = $1 AND $2 <> '' AND key = $3\"",
         IDEMPOTENCY + "test_scenario_7_one_key_may_pay_and_refund",
@@ -53,7 +53,7 @@ SCENARIOS = (
     ),
     Mutant(
         "the_old_key_is_sent_after_it_is_forgotten",
-        "services/money/operations/runner.py",
+        "services/money/operations/outcomes.py",
         "            operation.generation += 1\n",
         "",
         RECOVERY + "test_scenario_12_after_thirty_hours_facts_only_and_never_the_old_key",
@@ -246,7 +246,7 @@ SCENARIOS = (
     ),
     Mutant(
         "who_comes_again_while_it_is_done_is_sent_away",
-        "services/money/operations/idempotency.py",
+        "services/money/operations/runner.py",
         "WAIT_SECONDS = 2.0  #",
         "WAIT_SECONDS = 0.0  #",
         RACES + "test_scenario_48_a_client_that_hangs_up_leaves_the_work_finished",
