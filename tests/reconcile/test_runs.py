@@ -147,7 +147,7 @@ async def test_a_run_that_was_taken_over_writes_nothing_more(shop: Shop) -> None
 
 async def test_pages_are_merged_one_by_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.reconciliation.stages.PAGE", 2)
-    monkeypatch.setattr("provider.client.PAGE", 2)
+    monkeypatch.setattr("provider.calls.PAGE", 2)
     _, payment, _ = await business(shop)
     await change("UPDATE payment SET stripe_payment_intent_id = 'pi_gone' WHERE id = $1", row_id(payment["id"]))
 

@@ -88,7 +88,7 @@ async def test_a_look_that_fails_does_not_hide_that_sending_met_a_500(shop: Shop
 
 async def test_a_list_that_is_too_long_is_no_proof_of_absence(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A create had no answer, its key is forgotten, and the account has more than a read covers: a person decides."""
-    monkeypatch.setattr("provider.client.PAGE", 5)  # a read covers twenty of these
+    monkeypatch.setattr("provider.calls.PAGE", 5)  # a read covers twenty of these
     shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/payment_intents")
     await shop.pay(await shop.order())
     await another_application_is_busy(shop)

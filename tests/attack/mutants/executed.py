@@ -57,7 +57,7 @@ EXECUTED = (
     ),
     Mutant(
         "what_cannot_be_read_is_passed_over",
-        "provider/client.py",
+        "provider/calls.py",
         '                thing = Unreadable(str(item["id"]), id_of(item.get("payment_intent")))\n',
         "                continue\n",
         "tests/reconcile/test_unreadable.py::test_one_that_cannot_be_read_is_a_finding_and_stops_nothing",

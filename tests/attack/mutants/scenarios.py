@@ -190,7 +190,7 @@ SCENARIOS = (
     ),
     Mutant(
         "stripe_is_asked_all_through_an_outage",
-        "provider/client.py",
+        "provider/calls.py",
         "            self._breaker.not_answered()\n",
         "            self._breaker.abandoned()\n",
         "tests/api/recovery/test_outage.py::test_scenario_40_mutations_answer_honestly_and_at_once_and_nothing_is_sent",
