@@ -43,6 +43,8 @@ class Fault:
     path; for webhooks `path` is the event's type. `seconds` is the duration of `slow`, `timeout_*` (over a network) and
     `webhook_delay`, and the pause before each byte of a `trickle`. `should_retry` is sent as Stripe-Should-Retry with a
     429. `late`: a `hold_before` request whose client has disconnected is still executed when the rule is removed.
+    `locks`: a `hold_before` holds the object's lock too, as a running confirmation does at Stripe: other changes of the
+    object are answered 429 `lock_timeout` meanwhile.
     `secret` signs a `webhook_old_secret`.
     """
 
@@ -55,6 +57,7 @@ class Fault:
     seconds: float = 0.0
     should_retry: bool | None = None
     late: bool = False
+    locks: bool = False
     secret: str = "whsec_rolled_away"  # noqa: S105 - a secret of nobody
     id: int = 0
 

@@ -7,7 +7,7 @@ from typing import Any
 from domain.api_version import STRIPE_API_VERSION
 from sandbox.customers.kinds import BANK_ACCOUNT, KINDS
 from sandbox.customers.methods import CardDecline, TestMethod
-from sandbox.payments import authorisations
+from sandbox.payments import authorisations, descriptors
 from sandbox.store import new_id
 
 Json = dict[str, Any]
@@ -95,7 +95,9 @@ def charge(now: int, intent: Json, method: Json, behaviour: TestMethod, *, decli
         "application_fee_amount": None,
         "balance_transaction": None,
         "billing_details": method["billing_details"],
-        "calculated_statement_descriptor": intent["statement_descriptor"] or "PAYGRAPH",
+        "calculated_statement_descriptor": (
+            descriptors.calculated(intent["statement_descriptor_suffix"]) if behaviour.type == "card" else None
+        ),
         "captured": False,
         "created": now,
         "currency": intent["currency"],

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.control import levers
 from sandbox.control.levers import Bench
-from sandbox.control.pages import three_d_secure
+from sandbox.control.pages import receipt, three_d_secure
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
@@ -18,7 +18,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "test
 
 
 class Control:
-    """Answers under /_sandbox. The payer's page is open to all; the test controls only on loopback, when enabled."""
+    """Answers under /_sandbox. The payer's pages are open to all; the test controls only on loopback, when enabled."""
 
     def __init__(self, store: Store, faults: Faults, *, webhooks: bool, enabled: bool) -> None:
         self._store = store
@@ -31,6 +31,8 @@ class Control:
         name, _, rest = path.partition("/")
         if name == "3ds":
             return await three_d_secure(request, self._store, rest, webhooks=self._webhooks)
+        if name == "receipt":
+            return receipt(self._store, rest)
         if not self._enabled or not _from_here(request):
             return _problem(403, "The levers of the offline Stripe are not open here.")
         try:

@@ -17,7 +17,7 @@ from sandbox.http.routes import ROUTES
 from sandbox.http.stripe_names import CALLS
 from sandbox.ledger import Ledger
 from sandbox.objects import API_VERSION
-from sandbox.payments import attempts, captures, changes, disputes, intents, refunds, setups
+from sandbox.payments import attempts, captures, changes, charges, disputes, intents, refunds, setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]
@@ -115,6 +115,11 @@ def _expire(bench: Bench, ids: Ids, _: Any) -> Json:
 
 def _answer(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
     return lambda bench, ids, _: attempts.finish_action(bench.ledger, ids["id"], passed=passed)
+
+
+def _send_receipt(bench: Bench, _: Ids, body: Any) -> Json:
+    kind = "refund" if "refund" in body else "charge"
+    return charges.send_receipt(bench.ledger, kind, str(body.get(kind)), body.get("email"))
 
 
 def _move_refund(bench: Bench, ids: Ids, body: Any) -> Json:
@@ -220,6 +225,7 @@ LEVERS = (
         "POST", "refunds", "somebody refunds at the Dashboard", _as_another_program(_new_refund, requests.NEW_REFUND)
     ),
     Lever("POST", "refunds/{id}", "a refund goes to `status`", _move_refund),
+    Lever("POST", "receipts", "somebody sends the receipt of a `charge` or `refund`, to `email`", _send_receipt),
     Lever("POST", "disputes", "a bank contests a `charge` or `payment_intent`", _new_dispute),
     Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),
     Lever("POST", "setup_intents/{id}/complete", "the payer sets a method up", _answer_setup(passed=True)),

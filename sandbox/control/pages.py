@@ -1,4 +1,4 @@
-"""The 3D Secure page: a stand-in for the page of the payer's bank, with a button to pass and one to fail."""
+"""The payer's pages: a stand-in for the page of the payer's bank, with a button to pass and one to fail; a receipt."""
 
 from html import escape
 from typing import Any
@@ -47,6 +47,7 @@ PAGE = (
     '<form method="post"><button name="result" value="complete">Complete</button>'
     '<button name="result" value="fail">Fail</button></form></main></html>'
 )
+RECEIPT = TOP + "<h1>Receipt</h1><strong>{amount}</strong><p>{text}</p></main></html>"
 ASKED = {"payment_intent": "Confirm this payment", "setup_intent": "Keep this payment method"}
 NOTE = TOP + "<p>{note}</p></main></html>"
 HEADERS = {
@@ -84,6 +85,18 @@ async def three_d_secure(request: Request, store: Store, identity: str, *, webho
     if not back:
         return _note("Done. You can close this page.")
     return RedirectResponse(_returning(back, intent), status_code=303, headers=HEADERS)
+
+
+def receipt(store: Store, identity: str) -> Response:
+    """Show the receipt of a charge, whose id nobody guesses."""
+    charge = store.get(identity, "charge")
+    if charge is None or not charge["receipt_url"]:
+        return _note("There is no such receipt.", status=404)
+    text = charge["calculated_statement_descriptor"] or charge["statement_descriptor"] or ""
+    page = RECEIPT.format(
+        amount=escape(_shown(charge)), text=escape(" · ".join(filter(None, (text, charge["description"]))))
+    )
+    return HTMLResponse(page, headers=HEADERS)
 
 
 async def _result(request: Request) -> str:

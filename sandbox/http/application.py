@@ -75,6 +75,11 @@ class ParsedRequest:
     def path(self) -> str:
         return self.request.url.path
 
+    @property
+    def subject(self) -> str:
+        """The address of the object that the request is about, by which its lock is known."""
+        return "/".join(self.path.split("/")[:4])
+
 
 class StripeApi:
     """Answers as Stripe does. In process (`sandbox.in_process` in the scope), `Dropped` is raised to the caller."""
@@ -141,6 +146,8 @@ class StripeApi:
             account, parsed = self._account(request), await self._read(request, in_process)
         except StripeError as error:
             return _refusal(error)
+        if parsed.method != "GET" and account._keys.taken(parsed.subject):
+            return _locked()
         fault = self._faults.strike(parsed.method, parsed.path)
         if fault is None:
             return account._execute(parsed)
@@ -199,6 +206,8 @@ class StripeApi:
         """
         if parsed.key is not None and not self._keys.take(parsed.key):
             return _refusal(idempotency.in_use())
+        if fault.locks:
+            self._keys.take(parsed.subject)
         try:
             self._faults.fired(fault)
             stayed = await self._held(fault, parsed.request)
@@ -207,6 +216,8 @@ class StripeApi:
         finally:
             if parsed.key is not None:
                 self._keys.give_back(parsed.key)
+            if fault.locks:
+                self._keys.give_back(parsed.subject)
         if not stayed and not fault.late:
             raise Dropped("dropped")
         return self._execute(parsed)
@@ -301,8 +312,7 @@ def _instead(fault: Fault) -> HttpAnswer | Dropped | None:
         case "rate_limit_429":
             return _early(429, _error("invalid_request_error", TOO_MANY, "rate_limit"), fault.should_retry)
         case "lock_timeout_429":
-            retry = True if fault.should_retry is None else fault.should_retry
-            return _early(429, _error("invalid_request_error", LOCKED, "lock_timeout"), retry)
+            return _locked(True if fault.should_retry is None else fault.should_retry)
         case "unauthorized_401":
             return _early(401, _error("invalid_request_error", "Invalid API Key provided: sk_test_****"))
     return None
@@ -311,6 +321,11 @@ def _instead(fault: Fault) -> HttpAnswer | Dropped | None:
 def _early(status: int, body: Json, should_retry: bool | None = None) -> HttpAnswer:
     advice = {} if should_retry is None else {"stripe-should-retry": "true" if should_retry else "false"}
     return HttpAnswer(status, _json(body), {"request-id": new_id("req", 14), **advice})
+
+
+def _locked(should_retry: bool = True) -> HttpAnswer:
+    """Answer that another request holds the object's lock; the idempotency key stays free."""
+    return _early(429, _error("invalid_request_error", LOCKED, "lock_timeout"), should_retry)
 
 
 def _refusal(error: StripeError, headers: dict[str, str] | None = None) -> HttpAnswer:

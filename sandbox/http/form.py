@@ -10,7 +10,7 @@ from sandbox.errors import invalid
 
 Json = dict[str, Any]
 
-MAX_FIELDS = 1000
+MAX_FIELDS = 3000  # two hundred line items have more than a thousand
 MAX_DEPTH = 8
 
 

@@ -69,6 +69,10 @@ class Keys:
             self._store.rows("INSERT INTO busy VALUES (?, ?)", key, time.time() + BUSY_SECONDS)
             return True
 
+    def taken(self, key: str) -> bool:
+        """Return True while the key, or the lock of this name, is in use."""
+        return bool(self._store.rows("SELECT 1 FROM busy WHERE key = ? AND until > ?", key, time.time()))
+
     def give_back(self, key: str) -> None:
         """Mark the key as free: its waiting request continues, or has ended."""
         self._store.rows("DELETE FROM busy WHERE key = ?", key)

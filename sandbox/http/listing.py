@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.errors import invalid, missing
 from sandbox.http.params import Check, Takes, boolean, moments, named, page_size, words
+from sandbox.payments.line_items import items_of
 from sandbox.store import Store
 
 Json = dict[str, Any]
@@ -105,6 +106,9 @@ def _expand(store: Store, thing: Any, names: list[str], path: str) -> None:
     if name == "refunds" and thing.get("object") == "charge":
         url = f"/v1/charges/{thing['id']}/refunds"
         thing[name] = page(store, "refund", url, {"charge": thing["id"]})
+    if name == "amount_details" and rest == ["line_items"]:
+        thing[name] = thing[name] | {"line_items": items_of(store, thing["id"], {})}
+        return
     if name not in thing or not (name in EXPANDABLE or name in ("data", "refunds")):
         raise invalid(f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(thing[name], str):

@@ -51,6 +51,17 @@ def named(value: Any, name: str) -> str:
     return checked
 
 
+def email(value: Any, name: str) -> str | None:
+    """Check an e-mail address; the empty string unsets it."""
+    checked = text(value, name)
+    if checked is None:
+        return None
+    box, _, host = checked.partition("@")
+    if not box or "." not in host.strip(".") or "@" in host or any(character.isspace() for character in checked):
+        raise invalid(f"Invalid email address: {checked}", param=name, code="email_invalid")
+    return checked
+
+
 def integer(value: Any, name: str) -> int:
     """Check a whole number."""
     if not isinstance(value, str) or not re.fullmatch(r"-?\d{1,15}", value, re.ASCII):
@@ -179,7 +190,7 @@ def _read(
     for name in raw:
         if name not in fields:
             full = _full(inside, name)
-            if name in stripes or name in NESTED.get(inside, "").split():
+            if name in stripes or name in NESTED.get(re.sub(r"\[\d+\]", "", inside), "").split():
                 raise not_supported(f"The parameter {full}", param=full)
             raise invalid(f"Received unknown parameter: {full}", param=full, code="parameter_unknown")
     for name in required:
@@ -206,4 +217,4 @@ SHIPPING = _complete(
     "phone",
     "tracking_number",
 )
-BILLING = group(address=ADDRESS, email=text, name=text, phone=text, tax_id=text)
+BILLING = group(address=ADDRESS, email=email, name=text, phone=text, tax_id=text)

@@ -9,6 +9,7 @@ from sandbox.http.params import (
     Check,
     Takes,
     boolean,
+    email,
     group,
     integer,
     integers,
@@ -22,8 +23,9 @@ from sandbox.http.params import (
     text,
     words,
 )
-from sandbox.payments import disputes
+from sandbox.payments import descriptors, disputes
 from sandbox.payments.captures import CANCEL_REASONS
+from sandbox.payments.line_items import DETAILS
 from sandbox.payments.options import FUTURE_USAGE, TYPES
 from sandbox.payments.refunds import REASONS
 from sandbox.payments.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
@@ -43,16 +45,21 @@ METHOD: dict[str, Check] = {
     "us_bank_account": BANK_ACCOUNT,
 }
 METHOD_DATA = group(("type",), **METHOD)
+DESCRIPTORS: dict[str, Check] = {
+    "statement_descriptor": descriptors.static,
+    "statement_descriptor_suffix": descriptors.suffix,
+}
 PAYING: dict[str, Check] = {"payment_method_data": METHOD_DATA, **TYPES}
 CONFIRMATION: dict[str, Check] = {
     **PAYING,
+    **DETAILS,
     "confirmation_token": named,
     "capture_method": CAPTURE_METHOD,
     "error_on_requires_action": boolean,
     "mandate_data": MANDATE,
     "off_session": off_session,
     "payment_method": named,
-    "receipt_email": text,
+    "receipt_email": email,
     "return_url": named,
     "setup_future_usage": FUTURE_USAGE,
     "shipping": SHIPPING,
@@ -70,14 +77,15 @@ NEW_INTENT = Takes(
         "customer": named,
         "description": text,
         "metadata": metadata,
-        "statement_descriptor": text,
-        "statement_descriptor_suffix": text,
+        **DESCRIPTORS,
         "transfer_group": text,
     },
     ("amount", "currency"),
 )
 CHANGED_INTENT = Takes(
     PAYING
+    | DETAILS
+    | DESCRIPTORS
     | {
         "amount": positive,
         "capture_method": CAPTURE_METHOD,
@@ -86,26 +94,23 @@ CHANGED_INTENT = Takes(
         "description": text,
         "metadata": metadata,
         "payment_method": text,
-        "receipt_email": text,
+        "receipt_email": email,
         "setup_future_usage": FUTURE_USAGE,
         "shipping": SHIPPING,
-        "statement_descriptor": text,
-        "statement_descriptor_suffix": text,
         "transfer_group": text,
     }
 )
 CONFIRMED_INTENT = Takes(CONFIRMATION | BROWSER)
-CAPTURE = Takes(
-    {
-        "amount_to_capture": natural,
-        "final_capture": boolean,
-        "metadata": metadata,
-        "statement_descriptor": text,
-        "statement_descriptor_suffix": text,
-    }
-)
+CAPTURE = Takes(DETAILS | DESCRIPTORS | {"amount_to_capture": natural, "final_capture": boolean, "metadata": metadata})
 INCREMENT = Takes(
-    {"amount": positive, "description": text, "metadata": metadata, "statement_descriptor": text}, ("amount",)
+    DETAILS
+    | {
+        "amount": positive,
+        "description": text,
+        "metadata": metadata,
+        "statement_descriptor": descriptors.static,
+    },
+    ("amount",),
 )
 DEPOSITS = Takes({"amounts": integers, "descriptor_code": named})
 CANCEL = Takes({"cancellation_reason": one_of(*CANCEL_REASONS)})
@@ -122,7 +127,7 @@ NEW_REFUND = Takes(
 CUSTOMER: dict[str, Check] = {
     "address": ADDRESS,
     "description": text,
-    "email": text,
+    "email": email,
     "metadata": metadata,
     "name": text,
     "phone": text,
@@ -140,12 +145,13 @@ CHANGED_CHARGE = Takes(
         "description": text,
         "fraud_details": group(user_report=one_of("fraudulent", "safe")),
         "metadata": metadata,
-        "receipt_email": text,
+        "receipt_email": email,
         "shipping": SHIPPING,
         "transfer_group": text,
     }
 )
-CAPTURED_CHARGE = Takes({"amount": positive})
+CAPTURED_CHARGE = Takes(DESCRIPTORS | {"amount": positive, "receipt_email": email})
+LINE_ITEMS = Takes({"limit": page_size, "starting_after": named, "ending_before": named})
 SETUP: dict[str, Check] = {
     "customer": named,
     "description": text,

@@ -15,7 +15,7 @@ from sandbox.http.listing import list_parameters, page
 from sandbox.http.params import Takes
 from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 from sandbox.ledger import Ledger
-from sandbox.payments import captures, changes, charges, disputes, intents, refunds, setups
+from sandbox.payments import captures, changes, charges, disputes, intents, line_items, refunds, setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]
@@ -140,6 +140,7 @@ ROUTES = (
     _route(f"GET {PI}/{{id}}", _get("payment_intent"), Takes(requests.BROWSER), browser=True),
     _route(f"POST {PI}/{{id}}", _one(changes.update), requests.CHANGED_INTENT),
     _route(f"POST {PI}/{{id}}/confirm", _one(intents.confirm), requests.CONFIRMED_INTENT, browser=True),
+    _route(f"GET {PI}/{{id}}/amount_details_line_items", _one(line_items.page), requests.LINE_ITEMS),
     _route(f"POST {PI}/{{id}}/capture", _one(captures.capture), requests.CAPTURE),
     _route(f"POST {PI}/{{id}}/increment_authorization", _one(captures.increment), requests.INCREMENT),
     _route(f"POST {PI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS),

@@ -24,6 +24,7 @@ PARAMETERS: Mapping[str, str] = {
         "payment_method_types receipt_email setup_future_usage shipping statement_descriptor "
         "statement_descriptor_suffix transfer_data transfer_group"
     ),
+    "GET /v1/payment_intents/{id}/amount_details_line_items": "ending_before limit starting_after",
     "GET /v1/payment_intents/search": "limit page query",
     "POST /v1/payment_intents/{id}/cancel": "cancellation_reason",
     "POST /v1/payment_intents/{id}/capture": (
@@ -138,6 +139,10 @@ PARAMETERS: Mapping[str, str] = {
     "GET /v1/radar/early_fraud_warnings/{id}": "",
 }
 NESTED: Mapping[str, str] = {
+    "amount_details": "discount_amount enforce_arithmetic_validation line_items shipping tax",
+    "amount_details[line_items]": (
+        "discount_amount payment_method_options product_code product_name quantity tax unit_cost unit_of_measure"
+    ),
     "automatic_payment_methods": "allow_redirects enabled",
     "billing_details": "address email name phone tax_id",
     "card": "cvc exp_month exp_year networks number token",
@@ -186,7 +191,6 @@ NESTED: Mapping[str, str] = {
 }
 # Unsupported calls of supported objects.
 CALLS = (
-    "GET /v1/payment_intents/{id}/amount_details_line_items",
     "POST /v1/payment_intents/{id}/apply_customer_balance",
     "POST /v1/charges",
     "DELETE /v1/customers/{id}/discount",

@@ -88,13 +88,14 @@ def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -
 def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, event: str, final: bool = True) -> None:
     """Capture an amount. A final capture releases the rest, and the intent succeeds.
 
-    `event` is the type of the charge's event.
+    `event` is the type of the charge's event. Of several captures each makes a `charge.updated`, and only the end of
+    the authorization, by the last capture or by time, makes a `charge.captured`.
     """
-    captured = charge["amount_captured"] + amount
+    captured, before = charge["amount_captured"] + amount, dict(charge)
     left = charge["amount"] - captured
     done = final or left <= 0
     charge |= {"amount_captured": captured, "captured": True, "paid": True, "status": "succeeded"}
-    released = releases.release(ledger, charge, left, captures=True) if done else []
+    released = releases.release(ledger, charge, left, captures=amount > 0) if done else []
     if intent["capture_method"] == "automatic_async":
         ledger.later(FEES_SECONDS, "fees", charge["id"])
     elif amount:
@@ -104,7 +105,10 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, event: str,
     intent |= {"amount_received": captured, "amount_capturable": 0 if done else left, "processing": None}
     intent["status"] = "succeeded" if done else "requires_capture"
     ledger.store.save(intent)
-    ledger.happened(event, charge)
+    if event == "charge.captured" and amount and (not done or before["captured"]):  # one of several captures
+        ledger.happened("charge.updated", charge, before=before)
+    if event != "charge.captured" or done:
+        ledger.happened(event, charge)
     ledger.all_happened(released)
     ledger.happened("payment_intent.succeeded" if done else "payment_intent.amount_capturable_updated", intent)
 
@@ -146,6 +150,7 @@ def available(ledger: Ledger, identity: str) -> None:
 
 def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *, authenticated: bool) -> Json:
     charge = objects.charge(ledger.now, intent, method, behaviour, decline=None)
+    charge["receipt_url"] = f"{ledger.public_url}/_sandbox/receipt/{charge['id']}"
     if authenticated and behaviour.type == "card":
         charge["payment_method_details"]["card"]["three_d_secure"] = _three_d_secure()
     intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}

@@ -10,7 +10,7 @@ from sandbox.customers.methods import GENERIC
 from sandbox.errors import StripeError, invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import attempts, authorisations, releases
+from sandbox.payments import amounts, attempts, authorisations, descriptors, line_items, releases
 
 Json = dict[str, Any]
 
@@ -32,7 +32,8 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
     _check_amount(intent, charge, amount, final=final)
     _count_up(ledger, intent, charge, "captures", MOST_CAPTURES, final=final)
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
-    intent |= {name: params[name] for name in ("statement_descriptor", "statement_descriptor_suffix") if name in params}
+    line_items.apply(ledger, intent, params, amount)
+    _describe(intent, charge, params)
     attempts.take(ledger, intent, charge, amount, event="charge.captured", final=final)
     return intent
 
@@ -45,6 +46,7 @@ def increment(ledger: Ledger, identity: str, params: Json) -> Json:
     charge = ledger.need("charge", intent["latest_charge"])
     if not authorisations.may(charge, "incremental_authorization"):
         raise invalid("This PaymentIntent does not support incremental authorization: its card does not offer it.")
+    amounts.check(params["amount"], intent["currency"])
     if params["amount"] <= intent["amount"]:
         raise invalid(f"The amount must be greater than the authorized amount ({intent['amount']}).", param="amount")
     _count_up(ledger, intent, charge, "increments", MOST_INCREMENTS)
@@ -87,7 +89,7 @@ def expire(ledger: Ledger, identity: str) -> None:
         return
     if intent["amount_received"]:
         charge = ledger.need("charge", intent["latest_charge"])
-        attempts.take(ledger, intent, charge, 0, event="charge.expired")
+        attempts.take(ledger, intent, charge, 0, event="charge.captured")
         return
     cancel(ledger, identity, {}, expired=True)
 
@@ -116,10 +118,20 @@ def _count_up(ledger: Ledger, intent: Json, charge: Json, what: str, most: int, 
     ledger.store.remember(charge["id"], **{what: done})
 
 
+def _describe(intent: Json, charge: Json, params: Json) -> None:
+    """Change the text on the payer's statement."""
+    for name in ("statement_descriptor", "statement_descriptor_suffix"):
+        if name in params:
+            intent[name] = charge[name] = params[name]
+    if charge["calculated_statement_descriptor"] is not None:
+        charge["calculated_statement_descriptor"] = descriptors.calculated(charge["statement_descriptor_suffix"])
+
+
 def _raise(ledger: Ledger, intent: Json, charge: Json, params: Json) -> Json:
     amount, before = params["amount"], dict(charge)
     intent |= {name: params[name] for name in ("description", "statement_descriptor") if name in params}
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
+    line_items.apply(ledger, intent, params, amount)
     intent |= {"amount": amount, "amount_capturable": amount - intent["amount_received"]}
     card = charge["payment_method_details"]["card"]
     more = {

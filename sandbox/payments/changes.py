@@ -10,7 +10,7 @@ from sandbox.customers import payment_methods
 from sandbox.errors import invalid
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import amounts, options
+from sandbox.payments import amounts, line_items, options
 
 Json = dict[str, Any]
 
@@ -41,6 +41,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
     old = intent["amount"], intent["currency"]
     intent |= {name: params[name] for name in (*ALWAYS, *WHILE_OPEN) if name in params}
     options.apply(intent, params)
+    line_items.apply(ledger, intent, params, intent["amount"])
     if "payment_method" in params or "payment_method_data" in params:
         method = payment_methods.chosen(ledger, params)
         intent["payment_method"] = method["id"] if method else None

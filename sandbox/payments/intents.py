@@ -9,7 +9,7 @@ from sandbox.customers.methods import Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import amounts, attempts, options
+from sandbox.payments import amounts, attempts, line_items, options
 
 Json = dict[str, Any]
 
@@ -37,6 +37,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     intent = objects.payment_intent(ledger.now, params)
     intent["metadata"] = merged({}, params.get("metadata"))
     options.apply(intent, params)
+    line_items.apply(ledger, intent, params, intent["amount"])
     if method := payment_methods.chosen(ledger, params):
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     ledger.store.add(intent)
@@ -62,6 +63,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
         raise error
     intent |= {name: params[name] for name in (*CHANGEABLE, "capture_method") if name in params}
     options.apply(intent, params)
+    line_items.apply(ledger, intent, params, intent["amount"])
     method, behaviour = payment_methods.find(ledger, intent["payment_method"])
     _check_method(ledger, intent, method, behaviour)
     _check_return_url(intent, params, behaviour)
@@ -92,6 +94,11 @@ def _check_method(ledger: Ledger, intent: Json, method: Json, behaviour: TestMet
             code="payment_intent_invalid_parameter",
         )
     payment_methods.check_unused(ledger, method)
+    if behaviour.type == "card" and intent["statement_descriptor"]:
+        raise invalid(
+            "`statement_descriptor` cannot be set for a card; set `statement_descriptor_suffix` instead.",
+            param="statement_descriptor",
+        )
 
 
 def _check_return_url(intent: Json, params: Json, behaviour: TestMethod) -> None:

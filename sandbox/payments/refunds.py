@@ -125,12 +125,12 @@ def _charge(ledger: Ledger, params: Json) -> Json:
     if "payment_intent" not in params:
         raise invalid("One of the following params should be provided for this request: payment_intent or charge.")
     intent = ledger.need("payment_intent", params["payment_intent"], param="payment_intent")
-    if intent["status"] == "requires_capture":
+    if intent["status"] == "requires_capture" and not intent["amount_received"]:
         raise invalid(
             f"This PaymentIntent ({intent['id']}) is not captured; cancel it to release what it holds.",
             code="charge_not_refundable",
         )
-    if intent["status"] != "succeeded" or intent["latest_charge"] is None:
+    if intent["status"] not in ("succeeded", "requires_capture") or intent["latest_charge"] is None:
         raise invalid(f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.")
     return ledger.need("charge", intent["latest_charge"])
 

@@ -23,6 +23,7 @@ OBJECTS: dict[str, Any] = {
     "ephemeral_key": stripe.EphemeralKey,
     "event": stripe.Event,
     "payment_intent": stripe.PaymentIntent,
+    "payment_intent_amount_details_line_item": stripe.PaymentIntentAmountDetailsLineItem,
     "payment_method": stripe.PaymentMethod,
     "payout": stripe.Payout,
     "radar.early_fraud_warning": stripe.radar.EarlyFraudWarning,

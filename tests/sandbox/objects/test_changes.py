@@ -186,6 +186,7 @@ async def test_a_refund_goes_the_long_way(account: StripeAccount) -> None:
 
 
 @hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.example(acts=[(1, False), (0, True)], releases="booked")
 @hypothesis.given(
     acts=st.lists(st.tuples(st.integers(0, 7_000), st.booleans()) | st.integers(10_001, 14_000), max_size=8),
     releases=st.sampled_from(RECORDS),

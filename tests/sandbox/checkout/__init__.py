@@ -1,0 +1,1 @@
+"""Everything that a checkout needs of Stripe: descriptions, saved methods, tokens, delayed methods."""
