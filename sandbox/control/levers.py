@@ -8,6 +8,7 @@ from typing import Any
 from sandbox import timers
 from sandbox.account import account, payouts, settings
 from sandbox.books import books
+from sandbox.customers import payment_methods
 from sandbox.customers.methods import METHODS, TOO_LATE
 from sandbox.errors import invalid
 from sandbox.faults import KINDS, Faults
@@ -115,6 +116,10 @@ def _expire(bench: Bench, ids: Ids, _: Any) -> Json:
 
 def _answer(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
     return lambda bench, ids, _: attempts.finish_action(bench.ledger, ids["id"], passed=passed)
+
+
+def _update_card(bench: Bench, ids: Ids, body: Any) -> Json:
+    return payment_methods.update_by_bank(bench.ledger, ids["id"], dict(body))
 
 
 def _send_receipt(bench: Bench, _: Ids, body: Any) -> Json:
@@ -225,6 +230,12 @@ LEVERS = (
         "POST", "refunds", "somebody refunds at the Dashboard", _as_another_program(_new_refund, requests.NEW_REFUND)
     ),
     Lever("POST", "refunds/{id}", "a refund goes to `status`", _move_refund),
+    Lever(
+        "POST",
+        "payment_methods/{id}",
+        "a bank updates a card: `exp_month`, `exp_year`, `last4`; it `behaves` as another test method",
+        _update_card,
+    ),
     Lever("POST", "receipts", "somebody sends the receipt of a `charge` or `refund`, to `email`", _send_receipt),
     Lever("POST", "disputes", "a bank contests a `charge` or `payment_intent`", _new_dispute),
     Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),

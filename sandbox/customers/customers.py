@@ -2,25 +2,26 @@
 
 from typing import Any
 
-from sandbox.customers.payment_methods import attach, detach
+from sandbox.customers.payment_methods import attach, detach, not_of_customer
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
 from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-CHANGEABLE = ("description", "email", "name", "phone", "address", "shipping")
+CHANGEABLE = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping")
 
 
 def create(ledger: Ledger, params: Json) -> Json:
     """Create a customer, with a payment method if one is passed."""
-    customer = _new(ledger.now) | {name: params.get(name) for name in CHANGEABLE}
+    customer = _new(ledger.now) | {name: params[name] for name in CHANGEABLE if name in params}
     customer["metadata"] = merged({}, params.get("metadata"))
     ledger.store.add(customer)
+    ledger.happened("customer.created", customer)
     if params.get("payment_method"):
         attach(ledger, params["payment_method"], {"customer": customer["id"]})
-    ledger.happened("customer.created", customer)
-    return customer
+    _set_invoice_settings(ledger, customer, params)
+    return ledger.store.save(customer)
 
 
 def retrieve(ledger: Ledger, identity: str) -> Json:
@@ -36,6 +37,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
     before = dict(customer)
     customer |= {name: params[name] for name in CHANGEABLE if name in params}
     customer["metadata"] = merged(customer["metadata"], params.get("metadata"))
+    _set_invoice_settings(ledger, customer, params)
     ledger.store.save(customer)
     ledger.happened("customer.updated", customer, before=before)
     return customer
@@ -50,6 +52,16 @@ def delete(ledger: Ledger, identity: str) -> Json:
     ledger.store.remove(identity)
     ledger.happened("customer.deleted", customer)
     return _gone(identity)
+
+
+def _set_invoice_settings(ledger: Ledger, customer: Json, params: Json) -> None:
+    """Set the customer's default method, which must be saved by this customer."""
+    settings = params.get("invoice_settings", {})
+    if named := settings.get("default_payment_method"):
+        method = ledger.store.get(named, "payment_method")
+        if method is None or method["customer"] != customer["id"]:
+            raise not_of_customer(named, param="invoice_settings[default_payment_method]")
+    customer["invoice_settings"] = customer["invoice_settings"] | settings
 
 
 def _gone(identity: str) -> Json:

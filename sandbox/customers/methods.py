@@ -11,6 +11,7 @@ class Action(StrEnum):
 
     NEVER = "never"
     UNTIL_SET_UP = "until_set_up"  # not again once the method was authenticated and saved
+    ON_SESSION = "on_session"  # only when the payer is there
     ALWAYS = "always"
 
 
@@ -43,6 +44,7 @@ class TestMethod:
     settles: CardDecline | None = None  # a bank debit that is returned days later
     attaches: bool = True  # False: the bank refuses to save it
     cvc_check: str = "pass"
+    wallet: str = ""
 
 
 GENERIC = CardDecline("card_declined", "generic_decline", advice="try_again_later", network="05")
@@ -142,6 +144,9 @@ METHODS: dict[str, TestMethod] = {
     "pm_card_threeDSecureRequired": replace(_PLAIN, last4="3063", action=Action.ALWAYS),
     "pm_card_authenticationRequired": replace(_PLAIN, last4="3184", action=Action.ALWAYS),
     "pm_card_authenticationRequiredOnSetup": replace(_PLAIN, last4="3155", action=Action.UNTIL_SET_UP),
+    "pm_card_authenticationRequiredSetupForOffSession": replace(_PLAIN, last4="0446", action=Action.ON_SESSION),
+    "pm_card_applePay": replace(_PLAIN, wallet="apple_pay"),
+    "pm_card_googlePay": replace(_PLAIN, wallet="google_pay"),
     "pm_card_threeDSecureRequiredChargeDeclined": replace(
         _PLAIN, last4="1629", action=Action.ALWAYS, declines_after_action=GENERIC
     ),

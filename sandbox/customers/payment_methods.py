@@ -1,6 +1,7 @@
 """Payment methods: made from test tokens only, saved by customers, used once when no customer saves them."""
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from sandbox.customers.kinds import KINDS
@@ -54,9 +55,17 @@ def retrieve(ledger: Ledger, identity: str) -> Json:
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Change a method's metadata or billing details."""
+    """Change a method's metadata, billing details, redisplay, or the expiry of its card."""
     method = ledger.need("payment_method", identity)
+    if method["customer"] is None:
+        raise invalid(
+            "You must save this PaymentMethod to a customer before you can update it.", param="payment_method"
+        )
     before = dict(method)
+    method |= {"allow_redisplay": params["allow_redisplay"]} if "allow_redisplay" in params else {}
+    if "card" in params and method["type"] != "card":
+        raise invalid(f"A PaymentMethod of type {method['type']} has no card.", param="card")
+    method |= {"card": method["card"] | params["card"]} if "card" in params else {}
     method["metadata"] = merged(method["metadata"], params.get("metadata"))
     billing = method["billing_details"] | params.get("billing_details", {})
     method["billing_details"] = billing | {"address": billing["address"] or NO_ADDRESS}
@@ -70,8 +79,9 @@ def attach(ledger: Ledger, identity: str, params: Json) -> Json:
     method, behaviour = _by_address(ledger, identity)
     customer = ledger.need("customer", params["customer"], param="customer")
     if method["customer"] not in (None, customer["id"]):
-        raise invalid("This PaymentMethod is already attached to another customer.", param="customer")
-    check_unused(ledger, method)
+        raise invalid("The payment method you provided has already been attached to a customer.")
+    if not ledger.store.hidden(method["id"]).get("for_later"):
+        check_unused(ledger, method)
     if behaviour.decline is not None and not behaviour.attaches:
         declined = behaviour.decline
         detail = {"type": "card_error", "code": declined.code, "decline_code": declined.reason}
@@ -94,8 +104,40 @@ def detach(ledger: Ledger, identity: str) -> Json:
     before = dict(method)
     method["customer"] = None
     ledger.store.save(method)
-    ledger.store.hide(identity, ledger.store.hidden(identity) | {"used": True})
+    ledger.store.remember(identity, used=True, for_later=False)
     ledger.happened("payment_method.detached", method, before=before)
+    customer = ledger.need("customer", before["customer"])
+    if customer["invoice_settings"]["default_payment_method"] == identity:
+        set_default(ledger, customer, None)
+    return method
+
+
+def set_default(ledger: Ledger, customer: Json, identity: str | None) -> None:
+    """Make a method the customer's default, or none."""
+    before = dict(customer)
+    customer["invoice_settings"] = customer["invoice_settings"] | {"default_payment_method": identity}
+    ledger.store.save(customer)
+    ledger.happened("customer.updated", customer, before=before)
+
+
+def update_by_bank(ledger: Ledger, identity: str, changes: Json) -> Json:
+    """Change a saved card as its bank does: another expiry, another number. Source: docs.stripe.com/payments/cards.
+
+    `behaves` names the test method as which it pays from now on; that alone makes no event.
+    """
+    method = ledger.need("payment_method", identity)
+    card = {name: changes[name] for name in ("exp_month", "exp_year", "last4", "fingerprint") if name in changes}
+    if (card and method["type"] != "card") or set(changes) - set(card) - {"behaves"}:
+        raise invalid("A bank changes exp_month, exp_year, last4 and fingerprint of a card; `behaves` of any method.")
+    if "behaves" in changes:
+        if changes["behaves"] not in METHODS:
+            raise missing("PaymentMethod", str(changes["behaves"]), param="behaves")
+        ledger.store.remember(identity, test=changes["behaves"])
+    if card:
+        before = dict(method)
+        method["card"] = method["card"] | card
+        ledger.store.save(method)
+        ledger.happened("payment_method.automatically_updated", method, before=before)
     return method
 
 
@@ -115,6 +157,39 @@ def one_of_customer(ledger: Ledger, customer_id: str, identity: str) -> Json:
     return method
 
 
+def check_owner(method: Json, customer: str | None, *, param: str = "payment_method") -> None:
+    """Raise StripeError for a method of a customer whom the payment does not name, or of another one."""
+    owner = method["customer"]
+    if owner is None or owner == customer:
+        return
+    if customer is None:
+        raise invalid(
+            f"The PaymentMethod {method['id']} belongs to the Customer {owner}. Please include the Customer in the"
+            " `customer` parameter on the PaymentIntent.",
+            param=param,
+            code="payment_intent_invalid_parameter",
+        )
+    raise not_of_customer(method["id"], param=param)
+
+
+def not_of_customer(identity: str, *, param: str) -> StripeError:
+    """Make the error for a method that the customer has not saved."""
+    return invalid(
+        f"The customer does not have a payment method with the ID {identity}. The payment method must be attached to"
+        " the customer.",
+        param=param,
+        code="resource_missing",
+    )
+
+
+def is_expired(method: Json, now: int) -> bool:
+    """Return True for a card after the last day of its last month."""
+    if method["type"] != "card":
+        return False
+    today = datetime.fromtimestamp(now, UTC)
+    return (method["card"]["exp_year"], method["card"]["exp_month"]) < (today.year, today.month)
+
+
 def check_unused(ledger: Ledger, method: Json) -> None:
     """Raise StripeError for a method that was used and is not saved.
 
@@ -122,8 +197,9 @@ def check_unused(ledger: Ledger, method: Json) -> None:
     """
     if method["customer"] is None and ledger.store.hidden(method["id"]).get("used"):
         raise invalid(
-            "The provided PaymentMethod was previously used without being attached to a customer, or was detached from"
-            " one. It may not be used again; attach a PaymentMethod to a customer to use it several times.",
+            "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared"
+            " with a connected account without Customer attachment, or was detached from a Customer. It may not be used"
+            " again. To use a PaymentMethod multiple times, you must attach it to a Customer first.",
             param="payment_method",
         )
 
@@ -195,7 +271,9 @@ def _card(behaviour: TestMethod) -> Json:
             "networks": {"available": [behaviour.brand], "preferred": None},
             "regulated_status": "unregulated",
             "three_d_secure_usage": {"supported": True},
-            "wallet": None,
+            "wallet": {behaviour.wallet: {}, "dynamic_last4": behaviour.last4, "type": behaviour.wallet}
+            if behaviour.wallet
+            else None,
         }
     }
 

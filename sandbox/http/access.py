@@ -18,7 +18,7 @@ LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
 PUBLISHABLE_KEY = "pk_test_"
 NOT_PARAMETERS = frozenset({"expand", "key", "_stripe_version"})  # Stripe.js sends its key in the body
 HIDDEN_FROM_BROWSERS: Json = {"customer": None, "latest_charge": None, "metadata": {}}
-CARD_DATA = frozenset({"number", "cvc", "exp_month", "exp_year"})
+CARD_DATA = frozenset({"number", "cvc"})
 
 
 def check_key(request: Request, params: Json) -> bool:

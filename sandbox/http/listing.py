@@ -40,11 +40,13 @@ EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "payment_intent": ("payment_intent",),
     "payment_method": ("payment_method",),
     "customer": ("customer",),
+    "default_payment_method": ("payment_method",),
     "balance_transaction": ("balance_transaction",),
     "failure_balance_transaction": ("balance_transaction",),
     "review": ("review",),
     "source": ("charge", "refund", "dispute", "payout"),
 }
+PASSED = ("data", "invoice_settings", "refunds")  # members whose own members can be expanded
 MAX_DEPTH = 4  # docs.stripe.com/api/expanding_objects
 TYPES_AT_ONCE = 20
 
@@ -109,7 +111,7 @@ def _expand(store: Store, thing: Any, names: list[str], path: str) -> None:
     if name == "amount_details" and rest == ["line_items"]:
         thing[name] = thing[name] | {"line_items": items_of(store, thing["id"], {})}
         return
-    if name not in thing or not (name in EXPANDABLE or name in ("data", "refunds")):
+    if name not in thing or not (name in EXPANDABLE or name in PASSED):
         raise invalid(f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(thing[name], str):
         found = [store.get(thing[name], kind) for kind in EXPANDABLE[name]]

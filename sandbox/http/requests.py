@@ -129,13 +129,22 @@ CUSTOMER: dict[str, Check] = {
     "description": text,
     "email": email,
     "metadata": metadata,
+    "invoice_settings": group(default_payment_method=text, footer=text),
     "name": text,
     "phone": text,
+    "preferred_locales": words,
     "shipping": SHIPPING,
 }
 NEW_CUSTOMER, CHANGED_CUSTOMER = Takes(CUSTOMER | {"payment_method": named}), Takes(CUSTOMER)
 NEW_METHOD = Takes(METHOD, ("type",))
-CHANGED_METHOD = Takes({"allow_redisplay": METHOD["allow_redisplay"], "metadata": metadata, "billing_details": BILLING})
+CHANGED_METHOD = Takes(
+    {
+        "allow_redisplay": METHOD["allow_redisplay"],
+        "billing_details": BILLING,
+        "card": group(exp_month=positive, exp_year=positive),
+        "metadata": metadata,
+    }
+)
 ATTACHED = Takes({"customer": named}, ("customer",))
 EVIDENCE = Takes({"evidence": group(**dict.fromkeys(disputes.EVIDENCE, text)), "metadata": metadata, "submit": boolean})
 SEARCH = Takes({"limit": page_size, "page": named, "query": named}, ("query",))

@@ -146,6 +146,7 @@ NESTED: Mapping[str, str] = {
     "automatic_payment_methods": "allow_redirects enabled",
     "billing_details": "address email name phone tax_id",
     "card": "cvc exp_month exp_year networks number token",
+    "invoice_settings": "custom_fields default_payment_method footer rendering_options",
     "mandate_data": "customer_acceptance",
     "mandate_data[customer_acceptance]": "accepted_at offline online type",
     "payment_method_data": (

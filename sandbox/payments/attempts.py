@@ -6,7 +6,7 @@ from sandbox import objects
 from sandbox.customers import payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
-from sandbox.errors import StripeError, doc_url, unexpected_state
+from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.ledger import Ledger
 from sandbox.payments import actions, authorisations, disputes, releases
 from sandbox.store import new_id
@@ -19,6 +19,8 @@ FEES_SECONDS = 2  # with automatic_async the fees are known a moment after the p
 
 def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, params: Json) -> Json:
     """Send the payer to the 3DS page, or fail when the payer is absent: the bank demands authentication."""
+    if params.get("off_session") and behaviour.type != "card":
+        raise invalid(f"A {behaviour.type} cannot be used without its payer.", param="off_session")
     if params.get("off_session"):
         return _refused(ledger, intent, method, behaviour, AUTHENTICATE)
     if params.get("error_on_requires_action"):
@@ -184,10 +186,13 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
 def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: bool) -> None:
     """Attach a method that paid to the customer who saves it, or mark it as used."""
     facts = ledger.store.hidden(method["id"])
-    if intent["setup_future_usage"]:
-        if intent["customer"] and method["customer"] is None:
+    options_of_type = intent["payment_method_options"].get(method["type"], {})
+    usage = options_of_type.get("setup_future_usage") or intent["setup_future_usage"]
+    if usage in ("on_session", "off_session"):
+        saves = intent["customer"] and ledger.store.get(intent["customer"], "customer")  # it may be deleted meanwhile
+        if saves and method["customer"] is None:
             payment_methods.attach(ledger, method["id"], {"customer": intent["customer"]})
-        facts |= {"set_up": authenticated or facts.get("set_up", False)}
+        facts |= {"set_up": authenticated or facts.get("set_up", False), "for_later": True}
     ledger.store.hide(method["id"], facts | {"used": True})
 
 

@@ -44,6 +44,8 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
     line_items.apply(ledger, intent, params, intent["amount"])
     if "payment_method" in params or "payment_method_data" in params:
         method = payment_methods.chosen(ledger, params)
+        if method:
+            payment_methods.check_owner(method, intent["customer"])
         intent["payment_method"] = method["id"] if method else None
         intent |= {"status": "requires_confirmation" if method else "requires_payment_method", "next_action": None}
     elif intent["status"] == "requires_action" and old != (intent["amount"], intent["currency"]):

@@ -1,11 +1,12 @@
 """PaymentIntents: the state machine of docs.stripe.com/payments/paymentintents/lifecycle."""
 
+from dataclasses import replace
 from typing import Any
 
 from sandbox import objects
 from sandbox.customers import payment_methods, tokens
 from sandbox.customers.kinds import KINDS
-from sandbox.customers.methods import Action, TestMethod
+from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
@@ -39,6 +40,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     options.apply(intent, params)
     line_items.apply(ledger, intent, params, intent["amount"])
     if method := payment_methods.chosen(ledger, params):
+        payment_methods.check_owner(method, intent["customer"])
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     ledger.store.add(intent)
     ledger.happened("payment_intent.created", intent)
@@ -67,7 +69,9 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     method, behaviour = payment_methods.find(ledger, intent["payment_method"])
     _check_method(ledger, intent, method, behaviour)
     _check_return_url(intent, params, behaviour)
-    if _needs_payer(ledger, method, behaviour):
+    if payment_methods.is_expired(method, ledger.now):
+        behaviour = replace(behaviour, action=Action.NEVER, decline=EXPIRED)
+    if _needs_payer(ledger, method, behaviour, params):
         return attempts.ask_payer(ledger, intent, method, behaviour, params)
     return attempts.attempt(ledger, intent, method, behaviour)
 
@@ -87,12 +91,7 @@ def _check_method(ledger: Ledger, intent: Json, method: Json, behaviour: TestMet
             param="payment_method",
             code="payment_intent_incompatible_payment_method",
         )
-    if method["customer"] not in (None, intent["customer"]):
-        raise invalid(
-            "The payment method belongs to a customer; name that customer on the PaymentIntent to use it.",
-            param="payment_method",
-            code="payment_intent_invalid_parameter",
-        )
+    payment_methods.check_owner(method, intent["customer"])
     payment_methods.check_unused(ledger, method)
     if behaviour.type == "card" and intent["statement_descriptor"]:
         raise invalid(
@@ -113,9 +112,11 @@ def _check_return_url(intent: Json, params: Json, behaviour: TestMethod) -> None
         )
 
 
-def _needs_payer(ledger: Ledger, method: Json, behaviour: TestMethod) -> bool:
+def _needs_payer(ledger: Ledger, method: Json, behaviour: TestMethod, params: Json) -> bool:
     if behaviour.type == "card" and ledger.store.setting("challenges", "never") == "always":
         return True
+    if behaviour.action is Action.ON_SESSION:
+        return not params.get("off_session")
     if behaviour.action is Action.UNTIL_SET_UP:
         return not ledger.store.hidden(method["id"]).get("set_up")
     return behaviour.action is Action.ALWAYS

@@ -84,10 +84,14 @@ async def test_a_payer_keeps_a_method_on_a_page_in_the_browser(account: StripeAc
 async def test_a_setup_and_a_method_are_changed(account: StripeAccount) -> None:
     setup = await account.v1.setup_intents.create_async({})
     method = await account.v1.payment_methods.retrieve_async("pm_card_visa")
+    customer = await account.v1.customers.create_async({})
 
     changed = await account.v1.setup_intents.update_async(
         setup.id, {"payment_method": method.id, "metadata": {"a": "1"}, "description": "Later"}
     )
+    with pytest.raises(stripe.InvalidRequestError, match="save this PaymentMethod"):
+        await account.v1.payment_methods.update_async(method.id, {"billing_details": {"name": "A"}})
+    await account.v1.payment_methods.attach_async(method.id, {"customer": customer.id})
     named = await account.v1.payment_methods.update_async(method.id, {"billing_details": {"name": "A"}})
 
     assert (changed.status, changed.payment_method, changed.description) == (
