@@ -28,7 +28,8 @@ async function answers(url, server) {
   throw new Error('Paygraph did not start')
 }
 
-// `command` is the server's: `demo`, or `serve` for one that sends no operations of its own.
+// `command` is the server's: `demo`, or `serve` for one that sends no operations of its own. `restart` ends its process by
+// a signal and starts another one with the same data at the same address.
 export async function startPaygraph(command, more) {
   const state = await mkdtemp(join(tmpdir(), 'paygraph-clients-'))
   const port = await freePort()
@@ -41,25 +42,36 @@ export async function startPaygraph(command, more) {
   }
   for (const name of ['DATABASE_URL', 'STRIPE_SECRET_KEY', 'ENVIRONMENT', 'CURRENCIES']) delete environment[name]
   const python = join(root, '.venv', 'bin', 'python')
-  const server = spawn(python, ['-m', 'cli', command, '--port', `${port}`], {
-    cwd: root,
-    env: environment,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
-  const stopped = once(server, 'exit')
+  const start = () => {
+    const server = spawn(python, ['-m', 'cli', command, '--port', `${port}`], {
+      cwd: root,
+      env: environment,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    })
+    return { server, stopped: once(server, 'exit') }
+  }
+  let running = start()
+  const end = async (signal) => {
+    running.server.kill(signal)
+    await running.stopped
+  }
   const stop = async () => {
-    server.kill('SIGTERM')
-    await stopped
+    await end('SIGTERM')
     // PostgreSQL of root keeps its data outside the state folder; `reset` knows where.
     await once(spawn(python, ['-m', 'cli', 'reset'], { cwd: root, env: environment, stdio: 'ignore' }), 'exit')
     await rm(state, { recursive: true, force: true })
   }
+  const restart = async (signal) => {
+    await end(signal)
+    running = start()
+    await answers(url, running.server)
+  }
   const url = `http://127.0.0.1:${port}`
   try {
-    await answers(url, server)
+    await answers(url, running.server)
   } catch (error) {
     await stop()
     throw error
   }
-  return { url, stop }
+  return { url, stop, restart }
 }

@@ -1,4 +1,4 @@
-"""A proxy between a client and the application that cuts one connection at a given byte."""
+"""A proxy between a client and the application that cuts connections, or changes what passes."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,14 +8,18 @@ Direction = Literal["request", "answer"]
 
 
 class CuttingProxy:
-    """Forwards bytes on loopback until `after_bytes` of a direction have passed, then cuts that connection, once."""
+    """Forwards bytes on loopback until `after_bytes` of a direction have passed, then cuts that connection, once.
+
+    `target` may be set to another port for the connections to come, and `edit` changes each piece of an answer.
+    """
 
     def __init__(self, port: int, direction: Direction | None = None, after_bytes: int = 0) -> None:
         self.port = 0
+        self.target = port
         self.on_cut: Callable[[], None] = lambda: None
+        self.edit: Callable[[bytes], bytes] = lambda piece: piece
         self.was_cut = asyncio.Event()
         self.passed = {"request": 0, "answer": 0}
-        self._target = port
         self._cuts, self._after_bytes = direction, after_bytes
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -26,30 +30,54 @@ class CuttingProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in list(self._tasks):
+        await self.cut()
+
+    @property
+    def connections(self) -> int:
+        """The number of connections that are open."""
+        return len(self._tasks)
+
+    async def cut(self) -> None:
+        """Cut every connection that is open, without a word to either side."""
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _connected(self, client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        server, forth = await asyncio.open_connection("127.0.0.1", self._target)
+        try:
+            server, forth = await asyncio.open_connection("127.0.0.1", self.target)
+            try:
+                await self._both_ways(client, back, server, forth)
+            finally:
+                forth.transport.abort()
+        except (OSError, asyncio.CancelledError):
+            return  # nobody listens there, or the connection is cut
+        finally:
+            back.transport.abort()
+            self._tasks.discard(task)
+
+    async def _both_ways(
+        self,
+        client: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
+        server: asyncio.StreamReader,
+        forth: asyncio.StreamWriter,
+    ) -> None:
+        """Forward until one side ends."""
         ways = [
             asyncio.create_task(self._pass(client, forth, "request")),
             asyncio.create_task(self._pass(server, back, "answer")),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            return  # the test is over
         finally:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
-            for writer in (forth, back):
-                writer.transport.abort()
-            self._tasks.discard(task)
 
     async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter, direction: Direction) -> None:
         """Forward until the end, or until it is time to cut."""
@@ -57,6 +85,8 @@ class CuttingProxy:
             left = self._after_bytes - self.passed[direction]
             is_time = direction == self._cuts and len(chunk) > left and not self.was_cut.is_set()
             self.passed[direction] += len(chunk)
+            if direction == "answer":
+                chunk = self.edit(chunk)
             target.write(chunk[: max(left, 0)] if is_time else chunk)
             await target.drain()
             if is_time:

@@ -1,6 +1,7 @@
 """A small client that pays once, whatever the network does."""
 
 from paygraph_client.client import Paygraph
+from paygraph_client.events import Bearer, Event
 from paygraph_client.results import (
     Canceled,
     Declined,
@@ -15,8 +16,10 @@ from paygraph_client.results import (
 from paygraph_client.stores import FileStore, MemoryStore, Record, Store
 
 __all__ = [
+    "Bearer",
     "Canceled",
     "Declined",
+    "Event",
     "FileStore",
     "Held",
     "MemoryStore",

@@ -1,16 +1,17 @@
 """Pay once despite network failures and crashes, and find out the outcome."""
 
 import asyncio
-import json
 import random
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any, Final
 from uuid import uuid4
 
 import httpx
 
 from paygraph_client import texts
+from paygraph_client.events import FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS, Event, Interrupted, follow, stream
 from paygraph_client.results import (
     Canceled,
     Declined,
@@ -26,8 +27,6 @@ from paygraph_client.stores import Record, Store
 
 Json = dict[str, Any]
 
-FIRST_WAIT_SECONDS: Final = 0.2
-LONGEST_WAIT_SECONDS: Final = 10.0
 LOOK_SECONDS: Final = 2.0  # how often a payment is polled where it cannot be followed
 UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
 FOR_THE_PAYER: Final = frozenset({"REQUIRES_ACTION", "REQUIRES_CONFIRMATION"})
@@ -99,6 +98,14 @@ class Paygraph:
             return Undecided(record.get("payment_id"))
         return await self._finish(order_id, record, found, deadline)
 
+    def events(self, order_id: str, *, after: int | None = None) -> AsyncGenerator[Event, None]:
+        """Yield the events of an order and its payments as they happen, each once, until the generator is closed.
+
+        Begins with the newest one, or follows the sequence `after`; goes on behind the last one after every break, also
+        in another process of the server. Close it with `contextlib.aclosing`. Raises PaygraphError.
+        """
+        return follow(self._http, order_id, after=after)
+
     def forget(self, order_id: str) -> None:
         """Delete the key, once the outcome has reached the buyer."""
         self._store.remove(order_id)
@@ -119,7 +126,7 @@ class Paygraph:
                 self._store.put(order_id, record)
             if payment is not None and payment["status"] in UNSETTLED:
                 async with asyncio.timeout(max(deadline - time.monotonic(), 0.0)):
-                    payment = await self._record(payment["id"], deadline)
+                    payment = await self._record(order_id, payment["id"], deadline)
                 payload = {"payment": payment, "errors": []}
             if payment is not None and payment["status"] in FOR_THE_PAYER and payload.get("confirmation") is None:
                 variables = {"id": payment["id"]}
@@ -150,35 +157,22 @@ class Paygraph:
             payment = (await self._ask(texts.LOOK, {"id": record["payment_id"]}))["payment"]
         return {"payment": payment, "errors": errors}
 
-    async def _record(self, payment_id: str, deadline: float) -> Json:
+    async def _record(self, order_id: str, payment_id: str, deadline: float) -> Json:
         """Return the payment once it is settled: followed by subscription where possible, and polled as well."""
+        after: int | None = None
         while True:
             try:
-                async for status in self._statuses(payment_id):
-                    if status not in UNSETTLED:
-                        break
-            except (_TryLater, PaygraphError):
+                async with aclosing(stream(self._http, order_id, after=after)) as events:
+                    async for event in events:
+                        after = event.sequence
+                        if event.payment_id == payment_id and event.payment_status not in UNSETTLED:
+                            break
+            except (Interrupted, PaygraphError):
                 await asyncio.sleep(LOOK_SECONDS)
             found = (await self._patiently(self._ask, texts.LOOK, {"id": payment_id}, deadline=deadline))["payment"]
             payment: Json = found
             if payment["status"] not in UNSETTLED:
                 return payment
-
-    async def _statuses(self, payment_id: str) -> AsyncIterator[str]:
-        """The statuses of a payment as they change, for as long as the stream lasts."""
-        request = {"query": texts.FOLLOW, "variables": {"id": payment_id, "after": None}}
-        headers = {"Accept": "text/event-stream"}
-        try:
-            async with self._http.stream("POST", "/graphql", json=request, headers=headers) as response:
-                if response.status_code != 200:
-                    raise _TryLater
-                async for line in response.aiter_lines():
-                    if line.startswith("data: {"):
-                        data = json.loads(line.removeprefix("data: ")).get("data") or {}
-                        if data.get("paymentUpdated") is not None:
-                            yield data["paymentUpdated"]["payment"]["status"]
-        except httpx.TransportError:
-            raise _TryLater from None
 
     async def _ask(self, query: str, variables: Mapping[str, object]) -> Json:
         """Send one request and return its data. Raises _TryLater, or PaygraphError."""

@@ -37,8 +37,10 @@ CONFIRMATION = """
 query GoOn($id: ID!) { confirmation: paymentConfirmation(paymentId: $id) { nextAction { redirectUrl } } }
 """
 FOLLOW = """
-subscription Follow($id: ID!, $after: Int) {
-  paymentUpdated(paymentId: $id, afterSequence: $after) { sequence payment { status } }
+subscription Follow($order: ID!, $after: Int) {
+  orderPaymentUpdated(orderId: $order, afterSequence: $after) {
+    sequence type order { paymentStatus } payment { id status }
+  }
 }
 """
 MUTATIONS = {"CREATE_PAYMENT": CREATE, "CONFIRM_PAYMENT": CONFIRM}

@@ -1,8 +1,9 @@
+import { follow, stream, type Following, type OrderEvent, type Token } from './events.js'
 import { judge, type Confirmation, type Outcome, type Payment, type Refusal } from './outcome.js'
 import type { Storage } from './storage.js'
+import { Again, NotAnswered, pause, retryAfterMs } from './waiting.js'
 
 const AGAIN = new Set([429, 502, 503, 504])
-const LONGEST_PAUSE_MS = 8_000
 const LONGEST_ANSWER_MS = 30_000 // the server answers within ten seconds, and a live stream beats every twelve
 const FRESH_MS = 2_000 // how old may be what the server knows from Stripe, when we ask
 
@@ -34,7 +35,6 @@ const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKin
 }`
 const LOOK = `query Look($id: ID!, $age: Int) { payment(id: $id, maxStalenessMs: $age) { ${PAYMENT} } }`
 const GO_ON = `query GoOn($id: ID!) { paymentConfirmation(paymentId: $id) { ${CONFIRMATION} } }`
-const FOLLOW = 'subscription Follow($id: ID!) { paymentUpdated(paymentId: $id) { sequence } }'
 
 export interface PayInput {
   orderId: string
@@ -48,11 +48,13 @@ export interface PayInput {
 
 export interface Options {
   url: string
-  token: () => string | Promise<string>
+  token: Token
   storage: Storage
   /** How long a call tries before the outcome is unknown. */
   patienceMs?: number
   firstPauseMs?: number
+  /** How long a stream of events may be silent before another one is opened. */
+  silenceMs?: number
 }
 
 interface Attempt {
@@ -64,22 +66,8 @@ interface Attempt {
 
 type Known = [Payment | null, Refusal | null, Confirmation | null]
 
-/** The server refused the request as such (a token that is not valid, say). The attempt is kept. */
-export class NotAnswered extends Error {
-  constructor(readonly code: string, message: string) {
-    super(message)
-  }
-}
-
 /** The order has another attempt that was not `delivered`: `resume` it; after a decline, `tryAgain`. */
 export class OtherAttempt extends Error {}
-
-/** Nobody answered, or only that it is worth another try, after so many milliseconds. */
-class Again extends Error {
-  constructor(readonly afterMs = 0) {
-    super()
-  }
-}
 
 /** One order, one attempt, one key: kept before it is sent, sent until it is answered, followed until it is decided. */
 export class Paygraph {
@@ -87,8 +75,8 @@ export class Paygraph {
   readonly #options: Required<Options>
 
   constructor(options: Options) {
-    this.#url = `${options.url.replace(/\/$/, '')}/graphql`
-    this.#options = { patienceMs: 60_000, firstPauseMs: 250, ...options }
+    this.#url = options.url.replace(/\/$/, '')
+    this.#options = { patienceMs: 60_000, firstPauseMs: 250, silenceMs: 30_000, ...options }
   }
 
   /** Pay what the order owes, or go on with the attempt that an earlier call, or life, began. */
@@ -117,6 +105,14 @@ export class Paygraph {
   async resume(orderId: string): Promise<Outcome | null> {
     const kept = await this.#kept(orderId)
     return kept && this.#settle(kept, false)
+  }
+
+  /** The events of an order and its payments as they happen, each once, until the signal or the loop ends them.
+   *
+   * Begins with the newest one, or follows the sequence `after`; goes on behind the last one after every break, also in
+   * another process of the server. Throws NotAnswered. */
+  events(orderId: string, given: { after?: number; signal?: AbortSignal } = {}): AsyncGenerator<OrderEvent, void> {
+    return follow(this.#following(orderId, given.after ?? null, given.signal ?? new AbortController().signal))
   }
 
   /** The outcome has reached whoever waited for it: forget its key, unless it is still open. */
@@ -149,7 +145,7 @@ export class Paygraph {
       let outcome = judge(orderId, key, ...known)
       if (outcome === null && payment !== null) {
         const { id } = payment
-        for await (const _ of this.#events(id, signal)) {
+        for await (const _ of this.#news(orderId, signal)) {
           payment = await this.#untilAnswered(signal, () => this.#look(id, signal))
           outcome = judge(orderId, key, payment, null, null)
           if (outcome !== null) break
@@ -196,25 +192,25 @@ export class Paygraph {
   }
 
   /** Yields when there may be news: at the events of a stream, and after a pause where there is no stream. */
-  async *#events(id: string, signal: AbortSignal): AsyncGenerator<void> {
+  async *#news(orderId: string, signal: AbortSignal): AsyncGenerator<void> {
+    let after: number | null = null
     for (let tries = 0; ; tries++) {
-      const token = await this.#options.token()
       try {
-        const response = await this.#fetch(FOLLOW, { id }, token, signal, 'text/event-stream')
-        if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body !== null) {
-          let rest = ''
-          for await (const chunk of response.body.pipeThrough(new TextDecoderStream()) as unknown as AsyncIterable<string>) {
-            const lines = (rest + chunk).split('\n')
-            rest = lines.pop() ?? ''
-            for (const line of lines) if (line === 'event: next') yield
-          }
+        for await (const { sequence } of stream(this.#following(orderId, after, signal))) {
+          after = sequence
+          yield
         }
       } catch {
         signal.throwIfAborted()
       }
-      await this.#pause(tries, 0, signal)
+      await pause(tries, 0, this.#options.firstPauseMs, signal)
       yield
     }
+  }
+
+  #following(orderId: string, after: number | null, signal: AbortSignal): Following {
+    const { token, silenceMs, firstPauseMs } = this.#options
+    return { url: this.#url, token, orderId, after, signal, silenceMs, firstPauseMs }
   }
 
   async #untilAnswered<T>(signal: AbortSignal, act: () => Promise<T>): Promise<T> {
@@ -223,39 +219,26 @@ export class Paygraph {
         return await act()
       } catch (error) {
         if (!(error instanceof Again)) throw error
-        await this.#pause(tries, error.afterMs, signal)
+        await pause(tries, error.afterMs, this.#options.firstPauseMs, signal)
       }
     }
   }
 
-  /** Jittered, so that clients that failed together do not come back together. */
-  #pause(tries: number, atLeastMs: number, signal: AbortSignal): Promise<void> {
-    const longest = Math.min(LONGEST_PAUSE_MS, this.#options.firstPauseMs * 2 ** Math.min(tries, 10))
-    return new Promise((resolve, reject) => {
-      const stop = () => reject(signal.reason as Error)
-      if (signal.aborted) return stop()
-      signal.addEventListener('abort', stop, { once: true })
-      setTimeout(() => {
-        signal.removeEventListener('abort', stop)
-        resolve()
-      }, atLeastMs + Math.random() * longest)
-    })
-  }
-
-  #fetch(query: string, variables: object, token: string, signal: AbortSignal, accept: string): Promise<Response> {
-    const headers = { 'Content-Type': 'application/json', Accept: accept, Authorization: `Bearer ${token}` }
-    return fetch(this.#url, { method: 'POST', headers, body: JSON.stringify({ query, variables }), signal })
+  #fetch(query: string, variables: object, token: string, signal: AbortSignal): Promise<Response> {
+    const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: `Bearer ${token}` }
+    return fetch(`${this.#url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query, variables }), signal })
   }
 
   /** The data of one operation, sent once. Throws Again where another try may help, else NotAnswered. */
-  async #post<T>(query: string, variables: object, patience: AbortSignal): Promise<T> {
+  async #post<T>(query: string, variables: object, patience: AbortSignal, renew = false): Promise<T> {
     type Body = { data: T; errors?: { message: string; extensions?: { code?: string; reason?: string; retryable?: boolean } }[] }
-    const token = await this.#options.token()
+    const token = await this.#options.token(renew)
     let response: Response | undefined
     let body: Body
     try {
       const signal = AbortSignal.any([patience, AbortSignal.timeout(LONGEST_ANSWER_MS)])
-      response = await this.#fetch(query, variables, token, signal, 'application/json')
+      response = await this.#fetch(query, variables, token, signal)
+      if (response.status === 401 && !renew) return this.#post(query, variables, patience, true)
       body = (await response.json()) as Body
     } catch {
       patience.throwIfAborted()
@@ -269,9 +252,4 @@ export class Paygraph {
     if (AGAIN.has(response.status) || retryable) throw new Again(retryAfterMs(response))
     throw new NotAnswered(reason ?? code ?? 'UNKNOWN', error.message)
   }
-}
-
-function retryAfterMs(response: Response): number {
-  const given = response.headers.get('retry-after') ?? ''
-  return /^\d+$/.test(given) ? Number(given) * 1_000 : 0 // a date is left to the pause
 }

@@ -1,3 +1,5 @@
-export { NotAnswered, OtherAttempt, Paygraph, type Options, type PayInput } from './client.js'
+export { OtherAttempt, Paygraph, type Options, type PayInput } from './client.js'
+export type { OrderEvent, Token } from './events.js'
 export { judge, type Outcome, type Payment } from './outcome.js'
 export { MemoryStorage, browserStorage, type Storage } from './storage.js'
+export { NotAnswered } from './waiting.js'

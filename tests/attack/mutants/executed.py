@@ -128,6 +128,14 @@ EXECUTED = (
         "isinstance(result, Paid)",
     ),
     Mutant(
+        "an_event_that_comes_twice_is_seen_twice",
+        "clients/python/paygraph_client/events.py",
+        "if seen is not None and event.sequence <= seen:",
+        "if False:",
+        "tests/clients/test_event_streams.py::test_an_event_that_comes_twice_is_seen_once",
+        "sequences(seen) == list(range(1, last + 1))",
+    ),
+    Mutant(
         "a_run_that_somebody_holds_is_taken_over",
         "services/reconciliation/runs.py",
         "WHERE due <= now() AND livemode = $2 FOR UPDATE",
