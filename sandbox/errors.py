@@ -38,12 +38,14 @@ def not_supported(what: str, *, param: str | None = None) -> StripeError:
 
 def unexpected_state(intent: Json, action: str, allowed: tuple[str, ...]) -> StripeError:
     """Make the error for an action that the intent's status does not allow; the error carries the intent."""
+    kind = intent["object"]
+    name = "PaymentIntent" if kind == "payment_intent" else "SetupIntent"
     error = invalid(
-        f"This PaymentIntent could not be {action} because it has a status of {intent['status']}. Only a PaymentIntent"
+        f"This {name} could not be {action} because it has a status of {intent['status']}. Only a {name}"
         f" with one of the following statuses may be {action}: {', '.join(allowed)}.",
-        code="payment_intent_unexpected_state",
+        code=f"{kind}_unexpected_state",
     )
-    error.body["error"]["payment_intent"] = intent
+    error.body["error"][kind] = intent
     return error
 
 

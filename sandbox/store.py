@@ -136,7 +136,7 @@ class Store:
             "INSERT INTO object (id, kind, created, json) VALUES (?, ?, ?, ?)",
             thing["id"],
             thing["object"],
-            thing["created"],
+            thing.get("created", self.now()),  # a mandate shows no time
             json.dumps(thing),
         )
         return thing

@@ -15,6 +15,9 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "event_payload": ("snapshot", "thin"),
     # The first demand of a card that needs authentication: a captcha against card testing has a shape of its own.
     "challenges": ("never", "always"),
+    # The mandate of a US bank account that is debited without `mandate_data`: made, or, as at Stripe, asked for. A SEPA
+    # debit always asks.
+    "ach_mandates": ("implied", "required"),
     # The bank's answer to an incremental authorization.
     "increments": ("approved", "declined"),
 }

@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from sandbox.control import levers
 from sandbox.control.levers import Bench
-from sandbox.control.pages import receipt, three_d_secure
+from sandbox.control.pages import mandate, receipt, three_d_secure
 from sandbox.errors import StripeError
 from sandbox.faults import Faults
 from sandbox.ledger import Ledger
@@ -33,6 +33,8 @@ class Control:
             return await three_d_secure(request, self._store, rest, webhooks=self._webhooks)
         if name == "receipt":
             return receipt(self._store, rest)
+        if name == "mandate":
+            return mandate(self._store, rest)
         if not self._enabled or not _from_here(request):
             return _problem(403, "The levers of the offline Stripe are not open here.")
         try:

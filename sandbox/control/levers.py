@@ -8,7 +8,8 @@ from typing import Any
 from sandbox import timers
 from sandbox.account import account, payouts, settings
 from sandbox.books import books
-from sandbox.customers import payment_methods
+from sandbox.customers import mandates, payment_methods
+from sandbox.customers.kinds import KINDS as METHOD_KINDS
 from sandbox.customers.methods import METHODS, TOO_LATE
 from sandbox.errors import invalid
 from sandbox.faults import KINDS, Faults
@@ -154,8 +155,19 @@ def _pay_out(bench: Bench, _: Ids, body: Any) -> Json:
 
 def _new_dispute(bench: Bench, _: Ids, body: Any) -> Json:
     ledger, charge = bench.ledger, _charge(bench.ledger, body)
-    status, reason = body.get("status", "needs_response"), body.get("reason", "fraudulent")
+    debits = METHOD_KINDS[charge["payment_method_details"]["type"]].debits
+    status = body.get("status", "lost" if debits else "needs_response")
+    reason = body.get("reason", "debit_not_authorized" if debits else "fraudulent")
     return disputes.open_dispute(ledger, charge, status, reason=reason, amount=body.get("amount"))
+
+
+def _take_back(bench: Bench, ids: Ids, body: Any) -> Json:
+    charge = _charge(bench.ledger, {"payment_intent": ids["id"]})
+    return disputes.take_back(bench.ledger, charge, body.get("reason", "debit_not_authorized"))
+
+
+def _move_mandate(bench: Bench, ids: Ids, body: Any) -> Json:
+    return mandates.move(bench.ledger, ids["id"], str(body.get("status")))
 
 
 def _move_dispute(bench: Bench, ids: Ids, body: Any) -> Json:
@@ -224,6 +236,7 @@ LEVERS = (
         _as_another_program(captures.cancel, requests.CANCEL),
     ),
     Lever("POST", f"{PI}/expire", "a hold, a voucher or a code expires now", _expire),
+    Lever("POST", f"{PI}/return", "a bank takes back a debit that had succeeded, for `reason`", _take_back),
     Lever("POST", f"{PI}/complete", "the payer does what the next_action asks", _answer(passed=True)),
     Lever("POST", f"{PI}/fail", "the payer cannot or will not", _answer(passed=False)),
     Lever(
@@ -241,6 +254,7 @@ LEVERS = (
     Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),
     Lever("POST", "setup_intents/{id}/complete", "the payer sets a method up", _answer_setup(passed=True)),
     Lever("POST", "setup_intents/{id}/fail", "the payer cannot or will not", _answer_setup(passed=False)),
+    Lever("POST", "mandates/{id}", "a mandate goes to `status`: its payer or its bank ends it", _move_mandate),
     Lever("POST", "payouts", "Stripe pays out `amount` in `currency`; `status` says how it ends", _pay_out),
     Lever("POST", "reviews", "Radar lays a `charge` or `payment_intent` before somebody", _about(account.open_review)),
     Lever("POST", "early_fraud_warnings", "a bank warns of fraud", _about(account.warn_of_fraud)),

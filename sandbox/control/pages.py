@@ -99,6 +99,14 @@ def receipt(store: Store, identity: str) -> Response:
     return HTMLResponse(page, headers=HEADERS)
 
 
+def mandate(store: Store, identity: str) -> Response:
+    """Show a payer the permission to debit a bank account."""
+    agreed = store.get(identity, "mandate")
+    if agreed is None:
+        return _note("There is no such mandate.", status=404)
+    return _note(f"You allow PAYGRAPH to debit your bank account. This mandate is {agreed['status']}.")
+
+
 async def _result(request: Request) -> str:
     body = (await request.body()).decode(errors="replace")
     if request.headers.get("content-type", "").startswith("application/json"):

@@ -8,7 +8,7 @@ from typing import Any
 from sandbox.customers.methods import DEPOSITS_FAILED
 from sandbox.errors import invalid, unexpected_state
 from sandbox.ledger import Ledger
-from sandbox.payments import attempts
+from sandbox.payments import attempts, setups
 
 Json = dict[str, Any]
 
@@ -18,24 +18,26 @@ MOST_ATTEMPTS = 3
 
 
 def verify(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Check the amounts or the code that the payer received. When they match, the debit is collected."""
-    intent = ledger.need("payment_intent", identity, param="intent")
+    """Check the amounts or the code that the payer received. When they match, the debit is collected, or set up."""
+    kind = "setup_intent" if identity.startswith("seti_") else "payment_intent"
+    finish_action = setups.finish_action if kind == "setup_intent" else attempts.finish_action
+    intent = ledger.need(kind, identity, param="intent")
     if (intent["next_action"] or {}).get("type") != "verify_with_microdeposits":
         raise unexpected_state(intent, "verified", ("requires_action",))
     if ("amounts" in params) == ("descriptor_code" in params):
         raise invalid("Send `amounts` or `descriptor_code`.", param="amounts")
     answer = params.get("amounts") or params.get("descriptor_code")
     if answer in VERIFIED:
-        return attempts.finish_action(ledger, identity, passed=True)
+        return finish_action(ledger, identity, passed=True)
     tries = ledger.store.hidden(identity).get("deposits", 0) + 1
     if answer in TOO_OFTEN or tries >= MOST_ATTEMPTS:
-        attempts.finish_action(ledger, identity, passed=False, refusal=DEPOSITS_FAILED)
+        finish_action(ledger, identity, passed=False, refusal=DEPOSITS_FAILED)
         error = invalid(DEPOSITS_FAILED.message, code=DEPOSITS_FAILED.code)
         error.keeps = True
         raise error
     ledger.store.remember(identity, deposits=tries)
-    kind = "amounts" if "amounts" in params else "descriptor_code"
-    code = f"payment_method_microdeposit_verification_{kind}_mismatch"
-    error = invalid("The microdeposits do not match. Please try again.", param=kind, code=code)
+    sent = "amounts" if "amounts" in params else "descriptor_code"
+    code = f"payment_method_microdeposit_verification_{sent}_mismatch"
+    error = invalid("The microdeposits do not match. Please try again.", param=sent, code=code)
     error.keeps = True
     raise error

@@ -27,7 +27,7 @@ class MethodKind:
     charged: tuple[str, ...] = ()
     refund: str = ""
     redirects: bool = False
-    debits: bool = False  # the bank answers days later
+    debits: int | None = None  # of a bank account, under a mandate: seconds until its bank answers
     manual: bool = False  # supports manual capture
     needs_customer: bool = False
     expires: int | None = None
@@ -40,7 +40,14 @@ def _redirect(*currencies: str, **more: Any) -> MethodKind:
 BANK_ACCOUNT = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
 KINDS: Mapping[str, MethodKind] = {
     "card": MethodKind(manual=True, refund="card"),
-    "us_bank_account": MethodKind(("usd",), debits=True, refund="us_bank_transfer"),
+    "us_bank_account": MethodKind(("usd",), debits=4 * DAY, refund="us_bank_transfer"),
+    "sepa_debit": MethodKind(
+        ("eur",),
+        fields=("bank_code", "branch_code", "country", "fingerprint", "last4"),
+        charged=("bank_code", "branch_code", "country", "fingerprint", "last4", "mandate"),
+        debits=5 * DAY,
+        refund="eu_bank_transfer",
+    ),
     "affirm": _redirect("usd", "cad", charged=("location", "reader", "transaction_id"), refund="affirm"),
     "afterpay_clearpay": _redirect(
         *("usd", "cad", "gbp", "aud", "nzd"), charged=("order_id", "reference"), refund="afterpay_clearpay"

@@ -42,6 +42,7 @@ class TestMethod:
     refund: str = "succeeded"  # or "fails_later", "pending"
     dispute: tuple[str, str] | None = None  # the dispute's first status and reason
     settles: CardDecline | None = None  # a bank debit that is returned days later
+    answers: bool = True  # False: the bank never decides about a debit
     attaches: bool = True  # False: the bank refuses to save it
     cvc_check: str = "pass"
     wallet: str = ""
@@ -110,6 +111,15 @@ NOT_AUTHORIZED = CardDecline(
     "The customer has notified their bank that this payment was unauthorized.",
 )
 
+WEEKLY_LIMIT = CardDecline(
+    "charge_exceeds_source_limit",
+    "charge_exceeds_source_limit",
+    "This payment exceeds the weekly limit.",
+    type="blocked",
+)
+DEBIT_FAILED = CardDecline(
+    "payment_intent_payment_attempt_failed", "generic_could_not_process", "The customer's bank could not be debited."
+)
 _PLAIN = TestMethod()
 _DECLINED = replace(_PLAIN, attaches=False)
 _DECLINING: dict[str, TestMethod] = {
@@ -124,6 +134,7 @@ _DECLINING: dict[str, TestMethod] = {
     "ProcessingError": replace(_DECLINED, last4="0119", decline=PROCESSING),
 }
 _BANK = TestMethod(brand="", type="us_bank_account", last4="6789")
+_SEPA = TestMethod(brand="", type="sepa_debit", last4="3000", country="DE")
 METHODS: dict[str, TestMethod] = {
     "pm_card_visa": _PLAIN,
     "pm_card_us": _PLAIN,
@@ -166,6 +177,35 @@ METHODS: dict[str, TestMethod] = {
     "pm_usBankAccount_noAccount": replace(_BANK, last4="1116", settles=NO_ACCOUNT),
     "pm_usBankAccount_microdeposits": replace(_BANK, action=Action.UNTIL_SET_UP),
     "pm_usBankAccount_insufficientFunds": replace(_BANK, last4="2222", settles=NO_FUNDS_IN_BANK),
+}
+METHODS |= {
+    "pm_usBankAccount_dispute": replace(_BANK, last4="5559", dispute=("lost", "debit_not_authorized")),
+    "pm_usBankAccount_processing": replace(_BANK, last4="0009", answers=False),
+    "pm_usBankAccount_weeklyLimitExceeded": replace(_BANK, last4="7771", decline=WEEKLY_LIMIT),
+    "pm_success_de": _SEPA,
+    "pm_successDelayed_de": replace(_SEPA, last4="3003"),
+    "pm_failed_de": replace(_SEPA, last4="3001", settles=DEBIT_FAILED),
+    "pm_failedDelayed_de": replace(_SEPA, last4="3004", settles=DEBIT_FAILED),
+    "pm_disputed_de": replace(_SEPA, last4="3002", dispute=("lost", "customer_initiated")),
+    "pm_exceedsWeeklyVolumeLimit_de": replace(_SEPA, last4="3434", decline=WEEKLY_LIMIT),
+    "pm_insufficientFunds_de": replace(_SEPA, last4="2227", settles=NO_FUNDS_IN_BANK),
+}
+# The numbers of Stripe's test accounts: those of bank accounts, in the United States and in Germany.
+BANK_NUMBERS = {
+    "000111111113": "pm_usBankAccount_accountClosed",
+    "000111111116": "pm_usBankAccount_noAccount",
+    "000222222227": "pm_usBankAccount_insufficientFunds",
+    "000333333335": "pm_usBankAccount_debitNotAuthorized",
+    "000555555559": "pm_usBankAccount_dispute",
+    "000000000009": "pm_usBankAccount_processing",
+    "000777777771": "pm_usBankAccount_weeklyLimitExceeded",
+    "DE89370400440532013000": "pm_success_de",
+    "DE08370400440532013003": "pm_successDelayed_de",
+    "DE62370400440532013001": "pm_failed_de",
+    "DE78370400440532013004": "pm_failedDelayed_de",
+    "DE35370400440532013002": "pm_disputed_de",
+    "DE65370400440000343434": "pm_exceedsWeeklyVolumeLimit_de",
+    "DE65370400440002222227": "pm_insufficientFunds_de",
 }
 # Stripe has no test names for the other types; their methods are made by `payment_method_data[type]`.
 METHODS |= {

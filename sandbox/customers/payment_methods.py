@@ -1,10 +1,9 @@
 """Payment methods: made from test tokens only, saved by customers, used once when no customer saves them."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.customers.kinds import KINDS
+from sandbox.customers.method_objects import of_kind, test_name
 from sandbox.customers.methods import METHODS, TestMethod
 from sandbox.errors import StripeError, invalid, missing
 from sandbox.http.listing import page
@@ -15,17 +14,20 @@ from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-TAX_ID = "000.000.000-00"  # of a payer in Brazil, where one is required
-TOKEN = re.compile(r"tok_(\w{1,80})")
-
 
 def create(ledger: Ledger, params: Json) -> Json:
     """Create a payment method from a test token (`card[token]=tok_visa`), or of a type that needs no number."""
-    name = _test_name(params)
+    name = test_name(params)
+    billing = params.get("billing_details") or {}
+    if params["type"] == "sepa_debit" and not (billing.get("name") and billing.get("email")):
+        member = "billing_details[email]" if billing.get("name") else "billing_details[name]"
+        raise invalid(f"Missing required param: {member}.", param=member, code="parameter_missing")
     method = _make(ledger, name, METHODS[name])
+    account = params.get("us_bank_account") or {}
+    if account.get("account_number") and not account.get("financial_connections_account"):
+        ledger.store.remember(method["id"], unverified=True)
     method["allow_redisplay"] = params.get("allow_redisplay", "unspecified")
     method[params["type"]] |= {k: v for k, v in params.get(params["type"], {}).items() if k in method[params["type"]]}
-    billing = params.get("billing_details") or {}
     method["billing_details"] = NO_BILLING | billing | {"address": billing.get("address") or NO_ADDRESS}
     method["metadata"] = merged({}, params.get("metadata"))
     return ledger.store.save(method)
@@ -211,7 +213,7 @@ def _by_address(ledger: Ledger, identity: str) -> tuple[Json, TestMethod]:
 
 
 def _make(ledger: Ledger, name: str, behaviour: TestMethod) -> Json:
-    method = _of_kind(behaviour) | {
+    method = of_kind(behaviour) | {
         "id": new_id("pm"),
         "object": "payment_method",
         "allow_redisplay": "unspecified",
@@ -226,69 +228,3 @@ def _make(ledger: Ledger, name: str, behaviour: TestMethod) -> Json:
     ledger.store.add(method)
     ledger.store.hide(method["id"], {"test": name})
     return method
-
-
-def _test_name(params: Json) -> str:
-    kind = params["type"]
-    if kind == "us_bank_account":
-        return "pm_usBankAccount_microdeposits"
-    if kind != "card":
-        return f"pm_{kind}"
-    match = TOKEN.fullmatch((params.get("card") or {}).get("token", ""))
-    name = f"pm_card_{match[1]}" if match else ""
-    if name not in METHODS:
-        raise invalid("Invalid token id: use one of Stripe's test tokens, such as tok_visa.", param="card[token]")
-    return name
-
-
-def _of_kind(behaviour: TestMethod) -> Json:
-    match behaviour.type:
-        case "card":
-            return _card(behaviour)
-        case "us_bank_account":
-            return _bank_account(behaviour)
-    fields = dict.fromkeys(KINDS[behaviour.type].fields)
-    return {behaviour.type: fields | ({"tax_id": TAX_ID} if "tax_id" in fields else {})}
-
-
-def _card(behaviour: TestMethod) -> Json:
-    return {
-        "card": {
-            "brand": behaviour.brand,
-            "checks": {
-                "address_line1_check": None,
-                "address_postal_code_check": None,
-                "cvc_check": behaviour.cvc_check,
-            },
-            "country": behaviour.country,
-            "display_brand": behaviour.brand,
-            "exp_month": 12,
-            "exp_year": 2034,
-            "fingerprint": f"sandbox{behaviour.brand}{behaviour.last4}",
-            "funding": behaviour.funding,
-            "generated_from": None,
-            "last4": behaviour.last4,
-            "networks": {"available": [behaviour.brand], "preferred": None},
-            "regulated_status": "unregulated",
-            "three_d_secure_usage": {"supported": True},
-            "wallet": {behaviour.wallet: {}, "dynamic_last4": behaviour.last4, "type": behaviour.wallet}
-            if behaviour.wallet
-            else None,
-        }
-    }
-
-
-def _bank_account(behaviour: TestMethod) -> Json:
-    return {
-        behaviour.type: {
-            "account_holder_type": "individual",
-            "account_type": "checking",
-            "bank_name": "SANDBOX BANK",
-            "financial_connections_account": None,
-            "fingerprint": f"sandboxbank{behaviour.last4}",
-            "last4": behaviour.last4,
-            "networks": None,
-            "routing_number": "110000000",
-            "status_details": None,
-        }
-    }

@@ -17,7 +17,10 @@ SECRET_KEYS = ("sk_test_", "rk_test_")
 LIVE_KEYS = ("sk_live_", "rk_live_", "pk_live_")
 PUBLISHABLE_KEY = "pk_test_"
 NOT_PARAMETERS = frozenset({"expand", "key", "_stripe_version"})  # Stripe.js sends its key in the body
-HIDDEN_FROM_BROWSERS: Json = {"customer": None, "latest_charge": None, "metadata": {}}
+HIDDEN_FROM_BROWSERS: dict[str, Json] = {
+    "payment_intent": {"customer": None, "latest_charge": None, "metadata": {}},
+    "setup_intent": {"customer": None, "latest_attempt": None, "metadata": {}},
+}
 CARD_DATA = frozenset({"number", "cvc"})
 
 
@@ -50,7 +53,10 @@ def check_route(route: Route) -> None:
 
 def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
     """Refuse a browser any intent but the one whose client secret it sends. Raises StripeError."""
-    intent = ledger.need("payment_intent", ids["id"], param="intent")
+    if "id" not in ids:
+        return
+    kind = "setup_intent" if ids["id"].startswith("seti_") else "payment_intent"
+    intent = ledger.need(kind, ids["id"], param="intent")
     secret = params.pop("client_secret", "")
     if not hmac.compare_digest(secret.encode(), intent["client_secret"].encode()):
         raise invalid(
@@ -60,9 +66,10 @@ def check_secret(ledger: Ledger, ids: dict[str, str], params: Json) -> None:
 
 def for_browser(answer: Json) -> Json:
     """Remove the fields of an answer that a publishable key may not read."""
-    intent = answer.get("error", {}).get("payment_intent") if "error" in answer else answer
-    if intent and intent.get("object") == "payment_intent":
-        intent |= HIDDEN_FROM_BROWSERS
+    for kind, hidden in HIDDEN_FROM_BROWSERS.items():
+        intent = answer.get("error", {}).get(kind) if "error" in answer else answer
+        if intent and intent.get("object") == kind:
+            intent |= hidden
     return answer
 
 

@@ -20,6 +20,7 @@ FILTERS: Mapping[str, tuple[str, ...]] = {
     "balance_transaction": ("currency", "source", "type"),
     "customer": ("email",),
     "payment_method": ("allow_redisplay", "customer", "type"),
+    "setup_attempt": ("setup_intent",),
     "setup_intent": ("customer", "payment_method"),
     "webhook_endpoint": (),
     "payout": ("destination", "status"),
@@ -42,11 +43,21 @@ EXPANDABLE: Mapping[str, tuple[str, ...]] = {
     "customer": ("customer",),
     "default_payment_method": ("payment_method",),
     "balance_transaction": ("balance_transaction",),
+    "latest_attempt": ("setup_attempt",),
+    "mandate": ("mandate",),
+    "setup_intent": ("setup_intent",),
     "failure_balance_transaction": ("balance_transaction",),
     "review": ("review",),
     "source": ("charge", "refund", "dispute", "payout"),
 }
-PASSED = ("data", "invoice_settings", "refunds")  # members whose own members can be expanded
+PASSED = (
+    "data",
+    "invoice_settings",
+    "payment_method_details",
+    "refunds",
+    "sepa_debit",
+    "us_bank_account",
+)  # members whose own members can be expanded
 MAX_DEPTH = 4  # docs.stripe.com/api/expanding_objects
 TYPES_AT_ONCE = 20
 
@@ -57,6 +68,8 @@ def list_parameters(kind: str, *, without: tuple[str, ...] = ()) -> Takes:
     checks |= {"limit": page_size, "starting_after": named, "ending_before": named}
     if kind not in TIMELESS:
         checks["created"] = moments
+    if kind == "setup_attempt":
+        return Takes(checks, ("setup_intent",))
     if kind == "event":
         checks |= {"types": words, "delivery_success": boolean}
     return Takes(checks)

@@ -129,6 +129,22 @@ def words(value: Any, name: str) -> list[str]:
     return list(value)
 
 
+def each(inner: Check) -> Check:
+    """Make the check for a list of such values."""
+
+    def check(value: Any, name: str) -> list[Any]:
+        if not isinstance(value, list):
+            raise invalid(f"Invalid array: {name} must be a list.", param=name)
+        return [inner(item, f"{name}[{place}]") for place, item in enumerate(value)]
+
+    return check
+
+
+def anything(value: Any, _: str) -> Any:
+    """Take a value as it is, whatever it says."""
+    return value
+
+
 def integers(value: Any, name: str) -> list[int]:
     """Check a list of whole numbers."""
     if not isinstance(value, list):

@@ -8,7 +8,9 @@ from sandbox.http.params import (
     SHIPPING,
     Check,
     Takes,
+    anything,
     boolean,
+    each,
     email,
     group,
     integer,
@@ -18,6 +20,7 @@ from sandbox.http.params import (
     natural,
     off_session,
     one_of,
+    one_of_or_unset,
     page_size,
     positive,
     text,
@@ -33,8 +36,16 @@ from sandbox.payments.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
 NOTHING = Takes()
 METADATA = Takes({"metadata": metadata})
 CAPTURE_METHOD = one_of("automatic", "automatic_async", "manual")
-MANDATE = group(customer_acceptance=group(type=named, online=group(ip_address=named, user_agent=named), offline=text))
-BANK_ACCOUNT = group(account_holder_type=text, account_number=named, account_type=text, routing_number=named)
+ONLINE = group(infer_from_client=boolean, ip_address=named, user_agent=named)
+ACCEPTANCE = group(("type",), accepted_at=natural, offline=text, online=ONLINE, type=one_of("offline", "online"))
+MANDATE = group(("customer_acceptance",), customer_acceptance=ACCEPTANCE)
+BANK_ACCOUNT = group(
+    account_holder_type=text,
+    account_number=named,
+    account_type=text,
+    financial_connections_account=named,
+    routing_number=named,
+)
 METHOD: dict[str, Check] = {
     "allow_redisplay": one_of("always", "limited", "unspecified"),
     "billing_details": BILLING,
@@ -42,6 +53,7 @@ METHOD: dict[str, Check] = {
     "type": one_of(*KINDS),
     **{kind: group(**dict.fromkeys(known.fields, text)) for kind, known in KINDS.items()},
     "card": group(token=named),
+    "sepa_debit": group(("iban",), iban=named),
     "us_bank_account": BANK_ACCOUNT,
 }
 METHOD_DATA = group(("type",), **METHOD)
@@ -56,6 +68,7 @@ CONFIRMATION: dict[str, Check] = {
     "confirmation_token": named,
     "capture_method": CAPTURE_METHOD,
     "error_on_requires_action": boolean,
+    "mandate": named,
     "mandate_data": MANDATE,
     "off_session": off_session,
     "payment_method": named,
@@ -112,7 +125,7 @@ INCREMENT = Takes(
     },
     ("amount",),
 )
-DEPOSITS = Takes({"amounts": integers, "descriptor_code": named})
+DEPOSITS = Takes({"amounts": integers, "descriptor_code": named, **BROWSER})
 CANCEL = Takes({"cancellation_reason": one_of(*CANCEL_REASONS)})
 NEW_REFUND = Takes(
     {
@@ -161,6 +174,11 @@ CHANGED_CHARGE = Takes(
 )
 CAPTURED_CHARGE = Takes(DESCRIPTORS | {"amount": positive, "receipt_email": email})
 LINE_ITEMS = Takes({"limit": page_size, "starting_after": named, "ending_before": named})
+SETUP_OPTIONS = group(
+    card=group(network=text, request_three_d_secure=one_of("any", "automatic", "challenge")),
+    sepa_debit=group(),
+    us_bank_account=group(verification_method=one_of("automatic", "instant", "microdeposits")),
+)
 SETUP: dict[str, Check] = {
     "customer": named,
     "description": text,
@@ -168,13 +186,16 @@ SETUP: dict[str, Check] = {
     "metadata": metadata,
     "payment_method": named,
     "payment_method_data": METHOD_DATA,
-    "payment_method_types": TYPES["payment_method_types"],
+    **TYPES,
+    "payment_method_options": SETUP_OPTIONS,
 }
 CONFIRMED_SETUP = Takes(
     {
+        "confirmation_token": named,
         "mandate_data": MANDATE,
         "payment_method": named,
         "payment_method_data": METHOD_DATA,
+        "payment_method_options": SETUP_OPTIONS,
         "return_url": named,
         "use_stripe_sdk": boolean,
         **BROWSER,
@@ -185,6 +206,7 @@ NEW_SETUP = Takes(
     | {
         "automatic_payment_methods": group(("enabled",), enabled=boolean, allow_redirects=one_of("always", "never")),
         "confirm": boolean,
+        "confirmation_token": named,
         "mandate_data": MANDATE,
         "return_url": named,
         "usage": one_of("off_session", "on_session"),
@@ -194,18 +216,26 @@ NEW_SETUP = Takes(
 CHANGED_SETUP = Takes(SETUP)
 CANCELED_SETUP = Takes({"cancellation_reason": one_of(*SETUP_CANCEL_REASONS)})
 KEY = Takes({"customer": named}, ("customer",))
-FEATURES: dict[str, Check] = dict.fromkeys(
-    (
-        "payment_method_redisplay",
-        "payment_method_remove",
-        "payment_method_save",
-        "payment_method_save_allow_redisplay_override",
-        "payment_method_save_usage",
-    ),
-    text,
-) | {"payment_method_allow_redisplay_filters": words, "payment_method_redisplay_limit": natural}
-COMPONENT = group(("enabled",), enabled=boolean, features=group(**FEATURES))
-COMPONENTS = group(**dict.fromkeys((*tokens.PLAIN, *tokens.FEATURES), COMPONENT))
+SWITCH = one_of("disabled", "enabled")
+REDISPLAY = one_of("always", "limited", "unspecified")
+FEATURE_CHECKS: dict[str, Check] = {
+    "payment_method_allow_redisplay_filters": each(REDISPLAY),
+    "payment_method_redisplay": SWITCH,
+    "payment_method_redisplay_limit": natural,
+    "payment_method_remove": SWITCH,
+    "payment_method_save": SWITCH,
+    "payment_method_save_allow_redisplay_override": REDISPLAY,
+    "payment_method_save_usage": one_of_or_unset("off_session", "on_session"),
+}
+COMPONENTS = group(
+    **dict.fromkeys(tokens.PLAIN, group(("enabled",), enabled=boolean)),
+    **{
+        name: group(
+            ("enabled",), enabled=boolean, features=group(**{feature: FEATURE_CHECKS[feature] for feature in features})
+        )
+        for name, features in tokens.FEATURES.items()
+    },
+)
 SESSION = Takes({"components": COMPONENTS, "customer": named}, ("components",))
 TOKEN = Takes(
     {
@@ -215,6 +245,9 @@ TOKEN = Takes(
         "setup_future_usage": FUTURE_USAGE,
         "shipping": SHIPPING,
     }
+)
+BROWSER_TOKEN = Takes(  # what Stripe.js sends: an endpoint of its own
+    {**TOKEN.fields, "client_context": anything, "customer_session_client_secret": named, "mandate_data": MANDATE}
 )
 ENDPOINT: dict[str, Check] = {
     "description": text,

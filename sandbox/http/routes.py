@@ -8,7 +8,7 @@ from typing import Any
 
 from sandbox import thin
 from sandbox.account import account, balance, payouts
-from sandbox.customers import customer_records, customers, deposits, payment_methods, tokens
+from sandbox.customers import confirmation_tokens, customer_records, customers, deposits, payment_methods, tokens
 from sandbox.errors import invalid, not_supported
 from sandbox.http import requests, searching
 from sandbox.http.listing import list_parameters, page
@@ -24,7 +24,7 @@ Act = Callable[[Ledger, Ids, Json], Json]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One endpoint. `browser` says that it answers a publishable key with the intent's client secret.
+    """One endpoint. `browser` says that it answers a publishable key; about an intent, with its client secret.
 
     `check` is a further check of the parameters before anything is executed.
     """
@@ -143,16 +143,18 @@ ROUTES = (
     _route(f"GET {PI}/{{id}}/amount_details_line_items", _one(line_items.page), requests.LINE_ITEMS),
     _route(f"POST {PI}/{{id}}/capture", _one(captures.capture), requests.CAPTURE),
     _route(f"POST {PI}/{{id}}/increment_authorization", _one(captures.increment), requests.INCREMENT),
-    _route(f"POST {PI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS),
+    _route(f"POST {PI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS, browser=True),
     _route(f"POST {PI}/{{id}}/cancel", _one(captures.cancel), requests.CANCEL),
     _list("payment_intent"),
-    _route(f"POST {SI}", _new(setups.create), requests.NEW_SETUP),
-    _route(f"GET {SI}/{{id}}", _get("setup_intent"), Takes(requests.BROWSER)),
+    _route(f"POST {SI}", _new(setups.create), requests.NEW_SETUP, check=setups.check_new),
+    _route(f"GET {SI}/{{id}}", _get("setup_intent"), Takes(requests.BROWSER), browser=True),
     _route(f"POST {SI}/{{id}}", _one(setups.update), requests.CHANGED_SETUP),
-    _route(f"POST {SI}/{{id}}/confirm", _one(setups.confirm), requests.CONFIRMED_SETUP),
-    _route(f"POST {SI}/{{id}}/verify_microdeposits", _one(setups.verify), requests.DEPOSITS),
+    _route(f"POST {SI}/{{id}}/confirm", _one(setups.confirm), requests.CONFIRMED_SETUP, browser=True),
+    _route(f"POST {SI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS, browser=True),
     _route(f"POST {SI}/{{id}}/cancel", _one(setups.cancel), requests.CANCELED_SETUP),
     _list("setup_intent"),
+    _list("setup_attempt"),
+    _route("GET /v1/mandates/{id}", _get("mandate")),
     _search("charge"),
     *_read("charge"),
     _route(f"POST {CH}/{{id}}", _one(charges.update), requests.CHANGED_CHARGE),
@@ -193,7 +195,7 @@ ROUTES = (
     *_records("customer_cash_balance_transaction", "cash_balance_transactions"),
     _route(f"GET {CUS}/{{id}}/cash_balance", _by_id(customer_records.cash_balance)),
     _route(f"POST {CUS}/{{id}}/cash_balance", _one(customer_records.set_up_cash), requests.CASH),
-    _route(f"POST {PM}", _new(payment_methods.create), requests.NEW_METHOD),
+    _route(f"POST {PM}", _new(payment_methods.create), requests.NEW_METHOD, browser=True),
     _route(f"GET {PM}/{{id}}", _by_id(payment_methods.retrieve)),
     _route(f"POST {PM}/{{id}}", _one(payment_methods.update), requests.CHANGED_METHOD),
     _route(f"POST {PM}/{{id}}/attach", _one(payment_methods.attach), requests.ATTACHED),
@@ -216,7 +218,13 @@ ROUTES = (
     _route("POST /v1/ephemeral_keys", _new(tokens.create_key), requests.KEY),
     _route("DELETE /v1/ephemeral_keys/{id}", _by_id(tokens.delete_key)),
     _route("POST /v1/customer_sessions", _new(tokens.create_session), requests.SESSION),
-    _route("POST /v1/test_helpers/confirmation_tokens", _new(tokens.create_token), requests.TOKEN),
+    _route("POST /v1/test_helpers/confirmation_tokens", _new(confirmation_tokens.create), requests.TOKEN),
+    _route(
+        "POST /v1/confirmation_tokens",
+        _new(confirmation_tokens.create_in_browser),
+        requests.BROWSER_TOKEN,
+        browser=True,
+    ),
     _route("GET /v1/confirmation_tokens/{id}", _get("confirmation_token")),
     _route(f"POST {WE}", _new(account.create_endpoint), requests.NEW_ENDPOINT),
     _route(f"POST {WE}/{{id}}", _one(account.update_endpoint), requests.CHANGED_ENDPOINT),

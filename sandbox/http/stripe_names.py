@@ -41,7 +41,7 @@ PARAMETERS: Mapping[str, str] = {
         "amount amount_details application_fee_amount description hooks metadata payment_details "
         "statement_descriptor transfer_data"
     ),
-    "POST /v1/payment_intents/{id}/verify_microdeposits": "amounts descriptor_code",
+    "POST /v1/payment_intents/{id}/verify_microdeposits": "amounts client_secret descriptor_code",
     "GET /v1/charges": "created customer ending_before limit payment_intent starting_after transfer_group",
     "GET /v1/charges/{id}": "",
     "POST /v1/charges/{id}": "customer description fraud_details metadata receipt_email shipping transfer_group",
@@ -106,6 +106,8 @@ PARAMETERS: Mapping[str, str] = {
         "allowed_payment_method_types confirmation_token mandate_data payment_method payment_method_data "
         "payment_method_options return_url use_stripe_sdk"
     ),
+    "GET /v1/mandates/{id}": "",
+    "GET /v1/setup_attempts": "created ending_before limit setup_intent starting_after",
     "GET /v1/disputes": "charge created ending_before limit payment_intent starting_after",
     "GET /v1/disputes/{id}": "",
     "POST /v1/disputes/{id}": "evidence intended_submission_method metadata submit",
@@ -149,6 +151,7 @@ NESTED: Mapping[str, str] = {
     "invoice_settings": "custom_fields default_payment_method footer rendering_options",
     "mandate_data": "customer_acceptance",
     "mandate_data[customer_acceptance]": "accepted_at offline online type",
+    "mandate_data[customer_acceptance][online]": "infer_from_client ip_address user_agent",
     "payment_method_data": (
         "acss_debit affirm afterpay_clearpay alipay allow_redisplay alma amazon_pay au_becs_debit bacs_debit "
         "bancontact billie billing_details bizum blik boleto cashapp crypto customer_balance eps fpx giropay "
@@ -219,9 +222,9 @@ ROOTS = frozenset(
         "account account_links account_sessions accounts apple_pay application_fees apps balance_settings billing "
         "billing_portal checkout climate country_specs coupons credit_notes entitlements exchange_rates file_links "
         "files financial_connections forwarding identity invoice_payments invoice_rendering_templates invoiceitems "
-        "invoices issuing mandates payment_attempt_records payment_links payment_method_configurations "
+        "invoices issuing payment_attempt_records payment_links payment_method_configurations "
         "payment_method_domains payment_records plans prices product_catalog products promotion_codes quotes reporting "
-        "setup_attempts shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax "
+        "shipping_rates sigma sources subscription_items subscription_schedules subscriptions tax "
         "tax_codes tax_ids tax_rates terminal test_helpers three_d_secure tokens topups transfers treasury"
     ).split()
 )

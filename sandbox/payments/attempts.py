@@ -3,17 +3,18 @@
 from typing import Any
 
 from sandbox import objects
-from sandbox.customers import payment_methods
+from sandbox.customers import mandates, payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.ledger import Ledger
-from sandbox.payments import actions, authorisations, disputes, releases
+from sandbox.payments import actions, authorisations, disputes, options, releases
+from sandbox.payments.authentication import three_d_secure
 from sandbox.store import new_id
 
 Json = dict[str, Any]
 
-SETTLEMENT_SECONDS = 4 * 86_400  # a bank debit
+NEVER_SECONDS = 50 * 365 * 86_400
 FEES_SECONDS = 2  # with automatic_async the fees are known a moment after the payment
 
 
@@ -134,11 +135,16 @@ def settle(ledger: Ledger, identity: str) -> None:
 def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> None:
     """Settle a bank debit: paid, or returned for this reason."""
     intent = ledger.need("payment_intent", identity)
-    method, _ = payment_methods.find(ledger, intent["payment_method"])
+    method, behaviour = payment_methods.find(ledger, intent["payment_method"])
     charge = ledger.need("charge", intent["latest_charge"])
     if come_back is None:
         take(ledger, intent, charge, intent["amount"], event="charge.succeeded")
+        if behaviour.dispute is not None:
+            disputes.open_dispute(ledger, charge, behaviour.dispute[0], reason=behaviour.dispute[1])
         return
+    mandate = ledger.store.hidden(identity).get("mandate")
+    if mandate and come_back.reason in disputes.ENDS_MANDATE:
+        mandates.move(ledger, mandate, "inactive")
     charge |= {"status": "failed", "paid": False, "failure_code": come_back.code, "failure_message": come_back.message}
     ledger.store.save(charge)
     ledger.happened("charge.failed", charge)
@@ -154,15 +160,17 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
     charge = objects.charge(ledger.now, intent, method, behaviour, decline=None)
     charge["receipt_url"] = f"{ledger.public_url}/_sandbox/receipt/{charge['id']}"
     if authenticated and behaviour.type == "card":
-        charge["payment_method_details"]["card"]["three_d_secure"] = _three_d_secure()
+        charge["payment_method_details"]["card"]["three_d_secure"] = three_d_secure()
     intent |= {"latest_charge": charge["id"], "last_payment_error": None, "next_action": None}
+    if mandate := ledger.store.hidden(intent["id"]).get("mandate"):
+        charge["payment_method_details"][behaviour.type]["mandate"] = mandates.move(ledger, mandate, "active")["id"]
     ledger.store.add(charge)
-    if KINDS[behaviour.type].debits:
+    if debits := KINDS[behaviour.type].debits:
         charge |= {"status": "pending", "paid": False}
         ledger.store.save(charge)
         intent["status"] = "processing"
         ledger.store.save(intent)
-        ledger.later(SETTLEMENT_SECONDS, "settle", intent["id"])
+        ledger.later(debits if behaviour.answers else NEVER_SECONDS, "settle", intent["id"])
         ledger.happened("charge.pending", charge)
         ledger.happened("payment_intent.processing", intent)
     elif intent["capture_method"] == "manual":
@@ -186,13 +194,12 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
 def _keep_method(ledger: Ledger, intent: Json, method: Json, *, authenticated: bool) -> None:
     """Attach a method that paid to the customer who saves it, or mark it as used."""
     facts = ledger.store.hidden(method["id"])
-    options_of_type = intent["payment_method_options"].get(method["type"], {})
-    usage = options_of_type.get("setup_future_usage") or intent["setup_future_usage"]
-    if usage in ("on_session", "off_session"):
+    usage = options.kept_for(intent, method["type"])
+    if usage is not None:
         saves = intent["customer"] and ledger.store.get(intent["customer"], "customer")  # it may be deleted meanwhile
         if saves and method["customer"] is None:
             payment_methods.attach(ledger, method["id"], {"customer": intent["customer"]})
-        facts |= {"set_up": authenticated or facts.get("set_up", False), "for_later": True}
+        facts |= {"set_up": (authenticated and usage == "off_session") or facts.get("set_up", False), "for_later": True}
     ledger.store.hide(method["id"], facts | {"used": True})
 
 
@@ -249,15 +256,3 @@ def _failed(ledger: Ledger, intent: Json, method: Json, decline: CardDecline, *,
 
 def _card_error(error: Json, intent: Json) -> StripeError:
     return StripeError(402, {**error, "payment_intent": intent})
-
-
-def _three_d_secure() -> Json:
-    return {
-        "authentication_flow": "challenge",
-        "electronic_commerce_indicator": "05",
-        "exemption_indicator": None,
-        "result": "authenticated",
-        "result_reason": None,
-        "transaction_id": None,
-        "version": "2.2.0",
-    }

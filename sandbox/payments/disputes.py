@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sandbox.customers import mandates
+from sandbox.customers.kinds import KINDS
 from sandbox.errors import invalid
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
@@ -13,6 +15,14 @@ Json = dict[str, Any]
 
 FEE = 1500  # Stripe's dispute fee, in minor units
 ANSWER_SECONDS = 7 * 86_400
+RETURNED = {  # of debits: a bank takes the money back, and nothing can be answered
+    "bank_cannot_process",
+    "customer_initiated",
+    "debit_not_authorized",
+    "incorrect_account_details",
+    "insufficient_funds",
+}
+ENDS_MANDATE = ("account_closed", "debit_not_authorized", "no_account")
 FIRST = ("needs_response", "warning_needs_response")
 CLOSED = ("won", "lost", "warning_closed", "prevented")
 OPEN = (*FIRST, "under_review", "warning_under_review")
@@ -51,8 +61,9 @@ def open_dispute(
     ledger: Ledger, charge: Json, status: str, *, reason: str = "fraudulent", amount: int | None = None
 ) -> Json:
     """Open a dispute. Unless it is an inquiry (`warning_…`), the money is withdrawn at once."""
-    if status not in FIRST:
-        raise invalid(f"A dispute begins as one of {', '.join(FIRST)}.", param="status")
+    kind = charge["payment_method_details"]["type"]
+    if (status in FIRST) is bool(KINDS[kind].debits) or status not in (*FIRST, "lost"):
+        raise invalid(f"A dispute begins as one of {', '.join(FIRST)}; of a bank debit, as lost.", param="status")
     if not charge["captured"]:
         raise invalid(f"Charge {charge['id']} has not been captured; there is nothing to contest.", param="charge")
     dispute = _new(ledger.now, charge, status, reason, amount or _contested(ledger, charge))
@@ -65,7 +76,20 @@ def open_dispute(
     if not status.startswith("warning"):
         ledger.happened("charge.dispute.funds_withdrawn", dispute)
         refunds.fail_pending(ledger, charge, "charge_for_pending_refund_disputed")
+    if status == "lost":
+        ledger.happened("charge.dispute.closed", dispute)
+        _end_mandate(ledger, charge, reason)
     return dispute
+
+
+def take_back(ledger: Ledger, charge: Json, reason: str) -> Json:
+    """Let a bank take back a debit that had succeeded: a dispute that is lost at once.
+
+    Source: docs.stripe.com/payments/ach-direct-debit, "Disputed payments"; …/sepa-debit, "Disputes".
+    """
+    if not KINDS[charge["payment_method_details"]["type"]].debits or reason not in RETURNED:
+        raise invalid(f"A bank takes back a debit, for one of {', '.join(sorted(RETURNED))}.", param="reason")
+    return open_dispute(ledger, charge, "lost", reason=reason)
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
@@ -123,6 +147,12 @@ def accept(ledger: Ledger, identity: str) -> Json:
     return move(ledger, identity, "lost")
 
 
+def _end_mandate(ledger: Ledger, charge: Json, reason: str) -> None:
+    details = charge["payment_method_details"]
+    if reason in ENDS_MANDATE and (mandate := details[details["type"]].get("mandate")):
+        mandates.move(ledger, mandate, "inactive")
+
+
 def _saved(ledger: Ledger, dispute: Json, before: Json) -> Json:
     ledger.store.save(dispute)
     ledger.happened("charge.dispute.updated", dispute, before=before)
@@ -153,8 +183,19 @@ def _contested(ledger: Ledger, charge: Json) -> int:
 
 
 def _new(now: int, charged: Json, status: str, reason: str, amount: int) -> Json:
-    card = charged["payment_method_details"].get("card") or {"brand": "visa"}
+    card = charged["payment_method_details"].get("card")
     inquiry = status.startswith("warning")
+    details: Json = {}
+    if card is not None:
+        details["payment_method_details"] = {
+            "card": {
+                "brand": card["brand"],
+                "case_type": "inquiry" if inquiry else "chargeback",
+                "network": card["brand"],
+                "network_reason_code": "10.4" if reason == "fraudulent" else "13.1",
+            },
+            "type": "card",
+        }
     return {
         "id": new_id("du"),
         "object": "dispute",
@@ -166,7 +207,7 @@ def _new(now: int, charged: Json, status: str, reason: str, amount: int) -> Json
         "enhanced_eligibility_types": [],
         "evidence": {**dict.fromkeys(EVIDENCE), "enhanced_evidence": {}},
         "evidence_details": {
-            "due_by": now + ANSWER_SECONDS,
+            "due_by": None if status == "lost" else now + ANSWER_SECONDS,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
@@ -178,15 +219,7 @@ def _new(now: int, charged: Json, status: str, reason: str, amount: int) -> Json
         "livemode": False,
         "metadata": {},
         "payment_intent": charged["payment_intent"],
-        "payment_method_details": {
-            "card": {
-                "brand": card["brand"],
-                "case_type": "inquiry" if inquiry else "chargeback",
-                "network": card["brand"],
-                "network_reason_code": "10.4" if reason == "fraudulent" else "13.1",
-            },
-            "type": "card",
-        },
         "reason": reason,
         "status": status,
+        **details,
     }

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox import objects
-from sandbox.customers import payment_methods, tokens
+from sandbox.customers import confirmation_tokens, mandates, payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
@@ -16,7 +16,15 @@ Json = dict[str, Any]
 
 CONFIRMABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CHANGEABLE = ("description", "receipt_email", "setup_future_usage", "shipping")
-ONLY_WITH_CONFIRM = ("confirmation_token", "error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
+ONLY_WITH_CONFIRM = (
+    "confirmation_token",
+    "error_on_requires_action",
+    "mandate",
+    "mandate_data",
+    "off_session",
+    "return_url",
+    "use_stripe_sdk",
+)
 
 
 def check_new(params: Json) -> None:
@@ -54,7 +62,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     intent = ledger.need("payment_intent", identity, param="intent")
     if intent["status"] not in CONFIRMABLE:
         raise unexpected_state(intent, "confirmed", CONFIRMABLE)
-    params = tokens.spend(ledger, intent, params)
+    params = confirmation_tokens.spend(ledger, intent, params)
     if method := payment_methods.chosen(ledger, params):
         intent["payment_method"] = method["id"]
     if intent["payment_method"] is None:
@@ -71,7 +79,11 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     _check_return_url(intent, params, behaviour)
     if payment_methods.is_expired(method, ledger.now):
         behaviour = replace(behaviour, action=Action.NEVER, decline=EXPIRED)
-    if _needs_payer(ledger, method, behaviour, params):
+    waits = _needs_payer(ledger, method, behaviour, params)
+    multi_use = options.kept_for(intent, behaviour.type) is not None
+    mandate = mandates.agreed(ledger, intent, method, params, multi_use=multi_use, waits=waits)
+    ledger.store.remember(identity, mandate=mandate)
+    if waits:
         return attempts.ask_payer(ledger, intent, method, behaviour, params)
     return attempts.attempt(ledger, intent, method, behaviour)
 
@@ -113,10 +125,13 @@ def _check_return_url(intent: Json, params: Json, behaviour: TestMethod) -> None
 
 
 def _needs_payer(ledger: Ledger, method: Json, behaviour: TestMethod, params: Json) -> bool:
+    facts = ledger.store.hidden(method["id"])
+    if facts.get("unverified") and not facts.get("set_up"):
+        return True
     if behaviour.type == "card" and ledger.store.setting("challenges", "never") == "always":
         return True
     if behaviour.action is Action.ON_SESSION:
         return not params.get("off_session")
     if behaviour.action is Action.UNTIL_SET_UP:
-        return not ledger.store.hidden(method["id"]).get("set_up")
+        return not facts.get("set_up")
     return behaviour.action is Action.ALWAYS

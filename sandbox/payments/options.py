@@ -14,6 +14,7 @@ IF_AVAILABLE = one_of("if_available", "never")
 SHOWN: Json = {  # shown of every allowed type, also without a request for it
     "card": {"installments": None, "mandate_options": None, "network": None, "request_three_d_secure": "automatic"},
     "us_bank_account": {"verification_method": "automatic"},
+    "sepa_debit": {},
     "boleto": {"expires_after_days": 3},
     "oxxo": {"expires_after_days": 3},
     "pix": {"amount_includes_iof": "never", "expires_after_seconds": 86_400, "expires_at": None},
@@ -103,6 +104,13 @@ def apply(intent: Json, params: Json) -> None:
     intent["payment_method_options"] = {
         kind: SHOWN.get(kind, {}) | old.get(kind, {}) | new.get(kind, {}) for kind in intent["payment_method_types"]
     }
+
+
+def kept_for(intent: Json, kind: str) -> str | None:
+    """Return the later use that a method of this type is kept for: on_session, off_session, or none."""
+    own = (intent["payment_method_options"] or {}).get(kind, {}).get("setup_future_usage")
+    usage = own or intent["setup_future_usage"]
+    return None if usage == "none" else usage
 
 
 def _automatic(intent: Json) -> list[str]:

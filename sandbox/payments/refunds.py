@@ -3,6 +3,7 @@
 from typing import Any
 
 from sandbox import objects
+from sandbox.customers.kinds import KINDS
 from sandbox.customers.payment_methods import find
 from sandbox.errors import invalid
 from sandbox.http.params import merged
@@ -38,7 +39,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     refund = objects.refund(ledger.now, charge, amount, params, kind_of=kind_of)
     refund["metadata"] = merged({}, params.get("metadata"))
     _, behaviour = find(ledger, charge["payment_method"])
-    if behaviour.refund == "pending" or behaviour.type == "us_bank_account":
+    if behaviour.refund == "pending" or KINDS[behaviour.type].debits:
         refund |= {"status": "pending", "pending_reason": "processing"}
         ledger.later(PENDING_SECONDS, "finish_refund", refund["id"])
     if behaviour.refund == "fails_later":

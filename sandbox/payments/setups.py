@@ -1,13 +1,15 @@
 """SetupIntents: save a method for later without a payment. Source: docs.stripe.com/payments/setup-intents."""
 
+from dataclasses import replace
 from typing import Any
 
-from sandbox.customers import payment_methods
-from sandbox.customers.methods import NOT_AUTHENTICATED, Action, CardDecline
+from sandbox.customers import confirmation_tokens, mandates, payment_methods
+from sandbox.customers.kinds import KINDS
+from sandbox.customers.methods import NOT_AUTHENTICATED, Action, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import actions
+from sandbox.payments import actions, setup_attempts
 from sandbox.store import new_id
 
 Json = dict[str, Any]
@@ -15,6 +17,26 @@ Json = dict[str, Any]
 OPEN = ("requires_payment_method", "requires_confirmation", "requires_action")
 CANCEL_REASONS = ("abandoned", "duplicate", "requested_by_customer")
 CHANGEABLE = ("customer", "description", "flow_directions")
+TYPES = ("card", "sepa_debit", "us_bank_account")  # that can be saved without a payment
+ONLY_WITH_CONFIRM = ("confirmation_token", "mandate_data", "return_url", "use_stripe_sdk")
+UNAUTHENTICATED = replace(NOT_AUTHENTICATED, code="setup_intent_authentication_failure")
+SHOWN: Json = {
+    "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"},
+    "sepa_debit": {},
+    "us_bank_account": {"verification_method": "automatic"},
+}
+
+
+def check_new(params: Json) -> None:
+    """Check a new setup's parameters before anything is done. Raises StripeError."""
+    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
+        raise invalid(
+            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
+            param="payment_method_types",
+        )
+    for name in ONLY_WITH_CONFIRM:
+        if params.get(name) and not params.get("confirm"):
+            raise invalid(f"`{name}` can only be used with confirm=true.", param=name)
 
 
 def create(ledger: Ledger, params: Json) -> Json:
@@ -22,11 +44,15 @@ def create(ledger: Ledger, params: Json) -> Json:
     _check(ledger, params)
     setup = _new(ledger.now, params)
     setup["metadata"] = merged({}, params.get("metadata"))
+    _offer(setup, params)
     if method := payment_methods.chosen(ledger, params):
+        payment_methods.check_owner(method, setup["customer"])
         setup |= {"payment_method": method["id"], "status": "requires_confirmation"}
     ledger.store.add(setup)
     ledger.happened("setup_intent.created", setup)
-    return confirm(ledger, setup["id"], {"return_url": params.get("return_url")}) if params.get("confirm") else setup
+    if params.get("confirm"):
+        return confirm(ledger, setup["id"], {name: params[name] for name in ONLY_WITH_CONFIRM if name in params})
+    return setup
 
 
 def update(ledger: Ledger, identity: str, params: Json) -> Json:
@@ -35,7 +61,9 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
     _check(ledger, params)
     setup["metadata"] = merged(setup["metadata"], params.get("metadata"))
     setup |= {name: params[name] for name in CHANGEABLE if name in params}
+    _offer(setup, params)
     if method := payment_methods.chosen(ledger, params):
+        payment_methods.check_owner(method, setup["customer"])
         setup |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
     return ledger.store.save(setup)
 
@@ -43,27 +71,32 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
 def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     """Set the method up. Raises StripeError (402) when its bank declines."""
     setup = _open(ledger, identity, "confirmed")
+    params = confirmation_tokens.spend(ledger, setup, params)
+    _offer(setup, params)
     if method := payment_methods.chosen(ledger, params):
         setup["payment_method"] = method["id"]
     if setup["payment_method"] is None:
         raise invalid("You cannot confirm this SetupIntent because it's missing a payment method.")
     method, behaviour = payment_methods.find(ledger, setup["payment_method"])
-    payment_methods.check_unused(ledger, method)
+    _check_method(ledger, setup, method, behaviour, params)
+    waits = _needs_payer(ledger, method, behaviour)
+    setup["mandate"] = mandates.agreed(ledger, setup, method, params, multi_use=True, waits=waits)
+    setup["latest_attempt"] = setup_attempts.begin(ledger, setup, method)["id"]
     if behaviour.decline is not None and not behaviour.attaches:
-        error = _failed(ledger, setup, method, behaviour.decline)
-        raise StripeError(402, {**error, "setup_intent": setup})
-    if behaviour.action is Action.NEVER:
-        return _succeed(ledger, setup, method)
+        raise StripeError(402, {**_failed(ledger, setup, method, behaviour.decline), "setup_intent": setup})
+    if not waits:
+        return _succeed(ledger, setup, method, authenticated=False)
     page, back = f"{ledger.public_url}/_sandbox/3ds/{identity}", params.get("return_url")
     if behaviour.type == "us_bank_account":
         action = actions.microdeposits(page, ledger.now)
-    elif back:
+    elif back and not params.get("use_stripe_sdk"):
         action = actions.of("redirect_to_url", setup, page, ledger.now, back=back)
     else:
         sdk = {"type": "three_d_secure_redirect", "stripe_js": page}
         action = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
     setup |= {"status": "requires_action", "next_action": action, "last_setup_error": None}
     ledger.store.save(setup)
+    setup_attempts.move(ledger, setup, "requires_action")
     ledger.store.remember(identity, return_url=back)
     ledger.happened("setup_intent.requires_action", setup)
     return setup
@@ -75,28 +108,22 @@ def cancel(ledger: Ledger, identity: str, params: Json) -> Json:
     reason = params.get("cancellation_reason")
     setup |= {"status": "canceled", "cancellation_reason": reason, "next_action": None}
     ledger.store.save(setup)
+    setup_attempts.move(ledger, setup, "abandoned")
     ledger.happened("setup_intent.canceled", setup)
     return setup
 
 
-def finish_action(ledger: Ledger, identity: str, *, passed: bool) -> Json:
-    """Apply the payer's answer."""
+def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardDecline | None = None) -> Json:
+    """Apply the payer's answer; `refusal` is why it failed, if not by the payer."""
     setup = ledger.need("setup_intent", identity, param="intent")
     if setup["status"] != "requires_action":
         raise unexpected_state(setup, "authenticated", ("requires_action",))
     method, _ = payment_methods.find(ledger, setup["payment_method"])
     setup["next_action"] = None
     if passed:
-        return _succeed(ledger, setup, method)
-    _failed(ledger, setup, method, NOT_AUTHENTICATED)
+        return _succeed(ledger, setup, method, authenticated=True)
+    _failed(ledger, setup, method, refusal or UNAUTHENTICATED)
     return setup
-
-
-def verify(ledger: Ledger, identity: str, params: Json) -> Json:
-    """Check the microdeposits, or the code, that arrived at the bank account."""
-    if params.get("descriptor_code") != "SM11AA" and params.get("amounts") != [32, 45]:
-        raise invalid("The microdeposits do not match. Please try again.")
-    return finish_action(ledger, identity, passed=True)
 
 
 def _open(ledger: Ledger, identity: str, action: str) -> Json:
@@ -111,12 +138,45 @@ def _check(ledger: Ledger, params: Json) -> None:
         ledger.need("customer", params["customer"], param="customer")
 
 
-def _succeed(ledger: Ledger, setup: Json, method: Json) -> Json:
-    if setup["customer"] and method["customer"] is None:
+def _check_method(ledger: Ledger, setup: Json, method: Json, behaviour: TestMethod, params: Json) -> None:
+    """Check that the method may be set up: its type, its customer, its first use, and the way back for the payer."""
+    if behaviour.type not in setup["payment_method_types"]:
+        raise invalid(
+            f"The PaymentMethod provided ({behaviour.type}) is not allowed for this SetupIntent.",
+            param="payment_method",
+            code="setup_intent_invalid_parameter",
+        )
+    payment_methods.check_owner(method, setup["customer"])
+    payment_methods.check_unused(ledger, method)
+    redirects = (setup["automatic_payment_methods"] or {}).get("allow_redirects", "never")
+    if redirects == "always" and not params.get("return_url"):
+        raise invalid(
+            "This SetupIntent accepts payment methods that may redirect the payer: pass a `return_url`, or create it"
+            " with automatic_payment_methods[allow_redirects]=never.",
+            param="return_url",
+        )
+
+
+def _needs_payer(ledger: Ledger, method: Json, behaviour: TestMethod) -> bool:
+    facts = ledger.store.hidden(method["id"])
+    if behaviour.type == "us_bank_account":
+        is_new = behaviour.action is not Action.NEVER or facts.get("unverified", False)
+        return is_new and not facts.get("set_up")
+    return behaviour.action in (Action.ALWAYS, Action.UNTIL_SET_UP)
+
+
+def _succeed(ledger: Ledger, setup: Json, method: Json, *, authenticated: bool) -> Json:
+    saves = setup["customer"] and ledger.store.get(setup["customer"], "customer")  # it may be deleted meanwhile
+    if saves and method["customer"] is None:
         payment_methods.attach(ledger, method["id"], {"customer": setup["customer"]})
-    ledger.store.remember(method["id"], set_up=True)
+    is_kept = setup["usage"] == "off_session" or KINDS[method["type"]].debits is not None
+    done = ledger.store.hidden(method["id"]).get("set_up", False) or (authenticated and is_kept)
+    ledger.store.remember(method["id"], set_up=done, used=True, for_later=True)
+    if setup["mandate"]:
+        mandates.move(ledger, setup["mandate"], "active")
     setup |= {"status": "succeeded", "next_action": None, "last_setup_error": None}
     ledger.store.save(setup)
+    setup_attempts.move(ledger, setup, "succeeded", authenticated=authenticated)
     ledger.happened("setup_intent.succeeded", setup)
     return setup
 
@@ -131,10 +191,37 @@ def _failed(ledger: Ledger, setup: Json, method: Json, decline: CardDecline) -> 
     }
     if decline.type != "not_asked":
         error["decline_code"] = decline.reason
-    setup |= {"status": "requires_payment_method", "payment_method": None, "last_setup_error": error}
+    if decline.advice:
+        error["advice_code"] = decline.advice
+    if setup["mandate"]:
+        mandates.move(ledger, setup["mandate"], "inactive")
+    setup |= {"status": "requires_payment_method", "payment_method": None, "last_setup_error": error, "mandate": None}
     ledger.store.save(setup)
+    setup_attempts.move(ledger, setup, "failed", error=error)
     ledger.happened("setup_intent.setup_failed", setup)
     return error
+
+
+def _offer(setup: Json, params: Json) -> None:
+    """Write the allowed types and their options on the setup."""
+    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
+        if name in params:
+            setup[name] = params[name]
+    if params.get("payment_method_types"):
+        setup |= {"payment_method_types": params["payment_method_types"], "automatic_payment_methods": None}
+        if bad := [kind for kind in params["payment_method_types"] if kind not in TYPES]:
+            raise invalid(
+                f"The payment method type {bad[0]} cannot be set up by the offline Stripe.",
+                param="payment_method_types",
+            )
+    elif setup["automatic_payment_methods"] or not setup["payment_method_types"]:
+        allowed, excluded = setup["allowed_payment_method_types"], setup["excluded_payment_method_types"] or ()
+        offered = [kind for kind in TYPES if (allowed is None or kind in allowed) and kind not in excluded]
+        setup["payment_method_types"] = offered if setup["automatic_payment_methods"] else ["card"]
+    old, new = setup["payment_method_options"], params.get("payment_method_options", {})
+    setup["payment_method_options"] = {
+        kind: SHOWN[kind] | old.get(kind, {}) | new.get(kind, {}) for kind in setup["payment_method_types"]
+    }
 
 
 def _new(now: int, params: Json) -> Json:
@@ -165,8 +252,8 @@ def _new(now: int, params: Json) -> Json:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"mandate_options": None, "network": None, "request_three_d_secure": None}},
-        "payment_method_types": params.get("payment_method_types") or ["card", "us_bank_account"],
+        "payment_method_options": {},
+        "payment_method_types": [],
         "single_use_mandate": None,
         "status": "requires_payment_method",
         "usage": params.get("usage", "off_session"),

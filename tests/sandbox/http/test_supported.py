@@ -15,7 +15,7 @@ from tests.sandbox.stripe_account import StripeAccount
 LIBRARY = Path(stripe.__file__).parent
 OURS = (
     "payment_intents|setup_intents|charges|refunds|customers|payment_methods|disputes|events|balance_transactions"
-    "|balance|payouts|reviews|radar|ephemeral_keys|customer_sessions|confirmation_tokens|webhook_endpoints"
+    "|balance|mandates|payouts|reviews|setup_attempts|radar|ephemeral_keys|customer_sessions|confirmation_tokens|webhook_endpoints"
 )
 OLDER = {"payment_method_types"}
 
@@ -90,7 +90,7 @@ def test_what_we_take_is_stripes() -> None:
 
 
 async def test_a_parameter_that_stripe_has_is_not_unknown(account: StripeAccount) -> None:
-    for given in ({"on_behalf_of": "acct_1"}, {"transfer_data": {"amount": 1}}, {"mandate": "m"}):
+    for given in ({"on_behalf_of": "acct_1"}, {"transfer_data": {"amount": 1}}, {"radar_options": {"session": "s"}}):
         with pytest.raises(stripe.InvalidRequestError) as caught:
             await account.intent(None, **given)
 

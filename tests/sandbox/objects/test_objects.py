@@ -104,7 +104,9 @@ async def test_a_setup_and_a_method_are_changed(account: StripeAccount) -> None:
 
 
 async def test_a_setup_is_declined_or_given_up(account: StripeAccount) -> None:
-    setup = await account.v1.setup_intents.create_async({"payment_method": "pm_card_chargeDeclined"})
+    setup = await account.v1.setup_intents.create_async(
+        {"payment_method": "pm_card_chargeDeclined", "payment_method_types": ["card"]}
+    )
 
     with pytest.raises(stripe.CardError) as caught:
         await account.v1.setup_intents.confirm_async(setup.id)

@@ -337,6 +337,8 @@ async def test_every_test_method_leads_somewhere(account: StripeAccount, method:
     intent = await account.intent(method, automatic_payment_methods={"enabled": True}, **given)
 
     back = {"return_url": "https://shop.test/"}
+    if kind.debits:
+        back["mandate_data[customer_acceptance][type]"] = "offline"
     response = await account.http.post(f"/v1/payment_intents/{intent.id}/confirm", data=back)
 
     expected = "requires_payment_method" if METHODS[method].decline else "requires_action processing succeeded"
