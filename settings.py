@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     trusted_documents_mode: Literal["off", "allowed", "enforced"] = "off"
 
     execution: Literal["planned", "graphql-core"] = "planned"
+    federation: bool = False
 
     stripe_timeout_seconds: Seconds = 20.0
     stripe_requests_per_second: Annotated[float, Field(gt=0, le=10_000)] = 100.0
@@ -276,6 +277,8 @@ def _limit_problems(settings: Settings) -> list[str]:
             problems.append(f"{points.upper()} must be at least {cost.upper()}")
     if settings.trusted_documents is None and settings.trusted_documents_mode != "off":
         problems.append("TRUSTED_DOCUMENTS must name a manifest unless TRUSTED_DOCUMENTS_MODE is off")
+    if settings.federation and settings.trusted_documents_mode == "enforced":
+        problems.append("TRUSTED_DOCUMENTS_MODE must not be enforced with FEDERATION: routers write their documents")
     return problems
 
 

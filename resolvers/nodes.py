@@ -1,12 +1,14 @@
 """Anything by its id alone."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 from uuid import UUID
 
 from domain.caller import Scope
-from domain.errors import ErrorCode, Refused
+from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind, decode
+from domain.text import check_external_id
 from models import (
     Customer,
     Discrepancy,
@@ -25,6 +27,8 @@ from resolvers.visibility import Visibility, lookup, visible_event, visible_oper
 Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent | ReconciliationRun | Discrepancy
 
 MOST_NODES = 100
+NUMBERED: Final = frozenset({Kind.ORDER, Kind.CUSTOMER})  # by the shop too, in `externalId`
+MOST_ENTITIES: Final = 1_000  # a router refers to all that a page leads to at once; one statement reads as many
 
 
 async def node(context: RequestContext, *, id: str) -> Row | None:
@@ -40,6 +44,56 @@ async def nodes(context: RequestContext, *, ids: Sequence[str]) -> list[Row | No
     if len(ids) > MOST_NODES:
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`ids` may have at most {MOST_NODES} entries.", ("ids",))
     return list(await asyncio.gather(*(node(context, id=text) for text in ids)))
+
+
+async def entities(
+    context: RequestContext, *, representations: Sequence[object], kinds: Mapping[str, Kind]
+) -> list[Row | DomainError | None]:
+    """The rows behind a router's references, in their order: what `node` has, or the refusal that takes its place.
+
+    A reference has the name of a type, of which `kinds` are all, and an id; or the shop's own number of an order or a
+    customer. Raises AuthenticationRequired, and Refused for too many.
+    """
+    signed_in(context)
+    if len(representations) > MOST_ENTITIES:
+        raise _refused(f"`representations` may have at most {MOST_ENTITIES} entries.")
+    return list(await asyncio.gather(*(_entity(context, reference, kinds) for reference in representations)))
+
+
+async def _entity(context: RequestContext, reference: object, kinds: Mapping[str, Kind]) -> Row | DomainError | None:
+    try:
+        if not isinstance(reference, Mapping):
+            raise _refused("A representation must be an object with `__typename` and the field of a key.")
+        name = reference.get("__typename")
+        kind = kinds.get(name) if isinstance(name, str) else None
+        if kind is None:
+            raise _refused("`__typename` of a representation must be a type with a key.")
+        if "id" not in reference and kind in NUMBERED:
+            return await _numbered(context, kind, _key(reference, "externalId"))
+        decoded = decode(_key(reference, "id"), kind)
+        return await _find(context, *decoded) if decoded is not None else None
+    except DomainError as refusal:  # of this one: the others are answered
+        return refusal
+
+
+async def _numbered(context: RequestContext, kind: Kind, external_id: str) -> Row | None:
+    """Find a row by the shop's number, for a caller who may look things up: others must not learn that it exists."""
+    await lookup(context)
+    text = check_external_id(external_id, path=("externalId",))
+    by_number = context.loaders.order_by_external_id if kind is Kind.ORDER else context.loaders.customer_by_external_id
+    found: Order | Customer | None = await by_number.load(text)
+    return await _find(context, kind, found.id) if found is not None else None
+
+
+def _key(reference: Mapping[str, object], field: str) -> str:
+    value = reference.get(field)
+    if not isinstance(value, str):
+        raise _refused(f"`{field}` of a representation must be a text.")
+    return value
+
+
+def _refused(message: str) -> Refused:
+    return Refused(ErrorCode.VALIDATION_FAILED, message, ("representations",))
 
 
 async def _find(context: RequestContext, kind: Kind, identity: UUID) -> Row | None:

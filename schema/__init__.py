@@ -1,5 +1,6 @@
 """SAYS: what clients see. Types, inputs, enums, errors, scalars; no behaviour."""
 
+from collections.abc import Mapping
 from functools import cache
 
 from graphql import GraphQLError
@@ -7,6 +8,7 @@ from strawberry import Schema
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema_directive import StrawberrySchemaDirective
 from strawberry.types import ExecutionContext
+from strawberry.types.scalar import ScalarDefinition
 
 from schema.errors import ERROR_TYPES
 from schema.mutation import Mutation
@@ -29,26 +31,38 @@ class QuietSchema(Schema):
         return
 
 
-schema = QuietSchema(
-    query=Query,
-    mutation=Mutation,
-    subscription=Subscription,
-    types=[*ERROR_TYPES, CardSnapshot, OtherMethodSnapshot, PaymentEvent, WebhookEvent, ReconciliationRun, Discrepancy],
-    config=StrawberryConfig(scalar_map=SCALARS, disable_field_suggestions=True),
-)
+def make_schema(query: type, scalars: Mapping[object, ScalarDefinition] = SCALARS) -> QuietSchema:
+    """Make the schema with these queries, described throughout."""
+    made = QuietSchema(
+        query=query,
+        mutation=Mutation,
+        subscription=Subscription,
+        types=[
+            *ERROR_TYPES,
+            CardSnapshot,
+            OtherMethodSnapshot,
+            PaymentEvent,
+            WebhookEvent,
+            ReconciliationRun,
+            Discrepancy,
+        ],
+        config=StrawberryConfig(scalar_map={**scalars}, disable_field_suggestions=True),
+    )
+    _describe_directives(made)
+    describe_connections(made._schema)
+    return made
 
 
-def _describe_directives() -> None:
+def _describe_directives(made: Schema) -> None:
     """Give the arguments of our directives their descriptions, which Strawberry keeps to itself."""
-    for directive in schema._schema.directives:
+    for directive in made._schema.directives:
         definition = directive.extensions.get("strawberry-definition")
         if isinstance(definition, StrawberrySchemaDirective):
             for argument, said in zip(directive.args.values(), definition.fields, strict=True):
                 argument.description = said.description
 
 
-_describe_directives()
-describe_connections(schema._schema)
+schema = make_schema(Query)
 
 
 @cache

@@ -55,7 +55,7 @@ class Query:
     @field
     async def node(self, info: Info, id: Id) -> Node | None:
         """Anything by its id; null for what does not exist or is not yours."""
-        return _wrapped(await nodes.node(info.context, id=id))
+        return as_node(await nodes.node(info.context, id=id))
 
     @field
     async def nodes(
@@ -64,7 +64,7 @@ class Query:
         ids: Annotated[list[strawberry.ID], strawberry.argument(description="Up to 100 ids.")],
     ) -> list[Node | None] | None:
         """Several at once, in the order of their ids, with null for what does not exist or is not yours."""
-        return [_wrapped(row) for row in await nodes.nodes(info.context, ids=ids)]
+        return [as_node(row) for row in await nodes.nodes(info.context, ids=ids)]
 
     @field
     async def viewer(self, info: Info) -> Viewer | None:
@@ -240,8 +240,8 @@ class Query:
         return SystemIntegrity.of(await reconciliation.system_integrity(info.context))
 
 
-def _wrapped(row: Row | None) -> Node | None:
-    """The row as its type."""
+def as_node(row: Row | None) -> Node | None:
+    """Return the row as its type."""
     if row is None:
         return None
     if isinstance(row, models.Payment):

@@ -19,11 +19,9 @@ from domain.caller import Scope as CallerScope
 from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
-from schema import schema
 from server import wiring
 from server.access.authentication import Authenticator, sign_token
 from server.gc_tuning import settle_memory
-from server.graphql.anonymous_requests import AnonymousAccess
 from server.graphql.http import GraphQLEndpoint
 from server.graphql.sdl import SchemaDocument
 from server.graphql.trusted_documents import explores
@@ -141,7 +139,7 @@ def create_app(
 def _graphql(settings: Settings, callers: Authenticator, context: request_context.ContextFactory) -> GraphQLEndpoint:
     """Build the GraphQL endpoint within the limits of the settings."""
     return GraphQLEndpoint(
-        schema,
+        wiring.served_schema(settings),
         authenticate=callers.authenticate,
         context_factory=context,
         may_introspect=_introspection(settings),
@@ -151,7 +149,7 @@ def _graphql(settings: Settings, callers: Authenticator, context: request_contex
         rates=wiring.rates(settings),
         proxies=settings.trusted_proxies,
         planned=settings.execution == "planned",
-        anonymous_access=AnonymousAccess(fields=frozenset()),  # every field of ours needs a token
+        anonymous_access=wiring.anonymous_access(settings),
     )
 
 
@@ -199,7 +197,8 @@ def _add_other_routes(app: FastAPI, settings: Settings, sandbox: Sandbox | None)
     }
     app.state.readiness = Readiness(probes, may_see=_figures(app.state.graphql, settings))
     app.add_route("/readyz", app.state.readiness.answer)
-    app.add_route("/schema.graphql", SchemaDocument(app.state.graphql, _introspection(settings)).__call__)
+    sdl = SchemaDocument(wiring.served_sdl(settings), app.state.graphql, _introspection(settings))
+    app.add_route("/schema.graphql", sdl.__call__)
     has_shop = sandbox is not None and settings.environment != "production" and jwt_secret(settings) is not None
     add_web(app, settings, has_shop=has_shop)
     if has_shop:

@@ -1,10 +1,12 @@
-"""Limits from the settings: costs, rates, documents, connections, and origins of pages."""
+"""The endpoint as the settings have it: its schema, its limits, its documents, and the origins of pages."""
 
 from typing import Final
 
+from schema import QuietSchema, print_sdl, schema
 from server.access.token_buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
+from server.graphql.anonymous_requests import AnonymousAccess
 from server.graphql.cost_limits import RateLimits, Rates
-from server.graphql.query_cost import Limits
+from server.graphql.query_cost import SDL_FIELD, Limits
 from server.graphql.subscriptions import StreamLimits
 from server.graphql.trusted_documents import Mode, TrustedDocuments
 from server.graphql.uvicorn_protocols import ConnectionLimits
@@ -12,6 +14,29 @@ from server.http.cross_origin import AllowedOrigins
 from settings import Settings
 
 MINUTE: Final = 60
+
+
+def served_schema(settings: Settings) -> QuietSchema:
+    """Return the schema that is served: a subgraph of a router's, or the schema alone."""
+    if not settings.federation:
+        return schema
+    from schema.federation import subgraph
+
+    return subgraph()
+
+
+def served_sdl(settings: Settings) -> str:
+    """Return the SDL of the schema that is served."""
+    if not settings.federation:
+        return print_sdl()
+    from schema.federation import print_subgraph_sdl
+
+    return print_subgraph_sdl()
+
+
+def anonymous_access(settings: Settings) -> AnonymousAccess:
+    """Return what is open without a token: none of our fields, and to a router's tools the schema, by its own rule."""
+    return AnonymousAccess(fields=frozenset({SDL_FIELD}) if settings.federation else frozenset())
 
 
 def limits(settings: Settings) -> Limits:

@@ -15,17 +15,25 @@ FILE: Final = Path(__file__).parents[2] / "schema" / "schema.graphql"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option for writing the file."""
-    parser.add_argument("--write", action="store_true", help="write schema/schema.graphql, and print nothing")
+    """Add the options for writing the file, and for the subgraph."""
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--write", action="store_true", help="write schema/schema.graphql, and print nothing")
+    which.add_argument(
+        "--federation",
+        action="store_true",
+        help="print it as a subgraph of Apollo Federation 2, as FEDERATION serves it",
+    )
 
 
-def run(_: Settings, options: argparse.Namespace) -> int:
+def run(settings: Settings, options: argparse.Namespace) -> int:
     """Print or write the schema."""
     from schema import print_sdl
 
-    text = print_sdl()
     if options.write:
-        FILE.write_text(text)
-    else:
-        print(text, end="")
+        FILE.write_text(print_sdl())
+        return DONE
+    if options.federation or settings.federation:
+        from schema.federation import print_subgraph_sdl as print_sdl
+
+    print(print_sdl(), end="")
     return DONE

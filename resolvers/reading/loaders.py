@@ -24,6 +24,7 @@ from models import (
 )
 
 Row = TypeVar("Row", bound=Model)
+Numbered = TypeVar("Numbered", Order, Customer)  # by the shop, beside our ids
 Key = TypeVar("Key")
 Found = TypeVar("Found")
 
@@ -93,8 +94,12 @@ class Loaders:
         return _loader(_by_id(Discrepancy))
 
     @cached_property
+    def order_by_external_id(self) -> Loader[str, Order | None]:
+        return _loader(_by_external_id(Order))
+
+    @cached_property
     def customer_by_external_id(self) -> Loader[str, Customer | None]:
-        return _loader(_customers_by_external_id)
+        return _loader(_by_external_id(Customer))
 
     @cached_property
     def refunds_of_payment(self) -> Loader[UUID, list[Refund]]:
@@ -125,9 +130,12 @@ def _by_id(table: type[Row]) -> Callable[[list[UUID]], Awaitable[list[Row | None
     return load
 
 
-async def _customers_by_external_id(external_ids: list[str]) -> list[Customer | None]:
-    found = {row.external_id: row for row in await read(Customer, "WHERE external_id = ANY($1)", external_ids)}
-    return [found.get(external_id) for external_id in external_ids]
+def _by_external_id(table: type[Numbered]) -> Callable[[list[str]], Awaitable[list[Numbered | None]]]:
+    async def load(external_ids: list[str]) -> list[Numbered | None]:
+        found = {row.external_id: row for row in await read(table, "WHERE external_id = ANY($1)", external_ids)}
+        return [found.get(external_id) for external_id in external_ids]
+
+    return load
 
 
 async def _refunds_of_payments(payment_ids: list[UUID]) -> list[list[Refund]]:

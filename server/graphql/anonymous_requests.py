@@ -7,7 +7,15 @@ any of it is open to anonymous callers. Nothing else is measured, validated, pla
 from dataclasses import dataclass
 from typing import Final
 
-from graphql import DocumentNode, FieldNode, OperationDefinitionNode, OperationType, get_location
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
+    get_location,
+    is_non_null_type,
+)
 
 from domain.errors import ErrorCode
 from resolvers.access import AuthenticationRequired
@@ -45,8 +53,8 @@ class AnonymousAccess:
         """Return how many tokens a document may have when it is read for an anonymous caller."""
         return usual if self.fields is None else min(usual, self.document_tokens)
 
-    def check_fields(self, operation: OperationDefinitionNode, document: DocumentNode) -> None:
-        """Raise NotForStrangers for an operation with a root field that needs a token.
+    def check_fields(self, operation: OperationDefinitionNode, document: DocumentNode, schema: GraphQLSchema) -> None:
+        """Raise AnonymousRefused for an operation with a root field that needs a token.
 
         The refusal has the form of an execution that failed for each of these fields: null, and an error at its path.
         """
@@ -59,9 +67,13 @@ class AnonymousAccess:
         problems = [_sign_in(key, field) for key, field in closed.items()]
         if operation.operation is OperationType.SUBSCRIPTION:
             raise AnonymousRefused(problems)
-        root = operation.operation.value.capitalize()
-        data = {key: root if field.name.value == TYPENAME else None for key, field in selected.items()}
-        raise AnonymousRefused(problems, status=200, data=data)
+        root = schema.get_root_type(operation.operation)
+        assert root is not None, "the schema has all three roots"
+        data = {key: root.name if field.name.value == TYPENAME else None for key, field in selected.items()}
+        types = [root.fields[field.name.value].type for field in closed.values() if field.name.value in root.fields]
+        raise AnonymousRefused(
+            problems, status=200, has_data=True, data=None if any(map(is_non_null_type, types)) else data
+        )
 
 
 def _sign_in(key: str, field: FieldNode) -> Problem:

@@ -117,7 +117,7 @@ class Documents:
             if fresh:
                 check_written(cached.document, self._limits)
             if caller is None:
-                self._anonymous_access.check_fields(operation, cached.document)
+                self._anonymous_access.check_fields(operation, cached.document, self._schema)
             measure = self._measure(cached, operation, variables)
             check_shape(measure, self._limits)
             if measure.introspects and not may_introspect:

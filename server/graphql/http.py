@@ -348,7 +348,7 @@ def _refusal(refused: RequestRefused, accepted: Acceptable, request_id: str) -> 
     status = refused.json_status if legacy else refused.status
     log.info("graphql.refused", status=status, reasons=sorted({problem.reason for problem in refused.problems}))
     body: dict[str, object] = {"errors": [problem.to_json(request_id) for problem in refused.problems]}
-    if refused.data is not None:
+    if refused.has_data:
         body["data"] = refused.data
     if refused.extensions is not None:
         body["extensions"] = refused.extensions

@@ -38,6 +38,7 @@ from server.graphql.fragments import dependencies_first, fragments_of
 
 SIZE_ARGUMENTS: Final = ("first", "last")
 META_FIELDS: Final = ("__schema", "__type")
+SDL_FIELD: Final = "_service"  # of a subgraph: the schema once more, as a text
 INTROSPECTION: Final = 10  # the price of reading the schema once; it is in memory
 INTROSPECTED_FOR_ONE: Final = 10  # introspection fields for the price of one row
 
@@ -234,7 +235,7 @@ class Meter:
         named = None if definition is None else get_named_type(definition.type)
         if node.selection_set is not None:
             inner = self._selection(node.selection_set, named, nesting + 1)
-        if node.name.value in META_FIELDS:
+        if node.name.value in META_FIELDS or (node.name.value == SDL_FIELD and definition is not None):
             # Introspection is deep by nature; it is bounded by its number of fields and graphql-core's own rule.
             size_of_it = 1 + inner.fields
             cost = INTROSPECTION + size_of_it // INTROSPECTED_FOR_ONE

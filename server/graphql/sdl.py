@@ -3,7 +3,6 @@
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from schema import print_sdl
 from server.graphql.http import GraphQLEndpoint
 from server.http.errors import Code, RequestRefused, refuse
 from server.http.request_context import MayIntrospect
@@ -12,10 +11,10 @@ from server.http.request_context import MayIntrospect
 class SchemaDocument:
     """Answers GET /schema.graphql under the same rule as introspection."""
 
-    def __init__(self, endpoint: GraphQLEndpoint, may_introspect: MayIntrospect) -> None:
+    def __init__(self, sdl: str, endpoint: GraphQLEndpoint, may_introspect: MayIntrospect) -> None:
+        self._sdl = sdl
         self._endpoint = endpoint
         self._may_introspect = may_introspect
-        self._sdl = print_sdl()
 
     async def __call__(self, request: Request) -> Response:
         try:

@@ -67,11 +67,11 @@ class Problem:
 
 
 class RequestRefused(Exception):
-    """A request refused before execution: the answer has `errors` and no `data`.
+    """A request refused before execution: the answer has `errors`, and no `data` unless `has_data` says so.
 
     `status` is used with application/graphql-response+json. `json_status` is used with application/json, where GraphQL
-    over HTTP requires 200 for every well-formed request; it defaults to `status`. `data` is set where execution would
-    have nulled every field it names.
+    over HTTP requires 200 for every well-formed request; it defaults to `status`. `has_data` stands for an execution
+    that would have failed for each field: `data` has their nulls, or is null itself.
     """
 
     def __init__(
@@ -82,6 +82,7 @@ class RequestRefused(Exception):
         json_status: int | None = None,
         headers: Mapping[str, str] | None = None,
         extensions: Mapping[str, object] | None = None,
+        has_data: bool = False,
         data: Mapping[str, object] | None = None,
     ) -> None:
         super().__init__(problems[0].reason)
@@ -90,6 +91,7 @@ class RequestRefused(Exception):
         self.json_status = status if json_status is None else json_status
         self.headers = dict(headers or {})
         self.extensions = extensions
+        self.has_data = has_data
         self.data = data
 
 

@@ -40,6 +40,7 @@ EXCEPTIONS: Final = {
     "no request without a token costs more": "measured in CPU time: what is wrong by a little is not seen each time",
     "the GraphQL-over-HTTP audits": f"{OTHERS}, and by other people's clients of processes",
     "a manifest that graphql-codegen": OTHERS,
+    "as a subgraph it composes": f"{OTHERS}, by composers of other people's",
     "a double click, a lost answer, a reload": OTHERS,
     "in the explorer quick sends": OTHERS,
     "a normalised cache": OTHERS,

@@ -11,6 +11,8 @@ from typing import Final
 import pytest
 
 from cli.command_line import COMMANDS, parser
+from schema import print_sdl
+from schema.federation import print_subgraph_sdl
 from tests.cli.commands import PROJECT, CommandFactory, run
 
 SECRET: Final = "sk_live_" + "51N0tReal" * 4
@@ -49,6 +51,7 @@ WRONG: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
     ("token", "--scope"): ("payments:steal", "payments:read,refunds:write", SECRET),
     ("token", "--ttl"): ("0", "-5", "an hour", "1e9", "9" * 5000, "3600.5", ""),
     ("schema", "--write"): NO_FLAG,
+    ("schema", "--federation"): NO_FLAG,
     ("replay", "event_ids"): ("", "1", "evt_", "evt_ü", "\udcff", SECRET),
     ("replay", "--dead"): NO_FLAG,
     ("replay", "--dry-run"): NO_FLAG,
@@ -119,6 +122,16 @@ async def test_a_wrong_port_in_the_environment_is_refused(command: str, home: Pa
 
 async def test_a_wrong_port_in_the_environment_matters_to_nobody_else() -> None:
     assert (await run("schema", PORT="http")).code == 0
+
+
+async def test_the_schema_is_printed_as_a_subgraph_by_the_option_or_the_setting() -> None:
+    plain, asked, set_ = await asyncio.gather(
+        run("schema", FEDERATION="false"), run("schema", "--federation"), run("schema", FEDERATION="true")
+    )
+
+    assert (plain.code, plain.out) == (0, print_sdl())
+    assert asked == set_
+    assert (asked.code, asked.out) == (0, print_subgraph_sdl())
 
 
 @pytest.mark.parametrize("given", [[], ["pay"], ["demo", "now"], ["demo", "--speed", SECRET], ["--vers"]], ids=len)

@@ -345,3 +345,15 @@ def test_the_example_copied_as_it_is_changes_nothing(environment: Environment, t
     (tmp_path / ".env").write_text(EXAMPLE.read_text())
 
     assert environment.load({}) == unset
+
+
+@pytest.mark.parametrize("mode", ["off", "allowed", "enforced"])
+def test_a_router_may_send_documents_of_its_own(environment: Environment, mode: str) -> None:
+    given = {"FEDERATION": "true", "TRUSTED_DOCUMENTS": "manifest.json", "TRUSTED_DOCUMENTS_MODE": mode}
+
+    if mode != "enforced":
+        assert environment.load(given).federation
+        return
+    assert environment.refusal(given) == [
+        "TRUSTED_DOCUMENTS_MODE must not be enforced with FEDERATION: routers write their documents"
+    ]

@@ -5,6 +5,7 @@ from tests.attack.mutants.mutant import Mutant
 HANDED = "tests/api/access/test_changed_hands.py::"
 ACCESS = "tests/api/access/test_access.py::"
 CALLERS = "tests/server/access/test_callers.py::"
+ENTITIES = "tests/api/access/test_entities.py::"
 
 SIGHT = (
     Mutant(
@@ -142,5 +143,39 @@ SIGHT = (
         "if verify_at <= time.monotonic():",
         "tests/server/access/test_verified_tokens.py::test_a_token_that_was_known_is_refused_once_it_ends",
         "_verified.find(",
+    ),
+    Mutant(
+        "a_router_is_shown_what_node_does_not_show",
+        "resolvers/nodes.py",
+        "        return await _find(context, *decoded) if decoded is not None else None\n    except",
+        "        all_ = Visibility(everything=True)\n"
+        "        return await _visible(context, all_, *decoded) if decoded else None\n    except",
+        ENTITIES + "test_every_caller_is_shown_as_an_entity_what_node_shows_them",
+        "assert entities == nodes",
+    ),
+    Mutant(
+        "a_number_tells_that_an_order_is_there",
+        "resolvers/nodes.py",
+        "    await lookup(context)\n    text =",
+        "    text =",
+        ENTITIES + "test_the_shops_own_numbers_lead_to_what_their_ids_lead_to",
+        '["FORBIDDEN"] * 4',
+    ),
+    Mutant(
+        "a_bad_reference_takes_the_others_with_it",
+        "resolvers/nodes.py",
+        "    except DomainError as refusal:",
+        "    except ZeroDivisionError as refusal:",
+        "tests/api/reading/test_federation.py"
+        "::test_a_malformed_reference_is_an_error_in_its_place_and_takes_nothing_from_the_others",
+        "TypeError",
+    ),
+    Mutant(
+        "each_reference_is_read_by_itself",
+        "resolvers/nodes.py",
+        "return list(await asyncio.gather(*(_entity(context, reference, kinds) for reference in representations)))",
+        "return [await _entity(context, reference, kinds) for reference in representations]",
+        "tests/api/reading/test_federation.py::test_many_references_take_as_many_statements_as_one_of_each_type",
+        "len(sent)",
     ),
 )
