@@ -25,11 +25,17 @@ class Ledger:
     webhooks: bool = True
     public_url: str = "http://127.0.0.1:8000"
     at: int | None = None
+    version: str = ""
 
     @property
     def now(self) -> int:
         """The current time: the sandbox's clock, or the moment of a timer."""
         return self.store.now() if self.at is None else self.at
+
+    @property
+    def is_preview(self) -> bool:
+        """True for a request in a preview version of the API, which has more than others."""
+        return self.version.endswith(".preview")
 
     @contextmanager
     def by_itself(self, at: int) -> Iterator[None]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sandbox.customers import granted_tokens
 from sandbox.customers.methods import NO_FUNDS_IN_BANK
 from sandbox.errors import invalid
 from sandbox.ledger import Ledger
@@ -15,6 +16,7 @@ ACTS: Mapping[str, Callable[[Ledger, str], None]] = {
     "fees": attempts.account,
     "available": attempts.available,
     "expire": captures.expire,
+    "expire_grant": granted_tokens.expire,
     "expire_action": attempts.expire_action,
     "finish_refund": refunds.finish,
     "fail_refund": refunds.fail,

@@ -6,6 +6,9 @@ from typing import Any
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import BANK_NUMBERS, METHODS, TestMethod
 from sandbox.errors import invalid
+from sandbox.ledger import Ledger
+from sandbox.objects import NO_BILLING
+from sandbox.store import new_id
 
 Json = dict[str, Any]
 
@@ -38,6 +41,35 @@ def _iban(params: Json) -> str:
     if not (SHORTEST_IBAN <= len(number) <= LONGEST_IBAN and number.isalnum() and number[:2].isalpha()):
         raise invalid("The IBAN you provided is invalid.", param="sepa_debit[iban]", code="invalid_bank_account_iban")
     return str(number)
+
+
+def make(ledger: Ledger, name: str) -> Json:
+    """Make a payment method that behaves as this test method."""
+    behaviour = METHODS[name]
+    method = of_kind(behaviour) | {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": NO_BILLING,
+        "created": ledger.now,
+        "customer": None,
+        "customer_account": None,
+        "livemode": False,
+        "metadata": {},
+        "type": behaviour.type,
+    }
+    ledger.store.hide(method["id"], {"test": name})
+    return ledger.store.add(method)
+
+
+def copied(ledger: Ledger, name: str) -> Json:
+    """Make a copy of a method that belongs to nobody; the name of a test method makes a new one."""
+    if name in METHODS:
+        return make(ledger, name)
+    original = ledger.need("payment_method", name, param="payment_method")
+    copy = original | {"id": new_id("pm"), "created": ledger.now, "customer": None, "metadata": {}}
+    ledger.store.hide(copy["id"], {"test": ledger.store.hidden(name).get("test", "pm_card_visa")})
+    return ledger.store.add(copy)
 
 
 def of_kind(behaviour: TestMethod) -> Json:

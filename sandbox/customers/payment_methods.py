@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sandbox.customers.method_objects import of_kind, test_name
+from sandbox.customers import granted_tokens
+from sandbox.customers.method_objects import make, test_name
 from sandbox.customers.methods import METHODS, TestMethod
 from sandbox.errors import StripeError, invalid, missing
 from sandbox.http.listing import page
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
 from sandbox.objects import NO_ADDRESS, NO_BILLING
-from sandbox.store import new_id
 
 Json = dict[str, Any]
 
@@ -22,7 +22,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     if params["type"] == "sepa_debit" and not (billing.get("name") and billing.get("email")):
         member = "billing_details[email]" if billing.get("name") else "billing_details[name]"
         raise invalid(f"Missing required param: {member}.", param=member, code="parameter_missing")
-    method = _make(ledger, name, METHODS[name])
+    method = make(ledger, name)
     account = params.get("us_bank_account") or {}
     if account.get("account_number") and not account.get("financial_connections_account"):
         ledger.store.remember(method["id"], unverified=True)
@@ -36,7 +36,8 @@ def create(ledger: Ledger, params: Json) -> Json:
 def chosen(ledger: Ledger, params: Json) -> Json | None:
     """Return the method that a request names or describes, if any."""
     if data := params.get("payment_method_data"):
-        return create(ledger, data)
+        granted = data.get("shared_payment_granted_token")
+        return granted_tokens.method_of(ledger, granted) if granted else create(ledger, data)
     named = params.get("payment_method")
     return find(ledger, named)[0] if named else None
 
@@ -44,7 +45,7 @@ def chosen(ledger: Ledger, params: Json) -> Json | None:
 def find(ledger: Ledger, name: str) -> tuple[Json, TestMethod]:
     """Return a payment method by its id or by the name of a test method, with its behaviour."""
     if name in METHODS:
-        return _make(ledger, name, METHODS[name]), METHODS[name]
+        return make(ledger, name), METHODS[name]
     method = ledger.store.get(name, "payment_method")
     if method is None:
         raise missing("PaymentMethod", name, param="payment_method")
@@ -210,21 +211,3 @@ def _by_address(ledger: Ledger, identity: str) -> tuple[Json, TestMethod]:
     if identity not in METHODS:
         ledger.need("payment_method", identity)
     return find(ledger, identity)
-
-
-def _make(ledger: Ledger, name: str, behaviour: TestMethod) -> Json:
-    method = of_kind(behaviour) | {
-        "id": new_id("pm"),
-        "object": "payment_method",
-        "allow_redisplay": "unspecified",
-        "billing_details": NO_BILLING,
-        "created": ledger.now,
-        "customer": None,
-        "customer_account": None,
-        "livemode": False,
-        "metadata": {},
-        "type": behaviour.type,
-    }
-    ledger.store.add(method)
-    ledger.store.hide(method["id"], {"test": name})
-    return method

@@ -251,11 +251,12 @@ class StripeApi:
 
     def _run(self, parsed: ParsedRequest, fault: str) -> HttpAnswer:
         request_id = new_id("req", 14)
-        ledger = Ledger(self._store, request_id, parsed.key, webhooks=self._webhooks, public_url=parsed.public_url)
         headers = {
             "request-id": request_id,
             "stripe-version": parsed.request.headers.get("stripe-version", API_VERSION),
         }
+        ledger = Ledger(self._store, request_id, parsed.key, webhooks=self._webhooks, public_url=parsed.public_url)
+        ledger.version = headers["stripe-version"]
         if parsed.key is not None:
             headers["idempotency-key"] = parsed.key
         try:

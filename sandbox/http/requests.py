@@ -1,5 +1,7 @@
 """The parameters of each endpoint."""
 
+from typing import Any
+
 from sandbox.customers import tokens
 from sandbox.customers.kinds import KINDS
 from sandbox.http.params import (
@@ -56,12 +58,22 @@ METHOD: dict[str, Check] = {
     "sepa_debit": group(("iban",), iban=named),
     "us_bank_account": BANK_ACCOUNT,
 }
+
+
+def method_data(value: Any, name: str) -> Any:
+    """Check a described method: its type and fields, or the token by which an agent shares one."""
+    if isinstance(value, dict) and "shared_payment_granted_token" in value:
+        return GRANTED(value, name)
+    return METHOD_DATA(value, name)
+
+
 METHOD_DATA = group(("type",), **METHOD)
+GRANTED = group(billing_details=BILLING, metadata=metadata, shared_payment_granted_token=named)
 DESCRIPTORS: dict[str, Check] = {
     "statement_descriptor": descriptors.static,
     "statement_descriptor_suffix": descriptors.suffix,
 }
-PAYING: dict[str, Check] = {"payment_method_data": METHOD_DATA, **TYPES}
+PAYING: dict[str, Check] = {"payment_method_data": method_data, **TYPES}
 CONFIRMATION: dict[str, Check] = {
     **PAYING,
     **DETAILS,
@@ -248,6 +260,17 @@ TOKEN = Takes(
 )
 BROWSER_TOKEN = Takes(  # what Stripe.js sends: an endpoint of its own
     {**TOKEN.fields, "client_context": anything, "customer_session_client_secret": named, "mandate_data": MANDATE}
+)
+LIMITS = group(("currency", "expires_at", "max_amount"), currency=named, expires_at=natural, max_amount=positive)
+GRANT = Takes(
+    {
+        "customer": named,
+        "payment_method": named,
+        "seller_details": group(external_id=text, network_id=text),
+        "shared_metadata": metadata,
+        "usage_limits": LIMITS,
+    },
+    ("payment_method", "usage_limits"),
 )
 ENDPOINT: dict[str, Check] = {
     "description": text,

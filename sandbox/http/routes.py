@@ -8,7 +8,15 @@ from typing import Any
 
 from sandbox import thin
 from sandbox.account import account, balance, payouts
-from sandbox.customers import confirmation_tokens, customer_records, customers, deposits, payment_methods, tokens
+from sandbox.customers import (
+    confirmation_tokens,
+    customer_records,
+    customers,
+    deposits,
+    granted_tokens,
+    payment_methods,
+    tokens,
+)
 from sandbox.errors import invalid, not_supported
 from sandbox.http import requests, searching
 from sandbox.http.listing import list_parameters, page
@@ -225,6 +233,13 @@ ROUTES = (
         requests.BROWSER_TOKEN,
         browser=True,
     ),
+    _route(
+        "POST /v1/test_helpers/shared_payment/granted_tokens",
+        _new(granted_tokens.create),
+        requests.GRANT,
+    ),
+    _route("POST /v1/test_helpers/shared_payment/granted_tokens/{id}/revoke", _by_id(granted_tokens.revoke)),
+    _route("GET /v1/shared_payment/granted_tokens/{id}", _by_id(granted_tokens.retrieve)),
     _route("GET /v1/confirmation_tokens/{id}", _get("confirmation_token")),
     _route(f"POST {WE}", _new(account.create_endpoint), requests.NEW_ENDPOINT),
     _route(f"POST {WE}/{{id}}", _one(account.update_endpoint), requests.CHANGED_ENDPOINT),

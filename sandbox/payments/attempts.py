@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox import objects
-from sandbox.customers import mandates, payment_methods
+from sandbox.customers import granted_tokens, mandates, payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
@@ -114,6 +114,8 @@ def take(ledger: Ledger, intent: Json, charge: Json, amount: int, *, event: str,
         ledger.happened(event, charge)
     ledger.all_happened(released)
     ledger.happened("payment_intent.succeeded" if done else "payment_intent.amount_capturable_updated", intent)
+    granted_tokens.take(ledger, charge["payment_method"], amount)
+    granted_tokens.hold(ledger, charge["payment_method"], -left if done else 0)
 
 
 def account(ledger: Ledger, identity: str) -> None:
@@ -147,6 +149,7 @@ def settle_as(ledger: Ledger, identity: str, come_back: CardDecline | None) -> N
         mandates.move(ledger, mandate, "inactive")
     charge |= {"status": "failed", "paid": False, "failure_code": come_back.code, "failure_message": come_back.message}
     ledger.store.save(charge)
+    granted_tokens.hold(ledger, method["id"], -intent["amount"])
     ledger.happened("charge.failed", charge)
     _failed(ledger, intent, method, come_back, charge=charge)
 
@@ -165,6 +168,7 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
     if mandate := ledger.store.hidden(intent["id"]).get("mandate"):
         charge["payment_method_details"][behaviour.type]["mandate"] = mandates.move(ledger, mandate, "active")["id"]
     ledger.store.add(charge)
+    granted_tokens.hold(ledger, method["id"], intent["amount"])
     if debits := KINDS[behaviour.type].debits:
         charge |= {"status": "pending", "paid": False}
         ledger.store.save(charge)

@@ -6,6 +6,7 @@ Source: docs.stripe.com/payments/place-a-hold-on-a-payment-method, …/overcaptu
 
 from typing import Any
 
+from sandbox.customers import granted_tokens
 from sandbox.customers.methods import GENERIC
 from sandbox.errors import StripeError, invalid, unexpected_state
 from sandbox.http.params import merged
@@ -30,6 +31,7 @@ def capture(ledger: Ledger, identity: str, params: Json) -> Json:
     amount = int(params["amount_to_capture"] if "amount_to_capture" in params else intent["amount_capturable"])
     final = bool(params.get("final_capture", True))
     _check_amount(intent, charge, amount, final=final)
+    _check_grant(ledger, intent, amount - intent["amount_capturable"])
     _count_up(ledger, intent, charge, "captures", MOST_CAPTURES, final=final)
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
     line_items.apply(ledger, intent, params, amount)
@@ -49,6 +51,7 @@ def increment(ledger: Ledger, identity: str, params: Json) -> Json:
     amounts.check(params["amount"], intent["currency"])
     if params["amount"] <= intent["amount"]:
         raise invalid(f"The amount must be greater than the authorized amount ({intent['amount']}).", param="amount")
+    _check_grant(ledger, intent, params["amount"] - intent["amount"])
     _count_up(ledger, intent, charge, "increments", MOST_INCREMENTS)
     if ledger.store.setting("increments", "approved") == "declined":
         raise _declined(charge)
@@ -62,10 +65,12 @@ def cancel(ledger: Ledger, identity: str, params: Json, *, expired: bool = False
         raise unexpected_state(intent, "canceled", CANCELABLE)
     charge = ledger.need("charge", intent["latest_charge"]) if intent["latest_charge"] else None
     if charge is not None and intent["status"] == "processing":
+        granted_tokens.hold(ledger, charge["payment_method"], -intent["amount"])
         charge |= {"status": "failed", "failure_message": "The debit was canceled before it was collected."}
         ledger.store.save(charge)
         ledger.happened("charge.failed", charge)
     elif charge is not None and intent["status"] == "requires_capture":
+        granted_tokens.hold(ledger, charge["payment_method"], -intent["amount_capturable"])
         released = releases.release(ledger, charge, intent["amount_capturable"], expired=expired)
         if expired:
             ledger.happened("charge.expired", charge)
@@ -92,6 +97,13 @@ def expire(ledger: Ledger, identity: str) -> None:
         attempts.take(ledger, intent, charge, 0, event="charge.captured")
         return
     cancel(ledger, identity, {}, expired=True)
+
+
+def _check_grant(ledger: Ledger, intent: Json, more: int) -> None:
+    """Check that a token by which the method was shared, if any, allows so much more."""
+    if more > 0:
+        method = ledger.need("payment_method", intent["payment_method"])
+        granted_tokens.check_limits(ledger, method, more, intent["currency"])
 
 
 def _check_amount(intent: Json, charge: Json, amount: int, *, final: bool) -> None:
@@ -129,6 +141,7 @@ def _describe(intent: Json, charge: Json, params: Json) -> None:
 
 def _raise(ledger: Ledger, intent: Json, charge: Json, params: Json) -> Json:
     amount, before = params["amount"], dict(charge)
+    granted_tokens.hold(ledger, charge["payment_method"], amount - intent["amount"])
     intent |= {name: params[name] for name in ("description", "statement_descriptor") if name in params}
     intent["metadata"] = merged(intent["metadata"], params.get("metadata"))
     line_items.apply(ledger, intent, params, amount)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sandbox import objects
-from sandbox.customers import confirmation_tokens, mandates, payment_methods
+from sandbox.customers import confirmation_tokens, granted_tokens, mandates, payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
@@ -77,6 +77,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     method, behaviour = payment_methods.find(ledger, intent["payment_method"])
     _check_method(ledger, intent, method, behaviour)
     _check_return_url(intent, params, behaviour)
+    granted_tokens.check_limits(ledger, method, intent["amount"], intent["currency"])
     if payment_methods.is_expired(method, ledger.now):
         behaviour = replace(behaviour, action=Action.NEVER, decline=EXPIRED)
     waits = _needs_payer(ledger, method, behaviour, params)
