@@ -242,7 +242,10 @@ class InvalidState(DomainError):
 
 
 class CardDeclined(DomainError):
-    """The bank declined, or requires the payer to authenticate. `customer_message` may be shown to the buyer."""
+    """The bank declined, or requires the payer to authenticate: Stripe's codes.
+
+    `message` and `retry` say what they mean in English; `domain.declines` says it in the reader's language.
+    """
 
     def __init__(
         self,
@@ -250,15 +253,14 @@ class CardDeclined(DomainError):
         decline_code: str | None,
         advice_code: str | None,
         network_decline_code: str | None,
-        customer_message: str,
+        message: str,
         retry: RetryAdvice,
         code: ErrorCode = ErrorCode.CARD_DECLINED,
     ) -> None:
-        super().__init__(code, customer_message)
+        super().__init__(code, message)
         self.decline_code = decline_code
         self.advice_code = advice_code
         self.network_decline_code = network_decline_code
-        self.customer_message = customer_message
         self.retry = retry
 
     def details(self) -> dict[str, Any]:
@@ -266,7 +268,7 @@ class CardDeclined(DomainError):
             "decline_code": self.decline_code,
             "advice_code": self.advice_code,
             "network_decline_code": self.network_decline_code,
-            "customer_message": self.customer_message,
+            "customer_message": self.message,  # read by the version before this one
             "retry": self.retry.value,
         }
 
@@ -274,7 +276,6 @@ class CardDeclined(DomainError):
         self.decline_code = details["decline_code"]
         self.advice_code = details["advice_code"]
         self.network_decline_code = details["network_decline_code"]
-        self.customer_message = details["customer_message"]
         self.retry = RetryAdvice(details["retry"])
 
 

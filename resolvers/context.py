@@ -22,7 +22,7 @@ class RequestContext:
     `currencies` are the ones that may be charged here; `app_schemes` belong to the shop's own apps, which a payer
     may come back to; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token
     that shows one order, or None where none can be signed. `loaders` batch the rows of this request and end with it;
-    `own_customers` outlive it.
+    `own_customers` outlive it. `languages` are the tags that the client accepts, best first.
     """
 
     caller: Caller | None
@@ -38,6 +38,7 @@ class RequestContext:
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
     document_reads: DocumentReads = field(repr=False)
+    languages: tuple[str, ...] = ()
 
     @classmethod
     def for_request(
@@ -54,6 +55,7 @@ class RequestContext:
         app_schemes: frozenset[str],
         sign_view_token: Callable[[UUID, UUID | None], str | None],
         own_customers: OwnCustomers,
+        languages: tuple[str, ...] = (),
     ) -> "RequestContext":
         """The context of one request, with loaders of its own."""
         return cls(
@@ -70,4 +72,5 @@ class RequestContext:
             sign_view_token=sign_view_token,
             loaders=Loaders(),
             own_customers=own_customers,
+            languages=languages,
         )

@@ -1,12 +1,12 @@
 """Refusals as data: one interface, so that clients written today survive errors of tomorrow."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import strawberry
 
-from domain import errors
+from domain import declines, errors
 from domain.ids import Kind, encode
 from resolvers.access import visible_error
 from resolvers.visibility import visible_order
@@ -107,8 +107,30 @@ class CardDeclinedError(UserError):
     decline_code: str | None = strawberry.field(description="Stripe's decline code.")
     advice_code: str | None = strawberry.field(description="Stripe's advice on trying again.")
     network_decline_code: str | None = strawberry.field(description="The card network's own code.")
-    customer_message: str = strawberry.field(description="Safe to show the buyer.")
-    retry: RetryAdvice = strawberry.field(description="What to do next.")
+    retry: RetryAdvice = strawberry.field(
+        description="What to do next. While `allowedActions` have CONFIRM, the same payment is confirmed again."
+    )
+    decline: strawberry.Private[declines.Decline]
+
+    @field
+    def customer_message(
+        self,
+        info: Info,
+        locale: Annotated[
+            str | None,
+            strawberry.argument(
+                description="BCP 47 tag, such as pt-BR. A malformed one, or one of a language that is not written here,"
+                " counts as none."
+            ),
+        ] = None,
+    ) -> str:
+        """What to show the buyer: why it failed, and what to do next.
+
+        In the language of `locale`, else in the one that the request's Accept-Language prefers, else in English.
+        Written in English, German, French, Spanish, Italian, Dutch, Portuguese and Japanese.
+        """
+        language = declines.choose_language(locale, info.context.languages)
+        return declines.text_for_buyer(self.decline, language)
 
 
 @strawberry.type(description="Stripe could not do it, or has not said whether it did.", directives=PART_OF_A_ROW)
@@ -199,13 +221,14 @@ def _state(error: errors.InvalidState, common: dict[str, Any]) -> UserError:
 
 
 def _declined(error: errors.CardDeclined, common: dict[str, Any]) -> UserError:
+    decline = declines.decline_of(error)  # not as it was stored: what is advised and what is told are from one row
     return CardDeclinedError(
         **common,
         decline_code=error.decline_code,
         advice_code=error.advice_code,
         network_decline_code=error.network_decline_code,
-        customer_message=error.customer_message,
-        retry=error.retry,
+        retry=decline.next.retry,
+        decline=decline,
     )
 
 

@@ -117,6 +117,7 @@ def create_app(
         return RequestContext.for_request(
             caller=origin.caller,
             request_id=origin.request_id,
+            languages=origin.languages,
             runner=runtime.runner,
             recovery=runtime.recovery,
             provider_reads=runtime.provider_reads,
@@ -129,9 +130,8 @@ def create_app(
         )
 
     app.state.graphql = endpoint = _graphql(settings, callers, context)
-    app.router.routes.append(Route("/graphql", endpoint))
     socket = GraphQLSocket(endpoint, allowed_origins=wiring.allowed_origins(settings))
-    app.router.routes.append(WebSocketRoute("/graphql", socket))
+    app.router.routes += [Route("/graphql", endpoint), WebSocketRoute("/graphql", socket)]
     _add_other_routes(app, settings, sandbox)
     return app
 

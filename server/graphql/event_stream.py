@@ -146,7 +146,7 @@ def _headers(framing: Framing, origin: RequestOrigin) -> list[tuple[bytes, bytes
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
         "X-Accel-Buffering": "no",  # nginx would buffer the events
-        "Vary": "Accept",
+        "Vary": "Accept, Accept-Language",
         REQUEST_ID_HEADER: origin.request_id,
     }
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

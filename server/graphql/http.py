@@ -40,7 +40,15 @@ from server.http.errors import (
     unavailable,
 )
 from server.http.middleware import RAW_REQUEST_ID_HEADER, request_id_of
-from server.http.negotiation import Acceptable, Media, StreamMedia, header_values, not_acceptable, read_accept
+from server.http.negotiation import (
+    Acceptable,
+    Media,
+    StreamMedia,
+    header_values,
+    not_acceptable,
+    read_accept,
+    read_languages,
+)
 from server.http.request_context import (
     Answer,
     Authenticate,
@@ -61,7 +69,7 @@ HEADERS: Final = {
             "content-type": f"{media.value}; charset=utf-8",
             "cache-control": "no-store",
             "x-content-type-options": "nosniff",
-            "vary": "Accept",
+            "vary": "Accept, Accept-Language",
         }.items()
     )
     for media in Media
@@ -202,8 +210,9 @@ class GraphQLEndpoint:
             raise ManifestRefused(f"{name}: {refused.problems[0].message}") from None
 
     def origin(self, scope: Scope, caller: Caller | None, request_id: str) -> RequestOrigin:
-        """Describe the origin of a request: its caller, id and client address."""
-        return RequestOrigin(caller=caller, request_id=request_id, address=self.address_of(scope))
+        """Describe the origin of a request, or of an operation on a socket: caller, id, address and languages."""
+        languages = read_languages(header_values(scope, b"accept-language"))
+        return RequestOrigin(caller=caller, request_id=request_id, address=self.address_of(scope), languages=languages)
 
     def address_of(self, scope: Scope) -> str:
         """Return the address of a request or socket as the limits count it."""

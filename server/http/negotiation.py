@@ -1,4 +1,4 @@
-"""Content negotiation: the media type of the answer, and of the request's body (RFC 9110)."""
+"""Content negotiation: the media type and the language of the answer, and the body's media type (RFC 9110)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +40,7 @@ class Acceptable:
 SUBSCRIPTION_SPEC: Final = "1.0"  # Of Apollo's multipart protocol; other multipart responses have another format.
 MAX_HEADER: Final = 4_096
 MAX_RANGES: Final = 50
+MAX_LANGUAGES: Final = 20  # browsers send six at most
 LONGEST_REMEMBERED: Final = 512
 
 
@@ -96,6 +97,22 @@ def _read(accept: tuple[str, ...]) -> Acceptable:
 _remembered: Final = lru_cache(maxsize=256)(_read)  # every program repeats its own header
 
 
+def read_languages(accept_language: Sequence[str]) -> tuple[str, ...]:
+    """Read the Accept-Language headers: the tags that the client accepts, best first. Never raises.
+
+    No header, or one that is longer than any browser's, accepts none. Tags are not checked.
+    """
+    headers = tuple(accept_language)
+    return _remembered_languages(headers) if 0 < sum(map(len, headers)) <= LONGEST_REMEMBERED else ()
+
+
+@lru_cache(maxsize=256)
+def _remembered_languages(accept_language: tuple[str, ...]) -> tuple[str, ...]:
+    ranges = [_language_range(part) for part in ",".join(accept_language).split(",")[:MAX_LANGUAGES]]
+    accepted = [(weight, tag) for tag, weight in ranges if tag and weight > 0]
+    return tuple(tag for _, tag in sorted(accepted, key=lambda one: -one[0]))  # of equals, the first comes first
+
+
 def is_json(content_types: Sequence[str]) -> bool:
     """Return True when the body is declared as exactly application/json in UTF-8.
 
@@ -123,6 +140,12 @@ def _media_range(part: str) -> tuple[str, float]:
         elif name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "*"):
             weight = 0.0
     return kind, weight
+
+
+def _language_range(part: str) -> tuple[str, float]:
+    tag, _, parameter = part.partition(";")
+    name, _, value = parameter.partition("=")
+    return tag.strip(), _quality(value.strip()) if name.strip().lower() == "q" else 1.0
 
 
 def _best_stream(accept: Sequence[str]) -> tuple[StreamMedia | None, float, int]:

@@ -12,11 +12,15 @@ from server.http.errors import masked, report_bug
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOrigin:
-    """The origin of an operation, from which its context is made: caller, request id and client address."""
+    """The origin of an operation, from which its context is made.
+
+    `languages` are the tags that its client accepts, best first.
+    """
 
     caller: Caller | None
     request_id: str
     address: str = ""
+    languages: tuple[str, ...] = ()
 
 
 Authenticate = Callable[[str | None], Awaitable[Caller | None]]

@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from database.row_writer import build_row
 from database.statements import query_rows
-from domain.errors import DomainError
+from domain.errors import CardDeclined, DomainError
 from domain.ids import new_id
 from models import Payment, PaymentFailure
 from provider import ProviderPayment
 from services.audit.trail import Cause
 
+STRIPES_CODES: Final = ("decline_code", "advice_code", "network_decline_code")
 KNOWN_CHARGE: Final = "SELECT 1 FROM payment_failure WHERE payment_id = $1 AND stripe_charge_id = $2"
 KNOWN_EVENT: Final = "SELECT 1 FROM payment_failure WHERE payment_id = $1 AND stripe_event_id = $2"
 # An attempt without a charge that was first seen in an answer or a fetch: its event, which comes later, claims it.
@@ -94,8 +95,12 @@ def facts(failure: PaymentFailure) -> dict[str, Any]:
     }
 
 
-def is_same(kept: Mapping[str, Any] | None, error: DomainError | None) -> bool:
-    """Return True if a payment's recorded error, apart from its request id, is this error."""
+def is_same(kept: Mapping[str, Any] | None, error: CardDeclined | None) -> bool:
+    """Return True if a payment's recorded error is this error: by its codes, for sentences change with the versions."""
     if kept is None or error is None:
         return kept is None and error is None
-    return {name: value for name, value in kept.items() if name != "request_id"} == error.to_record()
+    return _codes(kept) == _codes(error.to_record())
+
+
+def _codes(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    return record["kind"], record["code"], *(record["details"].get(name) for name in STRIPES_CODES)

@@ -36,9 +36,9 @@ CUTS: list[tuple[Direction, int]] = [("request", n) for n in (0, 1, 300, 1_000)]
 
 @asynccontextmanager
 async def client_at(
-    port: int, store: Store | None = None, bearer: str = BUYER, patience: float = 20.0
+    port: int, store: Store | None = None, bearer: str = BUYER, patience: float = 20.0, language: str = "en"
 ) -> AsyncIterator[Paygraph]:
-    headers = {"Authorization": f"Bearer {bearer}"}
+    headers = {"Authorization": f"Bearer {bearer}", "Accept-Language": language}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=10) as http:
         yield Paygraph(http, store=store or MemoryStore(), patience_seconds=patience)
 
@@ -144,6 +144,15 @@ async def test_a_decline_is_told_and_another_card_pays_the_same_payment(cluster:
     assert declined.message
     assert paid == Paid(declined.payment_id)
     assert charged(cluster) == [10_000]
+
+
+async def test_a_decline_is_told_in_the_language_that_the_client_accepts(running: Application) -> None:
+    order_id = await an_order(running)
+    async with client_at(port_of(running), language="es-MX") as client:
+        declined = await client.pay(order_id, **paying("pm_card_chargeDeclinedExpiredCard"))
+
+    assert isinstance(declined, Declined)
+    assert declined.message == "La tarjeta ha caducado. Por favor, utilice otro método de pago."
 
 
 async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -84,9 +84,19 @@ class Subscriber:
 @asynccontextmanager
 async def following(address: str, bearer: str | None, query: str, **variables: Any) -> AsyncIterator[Subscriber]:
     """Open a subscription; its first message is not read yet."""
+    async with following_in("en", address, bearer, query, variables) as subscriber:
+        yield subscriber
+
+
+@asynccontextmanager
+async def following_in(
+    language: str, address: str, bearer: str | None, query: str, variables: Mapping[str, Any]
+) -> AsyncIterator[Subscriber]:
+    """Open a subscription on a socket whose handshake accepts this language."""
     async with connect(
         f"{address}/graphql",
         subprotocols=[Subprotocol("graphql-transport-ws")],
+        additional_headers={"Accept-Language": language},
         compression=None,
         proxy=None,
         close_timeout=1,

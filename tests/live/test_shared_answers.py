@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from execution.plan_run import PlanRun
-from tests.live.following import EVENT, ORDER, PAYMENT, follow_many, following, note
+from tests.live.following import EVENT, ORDER, PAYMENT, follow_many, following, following_in, note
 from tests.support.shop import Shop, key
 
 FOLLOWERS = 20
@@ -17,6 +17,13 @@ subscription W($id: ID!, $after: Int) {
 FAILED = """
 subscription E($id: ID!, $after: Int) {
   on: orderPaymentUpdated(orderId: $id, afterSequence: $after) { sequence payment { lastError { requestId } } }
+}
+"""
+WHY = """
+subscription W($id: ID!, $after: Int) {
+  on: orderPaymentUpdated(orderId: $id, afterSequence: $after) {
+    sequence payment { lastError { ... on CardDeclinedError { customerMessage } } }
+  }
 }
 """
 WRITTEN = """
@@ -121,3 +128,26 @@ async def test_a_failure_names_the_request_that_failed_to_whoever_is_told(shop: 
         told = [await subscriber.next() for subscriber in subscribers]
 
     assert [event["payment"]["lastError"]["requestId"] for event in told] == [failed] * 3
+
+
+async def test_a_decline_is_told_to_each_in_the_language_of_their_socket(shop: Shop, address: str) -> None:
+    payload = await shop.pay(await shop.order(), method="pm_card_chargeDeclinedExpiredCard")
+    payment = payload["payment"]
+    order_id = payment["order"]["id"]
+    async with (
+        following_in("it-CH, de;q=0.5", address, shop.buyer.token, WHY, {"id": order_id}) as one,
+        following_in("nl", address, shop.buyer.token, WHY, {"id": order_id}) as other,
+        following_in("sv", address, shop.buyer.token, WHY, {"id": order_id}) as third,
+    ):
+        subscribers = (one, other, third)
+        begun = [await subscriber.next() for subscriber in subscribers]
+        await note(payment)
+        told = [await subscriber.next() for subscriber in subscribers]
+
+    for events in (begun, told):
+        assert [event["payment"]["lastError"]["customerMessage"] for event in events] == [
+            "La carta è scaduta. Utilizza un altro metodo di pagamento.",
+            "De kaart is verlopen. Gebruik een andere betaalmethode.",
+            "The card has expired. Please use another payment method.",
+        ]
+    assert len({event["sequence"] for event in told}) == 1

@@ -169,7 +169,7 @@ async def test_scenario_39_what_the_buyer_may_do_about_a_decline(
     assert failure.decline is not None
     assert failure.decline.code == code
     assert failure.decline.retry == (retry or "REAUTHENTICATE_ON_SESSION")
-    assert WORDS not in failure.decline.customer_message
+    assert WORDS not in failure.decline.message
 
 
 @pytest.mark.parametrize(

@@ -148,7 +148,7 @@ REFUSALS: list[errors.DomainError] = [
         decline_code="lost_card",
         advice_code=None,
         network_decline_code=None,
-        customer_message="No.",
+        message="No.",
         retry=RetryAdvice.DO_NOT_RETRY,
     ),
     errors.ProviderProblem(errors.ErrorCode.OUTCOME_UNKNOWN, "Wait.", effect=ProviderEffect.UNKNOWN),

@@ -1,7 +1,7 @@
 """Every place where a client may put a value, read from the schema itself, so that new fields are included."""
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +89,10 @@ def _leaves(given: Mapping[str, Any], seen: Path = ()) -> Iterator[tuple[Path, b
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A path to a field with arguments from `node(id:)`: the type of the node, and the fields below it."""
+    """A path to a field with arguments from `node(id:)`: the type of the node, and the fields below it.
+
+    Below a field that may be of several types a step is a condition, `... on Type`.
+    """
 
     node: str
     steps: Path
@@ -116,10 +119,18 @@ def ways_to_arguments(schema: GraphQLSchema) -> list[Way]:
                 found.append(Way(start, (*steps, name), field))
             below = get_named_type(field.type)
             needs = any(is_required_argument(argument) for argument in field.args.values())
-            if isinstance(below, GraphQLObjectType) and below.name not in seen and not needs:
-                seen.add(below.name)
-                waiting.append((start, (*steps, name), below))
+            for one in [] if needs else _possible(schema, below):
+                if one.name not in seen:
+                    seen.add(one.name)
+                    condition = () if one is below else (f"... on {one.name}",)
+                    waiting.append((start, (*steps, name, *condition), one))
     return found
+
+
+def _possible(schema: GraphQLSchema, kind: Any) -> Sequence[GraphQLObjectType]:
+    if isinstance(kind, GraphQLObjectType):
+        return [kind]
+    return schema.get_possible_types(kind) if graphql.is_abstract_type(kind) else []
 
 
 def unreached_arguments(schema: GraphQLSchema) -> set[str]:

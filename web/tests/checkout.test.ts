@@ -161,6 +161,17 @@ describe("checkout", () => {
     assert.ok(message === customerMessage || !shown.includes(message), shown);
   });
 
+  test("a buyer reads why a payment was declined in the language of their browser", async () => {
+    const { page, isClean } = await openPage(browser, demo.base, { locale: "de-AT" });
+    await page.goto("/checkout");
+
+    await page.getByLabel(DECLINED).check();
+    await page.getByRole("button", { name: /^Pay / }).click();
+
+    await page.getByRole("alert").getByText("Die Zahlung wurde abgelehnt. Bitte versuchen Sie es später erneut.").waitFor();
+    isClean();
+  });
+
   test("a refused token does not end what was sent: the same call follows with its key", async () => {
     const { page } = await checkout();
     const sent = mutations(page);

@@ -50,6 +50,8 @@ export interface Options {
   url: string
   token: Token
   storage: Storage
+  /** The payer's language, such as pt-BR: outcomes carry their messages in it. A browser sends its own without this. */
+  language?: string
   /** How long a call tries before the outcome is unknown. */
   patienceMs?: number
   firstPauseMs?: number
@@ -72,10 +74,12 @@ export class OtherAttempt extends Error {}
 /** One order, one attempt, one key: kept before it is sent, sent until it is answered, followed until it is decided. */
 export class Paygraph {
   readonly #url: string
-  readonly #options: Required<Options>
+  readonly #options: Required<Omit<Options, 'language'>>
+  readonly #language: Record<string, string>
 
   constructor(options: Options) {
     this.#url = options.url.replace(/\/$/, '')
+    this.#language = options.language === undefined ? {} : { 'Accept-Language': options.language }
     this.#options = { patienceMs: 60_000, firstPauseMs: 250, silenceMs: 30_000, ...options }
   }
 
@@ -225,7 +229,8 @@ export class Paygraph {
   }
 
   #fetch(query: string, variables: object, token: string, signal: AbortSignal): Promise<Response> {
-    const headers = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: `Bearer ${token}` }
+    const own = { 'Content-Type': 'application/json', Accept: 'application/json', Authorization: `Bearer ${token}` }
+    const headers = { ...this.#language, ...own }
     return fetch(`${this.#url}/graphql`, { method: 'POST', headers, body: JSON.stringify({ query, variables }), signal })
   }
 

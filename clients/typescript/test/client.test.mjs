@@ -134,6 +134,19 @@ test('a decline is not sent again, and another card has a new key', async () => 
   assert.deepEqual(await charges(orderId), [10_000])
 })
 
+test('a decline is told in the language of the payer', async () => {
+  const told = []
+  for (const language of ['ja', undefined]) {
+    const declined = await client({ language }).pay(visa(await newOrder(), 'pm_card_chargeDeclinedExpiredCard'))
+    told.push(declined.customerMessage)
+  }
+
+  assert.deepEqual(told, [
+    'カードの有効期限が切れています。別のお支払い方法をご利用ください。',
+    'The card has expired. Please use another payment method.',
+  ])
+})
+
 test('a payer who has to act comes back and is paid', async () => {
   const paygraph = client()
   const orderId = await newOrder()

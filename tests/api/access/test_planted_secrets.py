@@ -64,6 +64,7 @@ class StockedShop:
         self.places = list(places(self.schema))
         paid = await self.shop.paid(1_000_000)
         held = await self.shop.pay(await self.shop.order(), captureMethod="MANUAL")
+        declined = await self.shop.pay(await self.shop.order(), method="pm_card_chargeDeclined")
         await self.shop.deliver()
         run = await reconcile(self.shop)
         customer, event, inbox = await Customer.first(), await PaymentEvent.first(), await WebhookEvent.first()
@@ -73,7 +74,8 @@ class StockedShop:
         self._fixed = {
             "Order": paid["order"]["id"],
             "Customer": encode(Kind.CUSTOMER, customer.id),
-            "Payment": paid["id"],
+            "Payment": declined["payment"]["id"],
+            "Operation": declined["operation"]["id"],
             "PaymentEvent": encode(Kind.EVENT, event.id),
             "ReconciliationRun": encode(Kind.RUN, run.id),
             "syncPayment.paymentId": paid["id"],

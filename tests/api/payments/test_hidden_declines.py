@@ -32,11 +32,11 @@ CREATE = f"""
 GENERIC: Json = {
     "__typename": "CardDeclinedError",
     "code": "CARD_DECLINED",
-    "message": "The card was declined. Please use another payment method.",
+    "message": "The payment was declined. Please use another payment method.",
     "declineCode": "generic_decline",
     "adviceCode": None,
     "networkDeclineCode": None,
-    "customerMessage": "The card was declined. Please use another payment method.",
+    "customerMessage": "The payment was declined. Please use another payment method.",
     "retry": "USE_ANOTHER_METHOD",
 }
 STOLEN = GENERIC | {

@@ -109,7 +109,7 @@ async def test_filters_find_exactly_what_they_say(shop: Shop) -> None:
         decline_code="lost_card",
         advice_code=None,
         network_decline_code=None,
-        customer_message="No.",
+        message="No.",
         retry=RetryAdvice.DO_NOT_RETRY,
     )
     odd = """it's "%s\\" {0} $1 --"""

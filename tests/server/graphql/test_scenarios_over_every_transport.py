@@ -26,6 +26,8 @@ AMOUNT = "query A($amount: MinorUnits!) { payments(filter: {amount: {gte: $amoun
 ORDER = "query O($id: ID, $name: String) { order(id: $id, externalId: $name) { id } }"
 CREATE = """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {
   createPayment(input: $input, idempotencyKey: $key) { errors { code } payment { id } } }"""
+WHY: Final = """query W($id: ID!) { payment(id: $id) {
+  lastError { message ... on CardDeclinedError { customerMessage } } } }"""
 NOTHING: Final[Json] = {"order": None}
 
 
@@ -36,13 +38,14 @@ async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
         yield opened
 
 
-async def send(address: str, way: str, token: str | None, query: str, variables: Json) -> Json:
+async def send(address: str, way: str, token: str | None, query: str, variables: Json, *, language: str = "en") -> Json:
     """Send an operation over this transport and return its one answer: `data`, `errors` or both."""
     asked = {"query": query, "variables": variables}
     if way == "WebSocket":
-        return await _by_socket(address, token, asked)
+        return await _by_socket(address, token, asked, language)
     method, _, events = way.partition(" as ")
     headers = {"Accept": "text/event-stream" if events else "application/json", "Authorization": f"Bearer {token}"}
+    headers["Accept-Language"] = language
     async with httpx.AsyncClient(base_url=address.replace("ws:", "http:"), trust_env=False) as http:
         if method == "GET":
             parameters = {"query": query, "variables": json.dumps(variables)}
@@ -61,9 +64,13 @@ async def send(address: str, way: str, token: str | None, query: str, variables:
     return answer
 
 
-async def _by_socket(address: str, token: str | None, asked: Json) -> Json:
+async def _by_socket(address: str, token: str | None, asked: Json, language: str) -> Json:
     async with connect(
-        f"{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")], proxy=None, close_timeout=1
+        f"{address}/graphql",
+        subprotocols=[Subprotocol("graphql-transport-ws")],
+        additional_headers={"Accept-Language": language},
+        proxy=None,
+        close_timeout=1,
     ) as socket:
         await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {token}"}}))
         assert json.loads(await socket.recv())["type"] == "connection_ack"
@@ -199,3 +206,25 @@ async def test_a_bad_payment_is_refused_over_every_transport_and_nothing_is_call
     assert shop.sandbox.snapshot().requests == []
     assert await Payment.all().count() == 0
     assert await Operation.filter(kind="CREATE_PAYMENT").count() == 0
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_language_that_is_accepted_is_the_answers_over_every_transport(shop: Shop, way: str) -> None:
+    declined = await shop.pay(await shop.order(), method="pm_card_chargeDeclinedExpiredCard")
+    variables = {"id": declined["payment"]["id"]}
+
+    async with served(shop.app) as address:
+        answers = [
+            await send(address, way, shop.buyer.token, WHY, variables, language=language)
+            for language in ("pt-BR,pt;q=0.9,en;q=0.8", "de", "sv")
+        ]
+
+    english = "The card has expired. Please use another payment method."
+    assert [answer["data"]["payment"]["lastError"] for answer in answers] == [
+        {"message": english, "customerMessage": "O cartão expirou. Por favor, utilize outro método de pagamento."},
+        {
+            "message": english,
+            "customerMessage": "Die Karte ist abgelaufen. Bitte verwenden Sie eine andere Zahlungsmethode.",
+        },
+        {"message": english, "customerMessage": english},
+    ]

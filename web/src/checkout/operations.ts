@@ -20,7 +20,7 @@ export const PAYMENT_FIELDS = graphql(`
     status
     allowedActions
     paymentMethod { __typename type ... on CardSnapshot { brand last4 } }
-    lastError { __typename code ... on CardDeclinedError { customerMessage retry } }
+    lastError { __typename code ... on CardDeclinedError { customerMessage(locale: $locale) retry } }
   }
 `);
 
@@ -96,7 +96,7 @@ export const ERROR_FIELDS = graphql(`
     retryable
     ... on OperationInProgressError { retryAfterMs }
     ... on ProviderError { inMs: retryAfterMs }
-    ... on CardDeclinedError { customerMessage retry }
+    ... on CardDeclinedError { customerMessage(locale: $locale) retry }
   }
 `);
 

@@ -1,0 +1,1 @@
+"""Declines: the table of codes, what is stored of them, and the texts for buyers."""
