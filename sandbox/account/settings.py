@@ -18,6 +18,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     # The mandate of a US bank account that is debited without `mandate_data`: made, or, as at Stripe, asked for. A SEPA
     # debit always asks.
     "ach_mandates": ("implied", "required"),
+    # The index that is searched: current, or a minute behind, as Stripe's may be.
+    "search_index": ("current", "late"),
     # The bank's answer to an incremental authorization.
     "increments": ("approved", "declined"),
 }

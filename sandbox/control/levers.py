@@ -19,7 +19,8 @@ from sandbox.http.routes import ROUTES
 from sandbox.http.stripe_names import CALLS
 from sandbox.ledger import Ledger
 from sandbox.objects import API_VERSION
-from sandbox.payments import attempts, captures, changes, charges, disputes, intents, refunds, setups
+from sandbox.payments import attempts, captures, changes, charges, disputes, intents, refunds
+from sandbox.setups import setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]

@@ -9,7 +9,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from domain.currencies import CURRENCIES
 from sandbox.ledger import Ledger
-from sandbox.payments import attempts, setups
+from sandbox.payments import attempts
+from sandbox.setups import setups
 from sandbox.store import Store
 
 Json = dict[str, Any]

@@ -1,6 +1,6 @@
-"""A customer's records besides methods: the balance with the shop, tax ids, and the cash balance.
+"""A customer's records besides methods and cash: the balance with the shop, and tax ids.
 
-The balance and the tax ids concern invoices only, which the offline Stripe lacks: they are stored and change nothing.
+They concern invoices only, which the offline Stripe lacks: they are stored and change nothing.
 """
 
 from typing import Any
@@ -76,28 +76,6 @@ def delete_tax_id(ledger: Ledger, customer_id: str, identity: str) -> Json:
     ledger.store.remove(identity)
     ledger.happened("customer.tax_id.deleted", tax_id)
     return {"id": identity, "object": "tax_id", "deleted": True}
-
-
-def cash_balance(ledger: Ledger, customer_id: str) -> Json:
-    """Return the customer's cash balance: always empty, since bank transfers here pay the requesting intent."""
-    ledger.need("customer", customer_id)
-    mode = ledger.store.hidden(customer_id).get("reconciliation_mode")
-    return {
-        "object": "cash_balance",
-        "available": None,
-        "customer": customer_id,
-        "customer_account": None,
-        "livemode": False,
-        "settings": {"reconciliation_mode": mode or "automatic", "using_merchant_default": mode is None},
-    }
-
-
-def set_up_cash(ledger: Ledger, customer_id: str, params: Json) -> Json:
-    """Set the mode in which incoming money is matched with open payments."""
-    mode = params.get("settings", {}).get("reconciliation_mode")
-    if mode is not None:
-        ledger.store.remember(customer_id, reconciliation_mode=None if mode == "merchant_default" else mode)
-    return cash_balance(ledger, customer_id)
 
 
 def one(ledger: Ledger, kind: str, customer_id: str, identity: str) -> Json:

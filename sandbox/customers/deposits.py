@@ -8,7 +8,8 @@ from typing import Any
 from sandbox.customers.methods import DEPOSITS_FAILED
 from sandbox.errors import invalid, unexpected_state
 from sandbox.ledger import Ledger
-from sandbox.payments import attempts, setups
+from sandbox.payments import attempts
+from sandbox.setups import setups
 
 Json = dict[str, Any]
 

@@ -33,7 +33,7 @@ from sandbox.payments.captures import CANCEL_REASONS
 from sandbox.payments.line_items import DETAILS
 from sandbox.payments.options import FUTURE_USAGE, TYPES
 from sandbox.payments.refunds import REASONS
-from sandbox.payments.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
+from sandbox.setups.setups import CANCEL_REASONS as SETUP_CANCEL_REASONS
 
 NOTHING = Takes()
 METADATA = Takes({"metadata": metadata})
@@ -283,6 +283,8 @@ BALANCE_MOVE = Takes(
 )
 BALANCE_NOTE = Takes({"description": text, "metadata": metadata})
 TAX_ID = Takes({"type": named, "value": named}, ("type", "value"))
+FUNDING = Takes({"amount": positive, "currency": named, "reference": text}, ("amount", "currency"))
+APPLIED = Takes({"amount": positive, "currency": named})
 CASH = Takes({"settings": group(reconciliation_mode=one_of("automatic", "manual", "merchant_default"))})
 PAYOUT = Takes(
     {

@@ -9,6 +9,7 @@ from typing import Any
 from sandbox import thin
 from sandbox.account import account, balance, payouts
 from sandbox.customers import (
+    cash,
     confirmation_tokens,
     customer_records,
     customers,
@@ -23,7 +24,8 @@ from sandbox.http.listing import list_parameters, page
 from sandbox.http.params import Takes
 from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 from sandbox.ledger import Ledger
-from sandbox.payments import captures, changes, charges, disputes, intents, line_items, refunds, setups
+from sandbox.payments import bank_transfers, captures, changes, charges, disputes, intents, line_items, refunds
+from sandbox.setups import setups
 
 Json = dict[str, Any]
 Ids = dict[str, str]
@@ -152,6 +154,7 @@ ROUTES = (
     _route(f"POST {PI}/{{id}}/capture", _one(captures.capture), requests.CAPTURE),
     _route(f"POST {PI}/{{id}}/increment_authorization", _one(captures.increment), requests.INCREMENT),
     _route(f"POST {PI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS, browser=True),
+    _route(f"POST {PI}/{{id}}/apply_customer_balance", _one(bank_transfers.apply_balance), requests.APPLIED),
     _route(f"POST {PI}/{{id}}/cancel", _one(captures.cancel), requests.CANCEL),
     _list("payment_intent"),
     _route(f"POST {SI}", _new(setups.create), requests.NEW_SETUP, check=setups.check_new),
@@ -201,8 +204,8 @@ ROUTES = (
         lambda ledger, ids, _: customer_records.delete_tax_id(ledger, ids["id"], ids["other"]),
     ),
     *_records("customer_cash_balance_transaction", "cash_balance_transactions"),
-    _route(f"GET {CUS}/{{id}}/cash_balance", _by_id(customer_records.cash_balance)),
-    _route(f"POST {CUS}/{{id}}/cash_balance", _one(customer_records.set_up_cash), requests.CASH),
+    _route(f"GET {CUS}/{{id}}/cash_balance", _by_id(cash.retrieve)),
+    _route(f"POST {CUS}/{{id}}/cash_balance", _one(cash.set_up), requests.CASH),
     _route(f"POST {PM}", _new(payment_methods.create), requests.NEW_METHOD, browser=True),
     _route(f"GET {PM}/{{id}}", _by_id(payment_methods.retrieve)),
     _route(f"POST {PM}/{{id}}", _one(payment_methods.update), requests.CHANGED_METHOD),
@@ -240,6 +243,7 @@ ROUTES = (
     ),
     _route("POST /v1/test_helpers/shared_payment/granted_tokens/{id}/revoke", _by_id(granted_tokens.revoke)),
     _route("GET /v1/shared_payment/granted_tokens/{id}", _by_id(granted_tokens.retrieve)),
+    _route("POST /v1/test_helpers/customers/{id}/fund_cash_balance", _one(bank_transfers.fund), requests.FUNDING),
     _route("GET /v1/confirmation_tokens/{id}", _get("confirmation_token")),
     _route(f"POST {WE}", _new(account.create_endpoint), requests.NEW_ENDPOINT),
     _route(f"POST {WE}/{{id}}", _one(account.update_endpoint), requests.CHANGED_ENDPOINT),

@@ -26,6 +26,7 @@ PARAMETERS: Mapping[str, str] = {
     ),
     "GET /v1/payment_intents/{id}/amount_details_line_items": "ending_before limit starting_after",
     "GET /v1/payment_intents/search": "limit page query",
+    "POST /v1/payment_intents/{id}/apply_customer_balance": "amount currency",
     "POST /v1/payment_intents/{id}/cancel": "cancellation_reason",
     "POST /v1/payment_intents/{id}/capture": (
         "amount_details amount_to_capture application_fee_amount final_capture hooks metadata payment_details "
@@ -195,7 +196,6 @@ NESTED: Mapping[str, str] = {
 }
 # Unsupported calls of supported objects.
 CALLS = (
-    "POST /v1/payment_intents/{id}/apply_customer_balance",
     "POST /v1/charges",
     "DELETE /v1/customers/{id}/discount",
     "POST /v1/customers/{id}/funding_instructions",

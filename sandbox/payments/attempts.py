@@ -31,7 +31,7 @@ def ask_payer(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod,
     ledger.store.save(intent)
     attempt_id = new_id("att")
     ledger.store.remember(intent["id"], return_url=params.get("return_url"), attempt=attempt_id)
-    if expires := KINDS[behaviour.type].expires:
+    if expires := options.expires(intent, behaviour.type):
         ledger.later(expires, "expire_action", f"{intent['id']} {attempt_id}")
     ledger.happened("payment_intent.requires_action", intent)
     return intent
@@ -47,7 +47,8 @@ def _action(ledger: Ledger, intent: Json, behaviour: TestMethod, params: Json) -
         return actions.challenge()
     if kind.action:
         shown = url if kind.action in ("redirect_to_url", "alipay_handle_redirect") else page
-        return actions.of(kind.action, intent, shown, ledger.now, expires=kind.expires, back=back)
+        expires = options.expires(intent, behaviour.type)
+        return actions.of(kind.action, intent, shown, ledger.now, expires=expires, back=back)
     if back and not params.get("use_stripe_sdk"):
         return actions.of("redirect_to_url", intent, url, ledger.now, back=back)
     return {"type": "use_stripe_sdk", "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": page}}

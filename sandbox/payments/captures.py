@@ -11,7 +11,7 @@ from sandbox.customers.methods import GENERIC
 from sandbox.errors import StripeError, invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import amounts, attempts, authorisations, descriptors, line_items, releases
+from sandbox.payments import amounts, attempts, authorisations, bank_transfers, descriptors, line_items, releases
 
 Json = dict[str, Any]
 
@@ -75,6 +75,7 @@ def cancel(ledger: Ledger, identity: str, params: Json, *, expired: bool = False
         if expired:
             ledger.happened("charge.expired", charge)
         ledger.all_happened(released)
+    bank_transfers.release(ledger, intent)
     intent |= {
         "status": "canceled",
         "canceled_at": ledger.now,

@@ -10,7 +10,7 @@ from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import amounts, attempts, line_items, options
+from sandbox.payments import amounts, attempts, bank_transfers, line_items, options
 
 Json = dict[str, Any]
 
@@ -85,7 +85,10 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     mandate = mandates.agreed(ledger, intent, method, params, multi_use=multi_use, waits=waits)
     ledger.store.remember(identity, mandate=mandate)
     if waits:
-        return attempts.ask_payer(ledger, intent, method, behaviour, params)
+        asked = attempts.ask_payer(ledger, intent, method, behaviour, params)
+        if behaviour.type == "customer_balance":
+            bank_transfers.reconcile(ledger, intent["customer"], intent["currency"])
+        return ledger.need("payment_intent", asked["id"])
     return attempts.attempt(ledger, intent, method, behaviour)
 
 

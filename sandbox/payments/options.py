@@ -3,9 +3,9 @@
 from typing import Any
 
 from sandbox.customers import kinds
-from sandbox.customers.kinds import KINDS
+from sandbox.customers.kinds import DAY, KINDS
 from sandbox.errors import invalid
-from sandbox.http.params import Check, boolean, group, one_of, one_of_or_unset, positive, text, words
+from sandbox.http.params import Check, boolean, group, natural, one_of, one_of_or_unset, text, words
 
 Json = dict[str, Any]
 
@@ -31,11 +31,25 @@ SHOWN: Json = {  # shown of every allowed type, also without a request for it
     "afterpay_clearpay": {"reference": None},
     "swish": {"reference": None},
 }
+DAYS: Json = {"boleto": (0, 60), "konbini": (0, 60), "oxxo": (1, 7)}  # in which a voucher can be paid
+SECONDS = (10, 14 * DAY)  # in which a PIX code can
+
+
+def _between(least: int, most: int) -> Check:
+    def check(value: Any, name: str) -> int:
+        number = natural(value, name)
+        if not least <= number <= most:
+            raise invalid(f"{name} must be between {least} and {most}.", param=name)
+        return number
+
+    return check
+
+
 _EXPIRY: dict[str, dict[str, Check]] = {
-    "boleto": {"expires_after_days": positive},
-    "oxxo": {"expires_after_days": positive},
-    "konbini": {"expires_after_days": positive, "product_description": text},
-    "pix": {"expires_after_seconds": positive},
+    "boleto": {"expires_after_days": _between(*DAYS["boleto"])},
+    "oxxo": {"expires_after_days": _between(*DAYS["oxxo"])},
+    "konbini": {"expires_after_days": _between(*DAYS["konbini"]), "product_description": text},
+    "pix": {"expires_after_seconds": _between(*SECONDS)},
     "wechat_pay": {"app_id": text, "client": one_of("android", "ios", "web")},
     "swish": {"reference": text},
     "klarna": {"preferred_locale": text},
@@ -104,6 +118,16 @@ def apply(intent: Json, params: Json) -> None:
     intent["payment_method_options"] = {
         kind: SHOWN.get(kind, {}) | old.get(kind, {}) | new.get(kind, {}) for kind in intent["payment_method_types"]
     }
+
+
+def expires(intent: Json, kind: str) -> int | None:
+    """Return the seconds in which the payer can pay by this type: as the intent says, or as the type has it."""
+    chosen = (intent["payment_method_options"] or {}).get(kind, {})
+    if chosen.get("expires_after_seconds") is not None:
+        return int(chosen["expires_after_seconds"])
+    if chosen.get("expires_after_days") is not None:
+        return max(int(chosen["expires_after_days"]) * DAY, 1)
+    return KINDS[kind].expires
 
 
 def kept_for(intent: Json, kind: str) -> str | None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from sandbox import objects
+from sandbox.customers import cash
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.payment_methods import find
 from sandbox.errors import invalid
@@ -51,6 +52,9 @@ def create(ledger: Ledger, params: Json) -> Json:
     before = dict(charge)
     count(ledger, charge, amount)
     ledger.happened("refund.created", refund)
+    if behaviour.type == "customer_balance" and charge["customer"]:
+        details = {"refund": refund["id"]}
+        cash.move(ledger, charge["customer"], amount, charge["currency"], "refunded_from_payment", details)
     ledger.happened("charge.refunded", charge, before=before)
     return refund
 

@@ -18,6 +18,7 @@ OBJECTS: dict[str, Any] = {
     "confirmation_token": stripe.ConfirmationToken,
     "customer": stripe.Customer,
     "customer_balance_transaction": stripe.CustomerBalanceTransaction,
+    "customer_cash_balance_transaction": stripe.CustomerCashBalanceTransaction,
     "customer_session": stripe.CustomerSession,
     "dispute": stripe.Dispute,
     "ephemeral_key": stripe.EphemeralKey,

@@ -115,7 +115,7 @@ async def test_a_nested_parameter_that_stripe_has_is_not_unknown(account: Stripe
     [
         ("GET", "/v1/invoices/in_1", 400, "not supported by the offline Stripe"),
         ("POST", "/v1/charges", 400, "not supported by the offline Stripe"),
-        ("POST", "/v1/payment_intents/pi_1/apply_customer_balance", 400, "not supported by the offline Stripe"),
+        ("POST", "/v1/customers/cus_1/funding_instructions", 400, "not supported by the offline Stripe"),
         ("GET", "/v1/customers/cus_1/sources", 400, "not supported by the offline Stripe"),
         ("GET", "/v2/core/accounts", 400, "not supported by the offline Stripe"),
         ("GET", "/v1/colours", 404, "Unrecognized request URL"),

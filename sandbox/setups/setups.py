@@ -9,7 +9,8 @@ from sandbox.customers.methods import NOT_AUTHENTICATED, Action, CardDecline, Te
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import actions, setup_attempts
+from sandbox.payments import actions
+from sandbox.setups import setup_attempts
 from sandbox.store import new_id
 
 Json = dict[str, Any]
