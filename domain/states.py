@@ -127,6 +127,18 @@ class CancelReason(StrEnum):
     ABANDONED = "ABANDONED"
 
 
+class CancellationReason(StrEnum):
+    """The reason that Stripe keeps of a cancellation: a caller's (`CancelReason`), or one of Stripe's own."""
+
+    DUPLICATE = "DUPLICATE"
+    FRAUDULENT = "FRAUDULENT"
+    REQUESTED_BY_CUSTOMER = "REQUESTED_BY_CUSTOMER"
+    ABANDONED = "ABANDONED"
+    AUTOMATIC = "AUTOMATIC"
+    EXPIRED = "EXPIRED"
+    OTHER = "OTHER"  # of an invoice, or a word of tomorrow
+
+
 class ActorKind(StrEnum):
     CUSTOMER = "CUSTOMER"
     STAFF = "STAFF"

@@ -25,6 +25,7 @@ class Order(Model):
 
     `paid_minor`, `refunded_minor` and `payment_status` are derived from the order's payments, and written in the
     transaction of the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
+    `paid_at` is the moment at which the last of the money that pays it was taken; null while it owes anything.
     `locked_payments` is no column: the function that locks an order (`services.money.state.locking`) puts its payments
     there, the oldest first.
     """
@@ -53,6 +54,7 @@ class Order(Model):
         db_default=CaptureMethod.AUTOMATIC.value,  # the version before writes orders too, until it is replaced
     )
     metadata: dict[str, str] = fields.JSONField(default=dict)
+    paid_at: datetime | None = fields.DatetimeField(null=True)
     version: int = fields.IntField(default=1)
     last_sequence: int = fields.IntField(default=0)
     last_hash = fields.CharField(max_length=64, default="")

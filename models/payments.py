@@ -13,6 +13,7 @@ from domain.ids import new_id
 from domain.money import Money
 from domain.states import (
     PAYMENT_FINAL,
+    CancellationReason,
     CaptureMethod,
     PaymentAction,
     PaymentFacts,
@@ -33,7 +34,8 @@ class Payment(Model):
     is our own: the sum of refunds that are reserved and not yet decided. `capture_before` is the moment at which held
     money is released by itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no
     secret; `last_error` also names the request that failed. `failed_at` is the moment of the last failed attempt,
-    whatever came afterwards.
+    whatever came afterwards. `captured_at` is the moment at which money was last taken, `canceled_at` the one of the
+    cancellation: Stripe's, where Stripe tells it. `receipt_url` opens Stripe's receipt to whoever has it.
 
     `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
@@ -81,6 +83,13 @@ class Payment(Model):
     next_action: dict[str, Any] | None = fields.JSONField(null=True)
     last_error: dict[str, Any] | None = fields.JSONField(null=True)
     failed_at: datetime | None = fields.DatetimeField(null=True)
+    captured_at: datetime | None = fields.DatetimeField(null=True)
+    canceled_at: datetime | None = fields.DatetimeField(null=True)
+    cancel_reason: CancellationReason | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
+        CancellationReason, max_length=32, description="why it was canceled", null=True
+    )
+    receipt_url = fields.CharField(max_length=2048, null=True)
+    statement_descriptor = fields.CharField(max_length=255, null=True)
     capture_before: datetime | None = fields.DatetimeField(null=True)
     metadata: dict[str, str] = fields.JSONField(default=dict)
     version: int = fields.IntField(default=1)
@@ -129,6 +138,11 @@ class Payment(Model):
         """The amount that may still be refunded."""
         return self.money(self.refundable_minor)
 
+    @computed("status", "captured_at")
+    def paid_at(self) -> datetime | None:
+        """The moment at which the last of its money was taken; None before the payment has succeeded."""
+        return self.captured_at if self.status is PaymentStatus.SUCCEEDED else None
+
     @property
     def is_final(self) -> bool:
         return self.status in PAYMENT_FINAL
@@ -168,11 +182,15 @@ class Payment(Model):
             "disputed_minor": self.disputed_minor,
             "stripe_payment_intent_id": self.stripe_payment_intent_id,
             "stripe_charge_id": self.stripe_charge_id,
-            **self._other_than_asked(),
+            **self._facts_of_few(),
         }
 
-    def _other_than_asked(self) -> dict[str, Any]:
-        held = {"provider_currency": self.provider_currency, "provider_amount_minor": self.provider_amount_minor}
+    def _facts_of_few(self) -> dict[str, Any]:
+        held = {
+            "provider_currency": self.provider_currency,
+            "provider_amount_minor": self.provider_amount_minor,
+            "cancel_reason": self.cancel_reason.value if self.cancel_reason is not None else None,
+        }
         return {name: value for name, value in held.items() if value is not None}
 
     def as_facts(self) -> PaymentFacts:

@@ -8,8 +8,9 @@ from domain.currencies import CURRENCIES
 from domain.declines import explain_decline
 from domain.errors import CardDeclined
 from domain.money import MAX_MINOR
-from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
-from provider.next_actions import next_action_from
+from domain.sensitive import without_secrets
+from domain.states import CancellationReason, CaptureMethod, PaymentStatus, RefundReason, RefundStatus
+from provider.next_actions import is_safe_page, next_action_from
 from provider.objects import (
     BalanceTransactionKind,
     ProviderBalanceTransaction,
@@ -17,9 +18,10 @@ from provider.objects import (
     ProviderPayment,
     ProviderRefund,
 )
-from provider.words import Json, id_of, maybe_moment, moment, whole_number, word
+from provider.words import Json, descriptor, id_of, maybe_moment, moment, whole_number, word
 
 NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # errors of mapping any other JSON
+LONGEST_RECEIPT_URL = 2048
 _LAST_DIGITS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 PAYMENT_STATUS = {
@@ -42,6 +44,14 @@ REFUND_REASON = {
     "duplicate": RefundReason.DUPLICATE,
     "fraudulent": RefundReason.FRAUDULENT,
     "requested_by_customer": RefundReason.REQUESTED_BY_CUSTOMER,
+}
+CANCELLATION_REASON = {
+    "duplicate": CancellationReason.DUPLICATE,
+    "fraudulent": CancellationReason.FRAUDULENT,
+    "requested_by_customer": CancellationReason.REQUESTED_BY_CUSTOMER,
+    "abandoned": CancellationReason.ABANDONED,
+    "automatic": CancellationReason.AUTOMATIC,
+    "expired": CancellationReason.EXPIRED,
 }
 # docs.stripe.com/reports/balance-transaction-types: the second of each pair is for methods other than cards.
 BALANCE_TRANSACTION_KIND = {
@@ -78,6 +88,11 @@ def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bo
         failed_method=_method({}, error.get("payment_method")) if isinstance(error, dict) else None,
         method=_method(expanded, intent.get("payment_method")),
         capture_before=_capture_before(expanded) if status is PaymentStatus.REQUIRES_CAPTURE else None,
+        captured_at=_captured_at(intent, expanded),
+        canceled_at=maybe_moment(intent.get("canceled_at")),
+        cancel_reason=_cancel_reason(intent),
+        receipt_url=_receipt_url(expanded.get("receipt_url"), livemode=bool(intent["livemode"])),
+        statement_descriptor=descriptor(expanded.get("calculated_statement_descriptor")),
         metadata=_metadata(intent),
         client_secret=intent.get("client_secret"),
         request_id=request_id,
@@ -206,6 +221,33 @@ def _capture_before(charge: Json) -> datetime | None:
     details = charge.get("payment_method_details")
     card = details.get("card") if isinstance(details, dict) else None
     return maybe_moment(card.get("capture_before")) if isinstance(card, dict) else None
+
+
+def _captured_at(intent: Json, charge: Json) -> datetime | None:
+    """Return the moment at which Stripe took the money of an expanded charge; None where Stripe does not tell.
+
+    A charge is booked when its money is taken. Without its booking only a card that was not held tells the moment: it
+    is charged at once.
+    """
+    if not intent.get("amount_received"):
+        return None
+    booked, details = charge.get("balance_transaction"), charge.get("payment_method_details")
+    if isinstance(booked, dict):
+        return maybe_moment(booked.get("created"))
+    is_card = isinstance(details, dict) and details.get("type") == "card"
+    return maybe_moment(charge.get("created")) if is_card and intent.get("capture_method") != "manual" else None
+
+
+def _cancel_reason(intent: Json) -> CancellationReason | None:
+    reason = intent.get("cancellation_reason")
+    return CANCELLATION_REASON.get(str(reason), CancellationReason.OTHER) if reason is not None else None
+
+
+def _receipt_url(url: object, *, livemode: bool) -> str | None:
+    """Return the address of a charge's receipt, if a browser may be sent there."""
+    if not isinstance(url, str) or len(url) > LONGEST_RECEIPT_URL or not is_safe_page(url, livemode=livemode):
+        return None
+    return url if without_secrets(url) == url else None
 
 
 def payment_if_readable(intent: Json) -> ProviderPayment | None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.errors import CardDeclined
-from domain.states import CaptureMethod, PaymentStatus, RefundReason, RefundStatus
+from domain.states import CancellationReason, CaptureMethod, PaymentStatus, RefundReason, RefundStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,9 @@ class ProviderPayment:
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
     `is_replayed` says that Stripe repeated an earlier answer to this key: the snapshot is as old as that answer.
     `failed_charge_id` is the charge of `last_error`, if the attempt made one, and `failed_method` its payment method.
-    `capture_before` is the moment at which held money is released by itself; only an expanded charge contains it.
+    Only an expanded charge contains `capture_before`, the moment at which held money is released by itself,
+    `captured_at`, the moment at which money was taken, `receipt_url`, and the `statement_descriptor` that the payer
+    reads.
     """
 
     id: str
@@ -45,6 +47,11 @@ class ProviderPayment:
     failed_method: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
     capture_before: datetime | None = None
+    captured_at: datetime | None = None
+    canceled_at: datetime | None = None
+    cancel_reason: CancellationReason | None = None
+    receipt_url: str | None = None
+    statement_descriptor: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     client_secret: str | None = field(default=None, repr=False)
     request_id: str | None = None

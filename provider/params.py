@@ -1,12 +1,13 @@
 """The parameters of requests, in the form in which they are sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
 Params = Mapping[str, Any]
 
 EXPAND_PAYMENT: Final = ["latest_charge", "payment_method"]
+EXPAND_CAPTURED: Final = ["latest_charge.balance_transaction", "payment_method"]  # the booking tells when it was taken
 
 
 def made_between(created_from: datetime, created_before: datetime | None, after: str | None) -> dict[str, Any]:
@@ -17,9 +18,9 @@ def made_between(created_from: datetime, created_before: datetime | None, after:
     return {"created": created, **({"starting_after": after} if after is not None else {})}
 
 
-def expanding(params: Params) -> Any:
+def expanding(params: Params, expand: Sequence[str] = EXPAND_PAYMENT) -> Any:
     """Return the parameters with the expansions that a payment is mapped from."""
-    return ordered({**params, "expand": EXPAND_PAYMENT})
+    return ordered({**params, "expand": list(expand)})
 
 
 def ordered(params: Any) -> Any:

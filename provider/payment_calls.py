@@ -10,7 +10,7 @@ from provider.failures import is_replayed
 from provider.ids import path_of
 from provider.mapping import dispute_from, payment_from, refund_from
 from provider.objects import ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
-from provider.params import EXPAND_PAYMENT, Params, expanding, made_between, ordered
+from provider.params import EXPAND_CAPTURED, Params, expanding, made_between, ordered
 from provider.request_budget import Priority
 
 EXPAND_REFUND = ["charge.balance_transaction"]  # tells a refund from the released part of a hold
@@ -41,7 +41,7 @@ class PaymentCalls(StripeCalls):
         return await self._payment(
             Priority.PAY,
             "POST payment_intents/capture",
-            self._post(path_of("payment_intents", intent_id, "/capture"), expanding(params), key),
+            self._post(path_of("payment_intents", intent_id, "/capture"), expanding(params, EXPAND_CAPTURED), key),
             until,
         )
 
@@ -56,7 +56,7 @@ class PaymentCalls(StripeCalls):
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
         """Retrieve an intent."""
-        call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_PAYMENT})
+        call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_CAPTURED})
         return await self._payment(self._read_priority, "GET payment_intents/id", call)
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:

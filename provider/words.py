@@ -4,10 +4,11 @@ import re
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from domain.sensitive import is_sensitive
+from domain.sensitive import is_sensitive, without_secrets
 
 Json = dict[str, Any]
 
+LONGEST_DESCRIPTOR: Final = 22
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,100}")
 
 
@@ -28,6 +29,16 @@ def word(value: object) -> str | None:
     Words are stored, logged and shown; other text in their place could contain sensitive data.
     """
     return value if isinstance(value, str) and _WORD.fullmatch(value) and not is_sensitive(value) else None
+
+
+def descriptor(value: object) -> str | None:
+    """Return a text as it stands on a payer's statement; None for any other, and for one with anything sensitive in it.
+
+    Source: docs.stripe.com/get-started/account/statement-descriptors.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_DESCRIPTOR:
+        return None
+    return value if value.isascii() and value.isprintable() and without_secrets(value) == value else None
 
 
 def whole_number(value: object) -> int:

@@ -163,6 +163,12 @@ async def visible_customer(context: RequestContext, customer_id: UUID | None) ->
     return await context.loaders.customer.load(customer_id)
 
 
+async def shows_person(context: RequestContext, row: Order | Payment) -> bool:
+    """Return True if the caller may see what a visible order or payment tells of its customer, as above."""
+    sees = await visibility(context)
+    return sees.everything or (row.customer_id is not None and sees.includes_customer(row.customer_id))
+
+
 async def customer_of(context: RequestContext, row: Order | Payment) -> Customer | None:
     """Return the customer of an order or a payment that the caller may see; None as above."""
     return await visible_customer(context, row.customer_id)
@@ -235,8 +241,10 @@ def as_paid_by(order: Order, payment: Payment) -> Order:
         refunded_minor=refunded_minor,
         payment_status=order_payment_status(payment.amount, facts),
         capture_method=payment.capture_method,
+        paid_at=payment.captured_at if paid_minor >= payment.amount_minor else None,
         version=payment.version,
         created_at=order.created_at,
+        updated_at=payment.updated_at,
     )
 
 

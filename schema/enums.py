@@ -9,6 +9,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from domain.errors import ErrorCode
 from domain.states import (
     ActorKind,
+    CancellationReason,
     CancelReason,
     CaptureMethod,
     DiscrepancyKind,
@@ -170,6 +171,19 @@ _say(
     },
 )
 _say(
+    CancellationReason,
+    "Why a payment was given up: what somebody said, or Stripe's own reason.",
+    {
+        "DUPLICATE": "The payment was made twice.",
+        "FRAUDULENT": "The payment was not the payer's.",
+        "REQUESTED_BY_CUSTOMER": "The customer asked for it.",
+        "ABANDONED": "The payer went away.",
+        "AUTOMATIC": "Stripe gave it up by itself.",
+        "EXPIRED": "Held money was not taken in time.",
+        "OTHER": "Something else, at Stripe.",
+    },
+)
+_say(
     ActorKind,
     "Who did something.",
     {
@@ -289,6 +303,7 @@ _say(
 __all__ = [
     "ActorKind",
     "CancelReason",
+    "CancellationReason",
     "CaptureMethod",
     "DiscrepancyKind",
     "DiscrepancyState",

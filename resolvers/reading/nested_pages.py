@@ -55,6 +55,30 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
 ) AS counted
 """
 
+# Of an order: the events of the payments that are the owner's ($2, null for all), and those of the order alone from the
+# time when it was, if it is now.
+EVENTS_OF_ORDER = """
+SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT e.id FROM payment_event e
+  WHERE e.order_id = parent.id AND ($3::bigint IS NULL OR e.sequence > $3)
+    AND ($4::bigint IS NULL OR e.sequence < $4) AND {theirs}
+  ORDER BY e.sequence {direction} LIMIT $5
+) AS child
+"""
+EVENTS_OF_ORDER_COUNT = """
+SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT count(*) AS total FROM (
+    SELECT 1 FROM payment_event e WHERE e.order_id = parent.id AND {theirs} LIMIT $3
+  ) AS few
+) AS counted
+"""
+THEIRS = f"""($2::uuid IS NULL OR CASE
+  WHEN e.payment_id IS NOT NULL THEN EXISTS (
+    SELECT 1 FROM payment p WHERE p.id = e.payment_id AND coalesce(p.customer_id, '{NOBODY}') = $2)
+  ELSE e.after ? 'customer_id' AND coalesce(e.after ->> 'customer_id', '{NOBODY}')::uuid = $2 AND EXISTS (
+    SELECT 1 FROM orders o WHERE o.id = e.order_id AND coalesce(o.customer_id, '{NOBODY}') = $2)
+END)"""  # noqa: S608 - our own words
+
 
 async def payments_below(
     context: RequestContext, parent: Parent, row: Order | Customer, paging: Paging
@@ -144,6 +168,28 @@ async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) ->
         return await _loader(context, ("count of timeline", None), load_counts).load(payment_id)
 
     found = await _loader(context, ("timeline", window), load).load(payment_id)
+    return Page.of(found, window, count=count)
+
+
+async def timeline_of_order(context: RequestContext, order_id: UUID, paging: Paging) -> Page[PaymentEvent]:
+    """Return a page of the events of an order and its payments, oldest first. A buyer sees only what was theirs."""
+    window, owner = paging.window(CHRONICLE), (await visibility(context)).owner
+
+    async def load(order_ids: list[UUID]) -> list[list[PaymentEvent]]:
+        places = [place and place.value for place in (window.after, window.before)]
+        statement = EVENTS_OF_ORDER.format(theirs=THEIRS, direction="DESC" if window.backward else "ASC")
+        found = await query_rows(statement, [order_ids, owner, *places, window.size + 1])
+        events = await PaymentEvent.filter(id__in=_ids(found)).order_by(*window.order())
+        return _grouped(events, order_ids, "order_id")
+
+    async def load_counts(order_ids: list[UUID]) -> list[int | None]:
+        statement = EVENTS_OF_ORDER_COUNT.format(theirs=THEIRS)
+        return _capped(await query_rows(statement, [order_ids, owner, COUNTED + 1]), order_ids)
+
+    async def count() -> int | None:
+        return await _loader(context, ("count of order's timeline", None), load_counts).load(order_id)
+
+    found = await _loader(context, ("order's timeline", window), load).load(order_id)
     return Page.of(found, window, count=count)
 
 

@@ -7,7 +7,7 @@ import strawberry
 
 import models
 from domain.ids import Kind
-from resolvers.reading.nested_pages import payments_below
+from resolvers.reading.nested_pages import EVENTS_BELOW, payments_below, timeline_of_order
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
 from resolvers.visibility import customer_of
@@ -20,8 +20,10 @@ from schema.types.money import Money
 from schema.types.node import Node
 
 if TYPE_CHECKING:
+    from schema.types.events import PaymentEvent
     from schema.types.payments import Payment
 
+LazyEvent = Annotated["PaymentEvent", strawberry.lazy("schema.types.events")]
 LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
 
 
@@ -101,6 +103,25 @@ class Order(Node):
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return Connection.of(await payments_below(info.context, "order_id", self.row, paging))
 
+    @reading("id")
+    async def timeline(
+        self,
+        info: Info,
+        first: First = EVENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[LazyEvent]:
+        """What happened to the order and its payments, oldest first: all for the staff, for a buyer what was theirs."""
+        paging = Paging(first=first, after=after, last=last, before=before, default=EVENTS_BELOW)
+        return Connection.of(await timeline_of_order(info.context, self.row.id, paging))
+
+    paid_at = column(
+        datetime | None,
+        "When the last of the money that pays the order was taken; null while it owes anything. Refunds and disputes"
+        " leave it.",
+    )
+
     description = column(str | None, "What it is about, as the shop said it.")
 
     metadata = column(Metadata, "What the service that registered the order wanted kept with it.")
@@ -108,3 +129,5 @@ class Order(Node):
     version = column(int, "Grows with every change of the order or of its payments.")
 
     created_at = column(datetime, "When the order was registered.")
+
+    updated_at = column(datetime, "When the order or one of its payments last changed.")

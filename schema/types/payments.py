@@ -11,9 +11,9 @@ from resolvers.access import permitted_actions
 from resolvers.reading.nested_pages import EVENTS_BELOW, order_of, refunds_of, superseded_by, timeline
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import ORDER_OF_PAYMENT, REFUNDS_OF_PAYMENT
-from resolvers.visibility import customer_of
-from schema.directives import Auth
-from schema.enums import CaptureMethod, PaymentAction, PaymentStatus
+from resolvers.visibility import customer_of, shows_person
+from schema.directives import PII, Auth
+from schema.enums import CancellationReason, CaptureMethod, PaymentAction, PaymentStatus
 from schema.errors import UserError, stored_error
 from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
@@ -79,6 +79,21 @@ class Payment(Node):
 
     amount_captured = money(Money, "What was taken.", "captured_minor", "held_currency")
 
+    captured_at = column(
+        datetime | None, "When money was last taken, as Stripe booked it; null while nothing has been."
+    )
+
+    paid_at = column(
+        datetime | None,
+        "When the last of its money was taken; null until the payment has succeeded. Refunds and disputes leave it.",
+    )
+
+    canceled_at = column(datetime | None, "When the payment was given up; null otherwise.")
+
+    cancel_reason = column(
+        CancellationReason | None, "Why the payment was given up, if somebody or Stripe said why; null otherwise."
+    )
+
     amount_refunded = money(Money, "What was given back.", "refunded_minor", "held_currency")
 
     amount_refund_pending = money(
@@ -114,6 +129,18 @@ class Payment(Node):
     def payment_method(self) -> PaymentMethodSnapshot | None:
         """The method as it was when it was used; null before there is one."""
         return snapshot(self.row.method) if self.row.method is not None else None
+
+    statement_descriptor = column(
+        str | None, "What the payer reads on their card's statement; null before a charge, and for what is no card."
+    )
+
+    @field_with(PII, reads=["customer_id", "receipt_url"])
+    async def receipt_url(self, info: Info) -> str | None:
+        """Stripe's receipt, which shows what was bought to whoever opens the address: for the payer and for
+        payments:read. Null before a charge, and for a view token. Stripe lets an address expire within 30 days;
+        syncPayment gets another.
+        """
+        return self.row.receipt_url if await shows_person(info.context, self.row) else None
 
     refunds = related(list[Refund], "The payment's refunds, oldest first.", refunds_of, relation=REFUNDS_OF_PAYMENT)
 

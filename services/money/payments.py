@@ -169,9 +169,8 @@ async def cancel_payment(
         check_owner(payment, authority, path=("input", "paymentId"))
         unsent = await read_one(Operation, UNSENT, payment.id)
         if unsent is not None:
-            await end_unsent(
-                work, unsent, operation, order, payment, Cause(actor=request.caller.actor, operation_id=operation.id)
-            )
+            cause = Cause(actor=request.caller.actor, operation_id=operation.id)
+            await end_unsent(work, unsent, operation, order, payment, reason=command.reason, cause=cause)
             return payment
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CANCEL)

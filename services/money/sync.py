@@ -33,7 +33,7 @@ from services.reconciliation.findings import contested_in
 log = structlog.get_logger(__name__)
 
 REFETCHES = 5
-SYNCED = "UPDATE payment SET last_synced_at = $2 WHERE id = $1"
+SYNCED = "UPDATE payment SET last_synced_at = $2, receipt_url = $3 WHERE id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,8 @@ async def _merge(
         await end_operations(work, order, payment, cause)
     if payment.last_synced_at == snapshot.since[1]:  # no change has written it
         payment.last_synced_at = synced_after(payment.last_synced_at)
-        await fetch(SYNCED, payment.id, payment.last_synced_at)
+        payment.receipt_url = snapshot.payment.receipt_url or payment.receipt_url
+        await fetch(SYNCED, payment.id, payment.last_synced_at, payment.receipt_url)
     if within is not None:
         await within()
     return payment

@@ -180,6 +180,12 @@ async def test_every_row_that_refers_to_another_keeps_it(database_url: str) -> N
     assert all(text.endswith("ON DELETE RESTRICT") for text in found)
 
 
+def _names() -> list[str]:
+    """List the migrations in the order of their numbers, in which they are applied."""
+    found = [path.name for path in (Path(MIGRATIONS) / "models").glob("[0-9]*.py")]
+    return sorted(found, key=lambda name: int(name.partition("_")[0]))
+
+
 async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
     code = "import asyncio, sys; from database.connection import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 
@@ -194,7 +200,7 @@ async def test_several_processes_may_migrate_at_once(empty_url: str) -> None:
 
     outcomes = await asyncio.gather(*(process() for _ in range(3)))
 
-    every = sorted(path.name for path in (Path(MIGRATIONS) / "models").glob("[0-9]*.py"))
+    every = _names()
     assert sorted(outcomes) == sorted([(0, "[]", ""), (0, "[]", ""), (0, str(every), "")])
     async with _open(empty_url):
         assert await find_pending_migrations() == []
@@ -227,7 +233,7 @@ async def test_migrating_again_changes_nothing(database_url: str) -> None:
 async def test_migrations_that_are_missing_are_named(
     database_url: str, empty_url: str, admin: asyncpg.Connection
 ) -> None:
-    every = sorted(path.name for path in (Path(MIGRATIONS) / "models").glob("[0-9]*.py"))
+    every = _names()
 
     async with _open(empty_url):
         of_an_empty_one = await find_pending_migrations()

@@ -101,6 +101,7 @@ def _queries(rows: Rows) -> Iterator[str]:
     """Yield every way to query the large tables."""
     yield f'{{ order(id: "{rows.order_id}") {{ {ORDER} }} }}'
     yield f'{{ order(externalId: "{rows.external_id}") {{ {ORDER} }} }}'
+    yield f'{{ order(id: "{rows.order_id}") {{ timeline {{ nodes {{ type }} totalCount }} paidAt updatedAt }} }}'
     yield f'{{ payment(id: "{rows.payment_id}") {{ {PAYMENT} timeline {{ edges {{ node {{ type }} }} }} }} }}'
     yield f'{{ refund(id: "{rows.refund_id}") {{ id payment {{ id }} }} refunds(first: 5) {{ edges {{ cursor }} }} }}'
     yield "{ refunds(last: 5, status: [SUCCEEDED]) { edges { node { id payment { id } } } totalCount } }"

@@ -225,3 +225,88 @@ async def test_nothing_leaves_while_the_guard_forbids_it() -> None:
     await provider.close()
 
     assert sent == []
+
+
+@pytest.mark.parametrize(
+    ("word", "reason"),
+    [
+        ("abandoned", "ABANDONED"),
+        ("automatic", "AUTOMATIC"),
+        ("expired", "EXPIRED"),
+        ("void_invoice", "OTHER"),
+        ("tomorrow", "OTHER"),
+        ({"a": 1}, "OTHER"),
+        (None, None),
+    ],
+)
+async def test_each_reason_of_a_cancellation_has_our_word(word: object, reason: str | None) -> None:
+    payment = await confirm(saying(200, intent(status="canceled", canceled_at=1_700_000_100, cancellation_reason=word)))
+
+    assert payment.cancel_reason == reason
+    assert payment.canceled_at == datetime.fromtimestamp(1_700_000_100, UTC)
+
+
+CHARGE: dict[str, Any] = {"id": "ch_1", "created": 1_700_000_050, "payment_method_details": {"type": "card"}}
+BOOKED = {"id": "txn_1", "created": 1_700_000_060}
+
+
+@pytest.mark.parametrize(
+    ("changes", "of_charge", "seconds"),
+    [
+        ({}, {"balance_transaction": "txn_1"}, 50),
+        ({}, {"balance_transaction": BOOKED}, 60),
+        ({"capture_method": "manual"}, {"balance_transaction": BOOKED}, 60),
+        ({"capture_method": "manual"}, {"balance_transaction": None}, None),  # the card was held at that moment
+        ({}, {"payment_method_details": {"type": "sepa_debit"}}, None),  # begun then, taken days later
+        ({"amount_received": 0}, {"balance_transaction": BOOKED}, None),
+        ({}, {"created": "yesterday"}, None),
+        ({}, {"balance_transaction": {"created": 10**20}}, None),
+    ],
+)
+async def test_money_was_taken_when_stripe_booked_it(
+    changes: dict[str, Any], of_charge: dict[str, Any], seconds: int | None
+) -> None:
+    taken = {"status": "succeeded", "amount_received": 1_099, "latest_charge": CHARGE | of_charge, **changes}
+
+    payment = await confirm(saying(200, intent(**taken)))
+
+    expected = datetime.fromtimestamp(1_700_000_000 + seconds, UTC) if seconds is not None else None
+    assert payment.captured_at == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "is_kept"),
+    [
+        ("https://pay.stripe.com/receipts/payment/CAcaFwoV?s=ap", True),
+        ("http://stripe.test/receipt", True),  # in test mode
+        ("javascript:alert(1)", False),
+        ("https://user:password@pay.stripe.com/", False),
+        (f"https://pay.stripe.com/{SECRET}", False),
+        (f"https://pay.stripe.com/{'a' * 2_048}", False),
+        (7, False),
+        (None, False),
+    ],
+)
+async def test_only_an_address_for_a_browser_is_a_receipt(url: object, is_kept: bool) -> None:
+    payment = await confirm(saying(200, intent(latest_charge={"id": "ch_1", "receipt_url": url})))
+
+    assert payment.receipt_url == (url if is_kept else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("RUNCLUB* 9-22-19 10K", True),
+        ("4242 4242 4242 4242", False),
+        ("ada@shop.example", False),
+        ("LONGER THAN A STATEMENT", False),
+        ("CAF\u00c9", False),
+        ("TWO\nLINES", False),
+        ("", False),
+        ({"a": 1}, False),
+    ],
+)
+async def test_only_a_line_of_a_statement_is_one(text: object, is_kept: bool) -> None:
+    payment = await confirm(saying(200, intent(latest_charge={"id": "ch_1", "calculated_statement_descriptor": text})))
+
+    assert payment.statement_descriptor == (text if is_kept else None)

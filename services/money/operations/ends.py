@@ -7,7 +7,15 @@ import structlog
 from database.statements import Update, read
 from database.unit_of_work import UnitOfWork
 from domain.errors import DomainError, ErrorCode, ProviderProblem
-from domain.states import PAYMENT_FINAL, OperationKind, OperationState, PaymentStatus, ProviderEffect, RefundStatus
+from domain.states import (
+    PAYMENT_FINAL,
+    CancelReason,
+    OperationKind,
+    OperationState,
+    PaymentStatus,
+    ProviderEffect,
+    RefundStatus,
+)
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
 from services.money.operations.refusals import invalid_state
@@ -101,14 +109,21 @@ async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause
 
 
 async def end_unsent(
-    work: UnitOfWork, unsent: Operation, by: Operation, order: Order, payment: Payment, cause: Cause
+    work: UnitOfWork,
+    unsent: Operation,
+    by: Operation,
+    order: Order,
+    payment: Payment,
+    *,
+    reason: CancelReason | None,
+    cause: Cause,
 ) -> None:
     """Cancel a payment whose creation was never sent to Stripe, and fail the creation.
 
     `by` is the cancel operation; it succeeds without a call to Stripe. The caller holds the locks of the creation, the
     order and the payment.
     """
-    await cancel_unsent_payment(work, order, payment, cause)
+    await cancel_unsent_payment(work, order, payment, reason, cause)
     fail(unsent, invalid_state(payment, "The payment was cancelled before Stripe was told of it."))
     unsent.due_in, unsent.finished_in = None, timedelta()
     by.order_id, by.payment_id, by.step = payment.order_id, payment.id, Step.CANCEL.value

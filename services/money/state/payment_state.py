@@ -14,6 +14,8 @@ from domain.sensitive import without_secrets
 from domain.states import (
     PAYMENT_FINAL,
     REFUND_RESERVES,
+    CancellationReason,
+    CancelReason,
     PaymentStatus,
     RefundStatus,
     Transition,
@@ -73,7 +75,7 @@ async def apply_provider_state(
         raise StaleSnapshot
     if seen.status is PaymentStatus.UNKNOWN:
         log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
-    changes = _differences(payment, seen)
+    changes = _differences(payment, seen, cause)
     if not changes:
         return False
     is_first_end = transition is Transition.FORWARD and seen.status in PAYMENT_FINAL and not fetched
@@ -177,7 +179,8 @@ async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment,
     """
     log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
     if not payment.is_final:
-        changes = {"status": PaymentStatus.CANCELED, "capturable_minor": 0, "capture_before": None, "next_action": None}
+        none_left = {"capturable_minor": 0, "capture_before": None, "next_action": None}
+        changes = {"status": PaymentStatus.CANCELED, "canceled_at": cause.occurred_at, **none_left}
         await change_payment(work, order, payment, changes, type="payment.missing_at_provider", cause=cause)
 
 
@@ -186,14 +189,18 @@ async def abandon_payment(work: UnitOfWork, order: Order, payment: Payment, erro
     if payment.stripe_payment_intent_id is None and not payment.is_final:
         failure = build_failure(payment, error, cause)
         last_error = error.to_record() | {"request_id": failure.request_id}
-        changes = {"status": PaymentStatus.CANCELED, "last_error": last_error}
+        changes = {"status": PaymentStatus.CANCELED, "canceled_at": cause.occurred_at, "last_error": last_error}
         await change_payment(work, order, payment, changes, type="payment.refused", cause=cause, failure=failure)
 
 
-async def cancel_unsent_payment(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
+async def cancel_unsent_payment(
+    work: UnitOfWork, order: Order, payment: Payment, reason: CancelReason | None, cause: Cause
+) -> None:
     """Cancel a payment that was never sent to Stripe: the order may be paid by another."""
     assert payment.stripe_payment_intent_id is None, "Stripe knows of it"
-    await change_payment(work, order, payment, {"status": PaymentStatus.CANCELED}, type="payment.canceled", cause=cause)
+    kept = CancellationReason(reason.value) if reason is not None else None
+    changes = {"status": PaymentStatus.CANCELED, "canceled_at": cause.occurred_at, "cancel_reason": kept}
+    await change_payment(work, order, payment, changes, type="payment.canceled", cause=cause)
 
 
 async def keep_failed_attempt(
@@ -236,16 +243,21 @@ async def set_disputed(work: UnitOfWork, order: Order, payment: Payment, dispute
         await change_payment(work, order, payment, {"disputed_minor": disputed_minor}, type=kind, cause=cause)
 
 
-def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
+def _differences(payment: Payment, seen: ProviderPayment, cause: Cause) -> dict[str, Any]:
     """Return the fields of the row that this snapshot would change. A status not known to us ends nothing."""
-    is_unknown = seen.status is PaymentStatus.UNKNOWN
+    status = payment.status if seen.status is PaymentStatus.UNKNOWN and payment.is_final else seen.status
+    is_canceled = status is PaymentStatus.CANCELED
     merged = {
-        "status": payment.status if is_unknown and payment.is_final else seen.status,
+        "status": status,
         "stripe_payment_intent_id": seen.id,
         "provider_currency": seen.currency if seen.currency != payment.currency else None,
         "provider_amount_minor": seen.amount_minor if is_not_as_asked(payment, seen) else None,
         "capturable_minor": seen.capturable_minor,
         "captured_minor": seen.captured_minor,
+        "captured_at": _captured_at(payment, seen, cause),
+        "canceled_at": (seen.canceled_at or payment.canceled_at or cause.occurred_at) if is_canceled else None,
+        "cancel_reason": (seen.cancel_reason or payment.cancel_reason) if is_canceled else None,
+        "statement_descriptor": seen.statement_descriptor or payment.statement_descriptor,
         "stripe_charge_id": seen.charge_id or payment.stripe_charge_id,
         "method": seen.method or payment.method,
         # A charge that was not expanded lacks it: the moment that is known stays while money is held.
@@ -257,7 +269,24 @@ def _differences(payment: Payment, seen: ProviderPayment) -> dict[str, Any]:
         if is_same(payment.last_error, seen.last_error)
         else seen.last_error and seen.last_error.to_record(),
     }
-    return {name: value for name, value in merged.items() if getattr(payment, name) != value}
+    changes = {name: value for name, value in merged.items() if getattr(payment, name) != value}
+    if changes and seen.receipt_url is not None:  # Stripe makes another address for each answer: by itself no change
+        changes["receipt_url"] = seen.receipt_url
+    return changes
+
+
+def _captured_at(payment: Payment, seen: ProviderPayment, cause: Cause) -> datetime | None:
+    """Return the moment at which money was last taken: Stripe's, where it tells; once known, it stays.
+
+    Stripe tells when a charge was booked. For another capture of it, and where it tells nothing, the moment of what
+    brought the news stands in.
+    """
+    if seen.captured_minor == 0:
+        return None
+    if seen.captured_minor <= payment.captured_minor:
+        return payment.captured_at or seen.captured_at
+    is_first = payment.captured_minor == 0
+    return (seen.captured_at if is_first else None) or cause.occurred_at
 
 
 def _kept_action(action: Actionable) -> dict[str, Any]:
@@ -314,5 +343,12 @@ def recompute_order(order: Order) -> tuple[str, ...]:
     payments = [payment.as_facts() for payment in order.locked_payments]
     order.paid_minor, order.refunded_minor = order_sums(order.currency, payments)
     order.payment_status = order_payment_status(order.total, payments)
+    order.paid_at = None if order.due_minor > 0 else order.paid_at or _last_taken(order)
     order.version += 1
-    return "paid_minor", "refunded_minor", "payment_status", "version"
+    return "paid_minor", "refunded_minor", "payment_status", "paid_at", "version"
+
+
+def _last_taken(order: Order) -> datetime | None:
+    """Return the moment at which the last of the order's money was taken, if it is known."""
+    paying = [payment for payment in order.locked_payments if payment.held_currency == order.currency]
+    return max((payment.captured_at for payment in paying if payment.captured_at is not None), default=None)

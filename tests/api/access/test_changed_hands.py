@@ -190,3 +190,32 @@ async def test_events_of_the_order_alone_are_told_to_whose_it_was_then(shop: Sho
     assert (await told(shop.stranger))[:1] == (await told(handed.second_view))[:1] == [handed_over]
     assert registered not in await told(shop.stranger) + await told(handed.second_view)
     assert await told(shop.buyer) == await told(handed.first_view) == []
+
+
+async def test_a_timeline_of_an_order_shows_each_owner_what_was_theirs(shop: Shop) -> None:
+    handed = await changes_hands(shop)
+    query = """query T($id: ID!, $order: ID!) {
+      order(id: $order) { timeline(first: 100) { totalCount nodes { sequence payment { id } } } }
+      payment(id: $id) { order { timeline(first: 100) { totalCount nodes { sequence payment { id } } } } } }"""
+
+    async def told(client: Client, payment: Json) -> tuple[list[int] | None, list[int], set[str | None]]:
+        answer = await client.ask(query, id=payment["id"], order=handed.order_id)
+        pages = [found["timeline"] for found in (answer["order"], answer["payment"]["order"]) if found is not None]
+        assert all(page["totalCount"] == len(page["nodes"]) for page in pages)
+        by_order = [node["sequence"] for node in answer["order"]["timeline"]["nodes"]] if answer["order"] else None
+        seen = pages[-1]["nodes"]
+        paid = {node["payment"] and node["payment"]["id"] for node in seen}
+        return by_order, [node["sequence"] for node in seen], paid
+
+    all_of_it, _, of_payments = await told(shop.staff, handed.second)
+    late, late_by_payment, late_payments = await told(shop.stranger, handed.second)
+    early, early_by_payment, early_payments = await told(shop.buyer, handed.first)
+
+    assert all_of_it == list(range(1, await PaymentEvent.all().count() + 1))
+    assert of_payments == {None, handed.first["id"], handed.second["id"]}
+    assert late == late_by_payment == (await told(handed.second_view, handed.second))[0]
+    assert late_payments == {None, handed.second["id"]}
+    assert (early, early_payments) == (None, {handed.first["id"]})
+    assert (await told(handed.first_view, handed.first))[1] == early_by_payment
+    assert not set(late or []) & set(early_by_payment)
+    assert {1} == set(all_of_it or []) - set(late or []) - set(early_by_payment)  # the price that it had before

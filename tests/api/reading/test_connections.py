@@ -61,6 +61,8 @@ CONNECTIONS = [
     Listed("payments", below="Order"),
     Listed("payments", below="Customer"),
     Listed("timeline", below="Payment"),
+    Listed("timeline", below="Order"),
+    Listed("timeline", below="Order"),
     Listed("discrepancies", below="ReconciliationRun"),
 ]
 

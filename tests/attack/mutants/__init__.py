@@ -5,9 +5,10 @@ from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
 from tests.attack.mutants.mutant import Mutant
+from tests.attack.mutants.recognition import RECOGNITION
 from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
 from tests.attack.mutants.streams import STREAMS
 
-MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *ENDPOINTS, *SCENARIOS, *STREAMS, *EXECUTED)
+MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *ENDPOINTS, *SCENARIOS, *STREAMS, *EXECUTED, *RECOGNITION)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

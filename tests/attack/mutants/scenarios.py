@@ -78,8 +78,8 @@ SCENARIOS = (
     Mutant(
         "each_event_of_one_change_writes_it",
         "services/money/state/payment_state.py",
-        "    changes = _differences(payment, seen)\n    if not changes:\n",
-        "    changes = _differences(payment, seen)\n    if not changes and cause.stripe_event_id is None:\n",
+        "    changes = _differences(payment, seen, cause)\n    if not changes:\n",
+        "    changes = _differences(payment, seen, cause)\n    if not changes and cause.stripe_event_id is None:\n",
         WEBHOOKS + "test_scenario_18_two_events_for_one_change_write_one_entry",
         "await shop.timeline(payment",
     ),

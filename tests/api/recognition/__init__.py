@@ -1,0 +1,1 @@
+"""Marks by which people recognise a payment: names, numbers, moments, receipts."""
