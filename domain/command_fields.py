@@ -19,6 +19,7 @@ from domain.ids import Kind, encode, row_id
 from domain.money import MAX_MINOR, Money
 from domain.states import OperationKind
 from domain.text import (
+    check_confirmation_token,
     check_email,
     check_external_id,
     check_metadata,
@@ -29,6 +30,7 @@ from domain.text import (
 
 REQUIRED: Final = dataclasses.MISSING
 LONGEST_TEXT: Final = 1_000  # of a description and of a note
+METHODS: Final = ("payment_method_id", "confirmation_token_id")  # the fields of which one names what pays
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,11 +187,6 @@ def parse_external_id(raw: RawField) -> str:
     return check_external_id(raw.value, path=raw.path)
 
 
-def parse_payment_method_id(raw: RawField) -> str:
-    """Parse Stripe's token of a payment method. Raises Refused."""
-    return check_payment_method_id(raw.value, path=raw.path)
-
-
 def parse_metadata(raw: RawField) -> dict[str, str]:
     """Parse metadata, which Stripe stores too; a missing value is an empty map. Raises Refused."""
     return check_metadata(raw.value or {}, path=raw.path)
@@ -227,17 +224,34 @@ def parse_email(raw: RawField) -> str | None:
     return check_email(raw.value, path=raw.path)
 
 
-def parse_method_to_charge(raw: RawField) -> str | None:
-    """Parse the payment method, which an input with `confirm` needs. Raises Refused."""
-    if raw.value is not None:
-        return check_payment_method_id(raw.value, path=raw.path)
-    if raw.input["confirm"]:
+def parse_payment_method_id(raw: RawField) -> str | None:
+    """Parse Stripe's token of a payment method. Raises Refused unless the input names one method, where it needs one.
+
+    An input that only prepares a payment (`confirm` is false) needs none.
+    """
+    named = [field for field in METHODS if raw.input.get(field) is not None]
+    if len(named) > 1:
+        both = " and ".join(f"`{_camel(field)}`" for field in named)
         raise Refused(
-            ErrorCode.VALIDATION_FAILED,
-            "`confirm` needs `paymentMethodId`: there is nothing to charge yet.",
-            raw.path,
+            ErrorCode.VALIDATION_FAILED, f"Name one thing to pay with, not {both}.", (*raw.path[:-1], _camel(named[1]))
         )
-    return None
+    if not named and raw.input.get("confirm", True):
+        names = " or ".join(f"`{_camel(field)}`" for field in METHODS)
+        raise Refused(ErrorCode.VALIDATION_FAILED, f"There is nothing to charge yet: name {names}.", raw.path)
+    return None if raw.value is None else check_payment_method_id(raw.value, path=raw.path)
+
+
+def parse_confirmation_token(raw: RawField) -> str | None:
+    """Parse Stripe's token of a payer's input. Raises Refused, also where nothing is confirmed: it serves for no more.
+
+    Source: docs.stripe.com/api/confirmation_tokens.
+    """
+    if raw.value is None:
+        return None
+    token = check_confirmation_token(raw.value, path=raw.path)
+    if not raw.input.get("confirm", True):
+        raise Refused(ErrorCode.VALIDATION_FAILED, f"`{raw.path[-1]}` needs `confirm`: it is used at once.", raw.path)
+    return token
 
 
 def parse_return_url(raw: RawField) -> str | None:

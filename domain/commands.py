@@ -13,11 +13,11 @@ from domain.command_fields import (
     id_of,
     optional,
     parse_chargeable,
+    parse_confirmation_token,
     parse_email,
     parse_external_id,
     parse_final_capture,
     parse_metadata,
-    parse_method_to_charge,
     parse_money,
     parse_payment_method_id,
     parse_positive,
@@ -60,7 +60,8 @@ class CreatePayment(Command):
     expected_amount: Money = parsed(parse_money)
     # Leaving it out once meant AUTOMATIC: a key of that time is repeated with an equal fingerprint.
     capture_method: CaptureMethod | None = parsed(unchanged, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
-    payment_method_id: str | None = parsed(parse_method_to_charge)
+    payment_method_id: str | None = parsed(parse_payment_method_id)
+    confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     confirm: bool = parsed(unchanged)
     setup_future_usage: SetupFutureUsage | None = parsed(unchanged)
     return_url: str | None = parsed(parse_return_url)
@@ -69,12 +70,13 @@ class CreatePayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPayment(Command):
-    """Confirm an open payment with a payment method, and name the page that its payer returns to."""
+    """Confirm an open payment with what pays, and name the page that its payer returns to."""
 
     kind: ClassVar = OperationKind.CONFIRM_PAYMENT
 
     payment_id: UUID = id_of(Kind.PAYMENT)
-    payment_method_id: str = parsed(parse_payment_method_id)
+    payment_method_id: str | None = parsed(parse_payment_method_id)
+    confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     return_url: str | None = parsed(parse_return_url)
 
 

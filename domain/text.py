@@ -26,6 +26,7 @@ NOT_AN_APPS_OWN: Final = frozenset(
 )
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")  # RFC 3986, 3.1
 _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
+_CONFIRMATION_TOKEN = re.compile(r"ctoken_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
@@ -115,6 +116,14 @@ def check_payment_method_id(value: str, *, path: Path) -> str:
     refuse_sensitive(value, path=path)
     if not _METHOD.fullmatch(value):
         raise _refused("must be a payment method of Stripe's (pm_…)", path)
+    return value
+
+
+def check_confirmation_token(value: str, *, path: Path) -> str:
+    """Return Stripe's token of a payer's input, which confirms one payment. Raises Refused for any other text."""
+    refuse_sensitive(value, path=path)
+    if not _CONFIRMATION_TOKEN.fullmatch(value):
+        raise _refused("must be a confirmation token of Stripe's (ctoken_…)", path)
     return value
 
 

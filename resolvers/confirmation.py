@@ -12,7 +12,7 @@ from models import Payment
 from provider import ProviderPayment
 from resolvers.access import may_pay, require
 from resolvers.context import RequestContext
-from services.money.payments import find_return_page
+from services.money.confirmations import find_return_page
 
 
 class Confirmation:

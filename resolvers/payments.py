@@ -5,7 +5,7 @@ from typing import Any
 
 from domain.caller import Scope
 from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
-from domain.errors import DomainError
+from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind, row_id
 from models import Payment
 from resolvers.access import (
@@ -41,17 +41,39 @@ async def create_payment(context: RequestContext, *, input: Mapping[str, Any], k
     return await answer(context, act)
 
 
-async def confirm_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
-    """Try an open payment with this method, for its payer or a service."""
+async def confirm_payment(
+    context: RequestContext, *, input: Mapping[str, Any] | None, outside: Mapping[str, Any], key: str
+) -> Result:
+    """Try an open payment with a method or a token, for its payer or a service.
+
+    `outside` are the arguments beside `input`, which clients of the last release send in place of it; then the paths of
+    refusals name these.
+    """
+    values = input if input is not None else outside
 
     async def act() -> OperationOutcome:
-        await load_payment_for_payer(context, row_id(input["payment_id"], Kind.PAYMENT), path=("paymentId",))
-        command = parse_command(context, ConfirmPayment, input, prefix=())
+        require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+        _check_one_place(input, outside)
+        await load_payment_for_payer(context, row_id(values["payment_id"], Kind.PAYMENT), path=("input", "paymentId"))
+        command = parse_command(context, ConfirmPayment, values)
         request = idempotent_request(context, signed_in(context), command, key)
         authority = await payment_authority(context)
         return await payments.confirm_payment(request, command, authority=authority, runner=context.runner)
 
-    return await answer(context, act)
+    result = await answer(context, act)
+    error = result.error
+    if input is None and error is not None and error.path is not None and error.path != ("input",):
+        error.path = tuple(name for name in error.path if name != "input")
+    return result
+
+
+def _check_one_place(input: Mapping[str, Any] | None, outside: Mapping[str, Any]) -> None:
+    """Refuse a call that names its payment twice or not at all. Raises Refused(VALIDATION_FAILED)."""
+    doubled = [name for name, value in outside.items() if value is not None] if input is not None else []
+    if doubled:
+        raise Refused(ErrorCode.VALIDATION_FAILED, "`input` says all of it: leave the other arguments out.", ("input",))
+    if input is None and outside["payment_id"] is None:
+        raise Refused(ErrorCode.VALIDATION_FAILED, "`input` is missing: it names the payment.", ("input",))
 
 
 async def capture_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:

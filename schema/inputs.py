@@ -9,6 +9,10 @@ from schema.enums import CancelReason, CaptureMethod, PaymentStatus, RefundReaso
 from schema.scalars import CurrencyCode, Metadata, MinorUnits
 from schema.types.money import MoneyInput
 
+PAYERS_INPUT = (
+    "Stripe's token of what the payer has entered or chosen in their browser or app (ctoken_…), which confirms one "
+    "payment within twelve hours. Its amount is never used; a `returnUrl` of ours wins over its own."
+)
 METADATA = "Kept with it, given back, and shown in Stripe's Dashboard beside our ids; never a secret or card data."
 
 
@@ -50,6 +54,9 @@ class CreatePaymentInput:
     payment_method_id: strawberry.ID | None = strawberry.field(
         default=None, description="Stripe token only (pm_…). Raw card data cannot be expressed in this schema."
     )
+    confirmation_token_id: strawberry.ID | None = strawberry.field(
+        default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`, and with `confirm`."
+    )
     confirm: bool = strawberry.field(
         default=False,
         description="Ask for the money now. Without it the payer's browser confirms it with `confirmation`.",
@@ -63,6 +70,23 @@ class CreatePaymentInput:
         "shop's own (myapp://paid) if its scheme is set. confirmPayment uses it too, unless it names another.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+
+
+@strawberry.input(description="What an open payment is to be tried with.")
+class ConfirmPaymentInput:
+    """For confirmPayment."""
+
+    payment_id: strawberry.ID = strawberry.field(description="The payment.")
+    payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Stripe token of the method to try (pm_…)."
+    )
+    confirmation_token_id: strawberry.ID | None = strawberry.field(
+        default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`."
+    )
+    return_url: str | None = strawberry.field(
+        default=None,
+        description="Where the payer comes back to after a redirect; without it, to where createPayment said.",
+    )
 
 
 @strawberry.input(description="How much of a held payment is to be taken.")

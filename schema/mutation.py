@@ -12,6 +12,7 @@ from schema.fields import Info, field_with
 from schema.inputs import (
     CancelPaymentInput,
     CapturePaymentInput,
+    ConfirmPaymentInput,
     CreatePaymentInput,
     RefundPaymentInput,
     RegisterOrderInput,
@@ -25,11 +26,13 @@ Key = Annotated[
 ]
 Register = Annotated[RegisterOrderInput, strawberry.argument(description="The order.")]
 Create = Annotated[CreatePaymentInput, strawberry.argument(description="How to pay.")]
+Confirm = Annotated[ConfirmPaymentInput | None, strawberry.argument(description="What to try.")]
 Capture = Annotated[CapturePaymentInput, strawberry.argument(description="What to take.")]
 Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to give up.")]
 Give = Annotated[RefundPaymentInput, strawberry.argument(description="What to give back.")]
 PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The payment.")]
 
+IN_INPUT = "It is a field of `input`."
 ACT = Cost(weight=10)  # it writes, and most of it calls Stripe
 
 
@@ -57,23 +60,31 @@ class Mutation:
     async def confirm_payment(
         self,
         info: Info,
-        payment_id: PaymentId,
-        payment_method_id: Annotated[
-            strawberry.ID, strawberry.argument(description="Stripe token of the method to try (pm_…).")
-        ],
+        *,
+        input: Confirm = None,
         idempotency_key: Key,
+        payment_id: Annotated[
+            strawberry.ID | None, strawberry.argument(description="The payment.", deprecation_reason=IN_INPUT)
+        ] = None,
+        payment_method_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Stripe token of the method to try (pm_…).", deprecation_reason=IN_INPUT),
+        ] = None,
         return_url: Annotated[
             str | None,
             strawberry.argument(
-                description="Where the payer comes back to after a redirect; without it, to where createPayment said."
+                description="Where the payer comes back to after a redirect; without it, to where createPayment said.",
+                deprecation_reason=IN_INPUT,
             ),
         ] = None,
     ) -> PaymentPayload | None:
-        """Tries an open payment with a payment method, e.g. after a decline, or another one while the bank still waits
-        for the payer; browsers normally confirm with Stripe.js. For the payer and for services.
+        """Tries an open payment with a payment method or a token, e.g. after a decline, or another one while the bank
+        still waits for the payer; browsers normally confirm with Stripe.js. For the payer and for services.
         """
-        given = {"payment_id": payment_id, "payment_method_id": payment_method_id, "return_url": return_url}
-        result = await payments.confirm_payment(info.context, input=given, key=idempotency_key)
+        outside = {"payment_id": payment_id, "payment_method_id": payment_method_id, "return_url": return_url}
+        result = await payments.confirm_payment(
+            info.context, input=vars(input) if input is not None else None, outside=outside, key=idempotency_key
+        )
         return PaymentPayload.of(result)
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]), ACT)

@@ -28,6 +28,7 @@ from domain.states import (
 )
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
+from services.money.confirmations import confirm_params, token_params
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.ends import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.operations.refusals import invalid_state
@@ -99,7 +100,7 @@ async def create_payment(
 async def confirm_payment(
     request: IdempotentRequest, command: ConfirmPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> OperationOutcome:
-    """Confirm an open payment with this payment method: a new attempt on the same intent.
+    """Confirm an open payment with this method or token: a new attempt on the same intent.
 
     Replaces an earlier attempt that still waits for its payer. Without a `return_url` the payer returns to the page
     that createPayment named.
@@ -110,14 +111,11 @@ async def confirm_payment(
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
         order, payment = await locking.lock_payment(command.payment_id)
-        check_owner(payment, authority, path=("paymentId",))
-        check_owner(order, authority, path=("paymentId",))  # it may be another customer's by now
+        check_owner(payment, authority, path=("input", "paymentId"))
+        check_owner(order, authority, path=("input", "paymentId"))  # it may be another customer's by now
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CONFIRM)
-        params: dict[str, Any] = {"payment_method": command.payment_method_id}
-        page = command.return_url or await _require_return_page(payment)
-        if page is not None:
-            params["return_url"] = page
+        params = await confirm_params(command, payment)
         return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
     return await run_once(request, accept, runner)
@@ -271,36 +269,6 @@ def _check_nothing_is_kept(command: CreatePayment) -> None:
         )
 
 
-async def find_return_page(payment: Payment) -> str | None:
-    """Return the return page that createPayment named, or None."""
-    return _page_in(await _read_creation_params(payment))
-
-
-async def _read_creation_params(payment: Payment) -> Mapping[str, Any]:
-    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
-    return made.params if made is not None else {}
-
-
-def _page_in(params: Mapping[str, Any]) -> str | None:
-    page: str | None = params.get(Step.CONFIRM, params).get("return_url")
-    return page
-
-
-async def _require_return_page(payment: Payment) -> str | None:
-    """Return the page that createPayment named; None where no payment method redirects, so that none is needed."""
-    params = await _read_creation_params(payment)
-    page = _page_in(params)
-    create = params.get(Step.CREATE, {})
-    if page is None and create.get("automatic_payment_methods", {}).get("allow_redirects") == "always":
-        raise Refused(
-            ErrorCode.VALIDATION_FAILED,
-            "`returnUrl` is missing: this payment takes methods that lead the payer to another page and back, and "
-            "createPayment named no page to come back to.",
-            ("returnUrl",),
-        )
-    return page
-
-
 async def _begin(
     work: UnitOfWork, operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]
 ) -> Payment:
@@ -344,4 +312,6 @@ def _create_params(
     if command.payment_method_id is not None:
         create["payment_method"] = command.payment_method_id
     page = {"return_url": command.return_url} if command.return_url is not None else {}
-    return {Step.CREATE: create, Step.CONFIRM: page} if command.confirm else {Step.CREATE: create, **page}
+    if not command.confirm:
+        return {Step.CREATE: create, **page}
+    return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page}

@@ -14,6 +14,7 @@ import httpx
 from sandbox.deliveries import sign
 from tests.attack.world import Memory, paying, refunding
 from tests.crash.processes.cluster import Application, Cluster
+from tests.support.payer_tokens import confirmation_token
 from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 CLIENTS = 4
@@ -200,22 +201,32 @@ class Storm:
                 if self._over.is_set():
                     return None
                 await self._pause(0.05)
-            return "buyer", "createPayment", {"input": self._paying(dice, order_id)}
+            return "buyer", "createPayment", {"input": await self._paying(dice, order_id)}
         payment_id = dice.choice(self._payments[-8:])
         if wish < 0.55:
-            given = {"paymentId": payment_id, "paymentMethodId": dice.choice(METHODS)}
-            return "buyer", "confirmPayment", {**given, "returnUrl": "https://shop.example/"}
+            given = {"paymentId": payment_id, "returnUrl": "https://shop.example/"}
+            return "buyer", "confirmPayment", {"input": {**given, **await self._paid_with(dice)}}
         if wish < 0.65:
             return "staff", "capturePayment", {"input": {"paymentId": payment_id}}
         if wish < 0.72:
             return dice.choice(("buyer", "staff")), "cancelPayment", {"input": {"paymentId": payment_id}}
         return "staff", "refundPayment", {"input": refunding(payment_id, dice.choice((1_000, 4_000, 6_000, 10_000)))}
 
-    def _paying(self, dice: random.Random, order_id: str) -> Json:
-        changes: Json = {"paymentMethodId": dice.choice(METHODS)}
-        if dice.random() < 0.15:
-            changes = {"confirm": False}
+    async def _paying(self, dice: random.Random, order_id: str) -> Json:
+        changes: Json = {"confirm": False}
+        if dice.random() > 0.15:
+            changes = {"paymentMethodId": None, **await self._paid_with(dice)}
         return paying(order_id, returnUrl="https://shop.example/", **changes)
+
+    async def _paid_with(self, dice: random.Random) -> Json:
+        """Choose a method, by its name or by the token of what the payer has entered."""
+        method = dice.choice(METHODS)
+        if dice.random() < 0.3:
+            stripe = f"http://127.0.0.1:{self._cluster.stripe_port}"
+            with contextlib.suppress(httpx.TransportError, TimeoutError, AssertionError, ValueError):
+                async with asyncio.timeout(1), httpx.AsyncClient(base_url=stripe) as browser:
+                    return {"confirmationTokenId": await confirmation_token(browser, method)}
+        return {"paymentMethodId": method}
 
     async def _order(self, dice: random.Random) -> str | None:
         running = dice.choice(self._running)

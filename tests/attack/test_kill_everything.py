@@ -20,6 +20,7 @@ from tests.attack.invariants import violations
 from tests.attack.world import Memory, look, paying, refunding, until_idle
 from tests.crash.processes.cluster import Application, Cluster
 from tests.crash.processes.kills import fresh, kill_at, kill_in_call
+from tests.support.payer_tokens import confirmation_token
 from tests.support.shop import WEBHOOK_SECRET, Client, Json, key
 
 INTENT = "/v1/payment_intents/[^/]+"
@@ -37,6 +38,10 @@ class Act:
     end: str
     calls: tuple[tuple[str, str], ...]
     layers: Json = field(default_factory=dict)
+    by_token: bool = False  # pays with the token of what the payer has entered
+
+    def __str__(self) -> str:
+        return f"{self.name} by a token" if self.by_token else self.name
 
     @property
     def is_webhook(self) -> bool:
@@ -51,15 +56,15 @@ class Act:
         """True when the order captures manually."""
         return self.name in ("capturePayment", "cancelPayment")
 
-    def variables(self, subject: str) -> Json:
+    def variables(self, subject: str, token: str | None) -> Json:
         """Return the variables; `subject` is the order for createPayment, and the payment for all others."""
+        paid_with = {"confirmationTokenId": token} if self.by_token else {"paymentMethodId": "pm_card_visa"}
         if self.name == "createPayment":
-            return {"input": paying(subject)}
+            return {"input": {**paying(subject), "paymentMethodId": None, **paid_with}}
         if self.name == "refundPayment":
             return {"input": refunding(subject, 4_000)}  # in part: a second one would fit
         if self.name == "confirmPayment":
-            given = {"paymentId": subject, "paymentMethodId": "pm_card_visa"}
-            return {**given, "returnUrl": "https://shop.example/"}
+            return {"input": {"paymentId": subject, "returnUrl": "https://shop.example/", **paid_with}}
         return {"input": {"paymentId": subject}}
 
 
@@ -68,6 +73,8 @@ CREATE, CONFIRM = ("POST", "/v1/payment_intents"), ("POST", f"{INTENT}/confirm")
 ACTS = (
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM)),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,)),
+    Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM), by_token=True),
+    Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,), by_token=True),
     Act("capturePayment", {}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
     Act("cancelPayment", {}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
     Act("refundPayment", {}, "SUCCEEDED", (("POST", "/v1/refunds"),)),
@@ -100,9 +107,9 @@ WAYS = (
     Way(replicas=2, after=True, returns=True),
     Way(replicas=2, after=False, returns=False),
 )
-BY_NAME = pytest.mark.parametrize("act", ACTS, ids=lambda act: act.name)
+BY_NAME = pytest.mark.parametrize("act", ACTS, ids=str)
 BY_WAY = pytest.mark.parametrize("way", WAYS, ids=str)
-CALLS = [pytest.param(act, call, id=f"{act.name} {call[0]} {call[1]}") for act in ACTS for call in act.calls]
+CALLS = [pytest.param(act, call, id=f"{act} {call[0]} {call[1]}") for act in ACTS for call in act.calls]
 
 
 @pytest.mark.short
@@ -134,10 +141,10 @@ async def test_killed_around_any_call_of_stripe(
     memory = Memory()
     async with _beside(cluster, way) as other:
         async with cluster.application(**{"worker": False, **act.layers}) as first:
-            subject, with_key = await _prepare(cluster, first, memory, act), key()
-            done = _act(cluster, first, memory, act, subject, with_key)
+            variables, with_key = await _prepare(cluster, first, memory, act), key()
+            done = _act(cluster, first, memory, act, variables, with_key)
             await kill_in_call(cluster, first, moment, call[1], done, method=call[0])
-        await _heals(cluster, database_url, memory, act, subject, with_key, other, returns=way.returns)
+        await _heals(cluster, database_url, memory, act, variables, with_key, other, returns=way.returns)
 
 
 async def _killed_at(cluster: Cluster, postgres: EmbeddedPostgres, act: Act, step: int, way: Way) -> bool:
@@ -145,11 +152,11 @@ async def _killed_at(cluster: Cluster, postgres: EmbeddedPostgres, act: Act, ste
     async with fresh(cluster, postgres) as url, _beside(cluster, way) as other:
         memory = Memory()
         async with cluster.application(**{"worker": False, **act.layers}) as first:
-            subject, with_key = await _prepare(cluster, first, memory, act), key()
-            done = _act(cluster, first, memory, act, subject, with_key)
+            variables, with_key = await _prepare(cluster, first, memory, act), key()
+            done = _act(cluster, first, memory, act, variables, with_key)
             if not await kill_at(cluster, first, step, done, after=way.after):
                 return False
-        await _heals(cluster, url, memory, act, subject, with_key, other, returns=way.returns)
+        await _heals(cluster, url, memory, act, variables, with_key, other, returns=way.returns)
     return True
 
 
@@ -168,7 +175,7 @@ async def _heals(
     url: str,
     memory: Memory,
     act: Act,
-    subject: str,
+    variables: Json,
     with_key: str,
     other: Application | None,
     *,
@@ -182,7 +189,7 @@ async def _heals(
             await _send_all(cluster, served)
         elif returns:
             caller, client = _caller(act, served)
-            await memory.settled(lambda: client, caller, act.name, with_key, **act.variables(subject))
+            await memory.settled(lambda: client, caller, act.name, with_key, **variables)
         idle = await until_idle(url, seconds=20)
         world = await look(cluster, second, memory, url)
     assert idle
@@ -194,16 +201,23 @@ async def _heals(
     assert wrong == []
 
 
-async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Act) -> str:
+async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Act) -> Json:
+    """Make what the act needs; returns the act's variables."""
+    token = await _token(cluster) if act.by_token else None
     order_id = await memory.order(first, capture="MANUAL" if act.holds else "AUTOMATIC")
     if act.name == "createPayment":
-        return order_id
+        return act.variables(order_id, token)
     given = paying(order_id, **act.before)
     payload = await memory.settled(lambda: first.buyer, "buyer", "createPayment", key(), input=given)
     assert payload["errors"] == [], payload
     if act.is_webhook:
         await _browser_confirms(cluster)
-    return str(payload["payment"]["id"])
+    return act.variables(payload["payment"]["id"], token)
+
+
+async def _token(cluster: Cluster) -> str:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
+        return await confirmation_token(browser)
 
 
 async def _browser_confirms(cluster: Cluster) -> None:
@@ -217,12 +231,12 @@ async def _browser_confirms(cluster: Cluster) -> None:
 
 
 async def _act(
-    cluster: Cluster, first: Application, memory: Memory, act: Act, subject: str, with_key: str
+    cluster: Cluster, first: Application, memory: Memory, act: Act, variables: Json, with_key: str
 ) -> dict[str, Any]:
     """Run the call that is killed. A webhook's has no end of its own: it waits for the death of the process."""
     if not act.is_webhook:
         caller, client = _caller(act, first)
-        return await memory.do(client, caller, act.name, with_key, **act.variables(subject))
+        return await memory.do(client, caller, act.name, with_key, **variables)
     await _send_all(cluster, first)
     while True:
         await first.http.get("/healthz")

@@ -25,6 +25,7 @@ from paygraph_client import (
 
 from tests.clients.cutting_proxy import CuttingProxy, Direction
 from tests.crash.processes.cluster import Application, Cluster
+from tests.support.payer_tokens import confirmation_token
 from tests.support.shop import key, token
 
 BUYER = token("buyer", "payments:pay")
@@ -153,6 +154,41 @@ async def test_a_decline_is_told_in_the_language_that_the_client_accepts(running
 
     assert isinstance(declined, Declined)
     assert declined.message == "La tarjeta ha caducado. Por favor, utilice otro método de pago."
+
+
+async def test_the_token_of_what_the_payer_entered_pays_and_pays_again(cluster: Cluster, running: Application) -> None:
+    order_id = await an_order(running)
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
+        tokens = [await confirmation_token(browser, name) for name in ("pm_card_chargeDeclined", "pm_card_visa")]
+    async with client_at(port_of(running)) as client:
+        declined = await client.pay(order_id, amount=10_000, currency="USD", confirmation_token_id=tokens[0])
+        paid = await client.try_again(order_id, confirmation_token_id=tokens[1])
+
+    assert isinstance(declined, Declined)
+    assert paid == Paid(declined.payment_id)
+    assert charged(cluster) == [10_000]
+
+
+async def test_a_second_attempt_that_an_older_version_kept_is_gone_on_with(
+    cluster: Cluster, running: Application
+) -> None:
+    """It kept the fields as arguments and not as an input: its key stands for the same request."""
+    order_id, store = await an_order(running), MemoryStore()
+    async with client_at(port_of(running), store) as client:
+        declined = await client.pay(order_id, **paying("pm_card_visa_chargeDeclined"))
+        assert isinstance(declined, Declined)
+        fields = {"paymentId": declined.payment_id, "paymentMethodId": "pm_card_visa", "returnUrl": None}
+        one_key = key()
+        await running.buyer.do("confirmPayment", **fields, key=one_key)
+        kept = {"kind": "CONFIRM_PAYMENT", "key": one_key, "variables": fields, "payment_id": declined.payment_id}
+        store.put(order_id, kept)
+
+        resumed = await client.resume(order_id)
+        sent_again = await client._send(kept)
+
+    assert resumed == Paid(declined.payment_id)
+    assert sent_again["errors"] == []
+    assert charged(cluster) == [10_000]
 
 
 async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:

@@ -143,7 +143,7 @@ MONEY = '{amount: 100, currency: "USD"}'
 MUTATIONS = {
     "registerOrder": f'(input: {{externalId: "1", total: {MONEY}}}, idempotencyKey: "k")',
     "createPayment": f'(input: {{orderId: "x", expectedAmount: {MONEY}}}, idempotencyKey: "k")',
-    "confirmPayment": '(paymentId: "x", paymentMethodId: "pm_1", idempotencyKey: "k")',
+    "confirmPayment": '(input: {paymentId: "x", paymentMethodId: "pm_1"}, idempotencyKey: "k")',
     "capturePayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "cancelPayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "refundPayment": '(input: {paymentId: "x", reason: OTHER}, idempotencyKey: "k")',

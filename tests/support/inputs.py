@@ -51,7 +51,7 @@ def schema_of(introspection: Json) -> GraphQLSchema:
     return graphql.build_client_schema(introspection)  # type: ignore[arg-type]  # a TypedDict of the same shape
 
 
-INTROSPECTION = graphql.get_introspection_query(descriptions=False)
+INTROSPECTION = graphql.get_introspection_query(descriptions=False, input_value_deprecation=True)
 
 
 def places(schema: GraphQLSchema) -> Iterator[Place]:

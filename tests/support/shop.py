@@ -81,8 +81,11 @@ MUTATIONS = {
         PAYLOAD + " refund { id status amount { amount currency } failureReason }",
     ),
     "confirmPayment": (
-        "($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!)",
-        "(paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key)",
+        # as clients send it now, or as those of the last release do: variables that are not given are not sent
+        "($input: ConfirmPaymentInput, $key: IdempotencyKey!, $paymentId: ID, $paymentMethodId: ID,"
+        " $returnUrl: String)",
+        "(input: $input, idempotencyKey: $key, paymentId: $paymentId, paymentMethodId: $paymentMethodId,"
+        " returnUrl: $returnUrl)",
         PAYMENT_PAYLOAD,
     ),
     "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYMENT_PAYLOAD),

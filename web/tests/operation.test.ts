@@ -149,7 +149,7 @@ describe("an act in words", () => {
     ["Charge USD 50.00 for order shop-7 (order_1)", "createPayment", `input: { ${PAY}, confirm: true }`],
     ["Hold USD 50.00 for order shop-7 (order_1)", "createPayment", `input: { ${PAY}, confirm: true, captureMethod: MANUAL }`],
     ["Prepare a payment of USD 50.00 for order shop-7 (order_1); nothing is charged yet", "createPayment", `input: { ${PAY} }`],
-    ["Charge USD 50.00 for payment payment_1 (order shop-7)", "confirmPayment", `paymentId: "payment_1", paymentMethodId: "pm_1"`],
+    ["Charge USD 50.00 for payment payment_1 (order shop-7)", "confirmPayment", `input: { paymentId: "payment_1", paymentMethodId: "pm_1" }`],
     ["Capture USD 40.00 of payment payment_1 (order shop-7)", "capturePayment", `input: { paymentId: "payment_1" }`],
     ["Refund USD 12.34 of payment payment_1 (order shop-7)", "refundPayment", `input: { paymentId: "payment_1", reason: OTHER }`],
     [

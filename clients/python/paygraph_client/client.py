@@ -59,32 +59,39 @@ class Paygraph:
         *,
         amount: int,
         currency: str,
-        payment_method_id: str,
+        payment_method_id: str | None = None,
+        confirmation_token_id: str | None = None,
         return_url: str | None = None,
     ) -> Result:
-        """Pay an order. `amount` is in minor units, and is the amount that the buyer was shown.
+        """Pay an order by a method (pm_…), or by the token of what the payer has entered (ctoken_…).
 
-        A second call for the same order continues with the first one's key, as `resume` does.
+        `amount` is in minor units, and is the amount that the buyer was shown. A second call for the same order
+        continues with the first one's key, as `resume` does.
         """
         if self._store.get(order_id) is not None:
             return await self.resume(order_id)
         fields: Json = {
             "orderId": order_id,
             "expectedAmount": {"amount": amount, "currency": currency},
-            "paymentMethodId": payment_method_id,
             "confirm": True,
+            **_paid_with(payment_method_id, confirmation_token_id, return_url),
         }
-        if return_url is not None:
-            fields["returnUrl"] = return_url
         return await self._begin(order_id, "CREATE_PAYMENT", {"input": fields})
 
-    async def try_again(self, order_id: str, *, payment_method_id: str, return_url: str | None = None) -> Result:
-        """Pay with another method after a decline: a new attempt on the same payment, under a new key."""
+    async def try_again(
+        self,
+        order_id: str,
+        *,
+        payment_method_id: str | None = None,
+        confirmation_token_id: str | None = None,
+        return_url: str | None = None,
+    ) -> Result:
+        """Pay with another method or token after a decline: a new attempt on the same payment, under a new key."""
         payment_id = (self._store.get(order_id) or {}).get("payment_id")
         if payment_id is None:
             raise LookupError("this order has no declined payment here: call pay")
-        fields = {"paymentId": payment_id, "paymentMethodId": payment_method_id, "returnUrl": return_url}
-        return await self._begin(order_id, "CONFIRM_PAYMENT", fields)
+        fields = {"paymentId": payment_id, **_paid_with(payment_method_id, confirmation_token_id, return_url)}
+        return await self._begin(order_id, "CONFIRM_PAYMENT", {"input": fields})
 
     async def resume(self, order_id: str) -> Result:
         """Continue the payment of this order if necessary, and return its result. Raises LookupError."""
@@ -139,7 +146,10 @@ class Paygraph:
 
     async def _send(self, record: Record) -> Json:
         """Send the mutation and return its payload; the same key and the same input each time."""
-        data = await self._ask(texts.MUTATIONS[record["kind"]], {**record["variables"], "key": record["key"]})
+        variables = record["variables"]
+        if "input" not in variables:  # kept by a version that sent the fields as arguments: the request is the same
+            variables = {"input": variables}
+        data = await self._ask(texts.MUTATIONS[record["kind"]], {**variables, "key": record["key"]})
         payload: Json = data["done"]
         for error in payload["errors"]:
             if error["retryable"]:
@@ -207,6 +217,12 @@ class Paygraph:
                     raise
             await asyncio.sleep(pause)
             wait = min(wait * 2, LONGEST_WAIT_SECONDS)
+
+
+def _paid_with(method: str | None, token: str | None, return_url: str | None) -> Json:
+    """The fields of what pays, and of the page to return to; the ones that are not given are left out."""
+    fields = {"paymentMethodId": method, "confirmationTokenId": token, "returnUrl": return_url}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _result(payload: Json) -> Result:

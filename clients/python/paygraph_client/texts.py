@@ -21,10 +21,8 @@ mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {{
 }}
 {PAYMENT}{PROBLEM}"""
 CONFIRM = f"""
-mutation TryAgain($paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!) {{
-  done: confirmPayment(
-    paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
-  ) {{ {ANSWER} }}
+mutation TryAgain($input: ConfirmPaymentInput!, $key: IdempotencyKey!) {{
+  done: confirmPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }}
 }}
 {PAYMENT}{PROBLEM}"""
 OPERATION = f"""

@@ -22,12 +22,8 @@ const SEND = {
   CREATE_PAYMENT: `mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {
     answer: createPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
   }`,
-  CONFIRM_PAYMENT: `mutation TryAgain(
-    $paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!
-  ) {
-    answer: confirmPayment(
-      paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
-    ) { ${ANSWER} }
+  CONFIRM_PAYMENT: `mutation TryAgain($input: ConfirmPaymentInput!, $key: IdempotencyKey!) {
+    answer: confirmPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
   }`,
 }
 const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKind!) {
@@ -36,10 +32,12 @@ const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKin
 const LOOK = `query Look($id: ID!, $age: Int) { payment(id: $id, maxStalenessMs: $age) { ${PAYMENT} } }`
 const GO_ON = `query GoOn($id: ID!) { paymentConfirmation(paymentId: $id) { ${CONFIRMATION} } }`
 
-export interface PayInput {
+/** What pays: a method (pm_…), or the token of what the payer has entered (ctoken_…). */
+export type PaidWith = { paymentMethodId: string } | { confirmationTokenId: string }
+
+export type PayInput = PaidWith & {
   orderId: string
   expectedAmount: { amount: number; currency: string }
-  paymentMethodId: string
   captureMethod?: 'AUTOMATIC' | 'MANUAL'
   setupFutureUsage?: 'ON_SESSION' | 'OFF_SESSION'
   returnUrl?: string
@@ -95,14 +93,15 @@ export class Paygraph {
     return this.#settle(kept, false)
   }
 
-  /** A new attempt after a decline: the same payment with another method, under a new key. */
-  async tryAgain(declined: Outcome, paymentMethodId: string, returnUrl?: string): Promise<Outcome> {
+  /** A new attempt after a decline: the same payment with another method or token, under a new key. */
+  async tryAgain(declined: Outcome, paidWith: PaidWith | string, returnUrl?: string): Promise<Outcome> {
     const { orderId, key, payment } = declined
     if (payment === null) throw new TypeError('there is no open payment to try again')
     const kept = await this.#kept(orderId)
     if (kept !== null && kept.variables.key !== key) throw new OtherAttempt(`order ${orderId} has a later attempt`)
-    const variables = { paymentId: payment.id, paymentMethodId, returnUrl: returnUrl ?? null }
-    return this.#settle(await this.#keep(orderId, 'CONFIRM_PAYMENT', variables, kept?.asked ?? null), true)
+    const by = typeof paidWith === 'string' ? { paymentMethodId: paidWith } : paidWith
+    const input = { paymentId: payment.id, ...by, returnUrl: returnUrl ?? null }
+    return this.#settle(await this.#keep(orderId, 'CONFIRM_PAYMENT', { input }, kept?.asked ?? null), true)
   }
 
   /** After a restart: go on with the attempt that is kept for the order, null if there is none. */
@@ -178,7 +177,9 @@ export class Paygraph {
 
   async #send(attempt: Attempt, signal: AbortSignal): Promise<Known> {
     type Answer = { errors: Refusal[]; payment: Payment | null; confirmation: Confirmation | null }
-    const { answer } = await this.#post<{ answer: Answer }>(SEND[attempt.kind], attempt.variables, signal)
+    const { key, ...fields } = attempt.variables // kept by an earlier version they are no `input`: the request is the same
+    const variables = 'input' in fields ? attempt.variables : { input: fields, key }
+    const { answer } = await this.#post<{ answer: Answer }>(SEND[attempt.kind], variables, signal)
     const error = answer.errors[0] ?? null
     if (error?.retryable) throw new Again(error.retryAfterMs ?? 0)
     return [answer.payment, error, answer.confirmation]

@@ -147,6 +147,21 @@ test('a decline is told in the language of the payer', async () => {
   ])
 })
 
+test('a token that Stripe does not know is refused, and the payment waits for another', async () => {
+  const paygraph = client()
+  const orderId = await newOrder()
+  const { paymentMethodId: _, ...given } = visa(orderId)
+
+  const refused = await paygraph.pay({ ...given, confirmationTokenId: 'ctoken_of_nobody' })
+  const again = await paygraph.tryAgain(refused, { confirmationTokenId: 'ctoken_of_nobody_else' })
+  const paid = await paygraph.tryAgain(again, { paymentMethodId: 'pm_card_visa' })
+
+  assert.deepEqual([refused.kind, refused.code], ['failed', 'PAYMENT_METHOD_UNUSABLE'])
+  assert.deepEqual([again.kind, again.code], ['failed', 'PAYMENT_METHOD_UNUSABLE'])
+  assert.equal(paid.kind, 'paid')
+  assert.deepEqual(await charges(orderId), [10_000])
+})
+
 test('a payer who has to act comes back and is paid', async () => {
   const paygraph = client()
   const orderId = await newOrder()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.declines import AUTHENTICATE, explain_decline
-from domain.errors import DomainError, ErrorCode, InvalidState, LimitExceeded, ProviderProblem, Refused
+from domain.errors import DomainError, ErrorCode, InvalidState, LimitExceeded, Path, ProviderProblem, Refused
 from domain.money import Money
 from domain.states import ProviderEffect
 from models import Payment, Refund
@@ -17,16 +17,21 @@ from services.money.operations.steps import Step
 
 AMOUNT: Final = ("input", "amount")
 METHOD: Final = ("input", "paymentMethodId")
+TOKEN: Final = ("input", "confirmationTokenId")
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One request that Stripe refused. `requested` is the amount to be captured or refunded, if there was one."""
+    """One request that Stripe refused. `requested` is the amount to be captured or refunded, if there was one.
+
+    `method` is the field that named what pays.
+    """
 
     failure: ProviderFailure
     step: Step
     payment: Payment
     requested: Money | None = None
+    method: Path = METHOD
 
     @property
     def money_moved(self) -> str:
@@ -36,9 +41,9 @@ class Refusal:
 Explain = Callable[[Refusal], DomainError]
 
 
-def refusal_error(failure: ProviderFailure, step: Step, payment: Payment, *, requested: Money | None) -> DomainError:
+def refusal_error(refusal: Refusal) -> DomainError:
     """Return the domain error of a definite refusal; a code without an entry is PROVIDER_REJECTED."""
-    refusal = Refusal(failure, step, payment, requested)
+    failure, step = refusal.failure, refusal.step
     if failure.outcome is Outcome.DECLINED:
         return failure.decline or explain_decline()
     if failure.is_missing_payment:
@@ -51,12 +56,13 @@ def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params
     """Return the domain error of a refused step; `params` are the parameters that were sent to Stripe."""
     amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
     requested = Money(amount, payment.currency) if isinstance(amount, int) else None
-    return refusal_error(failure, step, payment, requested=requested)
+    method = TOKEN if "confirmation_token" in params else METHOD
+    return refusal_error(Refusal(failure, step, payment, requested, method))
 
 
 def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:
     """Return the domain error of a refused refund."""
-    return refusal_error(failure, Step.REFUND, payment, requested=refund.amount)
+    return refusal_error(Refusal(failure, Step.REFUND, payment, refund.amount))
 
 
 def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
@@ -96,17 +102,30 @@ def _disputed(_: Refusal) -> DomainError:
     return Refused(ErrorCode.CHARGE_DISPUTED, "The charge is disputed; Stripe does not refund it now.")
 
 
-def _method(_: Refusal) -> DomainError:
+def _method(refusal: Refusal) -> DomainError:
     return Refused(
         ErrorCode.PAYMENT_METHOD_UNUSABLE,
         "This payment method cannot be used: it does not exist, was detached, or does not fit this payment.",
-        METHOD,
+        refusal.method,
     )
 
 
-def _mandate(_: Refusal) -> DomainError:
+def _token(refusal: Refusal) -> DomainError:
+    return Refused(
+        ErrorCode.PAYMENT_METHOD_UNUSABLE,
+        "This token cannot be used: it does not exist, was used already, or has expired. Make a new one.",
+        refusal.method,
+    )
+
+
+def _mandate(refusal: Refusal) -> DomainError:
     message = "The payer's consent to use this payment method is not valid any more. Use another one."
-    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, METHOD)
+    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+
+
+def _return_page(_: Refusal) -> DomainError:
+    message = "This payment method leads the payer to another page and back: name the page to come back to."
+    return Refused(ErrorCode.VALIDATION_FAILED, message, ("input", "returnUrl"))
 
 
 def _authenticate(_: Refusal) -> DomainError:
@@ -174,7 +193,7 @@ BY_CODE: Final[Mapping[str, Explain]] = {
     "bank_account_unverified": _method,
     "expired_card": _method,
     "sepa_unsupported_account": _method,
-    "token_already_used": _method,
+    "token_already_used": _token,
     "payment_intent_incompatible_payment_method": _method,
     "payment_method_bank_account_blocked": _method,
     "payment_method_billing_details_address_missing": _method,
@@ -192,5 +211,7 @@ BY_CODE: Final[Mapping[str, Explain]] = {
 # Where the parameter decides, not the code: (is a refund, Stripe's name of the parameter).
 PARAMETERS: Final[Mapping[tuple[bool, str], Explain]] = {
     (False, "payment_method"): _method,
+    (False, "confirmation_token"): _token,
+    (False, "return_url"): _return_page,
     (True, "amount"): _too_much,
 }

@@ -9,9 +9,12 @@ from schema import print_sdl
 from tests.support.shop import Json, Shop, key
 
 BUILT: Final = build_schema(print_sdl())
+BESIDE_A_METHOD: Final = "refused beside a method; instead of one it is tests/api/checkout/test_confirmation_tokens.py"
 BEFORE_THE_KEY: Final = {
     "capturePayment.finalCapture": "anything but true is refused",
     "createPayment.setupFutureUsage": "anything but null is refused",
+    "createPayment.confirmationTokenId": BESIDE_A_METHOD,
+    "confirmPayment.confirmationTokenId": BESIDE_A_METHOD,
 }
 # For each mutation that takes a key, another value for each of its fields; ids are those of a second order and payment.
 OTHER: Final[dict[str, Json]] = {
@@ -116,8 +119,7 @@ def _with(given: Json, field: str, value: Any) -> Json:
 
 
 async def _send(shop: Shop, mutation: str, given: Json, one_key: str) -> Json:
-    variables = given if mutation == "confirmPayment" else {"input": given}
-    return await shop.staff.do(mutation, **variables, key=one_key)
+    return await shop.staff.do(mutation, input=given, key=one_key)
 
 
 async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:

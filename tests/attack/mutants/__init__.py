@@ -1,5 +1,6 @@
 """Wrong variants of single lines: each breaks one promise, as a tired programmer might, and a test must fail."""
 
+from tests.attack.mutants.checkout import CHECKOUT
 from tests.attack.mutants.endpoints import ENDPOINTS
 from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
@@ -10,5 +11,15 @@ from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
 from tests.attack.mutants.streams import STREAMS
 
-MUTANTS: tuple[Mutant, ...] = (*KEYS, *FACTS, *SIGHT, *ENDPOINTS, *SCENARIOS, *STREAMS, *EXECUTED, *RECOGNITION)
+MUTANTS: tuple[Mutant, ...] = (
+    *KEYS,
+    *FACTS,
+    *SIGHT,
+    *ENDPOINTS,
+    *SCENARIOS,
+    *STREAMS,
+    *EXECUTED,
+    *RECOGNITION,
+    *CHECKOUT,
+)
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

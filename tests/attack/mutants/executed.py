@@ -122,8 +122,8 @@ EXECUTED = (
     Mutant(
         "each_request_of_a_client_has_a_key_of_its_own",
         "clients/python/paygraph_client/client.py",
-        '{**record["variables"], "key": record["key"]}',
-        '{**record["variables"], "key": str(uuid4())}',
+        '{**variables, "key": record["key"]}',
+        '{**variables, "key": str(uuid4())}',
         "tests/clients/test_python_client.py::test_wherever_the_connection_is_cut_the_order_is_paid_once",
         "isinstance(result, Paid)",
     ),

@@ -64,12 +64,8 @@ export const PAY = graphql(`
 `);
 
 export const TRY_AGAIN = graphql(`
-  mutation CheckoutTryAgain(
-    $paymentId: ID!, $paymentMethodId: ID!, $returnUrl: String, $key: IdempotencyKey!, $locale: String!
-  ) {
-    confirmPayment(
-      paymentId: $paymentId, paymentMethodId: $paymentMethodId, returnUrl: $returnUrl, idempotencyKey: $key
-    ) {
+  mutation CheckoutTryAgain($input: ConfirmPaymentInput!, $key: IdempotencyKey!, $locale: String!) {
+    confirmPayment(input: $input, idempotencyKey: $key) {
       replayed
       errors { ...ErrorFields }
       payment { ...PaymentFields order { ...OrderFields } }

@@ -40,8 +40,8 @@ async function send(client: Client, orderId: string, attempt: Attempt) {
   }
   const { paymentMethodId } = attempt;
   if (attempt.act === "try-again") {
-    const wanted = { paymentId: attempt.paymentId, paymentMethodId: attempt.paymentMethodId, returnUrl };
-    const { data, error } = await client.mutation(TRY_AGAIN, { ...wanted, key, locale }).toPromise();
+    const input = { paymentId: attempt.paymentId, paymentMethodId: attempt.paymentMethodId, returnUrl };
+    const { data, error } = await client.mutation(TRY_AGAIN, { input, key, locale }).toPromise();
     return { payload: data?.confirmPayment, error };
   }
   const confirm = paymentMethodId !== null;
