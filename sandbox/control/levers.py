@@ -8,7 +8,7 @@ from typing import Any
 from sandbox import timers
 from sandbox.account import account, payouts, settings
 from sandbox.books import books
-from sandbox.customers import mandates, payment_methods
+from sandbox.customers import customers, mandates, payment_methods
 from sandbox.customers.kinds import KINDS as METHOD_KINDS
 from sandbox.customers.methods import METHODS, TOO_LATE
 from sandbox.errors import invalid
@@ -19,7 +19,7 @@ from sandbox.http.routes import ROUTES
 from sandbox.http.stripe_names import CALLS
 from sandbox.ledger import Ledger
 from sandbox.objects import API_VERSION
-from sandbox.payments import attempts, captures, changes, charges, disputes, intents, refunds
+from sandbox.payments import attempts, captures, changes, charges, declines, disputes, intents, refunds
 from sandbox.setups import setups
 
 Json = dict[str, Any]
@@ -76,6 +76,23 @@ def _as_another_program(act: Callable[[Ledger, str, Json], Json], takes: Takes) 
     return lambda bench, ids, body: act(bench.ledger, ids.get("id", ""), takes.read(as_form(body)))
 
 
+def _new_customer(ledger: Ledger, _: str, params: Json) -> Json:
+    return customers.create(ledger, params)
+
+
+def _no_customer(bench: Bench, ids: Ids, _: Any) -> Json:
+    return customers.delete(bench.ledger, ids["id"])
+
+
+def _detached(bench: Bench, ids: Ids, _: Any) -> Json:
+    return payment_methods.detach(bench.ledger, ids["id"])
+
+
+def _new_intent(ledger: Ledger, _: str, params: Json) -> Json:
+    intents.check_new(params)
+    return intents.create(ledger, params)
+
+
 def _new_refund(ledger: Ledger, _: str, params: Json) -> Json:
     return refunds.create(ledger, params)
 
@@ -118,6 +135,10 @@ def _expire(bench: Bench, ids: Ids, _: Any) -> Json:
 
 def _answer(*, passed: bool) -> Callable[[Bench, Ids, Any], Json]:
     return lambda bench, ids, _: attempts.finish_action(bench.ledger, ids["id"], passed=passed)
+
+
+def _plan_declines(bench: Bench, _: Ids, body: Any) -> Json:
+    return declines.plan(bench.ledger, dict(body))
 
 
 def _update_card(bench: Bench, ids: Ids, body: Any) -> Json:
@@ -205,7 +226,19 @@ LEVERS = (
     Lever("POST", "settle", "lets banks decide at once: all, or `id`; `outcome` succeeded or failed", _settle),
     Lever("GET", "settings", "the kind of account", lambda bench, _ids, _: settings.read(bench.ledger.store)),
     Lever("POST", "settings", "makes it another kind of account", _change_settings),
+    Lever(
+        "POST",
+        "declines",
+        "banks decline the next `times` cards, with `decline_code`, `advice_code`, …",
+        _plan_declines,
+    ),
     Lever("GET", "books", "everything that Stripe holds", lambda bench, _ids, _: books(bench.ledger.store).to_json()),
+    Lever(
+        "POST",
+        "payment_intents",
+        "another program makes an intent",
+        _as_another_program(_new_intent, requests.NEW_INTENT),
+    ),
     Lever(
         "POST",
         PI,
@@ -246,6 +279,26 @@ LEVERS = (
     Lever("POST", "refunds/{id}", "a refund goes to `status`", _move_refund),
     Lever(
         "POST",
+        "customers",
+        "somebody makes a customer at the Dashboard",
+        _as_another_program(_new_customer, requests.NEW_CUSTOMER),
+    ),
+    Lever(
+        "POST",
+        "customers/{id}",
+        "somebody changes a customer: the default method, the address, …",
+        _as_another_program(customers.update, requests.CHANGED_CUSTOMER),
+    ),
+    Lever("DELETE", "customers/{id}", "somebody deletes a customer at the Dashboard", _no_customer),
+    Lever(
+        "POST",
+        "payment_methods/{id}/attach",
+        "another program saves a method for a `customer`",
+        _as_another_program(payment_methods.attach, requests.ATTACHED),
+    ),
+    Lever("POST", "payment_methods/{id}/detach", "somebody detaches a method at the Dashboard", _detached),
+    Lever(
+        "POST",
         "payment_methods/{id}",
         "a bank updates a card: `exp_month`, `exp_year`, `last4`; it `behaves` as another test method",
         _update_card,
@@ -253,6 +306,12 @@ LEVERS = (
     Lever("POST", "receipts", "somebody sends the receipt of a `charge` or `refund`, to `email`", _send_receipt),
     Lever("POST", "disputes", "a bank contests a `charge` or `payment_intent`", _new_dispute),
     Lever("POST", "disputes/{id}", "a dispute goes to `status`", _move_dispute),
+    Lever(
+        "POST",
+        "setup_intents/{id}/cancel",
+        "another program cancels a setup",
+        _as_another_program(setups.cancel, requests.CANCELED_SETUP),
+    ),
     Lever("POST", "setup_intents/{id}/complete", "the payer sets a method up", _answer_setup(passed=True)),
     Lever("POST", "setup_intents/{id}/fail", "the payer cannot or will not", _answer_setup(passed=False)),
     Lever("POST", "mandates/{id}", "a mandate goes to `status`: its payer or its bank ends it", _move_mandate),

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 from dataclasses import dataclass, replace
-from email.utils import formatdate
 from typing import Any
 
 from starlette.requests import Request
@@ -16,21 +15,14 @@ from sandbox.errors import StripeError, invalid
 from sandbox.faults import Fault, Faults
 from sandbox.http import access, form, idempotency, listing, routes
 from sandbox.http.idempotency import Kept, Keys
+from sandbox.http.sending import POLL_SECONDS, HttpAnswer, cut, live, send_answer, until_gone
 from sandbox.ledger import Ledger
 from sandbox.objects import API_VERSION
 from sandbox.store import Store, new_id
 
 Json = dict[str, Any]
 
-POLL_SECONDS = 0.02
-PATIENCE_SECONDS = 60.0  # a request that "times out" over a network ends then, if its client does not disconnect
 MAX_BODY_BYTES = 1_000_000
-CORS = {
-    "access-control-allow-headers": "*, Authorization, Idempotency-Key, Stripe-Version",
-    "access-control-allow-methods": "GET, POST, DELETE, OPTIONS",
-    "access-control-allow-origin": "*",
-    "access-control-expose-headers": "Request-Id, Stripe-Should-Retry",
-}
 ACCOUNT = re.compile(r"acct_[A-Za-z0-9]{1,64}")
 TOO_MANY = "Request rate limit exceeded."
 LOCKED = "This object cannot be accessed right now because another API request is accessing it. Try again."
@@ -45,16 +37,6 @@ class Dropped(Exception):
     def __init__(self, how: str) -> None:
         super().__init__(how)
         self.how = how
-
-
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """One response."""
-
-    status: int
-    body: str
-    headers: dict[str, str]
-    byte_seconds: float | None = None  # before each byte of the body, for a trickle
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +103,7 @@ class StripeApi:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await _live(receive, send)
+            await live(receive, send)
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
@@ -136,10 +118,10 @@ class StripeApi:
             if in_process:
                 raise
             if dropped.how == "timed out":
-                await _until_gone(request)
-            await _cut(send)
+                await until_gone(request)
+            await cut(send)
             return
-        await _send(answer, request, send)
+        await send_answer(answer, request, send)
 
     async def _answer(self, request: Request, in_process: bool) -> HttpAnswer:
         try:
@@ -268,7 +250,8 @@ class StripeApi:
             route, ids = routes.find(parsed.method, parsed.path)
             if browser:
                 access.check_route(route)
-            params = route.read({k: v for k, v in parsed.params.items() if k not in access.NOT_PARAMETERS})
+            raw = {k: v for k, v in parsed.params.items() if k not in access.NOT_PARAMETERS}
+            params = route.read(raw, headers["stripe-version"])
             if browser:
                 access.check_secret(ledger, ids, params)
         except StripeError as error:
@@ -350,51 +333,3 @@ def _error(kind: str, message: str, code: str | None = None) -> Json:
 
 def _json(body: Json) -> str:
     return json.dumps(body, indent=None if body.get("object") == "list" else 2)  # a long list is slow to indent
-
-
-async def _send(answer: HttpAnswer, request: Request, send: Send) -> None:
-    body = answer.body.encode()
-    fields = {
-        "content-type": "application/json",
-        "content-length": str(len(body)),
-        "date": formatdate(usegmt=True),
-        **CORS,
-        **answer.headers,
-    }
-    raw = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in fields.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    if answer.byte_seconds is not None:
-        await _trickle(body, answer.byte_seconds, request, send)
-    await send({"type": "http.response.body", "body": b"" if answer.byte_seconds is not None else body})
-
-
-async def _trickle(body: bytes, byte_seconds: float, request: Request, send: Send) -> None:
-    """Send a body one byte at a time, until it ends or the client disconnects."""
-    for byte in body:
-        await asyncio.sleep(byte_seconds)
-        if await request.is_disconnected():
-            return
-        await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
-
-
-async def _until_gone(request: Request) -> None:
-    for _ in range(int(PATIENCE_SECONDS / POLL_SECONDS)):
-        if await request.is_disconnected():
-            return
-        await asyncio.sleep(POLL_SECONDS)
-
-
-async def _cut(send: Send) -> None:
-    """Announce more than is sent, so that the server breaks the connection."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"100000"), (b"connection", b"close")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"{"})
-
-
-async def _live(receive: Receive, send: Send) -> None:
-    """Answer the lifespan protocol; there is nothing to start or stop."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

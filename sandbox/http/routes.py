@@ -24,10 +24,12 @@ from sandbox.http.listing import list_parameters, page
 from sandbox.http.params import Takes
 from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 from sandbox.ledger import Ledger
+from sandbox.objects import API_VERSION
 from sandbox.payments import bank_transfers, captures, changes, charges, disputes, intents, line_items, refunds
 from sandbox.setups import setups
 
 Json = dict[str, Any]
+GONE = {"payment_method_types"}  # from this version on: `allowed_payment_method_types` is its successor
 Ids = dict[str, str]
 Act = Callable[[Ledger, Ids, Json], Json]
 
@@ -47,8 +49,10 @@ class Route:
     browser: bool = False
     check: Callable[[Json], None] = lambda params: None
 
-    def read(self, raw: Json) -> Json:
-        """Parse the parameters. Raises StripeError."""
+    def read(self, raw: Json, version: str) -> Json:
+        """Parse the parameters of a request in this version of the API. Raises StripeError."""
+        for name in GONE & set(raw) if version >= API_VERSION[:10] else ():
+            raise invalid(f"Received unknown parameter: {name}", param=name, code="parameter_unknown")
         params = self.takes.read(raw, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
         self.check(params)
         return params

@@ -8,7 +8,7 @@ from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.ledger import Ledger
-from sandbox.payments import actions, authorisations, disputes, options, releases
+from sandbox.payments import actions, authorisations, declines, disputes, options, releases
 from sandbox.payments.authentication import three_d_secure
 from sandbox.store import new_id
 
@@ -67,8 +67,8 @@ def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardD
     if not passed:
         reason = NOT_AUTHENTICATED if behaviour.type == "card" else refusal or NOT_PAID
         _failed(ledger, intent, method, reason, charge=None)
-    elif behaviour.declines_after_action is not None:
-        _decline(ledger, intent, method, behaviour, behaviour.declines_after_action)
+    elif decline := declines.next_one(ledger, behaviour.type) or behaviour.declines_after_action:
+        _decline(ledger, intent, method, behaviour, decline)
     else:
         _charge(ledger, intent, method, behaviour, authenticated=True)
     return intent
@@ -84,8 +84,9 @@ def expire_action(ledger: Ledger, subject: str) -> None:
 
 def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> Json:
     """Send the charge to the bank. Raises StripeError (402) when the bank declines."""
-    if behaviour.decline is not None:
-        return _refused(ledger, intent, method, behaviour, behaviour.decline)
+    decline = declines.next_one(ledger, behaviour.type) or behaviour.decline
+    if decline is not None:
+        return _refused(ledger, intent, method, behaviour, decline)
     return _charge(ledger, intent, method, behaviour, authenticated=False)
 
 
@@ -178,7 +179,7 @@ def _charge(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod, *
         ledger.later(debits if behaviour.answers else NEVER_SECONDS, "settle", intent["id"])
         ledger.happened("charge.pending", charge)
         ledger.happened("payment_intent.processing", intent)
-    elif intent["capture_method"] == "manual":
+    elif authorisations.is_manual(intent, behaviour.type):
         intent |= {"status": "requires_capture", "amount_capturable": intent["amount"]}
         seconds = authorisations.hold_seconds(charge)
         charge["payment_method_details"]["card"]["capture_before"] = ledger.now + seconds

@@ -26,8 +26,8 @@ def features(intent: Json, brand: str, amount: int) -> Json:
     card_options = intent["payment_method_options"].get("card", {})
 
     def status(name: str, yes: str = "available", no: str = "unavailable") -> str:
-        is_requested = card_options.get(f"request_{name}") == "if_available" and intent["capture_method"] == "manual"
-        return yes if is_requested and brand in BRANDS[name] else no
+        is_requested = card_options.get(f"request_{name}") == "if_available"
+        return yes if is_requested and is_manual(intent, "card") and brand in BRANDS[name] else no
 
     return {
         "extended_authorization": {"status": status("extended_authorization", "enabled", "disabled")},
@@ -35,6 +35,12 @@ def features(intent: Json, brand: str, amount: int) -> Json:
         "multicapture": {"status": status("multicapture")},
         "overcapture": overcapture(amount, status("overcapture")),
     }
+
+
+def is_manual(intent: Json, kind: str) -> bool:
+    """Return True if a payment by this type is held until it is captured: its own option goes before the intent's."""
+    own = (intent["payment_method_options"] or {}).get(kind, {}).get("capture_method")
+    return bool((own or intent["capture_method"]) == "manual")
 
 
 def overcapture(amount: int, status: str) -> Json:

@@ -10,7 +10,7 @@ from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
 from sandbox.http.params import merged
 from sandbox.ledger import Ledger
-from sandbox.payments import amounts, attempts, bank_transfers, line_items, options
+from sandbox.payments import amounts, attempts, authorisations, bank_transfers, line_items, options
 
 Json = dict[str, Any]
 
@@ -100,7 +100,7 @@ def check_customer(ledger: Ledger, params: Json) -> None:
 
 def _check_method(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> None:
     """Check that the method may pay this intent: its type, and its customer."""
-    manual = intent["capture_method"] == "manual"
+    manual = authorisations.is_manual(intent, behaviour.type)
     if behaviour.type not in intent["payment_method_types"] or (manual and not KINDS[behaviour.type].manual):
         raise invalid(
             f"The payment method type {behaviour.type} cannot be used with this PaymentIntent.",

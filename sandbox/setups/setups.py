@@ -218,6 +218,8 @@ def _offer(setup: Json, params: Json) -> None:
     elif setup["automatic_payment_methods"] or not setup["payment_method_types"]:
         allowed, excluded = setup["allowed_payment_method_types"], setup["excluded_payment_method_types"] or ()
         offered = [kind for kind in TYPES if (allowed is None or kind in allowed) and kind not in excluded]
+        if not offered:
+            raise invalid("No payment method type is left that can be set up.", param="allowed_payment_method_types")
         setup["payment_method_types"] = offered if setup["automatic_payment_methods"] else ["card"]
     old, new = setup["payment_method_options"], params.get("payment_method_options", {})
     setup["payment_method_options"] = {

@@ -52,9 +52,9 @@ async def test_a_debit_is_in_processing_until_its_bank_answers(account: StripeAc
     method, currency, days = paid
     intent = await _debit(account, method, currency)
 
-    account.sandbox.advance(days * DAY - 10)
+    account.sandbox.advance(days * DAY - 60)
     before = await account.again(intent)
-    account.sandbox.advance(10)
+    account.sandbox.advance(60)
 
     after = await account.again(intent)
     assert (before.status, before.latest_charge.status, before.latest_charge.paid) == ("processing", "pending", False)
@@ -184,10 +184,10 @@ async def test_a_voucher_expires_when_the_payment_says(
     until = asked["expires_after"] if kind == "oxxo" else asked["expires_at"]
     page = asked["hosted_instructions_url"] if kind == "pix" else asked["hosted_voucher_url"]
 
-    account.sandbox.advance(seconds - 1)
+    account.sandbox.advance(seconds - 60)
     shown = await account.browser.get(page)
     before = await account.again(waiting)
-    account.sandbox.advance(1)
+    account.sandbox.advance(60)
     gone = await account.browser.get(page)
 
     after = await account.again(waiting)

@@ -88,7 +88,7 @@ async def test_a_card_set_up_for_later_is_not_asked_again_without_its_payer(
 
 
 async def test_a_setup_in_another_state_says_so(account: StripeAccount) -> None:
-    setup = await _setup(account, payment_method_types=["card"])
+    setup = await _setup(account, allowed_payment_method_types=["card"])
     await _confirm(account, setup, payment_method="pm_card_visa")
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -99,7 +99,7 @@ async def test_a_setup_in_another_state_says_so(account: StripeAccount) -> None:
 
 
 async def test_a_setup_takes_only_its_types_and_its_customers_methods(account: StripeAccount) -> None:
-    setup = await _setup(account, payment_method_types=["card"])
+    setup = await _setup(account, allowed_payment_method_types=["card"])
     other = await account.v1.customers.create_async({})
     theirs = await account.v1.payment_methods.attach_async("pm_card_visa", {"customer": other.id})
 
@@ -225,7 +225,7 @@ async def test_a_sepa_account_has_a_number_and_an_owner(account: StripeAccount, 
     assert caught.value.param == param
 
 
-@pytest.mark.parametrize("given", [{"payment_method_types": ["ideal"]}, {"return_url": BACK}])
+@pytest.mark.parametrize("given", [{"allowed_payment_method_types": ["ideal"]}, {"return_url": BACK}])
 async def test_a_setup_that_cannot_be_is_refused(account: StripeAccount, given: Json) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await _setup(account, **given)

@@ -163,7 +163,9 @@ async def test_a_captcha_is_an_action_of_no_known_shape(account: StripeAccount) 
 
 
 async def test_a_kind_that_sends_the_payer_away_needs_the_way_back(account: StripeAccount) -> None:
-    intent = await account.intent(None, currency="eur", payment_method_types=["ideal"], automatic_payment_methods=None)
+    intent = await account.intent(
+        None, currency="eur", allowed_payment_method_types=["ideal"], automatic_payment_methods={"enabled": True}
+    )
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await account.v1.payment_intents.confirm_async(intent.id, {"payment_method_data": {"type": "ideal"}})
@@ -176,7 +178,7 @@ async def test_only_kinds_that_fit_pay(account: StripeAccount) -> None:
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await account.v1.payment_intents.confirm_async(excluded.id, {"payment_method": "pm_usBankAccount_success"})
     with pytest.raises(stripe.InvalidRequestError) as wrong:
-        await account.intent(None, payment_method_types=["ideal"], automatic_payment_methods=None)
+        await account.intent(None, allowed_payment_method_types=["ideal"])
 
     assert "us_bank_account" not in excluded.payment_method_types
     assert caught.value.code == "payment_intent_incompatible_payment_method"

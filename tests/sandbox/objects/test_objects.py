@@ -105,7 +105,10 @@ async def test_a_setup_and_a_method_are_changed(account: StripeAccount) -> None:
 
 async def test_a_setup_is_declined_or_given_up(account: StripeAccount) -> None:
     setup = await account.v1.setup_intents.create_async(
-        {"payment_method": "pm_card_chargeDeclined", "payment_method_types": ["card"]}
+        {
+            "payment_method": "pm_card_chargeDeclined",
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        }
     )
 
     with pytest.raises(stripe.CardError) as caught:
