@@ -13,7 +13,15 @@ from sandbox.ledger import Ledger
 Json = dict[str, Any]
 
 SNAPSHOT, THIN = "evt_", "evt_test_"
-PLURALS = {"balance_transaction": "balance_transactions", "radar.early_fraud_warning": "radar/early_fraud_warnings"}
+PLURALS = {
+    "radar.early_fraud_warning": "radar/early_fraud_warnings",
+    "shared_payment.granted_token": "shared_payment/granted_tokens",
+}
+OF_CUSTOMERS = {  # their addresses are below their customer's
+    "cash_balance": "cash_balance",
+    "customer_cash_balance_transaction": "cash_balance_transactions",
+    "tax_id": "tax_ids",
+}
 
 
 def notification(event: Json) -> Json:
@@ -28,13 +36,17 @@ def notification(event: Json) -> Json:
         "created": datetime.fromtimestamp(event["created"], UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
         "livemode": event["livemode"],
         "reason": reason,
-        "related_object": {
-            "id": thing["id"],
-            "type": thing["object"],
-            "url": f"/v1/{PLURALS.get(thing['object'], thing['object'] + 's')}/{thing['id']}",
-        },
+        "related_object": {"id": thing.get("id"), "type": thing["object"], "url": _address(thing)},
         "type": f"v1.{event['type']}",
     }
+
+
+def _address(thing: Json) -> str:
+    kind = thing["object"]
+    if kind not in OF_CUSTOMERS:
+        return f"/v1/{PLURALS.get(kind, kind + 's')}/{thing['id']}"
+    address = f"/v1/customers/{thing['customer']}/{OF_CUSTOMERS[kind]}"
+    return f"{address}/{thing['id']}" if "id" in thing else address
 
 
 def retrieve(ledger: Ledger, identity: str) -> Json:

@@ -191,7 +191,8 @@ async def test_a_voucher_expires_when_the_payment_says(
     gone = await account.browser.get(page)
 
     after = await account.again(waiting)
-    assert (until, shown.status_code, gone.status_code) == (waiting.created + seconds, 200, 404)
+    assert 0 <= until - seconds - waiting.created < 5  # from the confirmation on, which was a moment later
+    assert (shown.status_code, gone.status_code) == (200, 404)
     assert (before.status, after.status) == ("requires_action", "requires_payment_method")
     assert after.last_payment_error.code == "payment_intent_payment_attempt_expired"
     assert (await account.v1.payment_intents.cancel_async(waiting.id)).status == "canceled"
@@ -312,3 +313,15 @@ async def test_a_search_may_be_a_minute_late(account: StripeAccount) -> None:
     late = await account.v1.payment_intents.search_async(query)
 
     assert ([found.id for found in early.data], [found.id for found in late.data]) == ([], [made.id])
+
+
+async def test_notifications_say_where_a_customers_money_is_read(account: StripeAccount) -> None:
+    await account.lever("POST", "settings", {"event_payload": "thin"})
+    customer = await account.v1.customers.create_async({})
+    await _send(account, customer.id, 500)
+
+    await account.sandbox.deliver_due()
+
+    urls = [note["related_object"]["url"] for note in account.webhooks.events]
+    assert [(await account.http.get(url)).status_code for url in urls] == [200, 200, 200]
+    assert urls[-1] == f"/v1/customers/{customer.id}/cash_balance"
