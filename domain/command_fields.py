@@ -30,7 +30,8 @@ from domain.text import (
 
 REQUIRED: Final = dataclasses.MISSING
 LONGEST_TEXT: Final = 1_000  # of a description and of a note
-METHODS: Final = ("payment_method_id", "confirmation_token_id")  # the fields of which one names what pays
+# The fields of which one names what pays.
+METHODS: Final = ("payment_method_id", "saved_payment_method_id", "confirmation_token_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,21 @@ def id_of(kind: Kind) -> Any:
         return identity
 
     return parsed(parser, show=lambda identity: encode(kind, identity))
+
+
+def optional_id_of(kind: Kind) -> Any:
+    """Declare a field, added later, for the id of a row of this kind, or None. Raises NotFound for any other value."""
+
+    def parser(raw: RawField) -> UUID | None:
+        identity = row_id(raw.value, kind) if raw.value is not None else None
+        if identity is None and raw.value is not None:
+            raise NotFound(raw.path)
+        return identity
+
+    def show(identity: UUID | None) -> str | None:
+        return encode(kind, identity) if identity is not None else None
+
+    return parsed(parser, default=None, show=show, added_later=True)
 
 
 def parse_external_id(raw: RawField) -> str:

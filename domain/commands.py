@@ -12,6 +12,7 @@ from domain.command_fields import (
     Command,
     id_of,
     optional,
+    optional_id_of,
     parse_chargeable,
     parse_confirmation_token,
     parse_email,
@@ -61,9 +62,10 @@ class CreatePayment(Command):
     # Leaving it out once meant AUTOMATIC: a key of that time is repeated with an equal fingerprint.
     capture_method: CaptureMethod | None = parsed(unchanged, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
     payment_method_id: str | None = parsed(parse_payment_method_id)
+    saved_payment_method_id: UUID | None = optional_id_of(Kind.METHOD)
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     confirm: bool = parsed(unchanged)
-    setup_future_usage: SetupFutureUsage | None = parsed(unchanged)
+    setup_future_usage: SetupFutureUsage | None = parsed(unchanged, stored=True)
     return_url: str | None = parsed(parse_return_url)
     metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
 
@@ -116,3 +118,21 @@ class RefundPayment(Command):
     reason: RefundReason = parsed(unchanged, stored=True)
     note: str | None = parsed(optional(parse_text), stored=True)
     metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetDefaultPaymentMethod(Command):
+    """Make a saved payment method the one that is used where none is named."""
+
+    kind: ClassVar = OperationKind.SET_DEFAULT_PAYMENT_METHOD
+
+    id: UUID = id_of(Kind.METHOD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetachPaymentMethod(Command):
+    """Forget a saved payment method."""
+
+    kind: ClassVar = OperationKind.DETACH_PAYMENT_METHOD
+
+    id: UUID = id_of(Kind.METHOD)

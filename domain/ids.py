@@ -26,6 +26,7 @@ class Kind(StrEnum):
     EVENT = "event"
     WEBHOOK = "webhook"
     CUSTOMER = "customer"
+    METHOD = "method"
     DISPUTE = "dispute"
     RUN = "run"
     DISCREPANCY = "discrepancy"

@@ -76,6 +76,7 @@ class OperationKind(StrEnum):
     APPROVE_REFUND = "APPROVE_REFUND"
     CANCEL_REFUND = "CANCEL_REFUND"
     CREATE_SETUP_INTENT = "CREATE_SETUP_INTENT"
+    SET_DEFAULT_PAYMENT_METHOD = "SET_DEFAULT_PAYMENT_METHOD"
     DETACH_PAYMENT_METHOD = "DETACH_PAYMENT_METHOD"
     SUBMIT_DISPUTE_EVIDENCE = "SUBMIT_DISPUTE_EVIDENCE"
     REDACT_CUSTOMER = "REDACT_CUSTOMER"
@@ -146,6 +147,13 @@ class ActorKind(StrEnum):
     STRIPE_WEBHOOK = "STRIPE_WEBHOOK"
     RECONCILER = "RECONCILER"
     SYSTEM = "SYSTEM"
+
+
+class EventTopic(StrEnum):
+    """The types of events that are read from Stripe's list together: it takes 20 types at a time."""
+
+    PAYMENTS = "payments"
+    CUSTOMERS = "customers"
 
 
 class WebhookState(StrEnum):

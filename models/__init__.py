@@ -4,8 +4,8 @@ Tables are nouns. CHECK constraints, partial indexes and triggers stand in the m
 them; `tests/database/test_migrations.py` lists each of them by name.
 """
 
-from models.customers import Customer
-from models.events import PaymentEvent
+from models.customers import Customer, SavedPaymentMethod, Version
+from models.events import CustomerEvent, PaymentEvent
 from models.failures import PaymentFailure
 from models.operations import Operation
 from models.orders import Order
@@ -17,6 +17,7 @@ from models.webhook_events import EventReading, WebhookEvent
 
 __all__ = [
     "Customer",
+    "CustomerEvent",
     "Discrepancy",
     "EventReading",
     "Operation",
@@ -28,5 +29,7 @@ __all__ = [
     "ReconciliationRun",
     "Refund",
     "Revision",
+    "SavedPaymentMethod",
+    "Version",
     "WebhookEvent",
 ]

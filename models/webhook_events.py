@@ -9,7 +9,7 @@ from tortoise.indexes import Index
 from tortoise.models import Model
 
 from domain.ids import new_id
-from domain.states import EventSource, WebhookState
+from domain.states import EventSource, EventTopic, WebhookState
 
 
 class WebhookEvent(Model):
@@ -53,7 +53,7 @@ class WebhookEvent(Model):
 
 
 class EventReading(Model):
-    """The position in Stripe's own list of events: one row for each way of reading it, over all replicas.
+    """The position in Stripe's own list of events: one row for each way of reading it and topic, over all replicas.
 
     The list is read page by page, newest first. `cursor` is the last event of the pages read since `started_at` (both
     null: no reading is under way). When a reading ends, everything made before `read_through` is in the inbox. `due` is
@@ -63,6 +63,13 @@ class EventReading(Model):
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     source = fields.CharEnumField(EventSource, max_length=16, description="the way of reading")
     livemode = fields.BooleanField()
+    topic = fields.CharEnumField(
+        EventTopic,
+        max_length=16,
+        description="which types",
+        default=EventTopic.PAYMENTS,
+        db_default=EventTopic.PAYMENTS.value,  # the version before reads only these
+    )
     read_through: datetime = fields.DatetimeField()
     cursor = fields.CharField(max_length=255, null=True)
     started_at: datetime | None = fields.DatetimeField(null=True)
@@ -73,4 +80,4 @@ class EventReading(Model):
 
     class Meta:
         table = "event_reading"
-        unique_together = (("source", "livemode"),)
+        unique_together = (("source", "livemode", "topic"),)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from provider.calls import translated
+from provider.customer_calls import CustomerCalls
 from provider.events import StripeEvent, event_from
 from provider.ids import path_of
 from provider.mapping import balance_transaction_from
@@ -18,7 +19,7 @@ from provider.words import id_of
 EXPAND_SOURCES = ["data.source"]
 
 
-class Provider(PaymentCalls):
+class Provider(PaymentCalls, CustomerCalls):
     """Stripe's API in our own words. Build it inside the running loop, close it with `close`.
 
     Every method raises `ProviderFailure` and no exception of Stripe's library. A method that changes something at

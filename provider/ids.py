@@ -11,10 +11,13 @@ _REST: Final = re.compile(r"[A-Za-z0-9_]{1,250}", re.ASCII)
 PREFIXES: Final = {
     "balance_transactions": ("txn",),
     "charges": ("ch", "py"),
+    "customers": ("cus",),
     "disputes": ("dp", "du", "pdp"),
     "events": ("evt",),
     "payment_intents": ("pi",),
+    "payment_methods": ("pm", "card", "ba", "src"),
     "refunds": ("re", "pyr"),
+    "setup_intents": ("seti",),
 }
 
 

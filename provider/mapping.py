@@ -1,6 +1,5 @@
 """Stripe's objects, as plain dicts, mapped to our snapshots. An unknown status is `UNKNOWN`, never a crash."""
 
-import re
 from datetime import datetime
 from typing import Any
 
@@ -10,19 +9,20 @@ from domain.errors import CardDeclined
 from domain.money import MAX_MINOR
 from domain.sensitive import without_secrets
 from domain.states import CancellationReason, CaptureMethod, PaymentStatus, RefundReason, RefundStatus
+from provider.customer_mapping import method_from, snapshot_of
 from provider.next_actions import is_safe_page, next_action_from
 from provider.objects import (
     BalanceTransactionKind,
     ProviderBalanceTransaction,
     ProviderDispute,
+    ProviderMethod,
     ProviderPayment,
     ProviderRefund,
 )
-from provider.words import Json, descriptor, id_of, maybe_moment, moment, whole_number, word
+from provider.words import Json, descriptor, id_of, maybe_moment, moment, word
 
 NOT_THE_OBJECT = (KeyError, TypeError, ValueError, AttributeError, OverflowError)  # errors of mapping any other JSON
 LONGEST_RECEIPT_URL = 2048
-_LAST_DIGITS = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 PAYMENT_STATUS = {
     "requires_payment_method": PaymentStatus.REQUIRES_PAYMENT_METHOD,
@@ -87,6 +87,7 @@ def payment_from(intent: Json, *, request_id: str | None = None, is_replayed: bo
         failed_charge_id=id_of(error.get("charge")) if isinstance(error, dict) else None,
         failed_method=_method({}, error.get("payment_method")) if isinstance(error, dict) else None,
         method=_method(expanded, intent.get("payment_method")),
+        kept_method=_kept_method(intent),
         capture_before=_capture_before(expanded) if status is PaymentStatus.REQUIRES_CAPTURE else None,
         captured_at=_captured_at(intent, expanded),
         canceled_at=maybe_moment(intent.get("canceled_at")),
@@ -195,25 +196,20 @@ def decline_from(error: Json) -> CardDeclined:
 def _method(charge: Json, method: object) -> dict[str, Any] | None:
     """Return the payment method as a receipt shows it. Never a number, a fingerprint or a billing address."""
     details = charge.get("payment_method_details")
-    if not isinstance(details, dict):
-        details = method if isinstance(method, dict) else None
-    if details is None:
+    if isinstance(details, dict):
+        return snapshot_of(details)
+    return snapshot_of(method) if isinstance(method, dict) else None
+
+
+def _kept_method(intent: Json) -> ProviderMethod | None:
+    """Return the method that the payer agreed to keep, once their customer has it; it is a hint: None if unreadable."""
+    method = intent.get("payment_method")
+    if intent.get("setup_future_usage") is None or not isinstance(method, dict) or not method.get("customer"):
         return None
-    kind = word(details.get("type")) or "unknown"
-    card = details.get("card")
-    if kind != "card" or not isinstance(card, dict):
-        return {"type": kind, "label": kind.replace("_", " ")}
-    wallet, last4 = card.get("wallet"), str(card.get("last4") or "")
-    return {
-        "type": "card",
-        "brand": word(card.get("brand")) or "unknown",
-        "last4": last4 if _LAST_DIGITS.fullmatch(last4) else "",
-        "exp_month": whole_number(card.get("exp_month")),
-        "exp_year": whole_number(card.get("exp_year")),
-        "funding": word(card.get("funding")),
-        "country": word(card.get("country")),
-        "wallet": word(wallet.get("type")) if isinstance(wallet, dict) else None,
-    }
+    try:
+        return method_from(method)
+    except NOT_THE_OBJECT:
+        return None
 
 
 def _capture_before(charge: Json) -> datetime | None:

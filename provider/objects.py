@@ -1,7 +1,7 @@
 """Immutable snapshots of Stripe's objects, in our own words, which the state writer merges."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,7 @@ class ProviderPayment:
     `client_secret` lets the payer confirm: it is passed on in memory, kept out of `repr` and never stored.
     `is_replayed` says that Stripe repeated an earlier answer to this key: the snapshot is as old as that answer.
     `failed_charge_id` is the charge of `last_error`, if the attempt made one, and `failed_method` its payment method.
+    `kept_method` is the method that the payer agreed to keep for later payments, once their customer has it.
     Only an expanded charge contains `capture_before`, the moment at which held money is released by itself,
     `captured_at`, the moment at which money was taken, `receipt_url`, and the `statement_descriptor` that the payer
     reads.
@@ -46,6 +47,7 @@ class ProviderPayment:
     failed_charge_id: str | None = None
     failed_method: dict[str, Any] | None = None
     method: dict[str, Any] | None = None
+    kept_method: "ProviderMethod | None" = None
     capture_before: datetime | None = None
     captured_at: datetime | None = None
     canceled_at: datetime | None = None
@@ -77,6 +79,35 @@ class ProviderRefund:
     request_id: str | None = None
     is_replayed: bool = False
     is_release: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderCustomer:
+    """One Customer as it stood when Stripe answered; of a deleted one, only that it is deleted."""
+
+    id: str
+    is_deleted: bool = False
+    default_method_id: str | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    request_id: str | None = None
+    is_replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMethod:
+    """One PaymentMethod: its snapshot as a receipt shows it, and its customer; `is_replayed` as in `ProviderPayment`.
+
+    `expires_on` is the last day on which a card can be used.
+    """
+
+    id: str
+    customer_id: str | None
+    livemode: bool
+    method: dict[str, Any]
+    created_at: datetime
+    expires_on: date | None = None
+    request_id: str | None = None
+    is_replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

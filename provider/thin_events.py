@@ -13,7 +13,15 @@ from provider.words import Json
 THIN: Final = "v2.core.event"
 _V1: Final = "v1."  # of a type that snapshot events have too: v1.payment_intent.succeeded
 # Stripe's type of an event's object, and the kind of its id.
-KINDS: Final = {"payment_intent": "payment_intents", "refund": "refunds", "dispute": "disputes", "charge": "charges"}
+KINDS: Final = {
+    "payment_intent": "payment_intents",
+    "refund": "refunds",
+    "dispute": "disputes",
+    "charge": "charges",
+    "customer": "customers",
+    "payment_method": "payment_methods",
+    "setup_intent": "setup_intents",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ def thin_from(data: Json) -> Thin:
 
 
 def related_to(payload: Json) -> Related | None:
-    """Return the object that a stored thin event is about, if it can belong to a payment; None for any other event."""
+    """Return the object that a stored thin event is about, if it can be ours; None for any other event."""
     related: Any = payload.get("related_object") if payload.get("object") == THIN else None
     if not isinstance(related, dict):
         return None

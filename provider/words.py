@@ -9,6 +9,7 @@ from domain.sensitive import is_sensitive, without_secrets
 Json = dict[str, Any]
 
 LONGEST_DESCRIPTOR: Final = 22
+_LAST_DIGITS: Final = re.compile(r"[0-9]{1,4}", re.ASCII)
 _WORD: Final = re.compile(r"[A-Za-z0-9_.:\[\]-]{1,100}")
 
 
@@ -39,6 +40,12 @@ def descriptor(value: object) -> str | None:
     if not isinstance(value, str) or not 0 < len(value) <= LONGEST_DESCRIPTOR:
         return None
     return value if value.isascii() and value.isprintable() and without_secrets(value) == value else None
+
+
+def last_digits(value: object) -> str:
+    """Return the last four digits of a number that is shown; empty for anything else."""
+    text = str(value or "")
+    return text if _LAST_DIGITS.fullmatch(text) else ""
 
 
 def whole_number(value: object) -> int:

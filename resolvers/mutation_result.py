@@ -6,10 +6,10 @@ from uuid import UUID
 
 from database.statements import read_one
 from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
-from models import Operation, Order, Payment, Refund
+from models import Customer, Operation, Order, Payment, Refund
 from resolvers.access import AuthenticationRequired
 from resolvers.context import RequestContext
-from resolvers.visibility import visible_order, visible_payment, visible_refund
+from resolvers.visibility import visible_customer, visible_order, visible_payment, visible_refund
 from services.money.operations.runner import OperationOutcome
 
 
@@ -26,6 +26,7 @@ class Result:
     order: Order | None = None
     payment: Payment | None = None
     refund: Refund | None = None
+    customer: Customer | None = None
     client_secret: str | None = field(default=None, repr=False)
 
 
@@ -58,6 +59,7 @@ async def _result(context: RequestContext, outcome: OperationOutcome) -> Result:
     is_of_order = operation.payment_id is None and operation.order_id is not None
     order = await read_one(Order, "WHERE id = $1", operation.order_id) if is_of_order else None
     refund = await read_one(Refund, "WHERE id = $1", operation.refund_id) if operation.refund_id else None
+    is_of_customer = operation.payment_id is None and operation.customer_id is not None
     return Result(
         error=outcome.error,
         operation=operation,
@@ -65,6 +67,7 @@ async def _result(context: RequestContext, outcome: OperationOutcome) -> Result:
         order=await visible_order(context, order),
         payment=await visible_payment(context, payment),
         refund=await visible_refund(context, refund),
+        customer=await visible_customer(context, operation.customer_id) if is_of_customer else None,
         client_secret=outcome.client_secret,
     )
 

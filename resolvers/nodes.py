@@ -18,13 +18,25 @@ from models import (
     PaymentEvent,
     ReconciliationRun,
     Refund,
+    SavedPaymentMethod,
     WebhookEvent,
 )
 from resolvers.access import signed_in
 from resolvers.context import RequestContext
 from resolvers.visibility import Visibility, lookup, visible_event, visible_operation, visible_refund
 
-Row = Order | Payment | Refund | Customer | Operation | PaymentEvent | WebhookEvent | ReconciliationRun | Discrepancy
+Row = (
+    Order
+    | Payment
+    | Refund
+    | Customer
+    | SavedPaymentMethod
+    | Operation
+    | PaymentEvent
+    | WebhookEvent
+    | ReconciliationRun
+    | Discrepancy
+)
 
 MOST_NODES = 100
 NUMBERED: Final = frozenset({Kind.ORDER, Kind.CUSTOMER})  # by the shop too, in `externalId`
@@ -119,6 +131,9 @@ async def _visible(context: RequestContext, sees: Visibility, kind: Kind, identi
         return payment if payment is not None and sees.includes_payment(payment) else None
     if kind is Kind.CUSTOMER:
         return await loaders.customer.load(identity) if sees.includes_customer(identity) else None
+    if kind is Kind.METHOD:
+        method = await loaders.saved_method.load(identity)
+        return method if method is not None and sees.includes_customer(method.customer_id) else None
     if kind is Kind.REFUND:
         return await visible_refund(context, await loaders.refund.load(identity), sees)
     if kind is Kind.EVENT:

@@ -9,7 +9,7 @@ from domain.errors import ErrorCode, Refused
 from domain.ids import Kind, row_id
 from domain.text import check_external_id
 from execution import Projection
-from models import Customer, Order
+from models import Order
 from resolvers.access import require
 from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
@@ -40,15 +40,6 @@ async def order(
         return None
     context.recovery.order_was_read(row)
     return row
-
-
-async def customer(context: RequestContext, *, id: str) -> Customer | None:
-    """One customer, for the staff or for themselves."""
-    sees = await lookup(context)
-    customer_id = row_id(id, Kind.CUSTOMER)
-    if customer_id is None or not sees.includes_customer(customer_id):
-        return None
-    return await context.loaders.customer.load(customer_id)
 
 
 async def register_order(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:

@@ -17,7 +17,7 @@ from schema.scalars import SCALARS
 from schema.subscription import Subscription
 from schema.types.connections import describe_connections
 from schema.types.events import PaymentEvent
-from schema.types.payment_methods import CardSnapshot, OtherMethodSnapshot
+from schema.types.payment_methods import SNAPSHOTS
 from schema.types.reconciliation import Discrepancy, ReconciliationRun
 from schema.types.webhook_events import WebhookEvent
 
@@ -37,15 +37,7 @@ def make_schema(query: type, scalars: Mapping[object, ScalarDefinition] = SCALAR
         query=query,
         mutation=Mutation,
         subscription=Subscription,
-        types=[
-            *ERROR_TYPES,
-            CardSnapshot,
-            OtherMethodSnapshot,
-            PaymentEvent,
-            WebhookEvent,
-            ReconciliationRun,
-            Discrepancy,
-        ],
+        types=[*ERROR_TYPES, *SNAPSHOTS, PaymentEvent, WebhookEvent, ReconciliationRun, Discrepancy],
         config=StrawberryConfig(scalar_map={**scalars}, disable_field_suggestions=True),
     )
     _describe_directives(made)

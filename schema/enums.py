@@ -109,6 +109,7 @@ _say(
         "APPROVE_REFUND": "approveRefund.",
         "CANCEL_REFUND": "cancelRefund.",
         "CREATE_SETUP_INTENT": "createSetupIntent.",
+        "SET_DEFAULT_PAYMENT_METHOD": "setDefaultPaymentMethod.",
         "DETACH_PAYMENT_METHOD": "detachPaymentMethod.",
         "SUBMIT_DISPUTE_EVIDENCE": "submitDisputeEvidence.",
         "REDACT_CUSTOMER": "redactCustomer.",

@@ -54,6 +54,9 @@ class CreatePaymentInput:
     payment_method_id: strawberry.ID | None = strawberry.field(
         default=None, description="Stripe token only (pm_…). Raw card data cannot be expressed in this schema."
     )
+    saved_payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None, description="One of the methods that the order's customer keeps, in place of `paymentMethodId`."
+    )
     confirmation_token_id: strawberry.ID | None = strawberry.field(
         default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`, and with `confirm`."
     )
@@ -62,7 +65,9 @@ class CreatePaymentInput:
         description="Ask for the money now. Without it the payer's browser confirms it with `confirmation`.",
     )
     setup_future_usage: SetupFutureUsage | None = strawberry.field(
-        default=None, description="Refused for now: no payment has a customer at Stripe who could keep its method."
+        default=None,
+        description="Keep the method for the order's customer, who agrees to later payments while they are there, or"
+        " without them. Needs an order that names its customer.",
     )
     return_url: str | None = strawberry.field(
         default=None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 
 from domain.caller import Scope
-from resolvers import operations, orders, payments, reconciliation, refunds, webhook_events
+from resolvers import customers, operations, orders, payments, reconciliation, refunds, webhook_events
 from schema.directives import Auth, Cost
 from schema.enums import ReviewOutcome
 from schema.fields import Info, field_with
@@ -17,7 +17,7 @@ from schema.inputs import (
     RefundPaymentInput,
     RegisterOrderInput,
 )
-from schema.payloads import OperationPayload, OpsPayload, OrderPayload, PaymentPayload, RefundPayload
+from schema.payloads import CustomerPayload, OperationPayload, OpsPayload, OrderPayload, PaymentPayload, RefundPayload
 from schema.scalars import IdempotencyKey
 
 Key = Annotated[
@@ -30,6 +30,7 @@ Confirm = Annotated[ConfirmPaymentInput | None, strawberry.argument(description=
 Capture = Annotated[CapturePaymentInput, strawberry.argument(description="What to take.")]
 Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to give up.")]
 Give = Annotated[RefundPaymentInput, strawberry.argument(description="What to give back.")]
+MethodId = Annotated[strawberry.ID, strawberry.argument(description="The saved payment method.")]
 PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The payment.")]
 
 IN_INPUT = "It is a field of `input`."
@@ -103,6 +104,20 @@ class Mutation:
     async def refund_payment(self, info: Info, input: Give, idempotency_key: Key) -> RefundPayload | None:
         """Gives money back, never more than was taken and is left."""
         return RefundPayload.of(await refunds.refund_payment(info.context, input=vars(input), key=idempotency_key))
+
+    @field_with(ACT)
+    async def set_default_payment_method(
+        self, info: Info, id: MethodId, idempotency_key: Key
+    ) -> CustomerPayload | None:
+        """Makes a saved payment method the one that is used where none is named. For its customer and for services."""
+        return CustomerPayload.of(await customers.set_default_method(info.context, id=id, key=idempotency_key))
+
+    @field_with(ACT)
+    async def detach_payment_method(self, info: Info, id: MethodId, idempotency_key: Key) -> CustomerPayload | None:
+        """Forgets a saved payment method, here and at Stripe; it can never be used again. For its customer and for
+        services.
+        """
+        return CustomerPayload.of(await customers.detach_method(info.context, id=id, key=idempotency_key))
 
     @field_with(ACT)
     async def sync_payment(self, info: Info, payment_id: PaymentId) -> PaymentPayload | None:

@@ -9,7 +9,7 @@ from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, attribute, field, wrapped
 from schema.types.confirmation import PaymentConfirmation
 from schema.types.operations import Operation
-from schema.types.orders import Order
+from schema.types.orders import Customer, Order
 from schema.types.payments import Payment
 from schema.types.refunds import Refund
 
@@ -74,6 +74,17 @@ class OrderPayload(MutationPayload):
         return cls(result=result)
 
     order = wrapped(Order | None, "The order as it is now.", row="result.order")
+
+
+@strawberry.type(description="The answer to a mutation of what a customer keeps.")
+class CustomerPayload(MutationPayload):
+    """Only the customer."""
+
+    @classmethod
+    def of(cls, result: Result) -> "CustomerPayload":
+        return cls(result=result)
+
+    customer = wrapped(Customer | None, "The customer as they are now.", row="result.customer")
 
 
 @strawberry.type(description="The answer to a mutation of a refund.")

@@ -8,6 +8,7 @@ import models
 from domain.caller import Scope
 from resolvers import (
     confirmation,
+    customers,
     nodes,
     operations,
     orders,
@@ -34,6 +35,7 @@ from schema.types.orders import Customer, Order
 from schema.types.payments import Payment
 from schema.types.reconciliation import Discrepancy, ReconciliationRun, SystemIntegrity
 from schema.types.refunds import Refund
+from schema.types.saved_methods import SavedPaymentMethod
 from schema.types.webhook_events import WebhookEvent
 
 PAGE = 20
@@ -161,9 +163,16 @@ class Query:
         return Connection.of(await refunds.refund_page(info.context, status=status, paging=paging))
 
     @field
-    async def customer(self, info: Info, id: Id) -> Customer | None:
-        """One customer: any for the staff, themselves for buyers."""
-        row = await orders.customer(info.context, id=id)
+    async def customer(
+        self,
+        info: Info,
+        id: NoId = None,
+        external_id: Annotated[
+            str | None, strawberry.argument(description="The shop's own id of the person, instead of ours.")
+        ] = None,
+    ) -> Customer | None:
+        """One customer, by our id or by the shop's: any for the staff, themselves for buyers."""
+        row = await customers.customer(info.context, id=id, external_id=external_id)
         return Customer.of(row) if row is not None else None
 
     @field
@@ -252,6 +261,8 @@ def as_node(row: Row | None) -> Node | None:
         return Refund.of(row)
     if isinstance(row, models.Customer):
         return Customer.of(row)
+    if isinstance(row, models.SavedPaymentMethod):
+        return SavedPaymentMethod.of(row)
     if isinstance(row, models.Operation):
         return Operation.of(row)
     if isinstance(row, models.PaymentEvent):

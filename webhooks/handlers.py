@@ -1,4 +1,4 @@
-"""Application of Stripe's events: each is only a reason to refresh its payment."""
+"""Application of Stripe's events: each is only a reason to refresh its payment or its customer."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -17,7 +17,9 @@ from provider.mapping import payment_if_readable
 from provider.thin_events import related_to
 from services.audit.trail import Cause
 from services.inbox import inbox
+from services.money.customer_sync import refresh_customer
 from services.money.sync import Earlier, refresh_payment
+from webhooks.customer_subjects import CUSTOMER_EVENTS, find_customer
 from webhooks.subjects import find_subject
 
 log = structlog.get_logger(__name__)
@@ -28,7 +30,7 @@ FAILED = "payment_intent.payment_failed"
 LONGEST_ID = 255
 
 # Stripe lists events of at most 20 types at a time.
-HANDLED = frozenset(
+PAYMENT_EVENTS = frozenset(
     {
         "payment_intent.created",
         "payment_intent.requires_action",
@@ -50,30 +52,15 @@ HANDLED = frozenset(
         "charge.dispute.funds_reinstated",
     }
 )
+HANDLED = PAYMENT_EVENTS | CUSTOMER_EVENTS
 
 
 async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
-    """Apply the leased events of one payment, oldest first, by one refresh: each exactly once, or put back."""
+    """Apply the leased events of one payment or customer by one refresh: each exactly once, or put back."""
     newest = events[-1]
+    refresh = _refresh_customer if newest.type in CUSTOMER_EVENTS else _refresh_payment
     try:
-        subject = await find_subject(events, provider)
-    except ProviderFailure as failure:
-        await _put_back_unasked(events, failure)
-        return
-    payment = subject.payment
-    if payment is None:
-        await _park(events, subject.is_ours)
-        return
-    try:
-        await refresh_payment(
-            payment.id,
-            provider=provider,
-            cause=_cause(newest),
-            intent_id=subject.intent_id,
-            known=payment,
-            earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
-            within=_record(events),
-        )
+        refreshed = await refresh(events, provider)
     except ProviderFailure as failure:
         await _put_back_unasked(events, failure)
     except ProviderProblem as problem:
@@ -81,13 +68,45 @@ async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
     except LeaseLost:
         log.warning("webhook.fenced", stripe_events=[event.stripe_event_id for event in events])
     else:
+        if refreshed is None:
+            return
         log.info(
             "webhook.applied",
             stripe_events=[event.stripe_event_id for event in events],
             type=newest.type,
-            payment=str(payment.id),
             lag_ms=int((datetime.now(UTC) - min(event.received_at for event in events)).total_seconds() * 1000),
+            **refreshed,
         )
+
+
+async def _refresh_payment(events: Sequence[WebhookEvent], provider: Provider) -> dict[str, str] | None:
+    """Refresh the payment of these events, and return it for the log; None if there is none, and they were put back."""
+    newest, subject = events[-1], await find_subject(events, provider)
+    payment = subject.payment
+    if payment is None:
+        await _park(events, subject.is_ours)
+        return None
+    await refresh_payment(
+        payment.id,
+        provider=provider,
+        cause=_cause(newest),
+        intent_id=subject.intent_id,
+        known=payment,
+        earlier=[Earlier(seen, _cause(event)) for event in events if (seen := _snapshot(event)) is not None],
+        within=_record(events),
+    )
+    return {"payment": str(payment.id)}
+
+
+async def _refresh_customer(events: Sequence[WebhookEvent], provider: Provider) -> dict[str, str] | None:
+    """Refresh the customer of these events, and return them for the log; None if they are nobody of ours."""
+    newest = events[-1]
+    customer = await find_customer(newest, provider)
+    if customer is None:
+        await _park(events, is_ours=False)
+        return None
+    await refresh_customer(customer.id, provider=provider, cause=_cause(newest), within=_record(events))
+    return {"customer": str(customer.id)}
 
 
 def _cause(event: WebhookEvent) -> Cause:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from database.connection import close_database, open_database
 from server.runtime import database_url
-from services.audit.verification import Head, check_chains, find_missing_heads
+from services.audit.verification import CUSTOMER, ORDER, Head, check_chains, find_missing_heads
 from settings import Settings
 
 FOUND, FINE = 1, 0
@@ -37,12 +38,13 @@ async def verify_and_report(*, heads: Path | None, known: Sequence[Head] | None 
         chains, events = chains + 1, events + checked.head.sequence
         if checked.broken_at is not None:
             broken += 1
-            print(f"order {checked.head.order_id} ({checked.external_id}): broken at event {checked.broken_at}")
+            head = checked.head
+            print(f"{head.of} {head.subject_id} ({checked.external_id}): broken at event {checked.broken_at}")
         if heads is not None and known is None:
             current.append(checked.head)
     async for head in find_missing_heads(known or []):
         broken += 1
-        print(f"order {head.order_id}: event {head.sequence} is not the one that was exported")
+        print(f"{head.of} {head.subject_id}: event {head.sequence} is not the one that was exported")
     print(f"{chains} chains, {events} events, {broken} broken.")
     if heads is not None and known is None and not broken:
         _write(heads, current)
@@ -56,11 +58,16 @@ def read_heads(path: Path) -> list[Head] | None:
         return None
     try:
         records = [json.loads(line) for line in path.read_text().splitlines() if line]
-        return [Head(UUID(record["order"]), int(record["sequence"]), str(record["hash"])) for record in records]
+        return [_head(record) for record in records]
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise NotHeads("this is no file of heads: nothing was compared, and nothing was written") from None
 
 
+def _head(record: dict[str, Any]) -> Head:
+    of = CUSTOMER if CUSTOMER in record else ORDER
+    return Head(UUID(record[of]), int(record["sequence"]), str(record["hash"]), of=of)
+
+
 def _write(path: Path, heads: Sequence[Head]) -> None:
-    records = ({"order": str(head.order_id), "sequence": head.sequence, "hash": head.hash} for head in heads)
+    records = ({head.of: str(head.subject_id), "sequence": head.sequence, "hash": head.hash} for head in heads)
     path.write_text("".join(json.dumps(record) + "\n" for record in records))

@@ -46,14 +46,16 @@
  *   ABSENT    IN_PROGRESS
  *   REVIEW    UNRESOLVED NEEDS_REVIEW
  * END */
-/* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money and asks nobody
- * (orders.register_order, orders.accept); a payment that Stripe was never told of is cancelled (ends.end_unsent); a person
+/* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money and asks nobody, nor
+ * does what is done already (ends.end_without_step); a customer's operations move none (customer_steps._record_under_locks); once
+ * the customer is made at Stripe, the payment's creation begins (ends.begin_after_customer); a payment that Stripe was never told of is cancelled (ends.end_unsent); a person
  * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, ends.advance,
- * ends.leave_open, ends.call_a_person, ends._succeed, ends.fail.
+ * ends.leave_open, ends.call_a_person, ends.succeed, ends.fail.
  * END */
-/* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once.
+/* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once. Steps on
+ * customers move no money and may be sent again at any time.
  *   inside   REFUND CREATE CONFIRM
- *   outside  CAPTURE CANCEL
+ *   outside  CAPTURE CANCEL CUSTOMER SETUP DEFAULT DETACH
  * END */
 #define V_DONE 1
 #define V_FAILED 2

@@ -20,6 +20,7 @@ from models import (
     PaymentEvent,
     ReconciliationRun,
     Refund,
+    SavedPaymentMethod,
     WebhookEvent,
 )
 
@@ -72,6 +73,10 @@ class Loaders:
     @cached_property
     def customer(self) -> Loader[UUID, Customer | None]:
         return _loader(_by_id(Customer))
+
+    @cached_property
+    def saved_method(self) -> Loader[UUID, SavedPaymentMethod | None]:
+        return _loader(_by_id(SavedPaymentMethod))
 
     @cached_property
     def operation(self) -> Loader[UUID, Operation | None]:

@@ -9,7 +9,7 @@ from tortoise.models import Model
 
 from database.row_reader import rows_below
 from database.statements import query_rows
-from models import Customer, Order, Payment, PaymentEvent, Refund
+from models import Customer, Order, Payment, PaymentEvent, Refund, SavedPaymentMethod
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
@@ -38,6 +38,23 @@ SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN
   SELECT count(*) AS total FROM (
     SELECT 1 FROM payment p
     WHERE p.{parent} = parent.id AND ($2::uuid IS NULL OR coalesce(p.customer_id, '{nobody}') = $2) LIMIT $3
+  ) AS few
+) AS counted
+"""
+# Rows below a customer, newest first; of orders and of methods a caller sees all below a customer whom they see.
+BELOW_CUSTOMER = """
+SELECT child.id FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT p.id FROM {table} p
+  WHERE p.customer_id = parent.id {also}
+    AND ($2::timestamptz IS NULL OR (p.created_at, p.id) < ($2, $3::uuid))
+    AND ($4::timestamptz IS NULL OR (p.created_at, p.id) > ($4, $5::uuid))
+  ORDER BY p.created_at {direction}, p.id {direction} LIMIT $6
+) AS child
+"""
+BELOW_CUSTOMER_COUNT = """
+SELECT parent.id, counted.total FROM unnest($1::uuid[]) AS parent(id) CROSS JOIN LATERAL (
+  SELECT count(*) AS total FROM (
+    SELECT 1 FROM {table} p WHERE p.customer_id = parent.id {also} LIMIT $2
   ) AS few
 ) AS counted
 """
@@ -110,6 +127,43 @@ async def payments_below(
     found = await _loader(context, (parent, window), load).load(parent_id)
     for payment in found:
         context.loaders.payment.prime(payment.id, payment)
+    return Page.of(found, window, count=count)
+
+
+async def orders_of(context: RequestContext, customer: Customer, paging: Paging) -> Page[Order]:
+    """Return a page of a customer's orders, newest first."""
+    return await _below_customer(context, Order, "orders", "", customer, paging)
+
+
+async def methods_of(context: RequestContext, customer: Customer, paging: Paging) -> Page[SavedPaymentMethod]:
+    """Return a page of the payment methods that a customer keeps, newest first."""
+    kept = "AND p.detached_at IS NULL"
+    return await _below_customer(context, SavedPaymentMethod, "saved_payment_method", kept, customer, paging)
+
+
+async def _below_customer(
+    context: RequestContext, table: type[Row], name: str, also: str, customer: Customer, paging: Paging
+) -> Page[Row]:
+    window = paging.window(NEWEST)
+
+    async def load(parent_ids: list[UUID]) -> list[list[Row]]:
+        places = [
+            part for place in (window.after, window.before) for part in (place and place.value, place and place.id)
+        ]
+        direction = "ASC" if window.backward else "DESC"
+        statement = BELOW_CUSTOMER.format(table=name, also=also, direction=direction)
+        found = await query_rows(statement, [parent_ids, *places, window.size + 1])
+        rows = await table.filter(id__in=_ids(found)).order_by(*window.order())
+        return _grouped(rows, parent_ids, "customer_id")
+
+    async def load_counts(parent_ids: list[UUID]) -> list[int | None]:
+        statement = BELOW_CUSTOMER_COUNT.format(table=name, also=also)
+        return _capped(await query_rows(statement, [parent_ids, COUNTED + 1]), parent_ids)
+
+    async def count() -> int | None:
+        return await _loader(context, (f"count of {name}", None), load_counts).load(customer.id)
+
+    found = await _loader(context, (name, window), load).load(customer.id)
     return Page.of(found, window, count=count)
 
 

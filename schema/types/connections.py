@@ -26,9 +26,11 @@ class Noun:
 NOUNS: Final = {
     "Discrepancy": Noun("a discrepancy", "discrepancies", "discrepancies"),
     "Operation": Noun("an operation", "operations", "operations"),
+    "Order": Noun("an order", "orders", "orders"),
     "Payment": Noun("a payment", "payments", "payments"),
     "PaymentEvent": Noun("an event", "events", "a timeline", listed_in="timeline"),
     "Refund": Noun("a refund", "refunds", "refunds"),
+    "SavedPaymentMethod": Noun("a method", "methods", "saved payment methods"),
     "WebhookEvent": Noun("an event", "events", "the inbox"),
 }
 

@@ -6,18 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 import models
+from domain.caller import Scope
 from domain.ids import Kind
-from resolvers.reading.nested_pages import EVENTS_BELOW, payments_below, timeline_of_order
+from resolvers.customers import default_method
+from resolvers.reading.nested_pages import EVENTS_BELOW, methods_of, orders_of, payments_below, timeline_of_order
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
 from resolvers.visibility import customer_of
-from schema.directives import PII
+from schema.directives import PII, Auth
 from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
 from schema.types.connections import Connection
 from schema.types.money import Money
 from schema.types.node import Node
+from schema.types.saved_methods import SavedPaymentMethod
 
 if TYPE_CHECKING:
     from schema.types.events import PaymentEvent
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 LazyEvent = Annotated["PaymentEvent", strawberry.lazy("schema.types.events")]
 LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
+LazyOrder = Annotated["Order", strawberry.lazy("schema.types.orders")]
 
 
 @strawberry.type(description="The person who pays, known by the shop's own id.")
@@ -41,6 +45,45 @@ class Customer(Node):
     external_id = column(str | None, "The shop's own id; the subject of the customer's token.")
 
     email = column(str | None, "Where to write to them.", PII)
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]), reads=["stripe_customer_id"])
+    def stripe_customer_id(self, info: Info) -> str | None:
+        """Stripe's id of the customer, for the staff; null until one is needed to keep a payment method."""
+        caller = info.context.caller
+        return self.row.stripe_customer_id if caller is not None and caller.can(Scope.PAYMENTS_READ) else None
+
+    default_payment_method = related(
+        SavedPaymentMethod | None,
+        "The kept method that is used where none is named; null where there is none.",
+        default_method,
+        reads=["default_method_id"],
+    )
+
+    @reading("id")
+    async def payment_methods(
+        self,
+        info: Info,
+        first: First = PAYMENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[SavedPaymentMethod]:
+        """The payment methods that they keep for later, newest first."""
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
+        return Connection.of(await methods_of(info.context, self.row, paging))
+
+    @reading("id")
+    async def orders(
+        self,
+        info: Info,
+        first: First = PAYMENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[LazyOrder]:
+        """Their orders, newest first."""
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
+        return Connection.of(await orders_of(info.context, self.row, paging))
 
     @reading("id")
     async def payments(

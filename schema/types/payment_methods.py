@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 
@@ -29,11 +29,22 @@ class CardSnapshot(PaymentMethodSnapshot):
     wallet: str | None = strawberry.field(description="The wallet it came from, such as apple_pay.")
 
 
-@strawberry.type(description="A payment method that is no card.", directives=PART_OF_A_ROW)
+@strawberry.type(description="A bank account, as a receipt shows it.", directives=PART_OF_A_ROW)
+class BankAccountSnapshot(PaymentMethodSnapshot):
+    """No number."""
+
+    bank: str | None = strawberry.field(description="The bank's name, where Stripe tells it.")
+    last4: str = strawberry.field(description="The last four digits of the account's number.")
+
+
+@strawberry.type(description="A payment method that is neither a card nor a bank account.", directives=PART_OF_A_ROW)
 class OtherMethodSnapshot(PaymentMethodSnapshot):
     """Only its name."""
 
     label: str | None = strawberry.field(description="A name for people.")
+
+
+SNAPSHOTS: Final = (CardSnapshot, BankAccountSnapshot, OtherMethodSnapshot)
 
 
 @strawberry.type(description="What the payer has to do next.", directives=PART_OF_A_ROW)
@@ -56,6 +67,8 @@ class NextAction:
 
 def snapshot(stored: Mapping[str, Any]) -> PaymentMethodSnapshot:
     """The stored snapshot as its type."""
+    if "last4" in stored and stored["type"] != "card":
+        return BankAccountSnapshot(type=stored["type"], bank=stored.get("bank"), last4=stored["last4"])
     if stored["type"] != "card":
         return OtherMethodSnapshot(type=stored["type"], label=stored.get("label"))
     return CardSnapshot(

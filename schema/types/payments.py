@@ -13,7 +13,7 @@ from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import ORDER_OF_PAYMENT, REFUNDS_OF_PAYMENT
 from resolvers.visibility import customer_of, shows_person
 from schema.directives import PII, Auth
-from schema.enums import CancellationReason, CaptureMethod, PaymentAction, PaymentStatus
+from schema.enums import CancellationReason, CaptureMethod, PaymentAction, PaymentStatus, SetupFutureUsage
 from schema.errors import UserError, stored_error
 from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
@@ -61,6 +61,10 @@ class Payment(Node):
     status = column(PaymentStatus, "Stripe's lifecycle, and our two honest extras: INITIATED and UNKNOWN.")
 
     capture_method = column(CaptureMethod, "Whether the money is taken at once or held first.")
+
+    setup_future_usage = column(
+        SetupFutureUsage | None, "Whether the payer agreed to keep the method for later payments; null where not."
+    )
 
     amount = money(Money, "What was asked for.", "amount_minor")
 

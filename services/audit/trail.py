@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import groupby
@@ -125,7 +125,7 @@ async def record(
 
 def chain_hash(event: PaymentEvent) -> str:
     """Return the SHA-256, in hex, over the previous hash and every field of the event."""
-    return _hash({name: getattr(event, name) for name in HASHED}, event.previous_hash)
+    return hash_of(_content({name: getattr(event, name) for name in HASHED}), event.previous_hash)
 
 
 async def find_broken_chains(order_ids: Sequence[UUID]) -> dict[UUID, int]:
@@ -135,31 +135,40 @@ async def find_broken_chains(order_ids: Sequence[UUID]) -> dict[UUID, int]:
     """
     broken: dict[UUID, int] = {}
     for order_id, links in groupby(await query_rows(CHAINS, [list(order_ids)]), key=lambda link: link["order_id"]):
-        first = _first_broken(list(links))
+        first = first_broken(list(links), HASHED, _content)
         if first is not None:
             broken[order_id] = first
     return broken
 
 
-def _first_broken(links: Sequence[Mapping[str, Any]]) -> int | None:
-    """Return the first broken sequence of one order's chain, or None.
+def first_broken(
+    links: Sequence[Mapping[str, Any]], hashed: Sequence[str], content: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+) -> int | None:
+    """Return the first broken sequence of one chain, or None.
 
-    `links` are the order's head joined with each of its events, in order; without events, its head alone.
+    `links` are the chain's head joined with each of its events, in order; without events, its head alone. `content` is
+    the hashed content of an event, from the values of its `hashed` columns.
     """
     previous, expected = "", 1
     for link in links:
         if link["sequence"] is None:
             break
-        fields = {name: json.loads(link[name]) if name in JSON else link[name] for name in HASHED}
-        if link["sequence"] != expected or link["previous_hash"] != previous or link["hash"] != _hash(fields, previous):
+        fields = {name: json.loads(link[name]) if name in JSON else link[name] for name in hashed}
+        is_next = link["sequence"] == expected and link["previous_hash"] == previous
+        if not is_next or link["hash"] != hash_of(content(fields), previous):
             return expected
         previous, expected = link["hash"], expected + 1
     head = links[-1]
     return None if (head["last_hash"], head["last_sequence"]) == (previous, expected - 1) else expected
 
 
-def _hash(fields: Mapping[str, Any], previous_hash: str) -> str:
-    content = {
+def hash_of(content: Mapping[str, Any], previous_hash: str) -> str:
+    """Return the SHA-256, in hex, over the previous hash and the canonical JSON of an event's content."""
+    return hashlib.sha256((previous_hash + _canonical(content)).encode()).hexdigest()
+
+
+def _content(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
         "id": str(fields["id"]),
         "order": str(fields["order_id"]),
         "payment": _id(fields["payment_id"]),
@@ -179,7 +188,6 @@ def _hash(fields: Mapping[str, Any], previous_hash: str) -> str:
         "occurred_at": fields["occurred_at"].astimezone(UTC).isoformat(timespec="microseconds"),
         "recorded_at": fields["recorded_at"].astimezone(UTC).isoformat(timespec="microseconds"),
     }
-    return hashlib.sha256((previous_hash + _canonical(content)).encode()).hexdigest()
 
 
 def _id(value: UUID | None) -> str | None:

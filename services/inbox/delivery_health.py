@@ -1,5 +1,6 @@
 """Health of webhook delivery, judged by events that had to be fetched and whose webhook never came."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,7 +21,7 @@ MOST_COUNTED = 100_000
 MISSED = """
 SELECT count(*) AS count, min(stripe_created_at) AS oldest, array_agg(DISTINCT type ORDER BY type) AS types
 FROM webhook_event
-WHERE delivered_at IS NULL AND source = $1 AND livemode = $2 AND stripe_created_at > $3
+WHERE delivered_at IS NULL AND source = $1 AND livemode = $2 AND type = ANY($8) AND stripe_created_at > $3
   AND received_at > $4::timestamptz - $6::interval - $7::interval
   AND greatest(received_at, stripe_created_at + $6::interval) > $4
   AND greatest(received_at, stripe_created_at + $6::interval) <= $5
@@ -60,13 +61,13 @@ class DeliveryHealth:
         return self.missed > 0 and self.delivered == 0
 
 
-async def report_missed(reading: EventReading, *, until: datetime) -> None:
-    """Log the events that this reading had to fetch and whose webhooks are missing, each event once.
+async def report_missed(reading: EventReading, types: Collection[str], *, until: datetime) -> None:
+    """Log the events of these types that this reading had to fetch and whose webhooks are missing, each event once.
 
     `reading` is the row as it was leased: its `finished_at` is the end of the reading before.
     """
     since = reading.finished_at or reading.created_at
-    values = [reading.source.value, reading.livemode, reading.created_at, since, until, GRACE, CLOCKS]
+    values = [reading.source.value, reading.livemode, reading.created_at, since, until, GRACE, CLOCKS, list(types)]
     [missed] = await query_rows(MISSED, values)
     if missed["count"]:
         log.error(

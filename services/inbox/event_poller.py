@@ -16,10 +16,11 @@ from database.leases import TAKEN, LeaseLost
 from database.statements import query_rows, read_database_clock
 from database.transactions import run_in_transaction
 from domain.ids import new_id
-from domain.states import EventSource
+from domain.states import EventSource, EventTopic
 from models import EventReading
 from provider import Outcome, Provider, ProviderFailure, StripeEvent
 from services.inbox import delivery_health, inbox
+from services.inbox.topics import types_by_topic
 
 log = structlog.get_logger(__name__)
 
@@ -29,13 +30,13 @@ KEPT = timedelta(days=29, hours=12)  # Stripe keeps events for 30 days; the curs
 PAGE = 100  # Stripe's largest page
 
 BEGIN = """
-INSERT INTO event_reading (id, source, livemode, read_through, due, attempt, created_at)
-VALUES ($1, $2, $3, now() - $4::interval, now(), 1, now())
+INSERT INTO event_reading (id, source, livemode, topic, read_through, due, attempt, created_at)
+VALUES ($1, $2, $3, $4, now() - $5::interval, now(), 1, now())
 ON CONFLICT DO NOTHING RETURNING id
 """
 TAKE = f"""
 UPDATE event_reading SET {TAKEN}, started_at = coalesce(started_at, now())
-WHERE source = $2 AND livemode = $3 AND due <= now()
+WHERE source = $2 AND livemode = $3 AND topic = $4 AND due <= now()
 RETURNING id
 """  # noqa: S608 - built from our own words
 
@@ -59,11 +60,18 @@ class EventPoller:
     page_size: int = PAGE
 
     async def read_page(self, schedule: Schedule) -> bool:
-        """Receive the next page if it is due; True when there are more pages to read.
+        """Receive the next page of each topic that is due; True when there are more pages to read.
 
         Raises ProviderFailure and DatabaseUnavailable; the page is then read by the process that takes the next lease.
         """
-        reading = await self._take(schedule.source)
+        has_more = [await self._read_page_of(topic, schedule) for topic in types_by_topic(self.endpoint.types)]
+        return any(has_more)
+
+    def _types(self, reading: EventReading) -> frozenset[str]:
+        return types_by_topic(self.endpoint.types)[reading.topic]
+
+    async def _read_page_of(self, topic: EventTopic, schedule: Schedule) -> bool:
+        reading = await self._take(schedule.source, topic)
         if reading is None:
             return False
         page: list[StripeEvent] | None
@@ -80,12 +88,12 @@ class EventPoller:
             log.warning("poller.fenced", source=reading.source.value)
             return False
 
-    async def _take(self, source: EventSource) -> EventReading | None:
+    async def _take(self, source: EventSource, topic: EventTopic) -> EventReading | None:
         """Lease the reading that is due; None when none is due or another process has leased it."""
-        mode = self.endpoint.livemode
-        taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
-        if not taken and await query_rows(BEGIN, [new_id(), source.value, mode, FIRST_POLL]):
-            taken = await query_rows(TAKE, [self.lease_seconds, source.value, mode])
+        which = [source.value, self.endpoint.livemode, topic.value]
+        taken = await query_rows(TAKE, [self.lease_seconds, *which])
+        if not taken and await query_rows(BEGIN, [new_id(), *which, FIRST_POLL]):
+            taken = await query_rows(TAKE, [self.lease_seconds, *which])
         return await EventReading.get(id=taken[0]["id"]) if taken else None
 
     async def _fetch_page(self, reading: EventReading) -> list[StripeEvent]:
@@ -93,7 +101,7 @@ class EventPoller:
         since = taken_at - KEPT
         if reading.source is EventSource.POLL:
             since = max(since, reading.read_through - OVERLAP)
-        listed = self.provider.events(self.endpoint.types, created_since=since, after=reading.cursor)
+        listed = self.provider.events(self._types(reading), created_since=since, after=reading.cursor)
         page: list[StripeEvent] = []
         async with aclosing(cast(AsyncGenerator[StripeEvent], listed)) as events:
             async for event in events:
@@ -129,7 +137,7 @@ class EventPoller:
         if fresh:
             log.info("poller.found", source=reading.source.value, events=len(fresh))
         if not has_more:
-            await delivery_health.report_missed(reading, until=until)
+            await delivery_health.report_missed(reading, self._types(reading), until=until)
         return has_more
 
 

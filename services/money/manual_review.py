@@ -45,6 +45,8 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     operation = await runner.take_for_review(operation_id)
     if operation is None:
         raise Refused(ErrorCode.INVALID_STATE, "This operation needs no review.", ("id",))
+    if operation.payment_id is None:
+        return await _send_again(operation, ruling, by=by, runner=runner)
     payment = await Payment.get(id=operation.payment_id)
     step_result = await _verify_ruling(operation, payment, ruling, runner.provider)
 
@@ -59,6 +61,15 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     if settled.state is OperationState.IN_PROGRESS:  # it has another step
         return (await finish(runner.run(settled, in_request=False))).operation
     return settled
+
+
+async def _send_again(operation: Operation, ruling: Ruling, *, by: Actor, runner: OperationRunner) -> Operation:
+    """Run an operation on a customer again, which moves no money: there is nothing else to rule on."""
+    if ruling.outcome is not ReviewOutcome.LOOK_AGAIN:
+        message = "An operation on a customer moves no money and may be sent again: rule LOOK_AGAIN."
+        raise Refused(ErrorCode.VALIDATION_FAILED, message, ("outcome",))
+    log.warning("operation.reviewed", operation=str(operation.id), outcome=ruling.outcome.value, by=by.id)
+    return (await finish(runner.run(operation, in_request=False))).operation
 
 
 async def _record_ruling(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:

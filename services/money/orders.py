@@ -1,20 +1,19 @@
 """Orders: a service registers the amount owed, before anyone can pay it."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Final
 
 from database.row_writer import set_fields
-from database.statements import Update, insert_if_new
+from database.statements import insert_if_new
 from database.unit_of_work import UnitOfWork
 from domain.commands import RegisterOrder
 from domain.errors import ErrorCode, Refused
 from domain.ids import derived_id
 from domain.money import Money
-from domain.states import OperationState
 from models import Customer, Operation, Order
 from services.audit.trail import Cause, Change, record
 from services.money.operations.claims import IdempotentRequest
+from services.money.operations.ends import end_without_step
 from services.money.operations.runner import OperationOutcome, OperationRunner, run_once
 from services.money.state import locking
 from services.money.state.payment_state import recompute_order
@@ -48,9 +47,7 @@ async def register_order(
         if named is not None and named.changes_email:
             await record(work, order, _email_changed(named), cause)
         operation.order_id = order.id
-        operation.state = OperationState.SUCCEEDED
-        operation.due_in, operation.finished_in = None, timedelta()
-        await work.write(Update(operation, ("order_id", "state", "due", "finished_at")))
+        await end_without_step(work, operation, "order_id")
 
     return await run_once(request, accept, runner)
 

@@ -29,6 +29,7 @@ from domain.states import (
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money.confirmations import confirm_params, token_params
+from services.money.customers import Payer, find_payer, refresh_if_deleted
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.ends import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.operations.refusals import invalid_state
@@ -49,8 +50,9 @@ from services.money.state.locking import OrderSnapshot
 # A creation that waits and was never sent. A process that takes it up locks it first, so that this statement skips it:
 # of the two, the later one finds what the earlier one has written.
 UNSENT = """
-WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND step = 'create' AND state = 'UNRESOLVED' AND effect = 'NONE'
-  AND first_sent_at IS NULL FOR NO KEY UPDATE SKIP LOCKED
+WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND state = 'UNRESOLVED'
+  AND (step = 'customer' OR (step = 'create' AND effect = 'NONE' AND first_sent_at IS NULL))
+FOR NO KEY UPDATE SKIP LOCKED
 """
 
 
@@ -80,10 +82,9 @@ async def create_payment(
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
         _check_payable(order, command.expected_amount, currencies)
-        _check_nothing_is_kept(command)
         payment = _new_payment(command, order, operation, authority, livemode=runner.livemode)
-        params = _create_params(command, order, snapshot.customer_external_id, payment, operation)
-        begun = _begun(operation, payment, Step.CREATE, params)
+        params = _create_params(command, order, snapshot.customer_external_id, payer, payment, operation)
+        begun = _begun(operation, payment, Step.CUSTOMER if payer.is_to_be_made else Step.CREATE, params)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         await record(work, order, _initiated(payment), cause, Insert(payment), begun)
         order.locked_payments.append(payment)
@@ -92,9 +93,12 @@ async def create_payment(
     if snapshot.operation is not None:
         return await replay(request, snapshot, runner)
     assert snapshot.order is not None, "nobody has looked for the order"
+    payer = await find_payer(command, snapshot)
     accepted = await accept_if_unchanged(request, snapshot.order, accept, runner)
     accepted = accepted or await accept_under_locks(request, accept, runner)
-    return await carry_out(request, accepted, runner)
+    outcome = await carry_out(request, accepted, runner)
+    await refresh_if_deleted(outcome, payer, request, runner)
+    return outcome
 
 
 async def confirm_payment(
@@ -260,15 +264,6 @@ def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) ->
     check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
 
 
-def _check_nothing_is_kept(command: CreatePayment) -> None:
-    if command.setup_future_usage is not None:
-        raise Refused(
-            ErrorCode.VALIDATION_FAILED,
-            "`setupFutureUsage` cannot be used: no payment has a customer at Stripe who could keep its method.",
-            ("input", "setupFutureUsage"),
-        )
-
-
 async def _begin(
     work: UnitOfWork, operation: Operation, payment: Payment, step: Step, params: Mapping[str, Any]
 ) -> Payment:
@@ -287,7 +282,12 @@ def _begun(operation: Operation, payment: Payment, step: Step, params: Mapping[s
 
 
 def _create_params(
-    command: CreatePayment, order: Order, customer_external_id: str | None, payment: Payment, operation: Operation
+    command: CreatePayment,
+    order: Order,
+    customer_external_id: str | None,
+    payer: Payer,
+    payment: Payment,
+    operation: Operation,
 ) -> dict[str, Any]:
     ours = {
         "order_id": str(order.id),
@@ -309,8 +309,7 @@ def _create_params(
     }
     if order.description is not None:
         create["description"] = order.description
-    if command.payment_method_id is not None:
-        create["payment_method"] = command.payment_method_id
+    create |= payer.params(command)
     page = {"return_url": command.return_url} if command.return_url is not None else {}
     if not command.confirm:
         return {Step.CREATE: create, **page}

@@ -20,14 +20,13 @@ from services.money.operations.ends import end_operations
 from services.money.state import locking
 from services.money.state.missing_payment import knows_another_payment
 from services.money.state.payment_state import (
-    StaleSnapshot,
     apply_provider_state,
     keep_failed_attempt,
     mark_payment_missing,
     set_disputed,
-    synced_after,
 )
 from services.money.state.refund_state import apply_provider_refund
+from services.money.state.stale import StaleSnapshot, synced_after
 from services.reconciliation.findings import contested_in
 
 log = structlog.get_logger(__name__)

@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from database.statements import query_rows
 from domain.states import DiscrepancyKind
 from models import Payment
 from provider import Provider
+from services.audit.customer_trail import find_broken_customer_chains
 from services.audit.trail import find_broken_chains
 from services.reconciliation.comparisons import compare_payments, find_busy_payments, find_payment
 from services.reconciliation.findings import Finding, expiring_finding
 
+OF_A_CUSTOMER: Final = "customer:"  # begins the subject of a finding that is about no order
 SUMS = """
 SELECT o.id, o.total_minor, o.paid_minor, o.refunded_minor,
   coalesce(sum(p.captured_minor), 0)::bigint AS captured, coalesce(sum(p.refunded_minor), 0)::bigint AS given_back,
@@ -32,6 +34,15 @@ async def compare_orders(order_ids: Sequence[UUID], *, chains: Collection[UUID])
     for order_id, sequence in broken.items():
         findings.append(Finding(DiscrepancyKind.BROKEN_CHAIN, str(order_id), {"broken_at": sequence}))
     return findings
+
+
+async def compare_customer_chains(customer_ids: Sequence[UUID]) -> list[Finding]:
+    """Find the broken audit chains of these customers."""
+    broken = await find_broken_customer_chains(customer_ids)
+    return [
+        Finding(DiscrepancyKind.BROKEN_CHAIN, f"{OF_A_CUSTOMER}{customer_id}", {"broken_at": sequence})
+        for customer_id, sequence in broken.items()
+    ]
 
 
 def order_findings(row: dict[str, Any]) -> list[Finding]:

@@ -27,7 +27,12 @@ from services.reconciliation.comparisons import (
     find_refund,
 )
 from services.reconciliation.findings import OVERDUE, Finding, operation_finding, unreadable
-from services.reconciliation.ledger import compare_orders, find_expiring_authorizations
+from services.reconciliation.ledger import (
+    OF_A_CUSTOMER,
+    compare_customer_chains,
+    compare_orders,
+    find_expiring_authorizations,
+)
 
 log = structlog.get_logger(__name__)
 Kind = DiscrepancyKind
@@ -110,6 +115,8 @@ async def _compare_again(discrepancy: Discrepancy, *, provider: Provider) -> lis
             operation = await Operation.get(id=row_id)
             found = operation_finding(operation, now=datetime.now(UTC))
             return [found] if found is not None else []
+        case Kind.BROKEN_CHAIN if subject.startswith(OF_A_CUSTOMER):
+            return await compare_customer_chains([UUID(subject.removeprefix(OF_A_CUSTOMER))])
         case Kind.LEDGER_IMBALANCE | Kind.DUPLICATE_CHARGE | Kind.BROKEN_CHAIN:
             return await compare_orders([UUID(subject)], chains=[UUID(subject)])
         case Kind.WEBHOOK_GAP:

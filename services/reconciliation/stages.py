@@ -9,10 +9,11 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from database.statements import query_rows
-from domain.states import PaymentStatus
-from models import Operation, Order, Payment, ReconciliationRun, Refund
+from domain.states import EventTopic, PaymentStatus
+from models import Customer, Operation, Order, Payment, ReconciliationRun, Refund
 from provider import Provider, ProviderDispute, Unreadable
 from services.inbox.inbox import Endpoint
+from services.inbox.topics import types_by_topic
 from services.reconciliation.comparisons import (
     compare_balance_transactions,
     compare_disputed_payments,
@@ -26,7 +27,7 @@ from services.reconciliation.comparisons import (
     find_refund,
 )
 from services.reconciliation.findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
-from services.reconciliation.ledger import compare_orders, find_expiring_authorizations
+from services.reconciliation.ledger import compare_customer_chains, compare_orders, find_expiring_authorizations
 
 PAGE: Final = 100  # Stripe's largest page, and all that a run holds in memory
 AT_ONCE: Final = 1_000  # of our rows, of which most were listed
@@ -43,12 +44,14 @@ class Stage(StrEnum):
     DISPUTES = "DISPUTES"
     BALANCE = "BALANCE"
     EVENTS = "EVENTS"
+    CUSTOMER_EVENTS = "CUSTOMER_EVENTS"
     OUR_PAYMENTS = "OUR_PAYMENTS"
     OUR_REFUNDS = "OUR_REFUNDS"
     OUR_DISPUTES = "OUR_DISPUTES"
     OPERATIONS = "OPERATIONS"
     AUTHORIZATIONS = "AUTHORIZATIONS"
     LEDGER = "LEDGER"
+    CUSTOMERS = "CUSTOMERS"
     SETTLE = "SETTLE"
 
 
@@ -130,9 +133,24 @@ async def walk_balance(run: ReconciliationRun, provider: Provider, _: Endpoint) 
 
 
 async def walk_events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
-    """Compare Stripe's events of the types that we handle with the inbox."""
+    """Compare Stripe's events of payments, of the types that we handle, with the inbox."""
+    async for walked in _walk_events(run, provider, types_by_topic(endpoint.types).get(EventTopic.PAYMENTS)):
+        yield walked
+
+
+async def walk_customer_events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
+    """Compare Stripe's events of customers, of the types that we handle, with the inbox."""
+    async for walked in _walk_events(run, provider, types_by_topic(endpoint.types).get(EventTopic.CUSTOMERS)):
+        yield walked
+
+
+async def _walk_events(
+    run: ReconciliationRun, provider: Provider, types: frozenset[str] | None
+) -> AsyncIterator[Walked]:
+    if types is None:
+        return
     listed = provider.events_and_unreadable(
-        endpoint.types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
+        types, created_since=run.from_moment, created_before=run.to_moment, after=run.cursor
     )
     async for page in _read_pages(listed):
         handled = [event for event in page if isinstance(event, Unreadable) or event.livemode == run.livemode]
@@ -204,18 +222,33 @@ async def walk_ledger(run: ReconciliationRun, _: Provider, __: Endpoint) -> Asyn
         yield Walked(cursor=str(after), findings=findings, checked=len(found))
 
 
+async def walk_customers(run: ReconciliationRun, _: Provider, __: Endpoint) -> AsyncIterator[Walked]:
+    """Verify the audit chains of the customers that changed since the window began."""
+    after = UUID(run.cursor) if run.cursor is not None else FIRST_ID
+    while True:
+        touched = Customer.filter(id__gt=after, last_sequence__gt=0, updated_at__gte=run.from_moment)
+        found = await touched.order_by("id").limit(PAGE).only("id")
+        if not found:
+            return
+        after = found[-1].id
+        findings = await compare_customer_chains([customer.id for customer in found])
+        yield Walked(cursor=str(after), findings=findings, checked=len(found))
+
+
 WALKS: Final[dict[Stage, Walk]] = {
     Stage.PAYMENTS: walk_payments,
     Stage.REFUNDS: walk_refunds,
     Stage.DISPUTES: walk_disputes,
     Stage.BALANCE: walk_balance,
     Stage.EVENTS: walk_events,
+    Stage.CUSTOMER_EVENTS: walk_customer_events,
     Stage.OUR_PAYMENTS: walk_our_payments,
     Stage.OUR_REFUNDS: walk_our_refunds,
     Stage.OUR_DISPUTES: walk_our_disputes,
     Stage.OPERATIONS: walk_operations,
     Stage.AUTHORIZATIONS: walk_authorizations,
     Stage.LEDGER: walk_ledger,
+    Stage.CUSTOMERS: walk_customers,
 }
 
 

@@ -97,6 +97,25 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
         "previous_hash": "",
         "hash": HASH,
     },
+    "customer_event": {
+        "sequence": 1,
+        "type": "payment_method.saved",
+        "actor": "{}",
+        "before": "{}",
+        "after": "{}",
+        "occurred_at": NOW,
+        "recorded_at": NOW,
+        "previous_hash": "",
+        "hash": HASH,
+    },
+    "saved_payment_method": {
+        "livemode": False,
+        "stripe_payment_method_id": "pm_1",
+        "method": "{}",
+        "version": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
     "webhook_event": {
         "stripe_event_id": "evt_1",
         "source": "WEBHOOK",
@@ -146,9 +165,20 @@ PARENT: Final = {
     "payment_failure": "payment",
     "payment_event": "orders",
     "discrepancy": "reconciliation_run",
+    "customer_event": "customer",
+    "saved_payment_method": "customer",
 }
-PARENT_KEY: Final = {"orders": "order_id", "payment": "payment_id", "reconciliation_run": "run_id"}
-OWN: Final = {"payment": {"stripe_payment_intent_id": "pi_parent"}, "orders": {"external_id": "parent"}}
+PARENT_KEY: Final = {
+    "customer": "customer_id",
+    "orders": "order_id",
+    "payment": "payment_id",
+    "reconciliation_run": "run_id",
+}
+OWN: Final = {
+    "payment": {"stripe_payment_intent_id": "pi_parent"},
+    "orders": {"external_id": "parent"},
+    "customer": {"external_id": "parent"},
+}
 
 
 @dataclass(slots=True)

@@ -61,6 +61,11 @@ IMPOSSIBLE: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("payment_event_sequence_positive", "payment_event", {"sequence": 0}),
     ("payment_event_hash", "payment_event", {"hash": ""}),
     ("payment_event_hash", "payment_event", {"previous_hash": HASH[1:]}),
+    ("operation_customer", "operation", {"customer_id": uuid4()}),
+    ("customer_default_method", "customer", {"default_method_id": uuid4()}),
+    ("customer_event_sequence_positive", "customer_event", {"sequence": 0}),
+    ("customer_event_hash", "customer_event", {"hash": ""}),
+    ("customer_event_hash", "customer_event", {"previous_hash": HASH[1:]}),
     ("reconciliation_run_open_is_due", "reconciliation_run", {"finished_at": None}),
     ("reconciliation_run_open_is_due", "reconciliation_run", {"due": NOW}),
     ("reconciliation_run_window", "reconciliation_run", {"to_moment": NOW}),
@@ -133,7 +138,15 @@ SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
     ("discrepancy_one_open", "discrepancy", {}, {}),
     ("uid_operation_princip_845e54", "operation", {}, {}),
     ("uid_webhook_eve_stripe__e8cc54", "webhook_event", {}, {}),
-    ("uid_event_readi_source_fcf2db", "event_reading", {}, {}),
+    ("uid_event_readi_source_1a13c6", "event_reading", {}, {}),
+    (
+        "customer_stripe_customer_id_key",
+        "customer",
+        {"stripe_customer_id": "cus_1"},
+        {"external_id": "another", "stripe_customer_id": "cus_1"},
+    ),
+    ("uid_customer_ev_custome_d15f4c", "customer_event", {}, {}),
+    ("uid_saved_payme_stripe__54170e", "saved_payment_method", {}, {}),
     ("uid_payment_eve_order_i_9e1d75", "payment_event", {}, {}),
 ]
 
@@ -153,6 +166,8 @@ SEVERAL: Final[list[tuple[str, Mapping[str, Any], Mapping[str, Any]]]] = [
     ("webhook_event", {}, {"livemode": True}),
     ("event_reading", {}, {"livemode": True}),
     ("event_reading", {}, {"source": "SWEEP"}),
+    ("event_reading", {}, {"topic": "customers"}),
+    ("saved_payment_method", {}, {"stripe_payment_method_id": "pm_2"}),
     ("payment", {"stripe_payment_intent_id": None}, {"stripe_payment_intent_id": None}),
     ("payment", {"status": "CANCELED"}, {"status": "INITIATED", "stripe_payment_intent_id": None}),
     (

@@ -45,10 +45,14 @@ CHECKS: Final = {
     "webhook_event": {"webhook_event_open_is_due", "webhook_event_counts"},
     "event_reading": {"event_reading_counts", "event_reading_cursor_of_one_under_way"},
     "payment_event": {"payment_event_sequence_positive", "payment_event_hash"},
+    "customer_event": {"customer_event_sequence_positive", "customer_event_hash"},
     "reconciliation_run": {"reconciliation_run_open_is_due", "reconciliation_run_window", "reconciliation_run_counts"},
     "discrepancy": {"discrepancy_closed_is_resolved"},
 }
-REFERENCES: Final = {"operation": {"operation_payment", "operation_refund", "operation_order"}}
+REFERENCES: Final = {
+    "operation": {"operation_payment", "operation_refund", "operation_order", "operation_customer"},
+    "customer": {"customer_default_method"},
+}
 UNIQUE: Final = {
     "payment": {"payment_one_live_for_order", "payment_stripe_intent"},
     "payment_failure": {"payment_failure_charge", "payment_failure_event"},
@@ -59,7 +63,7 @@ UNIQUE: Final = {
 }
 INDEXES: Final = {
     "orders": {"orders_external_id_prefix"},
-    "operation": {"operation_due"},
+    "operation": {"operation_due", "operation_customer_open"},
     "webhook_event": {
         "webhook_event_due",
         "webhook_event_busy",
@@ -69,6 +73,7 @@ INDEXES: Final = {
 }
 TRIGGERS: Final = {
     "payment_event": {"payment_event_append_only", "payment_event_no_truncate"},
+    "customer_event": {"customer_event_append_only", "customer_event_no_truncate"},
     "refund": {"refund_within_capture"},
 }
 SCRATCH: Final = "reconciliation_sighting"  # a run's own notes: unlogged, and no model
@@ -176,7 +181,7 @@ async def test_every_row_that_refers_to_another_keeps_it(database_url: str) -> N
     """No row about money is deleted with another."""
     found = [text for kind, _, _, text in await _structure(database_url) if kind == "constraint" and text[0] == "f"]
 
-    assert len(found) == 12
+    assert len(found) == 16
     assert all(text.endswith("ON DELETE RESTRICT") for text in found)
 
 

@@ -14,8 +14,10 @@ from domain.commands import (
     CapturePayment,
     ConfirmPayment,
     CreatePayment,
+    DetachPaymentMethod,
     RefundPayment,
     RegisterOrder,
+    SetDefaultPaymentMethod,
 )
 from domain.errors import NotFound, Refused
 from domain.ids import Kind, encode, new_id
@@ -23,6 +25,7 @@ from domain.states import RefundReason
 
 RULES: Final = Rules(currencies=frozenset({"USD"}))
 ORDER, PAYMENT = encode(Kind.ORDER, new_id()), encode(Kind.PAYMENT, new_id())
+METHOD: Final = encode(Kind.METHOD, new_id())
 MONEY: Final = SimpleNamespace(amount=1_000, currency="usd")
 INPUTS: Final[Mapping[type[Command], dict[str, Any]]] = {
     RegisterOrder: {
@@ -53,6 +56,8 @@ INPUTS: Final[Mapping[type[Command], dict[str, Any]]] = {
         "note": None,
         "metadata": None,
     },
+    SetDefaultPaymentMethod: {"id": METHOD},
+    DetachPaymentMethod: {"id": METHOD},
 }
 COMMANDS: Final = list(INPUTS)
 

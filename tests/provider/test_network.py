@@ -369,7 +369,7 @@ async def test_what_is_sent_is_what_the_library_wrote(monkeypatch: pytest.Monkey
     assert headers["content-type"] == "application/x-www-form-urlencoded"
     assert headers["accept-encoding"] == "gzip, deflate"
     assert len(lines) == len(headers)
-    query = b"/v1/payment_intents/pi_1?expand[0]=latest_charge&expand[1]=payment_method"
+    query = b"/v1/payment_intents/pi_1?expand[0]=latest_charge.balance_transaction&expand[1]=payment_method"
     assert got.split(b" ")[1] == query
 
 

@@ -45,6 +45,7 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "services/inbox": ("tests/api/events",),
     "services/live": ("tests/live",),
     "services/money": (
+        "tests/api/customers",
         "tests/api/payments/test_cancel_unsent.py",
         "tests/api/payments/test_failures.py",
         "tests/api/payments/test_pay_and_refund.py",

@@ -21,7 +21,6 @@ LATER: Final = {
     "OperationKind.APPROVE_REFUND",
     "OperationKind.CANCEL_REFUND",
     "OperationKind.CREATE_SETUP_INTENT",
-    "OperationKind.DETACH_PAYMENT_METHOD",
     "OperationKind.SUBMIT_DISPUTE_EVIDENCE",
     "OperationKind.REDACT_CUSTOMER",
     "RefundStatus.AWAITING_APPROVAL",

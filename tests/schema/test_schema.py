@@ -147,6 +147,8 @@ MUTATIONS = {
     "capturePayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "cancelPayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "refundPayment": '(input: {paymentId: "x", reason: OTHER}, idempotencyKey: "k")',
+    "setDefaultPaymentMethod": '(id: "x", idempotencyKey: "k")',
+    "detachPaymentMethod": '(id: "x", idempotencyKey: "k")',
     "syncPayment": '(paymentId: "x")',
     "replayWebhookEvents": "(ids: [])",
     "resolveDiscrepancy": '(id: "x", resolution: "looked at")',

@@ -53,6 +53,11 @@ PAYMENT_PAYLOAD = f"{PAYLOAD} confirmation {{ nextAction {{ type redirectUrl }} 
 CONFIRMATION_OF = (
     "query C($id: ID!) { paymentConfirmation(paymentId: $id) { clientSecret nextAction { type redirectUrl } } }"
 )
+OF_A_METHOD = (
+    "($id: ID!, $key: IdempotencyKey!)",
+    "(id: $id, idempotencyKey: $key)",
+    f"replayed errors {{ {ERROR_FIELDS} }} operation {{ id state }} customer {{ id defaultPaymentMethod {{ id }} }}",
+)
 MUTATIONS = {
     "registerOrder": (
         "($input: RegisterOrderInput!, $key: IdempotencyKey!)",
@@ -88,6 +93,8 @@ MUTATIONS = {
         " returnUrl: $returnUrl)",
         PAYMENT_PAYLOAD,
     ),
+    "setDefaultPaymentMethod": OF_A_METHOD,
+    "detachPaymentMethod": OF_A_METHOD,
     "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYMENT_PAYLOAD),
 }
 

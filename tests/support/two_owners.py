@@ -25,6 +25,7 @@ TABLES: Final = {
     "Payment": (Kind.PAYMENT, "payment"),
     "Refund": (Kind.REFUND, "refund"),
     "Customer": (Kind.CUSTOMER, "customer"),
+    "SavedPaymentMethod": (Kind.METHOD, "saved_payment_method"),
     "Operation": (Kind.OPERATION, "operation"),
     "PaymentEvent": (Kind.EVENT, "payment_event"),
     "WebhookEvent": (Kind.WEBHOOK, "webhook_event"),
@@ -130,7 +131,13 @@ async def _other_orders(world: World) -> None:
     world.waiting = payload["payment"]["id"]
     assert payload["payment"]["status"] == "REQUIRES_ACTION"
     held = await _register(world, "number-3", SECOND, HELD_PRICE, captureMethod="MANUAL")
-    world.held = (await _pay(world, SECOND, held, HELD_PRICE, "pm_card_visa"))["payment"]["id"]
+    kept = await _pay(world, SECOND, held, HELD_PRICE, "pm_card_visa", setupFutureUsage="OFF_SESSION")
+    world.held = kept["payment"]["id"]
+    [method] = await query_rows("SELECT id FROM saved_payment_method", [])
+    default = {"id": encode(Kind.METHOD, method["id"]), "idempotencyKey": key()}
+    await world.act(SECOND, "setDefaultPaymentMethod", **default)
+    foreign = {"id": encode(Kind.METHOD, method["id"]), "idempotencyKey": key()}
+    await world.act(FIRST, "detachPaymentMethod", **foreign)  # NOT_FOUND
     more = {"paymentId": world.held, "amount": usd(HELD_PRICE + 1)}
     await world.act(CLERK, "capturePayment", input=more, idempotencyKey=key())  # AMOUNT_EXCEEDS_CAPTURABLE
     await world.act(CLERK, "capturePayment", input={"paymentId": world.held}, idempotencyKey=key())
@@ -201,6 +208,10 @@ async def secrets_of(owner: str) -> Secrets:
     others = await query_rows(
         "SELECT id FROM orders WHERE customer_id = $1 AND external_id <> 'number-1'", [customer["id"]]
     )
+    kept = await query_rows("SELECT id FROM saved_payment_method WHERE customer_id = $1", [customer["id"]])
+    texts |= _ids(Kind.METHOD, kept) | await _texts(
+        "SELECT stripe_customer_id AS it FROM customer WHERE id = $1", customer["id"]
+    )
     texts |= _ids(Kind.ORDER, others) | {"number-2", "number-3", "number-4", "expired_card"}
     prices = {SECOND_PRICE, WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE}
     amounts = frozenset(prices | {REFUNDED, FOUND_REFUNDED, LOST_REFUND})
@@ -253,6 +264,8 @@ KIND_OF: Final = {
     "capturePayment": "CAPTURE_PAYMENT",
     "cancelPayment": "CANCEL_PAYMENT",
     "refundPayment": "REFUND_PAYMENT",
+    "setDefaultPaymentMethod": "SET_DEFAULT_PAYMENT_METHOD",
+    "detachPaymentMethod": "DETACH_PAYMENT_METHOD",
 }
 
 

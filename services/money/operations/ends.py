@@ -69,9 +69,10 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
             finish_refund(operation, refund)
         return is_known
     step = Step(operation.step)
-    is_known = (
-        payment.stripe_payment_intent_id is not None if step is Step.CREATE else payment.status in STATUSES_AFTER[step]
-    )
+    if step in (Step.CUSTOMER, Step.CREATE):
+        is_known = step is Step.CREATE and payment.stripe_payment_intent_id is not None
+    else:
+        is_known = payment.status in STATUSES_AFTER[step]
     if is_known:
         advance(operation, payment)
     return is_known
@@ -100,12 +101,19 @@ async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause
     An operation that another process has leased is left to that process, which reads the same rows.
     """
     for operation in await read(Operation, WAITING, payment.id):
-        if operation.step == Step.CREATE or not end_by_rows(operation, payment, await load_refund(operation)):
+        is_made = operation.step not in (Step.CUSTOMER, Step.CREATE)
+        if not is_made or not end_by_rows(operation, payment, await load_refund(operation)):
             continue
         operation.due_in, operation.finished_in = None, timedelta()
         await settle_order_if_asked(work, operation, order, cause)
         await work.write(Update(operation, ENDED))
         log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
+
+
+async def end_without_step(work: UnitOfWork, operation: Operation, *about: str) -> None:
+    """End a new operation at once: there is nothing to do at Stripe. `about` are the fields that say what it is of."""
+    operation.state, operation.due_in, operation.finished_in = OperationState.SUCCEEDED, None, timedelta()
+    await work.write(Update(operation, (*about, "state", "due", "finished_at")))
 
 
 async def end_unsent(
@@ -158,12 +166,23 @@ def advance(operation: Operation, payment: Payment) -> None:
         operation.state = OperationState.IN_PROGRESS
         return
     if payment.status in GOOD_ENDS[step]:
-        _succeed(operation)
+        succeed(operation)
     elif payment.status is PaymentStatus.UNKNOWN:  # Stripe's status is not known to us
         operation.effect = ProviderEffect.UNKNOWN
         call_a_person(operation)
     else:
         fail(operation, invalid_state(payment))
+
+
+def begin_after_customer(operation: Operation, stripe_customer_id: str) -> None:
+    """Go on to the step that needs the customer, whose id at Stripe is part of its parameters from now on."""
+    step = next(name for name in (Step.CREATE, Step.SETUP) if name in operation.params)
+    operation.params = {
+        **operation.params,
+        step.value: {**operation.params[step], "customer": stripe_customer_id},
+    }
+    operation.step, operation.generation, operation.first_sent_at = step.value, 1, None
+    operation.effect, operation.state = ProviderEffect.NONE, OperationState.IN_PROGRESS
 
 
 def finish_refund(operation: Operation, refund: Refund) -> None:
@@ -172,7 +191,7 @@ def finish_refund(operation: Operation, refund: Refund) -> None:
         message = "Stripe could not give the money back: the refund failed."
         fail(operation, ProviderProblem(ErrorCode.PROVIDER_REJECTED, message, effect=ProviderEffect.NONE))
     else:
-        _succeed(operation)
+        succeed(operation)
 
 
 def leave_open(operation: Operation, *, wait: timedelta, problem: str, request_id: str | None = None) -> None:
@@ -202,7 +221,8 @@ def call_a_person(operation: Operation) -> None:
     ).to_record()
 
 
-def _succeed(operation: Operation) -> None:
+def succeed(operation: Operation) -> None:
+    """End the operation with its effect."""
     operation.state, operation.effect, operation.error = OperationState.SUCCEEDED, ProviderEffect.APPLIED, None
 
 

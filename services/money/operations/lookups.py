@@ -17,6 +17,7 @@ from services.money.operations.steps import (
     refund_made_by,
     secret_of,
 )
+from services.money.operations.stripe_customer import find_customer
 from services.money.state import locking
 
 MARGIN = timedelta(minutes=10)  # clocks differ
@@ -27,6 +28,7 @@ ANOTHER_ACT = "key_of_another_act"
 async def look_up_effect(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Ask Stripe for the step's effect: a result if it happened or no longer can, None if there is no effect."""
     lookups: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
+        Step.CUSTOMER: _find_customer,
         Step.CREATE: _find_intent,
         Step.CONFIRM: _find_confirmation,
         Step.CAPTURE: _find_end,
@@ -34,6 +36,11 @@ async def look_up_effect(operation: Operation, payment: Payment, provider: Provi
         Step.REFUND: _find_refund,
     }
     return await lookups[Step(operation.step)](operation, payment, provider)
+
+
+async def _find_customer(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+    found = await find_customer(await locking.read_customer(payment.customer_id), provider)
+    return StepResult(StepOutcome.DONE, payment.revision, customer=found) if found is not None else None
 
 
 async def _find_intent(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:

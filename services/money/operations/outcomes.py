@@ -17,12 +17,13 @@ from domain.deadlines import Deadline
 from domain.errors import InvalidState
 from domain.states import OPERATION_OPEN, OperationState, ProviderEffect, RefundStatus
 from models import Operation, Order, Payment, Refund
-from provider import Outcome, Provider, ProviderFailure
+from provider import Outcome, Provider, ProviderCustomer, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.audit.trail import Cause
 from services.money.operations.ends import (
     NO_ANSWER,
     advance,
+    begin_after_customer,
     call_a_person,
     end_by_rows,
     fail,
@@ -35,10 +36,11 @@ from services.money.operations.ends import (
 from services.money.operations.lookups import fetch_again
 from services.money.operations.refusals import payment_error, refund_error
 from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome, StepResult, secret_of
+from services.money.operations.stripe_customer import renew_key
 from services.money.state import locking
+from services.money.state.customer_state import mark_customer_made
 from services.money.state.divergence import is_not_as_asked
 from services.money.state.payment_state import (
-    StaleSnapshot,
     abandon_payment,
     apply_provider_state,
     keep_refused_attempt,
@@ -46,6 +48,7 @@ from services.money.state.payment_state import (
     mark_payment_unknown,
 )
 from services.money.state.refund_state import apply_provider_refund, change_refund
+from services.money.state.stale import StaleSnapshot
 from services.retry_policy import RetryPolicy, back_off, open_interval
 
 log = structlog.get_logger(__name__)
@@ -71,11 +74,16 @@ FOR NO KEY UPDATE OF o, r, p
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """An operation after a run, and the payment as the run left it, if it is known."""
+    """An operation after a run, and the payment as the run left it, if it is known.
+
+    `is_stopped` says that the run must end here: another process has taken the operation over, or a bug of ours ended
+    the step and is kept on the operation for a person.
+    """
 
     operation: Operation
     payment: Payment | None = None
     client_secret: str | None = field(default=None, repr=False)
+    is_stopped: bool = False
 
 
 Within = Callable[[UnitOfWork, Operation], Awaitable[None]]
@@ -129,7 +137,7 @@ class Recorder:
         assert operation.payment_id is not None
         order, payment = await locking.lock_payment(operation.payment_id)
         recorded = await self._record(work, operation, order, payment, step_result, by, within)
-        self._log(recorded, step_result)
+        self.log(recorded.operation, step_result.kind, step_result.failure)
         return recorded
 
     async def record_if_unchanged(
@@ -144,11 +152,13 @@ class Recorder:
         if (
             step_result.kind is not StepOutcome.DONE
             or leased.refund_id is not None
+            or step_result.customer is not None
             or not isinstance(payment.order, Order)
         ):
             return None
-        if step_result.payment is not None and is_not_as_asked(payment, step_result.payment):
-            return None  # its discrepancy is written in the same transaction, by a statement of its own
+        seen = step_result.payment
+        if seen is not None and (seen.kept_method is not None or is_not_as_asked(payment, seen)):
+            return None  # the customer's method, or a discrepancy, is written by a statement of its own
         operation, order = copy(leased), payment.order
         before = [leased.id, leased.attempt, leased.step, leased.generation, OPEN]
         before += [order.id, order.last_sequence, order.last_hash, payment.last_synced_at]
@@ -163,7 +173,7 @@ class Recorder:
             recorded = await run_as_one_statement(write_all)
         except (ConcurrentModification, StaleSnapshot, DatabaseUnavailable, *CONFLICTS):
             return None
-        self._log(recorded, step_result)
+        self.log(recorded.operation, step_result.kind, step_result.failure)
         return recorded
 
     async def _record(
@@ -177,17 +187,25 @@ class Recorder:
         within: Within,
     ) -> RunResult:
         """Apply the result to rows that nobody else is changing, and write them."""
-        wait, leased_at = self._wait(operation, step_result), self.policy.leased_at(operation)
+        wait = self.wait(operation, step_result.failure)
         cause = Cause(
             actor=by or Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id
         )
         await apply_result(Recording(work, operation, order, payment, step_result, cause, wait))
-        if step_result.kind is StepOutcome.ABSENT:
+        self.schedule(operation, step_result.kind, wait)
+        await within(work, operation)
+        is_new_step = step_result.customer is not None  # the next step's parameters name the customer
+        await work.write(Update(operation, (*RUN_FIELDS, "params") if is_new_step else RUN_FIELDS))
+        return RunResult(operation, payment, secret_of(step_result))
+
+    def schedule(self, operation: Operation, kind: StepOutcome, wait: timedelta) -> None:
+        """Set the moment from which the operation may be taken up again, and the clock of its key at Stripe."""
+        if kind is StepOutcome.ABSENT:
             operation.generation += 1
             operation.first_sent_at, operation.last_problem = None, None
             operation.effect = ProviderEffect.NONE
         elif operation.effect is ProviderEffect.UNKNOWN and operation.first_sent_at is None:
-            operation.first_sent_at = leased_at
+            operation.first_sent_at = self.policy.leased_at(operation)
         if operation.state is OperationState.IN_PROGRESS:
             operation.due_in = timedelta(seconds=self.policy.lease_seconds)
             operation.held_until = Deadline.within(self.policy.lease_seconds)
@@ -197,25 +215,21 @@ class Recorder:
             operation.due_in = self.policy.review()
         else:
             operation.due_in, operation.finished_in = None, timedelta()
-        await within(work, operation)
-        await work.write(Update(operation, RUN_FIELDS))
-        return RunResult(operation, payment, secret_of(step_result))
 
-    def _log(self, recorded: RunResult, step_result: StepResult) -> None:
-        operation = recorded.operation
+    def log(self, operation: Operation, kind: StepOutcome, failure: ProviderFailure | None) -> None:
+        """Log the result of a step."""
         log.info(
             "operation.settled",
             operation=str(operation.id),
             kind=operation.kind.value,
             step=operation.step,
-            outcome=step_result.kind.value,
+            outcome=kind.value,
             state=operation.state.value,
-            failure=str(step_result.failure) if step_result.failure else None,
+            failure=str(failure) if failure else None,
         )
 
-    def _wait(self, operation: Operation, step_result: StepResult) -> timedelta:
+    def wait(self, operation: Operation, failure: ProviderFailure | None) -> timedelta:
         """Return the time until the next try: Stripe's Retry-After, the breaker's open interval, or the back-off."""
-        failure = step_result.failure
         if failure is not None and failure.retry_after_seconds is not None:
             return open_interval(failure.retry_after_seconds)
         if failure is not None and failure.is_no_answer and self.provider.breaker_open_seconds > 0:
@@ -261,6 +275,8 @@ async def _apply(recording: Recording, refund: Refund | None) -> None:
     match recording.step_result.kind:
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
+            if operation.step == Step.CUSTOMER:
+                await renew_key(recording.payment.customer_id)
         case StepOutcome.UNKNOWN:
             await _mark_unknown(recording, refund)
         case StepOutcome.REVIEW:
@@ -271,11 +287,20 @@ async def _apply(recording: Recording, refund: Refund | None) -> None:
             operation.error = unavailable(operation, recording.wait).to_record()
         case StepOutcome.DONE if refund is not None:
             finish_refund(operation, await _apply_refund(recording))
+        case StepOutcome.DONE if recording.step_result.customer is not None:
+            await _apply_customer(recording, recording.step_result.customer)
         case StepOutcome.DONE:
             await _apply_payment(recording)
             advance(operation, recording.payment)
         case StepOutcome.FAILED:
             await _record_failure(recording, refund)
+
+
+async def _apply_customer(recording: Recording, seen: ProviderCustomer) -> None:
+    """Write the customer that the payment needs, and go on to its creation."""
+    customer = await locking.lock_customer(recording.payment.customer_id)
+    await mark_customer_made(recording.work, customer, seen, recording.cause)
+    begin_after_customer(recording.operation, customer.stripe_customer_id or seen.id)
 
 
 async def _apply_payment(recording: Recording) -> None:
@@ -351,9 +376,9 @@ async def _record_failure(recording: Recording, refund: Refund | None) -> None:
     if step_result.payment is not None:
         await _apply_payment(recording)
     step = Step(operation.step)
-    error = payment_error(failure, step, payment, operation.params[step])
+    error = payment_error(failure, step, payment, operation.params.get(step, {}))
     answered = cause.answered_by(failure.request_id)
-    if step is Step.CREATE:
+    if step in (Step.CUSTOMER, Step.CREATE):
         await abandon_payment(work, order, payment, error, answered)
     elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
         await keep_refused_attempt(work, order, payment, error, answered)

@@ -24,6 +24,8 @@ from services.money.operations.steps import (
     failed_attempt,
     refund_made_by,
 )
+from services.money.operations.stripe_customer import make_customer
+from services.money.state import locking
 from services.money.state.missing_payment import knows_another_payment
 from services.retry_policy import RetryPolicy
 
@@ -94,10 +96,10 @@ def _age(operation: Operation, policy: RetryPolicy) -> float:
 def _lookup_age_seconds(step: Step, policy: RetryPolicy) -> float:
     """Return the age in seconds from which Stripe is asked for a step's effect, instead of sending the step again.
 
-    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
+    Creating moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
     keeps the key they are sent again, and the answer is final. The other steps show on an intent whose id we have.
     """
-    if step in (Step.CREATE, Step.REFUND):
+    if step in (Step.CUSTOMER, Step.CREATE, Step.REFUND):
         return policy.key_life_seconds
     return min(policy.unknown_grace_seconds, policy.key_life_seconds)
 
@@ -203,8 +205,11 @@ async def _classify_failure(
 async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> StepResult:
     step = Step(operation.step)
     key = operation.stripe_key(step)
-    params = operation.params[step]
+    params = operation.params.get(step, {})
     since = payment.revision
+    if step is Step.CUSTOMER:
+        customer = await locking.read_customer(payment.customer_id)
+        return StepResult(StepOutcome.DONE, since, customer=await make_customer(customer, provider, until))
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
         return await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)

@@ -118,6 +118,10 @@ def _token(refusal: Refusal) -> DomainError:
     )
 
 
+def _customer(refusal: Refusal) -> DomainError:
+    return _problem(refusal, "Stripe does not know this customer any more. Ask again with a new key.")
+
+
 def _mandate(refusal: Refusal) -> DomainError:
     message = "The payer's consent to use this payment method is not valid any more. Use another one."
     return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
@@ -213,5 +217,6 @@ PARAMETERS: Final[Mapping[tuple[bool, str], Explain]] = {
     (False, "payment_method"): _method,
     (False, "confirmation_token"): _token,
     (False, "return_url"): _return_page,
+    (False, "customer"): _customer,
     (True, "amount"): _too_much,
 }

@@ -25,6 +25,7 @@ from domain.states import OperationState
 from models import Operation, Order, Payment
 from provider import Provider
 from services.money.operations.claims import IdempotentRequest, build_operation, claim, find_operation
+from services.money.operations.customer_steps import run_customer_step
 from services.money.operations.ends import call_a_person, leave_open
 from services.money.operations.leases import TAKE, TAKE_FOR_REVIEW, TAKE_NEXT
 from services.money.operations.outcomes import CRASHED, RUN_FIELDS, Recorder, RunResult
@@ -93,7 +94,7 @@ class OperationRunner:
             recorded = await self._run_step(operation, payment)
             operation, payment = recorded.operation, recorded.payment
             secret = recorded.client_secret or secret
-            if payment is None:  # another process has taken it over, or a bug stopped it
+            if recorded.is_stopped:
                 break
             if operation.state is OperationState.IN_PROGRESS or not operation.is_open:
                 continue
@@ -107,27 +108,26 @@ class OperationRunner:
         return RunResult(operation, payment, secret)
 
     async def _run_step(self, operation: Operation, payment: Payment | None) -> RunResult:
-        """Run one step and record its result.
-
-        The result has no payment when the run must stop: another process has taken the operation over, or a bug ended
-        the step and is kept on the operation for a person.
-        """
+        """Run one step and record its result."""
         step_result: StepResult | None = None
         try:
+            if operation.payment_id is None:
+                return await run_customer_step(operation, self.recorder)
             payment = payment or await locking.read_payment(operation.payment_id)
             step_result = await execute_step(operation, payment, provider=self.provider, policy=self.policy)
             recorder = self.recorder
             recorded = await recorder.record_if_unchanged(operation, payment, step_result)
             return recorded or await recorder.record_outcome(operation, step_result)
         except LeaseLost:
-            return RunResult(
-                await locking.read_operation(operation.id), None, secret_of(step_result) if step_result else None
-            )
+            secret = secret_of(step_result) if step_result else None
+            now = await locking.read_operation(operation.id)
+            return RunResult(now, client_secret=secret, is_stopped=True)
         except (DatabaseUnavailable, *CONFLICTS):
             raise
         except Exception:
             log.exception("operation.crashed", operation=str(operation.id), step=operation.step)
-            return RunResult(await transact(lambda work: self._record_crash(work, operation), patient=True))
+            crashed = await transact(lambda work: self._record_crash(work, operation), patient=True)
+            return RunResult(crashed, is_stopped=True)
 
     async def _record_crash(self, work: UnitOfWork, leased: Operation) -> Operation:
         """Record that a bug of ours ended the run: it is tried again once, then a person is called."""

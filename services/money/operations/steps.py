@@ -6,18 +6,22 @@ from enum import StrEnum
 
 from domain.states import OperationKind, PaymentStatus
 from models import Operation, Revision
-from provider import Outcome, ProviderFailure, ProviderPayment, ProviderRefund
+from provider import Outcome, ProviderCustomer, ProviderFailure, ProviderPayment, ProviderRefund
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
 WAITS_FOR_METHOD = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
 
 
 class Step(StrEnum):
+    CUSTOMER = "customer"
     CREATE = "create"
     CONFIRM = "confirm"
     CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
+    SETUP = "setup"
+    DEFAULT = "default"
+    DETACH = "detach"
 
 
 FIRST_STEP = {
@@ -53,6 +57,7 @@ class StepResult:
     payment: ProviderPayment | None = None
     refund: ProviderRefund | None = None
     refunds: tuple[ProviderRefund, ...] = ()
+    customer: ProviderCustomer | None = None
     failure: ProviderFailure | None = None
     fetched: bool = field(default=False)
     gone: bool = False

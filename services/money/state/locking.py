@@ -1,4 +1,7 @@
-"""Rows that must exist, read or locked. Locks are taken in one order: operation, order, payments, refund."""
+"""Rows that must exist, read or locked. Locks are taken in one order.
+
+Operation, order, payments, refund, customer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from uuid import UUID
 from database.row_reader import columns_of, full_row_from_json
 from database.statements import read, select_joined
 from domain.states import OperationKind
-from models import Operation, Order, Payment
+from models import Customer, Operation, Order, Payment
 
 ORDER_AND_OPERATION = """
 FROM (SELECT) AS one
@@ -25,6 +28,7 @@ class OrderSnapshot:
 
     order: Order | None
     customer_external_id: str | None  # of the order's customer
+    stripe_customer_id: str | None  # likewise
     operation: Operation | None
 
     def payment(self, payment_id: UUID | None) -> Payment | None:
@@ -36,18 +40,18 @@ class OrderSnapshot:
 async def read_snapshot(order_id: UUID | None, *, principal: str, kind: OperationKind, key: str) -> OrderSnapshot:
     """Read the order and the operation of the key by one statement; an invalid key has no operation."""
     payments, rows_of = _payments()
-    ((order, operation, owner, found),) = await select_joined(
+    ((order, operation, owner, stripe_customer_id, found),) = await select_joined(
         {"o": Order, "k": Operation},
         ORDER_AND_OPERATION,
         order_id,
         principal,
         kind.value,
         key,
-        also=("c.external_id", payments),
+        also=("c.external_id", "c.stripe_customer_id", payments),
     )
     if order is not None:
         _belong(order, rows_of(found))
-    return OrderSnapshot(order, owner, operation)
+    return OrderSnapshot(order, owner, stripe_customer_id, operation)
 
 
 @lru_cache(maxsize=1)
@@ -68,6 +72,18 @@ async def read_payment(payment_id: UUID | None) -> Payment:
     """Read the payment."""
     (payment,) = await read(Payment, "WHERE id = $1", payment_id)
     return payment
+
+
+async def read_customer(customer_id: UUID | None) -> Customer:
+    """Read the customer."""
+    (customer,) = await read(Customer, "WHERE id = $1", customer_id)
+    return customer
+
+
+async def lock_customer(customer_id: UUID | None) -> Customer:
+    """Lock the customer until the transaction ends."""
+    (customer,) = await read(Customer, "WHERE id = $1 FOR NO KEY UPDATE", customer_id)
+    return customer
 
 
 async def lock_operation(operation_id: UUID) -> Operation:

@@ -1,7 +1,7 @@
 """The state writer: nothing else sets a payment's status. API answers, webhooks, recovery and refreshes all use it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import structlog
@@ -24,7 +24,7 @@ from domain.states import (
     payment_transition,
 )
 from models import Order, Payment, PaymentFailure, Refund, Revision
-from provider import Actionable, ProviderPayment
+from provider import Actionable, ProviderMethod, ProviderPayment
 from services.audit.failed_attempts import (
     build_failure,
     facts,
@@ -34,15 +34,15 @@ from services.audit.failed_attempts import (
     is_same,
 )
 from services.audit.trail import Cause, Change, record
+from services.money.state import locking
+from services.money.state.customer_state import keep_method
 from services.money.state.divergence import is_not_as_asked, report_not_as_asked
+from services.money.state.stale import StaleSnapshot, synced_after
 
 log = structlog.get_logger(__name__)
 
+TAKEN_OR_HELD: Final = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE})
 AS_ASKED: Final = frozenset({"provider_currency", "provider_amount_minor", "capturable_minor", "captured_minor"})
-
-
-class StaleSnapshot(Exception):
-    """The row changed after Stripe was asked, so the snapshot may be older than the row: fetch again."""
 
 
 async def apply_provider_state(
@@ -75,6 +75,8 @@ async def apply_provider_state(
         raise StaleSnapshot
     if seen.status is PaymentStatus.UNKNOWN:
         log.error("payment.status_not_known_to_us", payment=str(payment.id), intent=seen.id)
+    if seen.kept_method is not None and seen.status in TAKEN_OR_HELD:
+        await _keep_method(work, payment, seen.kept_method, cause.answered_by(seen.request_id))
     changes = _differences(payment, seen, cause)
     if not changes:
         return False
@@ -99,6 +101,15 @@ async def apply_provider_state(
     if is_other:
         await report_not_as_asked(payment, seen)
     return True
+
+
+async def _keep_method(work: UnitOfWork, payment: Payment, method: ProviderMethod, cause: Cause) -> None:
+    """Record the method that the payer agreed to keep, if it is in the hands of the payment's customer."""
+    if payment.customer_id is None:
+        return
+    customer = await locking.lock_customer(payment.customer_id)
+    if customer.stripe_customer_id is not None and customer.stripe_customer_id == method.customer_id:
+        await keep_method(work, customer, method, cause, usage=payment.setup_future_usage)
 
 
 async def change_payment(
@@ -145,12 +156,6 @@ async def change_payment(
         *([Insert(failure)] if failure is not None else []),
         order_changed=changed,
     )
-
-
-def synced_after(earlier: datetime | None) -> datetime:
-    """Return now, or a moment after `earlier` if the clock stands before it: each merged snapshot gets a new one."""
-    now = datetime.now(UTC)
-    return now if earlier is None else max(now, earlier + timedelta(microseconds=1))
 
 
 async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:

@@ -11,7 +11,8 @@ from domain.states import ActorKind, RefundStatus, Transition, refund_transition
 from models import Order, Payment, Refund, Revision
 from provider import ProviderRefund
 from services.audit.trail import Cause
-from services.money.state.payment_state import StaleSnapshot, change_payment, sum_refunds
+from services.money.state.payment_state import change_payment, sum_refunds
+from services.money.state.stale import StaleSnapshot
 
 log = structlog.get_logger(__name__)
 

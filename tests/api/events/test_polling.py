@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 
 from database.statements import query_rows
-from domain.states import EventSource
+from domain.states import EventSource, EventTopic
 from models import EventReading, WebhookEvent
 from provider.transport import LocalTransport
 from services.inbox.event_poller import KEPT, EventPoller, Schedule
+from services.inbox.topics import types_by_topic
 from tests.support.inbox import (
     all_is_due,
     another_worker,
@@ -23,6 +25,7 @@ from tests.support.inbox import (
     stripe_events_age,
 )
 from tests.support.shop import Shop
+from webhooks.handlers import HANDLED, PAYMENT_EVENTS
 from worker import Worker, WorkerJobs
 
 EVENTS = "/v1/events"
@@ -32,14 +35,14 @@ SWEEP = Schedule(EventSource.SWEEP, timedelta(days=1))
 
 
 class Watched(httpx.AsyncBaseTransport):
-    """The same Stripe, which also records the reads of its list of events."""
+    """The same Stripe, which also records the reads of its list of events of payments."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
         self.asked: list[httpx.QueryParams] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if request.url.path == EVENTS:
+        if request.url.path == EVENTS and "payment_intent.created" in request.url.params.values():
             self.asked.append(request.url.params)
         return await self._inner.handle_async_request(request)
 
@@ -54,7 +57,21 @@ def watched(shop: Shop) -> Watched:
 
 
 def reader(shop: Shop, page_size: int = 100) -> EventPoller:
-    return EventPoller(shop.runtime.runner.provider, shop.runtime.endpoint, page_size=page_size)
+    """A reader of events of payments alone, so that each page is one request."""
+    endpoint = replace(shop.runtime.endpoint, types=PAYMENT_EVENTS)
+    return EventPoller(shop.runtime.runner.provider, endpoint, page_size=page_size)
+
+
+async def of_payments(source: EventSource = EventSource.POLL) -> EventReading:
+    return await EventReading.get(source=source, topic=EventTopic.PAYMENTS)
+
+
+def test_each_topic_is_within_what_stripe_lists_at_once() -> None:
+    topics = types_by_topic(HANDLED)
+
+    assert set(topics) == set(EventTopic)
+    assert topics[EventTopic.PAYMENTS] == PAYMENT_EVENTS
+    assert all(0 < len(types) <= 20 for types in topics.values())
 
 
 # -- the poll --------------------------------------------------------------------------------------------------------
@@ -158,9 +175,9 @@ async def test_a_poll_asks_for_no_more_than_stripe_keeps(shop: Shop, watched: Wa
 
 
 def _listed(shop: Shop) -> list[str]:
-    """List Stripe's events of the subscribed types, newest first."""
+    """List Stripe's events of the types about payments, newest first."""
     events = reversed(shop.sandbox.snapshot().events)
-    return [event["id"] for event in events if event["type"] in shop.runtime.endpoint.types]
+    return [event["id"] for event in events if event["type"] in PAYMENT_EVENTS]
 
 
 async def test_of_all_workers_one_polls_each_minute(shop: Shop) -> None:
@@ -169,11 +186,12 @@ async def test_of_all_workers_one_polls_each_minute(shop: Shop) -> None:
 
     await asyncio.gather(*(worker.poll() for worker in workers))
     await asyncio.gather(*(worker.poll() for worker in workers))
-    [reading] = await EventReading.all()
+    readings = await EventReading.all()
 
-    assert looks(shop, EVENTS) == 1
-    assert reading.started_at is None
-    assert reading.due - datetime.now(UTC) > timedelta(seconds=50)
+    assert {reading.topic for reading in readings} == set(EventTopic)
+    assert looks(shop, EVENTS) == len(readings) == 2
+    assert {reading.started_at for reading in readings} == {None}
+    assert all(reading.due - datetime.now(UTC) > timedelta(seconds=50) for reading in readings)
 
 
 async def test_a_reading_goes_on_from_its_last_page_whoever_reads_the_next(shop: Shop, watched: Watched) -> None:
@@ -190,7 +208,7 @@ async def test_a_reading_goes_on_from_its_last_page_whoever_reads_the_next(shop:
     read = [asked.get("starting_after") for asked in watched.asked]
     assert read == [None, *listed[3::4]]
     assert sorted(event["stripeEventId"] for event in await inbox_of(shop)) == sorted(listed)
-    assert (await EventReading.get()).cursor is None
+    assert (await of_payments()).cursor is None
 
 
 async def test_a_page_that_failed_is_read_again_after_the_lease(shop: Shop) -> None:
@@ -219,11 +237,11 @@ async def test_a_reader_that_was_overtaken_writes_nothing(shop: Shop, capsys: py
     await all_is_due()
 
     await reader(shop, page_size=4).read_page(POLL)
-    between = await EventReading.get()
+    between = await of_payments()
     shop.sandbox.clear_faults(number)
 
     assert await slow is False
-    assert (await EventReading.get()).cursor == between.cursor is not None
+    assert (await of_payments()).cursor == between.cursor is not None
     assert capsys.readouterr().out.count("poller.fenced") == 1
 
 
@@ -232,7 +250,7 @@ async def test_a_cursor_that_stripe_has_forgotten_begins_the_reading_anew(shop: 
         await shop.paid()
     await nothing_is_delivered(shop)
     await reader(shop, page_size=2).read_page(POLL)
-    await query_rows("UPDATE event_reading SET cursor = 'evt_forgotten'")
+    await query_rows("UPDATE event_reading SET cursor = 'evt_forgotten' WHERE topic = 'payments'")
 
     await poll(shop)
 
@@ -286,7 +304,7 @@ async def test_between_two_pages_of_a_sweep_others_have_their_turn(shop: Shop) -
     await poll(shop)
 
     assert pages == [True, False, False]
-    assert looks(shop, EVENTS) == 2
+    assert looks(shop, EVENTS) == 1 + len(EventTopic)  # the sweep's page, and the poll's of each topic
 
 
 async def _ended(source: EventSource) -> None:
@@ -309,7 +327,7 @@ async def test_each_way_of_reading_works_without_the_other(shop: Shop, source: E
     worker.stop()
     await running
 
-    assert [reading.source for reading in await EventReading.all()] == [source]
+    assert {reading.source for reading in await EventReading.all()} == {source}
     assert {event["source"] for event in await inbox_of(shop)} == {source.value}
 
 

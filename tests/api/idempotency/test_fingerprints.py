@@ -12,7 +12,7 @@ BUILT: Final = build_schema(print_sdl())
 BESIDE_A_METHOD: Final = "refused beside a method; instead of one it is tests/api/checkout/test_confirmation_tokens.py"
 BEFORE_THE_KEY: Final = {
     "capturePayment.finalCapture": "anything but true is refused",
-    "createPayment.setupFutureUsage": "anything but null is refused",
+    "createPayment.savedPaymentMethodId": BESIDE_A_METHOD,
     "createPayment.confirmationTokenId": BESIDE_A_METHOD,
     "confirmPayment.confirmationTokenId": BESIDE_A_METHOD,
 }
@@ -34,6 +34,7 @@ OTHER: Final[dict[str, Json]] = {
         "expectedAmount.currency": "EUR",
         "captureMethod": "MANUAL",
         "paymentMethodId": "pm_card_mastercard",
+        "setupFutureUsage": "ON_SESSION",
         "confirm": False,
         "returnUrl": "https://shop.example/another",
         "metadata": {"basket": "another"},
@@ -58,7 +59,10 @@ OTHER: Final[dict[str, Json]] = {
         "note": "another",
         "metadata": {"basket": "another"},
     },
+    "setDefaultPaymentMethod": {"id": "(the second method)"},
+    "detachPaymentMethod": {"id": "(the second method)"},
 }
+OF_METHODS: Final = frozenset({"setDefaultPaymentMethod", "detachPaymentMethod"})
 
 
 def _fields(given: Any, prefix: str = "") -> set[str]:
@@ -119,11 +123,23 @@ def _with(given: Json, field: str, value: Any) -> Json:
 
 
 async def _send(shop: Shop, mutation: str, given: Json, one_key: str) -> Json:
-    return await shop.staff.do(mutation, input=given, key=one_key)
+    variables = given if mutation in OF_METHODS else {"input": given}
+    return await shop.staff.do(mutation, **variables, key=one_key)
+
+
+async def _saved_methods(shop: Shop) -> list[str]:
+    """Save two payment methods, and return their ids."""
+    for method in ("pm_card_visa", "pm_card_mastercard"):
+        await shop.paid(method=method, setupFutureUsage="ON_SESSION")
+    query = '{ customer(externalId: "buyer") { paymentMethods { nodes { id } } } }'
+    return [method["id"] for method in (await shop.staff.ask(query))["customer"]["paymentMethods"]["nodes"]]
 
 
 async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
     """Return an input with every field, and the ids of the second order or payment for the fields that take one."""
+    if mutation in OF_METHODS:
+        first, second = await _saved_methods(shop)
+        return {"id": first}, {"id": second}
     orders = [await shop.order() for _ in range(2)]
     payments = []
     for order_id in orders if mutation not in ("registerOrder", "createPayment") else []:

@@ -136,16 +136,3 @@ async def test_a_request_that_is_sent_again_is_the_same_to_the_byte(database_url
         assert len(sent) == 2
         assert sent[0] == sent[1]
         assert [intent["status"] for intent in shop.sandbox.snapshot().payment_intents] == ["succeeded"]
-
-
-async def test_keeping_a_method_is_refused_as_long_as_nobody_keeps_it(shop: Shop) -> None:
-    """Stripe keeps a method for a customer, and no payment has one (docs.stripe.com/payments/save-during-payment)."""
-    order_id, one_key = await shop.order(), key()
-
-    refused = await shop.pay(order_id, setupFutureUsage="OFF_SESSION", with_key=one_key)
-    paid = await shop.pay(order_id, with_key=one_key)
-
-    [error] = refused["errors"]
-    assert (error["code"], error["path"]) == ("VALIDATION_FAILED", ["input", "setupFutureUsage"])
-    assert refused["payment"] is None
-    assert (paid["errors"], len(shop.sandbox.snapshot().payment_intents)) == ([], 1)

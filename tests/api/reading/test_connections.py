@@ -15,7 +15,17 @@ from domain.states import (
     OperationState,
     WebhookState,
 )
-from models import Customer, Discrepancy, Operation, PaymentEvent, ReconciliationRun, Refund, WebhookEvent
+from models import (
+    Customer,
+    Discrepancy,
+    Operation,
+    Order,
+    PaymentEvent,
+    ReconciliationRun,
+    Refund,
+    SavedPaymentMethod,
+    WebhookEvent,
+)
 from schema import print_sdl
 from tests.support.rows import NOON, a_payment, a_refund, an_order
 from tests.support.shop import Json, Shop
@@ -49,7 +59,9 @@ class Listed:
             field = f"node(id: $id) {{ ... on {self.below} {{ {field} }} }}"
         identified = "$id: ID!, " if self.below else ""
         query = f"query L({identified}$first: Int, $after: String, $last: Int, $before: String) {{ {field} }}"
-        return await shop.staff.post(query, {**given, **({"id": ids[self.below]} if self.below else {})})
+        return await shop.staff.post(
+            query, {**given, **({"id": ids.get(str(self), ids[self.below])} if self.below else {})}
+        )
 
 
 CONNECTIONS = [
@@ -60,6 +72,8 @@ CONNECTIONS = [
     Listed("discrepancies"),
     Listed("payments", below="Order"),
     Listed("payments", below="Customer"),
+    Listed("orders", below="Customer"),
+    Listed("paymentMethods", below="Customer"),
     Listed("timeline", below="Payment"),
     Listed("timeline", below="Order"),
     Listed("timeline", below="Order"),
@@ -77,6 +91,7 @@ async def seven_of_each() -> dict[str, str]:
     customer = await Customer.create(external_id="ann")
     order = await an_order("one", customer)
     payments = [await a_payment(order, number) for number in range(ROWS)]
+    buyer = await _orders_and_methods()
     run = await ReconciliationRun.create(
         livemode=False, from_moment=NOON, to_moment=_tied(4), stage="payments", due=NOON
     )
@@ -122,9 +137,27 @@ async def seven_of_each() -> dict[str, str]:
     return {
         "Order": encode(Kind.ORDER, order.id),
         "Customer": encode(Kind.CUSTOMER, customer.id),
+        "Customer.orders": encode(Kind.CUSTOMER, buyer.id),
+        "Customer.paymentMethods": encode(Kind.CUSTOMER, buyer.id),
         "Payment": encode(Kind.PAYMENT, payments[0].id),
         "ReconciliationRun": encode(Kind.RUN, run.id),
     }
+
+
+async def _orders_and_methods() -> Customer:
+    """Insert another customer with seven orders and seven saved methods."""
+    buyer = await Customer.create(external_id="bob")
+    for number in range(ROWS):
+        order = await an_order(f"of bob {number}", buyer)
+        await Order.filter(id=order.id).update(created_at=_tied(number))
+        method = await SavedPaymentMethod.create(
+            customer_id=buyer.id,
+            livemode=False,
+            stripe_payment_method_id=f"pm_{number}",
+            method={"type": "ideal", "label": "ideal"},
+        )
+        await SavedPaymentMethod.filter(id=method.id).update(created_at=_tied(number))
+    return buyer
 
 
 def test_the_table_of_this_file_names_every_connection() -> None:

@@ -9,6 +9,22 @@ ENTITIES = "tests/api/access/test_entities.py::"
 
 SIGHT = (
     Mutant(
+        "anybodys_saved_method_pays",
+        "services/money/customers.py",
+        "    if method is None or customer_id is None or method.customer_id != customer_id:\n",
+        "    if method is None:\n",
+        "tests/api/customers/test_saved_methods.py::test_somebody_elses_saved_method_is_not_found",
+        "assert ('PAYMENT_MET",
+    ),
+    Mutant(
+        "each_first_payment_makes_a_customer",
+        "models/customers.py",
+        '        return f"customer:{self.id}:{self.stripe_generation}"\n',
+        '        return f"customer:{id(self)}:{self.stripe_generation}"\n',
+        "tests/api/customers/test_saved_methods.py::test_two_first_payments_at_once_make_one_customer",
+        "== 1",
+    ),
+    Mutant(
         "a_payment_is_seen_by_whoever_has_its_order",
         "resolvers/visibility.py",
         "return self.everything or (self._is_their(payment.customer_id) and self.order_id in (None, payment.order_id))",

@@ -1,0 +1,87 @@
+"""Customers, and the payment methods that they keep."""
+
+from uuid import UUID
+
+from database.statements import read_one
+from domain.caller import Scope
+from domain.commands import DetachPaymentMethod, SetDefaultPaymentMethod
+from domain.errors import ErrorCode, NotFound, Refused
+from domain.ids import Kind, row_id
+from domain.text import check_external_id
+from models import Customer, SavedPaymentMethod
+from resolvers.access import own_customer_id, require, signed_in
+from resolvers.context import RequestContext
+from resolvers.input_parsing import idempotent_request, parse_command
+from resolvers.mutation_result import Result, answer
+from resolvers.visibility import lookup
+from services.money import customers
+from services.money.operations.runner import OperationOutcome
+
+
+async def customer(context: RequestContext, *, id: str | None, external_id: str | None) -> Customer | None:
+    """One customer by our id or by the shop's, for the staff or for themselves. Raises Refused unless one is given."""
+    sees = await lookup(context)
+    if (id is None) == (external_id is None):
+        raise Refused(ErrorCode.VALIDATION_FAILED, "Give either `id` or `externalId`.", ("id",))
+    if external_id is not None:
+        checked = check_external_id(external_id, path=("externalId",))
+        row = await context.loaders.customer_by_external_id.load(checked)
+    else:
+        customer_id = row_id(id or "", Kind.CUSTOMER)
+        row = await context.loaders.customer.load(customer_id) if customer_id is not None else None
+    return row if row is not None and sees.includes_customer(row.id) else None
+
+
+async def customer_of_method(context: RequestContext, method: SavedPaymentMethod) -> Customer:
+    """Return the customer who keeps a method that the caller sees."""
+    row = await context.loaders.customer.load(method.customer_id)
+    assert row is not None, "a saved method of nobody"
+    return row
+
+
+async def is_default(context: RequestContext, method: SavedPaymentMethod) -> bool:
+    """Return True for the method that is used where none is named."""
+    return (await customer_of_method(context, method)).default_method_id == method.id
+
+
+async def default_method(context: RequestContext, row: Customer) -> SavedPaymentMethod | None:
+    """Return the method that is used where none is named, or None."""
+    method_id = row.default_method_id
+    return await context.loaders.saved_method.load(method_id) if method_id is not None else None
+
+
+async def set_default_method(context: RequestContext, *, id: str, key: str) -> Result:
+    """Make a saved method the default one, for its customer or a service."""
+
+    async def act() -> OperationOutcome:
+        owner_id = await _owner(context, id)
+        command = parse_command(context, SetDefaultPaymentMethod, {"id": id}, prefix=())
+        request = idempotent_request(context, signed_in(context), command, key)
+        return await customers.set_default_method(request, command, owner_id=owner_id, runner=context.runner)
+
+    return await answer(context, act)
+
+
+async def detach_method(context: RequestContext, *, id: str, key: str) -> Result:
+    """Forget a saved method, for its customer or a service."""
+
+    async def act() -> OperationOutcome:
+        owner_id = await _owner(context, id)
+        command = parse_command(context, DetachPaymentMethod, {"id": id}, prefix=())
+        request = idempotent_request(context, signed_in(context), command, key)
+        return await customers.detach_method(request, command, owner_id=owner_id, runner=context.runner)
+
+    return await answer(context, act)
+
+
+async def _owner(context: RequestContext, method_id: str) -> UUID | None:
+    """Return the customer whose method the caller may change; None for a service, which may change anybody's.
+
+    Raises AuthenticationRequired, Forbidden, and NotFound for a missing or a foreign method.
+    """
+    caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    method = await read_one(SavedPaymentMethod, "WHERE id = $1", row_id(method_id, Kind.METHOD))
+    owner_id = None if caller.can(Scope.PAYMENTS_WRITE) else await own_customer_id(context)
+    if method is None or not (caller.can(Scope.PAYMENTS_WRITE) or method.customer_id == owner_id):
+        raise NotFound(("id",))
+    return owner_id

@@ -1,0 +1,15 @@
+"""Topics of events: Stripe lists events of at most 20 types at a time, so they are read by topic."""
+
+from collections.abc import Collection
+from typing import Final
+
+from domain.states import EventTopic
+
+OF_CUSTOMERS: Final = ("customer.", "payment_method.", "setup_intent.")  # all other types are of payments
+
+
+def types_by_topic(types: Collection[str]) -> dict[EventTopic, frozenset[str]]:
+    """Return these types by topic; a topic without any is left out."""
+    theirs = frozenset(kind for kind in types if kind.startswith(OF_CUSTOMERS))
+    topics = {EventTopic.PAYMENTS: frozenset(types) - theirs, EventTopic.CUSTOMERS: theirs}
+    return {topic: of_topic for topic, of_topic in topics.items() if of_topic}

@@ -1,0 +1,179 @@
+"""Steps of operations on customers: the customer at Stripe, and the methods that they keep.
+
+Each of these requests may be sent again at any time: a customer who was made, a default that is set and a method that
+is detached stay so. An outcome that nobody knows is found by sending the request again, or by asking Stripe once its
+key is too old.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from uuid import UUID
+
+from database.leases import LeaseLost
+from database.statements import Update, read_one
+from database.unit_of_work import UnitOfWork, transact
+from domain.caller import Actor
+from domain.deadlines import Deadline
+from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
+from domain.states import OperationState, ProviderEffect
+from models import Customer, Operation, SavedPaymentMethod
+from provider import Provider, ProviderCustomer, ProviderFailure, ProviderMethod
+from provider.failures import DEFINITE, NOT_EXECUTED
+from services.audit.trail import Cause
+from services.money.operations.ends import NO_ANSWER, begin_after_customer, fail, leave_open, succeed, unavailable
+from services.money.operations.outcomes import RUN_FIELDS, Recorder, RunResult
+from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome
+from services.money.operations.stripe_customer import find_customer, make_customer, renew_key
+from services.money.state import locking
+from services.money.state.customer_state import detach_kept_method, mark_customer_made, set_default_method
+from services.retry_policy import RetryPolicy
+
+METHOD_ID = "method_id"  # in the parameters: our id of the saved method that the operation is about
+FIELDS = (*RUN_FIELDS, "params")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerStep:
+    """The facts after a step on a customer."""
+
+    kind: StepOutcome
+    customer: ProviderCustomer | None = None
+    method: ProviderMethod | None = None
+    failure: ProviderFailure | None = None
+
+
+async def run_customer_step(operation: Operation, recorder: Recorder) -> RunResult:
+    """Run one step of an operation on a customer, and record its result. Raises LeaseLost."""
+    customer = await locking.read_customer(operation.customer_id)
+    step = await _execute(operation, customer, recorder.provider, recorder.policy)
+    return await transact(partial(_record_under_locks, operation, step, recorder), patient=True)
+
+
+async def _execute(operation: Operation, customer: Customer, provider: Provider, policy: RetryPolicy) -> CustomerStep:
+    sent_at = operation.first_sent_at
+    age = (policy.leased_at(operation) - sent_at).total_seconds() if sent_at is not None else 0.0
+    is_sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds
+    try:
+        if is_sticky or age >= policy.key_life_seconds:
+            found = await _look(operation, customer, provider)
+            return found or CustomerStep(StepOutcome.ABSENT)
+        until = operation.held_until.or_earlier(Deadline.within(policy.key_life_seconds - age))
+        return await _send(operation, customer, provider, until)
+    except ProviderFailure as failure:
+        if failure.outcome in NOT_EXECUTED:
+            return CustomerStep(StepOutcome.NOT_DONE, failure=failure)
+        if failure.outcome not in DEFINITE:
+            return CustomerStep(StepOutcome.UNKNOWN, failure=failure)
+        return await _classify_refusal(failure, operation, customer, provider)
+
+
+async def _send(operation: Operation, customer: Customer, provider: Provider, until: Deadline) -> CustomerStep:
+    key, params = operation.stripe_key(operation.step), operation.params.get(operation.step, {})
+    match Step(operation.step):
+        case Step.CUSTOMER:
+            return CustomerStep(StepOutcome.DONE, customer=await make_customer(customer, provider, until))
+        case Step.DEFAULT:
+            seen = await provider.update_customer(_stripe_id(customer), params, key=key, until=until)
+            return CustomerStep(StepOutcome.DONE, customer=seen)
+        case Step.DETACH:
+            method = await provider.detach_method(params["payment_method"], key=key, until=until)
+            return CustomerStep(StepOutcome.DONE, method=method)
+        case step:
+            raise AssertionError(f"{step} is no step of a customer's")
+
+
+async def _look(operation: Operation, customer: Customer, provider: Provider) -> CustomerStep | None:
+    """Ask Stripe for the step's effect; None if it has not happened."""
+    match Step(operation.step):
+        case Step.CUSTOMER:
+            found = await find_customer(customer, provider)
+            return CustomerStep(StepOutcome.DONE, customer=found) if found is not None else None
+        case Step.DETACH:
+            method = await provider.retrieve_method(operation.params[Step.DETACH]["payment_method"])
+            return CustomerStep(StepOutcome.DONE, method=method) if method.customer_id is None else None
+        case _:  # a default is set again: nothing is lost by it, and no other operation is under way
+            return None
+
+
+async def _classify_refusal(
+    failure: ProviderFailure, operation: Operation, customer: Customer, provider: Provider
+) -> CustomerStep:
+    """Classify a definite refusal: a method that Stripe refuses to detach may be detached already."""
+    if operation.step == Step.DETACH:
+        try:
+            found = await _look(operation, customer, provider)
+        except ProviderFailure as second:
+            kind = StepOutcome.FAILED if second.outcome in DEFINITE else StepOutcome.UNKNOWN
+            return CustomerStep(kind, failure=failure)
+        if found is not None:
+            return found
+    return CustomerStep(StepOutcome.FAILED, failure=failure)
+
+
+def _stripe_id(customer: Customer) -> str:
+    assert customer.stripe_customer_id is not None, "a step before the customer was made"
+    return customer.stripe_customer_id
+
+
+async def _record_under_locks(leased: Operation, step: CustomerStep, recorder: Recorder, work: UnitOfWork) -> RunResult:
+    operation = await locking.lock_operation(leased.id)
+    if operation.attempt != leased.attempt or not operation.is_open:
+        raise LeaseLost
+    operation.held_until = leased.held_until
+    if (operation.step, operation.generation) != (leased.step, leased.generation):
+        return RunResult(operation)  # this very result is written: the answer to COMMIT was lost
+    customer = await locking.lock_customer(operation.customer_id)
+    cause = Cause(actor=Actor.from_record(operation.actor), operation_id=operation.id, request_id=operation.request_id)
+    wait = recorder.wait(operation, step.failure)
+    match step.kind:
+        case StepOutcome.DONE:
+            await _apply(work, operation, customer, step, cause)
+        case StepOutcome.FAILED:
+            assert step.failure is not None
+            fail(operation, customer_error(step.failure))
+        case StepOutcome.NOT_DONE:
+            operation.state = OperationState.UNRESOLVED
+            operation.error = unavailable(operation, wait).to_record()
+        case StepOutcome.ABSENT:
+            operation.state = OperationState.IN_PROGRESS
+            if operation.step == Step.CUSTOMER:
+                await renew_key(customer.id)
+        case _:
+            is_stuck = step.failure is not None and step.failure.is_server_error and step.failure.is_replayed
+            leave_open(operation, wait=wait, problem=SERVER_ERROR if is_stuck else NO_ANSWER)
+    recorder.schedule(operation, step.kind, wait)
+    await work.write(Update(operation, FIELDS))
+    recorder.log(operation, step.kind, step.failure)
+    return RunResult(operation)
+
+
+async def _apply(work: UnitOfWork, operation: Operation, customer: Customer, step: CustomerStep, cause: Cause) -> None:
+    operation.error, operation.last_problem = None, None
+    if operation.step == Step.CUSTOMER:
+        assert step.customer is not None
+        await mark_customer_made(work, customer, step.customer, cause)
+        begin_after_customer(operation, _stripe_id(customer))
+        return
+    method = await read_one(SavedPaymentMethod, "WHERE id = $1", UUID(operation.params[METHOD_ID]))
+    assert method is not None, "a saved method that is not there"
+    if operation.step == Step.DETACH:
+        request_id = step.method.request_id if step.method is not None else None
+        await detach_kept_method(work, customer, method, cause.answered_by(request_id))
+    else:
+        request_id = step.customer.request_id if step.customer is not None else None
+        await set_default_method(work, customer, method, cause.answered_by(request_id))
+    succeed(operation)
+
+
+def customer_error(failure: ProviderFailure) -> DomainError:
+    """Return the domain error of a definite refusal of a step on a customer."""
+    if failure.param == "email" or failure.code == "email_invalid":
+        return Refused(ErrorCode.VALIDATION_FAILED, "Stripe refuses the customer's email address.")
+    return ProviderProblem(
+        ErrorCode.PROVIDER_REJECTED,
+        "Stripe refused the request, and nothing was changed.",
+        effect=ProviderEffect.NONE,
+        stripe_request_id=failure.request_id,
+        stripe_code=failure.code,
+        stripe_param=failure.param,
+    )

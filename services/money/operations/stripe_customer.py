@@ -1,0 +1,70 @@
+"""The customer at Stripe: made once for each customer of ours, when one is first needed."""
+
+import json
+from datetime import timedelta
+from uuid import UUID
+
+from database.statements import change_rows, fetch, read_one
+from domain.deadlines import Deadline
+from models import Customer
+from provider import Provider, ProviderCustomer, ProviderFailure
+from provider.failures import DEFINITE
+
+# The first request's parameters stay: whoever needs the customer next, or at the same time, sends equal ones under an
+# equal key, and Stripe makes one customer.
+PREPARE = """
+UPDATE customer SET
+  stripe_params = coalesce(stripe_params, $2::jsonb), stripe_params_at = coalesce(stripe_params_at, now())
+WHERE id = $1
+"""
+# A customer whom Stripe refused to make is stated anew next time, under another key.
+FORGET = """
+UPDATE customer SET stripe_params = NULL, stripe_params_at = NULL, stripe_generation = stripe_generation + 1
+WHERE id = $1 AND stripe_generation = $2 AND stripe_customer_id IS NULL
+"""
+# Nothing was made under the old key, and nothing will be: the same request goes out under another one.
+NEW_KEY = "UPDATE customer SET stripe_generation = stripe_generation + 1 WHERE id = $1 AND stripe_customer_id IS NULL"
+MARGIN = timedelta(minutes=10)  # clocks differ
+
+
+async def prepare_customer(customer_id: UUID) -> Customer:
+    """Fix the parameters with which the customer is made at Stripe, unless they are; return the customer."""
+    customer = await read_one(Customer, "WHERE id = $1", customer_id)
+    assert customer is not None, "a customer that is not there"
+    if customer.stripe_customer_id is not None or customer.stripe_params is not None:
+        return customer
+    ours = {"customer_id": str(customer.id), "customer_external_id": customer.external_id}
+    params = {"metadata": ours} | ({"email": customer.email} if customer.email is not None else {})
+    [prepared] = await change_rows(Customer, PREPARE, customer_id, json.dumps(params))
+    return prepared
+
+
+async def make_customer(customer: Customer, provider: Provider, until: Deadline) -> ProviderCustomer:
+    """Make the customer at Stripe; it is the same one whoever calls this, and however often.
+
+    Raises ProviderFailure. After a definite refusal the customer is stated anew next time.
+    """
+    if customer.stripe_customer_id is not None:
+        return ProviderCustomer(customer.stripe_customer_id)
+    if customer.stripe_params is None:  # refused since, for another operation
+        customer = await prepare_customer(customer.id)
+    assert customer.stripe_params is not None, "a customer whom nobody has prepared"
+    try:
+        return await provider.create_customer(customer.stripe_params, key=customer.stripe_key, until=until)
+    except ProviderFailure as failure:
+        if failure.outcome in DEFINITE:
+            await fetch(FORGET, customer.id, customer.stripe_generation)
+        raise
+
+
+async def renew_key(customer_id: UUID | None) -> None:
+    """Give the request that makes the customer another key: it is proven that nothing was made under the old one."""
+    await fetch(NEW_KEY, customer_id)
+
+
+async def find_customer(customer: Customer, provider: Provider) -> ProviderCustomer | None:
+    """Find the customer at Stripe by listing, where the answer was lost. Raises ProviderFailure."""
+    if customer.stripe_customer_id is not None:
+        return ProviderCustomer(customer.stripe_customer_id)
+    since = customer.stripe_params_at or customer.updated_at
+    return await provider.find_customer(customer_id=str(customer.id), created_since=since - MARGIN)

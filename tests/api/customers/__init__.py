@@ -1,0 +1,1 @@
+"""Customers, and the payment methods that they keep."""

@@ -1,0 +1,369 @@
+"""Payment methods that customers keep: saved, used again, made the default, detached; here and at Stripe."""
+
+import asyncio
+from typing import Any
+
+import httpx
+import pytest
+
+from models import CustomerEvent
+from services.audit.customer_trail import find_broken_customer_chains
+from tests.support.shop import Json, Shop, key
+
+METHOD = """
+  id isDefault usage expiresSoon detachedAt
+  snapshot { type ... on CardSnapshot { brand last4 expMonth expYear } ... on BankAccountSnapshot { bank last4 } }
+"""
+CUSTOMER = f"""
+  id externalId stripeCustomerId defaultPaymentMethod {{ id }}
+  paymentMethods {{ totalCount nodes {{ {METHOD} }} }}
+"""
+CUSTOMER_OF = f"query C($id: String!) {{ customer(externalId: $id) {{ {CUSTOMER} }} }}"
+PAYLOAD = f"""
+  errors {{ code message path retryable }} replayed operation {{ id kind state effect }}
+  customer {{ {CUSTOMER} }}
+"""
+SET_DEFAULT = f"""
+  mutation S($id: ID!, $key: IdempotencyKey!) {{
+    setDefaultPaymentMethod(id: $id, idempotencyKey: $key) {{ {PAYLOAD} }}
+  }}
+"""
+DETACH = f"""
+  mutation D($id: ID!, $key: IdempotencyKey!) {{ detachPaymentMethod(id: $id, idempotencyKey: $key) {{ {PAYLOAD} }} }}
+"""
+KEEP: Json = {"setupFutureUsage": "OFF_SESSION"}
+
+
+async def customer_of(shop: Shop, external_id: str = "buyer") -> Json:
+    """Read a customer as staff."""
+    found: Json = (await shop.staff.ask(CUSTOMER_OF, id=external_id))["customer"]
+    return found
+
+
+async def kept(shop: Shop, external_id: str = "buyer") -> list[Json]:
+    """Return the methods that a customer keeps, newest first."""
+    nodes: list[Json] = (await customer_of(shop, external_id))["paymentMethods"]["nodes"]
+    return nodes
+
+
+async def at_stripe(shop: Shop, method: str, path: str, **given: Any) -> Json:
+    """Call Stripe as the shop's Dashboard does."""
+    async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as http:
+        response = await http.request(method, path, data=given, headers={"Authorization": "Bearer sk_test_dashboard"})
+    assert response.status_code == 200, response.text
+    answer: Json = response.json()
+    return answer
+
+
+def customers_at_stripe(shop: Shop) -> list[Json]:
+    return shop.sandbox.snapshot().customers
+
+
+async def saved(shop: Shop, method: str = "pm_card_visa", **more: Any) -> Json:
+    """Pay with a method that the buyer keeps; returns the saved method."""
+    payload = await shop.pay(await shop.order(), method=method, **KEEP, **more)
+    assert payload["errors"] == [], payload
+    return (await kept(shop))[0]
+
+
+# -- saving ------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_card_is_kept_by_paying_with_it(shop: Shop) -> None:
+    payload = await shop.pay(await shop.order(), **KEEP)
+
+    [method] = await kept(shop)
+    customer = await customer_of(shop)
+    [made] = customers_at_stripe(shop)
+    assert (payload["errors"], payload["payment"]["status"]) == ([], "SUCCEEDED")
+    assert method["usage"] == "OFF_SESSION"
+    assert method["snapshot"] | {"expYear": 0} == {
+        "type": "card",
+        "brand": "visa",
+        "last4": "4242",
+        "expMonth": method["snapshot"]["expMonth"],
+        "expYear": 0,
+    }
+    assert customer["stripeCustomerId"] == made["id"]
+    assert made["metadata"]["customer_external_id"] == "buyer"
+    assert shop.sandbox.snapshot().payment_intents[-1]["customer"] == made["id"]
+
+
+async def test_a_payment_that_keeps_nothing_makes_no_customer(shop: Shop) -> None:
+    await shop.paid()
+
+    assert customers_at_stripe(shop) == []
+    assert (await customer_of(shop))["stripeCustomerId"] is None
+    assert await kept(shop) == []
+
+
+async def test_a_known_customer_is_named_in_every_payment(shop: Shop) -> None:
+    await saved(shop)
+
+    await shop.paid()
+
+    [made] = customers_at_stripe(shop)
+    assert [intent["customer"] for intent in shop.sandbox.snapshot().payment_intents] == [made["id"]] * 2
+
+
+async def test_a_declined_method_is_not_kept(shop: Shop) -> None:
+    payload = await shop.pay(await shop.order(), method="pm_card_chargeDeclined", **KEEP)
+
+    assert [error["code"] for error in payload["errors"]] == ["CARD_DECLINED"]
+    assert await kept(shop) == []
+
+
+async def test_two_first_payments_at_once_make_one_customer(shop: Shop) -> None:
+    orders = [await shop.order() for _ in range(4)]
+
+    payloads = await asyncio.gather(*(shop.pay(order, **KEEP) for order in orders))
+
+    assert [payload["errors"] for payload in payloads] == [[]] * 4
+    assert len(customers_at_stripe(shop)) == 1
+    assert {intent["customer"] for intent in shop.sandbox.snapshot().payment_intents} == {
+        customers_at_stripe(shop)[0]["id"]
+    }
+
+
+@pytest.mark.shop_settings(sticky_error_seconds=0.5, unknown_grace_seconds=0.2)
+@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "error_500_before", "error_500_after"])
+async def test_an_answer_that_is_lost_makes_no_second_customer(shop: Shop, kind: str) -> None:
+    shop.sandbox.fault(kind=kind, method="POST", path="/v1/customers")
+
+    payload = await shop.pay(await shop.order(), **KEEP)
+
+    assert payload["errors"] == []
+    assert len(customers_at_stripe(shop)) == 1
+    assert len(await kept(shop)) == 1
+
+
+async def test_an_order_that_names_nobody_keeps_nothing(shop: Shop) -> None:
+    given = {"externalId": "nobodys", "total": {"amount": 10_000, "currency": "USD"}}
+    order = (await shop.staff.do("registerOrder", input=given, key=key()))["order"]
+
+    payload = await shop.staff.do(
+        "createPayment",
+        input={"orderId": order["id"], "expectedAmount": {"amount": 10_000, "currency": "USD"}, **KEEP},
+        key=key(),
+    )
+
+    [error] = payload["errors"]
+    assert (error["code"], error["path"]) == ("VALIDATION_FAILED", ["input", "setupFutureUsage"])
+    assert shop.sandbox.snapshot().payment_intents == []
+
+
+# -- using -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_saved_method_pays_the_next_order(shop: Shop) -> None:
+    method = await saved(shop, "pm_card_mastercard")
+
+    payload = await shop.pay(await shop.order(), method=None, savedPaymentMethodId=method["id"])  # type: ignore[arg-type]
+
+    intent = shop.sandbox.snapshot().payment_intents[-1]
+    assert (payload["errors"], payload["payment"]["status"]) == ([], "SUCCEEDED")
+    assert intent["payment_method"] == shop.sandbox.snapshot().payment_intents[0]["payment_method"]
+    assert len(await kept(shop)) == 1
+
+
+@pytest.mark.parametrize("who", ["stranger", "staff"])
+async def test_somebody_elses_saved_method_is_not_found(shop: Shop, who: str) -> None:
+    """Neither a buyer nor a service pays an order with a method of another customer. Stripe is not asked."""
+    method = await saved(shop)
+    order = await shop.order(customer="stranger")
+    before = len(shop.sandbox.snapshot().payment_intents)
+
+    payload = await getattr(shop, who).do(
+        "createPayment",
+        input={
+            "orderId": order,
+            "expectedAmount": {"amount": 10_000, "currency": "USD"},
+            "savedPaymentMethodId": method["id"],
+            "confirm": True,
+        },
+        key=key(),
+    )
+
+    [error] = payload["errors"]
+    assert (error["code"], error["path"]) == ("NOT_FOUND", ["input", "savedPaymentMethodId"])
+    assert len(shop.sandbox.snapshot().payment_intents) == before
+
+
+async def test_two_methods_at_once_are_refused(shop: Shop) -> None:
+    method = await saved(shop)
+
+    payload = await shop.pay(await shop.order(), savedPaymentMethodId=method["id"])
+
+    [error] = payload["errors"]
+    assert (error["code"], error["path"]) == ("VALIDATION_FAILED", ["input", "savedPaymentMethodId"])
+
+
+async def test_scenario_54_a_method_detached_at_stripe_is_refused_by_its_name(shop: Shop) -> None:
+    method = await saved(shop)
+    [intent] = shop.sandbox.snapshot().payment_intents
+    await at_stripe(shop, "POST", f"/v1/payment_methods/{intent['payment_method']}/detach")
+
+    before_the_webhook = await shop.pay(await shop.order(), method=None, savedPaymentMethodId=method["id"])  # type: ignore[arg-type]
+    await shop.deliver()
+    after = await shop.pay(await shop.order(), method=None, savedPaymentMethodId=method["id"])  # type: ignore[arg-type]
+
+    assert [error["code"] for error in before_the_webhook["errors"]] == ["PAYMENT_METHOD_UNUSABLE"]
+    assert [(error["code"], error["path"]) for error in after["errors"]] == [
+        ("PAYMENT_METHOD_UNUSABLE", ["input", "savedPaymentMethodId"])
+    ]
+    assert await kept(shop) == []
+
+
+async def test_scenario_54_a_customer_deleted_at_stripe_is_made_anew(shop: Shop) -> None:
+    await saved(shop)
+    [made] = customers_at_stripe(shop)
+    await at_stripe(shop, "DELETE", f"/v1/customers/{made['id']}")
+
+    refused = await shop.pay(await shop.order())
+    again = await shop.pay(await shop.order(), **KEEP)
+
+    assert [(error["code"], error["retryable"]) for error in refused["errors"]] == [("PROVIDER_REJECTED", False)]
+    assert again["errors"] == []
+    assert (await customer_of(shop))["stripeCustomerId"] not in (None, made["id"])
+    assert len(await kept(shop)) == 1
+
+
+# -- the default, and detaching ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["buyer", "staff"])
+async def test_a_default_is_set_here_and_at_stripe(shop: Shop, who: str) -> None:
+    first = await saved(shop)
+    await saved(shop, "pm_card_mastercard")
+    one_key = key()
+
+    payload = (await getattr(shop, who).ask(SET_DEFAULT, id=first["id"], key=one_key))["setDefaultPaymentMethod"]
+    again = (await getattr(shop, who).ask(SET_DEFAULT, id=first["id"], key=one_key))["setDefaultPaymentMethod"]
+
+    [made] = customers_at_stripe(shop)
+    assert payload["errors"] == again["errors"] == []
+    assert (payload["replayed"], again["replayed"]) == (False, True)
+    assert payload["customer"]["defaultPaymentMethod"] == {"id": first["id"]}
+    assert [method["isDefault"] for method in payload["customer"]["paymentMethods"]["nodes"]] == [False, True]
+    assert made["invoice_settings"]["default_payment_method"] is not None
+
+
+@pytest.mark.shop_settings(sticky_error_seconds=0.5, unknown_grace_seconds=0.2)
+@pytest.mark.parametrize("kind", ["drop_after", "error_500_after", "drop_before"])
+async def test_a_method_is_detached_once_whatever_is_lost(shop: Shop, kind: str) -> None:
+    method = await saved(shop)
+    await shop.buyer.ask(SET_DEFAULT, id=method["id"], key=key())
+    shop.sandbox.fault(kind=kind, method="POST", path="/v1/payment_methods/[^/]+/detach")
+
+    payload = (await shop.buyer.ask(DETACH, id=method["id"], key=key()))["detachPaymentMethod"]
+    again = (await shop.buyer.ask(DETACH, id=method["id"], key=key()))["detachPaymentMethod"]
+
+    assert payload["errors"] == again["errors"] == []
+    assert payload["operation"]["state"] == again["operation"]["state"] == "SUCCEEDED"
+    assert await kept(shop) == []
+    assert (await customer_of(shop))["defaultPaymentMethod"] is None
+    [intent] = shop.sandbox.snapshot().payment_intents
+    assert (await at_stripe(shop, "GET", f"/v1/payment_methods/{intent['payment_method']}"))["customer"] is None
+
+
+@pytest.mark.parametrize("mutation", ["setDefaultPaymentMethod", "detachPaymentMethod"])
+async def test_a_strangers_method_is_not_found(shop: Shop, mutation: str) -> None:
+    method = await saved(shop)
+    text = SET_DEFAULT if mutation == "setDefaultPaymentMethod" else DETACH
+
+    payload = (await shop.stranger.ask(text, id=method["id"], key=key()))[mutation]
+
+    assert [(error["code"], error["path"]) for error in payload["errors"]] == [("NOT_FOUND", ["id"])]
+    assert len(await kept(shop)) == 1
+
+
+async def test_a_detachment_that_nobody_heard_of_ends_by_itself(shop: Shop) -> None:
+    method = await saved(shop)
+    shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/payment_methods/[^/]+/detach", times=9)
+
+    payload = (await shop.buyer.ask(DETACH, id=method["id"], key=key()))["detachPaymentMethod"]
+    await shop.deliver()
+
+    assert [error["retryable"] for error in payload["errors"]] in ([], [True])
+    assert await kept(shop) == []
+
+
+# -- at Stripe ---------------------------------------------------------------------------------------------------------
+
+
+async def test_what_is_done_in_the_dashboard_is_adopted(shop: Shop) -> None:
+    await saved(shop)
+    [made] = customers_at_stripe(shop)
+
+    attached = await at_stripe(shop, "POST", "/v1/payment_methods/pm_card_mastercard/attach", customer=made["id"])
+    await at_stripe(
+        shop,
+        "POST",
+        f"/v1/customers/{made['id']}",
+        **{"invoice_settings[default_payment_method]": attached["id"]},
+    )
+    await shop.deliver()
+
+    newest, oldest = await kept(shop)
+    assert {newest["snapshot"]["brand"], oldest["snapshot"]["brand"]} == {"visa", "mastercard"}
+    [default] = [method for method in (newest, oldest) if method["isDefault"]]
+    assert (default["snapshot"]["brand"], default["usage"]) == ("mastercard", None)
+
+
+async def test_a_card_that_its_bank_replaced_shows_its_new_expiry(shop: Shop) -> None:
+    method = await saved(shop)
+    [intent] = shop.sandbox.snapshot().payment_intents
+    await shop.stripe(f"payment_methods/{intent['payment_method']}", {"exp_month": 1, "exp_year": 2055})
+
+    await shop.deliver()
+
+    [now] = await kept(shop)
+    assert now["id"] == method["id"]
+    assert (now["snapshot"]["expMonth"], now["snapshot"]["expYear"]) == (1, 2055)
+    assert now["expiresSoon"] is False
+
+
+async def test_nothing_of_a_persons_is_kept_of_a_customers_event(shop: Shop) -> None:
+    await saved(shop)
+    [made] = customers_at_stripe(shop)
+    await at_stripe(shop, "POST", f"/v1/customers/{made['id']}", name="Ada Lovelace", phone="+15550100")
+
+    await shop.deliver()
+
+    query = '{ webhookEvents(type: ["customer.updated"]) { nodes { state payload } } }'
+    [event] = (await shop.staff.ask(query))["webhookEvents"]["nodes"]
+    assert event["state"] == "PROCESSED"
+    assert "Ada" not in str(event["payload"])
+
+
+# -- who sees what, and the trail --------------------------------------------------------------------------------------
+
+
+async def test_a_buyer_reads_their_own_methods_and_nobody_elses(shop: Shop) -> None:
+    method = await saved(shop)
+    query = f"query N($id: ID!) {{ node(id: $id) {{ ... on SavedPaymentMethod {{ {METHOD} }} }} }}"
+
+    own = (await shop.buyer.ask(query, id=method["id"]))["node"]
+    foreign = (await shop.stranger.ask(query, id=method["id"]))["node"]
+
+    assert own["id"] == method["id"]
+    assert foreign is None
+    assert (await shop.stranger.ask(CUSTOMER_OF, id="buyer"))["customer"] is None
+
+
+async def test_every_change_of_a_customer_is_in_a_chain_that_holds(shop: Shop) -> None:
+    method = await saved(shop)
+    await shop.buyer.ask(SET_DEFAULT, id=method["id"], key=key())
+    await shop.buyer.ask(DETACH, id=method["id"], key=key())
+
+    events = await CustomerEvent.all().order_by("sequence")
+
+    assert [event.type for event in events] == [
+        "customer.made_at_stripe",
+        "payment_method.saved",
+        "payment_method.default_changed",
+        "payment_method.default_changed",
+        "payment_method.detached",
+    ]
+    assert all(event.operation_id is not None for event in events)
+    assert await find_broken_customer_chains([event.customer_id for event in events]) == {}
