@@ -45,20 +45,22 @@ class RegisterOrder(Command):
     external_id: str = parsed(parse_external_id)
     metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
     capture_method: CaptureMethod = parsed(unchanged, default=CaptureMethod.AUTOMATIC, added_later=True, stored=True)
+    allow_partial_payments: bool = parsed(unchanged, default=False, added_later=True, stored=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePayment(Command):
-    """Pay an order. `expected_amount` is compared with the amount that the order owes, which is charged.
+    """Pay an order. `expected_amount` is compared with the amount that may still be asked for, which is charged.
 
-    `capture_method` None is the order's own; `return_url` is the page that the payer returns to after any attempt at
-    this payment.
+    `partial_amount` is the part of it that is charged instead. `capture_method` None is the order's own; `return_url`
+    is the page that the payer returns to after any attempt at this payment.
     """
 
     kind: ClassVar = OperationKind.CREATE_PAYMENT
 
     order_id: UUID = id_of(Kind.ORDER)
     expected_amount: Money = parsed(parse_money)
+    partial_amount: Money | None = parsed(optional(parse_chargeable), default=None, added_later=True)
     # Leaving it out once meant AUTOMATIC: a key of that time is repeated with an equal fingerprint.
     capture_method: CaptureMethod | None = parsed(unchanged, show=lambda said: (said or CaptureMethod.AUTOMATIC).value)
     payment_method_id: str | None = parsed(parse_payment_method_id)

@@ -43,6 +43,14 @@ class CaptureMethod(StrEnum):
     MANUAL = "MANUAL"
 
 
+class PaymentShare(StrEnum):
+    """The share of its order that a payment asks for."""
+
+    WHOLE = "WHOLE"  # all that is due: no other payment of the order may be open
+    REST = "REST"  # all that the order's other open payments leave
+    PART = "PART"  # an amount of its own, beside the order's other open payments
+
+
 class SetupFutureUsage(StrEnum):
     ON_SESSION = "ON_SESSION"
     OFF_SESSION = "OFF_SESSION"
@@ -221,6 +229,7 @@ MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP, Discrep
 
 OPERATION_OPEN = frozenset({OperationState.IN_PROGRESS, OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW})
 PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
+PAYMENT_OPEN = frozenset(PaymentStatus) - PAYMENT_FINAL
 REFUND_RESERVES = frozenset(
     {
         RefundStatus.INITIATED,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -53,6 +54,7 @@ class Order(Model):
         default=CaptureMethod.AUTOMATIC,
         db_default=CaptureMethod.AUTOMATIC.value,  # the version before writes orders too, until it is replaced
     )
+    allow_partial_payments = fields.BooleanField(default=False, db_default=False)
     metadata: dict[str, str] = fields.JSONField(default=dict)
     paid_at: datetime | None = fields.DatetimeField(null=True)
     version: int = fields.IntField(default=1)
@@ -79,6 +81,16 @@ class Order(Model):
         """The amount still to be taken."""
         return Money(self.due_minor, self.currency)
 
+    @property
+    def payable(self) -> Money:
+        """The amount that a new payment of a locked order may ask for."""
+        return self.payable_beside(self.locked_payments)
+
+    def payable_beside(self, payments: "Iterable[Payment]") -> Money:
+        """Return the amount that a new payment may ask for: what is due, less what these payments still ask for."""
+        asked_minor = sum(payment.asked_minor for payment in payments)
+        return Money(max(self.due_minor - asked_minor, 0), self.currency)
+
     def facts(self) -> dict[str, Any]:
         """Return the part of the order that an audit event keeps: its customer, the shop's terms, and its figures.
 
@@ -88,6 +100,7 @@ class Order(Model):
         return {
             "customer_id": str(self.customer_id) if self.customer_id is not None else None,
             "capture_method": self.capture_method.value,
+            "allow_partial_payments": self.allow_partial_payments,
             "description": self._digest(self.description),
             "metadata": self._digest(self.metadata),
             "currency": self.currency,

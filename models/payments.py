@@ -17,6 +17,7 @@ from domain.states import (
     CaptureMethod,
     PaymentAction,
     PaymentFacts,
+    PaymentShare,
     PaymentStatus,
     SetupFutureUsage,
     allowed_actions,
@@ -40,6 +41,8 @@ class Payment(Model):
     `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
     `disputed_minor`) are in `held_currency`: no number is taken over without its currency.
+
+    `share` says which part of its order the payment asks for, and with it whether others may be open at once.
 
     `last_synced_at` grows with every snapshot of Stripe's that is merged here, whether or not it changed anything.
     `reopened_at` is the moment at which Stripe turned out to hold a payment open that was final here.
@@ -67,6 +70,13 @@ class Payment(Model):
     )
     setup_future_usage: SetupFutureUsage | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         SetupFutureUsage, max_length=16, description="may the method be kept", null=True
+    )
+    share = fields.CharEnumField(
+        PaymentShare,
+        max_length=8,
+        description="of its order",
+        default=PaymentShare.WHOLE,
+        db_default=PaymentShare.WHOLE.value,  # the version before writes payments too, until it is replaced
     )
     currency = fields.CharField(max_length=3)
     amount_minor: int = fields.BigIntField()
@@ -127,6 +137,18 @@ class Payment(Model):
     def amount(self) -> Money:
         """The amount that was asked for."""
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def asked_minor(self) -> int:
+        """The amount that an open payment may still take of its order, in minor units of `currency`; 0 after its end.
+
+        Whatever its status is, also while nobody knows it: only Stripe's word that it has ended releases the amount.
+        """
+        if self.is_final:
+            return 0
+        if self.provider_currency is not None:
+            return self.amount_minor
+        return max(self.amount_minor, self.provider_amount_minor or 0) - self.captured_minor
 
     @computed("captured_minor", "refunded_minor", "refund_pending_minor")
     def refundable_minor(self) -> int:
@@ -190,6 +212,7 @@ class Payment(Model):
             "provider_currency": self.provider_currency,
             "provider_amount_minor": self.provider_amount_minor,
             "cancel_reason": self.cancel_reason.value if self.cancel_reason is not None else None,
+            "share": self.share.value if self.share is not PaymentShare.WHOLE else None,
         }
         return {name: value for name, value in held.items() if value is not None}
 

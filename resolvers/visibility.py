@@ -15,7 +15,7 @@ from tortoise.expressions import Q
 from database.row_reader import READ_BELOW
 from database.statements import read
 from domain.caller import Caller, Scope
-from domain.states import order_payment_status, order_sums
+from domain.states import PaymentShare, order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from resolvers.access import own_customer_id, require, sees_all_payments, signed_in
 from resolvers.context import RequestContext
@@ -231,7 +231,7 @@ def as_paid_by(order: Order, payment: Payment) -> Order:
     """
     facts = [payment.as_facts()]
     paid_minor, refunded_minor = order_sums(payment.currency, facts)
-    return Order(
+    told = Order(
         id=order.id,
         external_id=order.external_id,
         customer_id=payment.customer_id,
@@ -241,11 +241,14 @@ def as_paid_by(order: Order, payment: Payment) -> Order:
         refunded_minor=refunded_minor,
         payment_status=order_payment_status(payment.amount, facts),
         capture_method=payment.capture_method,
+        allow_partial_payments=payment.share is not PaymentShare.WHOLE,
         paid_at=payment.captured_at if paid_minor >= payment.amount_minor else None,
         version=payment.version,
         created_at=order.created_at,
         updated_at=payment.updated_at,
     )
+    told.locked_payments = [payment]
+    return told
 
 
 async def without_foreign_orders(rows: Iterable[Any], sees: Visibility) -> None:

@@ -256,6 +256,7 @@ _say(
         "ORDER_ALREADY_PAID": "The order owes nothing.",
         "ACTIVE_PAYMENT_EXISTS": "The order has an open payment; the payload shows it.",
         "INVALID_STATE": "Not in this state.",
+        "AMOUNT_EXCEEDS_PAYABLE": "More than the order's open payments leave of what is due.",
         "AMOUNT_EXCEEDS_CAPTURABLE": "More than is held.",
         "AMOUNT_EXCEEDS_REFUNDABLE": "More than is left to refund.",
         "REFUND_LIMIT_EXCEEDED": "More than you may refund.",

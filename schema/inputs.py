@@ -35,6 +35,11 @@ class RegisterOrderInput:
         default=CaptureMethod.AUTOMATIC,
         description="Whether the money is taken at once or held first; a buyer cannot choose another.",
     )
+    allow_partial_payments: bool = strawberry.field(
+        default=False,
+        description="Whether it may be paid by several payments, one after the other or at once: a deposit and the"
+        " rest, two cards. They never ask for more than is due.",
+    )
 
 
 @strawberry.input(description="How an order is to be paid.")
@@ -44,7 +49,13 @@ class CreatePaymentInput:
     order_id: strawberry.ID = strawberry.field(description="The order.")
     expected_amount: MoneyInput = strawberry.field(
         description="An ASSERTION, never an instruction: the server charges what the order owes, and a differing value "
-        "is AMOUNT_MISMATCH."
+        "is AMOUNT_MISMATCH. Where the order allows several payments, it owes its `amountPayable`: what is due, less "
+        "what open payments ask for already."
+    )
+    partial_amount: MoneyInput | None = strawberry.field(
+        default=None,
+        description="Charge this part of it instead, where the order allows partial payments. Neither the part nor"
+        " what it leaves may be less than Stripe charges.",
     )
     capture_method: CaptureMethod | None = strawberry.field(
         default=None,
@@ -105,7 +116,8 @@ class CapturePaymentInput:
     )
     settles_order: bool = strawberry.field(
         default=False,
-        description="No more will be asked for: when the money is taken, the order's total is lowered to it.",
+        description="No more will be asked for: when the money is taken, the order's total is lowered to what was taken"
+        " and its other open payments ask for.",
     )
 
 

@@ -11,6 +11,7 @@ from aiodataloader import DataLoader
 from tortoise.models import Model
 
 from database.statements import read
+from domain.states import PAYMENT_OPEN
 from models import (
     Customer,
     Discrepancy,
@@ -30,6 +31,7 @@ Key = TypeVar("Key")
 Found = TypeVar("Found")
 
 LARGEST_BATCH = 1000  # ids in one statement
+OPEN = [status.value for status in PAYMENT_OPEN]
 
 
 class Loader(DataLoader[Key, Found]):
@@ -111,6 +113,10 @@ class Loaders:
         return _loader(_refunds_of_payments)
 
     @cached_property
+    def open_payments_of_order(self) -> Loader[UUID, list[Payment]]:
+        return _loader(_open_payments_of_orders)
+
+    @cached_property
     def children(self) -> dict[Any, Loader[UUID, Any]]:
         """Loaders of pages below a row, one for each set of paging arguments; see `resolvers.reading.nested_pages`."""
         return {}
@@ -150,3 +156,11 @@ async def _refunds_of_payments(payment_ids: list[UUID]) -> list[list[Refund]]:
     for refund in await read(Refund, oldest_first, payment_ids):
         found[refund.payment_id].append(refund)
     return [found[payment_id] for payment_id in payment_ids]
+
+
+async def _open_payments_of_orders(order_ids: list[UUID]) -> list[list[Payment]]:
+    """Each order's payments that have not ended."""
+    found: defaultdict[UUID, list[Payment]] = defaultdict(list)
+    for payment in await read(Payment, "WHERE order_id = ANY($1) AND status = ANY($2)", order_ids, OPEN):
+        found[payment.order_id].append(payment)
+    return [found[order_id] for order_id in order_ids]

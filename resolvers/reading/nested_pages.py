@@ -9,6 +9,7 @@ from tortoise.models import Model
 
 from database.row_reader import rows_below
 from database.statements import query_rows
+from domain.money import Money
 from models import Customer, Order, Payment, PaymentEvent, Refund, SavedPaymentMethod
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
@@ -165,6 +166,13 @@ async def _below_customer(
 
     found = await _loader(context, (name, window), load).load(customer.id)
     return Page.of(found, window, count=count)
+
+
+async def payable(context: RequestContext, order: Order) -> Money:
+    """Return the amount that a new payment of the order may ask for."""
+    if hasattr(order, "locked_payments"):
+        return order.payable
+    return order.payable_beside(await context.loaders.open_payments_of_order.load(order.id))
 
 
 async def order_of(context: RequestContext, payment: Payment) -> Order:

@@ -9,7 +9,14 @@ import models
 from domain.caller import Scope
 from domain.ids import Kind
 from resolvers.customers import default_method
-from resolvers.reading.nested_pages import EVENTS_BELOW, methods_of, orders_of, payments_below, timeline_of_order
+from resolvers.reading.nested_pages import (
+    EVENTS_BELOW,
+    methods_of,
+    orders_of,
+    payable,
+    payments_below,
+    timeline_of_order,
+)
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
 from resolvers.visibility import customer_of
@@ -120,11 +127,18 @@ class Order(Node):
 
     amount_due = money(Money, "What is still to be taken; a refund does not make an order owe again.", "due_minor")
 
+    @field_with(reads=["id", "total_minor", "paid_minor", "currency"])
+    async def amount_payable(self, info: Info) -> Money:
+        """What a new payment would ask for: what is due, less what open payments ask for already."""
+        return Money.of(await payable(info.context, self.row))
+
     payment_status = column(OrderPaymentStatus, "How far the order is paid.")
 
     capture_method = column(
         CaptureMethod, "Whether the shop takes the money of this order at once or has it held first."
     )
+
+    allow_partial_payments = column(bool, "Whether it may be paid by several payments, also several at once.")
 
     customer = related(
         Customer | None,

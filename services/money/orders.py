@@ -69,12 +69,13 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
     changes_money = (order.total_minor, order.currency) != (command.total.amount_minor, command.total.currency)
     changes_terms = order.customer_id != (customer.id if customer else None)
     changes_terms |= order.capture_method is not command.capture_method
+    changes_terms |= order.allow_partial_payments != command.allow_partial_payments
     may_change = not _payment_begun(order) or (_only_lowers(order, command.total) and not changes_terms)
     if (changes_money or changes_terms) and not may_change:
         raise Refused(
             ErrorCode.INVALID_STATE,
-            "This order has a payment: its currency, customer and capture method can no longer change, and its total"
-            " can only be lowered, down to what was taken, while no payment is under way.",
+            "This order has a payment: its currency, customer and capture method, and whether it may be paid in parts,"
+            " can no longer change. Its total can only be lowered, to what was taken, while no payment is under way.",
             ("input", "externalId"),
         )
     order.total_minor, order.currency = command.total.amount_minor, command.total.currency

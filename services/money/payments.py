@@ -6,26 +6,13 @@ from typing import Any
 from database.row_writer import build_row
 from database.statements import Insert, Update, read_one
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork
-from domain.amounts import check_chargeable
 from domain.caller import PaymentAuthority
 from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
-from domain.errors import (
-    ActivePaymentExists,
-    AmountMismatch,
-    ErrorCode,
-    Forbidden,
-    LimitExceeded,
-    OrderAlreadyPaid,
-    Refused,
-)
+from domain.errors import ErrorCode, Forbidden, LimitExceeded, Refused
 from domain.ids import derived_id
 from domain.metadata import stripe_metadata
 from domain.money import Money
-from domain.states import (
-    CaptureMethod,
-    PaymentAction,
-    PaymentStatus,
-)
+from domain.states import CaptureMethod, PaymentAction, PaymentShare, PaymentStatus
 from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money.confirmations import confirm_params, token_params
@@ -44,6 +31,7 @@ from services.money.operations.runner import (
 )
 from services.money.operations.steps import Step
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
+from services.money.shares import check_share, earlier_payment
 from services.money.state import locking
 from services.money.state.locking import OrderSnapshot
 
@@ -65,12 +53,11 @@ async def create_payment(
     currencies: frozenset[str],
     runner: OperationRunner,
 ) -> OperationOutcome:
-    """Charge what the order owes, once; or prepare a payment that the payer confirms.
+    """Charge what the order owes, or the stated part of it, once; or prepare a payment that the payer confirms.
 
     `snapshot` is the order and the key as they stood just now; the order's owner is checked again on the order that is
-    accepted on. Raises NotFound, Forbidden, AmountMismatch, OrderAlreadyPaid, Refused(CURRENCY_MISMATCH,
-    CURRENCY_NOT_ENABLED, AMOUNT_TOO_SMALL, VALIDATION_FAILED), ActivePaymentExists, and the errors of `run_once`. A
-    decline is in the outcome's `error`, with the payment still open.
+    accepted on. Raises NotFound, Forbidden, the errors of `check_share` and `earlier_payment`, and those of `run_once`.
+    A decline is in the outcome's `error`, with the payment still open.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -81,8 +68,8 @@ async def create_payment(
         _check_same_owner(order, snapshot.order)
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
-        _check_payable(order, command.expected_amount, currencies)
-        payment = _new_payment(command, order, operation, authority, livemode=runner.livemode)
+        asked = check_share(order, command, currencies=currencies)
+        payment = _new_payment(command, order, asked, operation, authority, livemode=runner.livemode)
         params = _create_params(command, order, snapshot.customer_external_id, payer, payment, operation)
         begun = _begun(operation, payment, Step.CUSTOMER if payer.is_to_be_made else Step.CREATE, params)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
@@ -189,10 +176,17 @@ async def cancel_payment(
 
 
 def _new_payment(
-    command: CreatePayment, order: Order, operation: Operation, authority: PaymentAuthority, *, livemode: bool
+    command: CreatePayment,
+    order: Order,
+    asked: tuple[PaymentShare, Money],
+    operation: Operation,
+    authority: PaymentAuthority,
+    *,
+    livemode: bool,
 ) -> Payment:
-    """Build a payment of what the order owes. Raises ActivePaymentExists while another one is open, and Forbidden."""
-    earlier = _earlier(order)
+    """Build a payment of a share of the order. Raises Forbidden, and ActivePaymentExists while one is in its way."""
+    earlier = earlier_payment(order)
+    share, amount = asked
     payment = build_row(
         Payment,
         id=derived_id("payment", str(operation.id)),
@@ -201,8 +195,9 @@ def _new_payment(
         supersedes_id=earlier.id if earlier is not None else None,
         livemode=livemode,
         capture_method=_capture_method(command.capture_method, order, authority),
-        currency=order.currency,
-        amount_minor=order.due.amount_minor,
+        share=share,
+        currency=amount.currency,
+        amount_minor=amount.amount_minor,
         **command.stored(),
     )
     payment.order = order
@@ -236,14 +231,6 @@ def _taken_in(order: Order, operation: Operation) -> Payment | None:
     return next((payment for payment in order.locked_payments if payment.id == payment_id), None)
 
 
-def _earlier(order: Order) -> Payment | None:
-    """Return the order's latest payment. Raises ActivePaymentExists while any of them is open."""
-    live = locking.live_payment(order)
-    if live is not None:
-        raise ActivePaymentExists(payment_id=live.id, allowed_actions=live.actions)
-    return order.locked_payments[-1] if order.locked_payments else None
-
-
 def _capture_method(requested: CaptureMethod | None, order: Order, authority: PaymentAuthority) -> CaptureMethod:
     """Return the capture method. The shop decides it, because it ships for money that is held or taken."""
     if requested is None or requested is order.capture_method or authority.is_service:
@@ -253,15 +240,6 @@ def _capture_method(requested: CaptureMethod | None, order: Order, authority: Pa
         " leave `captureMethod` out.",
         ("input", "captureMethod"),
     )
-
-
-def _check_payable(order: Order, expected: Money, currencies: frozenset[str]) -> None:
-    check_currency(expected, order.currency, ("input", "expectedAmount", "currency"))
-    if order.due.amount_minor == 0:
-        raise OrderAlreadyPaid(order_id=order.id)
-    if expected != order.due:
-        raise AmountMismatch(expected=expected, actual=order.due, path=("input", "expectedAmount", "amount"))
-    check_chargeable(order.due, enabled=currencies, path=("input", "expectedAmount"))
 
 
 async def _begin(

@@ -11,7 +11,7 @@ from database.statements import Insert
 from database.unit_of_work import UnitOfWork, transact
 from domain.caller import Actor
 from domain.ids import Kind, encode
-from domain.states import ActorKind
+from domain.states import ActorKind, PaymentShare
 from models import Order, Payment
 from provider import Provider, ProviderFailure, ProviderPayment
 from services.audit.trail import Cause, Change, record
@@ -65,15 +65,16 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
     """Write the payment under the id that it had, with its state, refunds and disputes from Stripe.
 
     Each is an event of the order's trail. The payment's events in the inbox are applied again, which records its failed
-    attempts; the sweep brings the events that the inbox lacks. Raises CannotAdopt and ProviderFailure; after a
-    ProviderFailure the payment is here, and webhook, poll or `syncPayment` bring the rest.
+    attempts; the sweep brings the events that the inbox lacks. Beside other open payments it is written where the order
+    allows several, even if together they ask for more than is due: Stripe has them all. Raises CannotAdopt and
+    ProviderFailure; after a ProviderFailure the payment is here, and webhook, poll or `syncPayment` bring the rest.
     """
     seen = lost.seen
 
     async def write_payment(work: UnitOfWork) -> None:
         order = await locking.lock_order(lost.order.id)
         live = locking.live_payment(order)
-        if live is not None:
+        if live is not None and not order.allow_partial_payments:
             which = encode(Kind.PAYMENT, live.id)
             raise CannotAdopt(
                 f"The order of {seen.id} has an open payment, {which}: let it end first, then adopt again."
@@ -85,6 +86,7 @@ async def adopt(lost: Lost, *, provider: Provider) -> Payment:
             customer_id=order.customer_id,
             livemode=seen.livemode,
             capture_method=seen.capture_method,
+            share=PaymentShare.PART if order.allow_partial_payments else PaymentShare.WHOLE,
             currency=seen.currency,
             amount_minor=seen.amount_minor,
             stripe_payment_intent_id=seen.id,

@@ -74,15 +74,23 @@ def violations(world: World) -> list[str]:
 
 
 def one_key_moved_money_at_most_once(world: World) -> list[str]:
-    """An operation charged at most once and refunded at most once; an order was paid at most once."""
+    """An operation charged at most once and refunded at most once; payments of an order took no more than it costs."""
     intents = {intent["id"]: intent for intent in world.books.payment_intents}
     taken = [charge for charge in world.books.charges if charge["paid"] and charge["amount_captured"]]
     by_operation = Counter(intents[c["payment_intent"]]["metadata"].get("operation_id", "none") for c in taken)
-    by_order = Counter(intents[c["payment_intent"]]["metadata"].get("order_id", "none") for c in taken)
+    by_order: dict[str, list[int]] = defaultdict(list)
+    for charge in taken:
+        named = intents[charge["payment_intent"]]["metadata"].get("order_external_id", "none")
+        by_order[named].append(charge["amount_captured"])
+    totals = {order["externalId"]: order["total"]["amount"] for order in world.orders}
     given = Counter(r["metadata"]["operation_id"] for r in world.books.refunds if "operation_id" in r["metadata"])
     return [
         *(f"operation {name} charged {count} times" for name, count in by_operation.items() if count > 1),
-        *(f"order {name} was charged {count} times" for name, count in by_order.items() if count > 1),
+        *(
+            f"order {name} was charged {amounts} and costs {totals.get(name, 0)}"
+            for name, amounts in by_order.items()
+            if len(amounts) > 1 and sum(amounts) > totals.get(name, 0)
+        ),
         *(f"operation {name} refunded {count} times" for name, count in given.items() if count > 1),
     ]
 

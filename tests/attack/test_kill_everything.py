@@ -1,4 +1,4 @@
-"""Killed before and after every statement and every call of Stripe: pay, confirm, capture, cancel, refund, webhook.
+"""Killed before and after every statement and every call of Stripe: each act that moves money, and a webhook.
 
 One replica and two, with the client coming back or not. Only the lease, the same key, the janitor, and for a webhook
 Stripe's retry may recover here; the poller is off.
@@ -31,7 +31,10 @@ LEASE = 3.0  # longer than any step takes here: no lease is lost by being slow
 
 @dataclass
 class Act:
-    """A mutation or webhook to be killed: its preparation, its call, and the final state of its payment."""
+    """A mutation or webhook to be killed: its preparation, its call, and the final state of its payment.
+
+    `partial` says that it pays a part of an order of which another payment asks for a part already.
+    """
 
     name: str
     before: Json
@@ -39,9 +42,10 @@ class Act:
     calls: tuple[tuple[str, str], ...]
     layers: Json = field(default_factory=dict)
     by_token: bool = False  # pays with the token of what the payer has entered
+    partial: bool = False
 
     def __str__(self) -> str:
-        return f"{self.name} by a token" if self.by_token else self.name
+        return f"{self.name}{' by a token' if self.by_token else ''}{' of a part' if self.partial else ''}"
 
     @property
     def is_webhook(self) -> bool:
@@ -59,6 +63,8 @@ class Act:
     def variables(self, subject: str, token: str | None) -> Json:
         """Return the variables; `subject` is the order for createPayment, and the payment for all others."""
         paid_with = {"confirmationTokenId": token} if self.by_token else {"paymentMethodId": "pm_card_visa"}
+        if self.partial:
+            return {"input": paying(subject, expectedAmount=usd(6_000), partialAmount=usd(2_000))}
         if self.name == "createPayment":
             return {"input": {**paying(subject), "paymentMethodId": None, **paid_with}}
         if self.name == "refundPayment":
@@ -68,10 +74,16 @@ class Act:
         return {"input": {"paymentId": subject}}
 
 
+def usd(amount: int) -> Json:
+    return {"amount": amount, "currency": "USD"}
+
+
 UNCONFIRMED: Json = {"confirm": False, "paymentMethodId": None}
+OTHER_PART = "REQUIRES_PAYMENT_METHOD"  # the payment beside it waits for its payer all the time
 CREATE, CONFIRM = ("POST", "/v1/payment_intents"), ("POST", f"{INTENT}/confirm")
 ACTS = (
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM)),
+    Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM), partial=True),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,)),
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM), by_token=True),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,), by_token=True),
@@ -195,7 +207,12 @@ async def _heals(
     assert idle
     wrong = violations(world)
     if returns:
-        assert [payment["status"] for payment in world.payments] == [act.end]
+        others = [OTHER_PART] if act.partial else []
+        assert sorted(payment["status"] for payment in world.payments) == sorted([*others, act.end])
+    if act.partial:
+        [order] = world.orders
+        asked = sum(payment["amount"]["amount"] for payment in world.payments)
+        assert order["amountPayable"]["amount"] == order["total"]["amount"] - asked
     elif act.is_webhook and not any(event["type"] == "payment_intent.succeeded" for event in world.webhooks):
         wrong = []  # killed before the event was stored: Stripe would send it again
     assert wrong == []
@@ -204,6 +221,8 @@ async def _heals(
 async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Act) -> Json:
     """Make what the act needs; returns the act's variables."""
     token = await _token(cluster) if act.by_token else None
+    if act.partial:
+        return act.variables(await _prepare_part(cluster, memory), token)
     order_id = await memory.order(first, capture="MANUAL" if act.holds else "AUTOMATIC")
     if act.name == "createPayment":
         return act.variables(order_id, token)
@@ -218,6 +237,15 @@ async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Ac
 async def _token(cluster: Cluster) -> str:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
         return await confirmation_token(browser)
+
+
+async def _prepare_part(cluster: Cluster, memory: Memory) -> str:
+    """Open a payment of another part, in a process of its own: the one that is killed has prepared no statement."""
+    async with cluster.application(worker=False) as earlier:
+        order_id = await memory.order(earlier, partial=True)
+        given = paying(order_id, **UNCONFIRMED, partialAmount=usd(4_000))
+        await memory.settled(lambda: earlier.buyer, "buyer", "createPayment", key(), input=given)
+    return order_id
 
 
 async def _browser_confirms(cluster: Cluster) -> None:

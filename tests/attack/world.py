@@ -21,7 +21,8 @@ TRAIL = """
 """
 PAYMENT = f"query P($id: ID!) {{ payment(id: $id) {{ {PAYMENT_FIELDS} {TRAIL} }} }}"
 PAYMENTS = "query A($after: String) { payments(first: 50, after: $after) { nodes { id } pageInfo { %s } } }"
-ORDER = "query O($id: ID!) { order(id: $id) { id amountPaid { amount } amountRefunded { amount } } }"
+ORDER = """query O($id: ID!) { order(id: $id) {
+  id externalId total { amount } amountPaid { amount } amountRefunded { amount } amountPayable { amount } } }"""
 OPERATION = """query K($key: IdempotencyKey!, $kind: OperationKind!) {
   operation(key: $key, kind: $kind) { id kind state effect attempts } }"""
 WEBHOOKS = """query W($after: String) { webhookEvents(first: 50, after: $after) {
@@ -64,13 +65,16 @@ class Memory:
                     return payload
                 await asyncio.sleep(0.05)
 
-    async def order(self, application: Application, amount: int = 10_000, *, capture: str = "AUTOMATIC") -> str:
+    async def order(
+        self, application: Application, amount: int = 10_000, *, capture: str = "AUTOMATIC", partial: bool = False
+    ) -> str:
         """Register an order; returns its id."""
         given = {
             "externalId": f"order-{key()}",
             "total": {"amount": amount, "currency": "USD"},
             "customerExternalId": "buyer",
             "captureMethod": capture,
+            "allowPartialPayments": partial,
         }
         payload = await self.settled(lambda: application.staff, "staff", "registerOrder", key(), input=given)
         return str(payload["order"]["id"])

@@ -63,6 +63,26 @@ async def test_scenario_57_two_replicas_and_two_workers_are_as_one(cluster: Clus
             assert await _broken_chains(database_url) == 0
 
 
+async def test_two_cards_at_two_replicas_never_ask_for_more_than_is_due(cluster: Cluster, database_url: str) -> None:
+    """Each process believes what it has read until the database says otherwise."""
+    usd = {"currency": "USD"}
+    async with cluster.application(worker=False) as one, cluster.application(worker=False) as two:
+        for number in range(1, 6):
+            given = {"externalId": f"order-{number}", "total": {"amount": 10_000, **usd}, "customerExternalId": "buyer"}
+            registered = await one.staff.do("registerOrder", input={**given, "allowPartialPayments": True}, key=key())
+            part = {"orderId": registered["order"]["id"], **PAY, "partialAmount": {"amount": 6_000, **usd}}
+
+            payloads = await asyncio.gather(
+                *(replica.buyer.do("createPayment", input=part, key=key()) for replica in (one, two) * 3)
+            )
+
+            refusals = [error["code"] for payload in payloads for error in payload["errors"]]
+            assert refusals == ["AMOUNT_MISMATCH"] * 5
+    taken = [intent["amount_received"] for intent in cluster.sandbox.snapshot().payment_intents]
+    assert taken == [6_000] * 5
+    assert await _broken_chains(database_url) == 0
+
+
 async def _send_every_event_to_both(cluster: Cluster, *clients: httpx.AsyncClient) -> None:
     events = cluster.sandbox.snapshot().events
     for event in events:

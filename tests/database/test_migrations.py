@@ -75,9 +75,11 @@ TRIGGERS: Final = {
     "payment_event": {"payment_event_append_only", "payment_event_no_truncate"},
     "customer_event": {"customer_event_append_only", "customer_event_no_truncate"},
     "refund": {"refund_within_capture"},
+    "payment": {"payments_within_total"},
+    "orders": {"payments_within_total"},
 }
 SCRATCH: Final = "reconciliation_sighting"  # a run's own notes: unlogged, and no model
-FUNCTIONS: Final = {"refuse_change_of_the_trail", "refuse_refund_above_capture"}
+FUNCTIONS: Final = {"refuse_change_of_the_trail", "refuse_refund_above_capture", "refuse_payments_above_total"}
 
 # A table's comment is its class's docstring, which may be improved without a migration; so comments are left out.
 STRUCTURE: Final = {

@@ -173,7 +173,7 @@ class Shop:
     stranger: Client
     anonymous: Client
 
-    async def order(self, amount: int = 10_000, currency: str = "USD", *, customer: str = "buyer") -> str:
+    async def order(self, amount: int = 10_000, currency: str = "USD", *, customer: str = "buyer", **more: Any) -> str:
         """Register an order; returns its id."""
         payload = await self.staff.do(
             "registerOrder",
@@ -181,6 +181,7 @@ class Shop:
                 "externalId": f"order-{uuid4()}",
                 "total": {"amount": amount, "currency": currency},
                 "customerExternalId": customer,
+                **more,
             },
             key=key(),
         )

@@ -23,6 +23,7 @@ UNSETTLED = frozenset(
         OrderPaymentStatus.PENDING,
         OrderPaymentStatus.ACTION_REQUIRED,
         OrderPaymentStatus.AUTHORIZED,
+        OrderPaymentStatus.PARTIALLY_PAID,
     }
 )
 OVERDUE_OF_PAYMENT = "SELECT id FROM operation WHERE due <= now() AND payment_id = $1"

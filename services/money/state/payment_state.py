@@ -159,11 +159,15 @@ async def change_payment(
 
 
 async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
-    """Lower an order's total to the amount taken: the rest will never be asked for. The caller holds the lock."""
-    if order.paid_minor == 0 or order.total_minor <= order.paid_minor:
+    """Lower an order's total to the amount taken, and what its open payments ask for: no more will be asked for.
+
+    The caller holds the lock.
+    """
+    settled_minor = order.paid_minor + sum(payment.asked_minor for payment in order.locked_payments)
+    if order.paid_minor == 0 or order.total_minor <= settled_minor:
         return
     before = order.facts()
-    order.total_minor = order.paid_minor
+    order.total_minor = settled_minor
     changed = recompute_order(order)
     change = Change("order.settled", before=before, after=order.facts(), amount=order.total)
     await record(work, order, change, cause, order_changed=("total_minor", *changed))

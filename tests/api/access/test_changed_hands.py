@@ -9,6 +9,7 @@ from models import PaymentEvent
 from tests.support.shop import Client, Json, Shop, key
 
 FIRST_PRICE, SECOND_PRICE = 10_000, 7_700
+AMOUNTS = ("total", "amountDue", "amountPayable")
 PAYING = """mutation C($input: CreatePaymentInput!, $key: IdempotencyKey!) {
   createPayment(input: $input, idempotencyKey: $key) {
     viewToken replayed errors { code } payment { id order { id paymentStatus } } } }"""
@@ -89,6 +90,27 @@ async def test_who_gave_up_does_not_see_how_the_next_owner_pays(shop: Shop) -> N
         "payments": {"totalCount": 1, "nodes": [{"id": handed.first["id"]}]},
         "customer": {"externalId": "buyer"},
     }
+
+
+async def test_who_gave_a_part_up_sees_no_more_of_it_than_their_part(shop: Shop) -> None:
+    shared = {"allowPartialPayments": True}
+    given = _registered("order-1", "buyer", FIRST_PRICE) | shared
+    order_id = (await shop.staff.do("registerOrder", input=given, key=key()))["order"]["id"]
+    part = {"partialAmount": {"amount": 4_000, "currency": "USD"}}
+    first = await _pay(shop.buyer, order_id, FIRST_PRICE, key(), **part)
+    await shop.buyer.do("cancelPayment", input={"paymentId": first["payment"]["id"]}, key=key())
+    await shop.staff.do("registerOrder", input=_registered("order-1", "stranger", SECOND_PRICE) | shared, key=key())
+    second = await _pay(shop.stranger, order_id, SECOND_PRICE, key(), **part)
+    query = """query P($id: ID!) { payment(id: $id) { order {
+      allowPartialPayments total { amount } amountDue { amount } amountPayable { amount } } } }"""
+
+    seen = (await shop.buyer.ask(query, id=first["payment"]["id"]))["payment"]["order"]
+    listed = (await shop.buyer.ask("{ payments { nodes { order { amountPayable { amount } } } } }"))["payments"]
+    others = (await shop.stranger.ask(query, id=second["payment"]["id"]))["payment"]["order"]
+
+    assert seen == {"allowPartialPayments": True, **{name: {"amount": 4_000} for name in AMOUNTS}}
+    assert listed["nodes"] == [{"order": {"amountPayable": {"amount": 4_000}}}]
+    assert others["amountPayable"] == {"amount": SECOND_PRICE - 4_000}
 
 
 @pytest.mark.parametrize(

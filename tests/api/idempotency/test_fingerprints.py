@@ -27,11 +27,14 @@ OTHER: Final[dict[str, Json]] = {
         "description": "another",
         "metadata": {"basket": "another"},
         "captureMethod": "MANUAL",
+        "allowPartialPayments": True,
     },
     "createPayment": {
         "orderId": "(the second order)",
         "expectedAmount.amount": 9_000,
         "expectedAmount.currency": "EUR",
+        "partialAmount.amount": 5_000,
+        "partialAmount.currency": "EUR",
         "captureMethod": "MANUAL",
         "paymentMethodId": "pm_card_mastercard",
         "setupFutureUsage": "ON_SESSION",
@@ -140,7 +143,7 @@ async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
     if mutation in OF_METHODS:
         first, second = await _saved_methods(shop)
         return {"id": first}, {"id": second}
-    orders = [await shop.order() for _ in range(2)]
+    orders = [await shop.order(allowPartialPayments=mutation == "createPayment") for _ in range(2)]
     payments = []
     for order_id in orders if mutation not in ("registerOrder", "createPayment") else []:
         is_open = mutation in ("confirmPayment", "cancelPayment")
@@ -159,10 +162,12 @@ async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
             "description": "one",
             "metadata": words,
             "captureMethod": "AUTOMATIC",
+            "allowPartialPayments": False,
         },
         "createPayment": {
             "orderId": orders[0],
             "expectedAmount": {"amount": 10_000, "currency": "USD"},
+            "partialAmount": {"amount": 4_000, "currency": "USD"},
             "captureMethod": "AUTOMATIC",
             "paymentMethodId": "pm_card_visa",
             "confirm": True,

@@ -15,9 +15,11 @@ from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
 from database.statements import query_rows
 from domain.ids import new_id
+from domain.states import DiscrepancyKind
 from services.audit.trail import find_broken_chains
 from services.money.operations import claims
 from tests.reconcile.faults import stripe_post
+from tests.support.as_stripe_says import reconciled
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 
 ALARM = "operation.known_at_stripe"
@@ -279,6 +281,28 @@ async def test_a_lost_payment_is_taken_in_with_its_refunds_under_their_own_ids(
     assert (refunded_again["errors"], refunded_again["refund"]["id"]) == ([], refunded["refund"]["id"])
     assert (len(stripe.charges), len(stripe.refunds)) == (1, 1)
     assert broken == {}
+
+
+async def test_a_lost_part_is_taken_in_beside_what_was_asked_for_since(cluster: Cluster) -> None:
+    """The payer has paid both, and the books say so: more was taken than the order costs."""
+    part: Json = {"partialAmount": {"amount": 6_000, "currency": "USD"}}
+    async with cluster.primary() as shop:
+        order_id = await shop.order(allowPartialPayments=True)
+    await cluster.copy()
+    async with cluster.primary() as shop:
+        lost = await shop.pay(order_id, **part)
+        intent = shop.sandbox.snapshot().payment_intents[-1]["id"]
+
+    async with cluster.standby() as shop:
+        since = await shop.pay(order_id, **part)
+        done = await adopt_and_report([intent], apply=True, provider=shop.runtime.runner.provider)
+        payment = await shop.payment(lost["payment"]["id"])
+        found = {finding.kind for finding in await reconciled(shop)}
+
+    assert (since["errors"], done) == ([], 0)
+    assert (payment["status"], payment["amount"]["amount"]) == ("SUCCEEDED", 6_000)
+    assert (payment["order"]["paymentStatus"], payment["order"]["amountPaid"]) == ("OVERPAID", {"amount": 12_000})
+    assert found == {DiscrepancyKind.DUPLICATE_CHARGE}
 
 
 async def test_what_is_not_ours_or_has_no_order_is_not_taken_in(

@@ -6,6 +6,7 @@ IDEMPOTENCY = "tests/api/idempotency/test_idempotency.py::"
 RECOVERY = "tests/api/recovery/test_recovery.py::"
 REVIEW = "tests/api/recovery/test_review.py::"
 RULES = "tests/api/payments/test_rules.py::"
+PARTIAL = "tests/api/orders/test_partial_payments.py::"
 
 KEYS = (
     Mutant(
@@ -82,17 +83,41 @@ KEYS = (
     ),
     Mutant(
         "two_payments_may_live_on_one_order",
-        "services/money/payments.py",
-        "    if live is not None:\n        raise ActivePaymentExists",
-        "    if False:\n        raise ActivePaymentExists",
+        "services/money/shares.py",
+        "    if live is not None:\n        raise _in_the_way",
+        "    if False:\n        raise _in_the_way",
         IDEMPOTENCY + "test_scenario_2_a_second_key_finds_the_payment_that_is_already_there",
         "second = await shop.pay(order_id)",
     ),
     Mutant(
+        "open_payments_are_not_counted",
+        "services/money/shares.py",
+        "payable = order.payable if order.allow_partial_payments else order.due",
+        "payable = order.due",
+        PARTIAL + "test_two_cards_may_be_asked_at_once_and_no_third_one",
+        "third = await part(shop, order_id, None, left=10_000)",
+    ),
+    Mutant(
+        "what_nobody_knows_asks_for_nothing",
+        "models/payments.py",
+        "        if self.is_final:\n            return 0",
+        "        if self.is_final or self.status is PaymentStatus.UNKNOWN:\n            return 0",
+        PARTIAL + "test_an_outcome_that_nobody_knows_keeps_what_it_asks_for",
+        "everything",
+    ),
+    Mutant(
+        "an_order_is_settled_under_its_open_payments",
+        "services/money/state/payment_state.py",
+        "settled_minor = order.paid_minor + sum(payment.asked_minor for payment in order.locked_payments)",
+        "settled_minor = order.paid_minor",
+        PARTIAL + "test_a_capture_that_settles_leaves_the_order_what_others_ask_for",
+        "settled",
+    ),
+    Mutant(
         "what_the_client_expects_is_not_compared",
-        "services/money/payments.py",
-        "if expected != order.due:",
-        "if expected > order.due:",
+        "services/money/shares.py",
+        "if expected != payable:",
+        "if expected > payable:",
         RULES + "test_scenario_44_a_lowered_amount_is_a_mismatch_and_nothing_is_called",
         '[error] = payload["errors"]',
     ),

@@ -1,0 +1,1 @@
+"""Orders over HTTP: what they owe, and how several payments share them."""
