@@ -1,4 +1,4 @@
-"""Ten invariants, computed from the offline Stripe's books and from the answers to clients.
+"""Eleven invariants, computed from the offline Stripe's books and from the answers to clients.
 
 None of them uses the code under test: not its rows, not its services. Each function returns violations, in words.
 """
@@ -54,6 +54,7 @@ class World:
     answers: list[Answer]
     chain: list[Link] = field(default_factory=list)
     heads: dict[str, tuple[int, str]] = field(default_factory=dict)
+    customers: list[Json] = field(default_factory=list)
 
 
 def violations(world: World) -> list[str]:
@@ -69,6 +70,7 @@ def violations(world: World) -> list[str]:
         no_status_is_older_than_stripes,
         one_key_had_one_answer,
         one_stripe_key_was_one_request,
+        customers_keep_what_stripe_keeps,
     )
     return [f"{rule.__name__}: {words}" for rule in rules for words in rule(world)]
 
@@ -110,6 +112,22 @@ def books_equal_stripes(world: World) -> list[str]:
             found += _payment_differs(payment, intents[intent_id], world.books)
     for order in world.orders:
         found += _order_differs(order, world)
+    return found
+
+
+def customers_keep_what_stripe_keeps(world: World) -> list[str]:
+    """A customer has at most one at Stripe, and keeps the methods that are attached there, each once."""
+    found: list[str] = []
+    made = Counter(customer["metadata"].get("customer_external_id", "none") for customer in world.books.customers)
+    found += [f"customer {name} was made {count} times" for name, count in made.items() if count > 1]
+    for customer in world.customers:
+        there = customer["stripeCustomerId"]
+        if there is None and made[customer["externalId"]]:
+            found.append(f"{customer['id']} does not know the customer that was made at Stripe")
+        attached = [one for one in world.books.payment_methods if there is not None and one["customer"] == there]
+        kept = customer["paymentMethods"]["nodes"]
+        if len(attached) != len(kept):
+            found.append(f"{customer['id']} keeps {len(kept)} methods here and {len(attached)} at Stripe")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Killed before and after every statement and every call of Stripe: each act that moves money, and a webhook.
+"""Killed before and after every statement and every call of Stripe: each mutation with a key, and a webhook.
 
 One replica and two, with the client coming back or not. Only the lease, the same key, the janitor, and for a webhook
 Stripe's retry may recover here; the poller is off.
@@ -43,13 +43,19 @@ class Act:
     layers: Json = field(default_factory=dict)
     by_token: bool = False  # pays with the token of what the payer has entered
     partial: bool = False
+    keeps: bool = False  # keeps the method for the customer, who has to be made at Stripe first
 
     def __str__(self) -> str:
-        return f"{self.name}{' by a token' if self.by_token else ''}{' of a part' if self.partial else ''}"
+        more = {" by a token": self.by_token, " of a part": self.partial, " and keep the method": self.keeps}
+        return self.name + "".join(words for words, holds in more.items() if holds)
 
     @property
     def is_webhook(self) -> bool:
         return self.name == "webhook"
+
+    @property
+    def is_of_method(self) -> bool:
+        return self.name in ("setDefaultPaymentMethod", "detachPaymentMethod")
 
     @property
     def by_staff(self) -> bool:
@@ -65,8 +71,11 @@ class Act:
         paid_with = {"confirmationTokenId": token} if self.by_token else {"paymentMethodId": "pm_card_visa"}
         if self.partial:
             return {"input": paying(subject, expectedAmount=usd(6_000), partialAmount=usd(2_000))}
+        if self.is_of_method:
+            return {"id": subject}
         if self.name == "createPayment":
-            return {"input": {**paying(subject), "paymentMethodId": None, **paid_with}}
+            kept = KEPT if self.keeps else {}
+            return {"input": {**paying(subject), "paymentMethodId": None, **paid_with, **kept}}
         if self.name == "refundPayment":
             return {"input": refunding(subject, 4_000)}  # in part: a second one would fit
         if self.name == "confirmPayment":
@@ -78,6 +87,7 @@ def usd(amount: int) -> Json:
     return {"amount": amount, "currency": "USD"}
 
 
+KEPT: Json = {"setupFutureUsage": "OFF_SESSION"}
 UNCONFIRMED: Json = {"confirm": False, "paymentMethodId": None}
 OTHER_PART = "REQUIRES_PAYMENT_METHOD"  # the payment beside it waits for its payer all the time
 CREATE, CONFIRM = ("POST", "/v1/payment_intents"), ("POST", f"{INTENT}/confirm")
@@ -87,6 +97,9 @@ ACTS = (
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,)),
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM), by_token=True),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,), by_token=True),
+    Act("createPayment", {}, "SUCCEEDED", (("POST", "/v1/customers"), CREATE, CONFIRM), keeps=True),
+    Act("setDefaultPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/customers/[^/]+"),)),
+    Act("detachPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/payment_methods/[^/]+/detach"),)),
     Act("capturePayment", {}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
     Act("cancelPayment", {}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
     Act("refundPayment", {}, "SUCCEEDED", (("POST", "/v1/refunds"),)),
@@ -231,7 +244,16 @@ async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Ac
     assert payload["errors"] == [], payload
     if act.is_webhook:
         await _browser_confirms(cluster)
+    if act.is_of_method:
+        return act.variables(await _kept_method(first), token)
     return act.variables(payload["payment"]["id"], token)
+
+
+async def _kept_method(first: Application) -> str:
+    """Return the id of the method that the buyer has just kept by paying."""
+    query = '{ customer(externalId: "buyer") { paymentMethods { nodes { id } } } }'
+    [method] = (await first.buyer.ask(query))["customer"]["paymentMethods"]["nodes"]
+    return str(method["id"])
 
 
 async def _token(cluster: Cluster) -> str:

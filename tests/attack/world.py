@@ -23,6 +23,8 @@ PAYMENT = f"query P($id: ID!) {{ payment(id: $id) {{ {PAYMENT_FIELDS} {TRAIL} }}
 PAYMENTS = "query A($after: String) { payments(first: 50, after: $after) { nodes { id } pageInfo { %s } } }"
 ORDER = """query O($id: ID!) { order(id: $id) {
   id externalId total { amount } amountPaid { amount } amountRefunded { amount } amountPayable { amount } } }"""
+CUSTOMER = """query C($id: String!) { customer(externalId: $id) {
+  id externalId stripeCustomerId paymentMethods(first: 100) { nodes { id } } } }"""
 OPERATION = """query K($key: IdempotencyKey!, $kind: OperationKind!) {
   operation(key: $key, kind: $kind) { id kind state effect attempts } }"""
 WEBHOOKS = """query W($after: String) { webhookEvents(first: 50, after: $after) {
@@ -113,6 +115,7 @@ async def look(cluster: Cluster, application: Application, memory: Memory, datab
         if (found := (await client.ask(OPERATION, key=used, kind=kind))["operation"]) is not None:
             operations.append(found)
     chain, heads = await _chains(database_url)
+    buyer = (await staff.ask(CUSTOMER, id="buyer"))["customer"]
     return World(
         books=cluster.sandbox.snapshot(),
         payments=payments,
@@ -122,6 +125,7 @@ async def look(cluster: Cluster, application: Application, memory: Memory, datab
         answers=memory.answers,
         chain=chain,
         heads=heads,
+        customers=[buyer] if buyer is not None else [],
     )
 
 
