@@ -59,9 +59,11 @@ test: $(TOOLS)  ## run all tests, and say which twenty took longest
 test-quick: $(TOOLS)  ## run the tests of a room in under a minute (ROOM=services/money; without it, of what differs from main)
 	@$(RUN) -m tests.repository.quick_tests $(ROOM)
 
-test-clients: $(TOOLS)  ## test real GraphQL clients of Node against a running server; needs Node 20 or newer and npm
+test-clients: $(TOOLS)  ## test real GraphQL clients of Node, and of Kotlin where Java is, against a running server; needs Node 20 and npm
 	@cd clients/compat && npm ci --silent --no-audit --no-fund && npm test --silent
 	@cd clients/typescript && npm ci --silent --no-audit --no-fund && npm run build --silent && npm test --silent
+	@java -version >/dev/null 2>&1 || echo "SKIPPED: the Kotlin of docs/clients. It needs Java 17."
+	@! java -version >/dev/null 2>&1 || { cd clients/kotlin && npm ci --silent --no-audit --no-fund && npm test --silent; }
 
 bench: $(TOOLS)  ## measure Paygraph beside a hand-written limit and Node's servers, for about 25 minutes (BENCH="--rows 10000 --only W1")
 	@$(RUN) -m benchmarks $(BENCH)
@@ -87,6 +89,9 @@ schema: $(READY)  ## write schema/schema.graphql from the code
 migration: $(READY)  ## write a migration for what changed in models/ (NAME=what_it_is_for)
 	@$(RUN) -m database.new_migration $(NAME)
 
+examples: $(TOOLS)  ## write the code that docs/clients shows into its pages, from the files that tests run
+	@$(RUN) -m tests.repository.documents.shown_code
+
 house: $(TOOLS)  ## draw the picture of the rooms in docs/architecture.md from the imports
 	@$(RUN) -m tests.repository.documents.house_picture
 
@@ -99,4 +104,4 @@ reset: $(READY)  ## forget the demo's data
 clean:  ## delete the virtual environment and the caches
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis web/node_modules web/dist web/src/gql
 
-.PHONY: help demo dev web test-web test test-quick test-clients bench attack model lint types ci schema migration house migrate reset clean
+.PHONY: help demo dev web test-web test test-quick test-clients bench attack model lint types ci schema migration examples house migrate reset clean

@@ -18,7 +18,7 @@ export function token(subject, scope, seconds = 3600) {
 export const customer = `buyer-${randomUUID()}` // each file of tests has its own: how often one may pay is limited
 export const buyer = { Authorization: `Bearer ${token(customer, 'payments:pay')}` }
 export const staff = {
-  Authorization: `Bearer ${token('clerk', 'payments:read payments:write orders:write refunds:write')}`,
+  Authorization: `Bearer ${token('clerk', 'payments:read payments:write orders:write refunds:write explorer')}`,
 }
 
 // `at` is the address of another server than the one that all tests share; it has the same secret.

@@ -1,31 +1,10 @@
 // The manifests that graphql-codegen and relay-compiler write are taken by a server that runs nothing else.
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
-import { promisify } from 'node:util'
+import { codegenManifest, relayManifest } from './manifests.mjs'
 import { startPaygraph } from './paygraph.mjs'
 import { buyer, payment, token } from './shop.mjs'
-
-const here = import.meta.dirname
-const tool = (name) => join(here, 'node_modules', '.bin', name)
-const run = promisify(execFile)
-const relay = join(here, 'relay')
-
-async function codegenManifest() {
-  await run(tool('graphql-codegen'), ['--config', 'codegen.config.mjs'], { cwd: here })
-  return join(here, 'typed/generated/persisted-documents.json')
-}
-
-async function relayManifest() {
-  const file = join(relay, '__trusted__/documents.json')
-  await rm(join(relay, '__trusted__'), { recursive: true, force: true }) // or what has not changed is not written again
-  await mkdir(join(relay, '__trusted__'), { recursive: true })
-  await writeFile(file, '{}') // relay-compiler adds to a manifest; it does not begin one
-  await run(tool('relay-compiler'), ['trusted.config.json'], { cwd: relay })
-  return file
-}
 
 const explorer = { Authorization: `Bearer ${token('explorer', 'orders:write explorer')}` }
 

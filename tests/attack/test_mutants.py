@@ -44,6 +44,8 @@ EXCEPTIONS: Final = {
     "a double click, a lost answer, a reload": OTHERS,
     "in the explorer quick sends": OTHERS,
     "a normalised cache": OTHERS,
+    "the single-page app of docs/clients": OTHERS,
+    "the Kotlin of docs/clients": OTHERS,
     "a command that cannot be done": f"{PROCESSES}: each command is one; nothing stands for it",
 }
 

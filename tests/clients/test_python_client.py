@@ -191,6 +191,20 @@ async def test_a_second_attempt_that_an_older_version_kept_is_gone_on_with(
     assert charged(cluster) == [10_000]
 
 
+async def test_a_card_is_kept_and_pays_another_order(cluster: Cluster, running: Application) -> None:
+    query = "{ viewer { customer { paymentMethods { nodes { id } } } } }"
+    async with client_at(port_of(running)) as client:
+        kept = await client.pay(await an_order(running), **paying(), setup_future_usage="ON_SESSION")
+        [method] = (await running.buyer.ask(query))["viewer"]["customer"]["paymentMethods"]["nodes"]
+        paid = await client.pay(
+            await an_order(running), amount=10_000, currency="USD", saved_payment_method_id=method["id"]
+        )
+
+    assert isinstance(kept, Paid)
+    assert isinstance(paid, Paid)
+    assert charged(cluster) == [10_000, 10_000]
+
+
 async def test_what_the_payer_has_to_do_is_told(running: Application) -> None:
     async with client_at(port_of(running)) as client:
         method = paying("pm_card_threeDSecure2Required")

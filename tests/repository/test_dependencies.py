@@ -26,7 +26,7 @@ NOT_IMPORTED: Final[Mapping[str, str]] = {
     "ruff": "a tool",
     "asyncpg-stubs": "read by mypy",
 }
-OWN_PROJECT: Final = frozenset({"paygraph_client"})  # clients/python, which has a pyproject.toml of its own
+OWN_PROJECT: Final = frozenset({"paygraph_client", "examples"})  # clients/python has a pyproject.toml of its own
 REQUIREMENT: Final = re.compile(r"([A-Za-z0-9-]+)(?:\[[a-z,]+\])?>=([\w.]+),<([\w.]+)")
 REGISTRIES: Final = {"https://pypi.org", "https://files.pythonhosted.org"}
 

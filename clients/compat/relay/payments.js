@@ -31,3 +31,20 @@ export const Row = graphql`
     }
   }
 `
+
+export const Follow = graphql`
+  subscription followSubscription($order: ID!, $after: Int) {
+    orderPaymentUpdated(orderId: $order, afterSequence: $after) {
+      id
+      sequence
+      type
+      order {
+        id
+        paymentStatus
+      }
+      payment {
+        ...payments_row
+      }
+    }
+  }
+`

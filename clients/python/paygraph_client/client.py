@@ -61,12 +61,15 @@ class Paygraph:
         currency: str,
         payment_method_id: str | None = None,
         confirmation_token_id: str | None = None,
+        saved_payment_method_id: str | None = None,
+        setup_future_usage: str | None = None,
         return_url: str | None = None,
     ) -> Result:
-        """Pay an order by a method (pm_…), or by the token of what the payer has entered (ctoken_…).
+        """Pay an order by a method (pm_…), by the token of what the payer has entered (ctoken_…), or by a saved method.
 
-        `amount` is in minor units, and is the amount that the buyer was shown. A second call for the same order
-        continues with the first one's key, as `resume` does.
+        `setup_future_usage` (ON_SESSION or OFF_SESSION) keeps the method for the order's customer. `amount` is in minor
+        units, and is the amount that the buyer was shown. A second call for the same order continues with the first
+        one's key, as `resume` does.
         """
         if self._store.get(order_id) is not None:
             return await self.resume(order_id)
@@ -75,6 +78,7 @@ class Paygraph:
             "expectedAmount": {"amount": amount, "currency": currency},
             "confirm": True,
             **_paid_with(payment_method_id, confirmation_token_id, return_url),
+            **_given(savedPaymentMethodId=saved_payment_method_id, setupFutureUsage=setup_future_usage),
         }
         return await self._begin(order_id, "CREATE_PAYMENT", {"input": fields})
 
@@ -221,7 +225,10 @@ class Paygraph:
 
 def _paid_with(method: str | None, token: str | None, return_url: str | None) -> Json:
     """The fields of what pays, and of the page to return to; the ones that are not given are left out."""
-    fields = {"paymentMethodId": method, "confirmationTokenId": token, "returnUrl": return_url}
+    return _given(paymentMethodId=method, confirmationTokenId=token, returnUrl=return_url)
+
+
+def _given(**fields: str | None) -> Json:
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -35,7 +35,8 @@ const GO_ON = `query GoOn($id: ID!) { paymentConfirmation(paymentId: $id) { ${CO
 /** What pays: a method (pm_…), or the token of what the payer has entered (ctoken_…). */
 export type PaidWith = { paymentMethodId: string } | { confirmationTokenId: string }
 
-export type PayInput = PaidWith & {
+/** A method that the order's customer keeps pays as well. */
+export type PayInput = (PaidWith | { savedPaymentMethodId: string }) & {
   orderId: string
   expectedAmount: { amount: number; currency: string }
   captureMethod?: 'AUTOMATIC' | 'MANUAL'

@@ -162,6 +162,19 @@ test('a token that Stripe does not know is refused, and the payment waits for an
   assert.deepEqual(await charges(orderId), [10_000])
 })
 
+test('a card is kept and pays another order', async () => {
+  const paygraph = client()
+  const kept = await paygraph.pay({ ...visa(await newOrder()), setupFutureUsage: 'ON_SESSION' })
+  const query = '{ viewer { customer { paymentMethods { nodes { id } } } } }'
+  const [{ id }] = (await ask(query, {}, buyer)).viewer.customer.paymentMethods.nodes
+  const { paymentMethodId, ...another } = visa(await newOrder())
+
+  const paid = await paygraph.pay({ ...another, savedPaymentMethodId: id })
+
+  assert.deepEqual([kept.kind, paid.kind], ['paid', 'paid'])
+  assert.deepEqual(await charges(another.orderId), [10_000])
+})
+
 test('a payer who has to act comes back and is paid', async () => {
   const paygraph = client()
   const orderId = await newOrder()

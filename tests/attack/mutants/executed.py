@@ -128,6 +128,22 @@ EXECUTED = (
         "isinstance(result, Paid)",
     ),
     Mutant(
+        "an_example_sends_each_try_with_a_key_of_its_own",
+        "clients/python/examples/plain_httpx.py",
+        'json={"query": query, "variables": variables})',
+        'json={"query": query, "variables": {**variables, "key": str(random.random())}})',
+        "tests/clients/test_examples.py::test_plain_httpx_pays_once_over_a_lost_answer",
+        'payload["payment"]["status"] == "SUCCEEDED"',
+    ),
+    Mutant(
+        "an_outcome_that_is_not_known_is_not_asked_for_again",
+        "services/money/operations/ends.py",
+        "        stripe_request_id=request_id,\n        retryable=True,\n",
+        "        stripe_request_id=request_id,\n        retryable=False,\n",
+        "tests/clients/test_keys_after_errors.py::test_the_key_is_what_the_page_says_after_an_error",
+        'error["retryable"] == (left == "the same")',
+    ),
+    Mutant(
         "an_event_that_comes_twice_is_seen_twice",
         "clients/python/paygraph_client/events.py",
         "if seen is not None and event.sequence <= seen:",

@@ -1,0 +1,1 @@
+"""The code of docs/clients/python.md, which tests/clients/test_examples.py runs."""
