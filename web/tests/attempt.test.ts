@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Act, attemptsIn } from "../src/checkout/attempt";
 
-const PAY: Act = { act: "pay", paymentMethodId: "pm_card_visa", expected: { amount: 100, currency: "USD" } };
+const PAY: Act = { act: "pay", paymentMethodId: "pm_card_visa", isKept: false, expected: { amount: 100, currency: "USD" } };
 
 function storage(): Storage {
   const kept = new Map<string, string>();

@@ -3,7 +3,9 @@ import { useState } from "react";
 interface Props {
   readonly due: string;
   readonly isSending: boolean;
-  readonly onPay: (paymentMethodId: string) => void;
+  /** What the buyer said when this payment was made, which is tried again as it is; null where none is open. */
+  readonly wasKept: boolean | null;
+  readonly onPay: (paymentMethodId: string, isKept: boolean) => void;
 }
 
 /** Stripe's test cards by their names. docs.stripe.com/testing */
@@ -14,13 +16,14 @@ const CARDS = [
 ] as const;
 
 /** A choice of test cards; no card number is ever typed here. */
-export function Cards({ due, isSending, onPay }: Props) {
+export function Cards({ due, isSending, wasKept, onPay }: Props) {
   const [chosen, choose] = useState<string>(CARDS[0].id);
+  const [isKept, keep] = useState(false);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        onPay(chosen);
+        onPay(chosen, isKept);
       }}
     >
       <fieldset disabled={isSending}>
@@ -43,6 +46,18 @@ export function Cards({ due, isSending, onPay }: Props) {
             </span>
           </label>
         ))}
+        <label className="keep">
+          <input
+            type="checkbox"
+            checked={wasKept ?? isKept}
+            disabled={wasKept !== null}
+            onChange={(event) => keep(event.target.checked)}
+          />
+          <span>
+            Keep this card for later
+            <small>{wasKept === null ? "For your next orders here. You can have it forgotten." : AS_BEGUN}</small>
+          </span>
+        </label>
       </fieldset>
       <button type="submit" aria-disabled={isSending} aria-busy={isSending}>
         {isSending && <span className="spinner small" aria-hidden="true" />}
@@ -57,3 +72,5 @@ export function Cards({ due, isSending, onPay }: Props) {
     </form>
   );
 }
+
+const AS_BEGUN = "As you chose when you began to pay.";

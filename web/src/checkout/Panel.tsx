@@ -75,7 +75,15 @@ function Method({ checkout, state, view, settings }: Props) {
   if (!settings.testCards) {
     return <p>Set STRIPE_PUBLISHABLE_KEY, and Stripe's card form stands here.</p>;
   }
-  return <Cards due={due} isSending={view === "sending"} onPay={(card) => void checkout.pay(card)} />;
+  const open = state.payment?.allowedActions.includes("CONFIRM") ? state.payment : null;
+  return (
+    <Cards
+      due={due}
+      isSending={view === "sending"}
+      wasKept={open && open.setupFutureUsage !== null}
+      onPay={(card, isKept) => void checkout.pay(card, isKept)}
+    />
+  );
 }
 
 /** Why the last attempt failed, in words for the buyer; it takes the focus, since it changes what they do next. */

@@ -12,6 +12,8 @@ export type Act =
       readonly act: "pay";
       /** Stripe's id of the method; null lets Stripe's Payment Element ask for one. */
       readonly paymentMethodId: string | null;
+      /** The buyer agreed that the shop keeps the method for their next orders. */
+      readonly isKept: boolean;
       /** What the buyer saw, in minor units. The server charges what the order owes and refuses a difference. */
       readonly expected: { readonly amount: number; readonly currency: string };
     }

@@ -76,15 +76,18 @@ export class Checkout {
     if (undecided !== null) await this.#carry(undecided, false);
   }
 
-  /** Pay with this method; null prepares a payment for Stripe's Payment Element. Harmless when called twice. */
-  async pay(paymentMethodId: string | null): Promise<void> {
+  /**
+   * Pay with this method, and have it kept for later if the buyer said so; null prepares a payment for Stripe's Payment
+   * Element. Harmless when called twice.
+   */
+  async pay(paymentMethodId: string | null, isKept = false): Promise<void> {
     const { order, payment } = this.state;
     if (this.#carrying !== null || order === null || viewOf(this.state) === "paid") return this.#carrying ?? undefined;
     const { amount, currency } = order.amountDue;
     const act: Act =
       payment?.allowedActions.includes("CONFIRM") && paymentMethodId !== null
         ? { act: "try-again", paymentId: payment.id, paymentMethodId }
-        : { act: "pay", paymentMethodId, expected: { amount, currency } };
+        : { act: "pay", paymentMethodId, isKept, expected: { amount, currency } };
     await this.#carry(this.attempts.begin(this.visit.orderId, act), true);
   }
 

@@ -19,6 +19,7 @@ export const PAYMENT_FIELDS = graphql(`
     version
     status
     allowedActions
+    setupFutureUsage
     paymentMethod { __typename type ... on CardSnapshot { brand last4 } }
     lastError { __typename code ... on CardDeclinedError { customerMessage(locale: $locale) retry } }
   }

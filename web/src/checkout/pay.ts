@@ -1,11 +1,13 @@
 import type { Client } from "@urql/core";
-import type { CheckoutPayMutation, ErrorFieldsFragment } from "../gql/graphql";
+import type { CheckoutPayMutation, ErrorFieldsFragment, SetupFutureUsage } from "../gql/graphql";
 import type { Attempt } from "./attempt";
 import { isRefused, isSignedOut } from "./client";
 import { GIVE_UP, PAY, TRY_AGAIN } from "./operations";
 
 export type Paid = NonNullable<CheckoutPayMutation["createPayment"]>;
 
+/** What the checkbox asks leave for: to pay with it while the buyer is there, and never without them. */
+const ON_SESSION: SetupFutureUsage = "ON_SESSION";
 const LONGEST_WAIT_MS = 8_000;
 
 /**
@@ -45,7 +47,8 @@ async function send(client: Client, orderId: string, attempt: Attempt) {
     return { payload: data?.confirmPayment, error };
   }
   const confirm = paymentMethodId !== null;
-  const input = { orderId, expectedAmount: attempt.expected, paymentMethodId, confirm, returnUrl };
+  const setupFutureUsage = attempt.isKept ? ON_SESSION : null;
+  const input = { orderId, expectedAmount: attempt.expected, paymentMethodId, confirm, setupFutureUsage, returnUrl };
   const { data, error } = await client.mutation(PAY, { input, key, locale }).toPromise();
   return { payload: data?.createPayment, error };
 }
