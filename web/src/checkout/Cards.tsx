@@ -8,41 +8,42 @@ interface Props {
   readonly onPay: (paymentMethodId: string, isKept: boolean) => void;
 }
 
-/** Stripe's test cards by their names. docs.stripe.com/testing */
-const CARDS = [
-  { id: "pm_card_visa", name: "Visa", last4: "4242", what: "Is accepted" },
-  { id: "pm_card_visa_chargeDeclined", name: "Visa", last4: "0002", what: "Is declined" },
-  { id: "pm_card_threeDSecure2Required", name: "Visa", last4: "3220", what: "The bank asks first (3D Secure)" },
+/** Stripe's test methods by their names. docs.stripe.com/testing */
+const METHODS = [
+  { id: "pm_card_visa", kind: "card", name: "Visa", last4: "4242", what: "Is accepted" },
+  { id: "pm_card_visa_chargeDeclined", kind: "card", name: "Visa", last4: "0002", what: "Is declined" },
+  { id: "pm_card_threeDSecure2Required", kind: "card", name: "Visa", last4: "3220", what: "The bank asks first (3D Secure)" },
+  { id: "pm_usBankAccount_success", kind: "account", name: "Bank account", last4: "6789", what: "Takes some days" },
 ] as const;
 
-/** A choice of test cards; no card number is ever typed here. */
+/** A choice of test methods; no card number is ever typed here. */
 export function Cards({ due, isSending, wasKept, onPay }: Props) {
-  const [chosen, choose] = useState<string>(CARDS[0].id);
+  const [chosen, choose] = useState<(typeof METHODS)[number]>(METHODS[0]);
   const [isKept, keep] = useState(false);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        onPay(chosen, isKept);
+        onPay(chosen.id, isKept);
       }}
     >
       <fieldset disabled={isSending}>
-        <legend>Choose a test card</legend>
-        {CARDS.map((card) => (
-          <label key={card.id} className="card">
+        <legend>Choose a test method</legend>
+        {METHODS.map((method) => (
+          <label key={method.id} className="card">
             <input
               type="radio"
               name="card"
-              value={card.id}
-              checked={chosen === card.id}
-              onChange={() => choose(card.id)}
+              value={method.id}
+              checked={chosen === method}
+              onChange={() => choose(method)}
             />
             <span className="plastic" aria-hidden="true">
-              VISA
+              {method.kind === "card" ? "VISA" : "BANK"}
             </span>
             <span className="card-name">
-              {card.name} ending in {card.last4}
-              <small>{card.what}</small>
+              {method.name} ending in {method.last4}
+              <small>{method.what}</small>
             </span>
           </label>
         ))}
@@ -54,8 +55,8 @@ export function Cards({ due, isSending, wasKept, onPay }: Props) {
             onChange={(event) => keep(event.target.checked)}
           />
           <span>
-            Keep this card for later
-            <small>{wasKept === null ? "For your next orders here. You can have it forgotten." : AS_BEGUN}</small>
+            Keep this {chosen.kind} for later
+            <small>{wasKept === null ? "For your next orders here." : AS_BEGUN}</small>
           </span>
         </label>
       </fieldset>

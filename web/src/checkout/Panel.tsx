@@ -50,6 +50,8 @@ function Body(props: Props) {
           this page shows the result as soon as it is known.
         </Progress>
       );
+    case "processing":
+      return <Processing state={state} />;
     case "action":
       return <Action checkout={checkout} state={state} publishableKey={settings.publishableKey} />;
     default:
@@ -101,6 +103,20 @@ function Problem({ state, view }: Pick<Props, "state" | "view">) {
       <strong>{state.refusal ? "Please look again" : "Declined. Nothing was charged."}</strong>
       <span>{text}</span>
     </div>
+  );
+}
+
+/** A method that takes days: its money is on the way, which is neither paid nor a fault. */
+function Processing({ state: { order, payment } }: Pick<Props, "state">) {
+  const method = payment?.paymentMethod;
+  const from = method?.__typename === "BankAccountSnapshot" ? ` from your account ending in ${method.last4}` : "";
+  return (
+    <Headline title="Your payment is on its way" tone="ask">
+      <p>
+        We have asked your bank for {order?.amountDue.formatted}
+        {from}. This takes some days, and the order is paid once the money is here. You need not wait, nor pay again.
+      </p>
+    </Headline>
   );
 }
 
@@ -169,5 +185,6 @@ const SPOKEN: Readonly<Record<View, string>> = {
   late: "Still checking with the bank.",
   action: "There is something for you to do.",
   checking: "Checking with the bank.",
+  processing: "Your payment is on its way. It is not complete yet.",
   paid: "Payment complete.",
 };

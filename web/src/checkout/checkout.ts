@@ -19,7 +19,7 @@ export interface State {
   readonly missing: boolean;
 }
 
-export type View = "loading" | "missing" | "pay" | "declined" | "sending" | "late" | "action" | "checking" | "paid";
+export type View = "loading" | "missing" | "pay" | "declined" | "sending" | "late" | "action" | "checking" | "processing" | "paid";
 
 const PAID = new Set(["PAID", "OVERPAID", "PARTIALLY_REFUNDED", "REFUNDED", "DISPUTED", "AUTHORIZED"]);
 const CHECKING = new Set(["INITIATED", "PROCESSING", "UNKNOWN"]);
@@ -34,6 +34,7 @@ export function viewOf({ order, payment, sending, missing }: State): View {
   if (sending !== "no") return sending === "late" ? "late" : "sending";
   if (payment === null || payment.status === "CANCELED") return "pay";
   if (payment.status === "REQUIRES_ACTION") return "action";
+  if (payment.status === "PROCESSING" && payment.paymentMethod?.__typename !== "CardSnapshot") return "processing";
   if (CHECKING.has(payment.status)) return "checking";
   return payment.lastError ? "declined" : "pay";
 }

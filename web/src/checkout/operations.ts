@@ -20,7 +20,7 @@ export const PAYMENT_FIELDS = graphql(`
     status
     allowedActions
     setupFutureUsage
-    paymentMethod { __typename type ... on CardSnapshot { brand last4 } }
+    paymentMethod { __typename type ... on CardSnapshot { brand last4 } ... on BankAccountSnapshot { last4 } }
     lastError { __typename code ... on CardDeclinedError { customerMessage(locale: $locale) retry } }
   }
 `);
