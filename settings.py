@@ -57,6 +57,7 @@ class Settings(BaseSettings):
 
     currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
     return_url_schemes: Annotated[frozenset[str], NoDecode] = frozenset()
+    statement_descriptor_prefix: Annotated[str | None, Field(min_length=2, max_length=10)] = None
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_headers: Annotated[tuple[str, ...], NoDecode] = ()
 

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from uuid import UUID
 
 from domain.amounts import check_chargeable, check_positive
+from domain.checkout.descriptors import SAFE_SUFFIX
 from domain.currencies import CURRENCIES
 from domain.errors import ErrorCode, NotFound, Path, Refused
 from domain.idempotency import Fingerprint, fingerprint
@@ -36,10 +37,15 @@ METHODS: Final = ("payment_method_id", "saved_payment_method_id", "confirmation_
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The installation's limits: currencies that may be charged, and URL schemes of the shop's own apps."""
+    """The installation's limits.
+
+    They are the currencies that may be charged, the URL schemes of the shop's own apps, and the most characters of a
+    statement descriptor's suffix.
+    """
 
     currencies: frozenset[str] = frozenset()
     app_schemes: frozenset[str] = frozenset()
+    longest_suffix: int = SAFE_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +243,11 @@ def parse_email(raw: RawField) -> str | None:
             "`customerEmail` needs `customerExternalId`: an address alone is nobody.",
             raw.path,
         )
+    return check_email(raw.value, path=raw.path)
+
+
+def parse_receipt_email(raw: RawField) -> str:
+    """Parse the email address that a receipt is sent to. Raises Refused."""
     return check_email(raw.value, path=raw.path)
 
 

@@ -5,9 +5,17 @@ To add a field to a mutation: the input in `schema/inputs.py`, the command here,
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID
 
+from domain.checkout.parsers import (
+    parse_customer_name,
+    parse_customer_phone,
+    parse_line_items,
+    parse_shipping,
+    parse_suffix,
+    show_as_one,
+)
 from domain.command_fields import (
     Command,
     id_of,
@@ -22,6 +30,7 @@ from domain.command_fields import (
     parse_money,
     parse_payment_method_id,
     parse_positive,
+    parse_receipt_email,
     parse_return_url,
     parse_text,
     parsed,
@@ -46,6 +55,15 @@ class RegisterOrder(Command):
     metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
     capture_method: CaptureMethod = parsed(unchanged, default=CaptureMethod.AUTOMATIC, added_later=True, stored=True)
     allow_partial_payments: bool = parsed(unchanged, default=False, added_later=True, stored=True)
+    customer_name: str | None = parsed(parse_customer_name, default=None, added_later=True)
+    customer_phone: str | None = parsed(parse_customer_phone, default=None, added_later=True)
+    statement_descriptor_suffix: str | None = parsed(
+        optional(parse_suffix), default=None, added_later=True, stored=True
+    )
+    shipping: Mapping[str, Any] | None = parsed(
+        optional(parse_shipping), default=None, show=show_as_one, added_later=True, stored=True
+    )
+    line_items: list[dict[str, Any]] | None = parsed(parse_line_items, default=None, added_later=True, stored=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +86,7 @@ class CreatePayment(Command):
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     confirm: bool = parsed(unchanged)
     setup_future_usage: SetupFutureUsage | None = parsed(unchanged, stored=True)
+    receipt_email: str | None = parsed(optional(parse_receipt_email), default=None, added_later=True, stored=True)
     return_url: str | None = parsed(parse_return_url)
     metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
 

@@ -184,11 +184,11 @@ class OrderAlreadyPaid(DomainError):
 
 
 class AmountMismatch(DomainError):
-    """The client expects another amount than the order owes."""
+    """The client expects another amount than the order owes, or states parts that do not come to the amount."""
 
-    def __init__(self, *, expected: Money, actual: Money, path: Path | None = None) -> None:
-        message = f"The order owes {actual.decimal} {actual.currency}, not {expected.decimal} {expected.currency}."
-        super().__init__(ErrorCode.AMOUNT_MISMATCH, message, path)
+    def __init__(self, *, expected: Money, actual: Money, path: Path | None = None, message: str | None = None) -> None:
+        owes = f"The order owes {actual.decimal} {actual.currency}, not {expected.decimal} {expected.currency}."
+        super().__init__(ErrorCode.AMOUNT_MISMATCH, message or owes, path)
         self.expected = expected
         self.actual = actual
 

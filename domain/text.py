@@ -35,19 +35,19 @@ def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = Fal
     Refuses NUL and other control characters, lone surrogates, bidirectional marks, more than 30 accents on one
     character, spaces around, and text that is too short or too long.
     """
-    text = _clean(value, path=path, max_length=max_length, multiline=multiline, min_length=min_length)
+    text = _clean(value, path=path, multiline=multiline)
     refuse_sensitive(text, path=path)
-    return text
+    return _fitting(text, path=path, max_length=max_length, min_length=min_length)
 
 
 def clean_id(value: str, *, path: Path, max_length: int) -> str:
     """Clean a one-line id that somebody else has assigned; a card number in it is refused only beyond doubt."""
-    text = _clean(value, path=path, max_length=max_length)
+    text = _clean(value, path=path)
     refuse_sensitive_id(text, path=path)
-    return text
+    return _fitting(text, path=path, max_length=max_length)
 
 
-def _clean(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
+def _clean(value: str, *, path: Path, multiline: bool = False) -> str:
     if any(0xD800 <= ord(c) <= 0xDFFF for c in value):
         raise _refused("has half of a character in it", path)
     if _longest_accents(value) > MOST_ACCENTS:
@@ -60,6 +60,11 @@ def _clean(value: str, *, path: Path, max_length: int, multiline: bool = False, 
         raise _refused("has marks in it that turn the writing direction", path)
     if text != text.strip():
         raise _refused("begins or ends with spaces", path)
+    return text
+
+
+def _fitting(text: str, *, path: Path, max_length: int, min_length: int = 1) -> str:
+    """Return the text if it is long and short enough. Asked last: a secret is called one, whatever its length."""
     if not min_length <= len(text) <= max_length:
         raise _refused(f"must have {min_length} to {max_length} characters", path)
     return text

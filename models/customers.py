@@ -28,6 +28,8 @@ class Customer(Model):
     id: UUID = fields.UUIDField(primary_key=True, default=new_id)
     external_id = fields.CharField(max_length=255, unique=True)
     email = fields.CharField(max_length=320, null=True)
+    name = fields.CharField(max_length=250, null=True)
+    phone = fields.CharField(max_length=40, null=True)
     stripe_customer_id = fields.CharField(max_length=255, null=True, unique=True)
     stripe_params: dict[str, Any] | None = fields.JSONField(null=True)
     stripe_params_at: datetime | None = fields.DatetimeField(null=True)

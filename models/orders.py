@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -27,6 +27,7 @@ class Order(Model):
     `paid_minor`, `refunded_minor` and `payment_status` are derived from the order's payments, and written in the
     transaction of the payment that changed them. `last_sequence` and `last_hash` are the head of its audit chain.
     `paid_at` is the moment at which the last of the money that pays it was taken; null while it owes anything.
+    `shipping` and `line_items` are records of `domain.checkout`, as the shop stated them.
     `locked_payments` is no column: the function that locks an order (`services.money.state.locking`) puts its payments
     there, the oldest first.
     """
@@ -56,6 +57,9 @@ class Order(Model):
     )
     allow_partial_payments = fields.BooleanField(default=False, db_default=False)
     metadata: dict[str, str] = fields.JSONField(default=dict)
+    statement_descriptor_suffix = fields.CharField(max_length=22, null=True)
+    shipping: dict[str, Any] | None = fields.JSONField(null=True)
+    line_items: list[dict[str, Any]] | None = fields.JSONField(null=True)
     paid_at: datetime | None = fields.DatetimeField(null=True)
     version: int = fields.IntField(default=1)
     last_sequence: int = fields.IntField(default=0)
@@ -103,6 +107,9 @@ class Order(Model):
             "allow_partial_payments": self.allow_partial_payments,
             "description": self._digest(self.description),
             "metadata": self._digest(self.metadata),
+            "statement_descriptor_suffix": self._digest(self.statement_descriptor_suffix),
+            "shipping": self._digest(self.shipping),
+            "line_items": self._digest(self.line_items),
             "currency": self.currency,
             "total_minor": self.total_minor,
             "paid_minor": self.paid_minor,
@@ -110,7 +117,7 @@ class Order(Model):
             "payment_status": self.payment_status.value,
         }
 
-    def _digest(self, text: str | dict[str, str] | None) -> str | None:
-        """Return the SHA-256, in hex, of free text together with the order's id; None for no text."""
+    def _digest(self, text: str | Mapping[str, Any] | Sequence[Any] | None) -> str | None:
+        """Return the SHA-256, in hex, of what the shop said together with the order's id; None for nothing."""
         content = json.dumps([str(self.id), text], sort_keys=True).encode()
         return hashlib.sha256(content).hexdigest() if text else None

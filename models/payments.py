@@ -36,7 +36,8 @@ class Payment(Model):
     money is released by itself. `method`, `next_action` and `last_error` are snapshots that hold no card number and no
     secret; `last_error` also names the request that failed. `failed_at` is the moment of the last failed attempt,
     whatever came afterwards. `captured_at` is the moment at which money was last taken, `canceled_at` the one of the
-    cancellation: Stripe's, where Stripe tells it. `receipt_url` opens Stripe's receipt to whoever has it.
+    cancellation: Stripe's, where Stripe tells it. Stripe sends a receipt to `receipt_email`; `receipt_url` opens the
+    receipt to whoever has it.
 
     `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
@@ -98,6 +99,7 @@ class Payment(Model):
     cancel_reason: CancellationReason | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         CancellationReason, max_length=32, description="why it was canceled", null=True
     )
+    receipt_email = fields.CharField(max_length=320, null=True)
     receipt_url = fields.CharField(max_length=2048, null=True)
     statement_descriptor = fields.CharField(max_length=255, null=True)
     capture_before: datetime | None = fields.DatetimeField(null=True)

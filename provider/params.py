@@ -30,4 +30,4 @@ def ordered(params: Any) -> Any:
     """
     if isinstance(params, Mapping):
         return {name: ordered(params[name]) for name in sorted(params)}
-    return params
+    return [ordered(item) for item in params] if isinstance(params, list) else params

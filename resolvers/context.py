@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from domain.caller import Caller
+from domain.command_fields import Rules
 from resolvers.reading.customer_cache import OwnCustomers
 from resolvers.reading.loaders import Loaders
 from services.live.hub import Live
@@ -19,10 +20,9 @@ class RequestContext:
 
     `recovery` runs the overdue operations of rows that are read. `provider_reads` ask Stripe for readers, and
     `document_reads` do so for one document: for few payments, each once. `live` is what subscribers follow.
-    `currencies` are the ones that may be charged here; `app_schemes` belong to the shop's own apps, which a payer
-    may come back to; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a short-lived token
-    that shows one order, or None where none can be signed. `loaders` batch the rows of this request and end with it;
-    `own_customers` outlive it. `languages` are the tags that the client accepts, best first.
+    `rules` are the installation's, for inputs; `publishable_key` is Stripe's, for browsers. `sign_view_token` gives a
+    short-lived token that shows one order, or None where none can be signed. `loaders` batch the rows of this request
+    and end with it; `own_customers` outlive it. `languages` are the tags that the client accepts, best first.
     """
 
     caller: Caller | None
@@ -31,9 +31,8 @@ class RequestContext:
     recovery: RecoveryOnRead
     provider_reads: ProviderReads
     live: Live
-    currencies: frozenset[str]
+    rules: Rules
     publishable_key: str | None
-    app_schemes: frozenset[str]
     sign_view_token: Callable[[UUID, UUID | None], str | None] = field(repr=False)
     loaders: Loaders = field(repr=False)
     own_customers: OwnCustomers = field(repr=False)
@@ -50,9 +49,8 @@ class RequestContext:
         recovery: RecoveryOnRead,
         provider_reads: ProviderReads,
         live: Live,
-        currencies: frozenset[str],
+        rules: Rules,
         publishable_key: str | None,
-        app_schemes: frozenset[str],
         sign_view_token: Callable[[UUID, UUID | None], str | None],
         own_customers: OwnCustomers,
         languages: tuple[str, ...] = (),
@@ -66,9 +64,8 @@ class RequestContext:
             provider_reads=provider_reads,
             document_reads=DocumentReads(provider_reads),
             live=live,
-            currencies=currencies,
+            rules=rules,
             publishable_key=publishable_key,
-            app_schemes=app_schemes,
             sign_view_token=sign_view_token,
             loaders=Loaders(),
             own_customers=own_customers,

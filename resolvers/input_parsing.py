@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from domain.caller import Caller
-from domain.command_fields import Command, Rules, parse
+from domain.command_fields import Command, parse
 from domain.errors import Path
 from domain.idempotency import check_key
 from resolvers.context import RequestContext
@@ -17,8 +17,7 @@ def parse_command(
     context: RequestContext, command: type[C], input: Mapping[str, Any], *, prefix: Path = ("input",)
 ) -> C:
     """The command that an input asks for, by the names of the schema's input. Raises Refused and NotFound."""
-    rules = Rules(currencies=context.currencies, app_schemes=context.app_schemes)
-    return parse(command, input, rules, prefix=prefix)
+    return parse(command, input, context.rules, prefix=prefix)
 
 
 def idempotent_request(context: RequestContext, caller: Caller, command: Command, key: str) -> IdempotentRequest:

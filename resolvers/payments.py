@@ -35,7 +35,7 @@ async def create_payment(context: RequestContext, *, input: Mapping[str, Any], k
         command = parse_command(context, CreatePayment, input)
         request = idempotent_request(context, signed_in(context), command, key)
         return await payments.create_payment(
-            request, command, snapshot, authority=authority, currencies=context.currencies, runner=context.runner
+            request, command, snapshot, authority=authority, currencies=context.rules.currencies, runner=context.runner
         )
 
     return await answer(context, act)

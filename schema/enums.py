@@ -249,7 +249,7 @@ _say(
         "IDEMPOTENCY_KEY_REUSED": "The key belongs to an earlier call with another input.",
         "OPERATION_IN_PROGRESS": "It is still being done; send the same call again a little later.",
         "IDEMPOTENCY_KEY_EXPIRED": "The key is too old to be replayed, and will never run again.",
-        "AMOUNT_MISMATCH": "You expect another amount than the order owes.",
+        "AMOUNT_MISMATCH": "You expect another amount than the order owes, or line items do not come to the total.",
         "CURRENCY_MISMATCH": "You speak of another currency than the order or payment.",
         "AMOUNT_TOO_SMALL": "Below what can be charged in this currency.",
         "AMOUNT_TOO_LARGE": "Above what can be charged in this currency.",

@@ -59,12 +59,15 @@ class OperationInProgressError(UserError):
     retry_after_ms: int | None = strawberry.field(description="When to ask again, in milliseconds.")
 
 
-@strawberry.type(description="The client expects another amount than the order owes.", directives=PART_OF_A_ROW)
+@strawberry.type(
+    description="The client expects another amount than the order owes, or line items do not come to the total.",
+    directives=PART_OF_A_ROW,
+)
 class AmountMismatchError(UserError):
     """Shows both amounts."""
 
-    expected: Money = strawberry.field(description="What the client expected.")
-    actual: Money = strawberry.field(description="What the order owes.")
+    expected: Money = strawberry.field(description="What the client expected, or the total that it stated.")
+    actual: Money = strawberry.field(description="What the order owes, or what its line items come to.")
 
 
 @strawberry.type(description="The order owes nothing.", directives=PART_OF_A_ROW)

@@ -16,6 +16,41 @@ PAYERS_INPUT = (
 METADATA = "Kept with it, given back, and shown in Stripe's Dashboard beside our ids; never a secret or card data."
 
 
+@strawberry.input(description="One line of an order: so many pieces of one thing.")
+class LineItemInput:
+    """For RegisterOrderInput."""
+
+    name: str = strawberry.field(description="What it is, on one line of up to 250 characters.")
+    quantity: int = strawberry.field(description="How many pieces, at least 1.")
+    unit_amount: MinorUnits = strawberry.field(
+        description="The price of one piece in minor units of the order's currency, without `taxAmount`."
+    )
+    tax_amount: MinorUnits | None = strawberry.field(
+        default=None, description="The tax on all pieces that is to be added; left out where prices include it."
+    )
+    discount_amount: MinorUnits | None = strawberry.field(
+        default=None, description="What all pieces together are cheaper by."
+    )
+    reference: str | None = strawberry.field(
+        default=None,
+        description="The shop's own number of the thing; Stripe is told one of up to 12 letters, digits and hyphens.",
+    )
+
+
+@strawberry.input(description="Who an order is shipped to, and where.")
+class ShippingInput:
+    """For RegisterOrderInput."""
+
+    name: str = strawberry.field(description="The recipient.")
+    phone: str | None = strawberry.field(default=None, description="The recipient's telephone number.")
+    line1: str = strawberry.field(description="Street and number, or a box.")
+    line2: str | None = strawberry.field(default=None, description="Floor, flat, building, company.")
+    city: str | None = strawberry.field(default=None, description="City, town or village.")
+    postal_code: str | None = strawberry.field(default=None, description="The postal code.")
+    state: str | None = strawberry.field(default=None, description="State, county, province or prefecture.")
+    country: str = strawberry.field(description="The country, ISO 3166-1 alpha-2, such as DE.")
+
+
 @strawberry.input(description="An order as a service states it.")
 class RegisterOrderInput:
     """For registerOrder."""
@@ -39,6 +74,26 @@ class RegisterOrderInput:
         default=False,
         description="Whether it may be paid by several payments, one after the other or at once: a deposit and the"
         " rest, two cards. They never ask for more than is due.",
+    )
+    customer_name: str | None = strawberry.field(
+        default=None, description="What that person is called; stays here. Without it, what was said before stays."
+    )
+    customer_phone: str | None = strawberry.field(
+        default=None, description="That person's telephone number; stays here. Without it, as above."
+    )
+    statement_descriptor_suffix: str | None = strawberry.field(
+        default=None,
+        description="The end of the text on the payer's card statement, behind the account's prefix and `* `: Latin"
+        " letters, digits and signs but for <>\\'\"*, and at least one letter. Up to 10 characters, or as many as the"
+        " account's prefix leaves of 22 where the server knows it.",
+    )
+    shipping: ShippingInput | None = strawberry.field(
+        default=None, description="Who it is shipped to, and where; Stripe is told too."
+    )
+    line_items: list[LineItemInput] | None = strawberry.field(
+        default=None,
+        description="What the order consists of, up to 100 lines that come to `total`, or AMOUNT_MISMATCH; Stripe is"
+        " told too. They stay as they are while a payment is open.",
     )
 
 
@@ -79,6 +134,9 @@ class CreatePaymentInput:
         default=None,
         description="Keep the method for the order's customer, who agrees to later payments while they are there, or"
         " without them. Needs an order that names its customer.",
+    )
+    receipt_email: str | None = strawberry.field(
+        default=None, description="Where Stripe sends its receipt to, once the payment has succeeded."
     )
     return_url: str | None = strawberry.field(
         default=None,

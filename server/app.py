@@ -110,7 +110,7 @@ def create_app(
                 await endpoint.drain(MUTATION_SECONDS)
 
     app = _bare_fastapi(run_lifespan)
-    own_customers = OwnCustomers()
+    own_customers, rules = OwnCustomers(), wiring.rules(settings)
 
     def context(origin: request_context.RequestOrigin) -> RequestContext:
         runtime: Runtime = app.state.runtime
@@ -122,9 +122,8 @@ def create_app(
             recovery=runtime.recovery,
             provider_reads=runtime.provider_reads,
             live=runtime.live,
-            currencies=settings.currencies,
+            rules=rules,
             publishable_key=settings.stripe_publishable_key,
-            app_schemes=settings.return_url_schemes,
             own_customers=own_customers,
             sign_view_token=_view_tokens(callers if secret else None),
         )

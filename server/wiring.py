@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from domain.checkout.descriptors import longest_suffix
+from domain.command_fields import Rules
 from schema import QuietSchema, print_sdl, schema
 from server.access.token_buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
 from server.graphql.anonymous_requests import AnonymousAccess
@@ -14,6 +16,15 @@ from server.http.cross_origin import AllowedOrigins
 from settings import Settings
 
 MINUTE: Final = 60
+
+
+def rules(settings: Settings) -> Rules:
+    """Return the rules for the inputs of clients."""
+    return Rules(
+        currencies=settings.currencies,
+        app_schemes=settings.return_url_schemes,
+        longest_suffix=longest_suffix(settings.statement_descriptor_prefix),
+    )
 
 
 def served_schema(settings: Settings) -> QuietSchema:

@@ -3,7 +3,8 @@ import graphql from '@graphql-eslint/eslint-plugin'
 
 // Values, not things.
 const withoutIds = [
-  'Actor', 'Money', 'NextAction', 'OperationReview', 'PageInfo', 'PaymentConfirmation', 'SystemIntegrity', 'Viewer',
+  'Actor', 'LineItem', 'Money', 'NextAction', 'OperationReview', 'PageInfo', 'PaymentConfirmation', 'Shipping', 'SystemIntegrity',
+  'Viewer',
 ]
 
 export default [

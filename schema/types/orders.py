@@ -7,6 +7,7 @@ import strawberry
 
 import models
 from domain.caller import Scope
+from domain.checkout.line_items import read_line_items
 from domain.ids import Kind
 from resolvers.customers import default_method
 from resolvers.reading.nested_pages import (
@@ -19,12 +20,13 @@ from resolvers.reading.nested_pages import (
 )
 from resolvers.reading.pagination import Paging
 from resolvers.reading.relations import PAYMENTS_BELOW, PAYMENTS_OF_ORDER
-from resolvers.visibility import customer_of
+from resolvers.visibility import customer_of, shows_person
 from schema.directives import PII, Auth
 from schema.enums import CaptureMethod, OrderPaymentStatus
 from schema.fields import After, Before, First, Info, Last, column, field_with, money, reading, related
 from schema.scalars import Metadata
 from schema.types.connections import Connection
+from schema.types.descriptions import LineItem, Shipping
 from schema.types.money import Money
 from schema.types.node import Node
 from schema.types.saved_methods import SavedPaymentMethod
@@ -52,6 +54,10 @@ class Customer(Node):
     external_id = column(str | None, "The shop's own id; the subject of the customer's token.")
 
     email = column(str | None, "Where to write to them.", PII)
+
+    name = column(str | None, "What they are called.", PII)
+
+    phone = column(str | None, "Their telephone number.", PII)
 
     @field_with(Auth(scopes=[Scope.PAYMENTS_READ.value]), reads=["stripe_customer_id"])
     def stripe_customer_id(self, info: Info) -> str | None:
@@ -182,6 +188,25 @@ class Order(Node):
     description = column(str | None, "What it is about, as the shop said it.")
 
     metadata = column(Metadata, "What the service that registered the order wanted kept with it.")
+
+    statement_descriptor_suffix = column(
+        str | None, "The end of the text on the payer's card statement, as the shop said it."
+    )
+
+    @field_with(reads=["customer_id", "line_items"])
+    async def line_items(self, info: Info) -> list[LineItem] | None:
+        """What the order consists of, as the shop said it: for whose it is and for payments:read. Null for a view
+        token.
+        """
+        if not await shows_person(info.context, self.row):
+            return None
+        return [LineItem.of(item) for item in read_line_items(self.row.line_items)]
+
+    @field_with(PII, reads=["customer_id", "shipping"])
+    async def shipping(self, info: Info) -> Shipping | None:
+        """Who the order is shipped to, and where: for whose it is and for payments:read."""
+        stored = self.row.shipping
+        return Shipping.of(stored) if stored is not None and await shows_person(info.context, self.row) else None
 
     version = column(int, "Grows with every change of the order or of its payments.")
 

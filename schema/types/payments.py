@@ -138,6 +138,11 @@ class Payment(Node):
         str | None, "What the payer reads on their card's statement; null before a charge, and for what is no card."
     )
 
+    @field_with(PII, reads=["customer_id", "receipt_email"])
+    async def receipt_email(self, info: Info) -> str | None:
+        """Where Stripe was asked to send the receipt to: for the payer and for payments:read."""
+        return self.row.receipt_email if await shows_person(info.context, self.row) else None
+
     @field_with(PII, reads=["customer_id", "receipt_url"])
     async def receipt_url(self, info: Info) -> str | None:
         """Stripe's receipt, which shows what was bought to whoever opens the address: for the payer and for

@@ -1,6 +1,7 @@
 """Orders: a service registers the amount owed, before anyone can pay it."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from database.row_writer import set_fields
@@ -23,11 +24,10 @@ STATED: Final = ("total_minor", "currency", "customer_id")  # beside the columns
 
 @dataclass(frozen=True, slots=True)
 class NamedCustomer:
-    """The customer that a registration names, and whether the registration changed their email address."""
+    """The customer that a registration names. `changed` are the personal columns that it changed: was there a value?"""
 
     customer: Customer
-    had_email: bool = False
-    changes_email: bool = False
+    changed: Mapping[str, bool] = field(default_factory=dict)
 
 
 async def register_order(
@@ -44,8 +44,8 @@ async def register_order(
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         named = await _upsert_customer(command)
         order = await _upsert(work, command, named.customer if named is not None else None, cause)
-        if named is not None and named.changes_email:
-            await record(work, order, _email_changed(named), cause)
+        for change in _changes_of(named) if named is not None else ():
+            await record(work, order, change, cause)
         operation.order_id = order.id
         await end_without_step(work, operation, "order_id")
 
@@ -78,6 +78,12 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
             " can no longer change. Its total can only be lowered, to what was taken, while no payment is under way.",
             ("input", "externalId"),
         )
+    if order.line_items != command.line_items and _payment_open(order):
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has an open payment, and Stripe was told its line items: they can change when it has ended.",
+            ("input", "lineItems"),
+        )
     order.total_minor, order.currency = command.total.amount_minor, command.total.currency
     order.customer_id = customer.id if customer else None
     set_fields(order, command.stored())
@@ -90,34 +96,42 @@ async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer |
 def _only_lowers(order: Order, total: Money) -> bool:
     """Return True if a new total is lower, no less than the amount taken, and no payment is open."""
     is_lower = total.currency == order.currency and order.paid_minor <= total.amount_minor < order.total_minor
-    return is_lower and all(payment.is_final for payment in order.locked_payments)
+    return is_lower and not _payment_open(order)
+
+
+def _payment_open(order: Order) -> bool:
+    return any(not payment.is_final for payment in order.locked_payments)
 
 
 def _payment_begun(order: Order) -> bool:
     """Return True if a payment is open or has taken money: an abandoned payment does not bind the order."""
-    return any(not payment.is_final or payment.captured_minor > 0 for payment in order.locked_payments)
+    return _payment_open(order) or any(payment.captured_minor > 0 for payment in order.locked_payments)
 
 
 async def _upsert_customer(command: RegisterOrder) -> NamedCustomer | None:
-    """Insert or update the customer that the order names, with the email address that it states."""
+    """Insert or update the customer that the order names, with what it states about them; what it leaves out stays."""
     if command.customer_external_id is None:
         return None
-    fresh = Customer(external_id=command.customer_external_id, email=command.customer_email)
+    values = {"email": command.customer_email, "name": command.customer_name, "phone": command.customer_phone}
+    stated = {column: value for column, value in values.items() if value is not None}
+    fresh = Customer(external_id=command.customer_external_id, **stated)
     if await insert_if_new(fresh):
         return NamedCustomer(fresh)
     customer = await Customer.get(external_id=command.customer_external_id)
-    if not command.customer_email or customer.email == command.customer_email:
-        return NamedCustomer(customer)
-    had_email, customer.email = customer.email is not None, command.customer_email
-    await customer.save(update_fields=["email", "updated_at"])
-    return NamedCustomer(customer, had_email=had_email, changes_email=True)
+    before = {column: getattr(customer, column) for column in stated}
+    changes = {column: value for column, value in stated.items() if before[column] != value}
+    if changes:
+        set_fields(customer, changes)
+        await customer.save(update_fields=[*changes, "updated_at"])
+    return NamedCustomer(customer, changed={column: before[column] is not None for column in changes})
 
 
-def _email_changed(named: NamedCustomer) -> Change:
-    """Record that an email address changed, without the address itself.
+def _changes_of(named: NamedCustomer) -> Iterator[Change]:
+    """Yield the events of what changed about a customer: that it changed, without the values themselves.
 
-    Events are kept for good, and an address must be erasable. See docs/adr/0018-what-the-trail-keeps.md.
+    Events are kept for good, and what is about a person must be erasable. See docs/adr/0018-what-the-trail-keeps.md.
     """
     known = {"customer_id": str(named.customer.id)}
-    before = known | {"email": "given" if named.had_email else None}
-    return Change("customer.email_changed", before=before, after=known | {"email": "changed"})
+    for column, had_value in named.changed.items():
+        before = known | {column: "given" if had_value else None}
+        yield Change(f"customer.{column}_changed", before=before, after=known | {column: "changed"})

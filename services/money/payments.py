@@ -17,6 +17,7 @@ from models import Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money.confirmations import confirm_params, token_params
 from services.money.customers import Payer, find_payer, refresh_if_deleted
+from services.money.described import describe, line_item_params
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.ends import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.operations.refusals import invalid_state
@@ -122,7 +123,7 @@ async def capture_payment(
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
-        _, payment = await locking.lock_payment(command.payment_id)
+        order, payment = await locking.lock_payment(command.payment_id)
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CAPTURE)
         capturable = payment.money(min(payment.capturable_minor, payment.amount_minor))
@@ -135,10 +136,10 @@ async def capture_payment(
                 available=capturable,
                 path=("input", "amount", "amount"),
             )
-        params: dict[str, Any] = {Step.CAPTURE: {"amount_to_capture": amount.amount_minor}}
-        return await _begin(
-            work, operation, payment, Step.CAPTURE, params | ({SETTLES_ORDER: True} if command.settles_order else {})
-        )
+        capture = {"amount_to_capture": amount.amount_minor}
+        params = {Step.CAPTURE: capture | line_item_params(order, amount_minor=payment.amount_minor)}
+        settles: dict[str, Any] = {SETTLES_ORDER: True} if command.settles_order else {}
+        return await _begin(work, operation, payment, Step.CAPTURE, params | settles)
 
     return await run_once(request, accept, runner)
 
@@ -284,9 +285,10 @@ def _create_params(
             "allow_redirects": "never" if command.confirm and command.return_url is None else "always",
         },
         "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
+        **describe(order, amount_minor=payment.amount_minor),
     }
-    if order.description is not None:
-        create["description"] = order.description
+    if command.receipt_email is not None:
+        create["receipt_email"] = command.receipt_email
     create |= payer.params(command)
     page = {"return_url": command.return_url} if command.return_url is not None else {}
     if not command.confirm:

@@ -26,6 +26,7 @@ from tests.support.shop import Json
 
 DEEPEST = 2  # how often an input type may contain itself: a filter in a filter is one place more, not endlessly many
 MAP_OF_TEXTS = "Metadata"
+MOST_WORDS = 500  # more than the fields that a document may have, for braces are words too
 Path = tuple[str, ...]
 InputType = Any  # graphql-core's own name for it is a union that its functions do not keep to
 Leaf = Callable[[InputType], Any]
@@ -173,7 +174,7 @@ def request_for(schema: GraphQLSchema, place: Place, secret: str, known: Known, 
         text = ", ".join(f"{name}: ${name}" for name in given)
         head = "(" + ", ".join(f"${name}: {kind}" for name, kind in declared.items()) + ")" if given else ""
         variables = given
-    inner = place.field[-1] + (f"({text}) " if text else " ") + selection(schema, field)
+    inner = place.field[-1] + (f"({text}) " if text else " ") + _fitting(schema, field)
     if len(place.field) > 1:
         node, *steps = place.field
         for step in reversed(steps[:-1]):
@@ -242,6 +243,12 @@ def _literal(value: Any, given: InputType) -> str:
             pairs = (f"{n}: {_literal(v, fields[n].type if n in fields else None)}" for n, v in value.items())
             return "{" + ", ".join(pairs) + "}"
     return str(value)
+
+
+def _fitting(schema: GraphQLSchema, field: GraphQLField) -> str:
+    """Select as much of the answer to a field as one document may."""
+    whole = selection(schema, field)
+    return whole if len(whole.split()) < MOST_WORDS else selection(schema, field, depth=1)
 
 
 def selection(schema: GraphQLSchema, field: GraphQLField, depth: int = 2) -> str:

@@ -7,6 +7,7 @@ from graphql import GraphQLError
 from strawberry.types import ExecutionResult
 
 from domain.caller import Caller, Scope
+from domain.command_fields import Rules
 from provider import Provider
 from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
@@ -35,8 +36,7 @@ def context(who: Caller | None = None) -> RequestContext:
         recovery=RecoveryOnRead(runner, enabled=False),
         provider_reads=ProviderReads(provider),
         live=Live(),
-        currencies=frozenset({"USD"}),
-        app_schemes=frozenset(),
+        rules=Rules(currencies=frozenset({"USD"})),
         publishable_key=None,
         sign_view_token=lambda _, __: None,
         own_customers=OwnCustomers(),

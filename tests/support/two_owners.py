@@ -87,8 +87,13 @@ async def build(shop: Shop) -> World:
 
 
 async def _register(world: World, number: str, owner: str, price: int, **more: Any) -> str:
-    order = {"externalId": number, "total": usd(price), "customerExternalId": owner, **more}
-    order["customerEmail"] = f"{owner}@mail.example"
+    order: Json = {"externalId": number, "total": usd(price), "customerExternalId": owner}
+    order |= {"customerEmail": f"{owner}@mail.example", "customerName": f"called {owner}"}
+    order["customerPhone"] = f"phone of {owner}"
+    order["shipping"] = {"name": f"parcel for {owner}", "line1": f"door of {owner}", "country": "DE"}
+    line = {"name": f"wanted by {owner}", "quantity": 1, "unitAmount": price, "taxAmount": 7, "discountAmount": 7}
+    order["lineItems"] = [line]
+    order |= more
     payload = await world.act(CLERK, "registerOrder", input=order, idempotencyKey=key())
     assert payload["errors"] == [], payload
     return str(payload["order"]["id"])
@@ -96,6 +101,7 @@ async def _register(world: World, number: str, owner: str, price: int, **more: A
 
 async def _pay(world: World, who: str, order_id: str, price: int, method: str | None, **more: Any) -> Json:
     given = {"orderId": order_id, "expectedAmount": usd(price), "metadata": {"gift": f"chosen by {who}"}, **more}
+    given["receiptEmail"] = f"receipt.{who}@mail.example"
     if method is not None:
         given |= {"paymentMethodId": method, "confirm": True, "returnUrl": "https://shop.example/"}
     return await world.act(who, "createPayment", input=given, idempotencyKey=key())
@@ -148,7 +154,7 @@ async def _other_orders(world: World) -> None:
 async def _changed_at_stripe(world: World) -> None:
     """Change the amount of it at Stripe as another program, found first by a reconciliation."""
     await world.shop.deliver()
-    changed = await _register(world, "number-4", SECOND, CHANGED_PRICE)
+    changed = await _register(world, "number-4", SECOND, CHANGED_PRICE, lineItems=None)  # which would hinder it
     await _pay(world, SECOND, changed, CHANGED_PRICE, None)
     await world.shop.stripe(f"payment_intents/{intent_id(world.shop)}", {"amount": CHANGED_TO})
     await world.shop.browser_confirms("pm_card_visa")
@@ -196,6 +202,8 @@ async def secrets_of(owner: str) -> Secrets:
     [customer] = await query_rows("SELECT id FROM customer WHERE external_id = $1", [owner])
     paid = "payment_id IN (SELECT id FROM payment WHERE customer_id = $1)"
     texts = {encode(Kind.CUSTOMER, customer["id"]), f"{owner}@mail.example", f"chosen by {owner}"}
+    texts |= {f"{words} {owner}" for words in ("called", "phone of", "parcel for", "door of", "wanted by")}
+    texts |= await _texts("SELECT receipt_url AS it FROM payment WHERE customer_id = $1", customer["id"])
     for name in ("Payment", "Refund", "Operation", "PaymentEvent"):
         kind, table = TABLES[name]
         where = "customer_id = $1" if name == "Payment" else paid

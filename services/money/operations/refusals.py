@@ -16,6 +16,7 @@ from provider import Outcome, ProviderFailure
 from services.money.operations.steps import Step
 
 AMOUNT: Final = ("input", "amount")
+RECEIPT: Final = ("input", "receiptEmail")
 METHOD: Final = ("input", "paymentMethodId")
 TOKEN: Final = ("input", "confirmationTokenId")
 
@@ -122,6 +123,10 @@ def _customer(refusal: Refusal) -> DomainError:
     return _problem(refusal, "Stripe does not know this customer any more. Ask again with a new key.")
 
 
+def _address(_: Refusal) -> DomainError:
+    return Refused(ErrorCode.VALIDATION_FAILED, "Stripe takes this for no e-mail address.", RECEIPT)
+
+
 def _mandate(refusal: Refusal) -> DomainError:
     message = "The payer's consent to use this payment method is not valid any more. Use another one."
     return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
@@ -218,5 +223,6 @@ PARAMETERS: Final[Mapping[tuple[bool, str], Explain]] = {
     (False, "confirmation_token"): _token,
     (False, "return_url"): _return_page,
     (False, "customer"): _customer,
+    (False, "receipt_email"): _address,
     (True, "amount"): _too_much,
 }

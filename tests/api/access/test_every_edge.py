@@ -41,8 +41,8 @@ OF_PAYLOADS: Final = {
 # The objects that each scope alone leads to, besides its own viewer. docs/adr/0015 says why.
 OF_PAYMENTS: Final = frozenset(
     (
-        "Order Payment Refund Customer SavedPaymentMethod Operation PaymentEvent Money CardSnapshot CardDeclinedError"
-        " ProviderError"
+        "Order LineItem Shipping Payment Refund Customer SavedPaymentMethod Operation PaymentEvent Money CardSnapshot"
+        " CardDeclinedError ProviderError"
     ).split()
 )
 OF_OPERATIONS: Final = frozenset("WebhookEvent Operation OperationReview CardDeclinedError ProviderError".split())

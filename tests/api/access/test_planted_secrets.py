@@ -27,8 +27,15 @@ KEPT = {
     "registerOrder.input.externalId": {"orders.external_id"},
     "registerOrder.input.customerExternalId": {"customer.external_id"},
     "registerOrder.input.customerEmail": {"customer.email"},
+    "registerOrder.input.customerName": {"customer.name"},
+    "registerOrder.input.customerPhone": {"customer.phone"},
     "registerOrder.input.description": {"orders.description"},
     "registerOrder.input.metadata": {"orders.metadata"},
+    **{f"registerOrder.input.shipping.{part}": {"orders.shipping"} for part in ("name", "phone", "line1", "line2")},
+    **{f"registerOrder.input.shipping.{part}": {"orders.shipping"} for part in ("city", "state")},
+    "registerOrder.input.lineItems.name": {"orders.line_items"},
+    "registerOrder.input.lineItems.reference": {"orders.line_items"},
+    "createPayment.input.receiptEmail": {"payment.receipt_email", TO_STRIPE},
     "createPayment.input.metadata": {"payment.metadata", TO_STRIPE},
     "createPayment.input.returnUrl": {TO_STRIPE},
     "confirmPayment.input.returnUrl": {TO_STRIPE},
@@ -88,6 +95,7 @@ class StockedShop:
             "confirmPayment.paymentMethodId": "pm_card_visa",
             "createPayment.input.paymentMethodId": "pm_card_visa",
             "createPayment.input.confirm": True,
+            "registerOrder.input.shipping.country": "DE",
             "replayWebhookEvents.ids": [encode(Kind.WEBHOOK, inbox.id)],
         }
         self._run = run

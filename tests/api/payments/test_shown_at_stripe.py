@@ -124,12 +124,22 @@ async def test_a_request_that_is_sent_again_is_the_same_to_the_byte(database_url
 
     async with open_shop(settings) as shop:
         shop.between.answered = noted
-        order = await _registered(shop, description="Zoë & 7 € – a", metadata={"zebra": "1", "a": "2", "Ärger": "=&"})
-        given: Mapping[str, Any] = {"metadata": {"longer name": "1", "b": "2"}}
+        order = await _registered(
+            shop,
+            description="Zoë & 7 € – a",
+            metadata={"zebra": "1", "a": "2", "Ärger": "=&"},
+            statementDescriptorSuffix="ORDER A",
+            shipping={"name": "Zoë", "line1": "Straße 1", "postalCode": "10115", "country": "DE"},
+            lineItems=[
+                {"name": "Zither", "quantity": 2, "unitAmount": 4_000, "taxAmount": 0, "reference": "Z-1"},
+                {"name": "Äpfel", "quantity": 1, "unitAmount": 2_100, "discountAmount": 100},
+            ],
+        )
+        given: Mapping[str, Any] = {"metadata": {"longer name": "1", "b": "2"}, "receiptEmail": EMAIL}
         shop.sandbox.fault(kind="broken_json", method="POST", path="/v1/payment_intents")
         await shop.pay(order["id"], **given)
         shop.sandbox.clear_faults()
-        await query_rows("UPDATE orders SET description = 'other', metadata = '{}'")
+        await query_rows("UPDATE orders SET description = 'other', metadata = '{}', shipping = NULL, line_items = NULL")
         await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
         await shop.runtime.worker.drain()
 

@@ -3,6 +3,7 @@
 from tests.attack.mutants.mutant import Mutant
 
 MOMENTS = "tests/api/recognition/test_moments.py::"
+DESCRIBED = "tests/api/recognition/test_described_orders.py::"
 
 RECOGNITION = (
     Mutant(
@@ -60,5 +61,69 @@ RECOGNITION = (
         "e.after ->> 'customer_id', '{NOBODY}')::uuid = $2 OR EXISTS (",
         "tests/api/access/test_changed_hands.py::test_a_timeline_of_an_order_shows_each_owner_what_was_theirs",
         "early_payments",
+    ),
+    Mutant(
+        "line_items_need_not_add_up",
+        "domain/checkout/line_items.py",
+        "    if actual != total:\n",
+        "    if actual > total:\n",
+        DESCRIBED + "test_lines_that_do_not_come_to_the_total_are_refused_with_both_figures",
+        "[error] = payload",
+    ),
+    Mutant(
+        "stripe_enforces_the_sum_of_line_items",
+        "services/money/described.py",
+        '"enforce_arithmetic_validation": False, ',
+        "",
+        DESCRIBED + "test_lines_never_hinder_a_capture",
+        "errors",
+    ),
+    Mutant(
+        "a_part_is_told_with_the_lines_of_all",
+        "services/money/described.py",
+        "if not items or sum_of(items) != amount_minor:",
+        "if not items:",
+        DESCRIBED + "test_a_payment_of_a_part_is_told_without_lines",
+        "amount_details",
+    ),
+    Mutant(
+        "a_capture_forgets_the_lines",
+        "services/money/payments.py",
+        "{Step.CAPTURE: capture | line_item_params(order, amount_minor=payment.amount_minor)}",
+        "{Step.CAPTURE: capture}",
+        DESCRIBED + "test_lines_never_hinder_a_capture",
+        "enforce_arithmetic_validation",
+    ),
+    Mutant(
+        "a_suffix_may_be_as_long_as_all_of_it",
+        "domain/checkout/descriptors.py",
+        "return LONGEST - len(JOINT) - (LONGEST_PREFIX if prefix is None else len(prefix))",
+        "return LONGEST",
+        DESCRIBED + "test_a_suffix_that_stripe_would_refuse_is_refused_here",
+        "[error] = payload",
+    ),
+    Mutant(
+        "a_view_token_sees_the_address",
+        "schema/types/orders.py",
+        "return Shipping.of(stored) if stored is not None and await shows_person(info.context, self.row) else None",
+        "return Shipping.of(stored) if stored is not None else None",
+        DESCRIBED + "test_what_was_stated_is_for_the_payer_and_the_staff",
+        "nothing_of_people",
+    ),
+    Mutant(
+        "the_trail_keeps_the_address",
+        "models/orders.py",
+        '"shipping": self._digest(self.shipping),',
+        '"shipping": self.shipping,',
+        DESCRIBED + "test_what_is_personal_is_in_no_log_and_no_trail",
+        "Lovelace",
+    ),
+    Mutant(
+        "lines_change_under_an_open_payment",
+        "services/money/orders.py",
+        "    if order.line_items != command.line_items and _payment_open(order):\n",
+        "    if False:\n",
+        DESCRIBED + "test_lines_stand_still_while_a_payment_is_open",
+        "[error] = payload",
     ),
 )
