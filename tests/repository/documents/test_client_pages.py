@@ -7,8 +7,11 @@ from typing import Final
 
 import pytest
 from graphql import GraphQLInputObjectType, build_schema, is_required_input_field, parse, validate
+from paygraph_client.events import SILENCE_SECONDS
 
 from domain.errors import ErrorCode
+from server.graphql.subscriptions import StreamLimits
+from services.money.operations.claims import KEY_LIFE
 from tests.repository.documents.shown_code import PAGES, PROJECT, shown, unnamed, with_files
 
 CLIENTS: Final = (PROJECT / "docs" / "clients.md").read_text()
@@ -41,6 +44,12 @@ def test_a_block_that_no_file_stands_for_is_seen() -> None:
     assert unnamed(page) == ["python"]
     assert [file for file, _ in shown(page)] == ["Makefile"]
     assert with_files(page) != page
+
+
+def test_the_figures_of_the_page_are_those_of_the_code() -> None:
+    assert f"good for\n{KEY_LIFE.days} days" in CLIENTS
+    assert f"something every {StreamLimits().heartbeat_seconds:.0f} seconds" in CLIENTS
+    assert f"silent for {SILENCE_SECONDS:.0f} is dead" in CLIENTS
 
 
 def test_the_page_says_of_every_error_code_what_becomes_of_the_key() -> None:
