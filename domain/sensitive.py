@@ -18,7 +18,7 @@ _SECRET: Final = re.compile(
     r"(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9]{10}"
     r"|whsec_[A-Za-z0-9+/]{16}"
     r"|[a-z]{2,6}_(?:(?:live|test)_)?[A-Za-z0-9]{8,}+_secret_[A-Za-z0-9]{8}"
-    r"|src_client_secret_[A-Za-z0-9]{8}"
+    r"|(?:src_client|cuss)_secret_[A-Za-z0-9]{8}"
     r")"
 )
 # A JWT's header and claims are JSON objects in base64, so both begin with eyJ. The run before the claims is matched as
@@ -43,6 +43,7 @@ _REMOVABLE: Final = (
         r"(?<![A-Za-z0-9_])(?>[A-Za-z0-9_]*?(?<![A-Za-z0-9])[a-z]{2,6}_)[A-Za-z0-9_]+?_secret_[A-Za-z0-9_-]+",
         re.IGNORECASE,
     ),
+    re.compile(r"(?<![A-Za-z0-9])cuss_secret_[A-Za-z0-9_-]+", re.IGNORECASE),
     re.compile(r"(?<![A-Za-z0-9])(?:sk|rk|ek)_(?:live|test)_[A-Za-z0-9_]+", re.IGNORECASE),
     re.compile(r"(?<![A-Za-z0-9])whsec_[A-Za-z0-9_+/=-]+", re.IGNORECASE),
     re.compile(r"(?<=://)[^\s/@:]{0,200}:[^\s/@]{1,200}(?=@)"),

@@ -51,6 +51,14 @@ class PaymentShare(StrEnum):
     PART = "PART"  # an amount of its own, beside the order's other open payments
 
 
+class CustomerSessionComponent(StrEnum):
+    """A page or an app's part of Stripe's in which a customer's session shows what they keep."""
+
+    PAYMENT_ELEMENT = "PAYMENT_ELEMENT"
+    MOBILE_PAYMENT_ELEMENT = "MOBILE_PAYMENT_ELEMENT"
+    CUSTOMER_SHEET = "CUSTOMER_SHEET"
+
+
 class SetupFutureUsage(StrEnum):
     ON_SESSION = "ON_SESSION"
     OFF_SESSION = "OFF_SESSION"

@@ -5,10 +5,10 @@ from functools import partial
 
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, plain, translated
-from provider.customer_mapping import customer_from, method_from
+from provider.customer_mapping import customer_from, method_from, session_from
 from provider.failures import is_replayed
 from provider.ids import path_of
-from provider.objects import ProviderCustomer, ProviderMethod
+from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
 from provider.params import Params, ordered
 from provider.request_budget import Priority
 
@@ -43,6 +43,12 @@ class CustomerCalls(StripeCalls):
             if (item.get("metadata") or {}).get("customer_id") == customer_id:
                 return translated(partial(customer_from, item), None)
         return None
+
+    async def create_customer_session(self, params: Params, *, key: str, until: Deadline) -> ProviderCustomerSession:
+        """Open a session in which Stripe's elements show a customer what they keep."""
+        call = self._post("/v1/customer_sessions", ordered(params), key)
+        thing, request_id = plain(await self._send(Priority.PAY, "POST customer_sessions", call, until))
+        return translated(lambda: session_from(thing), request_id)
 
     async def list_methods(self, customer_id: str) -> list[ProviderMethod]:
         """List every payment method that a customer keeps, newest first."""

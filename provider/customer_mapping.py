@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any, Final
 
 from domain.sensitive import without_secrets
-from provider.objects import ProviderCustomer, ProviderMethod
+from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
 from provider.words import Json, id_of, last_digits, moment, short_text, whole_number, word
 
 # Types of methods that are a bank account, of which the payer knows the last four digits.
@@ -27,6 +27,18 @@ def customer_from(customer: Json, *, request_id: str | None = None, is_replayed:
         metadata={str(name): str(value) for name, value in metadata.items()},
         request_id=request_id,
         is_replayed=is_replayed,
+    )
+
+
+def session_from(session: Json) -> ProviderCustomerSession:
+    """Map a CustomerSession. Raises KeyError, TypeError or ValueError for any other JSON."""
+    if session["object"] != "customer_session":
+        raise ValueError("not a customer session")
+    secret, customer_id = session["client_secret"], id_of(session["customer"])
+    if not isinstance(secret, str) or customer_id is None:
+        raise TypeError("a session without a secret, or of nobody")
+    return ProviderCustomerSession(
+        customer_id=customer_id, expires_at=moment(session["expires_at"]), client_secret=secret
     )
 
 

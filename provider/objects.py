@@ -94,6 +94,15 @@ class ProviderCustomer:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderCustomerSession:
+    """One CustomerSession: its secret is passed on in memory, kept out of `repr` and never stored."""
+
+    customer_id: str
+    expires_at: datetime
+    client_secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderMethod:
     """One PaymentMethod: its snapshot as a receipt shows it, and its customer; `is_replayed` as in `ProviderPayment`.
 

@@ -1,20 +1,26 @@
 """Customers, and the payment methods that they keep."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from uuid import UUID
 
 from database.statements import read_one
 from domain.caller import Scope
 from domain.commands import DetachPaymentMethod, SetDefaultPaymentMethod
-from domain.errors import ErrorCode, NotFound, Refused
+from domain.errors import DomainError, ErrorCode, NotFound, Path, Refused
 from domain.ids import Kind, row_id
+from domain.states import CustomerSessionComponent
 from domain.text import check_external_id
 from models import Customer, SavedPaymentMethod
-from resolvers.access import own_customer_id, require, signed_in
+from resolvers.access import AuthenticationRequired, own_customer_id, require, signed_in
 from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from resolvers.visibility import lookup
+from services.audit.trail import Cause
 from services.money import customers
+from services.money.customer_sessions import open_customer_session
 from services.money.operations.runner import OperationOutcome
 
 
@@ -72,6 +78,53 @@ async def detach_method(context: RequestContext, *, id: str, key: str) -> Result
         return await customers.detach_method(request, command, owner_id=owner_id, runner=context.runner)
 
     return await answer(context, act)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResult:
+    """A session that was just opened, or the error. The secret is known to this answer alone."""
+
+    customer: Customer | None = None
+    expires_at: datetime | None = None
+    error: DomainError | None = None
+    client_secret: str | None = field(default=None, repr=False)
+
+
+async def create_session(
+    context: RequestContext, *, components: Sequence[CustomerSessionComponent], customer_id: str | None
+) -> SessionResult:
+    """Open a session of a customer, for themselves or a service. Moves no money and takes no key."""
+    try:
+        owner_id = await _who(context, customer_id, path=("customerId",))
+        if not components:
+            raise Refused(ErrorCode.VALIDATION_FAILED, "Name at least one component.", ("components",))
+        cause = Cause(actor=signed_in(context).actor, request_id=context.request_id)
+        row, session = await open_customer_session(owner_id, components, cause=cause, runner=context.runner)
+    except AuthenticationRequired:
+        raise
+    except DomainError as refusal:
+        return SessionResult(error=refusal)
+    return SessionResult(row, session.expires_at, client_secret=session.client_secret)
+
+
+async def _who(context: RequestContext, customer_id: str | None, *, path: Path) -> UUID:
+    """Return the customer for whom the caller acts: themselves, or whom a service names.
+
+    Raises AuthenticationRequired, Forbidden, Refused(VALIDATION_FAILED) for a service that names nobody, and NotFound
+    for a missing or a foreign one, and for a buyer whom no order has named yet.
+    """
+    caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    own_id = await own_customer_id(context)
+    if customer_id is None:
+        if own_id is None and caller.can(Scope.PAYMENTS_WRITE):
+            raise Refused(ErrorCode.VALIDATION_FAILED, "Name the customer: you are a service.", path)
+        if own_id is None:
+            raise NotFound(path)
+        return own_id
+    named = await read_one(Customer, "WHERE id = $1", row_id(customer_id, Kind.CUSTOMER))
+    if named is None or not (caller.can(Scope.PAYMENTS_WRITE) or named.id == own_id):
+        raise NotFound(path)
+    return named.id
 
 
 async def _owner(context: RequestContext, method_id: str) -> UUID | None:

@@ -12,6 +12,7 @@ from domain.states import (
     CancellationReason,
     CancelReason,
     CaptureMethod,
+    CustomerSessionComponent,
     DiscrepancyKind,
     DiscrepancyState,
     EventSource,
@@ -78,6 +79,15 @@ _say(
     SetupFutureUsage,
     "Whether the payment method may be kept for later.",
     {"ON_SESSION": "For payments while the payer is there.", "OFF_SESSION": "Also for payments without the payer."},
+)
+_say(
+    CustomerSessionComponent,
+    "A part of Stripe's in which a customer's session shows what they keep, and lets them change it.",
+    {
+        "PAYMENT_ELEMENT": "The Payment Element of a page: kept methods are shown, kept and removed.",
+        "MOBILE_PAYMENT_ELEMENT": "The same in an app, the mobile Payment Element.",
+        "CUSTOMER_SHEET": "The sheet of an app in which a customer keeps their methods, without a payment.",
+    },
 )
 _say(
     OrderPaymentStatus,
@@ -307,6 +317,7 @@ __all__ = [
     "CancelReason",
     "CancellationReason",
     "CaptureMethod",
+    "CustomerSessionComponent",
     "DiscrepancyKind",
     "DiscrepancyState",
     "ErrorCode",

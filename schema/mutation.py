@@ -7,7 +7,7 @@ import strawberry
 from domain.caller import Scope
 from resolvers import customers, operations, orders, payments, reconciliation, refunds, webhook_events
 from schema.directives import Auth, Cost
-from schema.enums import ReviewOutcome
+from schema.enums import CustomerSessionComponent, ReviewOutcome
 from schema.fields import Info, field_with
 from schema.inputs import (
     CancelPaymentInput,
@@ -17,7 +17,15 @@ from schema.inputs import (
     RefundPaymentInput,
     RegisterOrderInput,
 )
-from schema.payloads import CustomerPayload, OperationPayload, OpsPayload, OrderPayload, PaymentPayload, RefundPayload
+from schema.payloads import (
+    CustomerPayload,
+    CustomerSessionPayload,
+    OperationPayload,
+    OpsPayload,
+    OrderPayload,
+    PaymentPayload,
+    RefundPayload,
+)
 from schema.scalars import IdempotencyKey
 
 Key = Annotated[
@@ -118,6 +126,24 @@ class Mutation:
         services.
         """
         return CustomerPayload.of(await customers.detach_method(info.context, id=id, key=idempotency_key))
+
+    @field_with(ACT)
+    async def create_customer_session(
+        self,
+        info: Info,
+        components: Annotated[
+            list[CustomerSessionComponent], strawberry.argument(description="Where it is to be used; at least one.")
+        ],
+        customer_id: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="Whose session it is: for services; without it the caller's own."),
+        ] = None,
+    ) -> CustomerSessionPayload | None:
+        """Opens a session in which Stripe's elements show a customer what they keep, for half an hour. For the customer
+        and for services. It takes no key: each call opens another one, and moves nothing.
+        """
+        result = await customers.create_session(info.context, components=components, customer_id=customer_id)
+        return CustomerSessionPayload(result=result)
 
     @field_with(ACT)
     async def sync_payment(self, info: Info, payment_id: PaymentId) -> PaymentPayload | None:

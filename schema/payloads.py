@@ -1,9 +1,12 @@
 """The payloads of mutations: the row as it is now, or the errors."""
 
+from datetime import datetime
+
 import strawberry
 
 from domain.errors import DomainError
 from resolvers.confirmation import confirmation_of
+from resolvers.customers import SessionResult
 from resolvers.mutation_result import Result
 from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, attribute, field, wrapped
@@ -85,6 +88,28 @@ class CustomerPayload(MutationPayload):
         return cls(result=result)
 
     customer = wrapped(Customer | None, "The customer as they are now.", row="result.customer")
+
+
+@strawberry.type(description="A session of a customer, which was just opened. It takes no key: it moves nothing.")
+class CustomerSessionPayload:
+    """Wraps a session, whose secret is in this answer alone."""
+
+    result: strawberry.Private[SessionResult]
+
+    customer = wrapped(Customer | None, "Whose session it is; null when it was refused.", row="result.customer")
+
+    client_secret = attribute(
+        str | None,
+        "For Stripe's elements: it shows what the customer keeps. Never stored or logged; ask again for another one.",
+        "result.client_secret",
+    )
+
+    expires_at = attribute(datetime | None, "Until when the secret can be used.", "result.expires_at")
+
+    @field
+    def errors(self, info: Info) -> list[UserError]:
+        """Why it was refused; empty when it was opened."""
+        return _errors(self.result.error, info)
 
 
 @strawberry.type(description="The answer to a mutation of a refund.")

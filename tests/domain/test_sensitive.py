@@ -16,6 +16,7 @@ SECRETS = [
     "seti_1NabcdefGHIJ_secret_9xYzQabcdef",
     "cs_test_a1b2c3d4e5f6_secret_fidwbEhqYWA",
     "src_client_secret_xnJbcdefGHIJ",
+    "cuss_secret_xnJbcdefGHIJ",
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl",
 ]
 HARMLESS = [

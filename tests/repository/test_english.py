@@ -25,12 +25,12 @@ VERBS: Final = frozenset(
     """
     abandon accept acquire add admit adopt advance answer apply ask attach authenticate await begin bring build call
     cancel capture carry change check claim classify close commit compare confirm connect count create discard
-    detach disprove drain draw drop end evaluate execute expire explain fail fetch find finish follow forward get give
-    handle has insert is keep knows lease list listen load lock look make mark may measure merge migrate move notify
-    open poll prepare prove publish push put query read receive reconcile record recover refresh refund refuse register
-    release render renew repair replay report require reset resolve resume retrieve retry run save select send serve set
-    settle share show sign start stop store stream subscribe sum sync take transact translate update upsert verify
-    wait walk write
+    detach disprove drain draw drop end ensure evaluate execute expire explain fail fetch find finish follow forward
+    get give handle has insert is keep knows lease list listen load lock look make mark may measure merge migrate
+    move notify open poll prepare prove publish push put query read receive reconcile record recover refresh refund
+    refuse register release render renew repair replay report require reset resolve resume retrieve retry run save
+    select send serve set settle share show sign start stop store stream subscribe sum sync take transact translate
+    update upsert verify wait walk write
     """.split()
 )
 CALLED_BY_A_FRAMEWORK: Final = frozenset({"startup", "_executemany"})  # of uvicorn.Server, of asyncpg.Connection

@@ -81,7 +81,7 @@ def test_every_element_is_described() -> None:
 
 def test_mutations_that_move_money_demand_a_key_and_every_mutation_may_be_null() -> None:
     assert BUILT.mutation_type is not None
-    free = {"syncPayment", "replayWebhookEvents", "resolveDiscrepancy", "resolveOperation"}
+    free = {"createCustomerSession", "syncPayment", "replayWebhookEvents", "resolveDiscrepancy", "resolveOperation"}
 
     for name, field in BUILT.mutation_type.fields.items():
         assert not isinstance(field.type, GraphQLNonNull), name
@@ -149,6 +149,7 @@ MUTATIONS = {
     "refundPayment": '(input: {paymentId: "x", reason: OTHER}, idempotencyKey: "k")',
     "setDefaultPaymentMethod": '(id: "x", idempotencyKey: "k")',
     "detachPaymentMethod": '(id: "x", idempotencyKey: "k")',
+    "createCustomerSession": "(components: [PAYMENT_ELEMENT])",
     "syncPayment": '(paymentId: "x")',
     "replayWebhookEvents": "(ids: [])",
     "resolveDiscrepancy": '(id: "x", resolution: "looked at")',

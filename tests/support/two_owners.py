@@ -114,6 +114,10 @@ async def _first_owner(world: World) -> None:
     world.first = declined["payment"]["id"]
     world.views["the first owner's view token"] = Client(world.shop.http, declined["viewToken"])
     await world.act(FIRST, "syncPayment", paymentId=world.first)
+    [person] = await query_rows("SELECT customer_id AS id FROM payment", [])
+    session = {"components": ["PAYMENT_ELEMENT"], "customerId": encode(Kind.CUSTOMER, person["id"])}
+    await world.act(FIRST, "createCustomerSession", **session)
+    await world.act(SECOND, "createCustomerSession", **session)  # NOT_FOUND
     gone = await world.act(FIRST, "cancelPayment", input={"paymentId": world.first}, idempotencyKey=key())
     assert gone["payment"]["status"] == "CANCELED"
 

@@ -25,6 +25,14 @@ SIGHT = (
         "== 1",
     ),
     Mutant(
+        "anybody_opens_a_strangers_session",
+        "resolvers/customers.py",
+        "    if named is None or not (caller.can(Scope.PAYMENTS_WRITE) or named.id == own_id):\n",
+        "    if named is None:\n",
+        "tests/api/customers/test_customer_sessions.py::test_a_strangers_session_is_not_found",
+        "assert",
+    ),
+    Mutant(
         "a_payment_is_seen_by_whoever_has_its_order",
         "resolvers/visibility.py",
         "return self.everything or (self._is_their(payment.customer_id) and self.order_id in (None, payment.order_id))",
