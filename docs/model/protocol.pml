@@ -55,7 +55,7 @@
 /* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once. Steps on
  * customers move no money and may be sent again at any time.
  *   inside   REFUND CREATE CONFIRM
- *   outside  CAPTURE CANCEL CUSTOMER SETUP DEFAULT DETACH
+ *   outside  CAPTURE CANCEL CUSTOMER DEFAULT DETACH
  * END */
 #define V_DONE 1
 #define V_FAILED 2

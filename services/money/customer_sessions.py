@@ -1,16 +1,13 @@
 """Sessions in which Stripe's elements show a customer what they keep; the customer is made at Stripe when needed."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from database.statements import fetch
 from database.unit_of_work import UnitOfWork, transact
 from domain.deadlines import Deadline
-from domain.errors import ErrorCode, ProviderProblem
-from domain.states import CustomerSessionComponent, ProviderEffect
+from domain.states import CustomerSessionComponent
 from models import Customer
 from provider import ProviderCustomer, ProviderCustomerSession, ProviderFailure
 from provider.failures import DEFINITE
@@ -19,9 +16,10 @@ from services.money.customer_sync import refresh_customer
 from services.money.customers import CUSTOMER
 from services.money.operations.customer_steps import customer_error
 from services.money.operations.runner import OperationRunner
-from services.money.operations.stripe_customer import find_customer, make_customer, prepare_customer
+from services.money.operations.stripe_customer import make_customer, prepare_customer
 from services.money.state import locking
 from services.money.state.customer_state import mark_customer_made
+from services.money.sync import unavailable
 
 ENABLED: Final = "enabled"
 # What was kept by a payment here is shown too: Stripe alone shows what its own checkbox kept.
@@ -36,11 +34,6 @@ FEATURES: Final[dict[CustomerSessionComponent, dict[str, Any]]] = {
     CustomerSessionComponent.MOBILE_PAYMENT_ELEMENT: KEPT,
     CustomerSessionComponent.CUSTOMER_SHEET: SHOWN | {"payment_method_remove": ENABLED},
 }
-# It is proven that nothing was made under this key, by whoever was first to find it out.
-ANOTHER_KEY = """
-UPDATE customer SET stripe_generation = stripe_generation + 1, stripe_params_at = now()
-WHERE id = $1 AND stripe_generation = $2 AND stripe_customer_id IS NULL
-"""
 
 
 async def open_customer_session(
@@ -61,7 +54,7 @@ async def open_customer_session(
         customer = await ensure_customer(customer_id, cause=cause, runner=runner)
         return customer, await _open(customer, components, runner)
     except ProviderFailure as failure:
-        problem = customer_error(failure) if failure.outcome in DEFINITE else _unavailable(failure)
+        problem = customer_error(failure) if failure.outcome in DEFINITE else unavailable(failure)
     raise problem
 
 
@@ -73,26 +66,8 @@ async def ensure_customer(customer_id: UUID, *, cause: Cause, runner: OperationR
     customer = await prepare_customer(customer_id)
     if customer.stripe_customer_id is not None:
         return customer
-    seen = await _make(customer, runner)
+    seen = await make_customer(customer, runner.provider, policy=runner.policy, until=_soon(runner))
     return await transact(partial(_record, customer_id, seen, cause))
-
-
-async def _make(customer: Customer, runner: OperationRunner) -> ProviderCustomer:
-    """Make the customer under the key of the first request; once that is too old, only after a look."""
-    prepared_at = customer.stripe_params_at or customer.updated_at
-    age = (datetime.now(UTC) - prepared_at).total_seconds()
-    if age < runner.policy.key_life_seconds:
-        try:
-            return await make_customer(customer, runner.provider, _soon(runner))
-        except ProviderFailure as failure:
-            is_stuck = failure.is_server_error and failure.is_replayed
-            if not is_stuck or age < runner.policy.sticky_error_seconds:
-                raise
-    found = await find_customer(customer, runner.provider)
-    if found is not None:
-        return found
-    await fetch(ANOTHER_KEY, customer.id, customer.stripe_generation)
-    return await make_customer(await prepare_customer(customer.id), runner.provider, _soon(runner))
 
 
 async def _record(customer_id: UUID, seen: ProviderCustomer, cause: Cause, work: UnitOfWork) -> Customer:
@@ -114,14 +89,3 @@ async def _open(
 
 def _soon(runner: OperationRunner) -> Deadline:
     return Deadline.within(runner.policy.lease_seconds)
-
-
-def _unavailable(failure: ProviderFailure) -> ProviderProblem:
-    return ProviderProblem(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        "Stripe cannot be reached at the moment. Nothing was charged or changed; ask again.",
-        effect=ProviderEffect.NONE,
-        retry_after_ms=1000,
-        stripe_request_id=failure.request_id,
-        retryable=True,
-    )

@@ -1,8 +1,7 @@
-"""Steps of operations on customers: the customer at Stripe, and the methods that they keep.
+"""Steps of operations on customers: the methods that they keep.
 
-Each of these requests may be sent again at any time: a customer who was made, a default that is set and a method that
-is detached stay so. An outcome that nobody knows is found by sending the request again, or by asking Stripe once its
-key is too old.
+Each of these requests may be sent again at any time: a default that is set and a method that is detached stay so. An
+outcome that nobody knows is found by sending the request again, or by asking Stripe once its key is too old.
 """
 
 from dataclasses import dataclass
@@ -20,16 +19,14 @@ from models import Customer, Operation, SavedPaymentMethod
 from provider import Provider, ProviderCustomer, ProviderFailure, ProviderMethod
 from provider.failures import DEFINITE, NOT_EXECUTED
 from services.audit.trail import Cause
-from services.money.operations.ends import NO_ANSWER, begin_after_customer, fail, leave_open, succeed, unavailable
+from services.money.operations.ends import NO_ANSWER, fail, leave_open, succeed, unavailable
 from services.money.operations.outcomes import RUN_FIELDS, Recorder, RunResult
 from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome
-from services.money.operations.stripe_customer import find_customer, make_customer, renew_key
 from services.money.state import locking
-from services.money.state.customer_state import detach_kept_method, mark_customer_made, set_default_method
+from services.money.state.customer_state import detach_kept_method, set_default_method
 from services.retry_policy import RetryPolicy
 
 METHOD_ID = "method_id"  # in the parameters: our id of the saved method that the operation is about
-FIELDS = (*RUN_FIELDS, "params")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ async def _execute(operation: Operation, customer: Customer, provider: Provider,
     is_sticky = operation.last_problem == SERVER_ERROR and age >= policy.sticky_error_seconds
     try:
         if is_sticky or age >= policy.key_life_seconds:
-            found = await _look(operation, customer, provider)
+            found = await _look(operation, provider)
             return found or CustomerStep(StepOutcome.ABSENT)
         until = operation.held_until.or_earlier(Deadline.within(policy.key_life_seconds - age))
         return await _send(operation, customer, provider, until)
@@ -64,14 +61,12 @@ async def _execute(operation: Operation, customer: Customer, provider: Provider,
             return CustomerStep(StepOutcome.NOT_DONE, failure=failure)
         if failure.outcome not in DEFINITE:
             return CustomerStep(StepOutcome.UNKNOWN, failure=failure)
-        return await _classify_refusal(failure, operation, customer, provider)
+        return await _classify_refusal(failure, operation, provider)
 
 
 async def _send(operation: Operation, customer: Customer, provider: Provider, until: Deadline) -> CustomerStep:
-    key, params = operation.stripe_key(operation.step), operation.params.get(operation.step, {})
+    key, params = operation.stripe_key(operation.step), operation.params[operation.step]
     match Step(operation.step):
-        case Step.CUSTOMER:
-            return CustomerStep(StepOutcome.DONE, customer=await make_customer(customer, provider, until))
         case Step.DEFAULT:
             seen = await provider.update_customer(_stripe_id(customer), params, key=key, until=until)
             return CustomerStep(StepOutcome.DONE, customer=seen)
@@ -82,26 +77,19 @@ async def _send(operation: Operation, customer: Customer, provider: Provider, un
             raise AssertionError(f"{step} is no step of a customer's")
 
 
-async def _look(operation: Operation, customer: Customer, provider: Provider) -> CustomerStep | None:
+async def _look(operation: Operation, provider: Provider) -> CustomerStep | None:
     """Ask Stripe for the step's effect; None if it has not happened."""
-    match Step(operation.step):
-        case Step.CUSTOMER:
-            found = await find_customer(customer, provider)
-            return CustomerStep(StepOutcome.DONE, customer=found) if found is not None else None
-        case Step.DETACH:
-            method = await provider.retrieve_method(operation.params[Step.DETACH]["payment_method"])
-            return CustomerStep(StepOutcome.DONE, method=method) if method.customer_id is None else None
-        case _:  # a default is set again: nothing is lost by it, and no other operation is under way
-            return None
+    if operation.step != Step.DETACH:  # a default is set again: nothing is lost by it, and nothing else is under way
+        return None
+    method = await provider.retrieve_method(operation.params[Step.DETACH]["payment_method"])
+    return CustomerStep(StepOutcome.DONE, method=method) if method.customer_id is None else None
 
 
-async def _classify_refusal(
-    failure: ProviderFailure, operation: Operation, customer: Customer, provider: Provider
-) -> CustomerStep:
+async def _classify_refusal(failure: ProviderFailure, operation: Operation, provider: Provider) -> CustomerStep:
     """Classify a definite refusal: a method that Stripe refuses to detach may be detached already."""
     if operation.step == Step.DETACH:
         try:
-            found = await _look(operation, customer, provider)
+            found = await _look(operation, provider)
         except ProviderFailure as second:
             kind = StepOutcome.FAILED if second.outcome in DEFINITE else StepOutcome.UNKNOWN
             return CustomerStep(kind, failure=failure)
@@ -136,24 +124,17 @@ async def _record_under_locks(leased: Operation, step: CustomerStep, recorder: R
             operation.error = unavailable(operation, wait).to_record()
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
-            if operation.step == Step.CUSTOMER:
-                await renew_key(customer.id)
         case _:
             is_stuck = step.failure is not None and step.failure.is_server_error and step.failure.is_replayed
             leave_open(operation, wait=wait, problem=SERVER_ERROR if is_stuck else NO_ANSWER)
     recorder.schedule(operation, step.kind, wait)
-    await work.write(Update(operation, FIELDS))
+    await work.write(Update(operation, RUN_FIELDS))
     recorder.log(operation, step.kind, step.failure)
     return RunResult(operation)
 
 
 async def _apply(work: UnitOfWork, operation: Operation, customer: Customer, step: CustomerStep, cause: Cause) -> None:
     operation.error, operation.last_problem = None, None
-    if operation.step == Step.CUSTOMER:
-        assert step.customer is not None
-        await mark_customer_made(work, customer, step.customer, cause)
-        begin_after_customer(operation, _stripe_id(customer))
-        return
     method = await read_one(SavedPaymentMethod, "WHERE id = $1", UUID(operation.params[METHOD_ID]))
     assert method is not None, "a saved method that is not there"
     if operation.step == Step.DETACH:

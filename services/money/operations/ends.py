@@ -175,13 +175,10 @@ def advance(operation: Operation, payment: Payment) -> None:
 
 
 def begin_after_customer(operation: Operation, stripe_customer_id: str) -> None:
-    """Go on to the step that needs the customer, whose id at Stripe is part of its parameters from now on."""
-    step = next(name for name in (Step.CREATE, Step.SETUP) if name in operation.params)
-    operation.params = {
-        **operation.params,
-        step.value: {**operation.params[step], "customer": stripe_customer_id},
-    }
-    operation.step, operation.generation, operation.first_sent_at = step.value, 1, None
+    """Go on to the payment's creation, which names the customer at Stripe from now on."""
+    created_for = {**operation.params[Step.CREATE], "customer": stripe_customer_id}
+    operation.params = {**operation.params, Step.CREATE.value: created_for}
+    operation.step, operation.generation, operation.first_sent_at = Step.CREATE.value, 1, None
     operation.effect, operation.state = ProviderEffect.NONE, OperationState.IN_PROGRESS
 
 
@@ -231,8 +228,8 @@ def fail(operation: Operation, error: DomainError) -> None:
 
 
 def unavailable(operation: Operation, wait: timedelta) -> DomainError:
-    accepted = operation.kind is not OperationKind.REFUND_PAYMENT
-    what = "payment" if accepted else "refund"
+    of_customer = operation.payment_id is None
+    what = "request" if of_customer else "refund" if operation.kind is OperationKind.REFUND_PAYMENT else "payment"
     return ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
         f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",

@@ -36,7 +36,6 @@ from services.money.operations.ends import (
 from services.money.operations.lookups import fetch_again
 from services.money.operations.refusals import payment_error, refund_error
 from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome, StepResult, secret_of
-from services.money.operations.stripe_customer import renew_key
 from services.money.state import locking
 from services.money.state.customer_state import mark_customer_made
 from services.money.state.divergence import is_not_as_asked
@@ -275,8 +274,6 @@ async def _apply(recording: Recording, refund: Refund | None) -> None:
     match recording.step_result.kind:
         case StepOutcome.ABSENT:
             operation.state = OperationState.IN_PROGRESS
-            if operation.step == Step.CUSTOMER:
-                await renew_key(recording.payment.customer_id)
         case StepOutcome.UNKNOWN:
             await _mark_unknown(recording, refund)
         case StepOutcome.REVIEW:

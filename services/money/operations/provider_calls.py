@@ -39,6 +39,8 @@ async def execute_step(
 
     A request that moves money is sent while the lease is held and Stripe keeps the key, or not at all.
     """
+    if operation.step == Step.CUSTOMER:
+        return await _make_customer(operation, payment, provider, policy)
     maybe_sent = operation.first_sent_at is not None or operation.effect is ProviderEffect.UNKNOWN
     age = _age(operation, policy)
     until = operation.held_until.or_earlier(Deadline.within(policy.key_life_seconds - age))
@@ -81,6 +83,16 @@ async def execute_step(
             return gone or StepResult(kind, payment.revision, failure=second, by_lookup=True, sent=failure)
 
 
+async def _make_customer(operation: Operation, payment: Payment, provider: Provider, policy: RetryPolicy) -> StepResult:
+    """Make the customer whom the payment needs: no money is moved, and the same request makes no second one."""
+    customer = await locking.read_customer(payment.customer_id)
+    try:
+        made = await make_customer(customer, provider, policy=policy, until=operation.held_until)
+    except ProviderFailure as failure:
+        return await _classify_failure(failure, operation, payment, provider, maybe_sent=False, is_stuck=False)
+    return StepResult(StepOutcome.DONE, payment.revision, customer=made)
+
+
 def _known_at_stripe(operation: Operation) -> None:
     """Log that Stripe knows a request of ours that our database does not: commits were lost since."""
     log.error("operation.known_at_stripe", operation=str(operation.id), kind=operation.kind.value, step=operation.step)
@@ -96,10 +108,10 @@ def _age(operation: Operation, policy: RetryPolicy) -> float:
 def _lookup_age_seconds(step: Step, policy: RetryPolicy) -> float:
     """Return the age in seconds from which Stripe is asked for a step's effect, instead of sending the step again.
 
-    Creating moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
+    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
     keeps the key they are sent again, and the answer is final. The other steps show on an intent whose id we have.
     """
-    if step in (Step.CUSTOMER, Step.CREATE, Step.REFUND):
+    if step in (Step.CREATE, Step.REFUND):
         return policy.key_life_seconds
     return min(policy.unknown_grace_seconds, policy.key_life_seconds)
 
@@ -205,11 +217,8 @@ async def _classify_failure(
 async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> StepResult:
     step = Step(operation.step)
     key = operation.stripe_key(step)
-    params = operation.params.get(step, {})
+    params = operation.params[step]
     since = payment.revision
-    if step is Step.CUSTOMER:
-        customer = await locking.read_customer(payment.customer_id)
-        return StepResult(StepOutcome.DONE, since, customer=await make_customer(customer, provider, until))
     if step is Step.CREATE:
         seen = await provider.create_payment(params, key=key, until=until)
         return await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)

@@ -19,7 +19,6 @@ class Step(StrEnum):
     CAPTURE = "capture"
     CANCEL = "cancel"
     REFUND = "refund"
-    SETUP = "setup"
     DEFAULT = "default"
     DETACH = "detach"
 

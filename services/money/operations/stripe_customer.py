@@ -1,7 +1,7 @@
 """The customer at Stripe: made once for each customer of ours, when one is first needed."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from database.statements import change_rows, fetch, read_one
@@ -9,6 +9,7 @@ from domain.deadlines import Deadline
 from models import Customer
 from provider import Provider, ProviderCustomer, ProviderFailure
 from provider.failures import DEFINITE
+from services.retry_policy import RetryPolicy
 
 # The first request's parameters stay: whoever needs the customer next, or at the same time, sends equal ones under an
 # equal key, and Stripe makes one customer.
@@ -22,8 +23,12 @@ FORGET = """
 UPDATE customer SET stripe_params = NULL, stripe_params_at = NULL, stripe_generation = stripe_generation + 1
 WHERE id = $1 AND stripe_generation = $2 AND stripe_customer_id IS NULL
 """
-# Nothing was made under the old key, and nothing will be: the same request goes out under another one.
-NEW_KEY = "UPDATE customer SET stripe_generation = stripe_generation + 1 WHERE id = $1 AND stripe_customer_id IS NULL"
+# It is proven that nothing was made under this key, by whoever was first to find it out: the same request goes out
+# under another one.
+NEW_KEY = """
+UPDATE customer SET stripe_generation = stripe_generation + 1, stripe_params_at = now()
+WHERE id = $1 AND stripe_generation = $2 AND stripe_customer_id IS NULL
+"""
 MARGIN = timedelta(minutes=10)  # clocks differ
 
 
@@ -39,15 +44,34 @@ async def prepare_customer(customer_id: UUID) -> Customer:
     return prepared
 
 
-async def make_customer(customer: Customer, provider: Provider, until: Deadline) -> ProviderCustomer:
+async def make_customer(
+    customer: Customer, provider: Provider, *, policy: RetryPolicy, until: Deadline
+) -> ProviderCustomer:
     """Make the customer at Stripe; it is the same one whoever calls this, and however often.
 
-    Raises ProviderFailure. After a definite refusal the customer is stated anew next time.
+    Once the key of the first request is too old, or Stripe keeps repeating an error under it, the customer is looked
+    for, and made under another key only where there is none. Raises ProviderFailure.
     """
+    customer = await prepare_customer(customer.id)
+    age = (datetime.now(UTC) - (customer.stripe_params_at or customer.updated_at)).total_seconds()
+    if age < policy.key_life_seconds:
+        try:
+            return await _create(customer, provider, until)
+        except ProviderFailure as failure:
+            is_stuck = failure.is_server_error and failure.is_replayed
+            if not is_stuck or age < policy.sticky_error_seconds:
+                raise
+    found = await find_customer(customer, provider)
+    if found is not None:
+        return found
+    await fetch(NEW_KEY, customer.id, customer.stripe_generation)
+    return await _create(await prepare_customer(customer.id), provider, until)
+
+
+async def _create(customer: Customer, provider: Provider, until: Deadline) -> ProviderCustomer:
+    """Send the request, unless the customer is made. After a definite refusal they are stated anew next time."""
     if customer.stripe_customer_id is not None:
         return ProviderCustomer(customer.stripe_customer_id)
-    if customer.stripe_params is None:  # refused since, for another operation
-        customer = await prepare_customer(customer.id)
     assert customer.stripe_params is not None, "a customer whom nobody has prepared"
     try:
         return await provider.create_customer(customer.stripe_params, key=customer.stripe_key, until=until)
@@ -55,11 +79,6 @@ async def make_customer(customer: Customer, provider: Provider, until: Deadline)
         if failure.outcome in DEFINITE:
             await fetch(FORGET, customer.id, customer.stripe_generation)
         raise
-
-
-async def renew_key(customer_id: UUID | None) -> None:
-    """Give the request that makes the customer another key: it is proven that nothing was made under the old one."""
-    await fetch(NEW_KEY, customer_id)
 
 
 async def find_customer(customer: Customer, provider: Provider) -> ProviderCustomer | None:

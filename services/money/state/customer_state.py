@@ -44,6 +44,7 @@ async def mark_customer_gone(work: UnitOfWork, customer: Customer, cause: Cause)
     changes = {
         "stripe_customer_id": None,
         "stripe_params": None,
+        "stripe_params_at": None,
         "stripe_generation": customer.stripe_generation + 1,
         "default_method_id": None,
     }

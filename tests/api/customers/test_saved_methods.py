@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from database.statements import query_rows
 from models import CustomerEvent
 from services.audit.customer_trail import find_broken_customer_chains
 from tests.support.shop import Json, Shop, key
@@ -135,6 +136,42 @@ async def test_an_answer_that_is_lost_makes_no_second_customer(shop: Shop, kind:
     assert payload["errors"] == []
     assert len(customers_at_stripe(shop)) == 1
     assert len(await kept(shop)) == 1
+
+
+@pytest.mark.shop_settings(request_budget_seconds=0)
+async def test_two_payments_whose_customer_nobody_heard_of_for_a_day_make_one(shop: Shop) -> None:
+    """A key that Stripe has forgotten is not sent again, and two who find that out at once agree on another one."""
+    shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/customers", times=2)
+    orders = [await shop.order() for _ in range(2)]
+    for order in orders:
+        await shop.pay(order, **KEEP)
+    await query_rows("UPDATE customer SET stripe_params_at = stripe_params_at - interval '21 hours'")
+    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
+    waiting = await query_rows("SELECT id FROM operation WHERE due IS NOT NULL")
+    taken = [await shop.runtime.runner.take(row["id"]) for row in waiting]
+
+    await asyncio.gather(*(shop.runtime.runner.run(one, in_request=False) for one in taken if one is not None))
+
+    assert len(taken) == 2
+    assert len(customers_at_stripe(shop)) == 1
+    assert {intent["customer"] for intent in shop.sandbox.snapshot().payment_intents} == {
+        customers_at_stripe(shop)[0]["id"]
+    }
+
+
+async def test_a_customer_who_is_made_anew_is_not_looked_for(shop: Shop) -> None:
+    """The request that makes them is a new one, whenever the one before was sent."""
+    await saved(shop)
+    [made] = customers_at_stripe(shop)
+    await query_rows("UPDATE customer SET stripe_params_at = stripe_params_at - interval '21 hours'")
+    await at_stripe(shop, "DELETE", f"/v1/customers/{made['id']}")
+    await shop.deliver()
+
+    await saved(shop)
+
+    asked = [(entry["method"], entry["path"]) for entry in shop.sandbox.snapshot().requests]
+    assert asked.count(("POST", "/v1/customers")) == 2
+    assert ("GET", "/v1/customers") not in asked
 
 
 async def test_an_order_that_names_nobody_keeps_nothing(shop: Shop) -> None:
