@@ -1,8 +1,9 @@
 """Customers, and the payment methods that they keep."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID
 
 from database.statements import read_one
@@ -13,7 +14,7 @@ from domain.ids import Kind, row_id
 from domain.states import CustomerSessionComponent
 from domain.text import check_external_id
 from models import Customer, SavedPaymentMethod
-from resolvers.access import AuthenticationRequired, own_customer_id, require, signed_in
+from resolvers.access import AuthenticationRequired, may_pay, own_customer_id, payment_authority, require, signed_in
 from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
@@ -22,6 +23,8 @@ from services.audit.trail import Cause
 from services.money import customers
 from services.money.customer_sessions import open_customer_session
 from services.money.operations.runner import OperationOutcome
+
+C = TypeVar("C", SetDefaultPaymentMethod, DetachPaymentMethod)
 
 
 async def customer(context: RequestContext, *, id: str | None, external_id: str | None) -> Customer | None:
@@ -58,26 +61,32 @@ async def default_method(context: RequestContext, row: Customer) -> SavedPayment
 
 async def set_default_method(context: RequestContext, *, id: str, key: str) -> Result:
     """Make a saved method the default one, for its customer or a service."""
-
-    async def act() -> OperationOutcome:
-        owner_id = await _owner(context, id)
-        command = parse_command(context, SetDefaultPaymentMethod, {"id": id}, prefix=())
-        request = idempotent_request(context, signed_in(context), command, key)
-        return await customers.set_default_method(request, command, owner_id=owner_id, runner=context.runner)
-
-    return await answer(context, act)
+    return await _change_method(context, SetDefaultPaymentMethod, customers.set_default_method, id, key)
 
 
 async def detach_method(context: RequestContext, *, id: str, key: str) -> Result:
     """Forget a saved method, for its customer or a service."""
+    return await _change_method(context, DetachPaymentMethod, customers.detach_method, id, key)
 
+
+async def _change_method(
+    context: RequestContext, kind: type[C], change: Callable[..., Awaitable[OperationOutcome]], id: str, key: str
+) -> Result:
     async def act() -> OperationOutcome:
-        owner_id = await _owner(context, id)
-        command = parse_command(context, DetachPaymentMethod, {"id": id}, prefix=())
+        await _check_method(context, row_id(id, Kind.METHOD))
+        command = parse_command(context, kind, {"id": id}, prefix=())
         request = idempotent_request(context, signed_in(context), command, key)
-        return await customers.detach_method(request, command, owner_id=owner_id, runner=context.runner)
+        return await change(request, command, authority=await payment_authority(context), runner=context.runner)
 
     return await answer(context, act)
+
+
+async def _check_method(context: RequestContext, method_id: UUID | None) -> None:
+    """Refuse a missing method or a foreign one. Raises AuthenticationRequired, Forbidden, NotFound."""
+    require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    method = await read_one(SavedPaymentMethod, "WHERE id = $1", method_id)
+    if method is None or not await may_pay(context, method.customer_id):
+        raise NotFound(("id",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,19 +131,6 @@ async def _who(context: RequestContext, customer_id: str | None, *, path: Path) 
             raise NotFound(path)
         return own_id
     named = await read_one(Customer, "WHERE id = $1", row_id(customer_id, Kind.CUSTOMER))
-    if named is None or not (caller.can(Scope.PAYMENTS_WRITE) or named.id == own_id):
+    if named is None or not await may_pay(context, named.id):
         raise NotFound(path)
     return named.id
-
-
-async def _owner(context: RequestContext, method_id: str) -> UUID | None:
-    """Return the customer whose method the caller may change; None for a service, which may change anybody's.
-
-    Raises AuthenticationRequired, Forbidden, and NotFound for a missing or a foreign method.
-    """
-    caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
-    method = await read_one(SavedPaymentMethod, "WHERE id = $1", row_id(method_id, Kind.METHOD))
-    owner_id = None if caller.can(Scope.PAYMENTS_WRITE) else await own_customer_id(context)
-    if method is None or not (caller.can(Scope.PAYMENTS_WRITE) or method.customer_id == owner_id):
-        raise NotFound(("id",))
-    return owner_id

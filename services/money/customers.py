@@ -6,8 +6,9 @@ from uuid import UUID
 
 import structlog
 
-from database.statements import Update, read_one
+from database.statements import Update, read, read_one
 from database.unit_of_work import UnitOfWork
+from domain.caller import PaymentAuthority
 from domain.commands import CreatePayment, DetachPaymentMethod, SetDefaultPaymentMethod
 from domain.errors import ErrorCode, NotFound, Path, ProviderProblem, Refused
 from models import Customer, Operation, SavedPaymentMethod
@@ -30,17 +31,20 @@ AT_WORK = "WHERE customer_id = $1 AND payment_id IS NULL AND due IS NOT NULL AND
 
 
 async def set_default_method(
-    request: IdempotentRequest, command: SetDefaultPaymentMethod, *, owner_id: UUID | None, runner: OperationRunner
+    request: IdempotentRequest,
+    command: SetDefaultPaymentMethod,
+    *,
+    authority: PaymentAuthority,
+    runner: OperationRunner,
 ) -> OperationOutcome:
     """Make a saved payment method the one that is used where none is named.
 
-    `owner_id` is the buyer who asks; None for a service. Raises NotFound and Refused(PAYMENT_METHOD_UNUSABLE).
+    Raises NotFound and Refused(PAYMENT_METHOD_UNUSABLE).
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
-        customer, method = await _lock(command.id, owner_id, operation)
-        if method.detached_at is not None:
-            raise Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, "This payment method is not kept any more.", ("id",))
+        customer, method = await _lock(command.id, authority, operation)
+        _check_kept(method, path=("id",))
         params = {"invoice_settings": {"default_payment_method": method.stripe_payment_method_id}}
         await _begin(work, operation, customer, method, Step.DEFAULT, params)
 
@@ -48,15 +52,15 @@ async def set_default_method(
 
 
 async def detach_method(
-    request: IdempotentRequest, command: DetachPaymentMethod, *, owner_id: UUID | None, runner: OperationRunner
+    request: IdempotentRequest, command: DetachPaymentMethod, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> OperationOutcome:
     """Forget a saved payment method, here and at Stripe: it can never be used again.
 
-    `owner_id` as above. One that is not kept any more ends here, without a call. Raises NotFound.
+    One that is not kept any more ends here, without a call. Raises NotFound.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> None:
-        customer, method = await _lock(command.id, owner_id, operation)
+        customer, method = await _lock(command.id, authority, operation)
         if method.detached_at is not None:
             operation.customer_id = customer.id
             await end_without_step(work, operation, "customer_id")
@@ -76,9 +80,13 @@ async def find_saved_method(method_id: UUID | None, customer_id: UUID | None, *,
     method = await read_one(SavedPaymentMethod, "WHERE id = $1", method_id)
     if method is None or customer_id is None or method.customer_id != customer_id:
         raise NotFound(path)
+    _check_kept(method, path=path)
+    return method
+
+
+def _check_kept(method: SavedPaymentMethod, *, path: Path) -> None:
     if method.detached_at is not None:
         raise Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, "This payment method is not kept any more.", path)
-    return method
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,18 +151,18 @@ async def refresh_if_deleted(
         log.warning("customer.not_refreshed", customer=str(payment.customer_id), failure=str(failure))
 
 
-async def _lock(method_id: UUID, owner_id: UUID | None, operation: Operation) -> tuple[Customer, SavedPaymentMethod]:
-    """Lock the customer who keeps this method. One operation at a time is at work on a customer."""
-    method = await read_one(SavedPaymentMethod, "WHERE id = $1", method_id)
-    if method is None or owner_id not in (None, method.customer_id):
+async def _lock(
+    method_id: UUID, authority: PaymentAuthority, operation: Operation
+) -> tuple[Customer, SavedPaymentMethod]:
+    """Lock the customer who keeps this method, and read it. One operation at a time is at work on a customer."""
+    customer = await locking.lock_customer_of_method(method_id)
+    if customer is None or not authority.includes(customer.id):
         raise NotFound(("id",))
-    customer = await locking.lock_customer(method.customer_id)
     other = await read_one(Operation, AT_WORK, customer.id, operation.id)
     if other is not None:
         raise ConcurrentOperation(other.id)
-    again = await read_one(SavedPaymentMethod, "WHERE id = $1", method_id)
-    assert again is not None, "a saved method that is gone"
-    return customer, again
+    (method,) = await read(SavedPaymentMethod, "WHERE id = $1", method_id)
+    return customer, method
 
 
 async def _begin(

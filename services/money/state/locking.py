@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from database.row_reader import columns_of, full_row_from_json
-from database.statements import read, select_joined
+from database.statements import read, read_one, select_joined
 from domain.states import OperationKind
 from models import Customer, Operation, Order, Payment
 
@@ -84,6 +84,12 @@ async def lock_customer(customer_id: UUID | None) -> Customer:
     """Lock the customer until the transaction ends."""
     (customer,) = await read(Customer, "WHERE id = $1 FOR NO KEY UPDATE", customer_id)
     return customer
+
+
+async def lock_customer_of_method(method_id: UUID) -> Customer | None:
+    """Lock the customer who keeps this payment method until the transaction ends; None for a method of nobody."""
+    owner = "WHERE id = (SELECT customer_id FROM saved_payment_method WHERE id = $1) FOR NO KEY UPDATE"
+    return await read_one(Customer, owner, method_id)  # a method never changes hands
 
 
 async def lock_operation(operation_id: UUID) -> Operation:

@@ -27,7 +27,7 @@ SIGHT = (
     Mutant(
         "anybody_opens_a_strangers_session",
         "resolvers/customers.py",
-        "    if named is None or not (caller.can(Scope.PAYMENTS_WRITE) or named.id == own_id):\n",
+        "    if named is None or not await may_pay(context, named.id):\n",
         "    if named is None:\n",
         "tests/api/customers/test_customer_sessions.py::test_a_strangers_session_is_not_found",
         "assert",
