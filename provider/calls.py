@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from copy import copy
 from itertools import count
-from typing import Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import httpx
 import stripe
@@ -21,20 +21,29 @@ from provider.failures import (
     Outcome,
     ProviderFailure,
     classify,
+    is_replayed,
 )
 from provider.mapping import NOT_THE_OBJECT
 from provider.objects import Unreadable
 from provider.params import Params
 from provider.request_budget import Budget, Priority
 from provider.transport import LocalTransport, NetworkTransport, Transport, departing
-from provider.words import id_of, word
+from provider.words import Json, id_of, word
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Call = Coroutine[Any, Any, T]
 
 PAGE = 100  # Stripe's largest page
 LOOKUP_PAGES = 20  # an object that is not among the newest 2,000 has to be found in another way
+
+
+class Build(Protocol[T_co]):
+    """A mapping of one of Stripe's objects, with the request that answered with it and whether that was a replay."""
+
+    def __call__(self, thing: Json, /, *, request_id: str | None, is_replayed: bool) -> T_co:
+        """Raise KeyError, TypeError or ValueError for any other JSON."""
 
 
 class StripeCalls:
@@ -103,6 +112,14 @@ class StripeCalls:
     async def _ask(self, priority: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library; return plain data and the request's id. Raises as `_send` does."""
         return plain(await self._send(priority, endpoint, call))
+
+    async def _object(
+        self, priority: Priority, endpoint: str, call: Call[Any], build: Build[T], until: Deadline = NEVER
+    ) -> T:
+        """Make one call of the library, and map the object that it answers with. Raises as `_send` does."""
+        answer = await self._send(priority, endpoint, call, until)
+        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
+        return translated(lambda: build(thing, request_id=request_id, is_replayed=again), request_id)
 
     async def _send(self, priority: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:
         """Make one call of the library, in its turn; its first byte leaves before the deadline or not at all.

@@ -6,7 +6,6 @@ from functools import partial
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, plain, translated
 from provider.customer_mapping import customer_from, method_from, session_from
-from provider.failures import is_replayed
 from provider.ids import path_of
 from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
 from provider.params import Params, ordered
@@ -19,22 +18,17 @@ class CustomerCalls(StripeCalls):
     async def create_customer(self, params: Params, *, key: str, until: Deadline) -> ProviderCustomer:
         """Create a customer."""
         call = self._post("/v1/customers", ordered(params), key)
-        answer = await self._send(Priority.PAY, "POST customers", call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
-        return translated(lambda: customer_from(thing, request_id=request_id, is_replayed=again), request_id)
+        return await self._object(Priority.PAY, "POST customers", call, customer_from, until)
 
     async def update_customer(self, customer_id: str, params: Params, *, key: str, until: Deadline) -> ProviderCustomer:
         """Change a customer, such as the payment method that is used where none is named."""
         call = self._post(path_of("customers", customer_id), ordered(params), key)
-        answer = await self._send(Priority.PAY, "POST customers/id", call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
-        return translated(lambda: customer_from(thing, request_id=request_id, is_replayed=again), request_id)
+        return await self._object(Priority.PAY, "POST customers/id", call, customer_from, until)
 
     async def retrieve_customer(self, customer_id: str) -> ProviderCustomer:
         """Retrieve a customer; of a deleted one, only that it is deleted."""
         call = self._get(path_of("customers", customer_id))
-        answer, request_id = await self._ask(self._read_priority, "GET customers/id", call)
-        return translated(lambda: customer_from(answer, request_id=request_id), request_id)
+        return await self._object(self._read_priority, "GET customers/id", call, customer_from)
 
     async def find_customer(self, *, customer_id: str, created_since: datetime) -> ProviderCustomer | None:
         """Find the customer that was made for ours, by listing. Raises UNKNOWN when the list is too long."""
@@ -59,12 +53,9 @@ class CustomerCalls(StripeCalls):
     async def retrieve_method(self, method_id: str) -> ProviderMethod:
         """Retrieve a payment method."""
         call = self._get(path_of("payment_methods", method_id))
-        answer, request_id = await self._ask(Priority.LOOK_UP, "GET payment_methods/id", call)
-        return translated(lambda: method_from(answer, request_id=request_id), request_id)
+        return await self._object(Priority.LOOK_UP, "GET payment_methods/id", call, method_from)
 
     async def detach_method(self, method_id: str, *, key: str, until: Deadline) -> ProviderMethod:
         """Detach a payment method from its customer: it can never be used again."""
         call = self._post(path_of("payment_methods", method_id, "/detach"), {}, key)
-        answer = await self._send(Priority.PAY, "POST payment_methods/detach", call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
-        return translated(lambda: method_from(thing, request_id=request_id, is_replayed=again), request_id)
+        return await self._object(Priority.PAY, "POST payment_methods/detach", call, method_from, until)

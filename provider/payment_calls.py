@@ -2,11 +2,9 @@
 
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
-from typing import Any
 
-from domain.deadlines import NEVER, Deadline
-from provider.calls import Call, StripeCalls, plain, translated
-from provider.failures import is_replayed
+from domain.deadlines import Deadline
+from provider.calls import StripeCalls, translated
 from provider.ids import path_of
 from provider.mapping import dispute_from, payment_from, refund_from
 from provider.objects import ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
@@ -23,41 +21,28 @@ class PaymentCalls(StripeCalls):
 
     async def create_payment(self, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Create an intent, unconfirmed: no money moves."""
-        return await self._payment(
-            Priority.PAY, "POST payment_intents", self._post("/v1/payment_intents", expanding(params), key), until
-        )
+        call = self._post("/v1/payment_intents", expanding(params), key)
+        return await self._object(Priority.PAY, "POST payment_intents", call, payment_from, until)
 
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Confirm an intent. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
-        return await self._payment(
-            Priority.PAY,
-            "POST payment_intents/confirm",
-            self._post(path_of("payment_intents", intent_id, "/confirm"), expanding(params), key),
-            until,
-        )
+        call = self._post(path_of("payment_intents", intent_id, "/confirm"), expanding(params), key)
+        return await self._object(Priority.PAY, "POST payment_intents/confirm", call, payment_from, until)
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Capture money that is held."""
-        return await self._payment(
-            Priority.PAY,
-            "POST payment_intents/capture",
-            self._post(path_of("payment_intents", intent_id, "/capture"), expanding(params, EXPAND_CAPTURED), key),
-            until,
-        )
+        call = self._post(path_of("payment_intents", intent_id, "/capture"), expanding(params, EXPAND_CAPTURED), key)
+        return await self._object(Priority.PAY, "POST payment_intents/capture", call, payment_from, until)
 
     async def cancel_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Cancel an intent and release what it holds."""
-        return await self._payment(
-            Priority.PAY,
-            "POST payment_intents/cancel",
-            self._post(path_of("payment_intents", intent_id, "/cancel"), expanding(params), key),
-            until,
-        )
+        call = self._post(path_of("payment_intents", intent_id, "/cancel"), expanding(params), key)
+        return await self._object(Priority.PAY, "POST payment_intents/cancel", call, payment_from, until)
 
     async def retrieve_payment(self, intent_id: str) -> ProviderPayment:
         """Retrieve an intent."""
         call = self._get(path_of("payment_intents", intent_id), {"expand": EXPAND_CAPTURED})
-        return await self._payment(self._read_priority, "GET payment_intents/id", call)
+        return await self._object(self._read_priority, "GET payment_intents/id", call, payment_from)
 
     async def find_payment(self, *, metadata: Mapping[str, str], created_since: datetime) -> ProviderPayment | None:
         """Find the intent with this metadata, by listing: Stripe's lists are read-after-write, its search is not.
@@ -86,14 +71,13 @@ class PaymentCalls(StripeCalls):
 
     async def create_refund(self, params: Params, *, key: str, until: Deadline) -> ProviderRefund:
         """Refund money."""
-        return await self._refund(
-            Priority.REFUND, "POST refunds", self._post("/v1/refunds", ordered(params), key), until
-        )
+        call = self._post("/v1/refunds", ordered(params), key)
+        return await self._object(Priority.REFUND, "POST refunds", call, refund_from, until)
 
     async def retrieve_refund(self, refund_id: str) -> ProviderRefund:
         """Retrieve a refund."""
         call = self._get(path_of("refunds", refund_id), {"expand": EXPAND_REFUND})
-        return await self._refund(Priority.LOOK_UP, "GET refunds/id", call)
+        return await self._object(Priority.LOOK_UP, "GET refunds/id", call, refund_from)
 
     async def list_refunds(self, intent_id: str) -> list[ProviderRefund]:
         """List every refund of an intent, newest first, whoever made it."""
@@ -130,17 +114,3 @@ class PaymentCalls(StripeCalls):
         params = made_between(created_from, created_before, after)
         async for dispute in self._listed("/v1/disputes", params, dispute_from):
             yield dispute
-
-    async def _payment(
-        self, priority: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
-    ) -> ProviderPayment:
-        answer = await self._send(priority, endpoint, call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
-        return translated(lambda: payment_from(thing, request_id=request_id, is_replayed=again), request_id)
-
-    async def _refund(
-        self, priority: Priority, endpoint: str, call: Call[Any], until: Deadline = NEVER
-    ) -> ProviderRefund:
-        answer = await self._send(priority, endpoint, call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
-        return translated(lambda: refund_from(thing, request_id=request_id, is_replayed=again), request_id)
