@@ -21,7 +21,7 @@ from provider.failures import (
     Outcome,
     ProviderFailure,
     classify,
-    is_replayed,
+    repeats_answer,
 )
 from provider.mapping import NOT_THE_OBJECT
 from provider.objects import Unreadable
@@ -118,7 +118,7 @@ class StripeCalls:
     ) -> T:
         """Make one call of the library, and map the object that it answers with. Raises as `_send` does."""
         answer = await self._send(priority, endpoint, call, until)
-        (thing, request_id), again = plain(answer), is_replayed(answer.headers)
+        (thing, request_id), again = plain(answer), repeats_answer(answer.headers)
         return translated(lambda: build(thing, request_id=request_id, is_replayed=again), request_id)
 
     async def _send(self, priority: Priority, endpoint: str, call: Call[T], until: Deadline = NEVER) -> T:

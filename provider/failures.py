@@ -156,11 +156,11 @@ def classify(error: stripe.StripeError) -> ProviderFailure:
         decline=decline,
         payment=_payment(detail.get("payment_intent")),
         retry_after_seconds=_retry_after(error.headers),
-        is_replayed=is_replayed(error.headers),
+        is_replayed=repeats_answer(error.headers),
     )
 
 
-def is_replayed(headers: Mapping[str, str] | None) -> bool:
+def repeats_answer(headers: Mapping[str, str] | None) -> bool:
     """Return True if Stripe repeated an earlier answer to this key instead of executing the request."""
     return str((headers or {}).get("idempotent-replayed", "")).lower() == "true"
 

@@ -30,6 +30,13 @@ class Takes:
         return _read(self.fields, raw, "", self.required, stripes)
 
 
+def check_confirmation(params: Json, only_with_confirm: tuple[str, ...]) -> None:
+    """Check that the parameters of a confirmation are there with confirm=true only. Raises StripeError."""
+    for name in only_with_confirm:
+        if params.get(name) and not params.get("confirm"):
+            raise invalid(f"`{name}` can only be used with confirm=true.", param=name)
+
+
 def text(value: Any, name: str) -> str | None:
     """Check a string; the empty one unsets the field."""
     if not isinstance(value, str):

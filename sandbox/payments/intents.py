@@ -8,7 +8,7 @@ from sandbox.customers import confirmation_tokens, granted_tokens, mandates, pay
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import EXPIRED, Action, TestMethod
 from sandbox.errors import invalid, unexpected_state
-from sandbox.http.params import merged
+from sandbox.http.params import check_confirmation, merged
 from sandbox.ledger import Ledger
 from sandbox.payments import amounts, attempts, authorisations, bank_transfers, line_items, options
 
@@ -30,14 +30,8 @@ ONLY_WITH_CONFIRM = (
 def check_new(params: Json) -> None:
     """Check a new intent's parameters before anything is done. Raises StripeError."""
     amounts.check(params["amount"], params["currency"])
-    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
-        raise invalid(
-            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
-            param="payment_method_types",
-        )
-    for name in ONLY_WITH_CONFIRM:
-        if params.get(name) and not params.get("confirm"):
-            raise invalid(f"`{name}` can only be used with confirm=true.", param=name)
+    options.check_types(params)
+    check_confirmation(params, ONLY_WITH_CONFIRM)
 
 
 def create(ledger: Ledger, params: Json) -> Json:

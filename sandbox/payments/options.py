@@ -99,6 +99,15 @@ TYPES: dict[str, Check] = {
 }
 
 
+def check_types(params: Json) -> None:
+    """Check that a new intent's types are either listed or left to Stripe. Raises StripeError."""
+    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
+        raise invalid(
+            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
+            param="payment_method_types",
+        )
+
+
 def apply(intent: Json, params: Json) -> None:
     """Write the allowed types and their options on the intent."""
     for name in ("allowed_payment_method_types", "excluded_payment_method_types"):

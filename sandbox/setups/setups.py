@@ -7,9 +7,9 @@ from sandbox.customers import confirmation_tokens, mandates, payment_methods
 from sandbox.customers.kinds import KINDS
 from sandbox.customers.methods import NOT_AUTHENTICATED, Action, CardDecline, TestMethod
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
-from sandbox.http.params import merged
+from sandbox.http.params import check_confirmation, merged
 from sandbox.ledger import Ledger
-from sandbox.payments import actions
+from sandbox.payments import actions, options
 from sandbox.setups import setup_attempts
 from sandbox.store import new_id
 
@@ -30,14 +30,8 @@ SHOWN: Json = {
 
 def check_new(params: Json) -> None:
     """Check a new setup's parameters before anything is done. Raises StripeError."""
-    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
-        raise invalid(
-            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
-            param="payment_method_types",
-        )
-    for name in ONLY_WITH_CONFIRM:
-        if params.get(name) and not params.get("confirm"):
-            raise invalid(f"`{name}` can only be used with confirm=true.", param=name)
+    options.check_types(params)
+    check_confirmation(params, ONLY_WITH_CONFIRM)
 
 
 def create(ledger: Ledger, params: Json) -> Json:

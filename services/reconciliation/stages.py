@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from itertools import pairwise
 from typing import Final, TypeVar
 from uuid import UUID
@@ -132,21 +133,11 @@ async def walk_balance(run: ReconciliationRun, provider: Provider, _: Endpoint) 
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
 
-async def walk_events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
-    """Compare Stripe's events of payments, of the types that we handle, with the inbox."""
-    async for walked in _walk_events(run, provider, types_by_topic(endpoint.types).get(EventTopic.PAYMENTS)):
-        yield walked
-
-
-async def walk_customer_events(run: ReconciliationRun, provider: Provider, endpoint: Endpoint) -> AsyncIterator[Walked]:
-    """Compare Stripe's events of customers, of the types that we handle, with the inbox."""
-    async for walked in _walk_events(run, provider, types_by_topic(endpoint.types).get(EventTopic.CUSTOMERS)):
-        yield walked
-
-
-async def _walk_events(
-    run: ReconciliationRun, provider: Provider, types: frozenset[str] | None
+async def walk_events(
+    run: ReconciliationRun, provider: Provider, endpoint: Endpoint, *, topic: EventTopic
 ) -> AsyncIterator[Walked]:
+    """Compare Stripe's events of a topic, of the types that we handle, with the inbox."""
+    types = types_by_topic(endpoint.types).get(topic)
     if types is None:
         return
     listed = provider.events_and_unreadable(
@@ -240,8 +231,8 @@ WALKS: Final[dict[Stage, Walk]] = {
     Stage.REFUNDS: walk_refunds,
     Stage.DISPUTES: walk_disputes,
     Stage.BALANCE: walk_balance,
-    Stage.EVENTS: walk_events,
-    Stage.CUSTOMER_EVENTS: walk_customer_events,
+    Stage.EVENTS: partial(walk_events, topic=EventTopic.PAYMENTS),
+    Stage.CUSTOMER_EVENTS: partial(walk_events, topic=EventTopic.CUSTOMERS),
     Stage.OUR_PAYMENTS: walk_our_payments,
     Stage.OUR_REFUNDS: walk_our_refunds,
     Stage.OUR_DISPUTES: walk_our_disputes,

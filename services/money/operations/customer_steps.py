@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
-from database.leases import LeaseLost
 from database.statements import Update, read_one
 from database.unit_of_work import UnitOfWork, transact
 from domain.caller import Actor
@@ -104,10 +103,7 @@ def _stripe_id(customer: Customer) -> str:
 
 
 async def _record_under_locks(leased: Operation, step: CustomerStep, recorder: Recorder, work: UnitOfWork) -> RunResult:
-    operation = await locking.lock_operation(leased.id)
-    if operation.attempt != leased.attempt or not operation.is_open:
-        raise LeaseLost
-    operation.held_until = leased.held_until
+    operation = await locking.lock_leased(leased)
     if (operation.step, operation.generation) != (leased.step, leased.generation):
         return RunResult(operation)  # this very result is written: the answer to COMMIT was lost
     customer = await locking.lock_customer(operation.customer_id)

@@ -8,7 +8,6 @@ from functools import partial
 
 import structlog
 
-from database.leases import LeaseLost
 from database.statements import ConcurrentModification, Update
 from database.transactions import CONFLICTS, DatabaseUnavailable, run_as_one_statement
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork, transact
@@ -126,10 +125,7 @@ class Recorder:
     async def _record_under_locks(
         self, leased: Operation, step_result: StepResult, by: Actor | None, within: Within, work: UnitOfWork
     ) -> RunResult:
-        operation = await locking.lock_operation(leased.id)
-        if operation.attempt != leased.attempt or not operation.is_open:
-            raise LeaseLost
-        operation.held_until = leased.held_until
+        operation = await locking.lock_leased(leased)
         if (operation.step, operation.generation) != (leased.step, leased.generation):
             # This very result is written: the connection was lost before the answer to COMMIT came.
             return RunResult(operation, await locking.read_payment(operation.payment_id), secret_of(step_result))

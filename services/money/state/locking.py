@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from database.leases import LeaseLost
 from database.row_reader import columns_of, full_row_from_json
 from database.statements import read, read_one, select_joined
 from domain.states import OperationKind
@@ -95,6 +96,15 @@ async def lock_customer_of_method(method_id: UUID) -> Customer | None:
 async def lock_operation(operation_id: UUID) -> Operation:
     """Lock the operation until the transaction ends."""
     (operation,) = await read(Operation, "WHERE id = $1 FOR NO KEY UPDATE", operation_id)
+    return operation
+
+
+async def lock_leased(leased: Operation) -> Operation:
+    """Lock an operation that this process has leased until the transaction ends. Raises LeaseLost."""
+    operation = await lock_operation(leased.id)
+    if operation.attempt != leased.attempt or not operation.is_open:
+        raise LeaseLost
+    operation.held_until = leased.held_until
     return operation
 
 

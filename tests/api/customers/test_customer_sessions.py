@@ -9,7 +9,7 @@ from models import CustomerEvent
 from server.http.logs import configure_logging
 from services.audit.customer_trail import find_broken_customer_chains
 from tests.api.access.test_secrets import _everything_stored
-from tests.api.customers.test_saved_methods import at_stripe, customer_of, customers_at_stripe, kept, saved
+from tests.support.customers import at_stripe, customer_of, customers_at_stripe, kept, saved
 from tests.support.shop import ERROR_FIELDS, Client, Json, Shop
 
 SESSION = f"""

@@ -1,29 +1,22 @@
 """Payment methods that customers keep: saved, used again, made the default, detached; here and at Stripe."""
 
-import asyncio
-from typing import Any
-
-import httpx
 import pytest
 
-from database.statements import query_rows
 from models import CustomerEvent
 from services.audit.customer_trail import find_broken_customer_chains
-from tests.support.shop import Json, Shop, key
+from tests.support.customers import (
+    CUSTOMER_OF,
+    KEEP,
+    METHOD,
+    PAYLOAD,
+    at_stripe,
+    customer_of,
+    customers_at_stripe,
+    kept,
+    saved,
+)
+from tests.support.shop import Shop, key
 
-METHOD = """
-  id isDefault usage expiresSoon detachedAt
-  snapshot { type ... on CardSnapshot { brand last4 expMonth expYear } ... on BankAccountSnapshot { bank last4 } }
-"""
-CUSTOMER = f"""
-  id externalId stripeCustomerId defaultPaymentMethod {{ id }}
-  paymentMethods {{ totalCount nodes {{ {METHOD} }} }}
-"""
-CUSTOMER_OF = f"query C($id: String!) {{ customer(externalId: $id) {{ {CUSTOMER} }} }}"
-PAYLOAD = f"""
-  errors {{ code message path retryable }} replayed operation {{ id kind state effect }}
-  customer {{ {CUSTOMER} }}
-"""
 SET_DEFAULT = f"""
   mutation S($id: ID!, $key: IdempotencyKey!) {{
     setDefaultPaymentMethod(id: $id, idempotencyKey: $key) {{ {PAYLOAD} }}
@@ -32,39 +25,6 @@ SET_DEFAULT = f"""
 DETACH = f"""
   mutation D($id: ID!, $key: IdempotencyKey!) {{ detachPaymentMethod(id: $id, idempotencyKey: $key) {{ {PAYLOAD} }} }}
 """
-KEEP: Json = {"setupFutureUsage": "OFF_SESSION"}
-
-
-async def customer_of(shop: Shop, external_id: str = "buyer") -> Json:
-    """Read a customer as staff."""
-    found: Json = (await shop.staff.ask(CUSTOMER_OF, id=external_id))["customer"]
-    return found
-
-
-async def kept(shop: Shop, external_id: str = "buyer") -> list[Json]:
-    """Return the methods that a customer keeps, newest first."""
-    nodes: list[Json] = (await customer_of(shop, external_id))["paymentMethods"]["nodes"]
-    return nodes
-
-
-async def at_stripe(shop: Shop, method: str, path: str, **given: Any) -> Json:
-    """Call Stripe as the shop's Dashboard does."""
-    async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as http:
-        response = await http.request(method, path, data=given, headers={"Authorization": "Bearer sk_test_dashboard"})
-    assert response.status_code == 200, response.text
-    answer: Json = response.json()
-    return answer
-
-
-def customers_at_stripe(shop: Shop) -> list[Json]:
-    return shop.sandbox.snapshot().customers
-
-
-async def saved(shop: Shop, method: str = "pm_card_visa", **more: Any) -> Json:
-    """Pay with a method that the buyer keeps; returns the saved method."""
-    payload = await shop.pay(await shop.order(), method=method, **KEEP, **more)
-    assert payload["errors"] == [], payload
-    return (await kept(shop))[0]
 
 
 # -- saving ------------------------------------------------------------------------------------------------------------
@@ -112,66 +72,6 @@ async def test_a_declined_method_is_not_kept(shop: Shop) -> None:
 
     assert [error["code"] for error in payload["errors"]] == ["CARD_DECLINED"]
     assert await kept(shop) == []
-
-
-async def test_two_first_payments_at_once_make_one_customer(shop: Shop) -> None:
-    orders = [await shop.order() for _ in range(4)]
-
-    payloads = await asyncio.gather(*(shop.pay(order, **KEEP) for order in orders))
-
-    assert [payload["errors"] for payload in payloads] == [[]] * 4
-    assert len(customers_at_stripe(shop)) == 1
-    assert {intent["customer"] for intent in shop.sandbox.snapshot().payment_intents} == {
-        customers_at_stripe(shop)[0]["id"]
-    }
-
-
-@pytest.mark.shop_settings(sticky_error_seconds=0.5, unknown_grace_seconds=0.2)
-@pytest.mark.parametrize("kind", ["drop_after", "drop_before", "error_500_before", "error_500_after"])
-async def test_an_answer_that_is_lost_makes_no_second_customer(shop: Shop, kind: str) -> None:
-    shop.sandbox.fault(kind=kind, method="POST", path="/v1/customers")
-
-    payload = await shop.pay(await shop.order(), **KEEP)
-
-    assert payload["errors"] == []
-    assert len(customers_at_stripe(shop)) == 1
-    assert len(await kept(shop)) == 1
-
-
-@pytest.mark.shop_settings(request_budget_seconds=0)
-async def test_two_payments_whose_customer_nobody_heard_of_for_a_day_make_one(shop: Shop) -> None:
-    """A key that Stripe has forgotten is not sent again, and two who find that out at once agree on another one."""
-    shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/customers", times=2)
-    orders = [await shop.order() for _ in range(2)]
-    for order in orders:
-        await shop.pay(order, **KEEP)
-    await query_rows("UPDATE customer SET stripe_params_at = stripe_params_at - interval '21 hours'")
-    await query_rows("UPDATE operation SET due = now() WHERE due IS NOT NULL")
-    waiting = await query_rows("SELECT id FROM operation WHERE due IS NOT NULL")
-    taken = [await shop.runtime.runner.take(row["id"]) for row in waiting]
-
-    await asyncio.gather(*(shop.runtime.runner.run(one, in_request=False) for one in taken if one is not None))
-
-    assert len(taken) == 2
-    assert len(customers_at_stripe(shop)) == 1
-    assert {intent["customer"] for intent in shop.sandbox.snapshot().payment_intents} == {
-        customers_at_stripe(shop)[0]["id"]
-    }
-
-
-async def test_a_customer_who_is_made_anew_is_not_looked_for(shop: Shop) -> None:
-    """The request that makes them is a new one, whenever the one before was sent."""
-    await saved(shop)
-    [made] = customers_at_stripe(shop)
-    await query_rows("UPDATE customer SET stripe_params_at = stripe_params_at - interval '21 hours'")
-    await at_stripe(shop, "DELETE", f"/v1/customers/{made['id']}")
-    await shop.deliver()
-
-    await saved(shop)
-
-    asked = [(entry["method"], entry["path"]) for entry in shop.sandbox.snapshot().requests]
-    assert asked.count(("POST", "/v1/customers")) == 2
-    assert ("GET", "/v1/customers") not in asked
 
 
 async def test_an_order_that_names_nobody_keeps_nothing(shop: Shop) -> None:

@@ -11,9 +11,9 @@ PARTIAL = "tests/api/orders/test_partial_payments.py::"
 KEYS = (
     Mutant(
         "the_fence_forgets_the_number_of_an_open_operation",
-        "services/money/operations/outcomes.py",
-        "if operation.attempt != leased.attempt or not operation.is_open:\n            raise LeaseLost",
-        "if not operation.is_open:\n            raise LeaseLost",
+        "services/money/state/locking.py",
+        "if operation.attempt != leased.attempt or not operation.is_open:\n        raise LeaseLost",
+        "if not operation.is_open:\n        raise LeaseLost",
         RECOVERY + "test_a_driver_that_lost_its_lease_to_one_who_is_still_at_it_writes_nothing",
         "IN_PROGRESS",
     ),

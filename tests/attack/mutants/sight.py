@@ -21,7 +21,7 @@ SIGHT = (
         "models/customers.py",
         '        return f"customer:{self.id}:{self.stripe_generation}"\n',
         '        return f"customer:{id(self)}:{self.stripe_generation}"\n',
-        "tests/api/customers/test_saved_methods.py::test_two_first_payments_at_once_make_one_customer",
+        "tests/api/customers/test_stripe_customers.py::test_two_first_payments_at_once_make_one_customer",
         "== 1",
     ),
     Mutant(
