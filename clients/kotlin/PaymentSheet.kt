@@ -7,22 +7,31 @@ import com.apollographql.apollo.api.Optional
 import com.stripe.android.PaymentConfiguration
 import com.stripe.android.paymentsheet.PaymentSheet
 import kotlinx.coroutines.launch
+import shop.graphql.CustomerSessionMutation
 import shop.graphql.PaymentQuery
 import shop.graphql.fragment.ConfirmationFields
+import shop.graphql.type.CustomerSessionComponent
 
 /** Stripe's sheet asks for the card and confirms; what has become of the payment the server knows, and not the sheet. */
 class Sheet(private val activity: ComponentActivity, private val apollo: ApolloClient, private val shown: (String) -> Unit) {
     private var paymentId: String? = null
     private val sheet = PaymentSheet.Builder { _ -> activity.lifecycleScope.launch { look() } }.build(activity)
 
-    /** `confirmation` is of createPayment without a method and without `confirm`. */
-    fun open(paymentId: String, confirmation: ConfirmationFields) {
+    /** `confirmation` is of createPayment without a method and without `confirm`; `customer` of `kept`. */
+    fun open(paymentId: String, confirmation: ConfirmationFields, customer: PaymentSheet.CustomerConfiguration?) {
         this.paymentId = paymentId
         PaymentConfiguration.init(activity, confirmation.publishableKey!!)
         sheet.presentWithPaymentIntent(
             confirmation.clientSecret!!,
-            PaymentSheet.Configuration.Builder("Example shop").build(),
+            PaymentSheet.Configuration.Builder("Example shop").customer(customer).build(),
         )
+    }
+
+    /** What the customer keeps, for the sheet to show. `customerId` is Stripe's (cus_…), from the shop's own server. */
+    suspend fun kept(customerId: String): PaymentSheet.CustomerConfiguration? {
+        val mutation = CustomerSessionMutation(listOf(CustomerSessionComponent.MOBILE_PAYMENT_ELEMENT))
+        val session = apollo.mutation(mutation).execute().data?.createCustomerSession
+        return session?.clientSecret?.let { PaymentSheet.CustomerConfiguration.createWithCustomerSession(customerId, it) }
     }
 
     private suspend fun look() {

@@ -95,6 +95,19 @@ async def test_a_card_is_kept_pays_another_order_and_is_forgotten(shop: Shop) ->
     assert method["id"].startswith("method_")
 
 
+async def test_the_sheet_gets_a_session_of_its_customer(shop: Shop) -> None:
+    order_id = await shop.order()  # names the customer
+    first = await send(shop.buyer, "CustomerSession", components=["MOBILE_PAYMENT_ELEMENT"])
+    second = await send(shop.buyer, "CustomerSession", components=["MOBILE_PAYMENT_ELEMENT"])
+    query = "query C($id: ID!) { order(id: $id) { customer { stripeCustomerId } } }"
+    customer = (await shop.staff.ask(query, id=order_id))["order"]["customer"]
+
+    assert (first["errors"], second["errors"]) == ([], [])
+    assert first["clientSecret"]
+    assert first["clientSecret"] != second["clientSecret"]
+    assert customer["stripeCustomerId"].startswith("cus_")
+
+
 async def test_a_key_that_never_arrived_is_unknown(shop: Shop) -> None:
     request = {"query": DOCUMENTS, "operationName": "WhatBecame", "variables": {"key": key(), "kind": "CREATE_PAYMENT"}}
     headers = {"Authorization": f"Bearer {shop.buyer.token}"}
