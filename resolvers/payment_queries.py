@@ -14,7 +14,7 @@ from models import Payment
 from resolvers.access import sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
-from resolvers.reading.filters import PaymentFilterInput, condition
+from resolvers.reading.filters import PaymentFilterInput, condition, find_searched
 from resolvers.reading.pagination import Page, Paging, Sort, capped_count
 from resolvers.reading.projected_queries import payment_row, payment_rows
 from resolvers.visibility import Visibility, lookup, visibility
@@ -84,7 +84,10 @@ async def payment_page(
     sees = await lookup(context)
     visible = sees.condition()
     window = paging.window(sort.value)
-    matching = condition(filter, staff=sees_all_payments(context.caller)) if filter is not None else None
+    matching = None
+    if filter is not None:
+        searched = await find_searched(filter, owner=sees.owner)
+        matching = condition(filter, searched, staff=sees_all_payments(context.caller))
     if visible is None:
         return Page.empty()
     rows = Payment.filter(visible)

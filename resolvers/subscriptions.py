@@ -14,7 +14,7 @@ from models import Order, Payment, PaymentEvent
 from resolvers.access import require, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import Cursor, SortKey
-from resolvers.reading.filters import PaymentFilterInput, condition
+from resolvers.reading.filters import PaymentFilterInput, condition, find_searched
 from resolvers.visibility import Visibility, as_paid_by, lookup
 from services.live.order_stream import OrderChange, read_newest_sequence
 from services.live.payment_feed import Entry, FeedFilter
@@ -96,7 +96,10 @@ async def feed_changes(
     caller = require(context, Scope.PAYMENTS_READ)
     since = Cursor.decode(after, SortKey.RECORDED_AT, argument="after").value if after is not None else None
     assert since is None or isinstance(since, datetime)
-    feed_filter = FeedFilter(repr(filter), condition(filter, staff=True)) if filter is not None else None
+    feed_filter = None
+    if filter is not None:
+        searched = await find_searched(filter, owner=None)
+        feed_filter = FeedFilter(repr((filter, searched)), condition(filter, searched, staff=True))
     context.live.start_listening()
 
     async def permitted() -> AsyncGenerator[Entry, None]:

@@ -21,9 +21,9 @@ from resolvers.access import own_customer_id, require, sees_all_payments, signed
 from resolvers.context import RequestContext
 from resolvers.reading.filters import matching
 from resolvers.reading.relations import ORDER_OF_PAYMENT
+from resolvers.reading.search import NOBODY
 
-# What statements compare a payment's customer with, where it is not a customer of ours. No row has these ids.
-NOBODY: Final = UUID(int=0)  # the payments of orders that name no customer
+# What statements compare a payment's customer with beside NOBODY, where it is not ours to know. No row has this id.
 A_STRANGER: Final = UUID(int=2**128 - 1)  # none at all: a buyer whom no order has named
 
 

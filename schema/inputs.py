@@ -235,7 +235,9 @@ class PaymentFilter:
     )
     search: str | None = strawberry.field(
         default=None,
-        description="A payment's id, Stripe's id of it, or the beginning of the shop's own id of the order.",
+        description="What people have at hand: an id of a payment, order, refund, customer or operation, ours (also as"
+        " the UUID in Stripe's metadata) or Stripe's (pi_…, ch_…, re_…); an e-mail address of a customer or a receipt;"
+        " the shop's own id of a customer, or else the beginning of its own id of an order.",
     )
     metadata: Metadata | None = strawberry.field(default=None, description="With at least these entries.")
     and_: list["PaymentFilter"] | None = strawberry.field(

@@ -1,6 +1,6 @@
 """Filters of payments: a client's filter becomes a condition of the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import reduce
@@ -14,15 +14,13 @@ from domain.errors import ErrorCode, Path, Refused
 from domain.ids import Kind, row_id
 from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
-from domain.text import check_metadata, clean_id, clean_text
+from domain.text import check_metadata, clean_text
 from models import PaymentFailure
+from resolvers.reading.search import NOTHING, Found, look_up
 
 DEEPEST = 4  # filters inside filters
 MOST_PARTS = 30  # filters in one filter, all levels together
 MOST_CHOICES = 50
-LONGEST_SEARCH = 255
-INTENT = "pi_"  # how Stripe's ids begin: one index or the other is asked, both together would be neither
-NOTHING = Q(id__in=[])
 
 
 def matching(**columns: Any) -> Q:
@@ -65,15 +63,40 @@ class PaymentFilterInput:
     none_of: "PaymentFilterInput | None" = None
 
 
-def condition(given: PaymentFilterInput, *, staff: bool) -> Q:
-    """The condition for a filter of the staff or a buyer.
+async def find_searched(given: PaymentFilterInput, *, owner: UUID | None) -> Mapping[str, Found]:
+    """Look up the texts that a filter searches for; `owner` is the customer whose payments alone are shown.
+
+    Raises Refused for a filter that is too large, or that holds unusable text.
+    """
+    _check_size(given)
+    return await look_up(_searched(given, ("filter",)), owner=owner)
+
+
+def _searched(given: PaymentFilterInput, path: Path) -> Iterator[tuple[str, Path]]:
+    """Yield every text that a filter searches for, with its path."""
+    if given.search is not None:
+        yield given.search, (*path, "search")
+    for part in given.all_of or ():
+        yield from _searched(part, (*path, "and"))
+    for part in given.any_of or ():
+        yield from _searched(part, (*path, "or"))
+    if given.none_of is not None:
+        yield from _searched(given.none_of, (*path, "not"))
+
+
+def condition(given: PaymentFilterInput, searched: Mapping[str, Found], *, staff: bool) -> Q:
+    """The condition for a filter of the staff or a buyer, whose texts were looked up.
 
     Raises Refused for one that is too large, or that holds unusable text.
     """
+    _check_size(given)
+    return _condition(given, searched, ("filter",), staff=staff)
+
+
+def _check_size(given: PaymentFilterInput) -> None:
     parts = _count(given, depth=1)
     if parts > MOST_PARTS:
         raise _refused(f"has {parts} parts, {MOST_PARTS} are allowed", ("filter",))
-    return _condition(given, ("filter",), staff=staff)
 
 
 def _count(given: PaymentFilterInput, *, depth: int) -> int:
@@ -83,21 +106,21 @@ def _count(given: PaymentFilterInput, *, depth: int) -> int:
     return 1 + sum(_count(part, depth=depth + 1) for part in inner)
 
 
-def _condition(given: PaymentFilterInput, path: Path, *, staff: bool) -> Q:
+def _condition(given: PaymentFilterInput, searched: Mapping[str, Found], path: Path, *, staff: bool) -> Q:
     """Every condition is true or false for every row, never null, so that `not` means what it says."""
     conditions = [_columns(given, path)]
     if given.decline_code is not None:
         conditions.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=staff))
     if given.search is not None:
-        conditions.append(_search(given.search, (*path, "search")))
+        conditions.append(searched[given.search].condition())
     if given.metadata is not None:
         conditions.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
     if given.all_of is not None:
-        conditions.extend(_condition(part, (*path, "and"), staff=staff) for part in given.all_of)
+        conditions.extend(_condition(part, searched, (*path, "and"), staff=staff) for part in given.all_of)
     if given.any_of is not None:
-        conditions.append(_any([_condition(part, (*path, "or"), staff=staff) for part in given.any_of]))
+        conditions.append(_any([_condition(part, searched, (*path, "or"), staff=staff) for part in given.any_of]))
     if given.none_of is not None:
-        conditions.append(~_condition(given.none_of, (*path, "not"), staff=staff))
+        conditions.append(~_condition(given.none_of, searched, (*path, "not"), staff=staff))
     return reduce(lambda one, other: one & other, conditions)
 
 
@@ -132,17 +155,6 @@ def _declined_with(codes: Sequence[str], path: Path, *, staff: bool) -> Q:
     found = cleaned if staff else searched_codes(cleaned)
     failures = PaymentFailure.filter(matching(decline_code__in=list(found)))
     return Q(id__in=Subquery(failures.values("payment_id")))
-
-
-def _search(text: str, path: Path) -> Q:
-    """The words that support staff paste: our ids, Stripe's, or the beginning of the shop's order number."""
-    searched = clean_id(text, path=path, max_length=LONGEST_SEARCH)
-    payment_id = row_id(searched, Kind.PAYMENT)
-    if payment_id is not None:
-        return Q(id=payment_id)
-    if searched.startswith(INTENT):
-        return _known("stripe_payment_intent_id", Q(stripe_payment_intent_id=searched))
-    return Q(order__external_id__startswith=searched)
 
 
 def _known(column: str, matched: Q) -> Q:

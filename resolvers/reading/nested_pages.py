@@ -16,7 +16,8 @@ from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
 from resolvers.reading.pagination import COUNTED, NEWEST, Page, PageWindow, Paging, Sort
 from resolvers.reading.relations import ORDER_OF_PAYMENT, PAYMENTS_OF_ORDER, REFUNDS_OF_PAYMENT
-from resolvers.visibility import NOBODY, order_of_payment, visibility, visible_payment
+from resolvers.reading.search import NOBODY
+from resolvers.visibility import order_of_payment, visibility, visible_payment
 
 Row = TypeVar("Row", bound=Model)
 Found = TypeVar("Found")

@@ -15,7 +15,8 @@ from execution import Projection, Relation
 from models import Order, Payment, Refund
 from resolvers.reading.pagination import PageWindow
 from resolvers.reading.relations import ORDER_OF_PAYMENT, PAYMENTS_OF_ORDER, REFUNDS_OF_PAYMENT, TableRelation
-from resolvers.visibility import NOBODY, Visibility, without_foreign_orders
+from resolvers.reading.search import NOBODY
+from resolvers.visibility import Visibility, without_foreign_orders
 
 # Columns that are read whatever is asked: they say whose a row is, whether it waits for Stripe, and its place in lists.
 NEEDED: Final[dict[type[Model], frozenset[str]]] = {

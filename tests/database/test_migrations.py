@@ -62,7 +62,10 @@ UNIQUE: Final = {
     "discrepancy": {"discrepancy_one_open"},
 }
 INDEXES: Final = {
+    "customer": {"customer_email"},
     "orders": {"orders_external_id_prefix"},
+    "payment": {"payment_stripe_charge", "payment_receipt_email"},
+    "payment_failure": {"payment_failure_stripe_charge"},
     "operation": {"operation_due", "operation_customer_open"},
     "webhook_event": {
         "webhook_event_due",

@@ -3,6 +3,7 @@
 from tests.attack.mutants.mutant import Mutant
 
 MOMENTS = "tests/api/recognition/test_moments.py::"
+SEARCHES = "tests/api/recognition/test_search.py::"
 DESCRIBED = "tests/api/recognition/test_described_orders.py::"
 
 RECOGNITION = (
@@ -125,5 +126,29 @@ RECOGNITION = (
         "    if False:\n",
         DESCRIBED + "test_lines_stand_still_while_a_payment_is_open",
         "[error] = payload",
+    ),
+    Mutant(
+        "a_search_tells_that_somebody_is_there",
+        "resolvers/reading/search.py",
+        "WHERE $2::uuid IS NULL OR coalesce(found.owner, '{nobody}') = $2\n",
+        "WHERE $2::uuid IS NULL OR '{nobody}' <> $2\n",
+        SEARCHES + "test_a_search_does_not_tell_that_somebody_else_is_there",
+        "== own",
+    ),
+    Mutant(
+        "a_declined_attempt_is_not_found",
+        "resolvers/reading/search.py",
+        "WHERE f.stripe_charge_id = $1::text",
+        "WHERE f.stripe_charge_id = $1::text AND FALSE",
+        SEARCHES + "test_a_payment_is_found_by_whatever_names_it",
+        "declined",
+    ),
+    Mutant(
+        "an_address_is_searched_by_its_letters",
+        "resolvers/reading/search.py",
+        "WHERE lower(email) = lower($1::text)",
+        "WHERE email = $1::text",
+        SEARCHES + "test_a_payment_is_found_by_whatever_names_it",
+        "small letters",
     ),
 )
