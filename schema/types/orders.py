@@ -109,7 +109,7 @@ class Customer(Node):
     ) -> Connection[LazyPayment]:
         """Their payments, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return Connection.of(await payments_below(info.context, "customer_id", self.row, paging))
+        return Connection.of(await payments_below(info.context, self.row, paging))
 
 
 @strawberry.type(description="What a shop wants to be paid, and how much of it has been.")
@@ -164,7 +164,7 @@ class Order(Node):
     ) -> Connection[LazyPayment]:
         """The attempts to pay this order, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
-        return Connection.of(await payments_below(info.context, "order_id", self.row, paging))
+        return Connection.of(await payments_below(info.context, self.row, paging))
 
     @reading("id")
     async def timeline(
