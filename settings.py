@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     currencies: Annotated[frozenset[str], NoDecode] = DEFAULT_CURRENCIES
     return_url_schemes: Annotated[frozenset[str], NoDecode] = frozenset()
     statement_descriptor_prefix: Annotated[str | None, Field(min_length=2, max_length=10)] = None
+    shared_payment_tokens: bool = False
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_headers: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -82,7 +83,6 @@ class Settings(BaseSettings):
 
     trusted_documents: Path | None = None
     trusted_documents_mode: Literal["off", "allowed", "enforced"] = "off"
-
     execution: Literal["planned", "graphql-core"] = "planned"
     federation: bool = False
 

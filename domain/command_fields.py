@@ -26,13 +26,14 @@ from domain.text import (
     check_metadata,
     check_payment_method_id,
     check_return_url,
+    check_shared_token,
     clean_text,
 )
 
 REQUIRED: Final = dataclasses.MISSING
 LONGEST_TEXT: Final = 1_000  # of a description and of a note
 # The fields of which one names what pays.
-METHODS: Final = ("payment_method_id", "saved_payment_method_id", "confirmation_token_id")
+METHODS: Final = ("payment_method_id", "saved_payment_method_id", "confirmation_token_id", "shared_payment_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,14 @@ class Rules:
     """The installation's limits.
 
     They are the currencies that may be charged, the URL schemes of the shop's own apps, and the most characters of a
-    statement descriptor's suffix.
+    statement descriptor's suffix. `takes_shared_tokens` says that agents may pay with tokens of methods that they
+    share.
     """
 
     currencies: frozenset[str] = frozenset()
     app_schemes: frozenset[str] = frozenset()
     longest_suffix: int = SAFE_SUFFIX
+    takes_shared_tokens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +266,7 @@ def parse_payment_method_id(raw: RawField) -> str | None:
             ErrorCode.VALIDATION_FAILED, f"Name one thing to pay with, not {both}.", (*raw.path[:-1], _camel(named[1]))
         )
     if not named and raw.input.get("confirm", True):
-        names = " or ".join(f"`{_camel(field)}`" for field in METHODS)
+        names = " or ".join(f"`{_camel(field)}`" for field in METHODS if field in raw.input)
         raise Refused(ErrorCode.VALIDATION_FAILED, f"There is nothing to charge yet: name {names}.", raw.path)
     return None if raw.value is None else check_payment_method_id(raw.value, path=raw.path)
 
@@ -276,9 +279,29 @@ def parse_confirmation_token(raw: RawField) -> str | None:
     if raw.value is None:
         return None
     token = check_confirmation_token(raw.value, path=raw.path)
+    _check_confirms(raw)
+    return token
+
+
+def parse_shared_token(raw: RawField) -> str | None:
+    """Parse Stripe's token of a method that an agent shares. Raises Refused, also where agents may not pay.
+
+    Source: docs.stripe.com/agentic-commerce/concepts/shared-payment-tokens.
+    """
+    if raw.value is None:
+        return None
+    token = check_shared_token(raw.value, path=raw.path)
+    if not raw.rules.takes_shared_tokens:
+        message = f"`{raw.path[-1]}` cannot be used: this installation takes no tokens of agents."
+        raise Refused(ErrorCode.VALIDATION_FAILED, message, raw.path)
+    _check_confirms(raw)
+    return token
+
+
+def _check_confirms(raw: RawField) -> None:
+    """Refuse a token in an input that confirms nothing."""
     if not raw.input.get("confirm", True):
         raise Refused(ErrorCode.VALIDATION_FAILED, f"`{raw.path[-1]}` needs `confirm`: it is used at once.", raw.path)
-    return token
 
 
 def parse_return_url(raw: RawField) -> str | None:

@@ -32,6 +32,7 @@ from domain.command_fields import (
     parse_positive,
     parse_receipt_email,
     parse_return_url,
+    parse_shared_token,
     parse_text,
     parsed,
     unchanged,
@@ -84,6 +85,7 @@ class CreatePayment(Command):
     payment_method_id: str | None = parsed(parse_payment_method_id)
     saved_payment_method_id: UUID | None = optional_id_of(Kind.METHOD)
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
+    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)
     confirm: bool = parsed(unchanged)
     setup_future_usage: SetupFutureUsage | None = parsed(unchanged, stored=True)
     receipt_email: str | None = parsed(optional(parse_receipt_email), default=None, added_later=True, stored=True)
@@ -100,6 +102,7 @@ class ConfirmPayment(Command):
     payment_id: UUID = id_of(Kind.PAYMENT)
     payment_method_id: str | None = parsed(parse_payment_method_id)
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
+    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)
     return_url: str | None = parsed(parse_return_url)
 
 

@@ -27,6 +27,7 @@ NOT_AN_APPS_OWN: Final = frozenset(
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{0,63}")  # RFC 3986, 3.1
 _METHOD = re.compile(r"(?:pm|card|src)_[A-Za-z0-9_]{1,100}")
 _CONFIRMATION_TOKEN = re.compile(r"ctoken_[A-Za-z0-9_]{1,100}")
+_SHARED_TOKEN = re.compile(r"spt_[A-Za-z0-9_]{1,100}")
 
 
 def clean_text(value: str, *, path: Path, max_length: int, multiline: bool = False, min_length: int = 1) -> str:
@@ -129,6 +130,14 @@ def check_confirmation_token(value: str, *, path: Path) -> str:
     refuse_sensitive(value, path=path)
     if not _CONFIRMATION_TOKEN.fullmatch(value):
         raise _refused("must be a confirmation token of Stripe's (ctoken_…)", path)
+    return value
+
+
+def check_shared_token(value: str, *, path: Path) -> str:
+    """Return Stripe's token of a method that an agent shares. Raises Refused for any other text."""
+    refuse_sensitive(value, path=path)
+    if not _SHARED_TOKEN.fullmatch(value):
+        raise _refused("must be a shared payment token of Stripe's (spt_…)", path)
     return value
 
 

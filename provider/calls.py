@@ -103,11 +103,11 @@ class StripeCalls:
 
     # Plain data: converting the library's objects into ours costs a fifth of a call.
 
-    def _post(self, path: str, params: Params, key: str) -> Call[Any]:
-        return self._client.raw_request_async("post", path, **params, idempotency_key=key)
+    def _post(self, path: str, params: Params, key: str, *, version: str = STRIPE_API_VERSION) -> Call[Any]:
+        return self._client.raw_request_async("post", path, **params, idempotency_key=key, stripe_version=version)
 
-    def _get(self, path: str, params: Params | None = None) -> Call[Any]:
-        return self._client.raw_request_async("get", path, **(params or {}))
+    def _get(self, path: str, params: Params | None = None, *, version: str = STRIPE_API_VERSION) -> Call[Any]:
+        return self._client.raw_request_async("get", path, **(params or {}), stripe_version=version)
 
     async def _ask(self, priority: Priority, endpoint: str, call: Call[Any]) -> tuple[dict[str, Any], str | None]:
         """Make one call of the library; return plain data and the request's id. Raises as `_send` does."""

@@ -8,6 +8,7 @@ from typing import Any
 from provider.calls import translated
 from provider.customer_calls import CustomerCalls
 from provider.events import StripeEvent, event_from
+from provider.granted_tokens import GrantedTokenCalls
 from provider.ids import path_of
 from provider.mapping import balance_transaction_from
 from provider.objects import ProviderBalanceTransaction, Unreadable
@@ -19,7 +20,7 @@ from provider.words import id_of
 EXPAND_SOURCES = ["data.source"]
 
 
-class Provider(PaymentCalls, CustomerCalls):
+class Provider(PaymentCalls, CustomerCalls, GrantedTokenCalls):
     """Stripe's API in our own words. Build it inside the running loop, close it with `close`.
 
     Every method raises `ProviderFailure` and no exception of Stripe's library. A method that changes something at

@@ -18,6 +18,7 @@ PREFIXES: Final = {
     "payment_methods": ("pm", "card", "ba", "src"),
     "refunds": ("re", "pyr"),
     "setup_intents": ("seti",),
+    "shared_payment/granted_tokens": ("spt",),
 }
 
 

@@ -3,8 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 
+from domain.api_version import STRIPE_API_VERSION, STRIPE_PREVIEW_VERSION
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, translated
+from provider.failures import ProviderFailure
+from provider.granted_tokens import granted_token_in, name_the_token
 from provider.ids import path_of
 from provider.mapping import dispute_from, payment_from, refund_from
 from provider.objects import ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
@@ -26,8 +29,16 @@ class PaymentCalls(StripeCalls):
 
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Confirm an intent. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
-        call = self._post(path_of("payment_intents", intent_id, "/confirm"), expanding(params), key)
-        return await self._object(Priority.PAY, "POST payment_intents/confirm", call, payment_from, until)
+        is_granted = granted_token_in(params) is not None
+        version = STRIPE_PREVIEW_VERSION if is_granted else STRIPE_API_VERSION
+        path = path_of("payment_intents", intent_id, "/confirm")
+        call = self._post(path, expanding(params), key, version=version)
+        try:
+            return await self._object(Priority.PAY, "POST payment_intents/confirm", call, payment_from, until)
+        except ProviderFailure as failure:
+            if is_granted:
+                name_the_token(failure)
+            raise
 
     async def capture_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Capture money that is held."""

@@ -13,6 +13,10 @@ PAYERS_INPUT = (
     "Stripe's token of what the payer has entered or chosen in their browser or app (ctoken_…), which confirms one "
     "payment within twelve hours. Its amount is never used; a `returnUrl` of ours wins over its own."
 )
+SHARED_BY_AGENT = (
+    "Stripe's token of a method that an agent shares, within its amount, currency and time (spt_…), where the "
+    "installation takes them."
+)
 METADATA = "Kept with it, given back, and shown in Stripe's Dashboard beside our ids; never a secret or card data."
 
 
@@ -126,6 +130,9 @@ class CreatePaymentInput:
     confirmation_token_id: strawberry.ID | None = strawberry.field(
         default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`, and with `confirm`."
     )
+    shared_payment_token: strawberry.ID | None = strawberry.field(
+        default=None, description=f"{SHARED_BY_AGENT} In place of `paymentMethodId`, and with `confirm`."
+    )
     confirm: bool = strawberry.field(
         default=False,
         description="Ask for the money now. Without it the payer's browser confirms it with `confirmation`.",
@@ -156,6 +163,9 @@ class ConfirmPaymentInput:
     )
     confirmation_token_id: strawberry.ID | None = strawberry.field(
         default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`."
+    )
+    shared_payment_token: strawberry.ID | None = strawberry.field(
+        default=None, description=f"{SHARED_BY_AGENT} In place of `paymentMethodId`."
     )
     return_url: str | None = strawberry.field(
         default=None,

@@ -23,6 +23,7 @@ def rules(settings: Settings) -> Rules:
     return Rules(
         currencies=settings.currencies,
         app_schemes=settings.return_url_schemes,
+        takes_shared_tokens=settings.shared_payment_tokens,
         longest_suffix=longest_suffix(settings.statement_descriptor_prefix),
     )
 

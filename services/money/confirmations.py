@@ -12,8 +12,11 @@ from services.money.operations.steps import Step
 
 def token_params(command: CreatePayment | ConfirmPayment) -> dict[str, Any]:
     """Return the parameters of a token that pays, which Stripe takes at a confirmation only; empty without one."""
-    token = command.confirmation_token_id
-    return {"confirmation_token": token} if token is not None else {}
+    if command.confirmation_token_id is not None:
+        return {"confirmation_token": command.confirmation_token_id}
+    if command.shared_payment_token is not None:
+        return {"payment_method_data": {"shared_payment_granted_token": command.shared_payment_token}}
+    return {}
 
 
 async def confirm_params(command: ConfirmPayment, payment: Payment) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from domain.states import ActorKind, CaptureMethod, OperationState, PaymentStatu
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderRefund
 from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAMETERS
+from provider.granted_tokens import THE_TOKEN, granted_token_in
 from services.money.operations.lookups import intent_of, look_up_effect
 from services.money.operations.steps import (
     SERVER_ERROR,
@@ -202,6 +203,8 @@ async def _classify_failure(
         found = await look_up_effect(operation, payment, provider)
         if found is not None:
             return found
+    if failure.param == THE_TOKEN:
+        failure = await _explain_by_token(failure, operation, payment, provider)
     snapshot, fetched = (None if failure.is_replayed else failure.payment), False
     if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
         snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
@@ -212,6 +215,19 @@ async def _classify_failure(
         if (made := refund_made_by(operation, refunds)) is not None:  # the refund exists: it is the truth
             return StepResult(StepOutcome.DONE, since, refund=made, fetched=True)
     return StepResult(StepOutcome.FAILED, since, payment=snapshot, refunds=refunds, failure=failure, fetched=fetched)
+
+
+async def _explain_by_token(
+    failure: ProviderFailure, operation: Operation, payment: Payment, provider: Provider
+) -> ProviderFailure:
+    """Return the failure with the reason that the agent's token itself shows, if it can be read."""
+    token = granted_token_in(operation.params[operation.step])
+    try:
+        found = await provider.retrieve_granted_token(token or "")
+    except ProviderFailure:
+        return failure
+    code = found.refusal_code(payment.amount_minor, payment.currency)
+    return replace(failure, code=code) if code is not None else failure
 
 
 async def _send(operation: Operation, payment: Payment, provider: Provider, until: Deadline) -> StepResult:

@@ -12,13 +12,15 @@ from domain.errors import DomainError, ErrorCode, InvalidState, LimitExceeded, P
 from domain.money import Money
 from domain.states import ProviderEffect
 from models import Payment, Refund
-from provider import Outcome, ProviderFailure
+from provider import Outcome, ProviderFailure, granted_tokens
+from provider.granted_tokens import granted_token_in
 from services.money.operations.steps import Step
 
 AMOUNT: Final = ("input", "amount")
 RECEIPT: Final = ("input", "receiptEmail")
 METHOD: Final = ("input", "paymentMethodId")
 TOKEN: Final = ("input", "confirmationTokenId")
+SHARED_TOKEN: Final = ("input", "sharedPaymentToken")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params
     """Return the domain error of a refused step; `params` are the parameters that were sent to Stripe."""
     amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
     requested = Money(amount, payment.currency) if isinstance(amount, int) else None
-    method = TOKEN if "confirmation_token" in params else METHOD
+    method = TOKEN if "confirmation_token" in params else SHARED_TOKEN if granted_token_in(params) else METHOD
     return refusal_error(Refusal(failure, step, payment, requested, method))
 
 
@@ -125,6 +127,26 @@ def _customer(refusal: Refusal) -> DomainError:
 
 def _address(_: Refusal) -> DomainError:
     return Refused(ErrorCode.VALIDATION_FAILED, "Stripe takes this for no e-mail address.", RECEIPT)
+
+
+def _token_ended(refusal: Refusal) -> DomainError:
+    message = "This agent's token is used up, or was taken back. Ask the agent for another one."
+    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+
+
+def _token_expired(refusal: Refusal) -> DomainError:
+    message = "This agent's token has expired. Ask the agent for another one."
+    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+
+
+def _token_currency(refusal: Refusal) -> DomainError:
+    message = f"This agent's token is not for payments in {refusal.payment.currency}."
+    return Refused(ErrorCode.CURRENCY_MISMATCH, message, refusal.method)
+
+
+def _token_limit(refusal: Refusal) -> DomainError:
+    message = "What is left of this agent's token is less than what is to be paid."
+    return Refused(ErrorCode.AMOUNT_TOO_LARGE, message, refusal.method)
 
 
 def _mandate(refusal: Refusal) -> DomainError:
@@ -216,11 +238,17 @@ BY_CODE: Final[Mapping[str, Explain]] = {
     "payment_method_unactivated": _method,
     "payment_method_unexpected_state": _method,
     "payment_method_unsupported_type": _method,
+    # an agent's token
+    granted_tokens.ENDED: _token_ended,
+    granted_tokens.EXPIRED: _token_expired,
+    granted_tokens.OTHER_CURRENCY: _token_currency,
+    granted_tokens.TOO_LITTLE_LEFT: _token_limit,
 }
 # Where the parameter decides, not the code: (is a refund, Stripe's name of the parameter).
 PARAMETERS: Final[Mapping[tuple[bool, str], Explain]] = {
     (False, "payment_method"): _method,
     (False, "confirmation_token"): _token,
+    (False, granted_tokens.THE_TOKEN): _token,
     (False, "return_url"): _return_page,
     (False, "customer"): _customer,
     (False, "receipt_email"): _address,

@@ -138,7 +138,8 @@ def _excluded_by(place: Place, dotted: str) -> bool:
         in_input = not place.path or place.path[0] == "input"
         if dotted.startswith("confirmPayment.input") != in_input and not dotted.endswith("idempotencyKey"):
             return True
-    return bool(place.path) and place.path[-1] == "confirmationTokenId" and dotted.endswith("paymentMethodId")
+    is_token = bool(place.path) and place.path[-1] in ("confirmationTokenId", "sharedPaymentToken")
+    return is_token and dotted.endswith("paymentMethodId")
 
 
 async def _finding(run: ReconciliationRun) -> str:
@@ -162,6 +163,8 @@ def _dressed(place: Place, secret: str) -> str:
             return f"pm_{secret}"
         case "confirmationTokenId":
             return f"ctoken_{secret}"
+        case "sharedPaymentToken":
+            return f"spt_{secret}"
     return secret
 
 

@@ -9,12 +9,14 @@ from schema import print_sdl
 from tests.support.shop import Json, Shop, key
 
 BUILT: Final = build_schema(print_sdl())
-BESIDE_A_METHOD: Final = "refused beside a method; instead of one it is tests/api/checkout/test_confirmation_tokens.py"
+BESIDE_A_METHOD: Final = "refused beside a method; instead of one it is in tests/api/checkout"
 BEFORE_THE_KEY: Final = {
     "capturePayment.finalCapture": "anything but true is refused",
     "createPayment.savedPaymentMethodId": BESIDE_A_METHOD,
     "createPayment.confirmationTokenId": BESIDE_A_METHOD,
+    "createPayment.sharedPaymentToken": BESIDE_A_METHOD,
     "confirmPayment.confirmationTokenId": BESIDE_A_METHOD,
+    "confirmPayment.sharedPaymentToken": BESIDE_A_METHOD,
 }
 # For each mutation that takes a key, another value for each of its fields; ids are those of a second order and payment.
 OTHER: Final[dict[str, Json]] = {

@@ -2,6 +2,7 @@
 
 from tests.attack.mutants.mutant import Mutant
 
+AGENTS = "tests/api/checkout/test_shared_payment_tokens.py::"
 TOKENS = "tests/api/checkout/test_confirmation_tokens.py::"
 
 CHECKOUT = (
@@ -16,8 +17,12 @@ CHECKOUT = (
     Mutant(
         "a_payers_token_is_no_part_of_the_fingerprint",
         "domain/commands.py",
-        "parsed(parse_confirmation_token, default=None, added_later=True)\n    return_url:",
-        "parsed(parse_confirmation_token, default=None, show=lambda _: None)\n    return_url:",
+        "parsed(parse_confirmation_token, default=None, added_later=True)\n"
+        "    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)\n"
+        "    return_url:",
+        "parsed(parse_confirmation_token, default=None, show=lambda _: None)\n"
+        "    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)\n"
+        "    return_url:",
         TOKENS + "test_a_repeated_call_with_its_key_is_the_payment_of_the_first",
         'other["errors"][0]["mismatchedPaths"]',
     ),
@@ -44,5 +49,29 @@ CHECKOUT = (
         'values = input if input is not None else {**outside, "return_url": None}',
         TOKENS + "test_a_key_is_the_same_request_in_either_form",
         'for answer in answers] == [([], "SUCCEEDED")] * 2',
+    ),
+    Mutant(
+        "agents_pay_without_being_asked_in",
+        "domain/command_fields.py",
+        "    if not raw.rules.takes_shared_tokens:\n",
+        "    if False:\n",
+        AGENTS + "test_an_installation_that_takes_no_agents_tokens_says_so",
+        '[error] = refused["errors"]',
+    ),
+    Mutant(
+        "a_token_of_nobody_closes_the_payment",
+        "provider/granted_tokens.py",
+        "if failure.outcome is Outcome.REJECTED and failure.param is None:",
+        "if failure.outcome is Outcome.REJECTED and failure.param is None and failure.code is None:",
+        AGENTS + "test_a_token_that_stripe_does_not_know_is_not_taken_for_a_payment_that_it_does_not_know",
+        "PROVIDER_REJECTED",
+    ),
+    Mutant(
+        "a_spent_token_is_told_as_a_larger_amount",
+        "provider/granted_tokens.py",
+        "        if self.ended is not None:\n",
+        "        if self.ended is not None and amount_minor <= self.left_minor:\n",
+        AGENTS + "test_beyond_its_limits_a_token_pays_nothing_and_the_reason_is_told",
+        "AMOUNT_TOO_LARGE",
     ),
 )
