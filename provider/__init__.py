@@ -1,6 +1,7 @@
 """REACHES: the only room that knows Stripe. It answers in our own words, and says what each failure means for money."""
 
 from provider.client import Provider
+from provider.connection.request_budget import Budget
 from provider.events import EventRefused, SignatureRefused, StripeEvent, verify_event
 from provider.failures import Outcome, ProviderFailure
 from provider.objects import (
@@ -15,7 +16,6 @@ from provider.objects import (
     ProviderRefund,
     Unreadable,
 )
-from provider.request_budget import Budget
 
 __all__ = [
     "Actionable",

@@ -13,7 +13,9 @@ import structlog
 
 from domain.api_version import STRIPE_API_VERSION
 from domain.deadlines import NEVER, Deadline
-from provider.breaker import Breaker
+from provider.connection.breaker import Breaker
+from provider.connection.request_budget import Budget, Priority
+from provider.connection.transport import LocalTransport, NetworkTransport, Transport, departing
 from provider.failures import (
     LIST_TOO_LONG,
     TOO_LATE,
@@ -26,8 +28,6 @@ from provider.failures import (
 from provider.mapping import NOT_THE_OBJECT
 from provider.objects import Unreadable
 from provider.params import Params
-from provider.request_budget import Budget, Priority
-from provider.transport import LocalTransport, NetworkTransport, Transport, departing
 from provider.words import Json, id_of, word
 
 log = structlog.get_logger(__name__)

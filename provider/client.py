@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from provider.calls import translated
+from provider.connection.request_budget import Priority
 from provider.customer_calls import CustomerCalls
 from provider.events import StripeEvent, event_from
 from provider.granted_tokens import GrantedTokenCalls
@@ -14,7 +15,6 @@ from provider.mapping import balance_transaction_from
 from provider.objects import ProviderBalanceTransaction, Unreadable
 from provider.params import made_between
 from provider.payment_calls import PaymentCalls
-from provider.request_budget import Priority
 from provider.words import id_of
 
 EXPAND_SOURCES = ["data.source"]

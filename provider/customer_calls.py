@@ -5,11 +5,11 @@ from functools import partial
 
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, plain, translated
+from provider.connection.request_budget import Priority
 from provider.customer_mapping import customer_from, method_from, session_from
 from provider.ids import path_of
 from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
 from provider.params import Params, ordered
-from provider.request_budget import Priority
 
 
 class CustomerCalls(StripeCalls):

@@ -9,10 +9,10 @@ from typing import Final
 
 from domain.api_version import STRIPE_PREVIEW_VERSION
 from provider.calls import StripeCalls, translated
+from provider.connection.request_budget import Priority
 from provider.failures import Outcome, ProviderFailure
 from provider.ids import path_of
 from provider.params import Params
-from provider.request_budget import Priority
 from provider.words import Json, word
 
 NAME: Final = "shared_payment_granted_token"

@@ -6,13 +6,13 @@ from datetime import datetime
 from domain.api_version import STRIPE_API_VERSION, STRIPE_PREVIEW_VERSION
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, translated
+from provider.connection.request_budget import Priority
 from provider.failures import ProviderFailure
 from provider.granted_tokens import granted_token_in, name_the_token
 from provider.ids import path_of
 from provider.mapping import dispute_from, payment_from, refund_from
 from provider.objects import ProviderDispute, ProviderPayment, ProviderRefund, Unreadable
 from provider.params import EXPAND_CAPTURED, Params, expanding, made_between, ordered
-from provider.request_budget import Priority
 
 EXPAND_REFUND = ["charge.balance_transaction"]  # tells a refund from the released part of a hold
 

@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.errors import DomainError, ErrorCode, Refused
 from models import Payment
 from provider import Outcome, Provider, ProviderFailure, ProviderPayment
-from provider.request_budget import THROTTLED_HERE
+from provider.connection.request_budget import THROTTLED_HERE
 from services.audit.trail import Cause
 from services.money.state import locking
 from services.money.sync import close_if_gone, refresh_payment, unavailable

@@ -18,7 +18,8 @@ from database.unit_of_work import UnitOfWork, transact
 from domain.deadlines import Deadline
 from domain.states import PaymentStatus, Transition, WebhookState
 from models import Operation, Order, Payment, Refund, WebhookEvent
-from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund, breaker
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderRefund
+from provider.connection import breaker
 from provider.mapping import payment_from
 from services import retry_policy
 from services.audit.trail import Cause, Change, record

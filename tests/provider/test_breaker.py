@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from provider import Outcome, Provider, ProviderFailure
-from provider.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, OPEN_AFTER, Breaker
+from provider.connection.breaker import FIRST_OPEN_SECONDS, LONGEST_OPEN_SECONDS, OPEN_AFTER, Breaker
 from tests.provider.stripe_says import error, intent, provider_hearing, saying
 
 

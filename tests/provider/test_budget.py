@@ -5,8 +5,9 @@ import time
 
 import pytest
 
-from provider import Budget, Outcome, ProviderFailure, request_budget
-from provider.request_budget import Priority
+from provider import Budget, Outcome, ProviderFailure
+from provider.connection import request_budget
+from provider.connection.request_budget import Priority
 
 
 async def test_no_more_than_so_many_go_in_a_second() -> None:

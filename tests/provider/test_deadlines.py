@@ -10,8 +10,8 @@ import pytest
 
 from domain.deadlines import NEVER, PAST, Deadline
 from provider import Outcome, Provider, ProviderFailure
-from provider import transport as transports
-from provider.breaker import OPEN_AFTER
+from provider.connection import transport as transports
+from provider.connection.breaker import OPEN_AFTER
 from provider.failures import TOO_LATE
 from tests.provider.wire import Line, certificate, confirming, whole, wire
 
@@ -78,7 +78,7 @@ async def test_a_probe_that_trickles_keeps_the_circuit_open_no_longer_than_one_c
         await line.say(whole())
         return False
 
-    monkeypatch.setattr("provider.breaker.FIRST_OPEN_SECONDS", 0.05)
+    monkeypatch.setattr("provider.connection.breaker.FIRST_OPEN_SECONDS", 0.05)
     async with wire(behave) as stripe:
         provider = stripe.provider(LIMIT)
         for _ in range(OPEN_AFTER):

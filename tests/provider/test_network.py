@@ -12,7 +12,7 @@ import certifi
 import pytest
 
 from provider import Outcome, Provider
-from provider import transport as transports
+from provider.connection import transport as transports
 from tests.provider.stripe_says import KEY
 from tests.provider.wire import BODY, Behaviour, Line, answering, certificate, confirming, whole, wire
 

@@ -11,7 +11,7 @@ import pytest
 from database.statements import query_rows
 from domain.states import EventSource, EventTopic
 from models import EventReading, WebhookEvent
-from provider.transport import LocalTransport
+from provider.connection.transport import LocalTransport
 from services.inbox.event_poller import KEPT, EventPoller, Schedule
 from services.inbox.topics import types_by_topic
 from tests.support.inbox import (

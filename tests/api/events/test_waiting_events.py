@@ -3,8 +3,9 @@
 import httpx
 import pytest
 
-from provider import Budget, request_budget
-from provider.request_budget import Priority
+from provider import Budget
+from provider.connection import request_budget
+from provider.connection.request_budget import Priority
 from services.inbox import inbox
 from tests.support.inbox import all_is_due, apply_all, one_event_is_due, pass_time, seen
 from tests.support.shop import Shop

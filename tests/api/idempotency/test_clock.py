@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from provider.transport import LocalTransport
+from provider.connection.transport import LocalTransport
 from tests.support.shop import Shop, open_shop, settings_for
 
 

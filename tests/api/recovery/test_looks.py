@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provider import Budget, Provider, ProviderFailure
-from provider.request_budget import Priority
+from provider.connection.request_budget import Priority
 from services.live import refresh_on_read
 from tests.support.shop import Json, Shop, key, open_shop, settings_for
 

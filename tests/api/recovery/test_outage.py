@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from database.statements import query_rows
-from provider.breaker import OPEN_AFTER
+from provider.connection.breaker import OPEN_AFTER
 from services.retry_policy import BACK_OFF_SECONDS, back_off
 from tests.support.shop import Json, Shop, key
 

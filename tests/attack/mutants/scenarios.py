@@ -288,7 +288,7 @@ SCENARIOS = (
     ),
     Mutant(
         "a_circuit_that_opened_stays_open",
-        "provider/breaker.py",
+        "provider/connection/breaker.py",
         "        left = max(0.0, self._closed_again_at - self._clock())\n",
         "        left = FIRST_OPEN_SECONDS\n",
         "tests/api/recovery/test_outage.py::test_scenario_60_everything_is_decided_once_stripe_is_back",

@@ -1,0 +1,1 @@
+"""The connection to Stripe: its transport, the circuit breaker, and the budget of requests."""
