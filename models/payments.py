@@ -167,6 +167,18 @@ class Payment(Model):
         """The moment at which the last of its money was taken; None before the payment has succeeded."""
         return self.captured_at if self.status is PaymentStatus.SUCCEEDED else None
 
+    @computed("next_action")
+    def remaining_minor(self) -> int | None:
+        """The part of a bank transfer that has not arrived, in minor units; None where no transfer is awaited."""
+        remaining: int | None = (self.next_action or {}).get("remaining_minor")
+        return remaining
+
+    @computed("next_action")
+    def pay_before(self) -> datetime | None:
+        """The moment until which a voucher or a code can be paid; None where none is awaited, or without an end."""
+        expires = (self.next_action or {}).get("expires_at")
+        return datetime.fromisoformat(expires) if expires else None
+
     @property
     def is_final(self) -> bool:
         return self.status in PAYMENT_FINAL
@@ -215,6 +227,7 @@ class Payment(Model):
             "provider_amount_minor": self.provider_amount_minor,
             "cancel_reason": self.cancel_reason.value if self.cancel_reason is not None else None,
             "share": self.share.value if self.share is not PaymentShare.WHOLE else None,
+            "remaining_minor": self.remaining_minor,
         }
         return {name: value for name, value in held.items() if value is not None}
 

@@ -22,10 +22,11 @@ MOST_NESTED = 100  # Stripe's objects nest some ten deep; JSON nested beyond 254
 LONGEST_NUMBER: Final = b"0" * 19  # digits of 2**63: beyond 64 bits orjson reads an integer as a float
 _DIGITS_AS_ZEROS: Final = bytes.maketrans(b"123456789", b"000000000")
 
-# Members that must not be stored: secrets that move money, and personal data.
+# Members that must not be stored: secrets that move money, what only the payer may know, and personal data.
 FORGOTTEN = frozenset(
     {
         "client_secret",
+        "next_action",
         "billing_details",
         "shipping",
         "receipt_email",

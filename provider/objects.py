@@ -1,5 +1,6 @@
 """Immutable snapshots of Stripe's objects, in our own words, which the state writer merges."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,11 +12,17 @@ from domain.states import CancellationReason, CaptureMethod, PaymentStatus, Refu
 
 @dataclass(frozen=True, slots=True)
 class Actionable:
-    """The payer's next action: a 3DS page, a bank's page, a voucher."""
+    """The payer's next action: a 3DS page, a bank's page, a voucher, a transfer.
+
+    `remaining_minor` is the part of a bank transfer that has not arrived, in minor units of the payment's currency.
+    `instructions` are what the payer needs where they pay: for them alone, passed on in memory and never stored.
+    """
 
     type: str
     redirect_url: str | None
     expires_at: datetime | None
+    remaining_minor: int | None = None
+    instructions: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from domain.caller import Scope
 from domain.errors import DomainError
 from domain.ids import Kind, row_id
+from domain.money import Money
 from domain.states import CONFIRMABLE
 from models import Payment
 from provider import ProviderPayment
@@ -33,9 +35,25 @@ class Confirmation:
         return self._asking.publishable_key
 
     @property
-    def next_action(self) -> Mapping[str, Any] | None:
-        """The payer's next step as it is stored, without a page that holds a secret."""
-        return self._payment.next_action
+    def asks_payer(self) -> bool:
+        """True if there is a next step for the payer."""
+        return self._payment.next_action is not None
+
+    @property
+    def stored_action(self) -> Mapping[str, Any]:
+        """The payer's next step as it is stored, without a page that holds a secret and without instructions."""
+        return self._payment.next_action or {}
+
+    @property
+    def pay_before(self) -> datetime | None:
+        """The moment until which a voucher or a code can be paid."""
+        return self._payment.pay_before
+
+    @property
+    def remaining(self) -> Money | None:
+        """The part of a bank transfer that has not arrived."""
+        remaining = self._payment.remaining_minor
+        return self._payment.money(remaining) if remaining is not None else None
 
     async def return_url(self) -> str | None:
         """Where the payer comes back to, as createPayment named it."""
@@ -47,11 +65,19 @@ class Confirmation:
 
     async def page(self) -> str | None:
         """The page that the payer is to visit. Raises ProviderProblem when Stripe cannot be asked."""
-        stored = self._payment.next_action
-        if stored is None or not stored.get("page_withheld"):
-            return stored["redirect_url"] if stored is not None else None
+        stored = self.stored_action
+        if not stored.get("page_withheld"):
+            return stored.get("redirect_url")
         action = (await self._at_stripe()).next_action
         return action.redirect_url if action is not None else None
+
+    async def instructions(self) -> Mapping[str, Any]:
+        """The voucher, the code, the account or the deposit that the payer needs where they pay.
+
+        Raises ProviderProblem when Stripe cannot be asked.
+        """
+        action = (await self._at_stripe()).next_action if self.asks_payer else None
+        return action.instructions if action is not None else {}
 
     async def _at_stripe(self) -> ProviderPayment:
         async with self._look:

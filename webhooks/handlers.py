@@ -34,6 +34,7 @@ PAYMENT_EVENTS = frozenset(
     {
         "payment_intent.created",
         "payment_intent.requires_action",
+        "payment_intent.partially_funded",
         "payment_intent.processing",
         "payment_intent.amount_capturable_updated",
         FAILED,

@@ -10,7 +10,7 @@ from sandbox.account import account, payouts, settings
 from sandbox.books import books
 from sandbox.customers import customers, mandates, payment_methods
 from sandbox.customers.kinds import KINDS as METHOD_KINDS
-from sandbox.customers.methods import METHODS, TOO_LATE
+from sandbox.customers.methods import METHODS
 from sandbox.errors import invalid
 from sandbox.faults import KINDS, Faults
 from sandbox.http import requests
@@ -127,7 +127,7 @@ def _expire(bench: Bench, ids: Ids, _: Any) -> Json:
     if intent["status"] == "requires_capture":
         captures.expire(bench.ledger, ids["id"])
     elif intent["status"] == "requires_action":
-        attempts.finish_action(bench.ledger, ids["id"], passed=False, refusal=TOO_LATE)
+        attempts.end_action(bench.ledger, ids["id"])
     else:
         raise invalid(f"Nothing of this PaymentIntent can expire: it has a status of {intent['status']}.")
     return bench.ledger.need("payment_intent", ids["id"])

@@ -18,7 +18,7 @@ class MethodKind:
     """One type of payment method. Without `action`, a `next_action` type, the method pays as a card does.
 
     `fields` are the method's own, `charged` those of a charge's payment_method_details, `refund` the name of a refund's
-    destination_details. `expires` is the number of seconds in which the payer can pay.
+    destination_details. `expires` is the number of seconds in which the payer can do what they are asked for.
     """
 
     currencies: tuple[str, ...] = ()  # empty: all
@@ -40,7 +40,7 @@ def _redirect(*currencies: str, **more: Any) -> MethodKind:
 BANK_ACCOUNT = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
 KINDS: Mapping[str, MethodKind] = {
     "card": MethodKind(manual=True, refund="card"),
-    "us_bank_account": MethodKind(("usd",), debits=4 * DAY, refund="us_bank_transfer"),
+    "us_bank_account": MethodKind(("usd",), debits=4 * DAY, refund="us_bank_transfer", expires=10 * DAY),
     "sepa_debit": MethodKind(
         ("eur",),
         fields=("bank_code", "branch_code", "country", "fingerprint", "last4"),

@@ -93,6 +93,12 @@ DEPOSITS_FAILED = CardDecline(
     "The bank account could not be verified: too many attempts.",
     type="not_asked",
 )
+DEPOSITS_TOO_LATE = CardDecline(
+    "payment_method_microdeposit_verification_timeout",
+    "generic_decline",
+    "The bank account was not verified within ten days.",
+    type="not_asked",
+)
 NO_FUNDS_IN_BANK = CardDecline(
     "payment_intent_payment_attempt_failed",
     "insufficient_funds",

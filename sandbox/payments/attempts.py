@@ -5,7 +5,15 @@ from typing import Any
 from sandbox import objects
 from sandbox.customers import granted_tokens, mandates, payment_methods
 from sandbox.customers.kinds import KINDS
-from sandbox.customers.methods import AUTHENTICATE, NOT_AUTHENTICATED, NOT_PAID, TOO_LATE, CardDecline, TestMethod
+from sandbox.customers.methods import (
+    AUTHENTICATE,
+    DEPOSITS_TOO_LATE,
+    NOT_AUTHENTICATED,
+    NOT_PAID,
+    TOO_LATE,
+    CardDecline,
+    TestMethod,
+)
 from sandbox.errors import StripeError, doc_url, invalid, unexpected_state
 from sandbox.ledger import Ledger
 from sandbox.payments import actions, authorisations, declines, disputes, options, releases
@@ -75,11 +83,17 @@ def finish_action(ledger: Ledger, identity: str, *, passed: bool, refusal: CardD
 
 
 def expire_action(ledger: Ledger, subject: str) -> None:
-    """Expire an unpaid voucher or code, unless another attempt has been made meanwhile."""
+    """Expire an unpaid voucher or code, or an unverified account, unless another attempt has been made meanwhile."""
     identity, _, attempt_id = subject.partition(" ")
     waiting = ledger.need("payment_intent", identity)["status"] == "requires_action"
     if waiting and ledger.store.hidden(identity).get("attempt") == attempt_id:
-        finish_action(ledger, identity, passed=False, refusal=TOO_LATE)
+        end_action(ledger, identity)
+
+
+def end_action(ledger: Ledger, identity: str) -> None:
+    """Let the time run out in which the payer could do what they were asked for."""
+    verifies = ledger.need("payment_intent", identity)["next_action"]["type"] == "verify_with_microdeposits"
+    finish_action(ledger, identity, passed=False, refusal=DEPOSITS_TOO_LATE if verifies else TOO_LATE)
 
 
 def attempt(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> Json:

@@ -78,6 +78,7 @@ def confirm(ledger: Ledger, identity: str, params: Json) -> Json:
     multi_use = options.kept_for(intent, behaviour.type) is not None
     mandate = mandates.agreed(ledger, intent, method, params, multi_use=multi_use, waits=waits)
     ledger.store.remember(identity, mandate=mandate)
+    bank_transfers.release(ledger, intent)  # what came for an earlier attempt is the customer's again
     if waits:
         asked = attempts.ask_payer(ledger, intent, method, behaviour, params)
         if behaviour.type == "customer_balance":

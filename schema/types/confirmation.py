@@ -5,7 +5,7 @@ import strawberry
 from resolvers.confirmation import Confirmation
 from schema.directives import PART_OF_A_ROW
 from schema.fields import field
-from schema.types.payment_methods import NextAction
+from schema.types.next_actions import NextAction
 
 
 @strawberry.type(
@@ -30,9 +30,8 @@ class PaymentConfirmation:
 
     @field
     async def next_action(self) -> NextAction | None:
-        """What the payer has to do next: 3DS, a redirect, a voucher; null when it is nothing."""
-        stored = self.found.next_action
-        return NextAction.of(stored, await self.found.page()) if stored is not None else None
+        """What the payer has to do next: 3DS, a redirect, a voucher, a transfer; null when it is nothing."""
+        return NextAction(found=self.found, page=await self.found.page()) if self.found.asks_payer else None
 
     @field
     def publishable_key(self) -> str | None:

@@ -1,7 +1,6 @@
 """Payment methods as a receipt shows them: never a number."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any, Final
 
 import strawberry
@@ -45,24 +44,6 @@ class OtherMethodSnapshot(PaymentMethodSnapshot):
 
 
 SNAPSHOTS: Final = (CardSnapshot, BankAccountSnapshot, OtherMethodSnapshot)
-
-
-@strawberry.type(description="What the payer has to do next.", directives=PART_OF_A_ROW)
-class NextAction:
-    """A page to visit, or a voucher to pay."""
-
-    type: str = strawberry.field(description="Stripe's word for the action, such as redirect_to_url.")
-    redirect_url: str | None = strawberry.field(description="The page to send the payer to, where there is one.")
-    expires_at: datetime | None = strawberry.field(description="When it is too late.")
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any], page: str | None) -> "NextAction":
-        expires = stored.get("expires_at")
-        return cls(
-            type=stored["type"],
-            redirect_url=page,
-            expires_at=datetime.fromisoformat(expires) if expires else None,
-        )
 
 
 def snapshot(stored: Mapping[str, Any]) -> PaymentMethodSnapshot:

@@ -75,6 +75,20 @@ class Payment(Node):
         "held_currency",
     )
 
+    amount_remaining = money(
+        Money | None,
+        "What has not arrived of a bank transfer; null where none is awaited. What did arrive is not taken, and pays"
+        " nothing, before it is all there.",
+        "remaining_minor",
+        "held_currency",
+    )
+
+    pay_before = column(
+        datetime | None,
+        "Until when a voucher or a code can be paid; null where none is awaited, or where it has no end. Afterwards the"
+        " payment waits for another attempt.",
+    )
+
     amount_capturable = money(Money, "What is held and may be taken.", "capturable_minor", "held_currency")
 
     capture_before = column(

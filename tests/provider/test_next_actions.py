@@ -68,8 +68,93 @@ def test_each_documented_shape_gives_its_page_and_its_end(kind: str) -> None:
 
     payment = payment_from(intent(status="requires_action", next_action={"type": kind, kind: detail}))
 
-    assert payment.next_action == Actionable(type=kind, redirect_url=page, expires_at=until)
+    assert payment.next_action is not None
+    assert (payment.next_action.type, payment.next_action.redirect_url, payment.next_action.expires_at) == (
+        kind,
+        page,
+        until,
+    )
     assert payment.status is PaymentStatus.REQUIRES_ACTION
+
+
+NOTHING: dict[str, Any] = {"number": None, "entity": None, "reference": None, "pdf_url": None, "stores": []}
+IBAN = {"account_holder_name": "A Shop", "bic": "SOGEDEFF", "country": "DE", "iban": "DE11", "bank_address": {}}
+# What the payer needs where they pay, by the way of paying.
+INSTRUCTIONS: dict[str, tuple[str, dict[str, Any], Any]] = {
+    "boleto": (
+        "boleto_display_details",
+        {"number": "34191.79001 01043", "pdf": PAGE},
+        {"voucher": NOTHING | {"number": "34191.79001 01043", "pdf_url": PAGE}},
+    ),
+    "multibanco": (
+        "multibanco_display_details",
+        {"entity": "11249", "reference": "123456789"},
+        {"voucher": NOTHING | {"entity": "11249", "reference": "123456789"}},
+    ),
+    "konbini": (
+        "konbini_display_details",
+        {"stores": {"lawson": {"payment_code": "1", "confirmation_number": 2}, "seicomart": None, "a b": {}}},
+        {"voucher": NOTHING | {"stores": [{"chain": "lawson", "payment_code": "1", "confirmation_number": None}]}},
+    ),
+    "pix": ("pix_display_qr_code", QR, {"code": {"data": "00020101", "image_url": PICTURES["image_url_svg"]}}),
+    "cashapp": (
+        "cashapp_handle_redirect_or_display_qr_code",
+        {"qr_code": CODE},
+        {"code": {"data": None, "image_url": PICTURES["image_url_svg"]}},
+    ),
+    "microdeposits": (
+        "verify_with_microdeposits",
+        {"arrival_date": UNTIL, "microdeposit_type": "descriptor_code"},
+        {"microdeposits": {"type": "descriptor_code", "arrives_at": WHEN}},
+    ),
+    "a page": ("redirect_to_url", {"url": PAGE}, {}),
+}
+
+
+@pytest.mark.parametrize("name", INSTRUCTIONS)
+def test_the_payer_learns_what_they_need_where_they_pay(name: str) -> None:
+    kind, detail, expected = INSTRUCTIONS[name]
+
+    found = next_action_from({"type": kind, kind: detail}, livemode=True)
+
+    assert found is not None
+    assert found.instructions == expected
+    assert all(str(text) not in repr(found) for text in detail.values() if isinstance(text, str) and text != PAGE)
+
+
+def test_a_transfer_names_the_accounts_and_what_remains() -> None:
+    detail = {
+        "amount_remaining": 6_000,
+        "reference": "ABC",
+        "financial_addresses": [{"type": "iban", "iban": IBAN}, {"type": "swift"}, "DE11", {"type": "iban", "iban": 1}],
+    }
+    kind = "display_bank_transfer_instructions"
+
+    found = next_action_from({"type": kind, kind: detail}, livemode=True)
+
+    assert found is not None
+    [account] = found.instructions["transfer"]["accounts"]
+    said = {name: value for name, value in account.items() if value is not None}
+    assert said == {"type": "iban", "account_holder_name": "A Shop", "bic": "SOGEDEFF", "country": "DE", "iban": "DE11"}
+    assert (found.instructions["transfer"]["reference"], found.remaining_minor) == ("ABC", 6_000)
+
+
+@pytest.mark.parametrize("remaining", [-1, 2**60, 5.5, "6000", True, None])
+def test_a_remaining_amount_that_is_none_is_not_shown(remaining: object) -> None:
+    kind = "display_bank_transfer_instructions"
+
+    found = next_action_from({"type": kind, kind: {"amount_remaining": remaining}}, livemode=True)
+
+    assert found is not None
+    assert found.remaining_minor is None
+
+
+@pytest.mark.parametrize("text", ["", "x" * 1_001, "a\nb", 7, ["a"]])
+def test_a_number_that_no_page_could_show_is_none(text: object) -> None:
+    found = next_action_from({"type": "oxxo_display_details", "oxxo_display_details": {"number": text}}, livemode=True)
+
+    assert found is not None
+    assert found.instructions == {"voucher": NOTHING}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +189,9 @@ def test_a_page_that_no_browser_should_be_sent_to_is_no_page(page: object) -> No
 def test_an_end_that_is_no_moment_is_no_end(until: object) -> None:
     action = {"type": "oxxo_display_details", "oxxo_display_details": {"expires_after": until}}
 
-    assert next_action_from(action, livemode=True) == Actionable("oxxo_display_details", None, None)
+    found = next_action_from(action, livemode=True)
+    assert found is not None
+    assert (found.type, found.redirect_url, found.expires_at) == ("oxxo_display_details", None, None)
 
 
 ANYTHING = st.recursive(
@@ -113,6 +200,7 @@ ANYTHING = st.recursive(
     max_leaves=12,
 )
 NAMES = ["url", "stripe_js", "hosted_voucher_url", "hosted_instructions_url", "expires_at", "expires_after", "qr_code"]
+NAMES += ["amount_remaining", "financial_addresses", "stores", "number", "data", "pdf"]
 LIKELY = st.fixed_dictionaries(
     {"type": st.sampled_from([*SHAPES, "invented_tomorrow"])},
     optional={kind: ANYTHING | st.dictionaries(st.sampled_from(NAMES), ANYTHING) for kind in SHAPES},

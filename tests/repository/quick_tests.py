@@ -46,6 +46,7 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "services/live": ("tests/live",),
     "services/money": (
         "tests/api/customers",
+        "tests/api/delayed/test_transfers.py",
         "tests/api/orders/test_partial_payments.py",
         "tests/api/payments/test_cancel_unsent.py",
         "tests/api/payments/test_failures.py",

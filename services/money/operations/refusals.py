@@ -150,7 +150,10 @@ def _token_limit(refusal: Refusal) -> DomainError:
 
 
 def _mandate(refusal: Refusal) -> DomainError:
-    message = "The payer's consent to use this payment method is not valid any more. Use another one."
+    message = (
+        "The payer has not agreed to be debited by this payment method, or no longer does. A confirmation token carries"
+        " their consent: send one as `confirmationTokenId`, or use another method."
+    )
     return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
 
 

@@ -302,14 +302,16 @@ def _kept_action(action: Actionable) -> dict[str, Any]:
     """Return the part of the payer's next action that may be stored.
 
     Stripe's 3DS pages carry the client secret in their address, which is never stored: such a page is fetched again
-    when it is needed.
+    when it is needed, and so are the account, the number or the code that the payer pays by.
     """
     withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url
-    kept = {
+    kept: dict[str, Any] = {
         "type": action.type,
         "redirect_url": None if withheld else action.redirect_url,
         "expires_at": action.expires_at.isoformat() if action.expires_at else None,
     }
+    if action.remaining_minor is not None:
+        kept["remaining_minor"] = action.remaining_minor
     return kept | {"page_withheld": True} if withheld else kept
 
 
@@ -321,8 +323,14 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
     if seen.status is PaymentStatus.REQUIRES_PAYMENT_METHOD and changes.get("last_error"):
         return "payment.declined"
     if "status" not in changes:
-        return "payment.updated"
+        return "payment.partially_funded" if _has_come_in_part(payment, seen) else "payment.updated"
     return f"payment.{seen.status.value.lower()}"
+
+
+def _has_come_in_part(payment: Payment, seen: ProviderPayment) -> bool:
+    """Return True if more of a bank transfer has arrived than is known, and not all."""
+    before, remaining = payment.remaining_minor, seen.next_action.remaining_minor if seen.next_action else None
+    return before is not None and remaining is not None and remaining < before
 
 
 async def sum_refunds(

@@ -45,11 +45,14 @@ OF_PAYMENTS: Final = frozenset(
         " CardDeclinedError ProviderError"
     ).split()
 )
+OF_CONFIRMATIONS: Final = frozenset(
+    "PaymentConfirmation NextAction Voucher VoucherStore PaymentCode BankTransfer AccountToPay Microdeposits".split()
+)
 OF_OPERATIONS: Final = frozenset("WebhookEvent Operation OperationReview CardDeclinedError ProviderError".split())
 LEADS_TO: Final[Mapping[Scope, frozenset[str]]] = {
     Scope.PAYMENTS_PAY: frozenset(),
     Scope.PAYMENTS_READ: OF_PAYMENTS,
-    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation", "NextAction"}),
+    Scope.PAYMENTS_WRITE: OF_CONFIRMATIONS,
     Scope.REFUNDS_WRITE: frozenset(),
     Scope.REFUNDS_APPROVE: frozenset(),
     Scope.DISPUTES_WRITE: frozenset(),

@@ -1,6 +1,7 @@
 """Wrong variants of single lines: each breaks one promise, as a tired programmer might, and a test must fail."""
 
 from tests.attack.mutants.checkout import CHECKOUT
+from tests.attack.mutants.delayed import DELAYED
 from tests.attack.mutants.endpoints import ENDPOINTS
 from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
@@ -21,5 +22,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *EXECUTED,
     *RECOGNITION,
     *CHECKOUT,
+    *DELAYED,
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

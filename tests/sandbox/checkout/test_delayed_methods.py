@@ -278,6 +278,20 @@ async def test_what_a_canceled_payment_got_goes_back_to_the_customer(account: St
     assert balance.available.to_dict() == {"eur": 4_000}
 
 
+async def test_what_came_for_a_transfer_goes_back_when_the_payer_pays_by_card(account: StripeAccount) -> None:
+    customer = await account.v1.customers.create_async({})
+    waiting = await _transfer(account, customer.id)
+    await _send(account, customer.id, 4_000)
+
+    paid = await account.v1.payment_intents.confirm_async(
+        waiting.id, {"payment_method": "pm_card_visa", "return_url": BACK}
+    )
+
+    balance = await account.v1.customers.cash_balance.retrieve_async(customer.id)
+    assert (paid.status, paid.amount_received) == ("succeeded", 10_000)
+    assert balance.available.to_dict() == {"eur": 4_000}
+
+
 async def test_money_is_matched_by_hand_where_the_customer_wants_it(account: StripeAccount) -> None:
     customer = await account.v1.customers.create_async({})
     await account.v1.customers.cash_balance.update_async(customer.id, {"settings": {"reconciliation_mode": "manual"}})

@@ -136,6 +136,34 @@ async def test_a_bank_account_is_verified_by_small_sums(account: StripeAccount) 
 
 
 @pytest.mark.parametrize(
+    ("wrong", "most"), [({"amounts[]": ["1", "2"]}, 3), ({"descriptor_code": "SM99ZZ"}, 10)], ids=["amounts", "code"]
+)
+async def test_a_bank_account_is_not_verified_by_guessing(account: StripeAccount, wrong: Json, most: int) -> None:
+    waiting = await account.pay("pm_usBankAccount_microdeposits")
+
+    statuses = []
+    for _ in range(most):
+        await account.http.post(f"/v1/payment_intents/{waiting.id}/verify_microdeposits", data=wrong)
+        statuses.append((await account.again(waiting)).status)
+
+    after = await account.again(waiting)
+    assert statuses == ["requires_action"] * (most - 1) + ["requires_payment_method"]
+    assert after.last_payment_error.code == "payment_method_microdeposit_verification_attempts_exceeded"
+
+
+async def test_a_bank_account_that_nobody_verifies_is_given_up_after_ten_days(account: StripeAccount) -> None:
+    waiting = await account.pay("pm_usBankAccount_microdeposits")
+
+    account.sandbox.advance(10 * DAY - 60)
+    before = await account.again(waiting)
+    account.sandbox.advance(60)
+
+    after = await account.again(waiting)
+    assert (before.status, after.status) == ("requires_action", "requires_payment_method")
+    assert after.last_payment_error.code == "payment_method_microdeposit_verification_timeout"
+
+
+@pytest.mark.parametrize(
     ("given", "status"),
     [({"amounts": [32, 45]}, "processing"), ({"descriptor_code": "SM33CC"}, "requires_payment_method")],
 )

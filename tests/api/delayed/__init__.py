@@ -1,0 +1,1 @@
+"""Methods that take days: bank debits, microdeposits, vouchers, codes and bank transfers."""
