@@ -44,7 +44,7 @@ from domain.states import CancelReason, CaptureMethod, OperationKind, RefundReas
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterOrder(Command):
-    """Register an order with the amount that it owes, as a service states it."""
+    """Register an order with the amount that it owes, as a service states it, or change it."""
 
     kind: ClassVar = OperationKind.REGISTER_ORDER
 
@@ -95,7 +95,10 @@ class CreatePayment(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPayment(Command):
-    """Confirm an open payment with what pays, and name the page that its payer returns to."""
+    """Confirm an open payment with what pays, and name the page that its payer returns to.
+
+    `expected_amount` is compared with the amount that the payment asks for.
+    """
 
     kind: ClassVar = OperationKind.CONFIRM_PAYMENT
 
@@ -103,6 +106,7 @@ class ConfirmPayment(Command):
     payment_method_id: str | None = parsed(parse_payment_method_id)
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)
+    expected_amount: Money | None = parsed(optional(parse_money), default=None, added_later=True)
     return_url: str | None = parsed(parse_return_url)
 
 

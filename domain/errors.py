@@ -184,7 +184,7 @@ class OrderAlreadyPaid(DomainError):
 
 
 class AmountMismatch(DomainError):
-    """The client expects another amount than the order owes, or states parts that do not come to the amount."""
+    """The client expects another amount than the order owes or its payment asks for, or states parts of another sum."""
 
     def __init__(self, *, expected: Money, actual: Money, path: Path | None = None, message: str | None = None) -> None:
         owes = f"The order owes {actual.decimal} {actual.currency}, not {expected.decimal} {expected.currency}."
@@ -240,6 +240,29 @@ class InvalidState(DomainError):
     def restore(self, details: Mapping[str, Any]) -> None:
         self.status = PaymentStatus(details["status"])
         self.allowed_actions = tuple(PaymentAction(action) for action in details["allowed_actions"])
+
+
+class PaymentUnderWay(InvalidState):
+    """The order's open payment has gone too far for this change of the order."""
+
+    def __init__(
+        self,
+        *,
+        payment_id: UUID,
+        status: PaymentStatus,
+        allowed_actions: tuple[PaymentAction, ...],
+        message: str,
+        path: Path | None = None,
+    ) -> None:
+        super().__init__(status=status, allowed_actions=allowed_actions, message=message, path=path)
+        self.payment_id = payment_id
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "payment_id": str(self.payment_id)}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        super().restore(details)
+        self.payment_id = UUID(details["payment_id"])
 
 
 class CardDeclined(DomainError):

@@ -39,7 +39,8 @@ class Payment(Model):
     cancellation: Stripe's, where Stripe tells it. Stripe sends a receipt to `receipt_email`; `receipt_url` opens the
     receipt to whoever has it.
 
-    `currency` and `amount_minor` are the values that were asked for. `provider_amount_minor` and `provider_currency`
+    `currency` and `amount_minor` are the values that were asked for. `next_amount_minor` is the amount that an update
+    under way asks Stripe for, and null when none is under way. `provider_amount_minor` and `provider_currency`
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
     `disputed_minor`) are in `held_currency`: no number is taken over without its currency.
 
@@ -81,6 +82,7 @@ class Payment(Model):
     )
     currency = fields.CharField(max_length=3)
     amount_minor: int = fields.BigIntField()
+    next_amount_minor: int | None = fields.BigIntField(null=True)
     capturable_minor: int = fields.BigIntField(default=0)
     captured_minor: int = fields.BigIntField(default=0)
     refunded_minor: int = fields.BigIntField(default=0)
@@ -228,6 +230,7 @@ class Payment(Model):
             "cancel_reason": self.cancel_reason.value if self.cancel_reason is not None else None,
             "share": self.share.value if self.share is not PaymentShare.WHOLE else None,
             "remaining_minor": self.remaining_minor,
+            "next_amount_minor": self.next_amount_minor,
         }
         return {name: value for name, value in held.items() if value is not None}
 

@@ -27,6 +27,11 @@ class PaymentCalls(StripeCalls):
         call = self._post("/v1/payment_intents", expanding(params), key)
         return await self._object(Priority.PAY, "POST payment_intents", call, payment_from, until)
 
+    async def update_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
+        """Update an unconfirmed intent: its amount, and what describes it."""
+        call = self._post(path_of("payment_intents", intent_id), expanding(params), key)
+        return await self._object(Priority.PAY, "POST payment_intents/id", call, payment_from, until)
+
     async def confirm_payment(self, intent_id: str, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
         """Confirm an intent. A 402 is `Outcome.DECLINED`, with the intent as it stands then."""
         is_granted = granted_token_in(params) is not None

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from database.statements import read_one
-from domain.errors import ActivePaymentExists, DomainError, OperationInProgress
+from domain.errors import ActivePaymentExists, DomainError, OperationInProgress, PaymentUnderWay
+from domain.states import OperationKind
 from models import Customer, Operation, Order, Payment, Refund
 from resolvers.access import AuthenticationRequired
 from resolvers.context import RequestContext
@@ -40,7 +41,7 @@ async def answer(context: RequestContext, act: Callable[[], Awaitable[OperationO
         outcome = await act()
     except AuthenticationRequired:
         raise
-    except ActivePaymentExists as refusal:
+    except (ActivePaymentExists, PaymentUnderWay) as refusal:
         in_the_way = await read_one(Payment, "WHERE id = $1", refusal.payment_id)
         return Result(error=refusal, payment=await visible_payment(context, in_the_way))
     except OperationInProgress as refusal:
@@ -56,7 +57,7 @@ async def _result(context: RequestContext, outcome: OperationOutcome) -> Result:
         context.loaders.order.prime(payment.order_id, payment.order)
     elif operation.payment_id is not None:
         payment = await read_one(Payment, "WHERE id = $1", operation.payment_id)
-    is_of_order = operation.payment_id is None and operation.order_id is not None
+    is_of_order = operation.kind is OperationKind.REGISTER_ORDER and operation.order_id is not None
     order = await read_one(Order, "WHERE id = $1", operation.order_id) if is_of_order else None
     refund = await read_one(Refund, "WHERE id = $1", operation.refund_id) if operation.refund_id else None
     is_of_customer = operation.payment_id is None and operation.customer_id is not None

@@ -15,7 +15,7 @@ from tortoise.expressions import Q
 from database.row_reader import READ_BELOW
 from database.statements import read
 from domain.caller import Caller, Scope
-from domain.states import PaymentShare, order_payment_status, order_sums
+from domain.states import OperationKind, PaymentShare, order_payment_status, order_sums
 from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
 from resolvers.access import own_customer_id, require, sees_all_payments, signed_in
 from resolvers.context import RequestContext
@@ -208,7 +208,7 @@ async def visible_result(context: RequestContext, operation: Operation) -> Order
         return None
     if operation.refund_id is not None:
         return await visible_refund(context, await loaders.refund.load(operation.refund_id))
-    if operation.payment_id is not None:
+    if operation.payment_id is not None and operation.kind is not OperationKind.REGISTER_ORDER:
         return await visible_payment(context, await loaders.payment.load(operation.payment_id))
     if operation.order_id is not None:
         return await visible_order(context, await loaders.order.load(operation.order_id))

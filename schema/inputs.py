@@ -60,7 +60,9 @@ class RegisterOrderInput:
     """For registerOrder."""
 
     external_id: str = strawberry.field(description="The shop's own id of the order; registering it again changes it.")
-    total: MoneyInput = strawberry.field(description="What the order costs.")
+    total: MoneyInput = strawberry.field(
+        description="What the order costs. An open payment that its payer has not confirmed follows a new total."
+    )
     customer_external_id: str | None = strawberry.field(
         default=None, description="The shop's own id of the person who pays: the subject of their token."
     )
@@ -97,7 +99,7 @@ class RegisterOrderInput:
     line_items: list[LineItemInput] | None = strawberry.field(
         default=None,
         description="What the order consists of, up to 100 lines that come to `total`, or AMOUNT_MISMATCH; Stripe is"
-        " told too. They stay as they are while a payment is open.",
+        " told too. While a payment is open they change with the total alone.",
     )
 
 
@@ -166,6 +168,11 @@ class ConfirmPaymentInput:
     )
     shared_payment_token: strawberry.ID | None = strawberry.field(
         default=None, description=f"{SHARED_BY_AGENT} In place of `paymentMethodId`."
+    )
+    expected_amount: MoneyInput | None = strawberry.field(
+        default=None,
+        description="What the payer was shown. AMOUNT_MISMATCH if the payment asks for another amount, because the shop"
+        " has changed the order's total since.",
     )
     return_url: str | None = strawberry.field(
         default=None,

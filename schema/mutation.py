@@ -52,7 +52,8 @@ class Mutation:
     @field_with(Auth(scopes=[Scope.ORDERS_WRITE.value]), ACT)
     async def register_order(self, info: Info, input: Register, idempotency_key: Key) -> OrderPayload | None:
         """Server to server: states what an order owes before anyone can pay it. Registering the same external id again
-        changes the order while nothing has been paid.
+        changes the order. Once a payment has begun, only its total and what describes it may change: an open payment
+        that is not confirmed follows at Stripe, and both change together or not at all.
         """
         result = await orders.register_order(info.context, input=vars(input), key=idempotency_key)
         return OrderPayload.of(result)

@@ -70,13 +70,19 @@ class PaymentPayload(MutationPayload):
 
 @strawberry.type(description="The answer to a mutation of an order.")
 class OrderPayload(MutationPayload):
-    """Only the order."""
+    """The order, and the payment that a new total is about."""
 
     @classmethod
     def of(cls, result: Result) -> "OrderPayload":
         return cls(result=result)
 
     order = wrapped(Order | None, "The order as it is now.", row="result.order")
+
+    payment = wrapped(
+        Payment | None,
+        "The open payment whose amount follows the order's total; where the payer was quicker, the one in the way.",
+        row="result.payment",
+    )
 
 
 @strawberry.type(description="The answer to a mutation of what a customer keeps.")

@@ -1,11 +1,13 @@
 """The description of an order for Stripe: the parameters by which people recognise its payment there."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from domain.checkout.line_items import LineItem, read_line_items, sum_of
 from domain.checkout.shipping import Shipping
-from models import Order
+from domain.metadata import stripe_metadata
+from models import Order, Payment
 
 # Stripe takes 12 characters (docs.stripe.com/api/payment_intents/create); of longer references it is not told.
 PRODUCT_CODE: Final = re.compile(r"[A-Za-z0-9-]{1,12}", re.ASCII)
@@ -16,7 +18,7 @@ def describe(order: Order, *, amount_minor: int) -> dict[str, Any]:
 
     None of them moves money, and a change of them changes nothing that is charged.
     """
-    described: dict[str, Any] = line_item_params(order, amount_minor=amount_minor)
+    described: dict[str, Any] = line_item_params(order.line_items, amount_minor=amount_minor)
     if order.description is not None:
         described["description"] = order.description
     if order.statement_descriptor_suffix is not None:
@@ -26,14 +28,38 @@ def describe(order: Order, *, amount_minor: int) -> dict[str, Any]:
     return described
 
 
-def line_item_params(order: Order, *, amount_minor: int) -> dict[str, Any]:
-    """Return the order's lines as Stripe takes them; none for a payment of another amount, such as a part.
+def describe_change(order: Order, payment: Payment, changed: Mapping[str, Any], *, amount_minor: int) -> dict[str, Any]:
+    """Return the parameters for what changes in the description of an order while its payment gets another amount.
+
+    `changed` are the order's fields that change, by the names of their columns. Stripe refuses a new amount that says
+    nothing of lines that it was told before, and documents no way to take a text away: that stays at Stripe.
+    """
+    described: dict[str, Any] = {}
+    lines = changed.get("line_items", order.line_items)
+    if lines or order.line_items:
+        described |= line_item_params(lines, amount_minor=amount_minor) or {"amount_details": ""}
+    for name in ("description", "statement_descriptor_suffix"):
+        if changed.get(name) is not None:
+            described[name] = changed[name]
+    if "shipping" in changed:
+        to = changed["shipping"]
+        described["shipping"] = _shipping(Shipping.from_record(to)) if to is not None else ""
+    if "metadata" in changed:
+        before = stripe_metadata({}, payment.metadata, order.metadata)
+        after = stripe_metadata({}, payment.metadata, changed["metadata"])
+        gone = dict.fromkeys(before.keys() - after.keys(), "")
+        described["metadata"] = gone | {name: value for name, value in after.items() if before.get(name) != value}
+    return described
+
+
+def line_item_params(lines: list[dict[str, Any]] | None, *, amount_minor: int) -> dict[str, Any]:
+    """Return an order's lines as Stripe takes them; none for a payment of another amount, such as a part.
 
     Stripe is told not to refuse a payment for lines that do not add up: a capture of less is one. Such lines are shown
     in its Dashboard, and sent to no card network. A capture repeats the lines of its creation, as Stripe asks for.
     Source: docs.stripe.com/payments/payment-line-items.
     """
-    items = read_line_items(order.line_items)
+    items = read_line_items(lines)
     if not items or sum_of(items) != amount_minor:
         return {}
     return {

@@ -2,24 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any
 
 from database.row_writer import set_fields
 from database.statements import insert_if_new
 from database.unit_of_work import UnitOfWork
 from domain.commands import RegisterOrder
-from domain.errors import ErrorCode, Refused
 from domain.ids import derived_id
-from domain.money import Money
-from models import Customer, Operation, Order
+from models import Customer, Operation, Order, Payment
 from services.audit.trail import Cause, Change, record
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.ends import end_without_step
 from services.money.operations.runner import OperationOutcome, OperationRunner, run_once
+from services.money.repricing import begin_repricing, find_following_payment
 from services.money.state import locking
-from services.money.state.payment_state import recompute_order
-
-STATED: Final = ("total_minor", "currency", "customer_id")  # beside the columns that the command stores
+from services.money.state.order_state import change_terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,79 +30,52 @@ class NamedCustomer:
 async def register_order(
     request: IdempotentRequest, command: RegisterOrder, *, runner: OperationRunner
 ) -> OperationOutcome:
-    """Register an order, or change it while no payment has begun.
+    """Register an order, or change it.
 
-    When money was taken and no payment is open, the total may still be lowered, down to the amount taken: the remaining
-    goods will never be sent. Raises Refused(INVALID_STATE) when anything else about the money of a begun order would
-    change.
+    Once a payment has begun only its total and what describes it may change. While the payment is not confirmed, its
+    amount follows the total at Stripe, and the order changes with it or not at all: the outcome's `error` is
+    InvalidState when the payer was quicker. When no payment follows, the total covers what was taken. Raises the errors
+    of `find_following_payment` and of `run_once`.
     """
 
-    async def accept(work: UnitOfWork, operation: Operation) -> None:
+    async def accept(work: UnitOfWork, operation: Operation) -> Payment | None:
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         named = await _upsert_customer(command)
-        order = await _upsert(work, command, named.customer if named is not None else None, cause)
+        terms = _terms(command, named.customer if named is not None else None)
+        order = await _insert(work, command, terms, cause)
+        following = None
+        if order is None:
+            order = await locking.lock_registered_order(command.external_id)
+            following = await find_following_payment(operation, order, terms)
+            if following is None:
+                await change_terms(work, order, terms, cause)
+            else:
+                await begin_repricing(work, operation, order, following, terms, cause)
         for change in _changes_of(named) if named is not None else ():
             await record(work, order, change, cause)
         operation.order_id = order.id
-        await end_without_step(work, operation, "order_id")
+        if following is None:
+            await end_without_step(work, operation, "order_id")
+        return following
 
     return await run_once(request, accept, runner)
 
 
-async def _upsert(work: UnitOfWork, command: RegisterOrder, customer: Customer | None, cause: Cause) -> Order:
-    fresh = Order(
-        id=derived_id("order", command.external_id),  # Stripe's metadata names it; a second registration gets it again
-        external_id=command.external_id,
-        total_minor=command.total.amount_minor,
-        currency=command.total.currency,
-        customer_id=customer.id if customer else None,
-        **command.stored(),
-    )
-    if await insert_if_new(fresh):
-        await record(work, fresh, Change("order.registered", before={}, after=fresh.facts(), amount=fresh.total), cause)
-        return fresh
-    order = await locking.lock_registered_order(command.external_id)
-    before = order.facts()
-    changes_money = (order.total_minor, order.currency) != (command.total.amount_minor, command.total.currency)
-    changes_terms = order.customer_id != (customer.id if customer else None)
-    changes_terms |= order.capture_method is not command.capture_method
-    changes_terms |= order.allow_partial_payments != command.allow_partial_payments
-    may_change = not _payment_begun(order) or (_only_lowers(order, command.total) and not changes_terms)
-    if (changes_money or changes_terms) and not may_change:
-        raise Refused(
-            ErrorCode.INVALID_STATE,
-            "This order has a payment: its currency, customer and capture method, and whether it may be paid in parts,"
-            " can no longer change. Its total can only be lowered, to what was taken, while no payment is under way.",
-            ("input", "externalId"),
-        )
-    if order.line_items != command.line_items and _payment_open(order):
-        raise Refused(
-            ErrorCode.INVALID_STATE,
-            "This order has an open payment, and Stripe was told its line items: they can change when it has ended.",
-            ("input", "lineItems"),
-        )
-    order.total_minor, order.currency = command.total.amount_minor, command.total.currency
-    order.customer_id = customer.id if customer else None
-    set_fields(order, command.stored())
-    changed = recompute_order(order)
-    change = Change("order.updated", before=before, after=order.facts(), amount=order.total)
-    await record(work, order, change, cause, order_changed=(*STATED, *command.stored(), *changed))
+def _terms(command: RegisterOrder, customer: Customer | None) -> dict[str, Any]:
+    """Return all that the shop says of the order, by the names of its columns."""
+    total, customer_id = command.total, customer.id if customer is not None else None
+    money = {"total_minor": total.amount_minor, "currency": total.currency}
+    return {**money, "customer_id": customer_id, **command.stored()}
+
+
+async def _insert(work: UnitOfWork, command: RegisterOrder, terms: Mapping[str, Any], cause: Cause) -> Order | None:
+    """Insert the order; None if it is registered already."""
+    # Stripe's metadata names the id; a second registration gets it again.
+    order = Order(id=derived_id("order", command.external_id), external_id=command.external_id, **terms)
+    if not await insert_if_new(order):
+        return None
+    await record(work, order, Change("order.registered", before={}, after=order.facts(), amount=order.total), cause)
     return order
-
-
-def _only_lowers(order: Order, total: Money) -> bool:
-    """Return True if a new total is lower, no less than the amount taken, and no payment is open."""
-    is_lower = total.currency == order.currency and order.paid_minor <= total.amount_minor < order.total_minor
-    return is_lower and not _payment_open(order)
-
-
-def _payment_open(order: Order) -> bool:
-    return any(not payment.is_final for payment in order.locked_payments)
-
-
-def _payment_begun(order: Order) -> bool:
-    """Return True if a payment is open or has taken money: an abandoned payment does not bind the order."""
-    return _payment_open(order) or any(payment.captured_minor > 0 for payment in order.locked_payments)
 
 
 async def _upsert_customer(command: RegisterOrder) -> NamedCustomer | None:

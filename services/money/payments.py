@@ -32,7 +32,7 @@ from services.money.operations.runner import (
 )
 from services.money.operations.steps import Step
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
-from services.money.shares import check_share, earlier_payment
+from services.money.shares import check_expected, check_share, earlier_payment
 from services.money.state import locking
 from services.money.state.locking import OrderSnapshot
 
@@ -97,8 +97,9 @@ async def confirm_payment(
     Replaces an earlier attempt that still waits for its payer. Without a `return_url` the payer returns to the page
     that createPayment named.
 
-    Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, and
-    Refused(VALIDATION_FAILED) when there is no page to return to. Source: docs.stripe.com/api/payment_intents/confirm.
+    Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, AmountMismatch
+    when the payer was shown another amount, and Refused(VALIDATION_FAILED) when there is no page to return to.
+    Source: docs.stripe.com/api/payment_intents/confirm.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -107,6 +108,7 @@ async def confirm_payment(
         check_owner(order, authority, path=("input", "paymentId"))  # it may be another customer's by now
         await check_free(operation, payment)
         check_allowed(payment, PaymentAction.CONFIRM)
+        check_expected(payment, command.expected_amount)
         params = await confirm_params(command, payment)
         return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
 
@@ -137,7 +139,7 @@ async def capture_payment(
                 path=("input", "amount", "amount"),
             )
         capture = {"amount_to_capture": amount.amount_minor}
-        params = {Step.CAPTURE: capture | line_item_params(order, amount_minor=payment.amount_minor)}
+        params = {Step.CAPTURE: capture | line_item_params(order.line_items, amount_minor=payment.amount_minor)}
         settles: dict[str, Any] = {SETTLES_ORDER: True} if command.settles_order else {}
         return await _begin(work, operation, payment, Step.CAPTURE, params | settles)
 

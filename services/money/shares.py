@@ -34,6 +34,17 @@ def check_share(order: Order, command: CreatePayment, *, currencies: frozenset[s
     return PaymentShare.PART, part
 
 
+def check_expected(payment: Payment, expected: Money | None) -> None:
+    """Refuse a confirmation for another amount than the payer was shown. Raises AmountMismatch and Refused."""
+    if expected is None:
+        return
+    check_currency(expected, payment.currency, ("input", "expectedAmount", "currency"))
+    if expected != payment.amount:
+        path = ("input", "expectedAmount", "amount")
+        asked = f"The payment asks for {payment.amount.decimal} {payment.currency}, not {expected.decimal}."
+        raise AmountMismatch(expected=expected, actual=payment.amount, path=path, message=asked)
+
+
 def earlier_payment(order: Order) -> Payment | None:
     """Return the payment whose place a new one takes, or None.
 

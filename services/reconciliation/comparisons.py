@@ -45,7 +45,7 @@ Thing = TypeVar("Thing")
 
 
 async def compare_payments(seen: Sequence[ProviderPayment | Unreadable], *, livemode: bool) -> list[Finding]:
-    """Compare these intents with our rows. The status of a payment with an open operation may lag behind."""
+    """Compare these intents with our rows. A payment with an open operation may lag behind what the operation does."""
     ours = _ids(thing.metadata.get("payment_id") for thing in seen if isinstance(thing, ProviderPayment))
     found = await Payment.filter(
         Q(stripe_payment_intent_id__in=[thing.id for thing in seen])
@@ -62,9 +62,15 @@ async def compare_payments(seen: Sequence[ProviderPayment | Unreadable], *, live
         findings += [
             finding
             for finding in payment_findings(thing, row)
-            if finding.kind is not DiscrepancyKind.STATUS_DRIFT or finding.payment_id not in busy
+            if finding.payment_id not in busy or not _is_being_done(finding, thing, row)
         ]
     return findings
+
+
+def _is_being_done(finding: Finding, seen: ProviderPayment | Unreadable, row: Payment | None) -> bool:
+    """Return True for a difference that an open operation explains: a status, and the amount of an update under way."""
+    is_updated = row is not None and isinstance(seen, ProviderPayment) and seen.amount_minor == row.next_amount_minor
+    return finding.kind is DiscrepancyKind.STATUS_DRIFT or (finding.kind is DiscrepancyKind.AMOUNT_DRIFT and is_updated)
 
 
 async def compare_refunds(seen: Sequence[ProviderRefund | Unreadable], *, livemode: bool) -> list[Finding]:

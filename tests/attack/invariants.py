@@ -131,6 +131,21 @@ def customers_keep_what_stripe_keeps(world: World) -> list[str]:
     return found
 
 
+def no_more_is_asked_for_than_an_order_costs(world: World) -> list[str]:
+    """No order's total is below the sum of what was taken and what its open payments ask for.
+
+    Only for a run in which no other program changes an amount at Stripe.
+    """
+    found = []
+    for order in world.orders:
+        payments = [payment for payment in world.payments if payment["order"]["id"] == order["id"]]
+        claimed = sum(payment["amountCaptured"]["amount"] for payment in payments if payment["status"] in FINAL)
+        claimed += sum(payment["amount"]["amount"] for payment in payments if payment["status"] not in FINAL)
+        if claimed > order["total"]["amount"]:
+            found.append(f"{order['id']}: {claimed} is asked for, and it costs {order['total']['amount']}")
+    return found
+
+
 def _payment_differs(payment: Json, intent: Json, books: Books) -> Iterator[str]:
     refunds = [r for r in books.refunds if r["payment_intent"] == intent["id"]]
     lines = (

@@ -71,6 +71,7 @@ class Storm:
         self._running: list[Application | None] = [None] * self._random.choice((1, 2))
         self._unsettled: dict[tuple[str, str, str], Json] = {}
         self._payments: list[str] = []
+        self._shared: list[str] = []  # orders that may be paid by several payments
         self._seen = Counter[str]()
         self._over = asyncio.Event()
 
@@ -197,11 +198,16 @@ class Storm:
         """Choose a client's next action; None when the storm is over."""
         wish = dice.random()
         if wish < 0.45 or not self._payments:
+            if self._shared and dice.random() < 0.4:  # another payment beside one that may be open
+                left = {"expectedAmount": {"amount": dice.choice((2_000, 6_000)), "currency": "USD"}}
+                return "buyer", "createPayment", {"input": {**paying(dice.choice(self._shared[-4:])), **left}}
             while (order_id := await self._order(dice)) is None:
                 if self._over.is_set():
                     return None
                 await self._pause(0.05)
             return "buyer", "createPayment", {"input": await self._paying(dice, order_id)}
+        if wish < 0.5:
+            return "staff", "registerOrder", {"input": self._repricing(dice)}
         payment_id = dice.choice(self._payments[-8:])
         if wish < 0.55:
             given = {"paymentId": payment_id, "returnUrl": "https://shop.example/"}
@@ -212,8 +218,16 @@ class Storm:
             return dice.choice(("buyer", "staff")), "cancelPayment", {"input": {"paymentId": payment_id}}
         return "staff", "refundPayment", {"input": refunding(payment_id, dice.choice((1_000, 4_000, 6_000, 10_000)))}
 
+    def _repricing(self, dice: random.Random) -> Json:
+        """Change the total of an order, whether or not a payment of it is open."""
+        order_id = dice.choice(list(self.memory.registered)[-8:])
+        given = self.memory.registered[order_id]
+        return {**given, "total": {"amount": dice.choice((9_000, 10_000, 11_000)), "currency": "USD"}}
+
     async def _paying(self, dice: random.Random, order_id: str) -> Json:
         changes: Json = {"confirm": False}
+        if self.memory.registered[order_id]["allowPartialPayments"] and dice.random() < 0.7:
+            return paying(order_id, **changes, partialAmount={"amount": 4_000, "currency": "USD"})
         if dice.random() > 0.15:
             changes = {"paymentMethodId": None, **await self._paid_with(dice)}
         return paying(order_id, returnUrl="https://shop.example/", **changes)
@@ -234,7 +248,10 @@ class Storm:
             return None
         try:
             async with asyncio.timeout(2):
-                return await self.memory.order(running, capture=dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")))
+                capture, partial = dice.choice(("AUTOMATIC", "AUTOMATIC", "MANUAL")), dice.random() < 0.3
+                order_id = await self.memory.order(running, capture=capture, partial=partial)
+                self._shared += [order_id] if partial else []
+                return order_id
         except (httpx.TransportError, TimeoutError, RuntimeError):
             return None
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from tests.attack.invariants import violations
+from tests.attack.invariants import no_more_is_asked_for_than_an_order_costs, violations
 from tests.attack.storm import Storm
 from tests.attack.world import look, until_idle
 from tests.crash.processes.cluster import Cluster
@@ -38,6 +38,6 @@ async def _weather(cluster: Cluster, database_url: str, seed: int, *, seconds: f
         world = await look(cluster, application, storm.memory, database_url)
 
     print(storm.story(), f"{len(world.payments)} payments, {len(world.answers)} answers")
-    assert violations(world) == [], storm.story()
+    assert violations(world) + no_more_is_asked_for_than_an_order_costs(world) == [], storm.story()
     assert idle, storm.story()
     assert world.payments, "a storm in which nothing was bought proves nothing"

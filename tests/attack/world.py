@@ -37,6 +37,7 @@ class Memory:
 
     answers: list[Answer] = field(default_factory=list)
     sent: set[tuple[str, str, str]] = field(default_factory=set)
+    registered: dict[str, Json] = field(default_factory=dict)  # the inputs of orders, by the orders' ids
 
     async def do(self, client: Client, caller: str, mutation: str, with_key: str, **variables: Any) -> Json:
         """Send one call and record it. Raises the network's errors, and AssertionError for an answer without data."""
@@ -79,7 +80,9 @@ class Memory:
             "allowPartialPayments": partial,
         }
         payload = await self.settled(lambda: application.staff, "staff", "registerOrder", key(), input=given)
-        return str(payload["order"]["id"])
+        order_id = str(payload["order"]["id"])
+        self.registered[order_id] = given
+        return order_id
 
     async def pay(self, application: Application, *, order_id: str | None = None, **changes: Any) -> Json:
         """Pay an order, confirmed by the server, under a key of its own; returns the payload."""

@@ -28,6 +28,8 @@ IMPOSSIBLE: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("orders_chain_head", "orders", {"last_hash": HASH[1:]}),
     ("payment_amount_positive", "payment", {"amount_minor": 0}),
     ("payment_amount_positive", "payment", {"amount_minor": ABOVE_SAFE}),
+    ("payment_next_amount_positive", "payment", {"next_amount_minor": 0}),
+    ("payment_next_amount_positive", "payment", {"next_amount_minor": ABOVE_SAFE}),
     *(
         ("payment_sums_not_negative", "payment", {name: -1})
         for name in ("captured_minor", "capturable_minor", "refunded_minor", "refund_pending_minor")

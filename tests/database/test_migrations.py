@@ -34,6 +34,7 @@ CHECKS: Final = {
     "orders": {"orders_total_positive", "orders_sums", "orders_currency", "orders_chain_head"},
     "payment": {
         "payment_amount_positive",
+        "payment_next_amount_positive",
         "payment_sums_not_negative",
         "payment_provider_currency",
         "payment_disputed_not_negative",

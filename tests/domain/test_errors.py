@@ -21,6 +21,7 @@ from domain.errors import (
     NotFound,
     OperationInProgress,
     OrderAlreadyPaid,
+    PaymentUnderWay,
     ProviderProblem,
     Refused,
 )
@@ -48,6 +49,7 @@ ERRORS: list[DomainError] = [
         status=PaymentStatus.UNKNOWN, allowed_actions=(PaymentAction.SYNC,), message="Not now.", path=("input",)
     ),
     InvalidState(status=PaymentStatus.CANCELED, allowed_actions=(), message="Never."),
+    PaymentUnderWay(payment_id=ID, status=PaymentStatus.PROCESSING, allowed_actions=(), message="Too late."),
     CardDeclined(
         decline_code="insufficient_funds",
         advice_code="try_again_later",

@@ -62,8 +62,8 @@ MUTATIONS = {
     "registerOrder": (
         "($input: RegisterOrderInput!, $key: IdempotencyKey!)",
         "(input: $input, idempotencyKey: $key)",
-        f"replayed errors {{ {ERROR_FIELDS} }} operation {{ id state }} order {{ id externalId paymentStatus version"
-        " total { amount currency } amountDue { amount } }",
+        f"replayed errors {{ {ERROR_FIELDS} }} operation {{ id state attempts }} order {{ id externalId paymentStatus"
+        f" version total {{ amount currency }} amountDue {{ amount }} }} payment {{ {PAYMENT_FIELDS} }}",
     ),
     "createPayment": (
         "($input: CreatePaymentInput!, $key: IdempotencyKey!)",

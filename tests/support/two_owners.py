@@ -17,7 +17,7 @@ from tests.support.shop import STAFF, Client, Json, Shop, key, token
 FIRST, SECOND, CLERK = "first-owner-ada", "second-owner-ben", "clerk-carol"
 FIRST_PRICE, SECOND_PRICE = 10_000, 7_700
 REFUNDED, FOUND_REFUNDED, LOST_REFUND = 610, 330, 420
-WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE = 5_300, 4_100, 4_900, 2_900
+WAITING_PRICE, EARLIER_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE = 5_300, 3_700, 4_100, 4_900, 2_900
 NOTE, EVIDENCE = "goodwill for the late parcel", "seen in the Dashboard by Carol"
 DAY: Final = 21 * 3_600  # seconds; Stripe no longer remembers a key then
 TABLES: Final = {
@@ -156,10 +156,11 @@ async def _other_orders(world: World) -> None:
 
 
 async def _changed_at_stripe(world: World) -> None:
-    """Change the amount of it at Stripe as another program, found first by a reconciliation."""
+    """Change the amount of a payment, first with its order; then at Stripe as another program, as is found later."""
     await world.shop.deliver()
-    changed = await _register(world, "number-4", SECOND, CHANGED_PRICE, lineItems=None)  # which would hinder it
-    await _pay(world, SECOND, changed, CHANGED_PRICE, None)
+    changed = await _register(world, "number-4", SECOND, EARLIER_PRICE, lineItems=None)  # which would hinder it
+    await _pay(world, SECOND, changed, EARLIER_PRICE, None)
+    await _register(world, "number-4", SECOND, CHANGED_PRICE, lineItems=None)
     await world.shop.stripe(f"payment_intents/{intent_id(world.shop)}", {"amount": CHANGED_TO})
     await world.shop.browser_confirms("pm_card_visa")
     await reconciled(world.shop)

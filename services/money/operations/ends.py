@@ -18,9 +18,10 @@ from domain.states import (
 )
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
-from services.money.operations.refusals import invalid_state
-from services.money.operations.steps import Step
-from services.money.state.payment_state import cancel_unsent_payment, settle_order
+from services.money.operations.refusals import invalid_state, state_error
+from services.money.operations.steps import Step, shows_update
+from services.money.state.order_state import change_terms, settle_order
+from services.money.state.payment_state import cancel_unsent_payment, give_update_up
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ STATUSES_AFTER = {
 }
 NO_ANSWER = "no_answer"
 SETTLES_ORDER = "settles_order"  # in a capture's parameters: the order owes no more than this capture
+TERMS = "terms"  # in an update's parameters: what else the registration changes of the order
 WAITING = """
 WHERE payment_id = $1 AND state IN ('UNRESOLVED', 'NEEDS_REVIEW') AND due IS NOT NULL FOR NO KEY UPDATE SKIP LOCKED
 """
@@ -71,6 +73,8 @@ def end_by_rows(operation: Operation, payment: Payment, refund: Refund | None) -
     step = Step(operation.step)
     if step in (Step.CUSTOMER, Step.CREATE):
         is_known = step is Step.CREATE and payment.stripe_payment_intent_id is not None
+    elif step is Step.UPDATE:
+        is_known = payment.next_amount_minor is None
     else:
         is_known = payment.status in STATUSES_AFTER[step]
     if is_known:
@@ -105,7 +109,7 @@ async def end_operations(work: UnitOfWork, order: Order, payment: Payment, cause
         if not is_made or not end_by_rows(operation, payment, await load_refund(operation)):
             continue
         operation.due_in, operation.finished_in = None, timedelta()
-        await settle_order_if_asked(work, operation, order, cause)
+        await apply_to_order(work, operation, order, payment, cause)
         await work.write(Update(operation, ENDED))
         log.info("operation.ended_by_look", operation=str(operation.id), state=operation.state.value)
 
@@ -146,10 +150,19 @@ async def load_refund(operation: Operation) -> Refund | None:
     return await Refund.get(id=operation.refund_id) if operation.refund_id else None
 
 
-async def settle_order_if_asked(work: UnitOfWork, operation: Operation, order: Order, cause: Cause) -> None:
-    """Lower the order's total to the amount taken, if the capture was its last one."""
-    if operation.state is OperationState.SUCCEEDED and operation.params.get(SETTLES_ORDER):
+async def apply_to_order(work: UnitOfWork, operation: Operation, order: Order, payment: Payment, cause: Cause) -> None:
+    """Write what an operation that has just ended means for its order. The caller holds the locks.
+
+    A capture that was the last one lowers the total to the amount taken. With the amount of an updated payment the rest
+    of the registration comes into force; after a refused update nothing of it does.
+    """
+    is_done = operation.state is OperationState.SUCCEEDED
+    if is_done and operation.params.get(SETTLES_ORDER):
         await settle_order(work, order, cause)
+    if is_done and operation.params.get(TERMS):
+        await change_terms(work, order, operation.params[TERMS], cause)
+    if operation.step == Step.UPDATE and operation.state is OperationState.FAILED:
+        await give_update_up(work, order, payment, cause)
 
 
 def advance(operation: Operation, payment: Payment) -> None:
@@ -165,13 +178,13 @@ def advance(operation: Operation, payment: Payment) -> None:
         operation.first_sent_at = None
         operation.state = OperationState.IN_PROGRESS
         return
-    if payment.status in GOOD_ENDS[step]:
+    if shows_update(operation, payment) if step is Step.UPDATE else payment.status in GOOD_ENDS[step]:
         succeed(operation)
     elif payment.status is PaymentStatus.UNKNOWN:  # Stripe's status is not known to us
         operation.effect = ProviderEffect.UNKNOWN
         call_a_person(operation)
     else:
-        fail(operation, invalid_state(payment))
+        fail(operation, state_error(step, payment))
 
 
 def begin_after_customer(operation: Operation, stripe_customer_id: str) -> None:
@@ -229,7 +242,9 @@ def fail(operation: Operation, error: DomainError) -> None:
 
 def unavailable(operation: Operation, wait: timedelta) -> DomainError:
     of_customer = operation.payment_id is None
-    what = "request" if of_customer else "refund" if operation.kind is OperationKind.REFUND_PAYMENT else "payment"
+    what = {OperationKind.REFUND_PAYMENT: "refund", OperationKind.REGISTER_ORDER: "new total"}.get(
+        operation.kind, "request" if of_customer else "payment"
+    )
     return ProviderProblem(
         ErrorCode.PROVIDER_UNAVAILABLE,
         f"Stripe cannot be reached at the moment. The {what} is kept and tried again; ask again with the same key.",

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from domain.states import PaymentStatus
+from domain.states import PAYMENT_FINAL, PaymentStatus
 from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
@@ -16,6 +16,7 @@ from services.money.operations.steps import (
     failed_attempt,
     refund_made_by,
     secret_of,
+    shows_update,
 )
 from services.money.operations.stripe_customer import find_customer
 from services.money.state import locking
@@ -30,6 +31,7 @@ async def look_up_effect(operation: Operation, payment: Payment, provider: Provi
     lookups: dict[Step, Callable[[Operation, Payment, Provider], Awaitable[StepResult | None]]] = {
         Step.CUSTOMER: _find_customer,
         Step.CREATE: _find_intent,
+        Step.UPDATE: _find_update,
         Step.CONFIRM: _find_confirmation,
         Step.CAPTURE: _find_end,
         Step.CANCEL: _find_end,
@@ -55,6 +57,14 @@ async def _find_intent(operation: Operation, payment: Payment, provider: Provide
     if found is not None and found.metadata.get("order_id") != str(operation.order_id):
         raise _another_act()
     return StepResult(StepOutcome.DONE, payment.revision, payment=found, fetched=True) if found else None
+
+
+async def _find_update(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+    """Read the intent's amount for the effect of an update, which can no longer come after the payment's end."""
+    seen = await provider.retrieve_payment(intent_of(payment))
+    if shows_update(operation, seen) or seen.status in PAYMENT_FINAL:
+        return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
+    return None
 
 
 async def _find_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
@@ -107,7 +117,8 @@ async def fetch_again(operation: Operation, step_result: StepResult, provider: P
     seen = replace(seen, client_secret=seen.client_secret or secret_of(step_result))
     if operation.step == Step.CONFIRM and seen.status in WAITS_FOR_METHOD:
         return failed_attempt(seen, payment.revision)
-    return replace(step_result, payment=seen, since=payment.revision, fetched=True)
+    kind = StepOutcome.DONE if shows_update(operation, seen) else step_result.kind
+    return replace(step_result, kind=kind, payment=seen, since=payment.revision, fetched=True)
 
 
 async def _fetch_refunds_again(

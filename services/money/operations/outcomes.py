@@ -22,6 +22,7 @@ from services.audit.trail import Cause
 from services.money.operations.ends import (
     NO_ANSWER,
     advance,
+    apply_to_order,
     begin_after_customer,
     call_a_person,
     end_by_rows,
@@ -29,7 +30,6 @@ from services.money.operations.ends import (
     finish_refund,
     leave_open,
     load_refund,
-    settle_order_if_asked,
     unavailable,
 )
 from services.money.operations.lookups import fetch_again
@@ -262,7 +262,7 @@ async def apply_result(recording: Recording) -> None:
     # A webhook or a lookup may have been quicker than the answer: the first one decides what the caller reads.
     if recording.step_result.kind not in UNDECIDED or not end_by_rows(operation, payment, refund):
         await _apply(recording, refund)
-    await settle_order_if_asked(recording.work, operation, recording.order, recording.cause)
+    await apply_to_order(recording.work, operation, recording.order, payment, recording.cause)
 
 
 async def _apply(recording: Recording, refund: Refund | None) -> None:
@@ -330,9 +330,9 @@ async def _mark_unknown(recording: Recording, refund: Refund | None) -> None:
     work, operation, step_result = recording.work, recording.operation, recording.step_result
     order, payment = recording.order, recording.payment
     failure = step_result.failure
-    if refund is None:
+    if refund is None and operation.step != Step.UPDATE:  # of an updated payment only the amount is not known
         await mark_payment_unknown(work, order, payment, recording.cause)
-    elif refund.status is RefundStatus.INITIATED:
+    elif refund is not None and refund.status is RefundStatus.INITIATED:
         await change_refund(work, order, payment, refund, RefundStatus.UNKNOWN, cause=recording.cause)
     # The error of sending is kept, whatever the lookup meets: only a 500 to the request itself is replayed under its
     # key.

@@ -24,6 +24,7 @@ from services.money.operations.steps import (
     StepResult,
     failed_attempt,
     refund_made_by,
+    shows_update,
 )
 from services.money.operations.stripe_customer import make_customer
 from services.money.state import locking
@@ -208,6 +209,8 @@ async def _classify_failure(
     snapshot, fetched = (None if failure.is_replayed else failure.payment), False
     if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
         snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
+    if snapshot is not None and shows_update(operation, snapshot):
+        return StepResult(StepOutcome.DONE, since, payment=snapshot, fetched=fetched)
     refunds: tuple[ProviderRefund, ...] = ()
     if operation.step == Step.REFUND and payment.stripe_payment_intent_id:
         # Refused although our rows allowed it: somebody refunded elsewhere, and the other refunds are merged too.
@@ -242,6 +245,7 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
         refund = await provider.create_refund(params, key=key, until=until)
         return await _refresh_replayed(StepResult(StepOutcome.DONE, since, refund=refund), operation, provider)
     calls = {
+        Step.UPDATE: provider.update_payment,
         Step.CONFIRM: provider.confirm_payment,
         Step.CAPTURE: provider.capture_payment,
         Step.CANCEL: provider.cancel_payment,

@@ -77,8 +77,23 @@ def invalid_state(payment: Payment, message: str | None = None) -> InvalidState:
     )
 
 
+def state_error(step: Step, payment: Payment) -> InvalidState:
+    """Make the error of a step that the payment's status does not allow any more."""
+    if step is Step.UPDATE:
+        return invalid_state(payment, f"{why_amount_stays(payment)} The order keeps its total.")
+    return invalid_state(payment)
+
+
+def why_amount_stays(payment: Payment) -> str:
+    """Say why a payment's amount cannot change any more."""
+    if payment.provider_amount_minor is not None:
+        return "Another program has changed the amount of the order's payment at Stripe."
+    amount = f"{payment.amount.decimal} {payment.amount.currency}"
+    return f"The order's payment of {amount} is {payment.status.value}, so its amount cannot change."
+
+
 def _state(refusal: Refusal) -> DomainError:
-    return invalid_state(refusal.payment)
+    return state_error(refusal.step, refusal.payment)
 
 
 def _hold_ended(refusal: Refusal) -> DomainError:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.states import OperationKind, PaymentStatus
-from models import Operation, Revision
+from models import Operation, Payment, Revision
 from provider import Outcome, ProviderCustomer, ProviderFailure, ProviderPayment, ProviderRefund
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
@@ -15,6 +15,7 @@ WAITS_FOR_METHOD = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus
 class Step(StrEnum):
     CUSTOMER = "customer"
     CREATE = "create"
+    UPDATE = "update"
     CONFIRM = "confirm"
     CAPTURE = "capture"
     CANCEL = "cancel"
@@ -68,6 +69,11 @@ def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
     """Make the result of an attempt that failed: the payment waits for another one."""
     failure = ProviderFailure(Outcome.DECLINED, decline=seen.last_error, request_id=seen.request_id)
     return StepResult(StepOutcome.FAILED, since, payment=seen, failure=failure, fetched=True)
+
+
+def shows_update(operation: Operation, payment: Payment | ProviderPayment) -> bool:
+    """Return True if the operation's update of a payment has been done: it asks for the amount that the update sets."""
+    return operation.step == Step.UPDATE and payment.amount_minor == operation.params[Step.UPDATE]["amount"]
 
 
 def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:

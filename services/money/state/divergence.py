@@ -18,8 +18,11 @@ log = structlog.get_logger(__name__)
 
 
 def is_not_as_asked(payment: Payment, seen: ProviderPayment) -> bool:
-    """Return True if Stripe's amount or currency differs from the payment's."""
-    return (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency)
+    """Return True if Stripe's amount or currency differs from what we asked for, or ask for by an update under way."""
+    return seen.currency != payment.currency or seen.amount_minor not in (
+        payment.amount_minor,
+        payment.next_amount_minor,
+    )
 
 
 async def report_not_as_asked(payment: Payment, seen: ProviderPayment) -> None:

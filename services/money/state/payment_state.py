@@ -19,8 +19,6 @@ from domain.states import (
     PaymentStatus,
     RefundStatus,
     Transition,
-    order_payment_status,
-    order_sums,
     payment_transition,
 )
 from models import Order, Payment, PaymentFailure, Refund, Revision
@@ -37,6 +35,7 @@ from services.audit.trail import Cause, Change, record
 from services.money.state import locking
 from services.money.state.customer_state import keep_method
 from services.money.state.divergence import is_not_as_asked, report_not_as_asked
+from services.money.state.order_state import recompute_order
 from services.money.state.stale import StaleSnapshot, synced_after
 
 log = structlog.get_logger(__name__)
@@ -92,11 +91,12 @@ async def apply_provider_state(
     if changes.get("last_error"):
         changes["last_error"] |= {"request_id": failed_request(cause)}
     is_other = bool(changes.keys() & AS_ASKED) and is_not_as_asked(payment, seen)
+    more = changes.get("amount_minor", payment.amount_minor) - payment.amount_minor
     if "provider_currency" in changes:  # sums in the other currency mean nothing in this one
         changes |= {"disputed_minor": 0, **await sum_refunds(payment, currency=seen.currency)}
     kind = "payment.corrected" if is_correction else _event_type(payment, seen, changes)
     await change_payment(
-        work, order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure
+        work, order, payment, changes, type=kind, cause=cause.answered_by(seen.request_id), failure=failure, more=more
     )
     if is_other:
         await report_not_as_asked(payment, seen)
@@ -122,11 +122,12 @@ async def change_payment(
     cause: Cause,
     of_refund: Insert[Refund] | Update[Refund] | None = None,
     failure: PaymentFailure | None = None,
+    more: int = 0,
 ) -> None:
     """Write fields of a payment with its event, and recompute the order. The caller holds both locks.
 
     `payment` is one of the order's `locked_payments`; `of_refund` is the refund that the event is about, `failure` the
-    failed attempt, if any.
+    failed attempt, if any. The order's total grows by `more`, in minor units: it moves with a payment's amount.
     """
     refund = of_refund.row if of_refund is not None else None
     before, old_status = payment.facts(), payment.status
@@ -135,8 +136,11 @@ async def change_payment(
     set_fields(payment, changes)
     payment.version += 1
     payment.last_synced_at = synced_after(payment.last_synced_at)
-    changed = recompute_order(order)
     about = refund.facts() if refund is not None else facts(failure) if failure is not None else {}
+    if more:
+        before["order_total_minor"], order.total_minor = order.total_minor, order.total_minor + more
+        about = {**about, "order_total_minor": order.total_minor}
+    changed = ("total_minor", *recompute_order(order)) if more else recompute_order(order)
     await record(
         work,
         order,
@@ -158,19 +162,17 @@ async def change_payment(
     )
 
 
-async def settle_order(work: UnitOfWork, order: Order, cause: Cause) -> None:
-    """Lower an order's total to the amount taken, and what its open payments ask for: no more will be asked for.
+async def begin_update(work: UnitOfWork, order: Order, payment: Payment, amount_minor: int, cause: Cause) -> None:
+    """Note the amount that Stripe is about to be asked for: until its answer is known, either amount is as asked."""
+    changes = {"next_amount_minor": amount_minor}
+    await change_payment(work, order, payment, changes, type="payment.update_requested", cause=cause)
 
-    The caller holds the lock.
-    """
-    settled_minor = order.paid_minor + sum(payment.asked_minor for payment in order.locked_payments)
-    if order.paid_minor == 0 or order.total_minor <= settled_minor:
-        return
-    before = order.facts()
-    order.total_minor = settled_minor
-    changed = recompute_order(order)
-    change = Change("order.settled", before=before, after=order.facts(), amount=order.total)
-    await record(work, order, change, cause, order_changed=("total_minor", *changed))
+
+async def give_update_up(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
+    """Forget the amount of an update that Stripe has refused: payment and order stay as they were."""
+    if payment.next_amount_minor is not None:
+        changes = {"next_amount_minor": None}
+        await change_payment(work, order, payment, changes, type="payment.update_refused", cause=cause)
 
 
 async def mark_payment_unknown(work: UnitOfWork, order: Order, payment: Payment, cause: Cause) -> None:
@@ -188,7 +190,7 @@ async def mark_payment_missing(work: UnitOfWork, order: Order, payment: Payment,
     """
     log.error("payment.missing_at_provider", payment=str(payment.id), intent=payment.stripe_payment_intent_id)
     if not payment.is_final:
-        none_left = {"capturable_minor": 0, "capture_before": None, "next_action": None}
+        none_left = {"capturable_minor": 0, "capture_before": None, "next_action": None, "next_amount_minor": None}
         changes = {"status": PaymentStatus.CANCELED, "canceled_at": cause.occurred_at, **none_left}
         await change_payment(work, order, payment, changes, type="payment.missing_at_provider", cause=cause)
 
@@ -256,9 +258,13 @@ def _differences(payment: Payment, seen: ProviderPayment, cause: Cause) -> dict[
     """Return the fields of the row that this snapshot would change. A status not known to us ends nothing."""
     status = payment.status if seen.status is PaymentStatus.UNKNOWN and payment.is_final else seen.status
     is_canceled = status is PaymentStatus.CANCELED
+    is_updated = (seen.amount_minor, seen.currency) == (payment.next_amount_minor, payment.currency)
+    is_update_over = is_updated or status in PAYMENT_FINAL  # nothing can be updated after the end
     merged = {
         "status": status,
         "stripe_payment_intent_id": seen.id,
+        "amount_minor": seen.amount_minor if is_updated else payment.amount_minor,
+        "next_amount_minor": None if is_update_over else payment.next_amount_minor,
         "provider_currency": seen.currency if seen.currency != payment.currency else None,
         "provider_amount_minor": seen.amount_minor if is_not_as_asked(payment, seen) else None,
         "capturable_minor": seen.capturable_minor,
@@ -323,6 +329,8 @@ def _event_type(payment: Payment, seen: ProviderPayment, changes: Mapping[str, A
     if seen.status is PaymentStatus.REQUIRES_PAYMENT_METHOD and changes.get("last_error"):
         return "payment.declined"
     if "status" not in changes:
+        if "amount_minor" in changes:
+            return "payment.repriced"
         return "payment.partially_funded" if _has_come_in_part(payment, seen) else "payment.updated"
     return f"payment.{seen.status.value.lower()}"
 
@@ -350,22 +358,3 @@ async def sum_refunds(
         "refunded_minor": sum(r.amount_minor for r in refunds if r.status is RefundStatus.SUCCEEDED),
         "refund_pending_minor": sum(r.amount_minor for r in refunds if r.status in REFUND_RESERVES),
     }
-
-
-def recompute_order(order: Order) -> tuple[str, ...]:
-    """Set an order's sums and status from its locked payments; return the fields to be written.
-
-    The version grows with every call.
-    """
-    payments = [payment.as_facts() for payment in order.locked_payments]
-    order.paid_minor, order.refunded_minor = order_sums(order.currency, payments)
-    order.payment_status = order_payment_status(order.total, payments)
-    order.paid_at = None if order.due_minor > 0 else order.paid_at or _last_taken(order)
-    order.version += 1
-    return "paid_minor", "refunded_minor", "payment_status", "paid_at", "version"
-
-
-def _last_taken(order: Order) -> datetime | None:
-    """Return the moment at which the last of the order's money was taken, if it is known."""
-    paying = [payment for payment in order.locked_payments if payment.held_currency == order.currency]
-    return max((payment.captured_at for payment in paying if payment.captured_at is not None), default=None)

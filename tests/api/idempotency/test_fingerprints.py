@@ -53,6 +53,8 @@ OTHER: Final[dict[str, Json]] = {
     "confirmPayment": {
         "paymentId": "(the second payment)",
         "paymentMethodId": "pm_card_mastercard",
+        "expectedAmount.amount": 9_000,
+        "expectedAmount.currency": "EUR",
         "returnUrl": "https://shop.example/another",
     },
     "capturePayment": {
@@ -188,7 +190,11 @@ async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
             "returnUrl": page,
             "metadata": words,
         },
-        "confirmPayment": {"paymentMethodId": "pm_card_visa", "returnUrl": page},
+        "confirmPayment": {
+            "paymentMethodId": "pm_card_visa",
+            "expectedAmount": {"amount": 10_000, "currency": "USD"},
+            "returnUrl": page,
+        },
         "capturePayment": {"amount": money, "settlesOrder": False},
         "cancelPayment": {"reason": "DUPLICATE"},
         "refundPayment": {"amount": money, "reason": "OTHER", "note": "one", "metadata": words},

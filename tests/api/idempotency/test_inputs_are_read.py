@@ -69,6 +69,7 @@ NOT_KEPT: Final = {
     "ConfirmPaymentInput.paymentMethodId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.sharedPaymentToken": "an agent's token; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.confirmationTokenId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
+    "ConfirmPaymentInput.expectedAmount": "an assertion: compared with the payment's amount, and forgotten",
     "ConfirmPaymentInput.returnUrl": "for this attempt alone, and at Stripe",
     "CreatePaymentInput.savedPaymentMethodId": "a method that is kept; paymentMethod shows what it stood for",
     "CapturePaymentInput.finalCapture": "must be true",

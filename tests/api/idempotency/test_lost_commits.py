@@ -119,6 +119,32 @@ async def test_a_refund_whose_commit_is_lost_is_made_once_and_told_as_the_one(cl
     assert [refund["amount"] for refund in stripe.refunds] == [4_000]
 
 
+async def test_a_new_total_whose_commit_is_lost_is_told_as_the_one(
+    cluster: Cluster, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one_key, number = key(), f"order-{uuid4()}"
+    new: Json = order_of(number) | {"total": {"amount": 12_000, "currency": "USD"}}
+    async with cluster.primary() as shop:
+        order = (await shop.staff.do("registerOrder", input=order_of(number), key=key()))["order"]
+        await shop.pay(order["id"], paymentMethodId=None, confirm=False)
+    await cluster.copy()
+    async with cluster.primary() as shop:
+        first = await shop.staff.do("registerOrder", input=new, key=one_key)
+    capsys.readouterr()
+
+    async with cluster.standby() as shop:
+        again = await shop.staff.do("registerOrder", input=new, key=one_key)
+        stripe = shop.sandbox.snapshot()
+        found = await reconciled(shop)
+
+    assert (first["errors"], again["errors"]) == ([], [])
+    assert again["operation"]["id"] == first["operation"]["id"]
+    assert (again["order"]["total"]["amount"], again["payment"]["amount"]["amount"]) == (12_000, 12_000)
+    assert [intent["amount"] for intent in stripe.payment_intents] == [12_000]
+    assert found == []
+    assert capsys.readouterr().out.count(ALARM) >= 1
+
+
 async def test_an_order_that_is_lost_as_well_is_registered_as_the_one(cluster: Cluster) -> None:
     register, one_key, number = key(), key(), f"order-{uuid4()}"
     async with cluster.primary():

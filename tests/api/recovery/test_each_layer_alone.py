@@ -29,12 +29,16 @@ async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
 
 @dataclass(frozen=True)
 class Act:
-    """One call, the request to Stripe whose answer is lost, and the payment's final state."""
+    """One call, the request to Stripe whose answer is lost, and the payment's final state.
+
+    Stripe makes no event of what is `silent`: there the payer's next attempt makes one.
+    """
 
     mutation: str
     lost: str
     end: Json
     given: Callable[[Shop], Awaitable[Json]]
+    silent: bool = False
 
 
 async def _creating(shop: Shop) -> Json:
@@ -60,6 +64,14 @@ async def _canceling(shop: Shop) -> Json:
     return {"input": {"paymentId": (await shop.prepared())["id"]}}
 
 
+async def _repricing(shop: Shop) -> Json:
+    payment = await shop.prepared()
+    query = "query P($id: ID!) { payment(id: $id) { order { externalId } } }"
+    number = (await shop.staff.ask(query, id=payment["id"]))["payment"]["order"]["externalId"]
+    total = {"amount": 12_000, "currency": "USD"}
+    return {"input": {"externalId": number, "total": total, "customerExternalId": "buyer"}}
+
+
 async def _refunding(shop: Shop) -> Json:
     amount = {"amount": 3_000, "currency": "USD"}  # there is room for a second one
     return {"input": {"paymentId": (await shop.paid())["id"], "amount": amount, "reason": "OTHER"}}
@@ -74,10 +86,18 @@ ACTS = {
     "create": Act("createPayment", "/v1/payment_intents", _end("REQUIRES_PAYMENT_METHOD"), _creating),
     "pay": Act("createPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _paying),
     "confirm": Act("confirmPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _confirming),
+    "reprice": Act(
+        "registerOrder",
+        "/v1/payment_intents/[^/]+",
+        _end("REQUIRES_PAYMENT_METHOD") | {"amount": {"amount": 12_000, "currency": "USD", "decimal": "120.00"}},
+        _repricing,
+        silent=True,
+    ),
     "capture": Act("capturePayment", f"{INTENT}capture", _end("SUCCEEDED", 7_000), _capturing),
     "cancel": Act("cancelPayment", f"{INTENT}cancel", _end("CANCELED"), _canceling),
     "refund": Act("refundPayment", "/v1/refunds", _end("SUCCEEDED", 10_000, 3_000), _refunding),
 }
+BY_STAFF = ("registerOrder", "capturePayment", "refundPayment")
 Again = Callable[[], Awaitable[Any]]
 
 
@@ -140,13 +160,15 @@ async def test_scenario_10_each_layer_alone_finds_out_what_became_of_each_act(
     shop: Shop, name: str, layer: str
 ) -> None:
     act, with_key = ACTS[name], key()
-    client: Client = shop.staff if act.mutation in ("capturePayment", "refundPayment") else shop.buyer
+    client: Client = shop.staff if act.mutation in BY_STAFF else shop.buyer
     given = await act.given(shop)
     await _webhooks(shop, lambda: client.ask("{ __typename }"))
     shop.sandbox.fault(kind="drop_after", method="POST", path=act.lost)
 
     lost = await client.do(act.mutation, **given, key=with_key)
     shop.sandbox.clear_faults()
+    if act.silent and layer in ("webhooks", "poller"):
+        await shop.browser_confirms("pm_card_chargeDeclined")
     moved = _moved(shop)
     await LAYERS[layer](shop, lambda: client.do(act.mutation, **given, key=with_key))
     payment = await shop.payment(lost["payment"]["id"])

@@ -7,6 +7,7 @@ from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
 from tests.attack.mutants.mutant import Mutant
+from tests.attack.mutants.orders import ORDERS
 from tests.attack.mutants.recognition import RECOGNITION
 from tests.attack.mutants.scenarios import SCENARIOS
 from tests.attack.mutants.sight import SIGHT
@@ -23,5 +24,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *RECOGNITION,
     *CHECKOUT,
     *DELAYED,
+    *ORDERS,
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

@@ -90,7 +90,7 @@ RECOGNITION = (
     Mutant(
         "a_capture_forgets_the_lines",
         "services/money/payments.py",
-        "{Step.CAPTURE: capture | line_item_params(order, amount_minor=payment.amount_minor)}",
+        "{Step.CAPTURE: capture | line_item_params(order.line_items, amount_minor=payment.amount_minor)}",
         "{Step.CAPTURE: capture}",
         DESCRIBED + "test_lines_never_hinder_a_capture",
         "enforce_arithmetic_validation",

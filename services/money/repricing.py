@@ -1,0 +1,129 @@
+"""Re-pricing: an order's total changes after a payment has begun, and an open payment of it follows at Stripe.
+
+The payment that asks for all that others leave follows the total by the same difference; one that asks for a stated
+part keeps its amount. Nothing follows once the payer has confirmed. Source: docs.stripe.com/api/payment_intents/update.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from database.statements import Update
+from database.unit_of_work import UnitOfWork
+from domain.amounts import check_chargeable
+from domain.errors import DomainError, ErrorCode, PaymentUnderWay, Refused
+from domain.money import Money
+from domain.states import PaymentShare
+from models import Operation, Order, Payment
+from services.audit.trail import Cause
+from services.money.described import describe_change
+from services.money.operations.ends import TERMS
+from services.money.operations.refusals import why_amount_stays
+from services.money.operations.steps import WAITS_FOR_METHOD, Step
+from services.money.rules import check_free
+from services.money.state.payment_state import begin_update
+
+# What an order keeps once a payment of it has begun: its payer agreed to it, and Stripe was told.
+BINDING = ("currency", "customer_id", "capture_method", "allow_partial_payments")
+
+
+async def find_following_payment(operation: Operation, order: Order, terms: Mapping[str, Any]) -> Payment | None:
+    """Return the open payment that follows the order's new total; None when the terms may be written at once.
+
+    `terms` are all that the shop says of the order, by the names of its columns. The order and its payments are locked.
+    Raises ConcurrentOperation while another operation is at work on the payment, PaymentUnderWay when the payer has
+    confirmed it, and Refused(INVALID_STATE, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE).
+    """
+    open_payments = [payment for payment in order.locked_payments if not payment.is_final]
+    for payment in open_payments:
+        if payment.next_amount_minor is not None:  # one change after the other
+            await check_free(operation, payment)
+    more = terms["total_minor"] - order.total_minor
+    is_bound = any(getattr(order, name) != terms[name] for name in BINDING)
+    is_begun = bool(open_payments) or any(payment.captured_minor > 0 for payment in order.locked_payments)
+    if not is_begun:
+        return None
+    if is_bound:
+        raise _is_bound()
+    follows = (one for one in open_payments if one.share is not PaymentShare.PART and one.reopened_at is None)
+    following = next(follows, None) if more else None
+    _check_lines(order, terms, more=more, others=[payment for payment in open_payments if payment is not following])
+    if more == 0:
+        return None
+    if following is None:
+        _check_without_payment(order, open_payments, terms["total_minor"])
+        return None
+    await check_free(operation, following)
+    _check_updatable(following)
+    amount = Money(max(following.amount_minor + more, 0), order.currency)
+    check_chargeable(amount, enabled=frozenset({order.currency}), path=("input", "total"))
+    return following
+
+
+async def begin_repricing(
+    work: UnitOfWork, operation: Operation, order: Order, payment: Payment, terms: Mapping[str, Any], cause: Cause
+) -> None:
+    """Write the accepted step that updates the payment at Stripe; the order changes when Stripe has done it."""
+    amount = payment.amount_minor + terms["total_minor"] - order.total_minor
+    others = {name: value for name, value in terms.items() if name not in ("total_minor", *BINDING)}
+    changed = {name: value for name, value in others.items() if getattr(order, name) != value}
+    operation.order_id, operation.payment_id, operation.step = order.id, payment.id, Step.UPDATE.value
+    operation.params = {
+        Step.UPDATE.value: {"amount": amount, **describe_change(order, payment, changed, amount_minor=amount)},
+        TERMS: changed,
+        "status_before": payment.status.value,
+    }
+    await begin_update(work, order, payment, amount, cause)
+    await work.write(Update(operation, ("order_id", "payment_id", "step", "params")))
+
+
+def _check_without_payment(order: Order, open_payments: list[Payment], total_minor: int) -> None:
+    """Check a new total that no payment follows: it covers what was taken and what open payments ask for.
+
+    Where the order is paid by one payment it is only lowered, when that payment is over: the rest is never sent.
+    """
+    claimed = order.paid_minor + sum(payment.asked_minor for payment in open_payments)
+    is_lower = total_minor < order.total_minor and not open_payments
+    if total_minor < claimed or not (is_lower or order.allow_partial_payments):
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "Money was taken for this order: its total can be lowered to what was taken. Where it allows partial"
+            " payments it can be any amount that covers what was taken and what open payments ask for.",
+            ("input", "total"),
+        )
+
+
+def _check_lines(order: Order, terms: Mapping[str, Any], *, more: int, others: list[Payment]) -> None:
+    """Refuse other line items while a payment is open, unless they come with another total.
+
+    They do not vanish beside open `others`, which keep their amount: Stripe was told lines, and wants them repeated.
+    """
+    is_gone = bool(order.line_items) and not terms["line_items"]
+    if others and order.line_items != terms["line_items"] and (more == 0 or is_gone):
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has an open payment, and Stripe was told its line items: they can change with another total, or"
+            " when it has ended.",
+            ("input", "lineItems"),
+        )
+
+
+def _check_updatable(payment: Payment) -> None:
+    """Refuse a payment that the payer has confirmed, or whose amount another program has changed."""
+    is_as_asked = payment.provider_amount_minor is None and payment.captured_minor == 0
+    if payment.status not in WAITS_FOR_METHOD or not is_as_asked:
+        raise PaymentUnderWay(
+            payment_id=payment.id,
+            status=payment.status,
+            allowed_actions=payment.actions,
+            message=why_amount_stays(payment),
+            path=("input", "total"),
+        )
+
+
+def _is_bound() -> DomainError:
+    return Refused(
+        ErrorCode.INVALID_STATE,
+        "This order has a payment: its currency, customer and capture method, and whether it may be paid in parts, can"
+        " no longer change.",
+        ("input", "externalId"),
+    )

@@ -1,0 +1,74 @@
+"""Wrong variants of new totals: an order and its open payment change together, or neither does."""
+
+from tests.attack.mutants.mutant import Mutant
+
+REPRICING = "tests/api/orders/test_repricing.py::"
+DESCRIBED = "tests/api/orders/test_repricing_described.py::"
+RACES = "tests/api/orders/test_repricing_races.py::"
+
+ORDERS = (
+    Mutant(
+        "the_new_amount_comes_as_a_surprise",
+        "services/money/state/divergence.py",
+        "seen.amount_minor not in (\n        payment.amount_minor,\n        payment.next_amount_minor,\n    )",
+        "seen.amount_minor != payment.amount_minor",
+        RACES + "test_the_payer_confirms_after_the_update_and_pays_the_new_total",
+        "provider_amount_minor",
+    ),
+    Mutant(
+        "the_total_stays_when_the_payment_moves",
+        "services/money/state/payment_state.py",
+        "failure=failure, more=more",
+        "failure=failure",
+        REPRICING + "test_the_open_payment_follows_the_total_and_is_paid",
+        '["total"]',
+    ),
+    Mutant(
+        "a_confirmed_payment_follows",
+        "services/money/repricing.py",
+        "if payment.status not in WAITS_FOR_METHOD or not is_as_asked:",
+        "if not is_as_asked:",
+        REPRICING + "test_a_payment_that_the_payer_has_confirmed_does_not_follow",
+        'error["path"] ==',
+    ),
+    Mutant(
+        "a_refused_update_changes_the_terms",
+        "services/money/operations/ends.py",
+        "if is_done and operation.params.get(TERMS):",
+        "if operation.params.get(TERMS):",
+        RACES + "test_the_payer_confirms_before_the_update_and_pays_the_old_total",
+        "description is None",
+    ),
+    Mutant(
+        "an_unknown_amount_is_an_unknown_payment",
+        "services/money/operations/outcomes.py",
+        "if refund is None and operation.step != Step.UPDATE:",
+        "if refund is None:",
+        RACES + "test_a_lost_answer_is_unknown_and_found_by_the_amount",
+        "UNKNOWN",
+    ),
+    Mutant(
+        "what_the_payer_was_shown_is_not_compared",
+        "services/money/shares.py",
+        "if expected != payment.amount:",
+        "if False:",
+        REPRICING + "test_a_payer_who_was_shown_another_amount_confirms_nothing",
+        "AMOUNT_MISMATCH",
+    ),
+    Mutant(
+        "a_new_amount_says_nothing_of_the_lines",
+        "services/money/described.py",
+        'line_item_params(lines, amount_minor=amount_minor) or {"amount_details": ""}',
+        "line_item_params(lines, amount_minor=amount_minor)",
+        DESCRIBED + "test_lines_that_are_left_out_are_taken_back_at_stripe",
+        'payload["errors"]',
+    ),
+    Mutant(
+        "lines_vanish_beside_a_part",
+        "services/money/repricing.py",
+        "(more == 0 or is_gone)",
+        "more == 0",
+        DESCRIBED + "test_lines_do_not_vanish_beside_a_part_that_keeps_its_amount",
+        "codes(without)",
+    ),
+)
