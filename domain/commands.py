@@ -94,6 +94,21 @@ class CreatePayment(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateOffSessionPayment(Command):
+    """Pay an order at once while its customer is away, with a method that they keep.
+
+    `expected_amount` is as in `CreatePayment`; `saved_payment_method_id` None is the customer's default.
+    """
+
+    kind: ClassVar = OperationKind.CREATE_OFF_SESSION_PAYMENT
+
+    order_id: UUID = id_of(Kind.ORDER)
+    expected_amount: Money = parsed(parse_money)
+    saved_payment_method_id: UUID | None = optional_id_of(Kind.METHOD)
+    metadata: Mapping[str, str] = parsed(parse_metadata, stored=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfirmPayment(Command):
     """Confirm an open payment with what pays, and name the page that its payer returns to.
 

@@ -44,6 +44,8 @@ class Payment(Model):
     are Stripe's where another program has changed them, and null otherwise. All sums (`capturable_minor` to
     `disputed_minor`) are in `held_currency`: no number is taken over without its currency.
 
+    `off_session` says that it was asked for while its payer was away; they may have come back to confirm it.
+
     `share` says which part of its order the payment asks for, and with it whether others may be open at once.
 
     `last_synced_at` grows with every snapshot of Stripe's that is merged here, whether or not it changed anything.
@@ -73,6 +75,7 @@ class Payment(Model):
     setup_future_usage: SetupFutureUsage | None = fields.CharEnumField(  # type: ignore[assignment]  # its stub has no null
         SetupFutureUsage, max_length=16, description="may the method be kept", null=True
     )
+    off_session = fields.BooleanField(default=False, db_default=False)  # the version before writes payments too
     share = fields.CharEnumField(
         PaymentShare,
         max_length=8,
@@ -231,6 +234,7 @@ class Payment(Model):
             "share": self.share.value if self.share is not PaymentShare.WHOLE else None,
             "remaining_minor": self.remaining_minor,
             "next_amount_minor": self.next_amount_minor,
+            "off_session": True if self.off_session else None,
         }
         return {name: value for name, value in held.items() if value is not None}
 

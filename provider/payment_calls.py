@@ -23,7 +23,7 @@ class PaymentCalls(StripeCalls):
     # -- payments ------------------------------------------------------------------------------------------------
 
     async def create_payment(self, params: Params, *, key: str, until: Deadline) -> ProviderPayment:
-        """Create an intent, unconfirmed: no money moves."""
+        """Create an intent. No money moves, unless `params` say `confirm`: then it is an attempt as well, as below."""
         call = self._post("/v1/payment_intents", expanding(params), key)
         return await self._object(Priority.PAY, "POST payment_intents", call, payment_from, until)
 

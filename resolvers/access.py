@@ -97,15 +97,22 @@ async def payment_authority(context: RequestContext) -> PaymentAuthority:
     return PaymentAuthority(customer_id=await own_customer_id(context))
 
 
-async def payable_order(context: RequestContext, order_id: UUID | None, key: str, *, path: Path) -> OrderSnapshot:
-    """Return an order, and the state of the caller's key, for a caller who may pay the order.
+async def payable_order(
+    context: RequestContext,
+    order_id: UUID | None,
+    key: str,
+    *scopes: Scope,
+    path: Path,
+    kind: OperationKind = OperationKind.CREATE_PAYMENT,
+) -> OrderSnapshot:
+    """Return an order, and the state of the caller's key, for a caller with one of these scopes who may pay the order.
 
     Raises AuthenticationRequired, Forbidden, or NotFound for a foreign or missing one.
     """
-    caller = require(context, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE)
+    caller = require(context, *scopes)
     if order_id is None:
         raise NotFound(path)
-    snapshot = await read_snapshot(order_id, principal=caller.principal, kind=OperationKind.CREATE_PAYMENT, key=key)
+    snapshot = await read_snapshot(order_id, principal=caller.principal, kind=kind, key=key)
     if snapshot.order is None or not await may_pay(context, snapshot.order.customer_id):
         raise NotFound(path)
     return snapshot

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.caller import Scope
-from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
+from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreateOffSessionPayment, CreatePayment
 from domain.errors import DomainError, ErrorCode, Refused
 from domain.ids import Kind, row_id
 from models import Payment
@@ -21,7 +21,7 @@ from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from services.audit.trail import Cause
-from services.money import payments
+from services.money import off_session, payments
 from services.money.operations.runner import OperationOutcome
 
 
@@ -30,12 +30,30 @@ async def create_payment(context: RequestContext, *, input: Mapping[str, Any], k
 
     async def act() -> OperationOutcome:
         order_id = row_id(input["order_id"], Kind.ORDER)
-        snapshot = await payable_order(context, order_id, key, path=("input", "orderId"))
+        snapshot = await payable_order(
+            context, order_id, key, Scope.PAYMENTS_PAY, Scope.PAYMENTS_WRITE, path=("input", "orderId")
+        )
         authority = await payment_authority(context)
         command = parse_command(context, CreatePayment, input)
         request = idempotent_request(context, signed_in(context), command, key)
         return await payments.create_payment(
             request, command, snapshot, authority=authority, currencies=context.rules.currencies, runner=context.runner
+        )
+
+    return await answer(context, act)
+
+
+async def create_off_session_payment(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
+    """Pay an order while its customer is away, for a service."""
+
+    async def act() -> OperationOutcome:
+        order_id, path = row_id(input["order_id"], Kind.ORDER), ("input", "orderId")
+        kind = CreateOffSessionPayment.kind
+        snapshot = await payable_order(context, order_id, key, Scope.PAYMENTS_WRITE, path=path, kind=kind)
+        command = parse_command(context, CreateOffSessionPayment, input)
+        request = idempotent_request(context, signed_in(context), command, key)
+        return await off_session.create_off_session_payment(
+            request, command, snapshot, currencies=context.rules.currencies, runner=context.runner
         )
 
     return await answer(context, act)

@@ -155,6 +155,20 @@ class CreatePaymentInput:
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
 
 
+@strawberry.input(description="Which order is to be paid while its customer is away, and with which of their methods.")
+class CreateOffSessionPaymentInput:
+    """For createOffSessionPayment."""
+
+    order_id: strawberry.ID = strawberry.field(description="The order, which names its customer.")
+    expected_amount: MoneyInput = strawberry.field(description="An assertion, as createPayment's.")
+    saved_payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="One of the methods that the order's customer keeps, and has not allowed ON_SESSION only; without"
+        " it, their default.",
+    )
+    metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
+
+
 @strawberry.input(description="What an open payment is to be tried with.")
 class ConfirmPaymentInput:
     """For confirmPayment."""

@@ -13,6 +13,7 @@ from schema.inputs import (
     CancelPaymentInput,
     CapturePaymentInput,
     ConfirmPaymentInput,
+    CreateOffSessionPaymentInput,
     CreatePaymentInput,
     RefundPaymentInput,
     RegisterOrderInput,
@@ -34,6 +35,7 @@ Key = Annotated[
 ]
 Register = Annotated[RegisterOrderInput, strawberry.argument(description="The order.")]
 Create = Annotated[CreatePaymentInput, strawberry.argument(description="How to pay.")]
+CreateOffSession = Annotated[CreateOffSessionPaymentInput, strawberry.argument(description="What is to be paid.")]
 Confirm = Annotated[ConfirmPaymentInput | None, strawberry.argument(description="What to try.")]
 Capture = Annotated[CapturePaymentInput, strawberry.argument(description="What to take.")]
 Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to give up.")]
@@ -65,6 +67,17 @@ class Mutation:
         """
         result = await payments.create_payment(info.context, input=vars(input), key=idempotency_key)
         return PaymentPayload.of(result, with_view_token=True)
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_WRITE.value]), ACT)
+    async def create_off_session_payment(
+        self, info: Info, input: CreateOffSession, idempotency_key: Key
+    ) -> PaymentPayload | None:
+        """Pays what an order owes at once, with a method that its customer keeps, while they are away. Where the bank
+        wants them, it is AUTHENTICATION_REQUIRED and the payment stays open: its buyer confirms it when they are back,
+        with `paymentConfirmation` or confirmPayment. After a decline likewise.
+        """
+        result = await payments.create_off_session_payment(info.context, input=vars(input), key=idempotency_key)
+        return PaymentPayload.of(result)
 
     @field_with(ACT)
     async def confirm_payment(

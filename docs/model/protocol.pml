@@ -52,10 +52,11 @@
  * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, ends.advance,
  * ends.leave_open, ends.call_a_person, ends.succeed, ends.fail.
  * END */
-/* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once. Steps on
+/* BEGIN steps: capture and cancel end an intent that we hold, as a confirm does; Stripe does each of them once. A charge
+ * makes what moves money by one request, as a refund does: what is shown of a refund's key holds for a charge's. Steps on
  * customers move no money and may be sent again at any time; nor does an update, which sets an unconfirmed intent's amount.
  *   inside   REFUND CREATE CONFIRM
- *   outside  UPDATE CAPTURE CANCEL CUSTOMER DEFAULT DETACH
+ *   outside  CHARGE UPDATE CAPTURE CANCEL CUSTOMER DEFAULT DETACH
  * END */
 #define V_DONE 1
 #define V_FAILED 2

@@ -66,6 +66,12 @@ class Payment(Node):
         SetupFutureUsage | None, "Whether the payer agreed to keep the method for later payments; null where not."
     )
 
+    off_session = column(
+        bool,
+        "Whether it was asked for while the payer was away (createOffSessionPayment); they may have come back since to"
+        " confirm it.",
+    )
+
     amount = money(Money, "What was asked for.", "amount_minor")
 
     provider_amount = money(

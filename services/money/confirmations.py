@@ -7,7 +7,9 @@ from database.statements import read_one
 from domain.commands import ConfirmPayment, CreatePayment
 from domain.errors import ErrorCode, Refused
 from models import Operation, Payment
-from services.money.operations.steps import Step
+from services.money.operations.steps import FIRST_STEP, Step
+
+MADE = "WHERE payment_id = $1 AND kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT')"
 
 
 def token_params(command: CreatePayment | ConfirmPayment) -> dict[str, Any]:
@@ -40,10 +42,11 @@ async def _read_return_page(payment: Payment, *, is_needed: bool) -> str | None:
 
     A payment whose methods never redirect needs none, nor does a token of the payer's, which may bring its own.
     """
-    made = await read_one(Operation, "WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT'", payment.id)
+    made = await read_one(Operation, MADE, payment.id)
     params: Mapping[str, Any] = made.params if made is not None else {}
     page: str | None = params.get(Step.CONFIRM, params).get("return_url")
-    methods = params.get(Step.CREATE, {}).get("automatic_payment_methods", {})
+    created: Mapping[str, Any] = params.get(FIRST_STEP[made.kind], {}) if made is not None else {}
+    methods = created.get("automatic_payment_methods", {})
     if page is None and is_needed and methods.get("allow_redirects") == "always":
         raise Refused(
             ErrorCode.VALIDATION_FAILED,

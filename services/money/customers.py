@@ -93,12 +93,19 @@ def _check_kept(method: SavedPaymentMethod, *, path: Path) -> None:
 class Payer:
     """The person who pays, as Stripe knows them, and the method that they have kept.
 
-    `is_to_be_made` says that the customer must be made at Stripe before the payment.
+    `is_to_be_made` says that the customer must be made at Stripe before the payment; `is_away` says that they do not
+    take part in the payment.
     """
 
     stripe_customer_id: str | None = None
     is_to_be_made: bool = False
     saved: SavedPaymentMethod | None = None
+    is_away: bool = False
+
+    @property
+    def first_step(self) -> Step:
+        """The first step of the operation that makes the payment."""
+        return Step.CUSTOMER if self.is_to_be_made else Step.CHARGE if self.is_away else Step.CREATE
 
     def params(self, command: CreatePayment) -> dict[str, Any]:
         """Return the payer's part of the parameters with which the payment is made."""

@@ -19,7 +19,7 @@ from provider.ids import PREFIXES, is_id
 from services.audit.trail import Cause, Change, record
 from services.money.operations.lookups import look_up_effect
 from services.money.operations.runner import OperationRunner
-from services.money.operations.steps import Step, StepOutcome, StepResult
+from services.money.operations.steps import ATTEMPTS, MAKES_INTENT, Step, StepOutcome, StepResult, attempt_result
 from services.money.state import locking
 from services.money.sync import unavailable
 
@@ -116,8 +116,8 @@ async def _prove(operation: Operation, payment: Payment, stripe_id: str | None, 
     step = Step(operation.step)
     if step is Step.REFUND:
         return await _prove_refund(operation, payment, _needed(stripe_id, "refunds"), provider)
-    if step is Step.CREATE:
-        return await _prove_payment(payment, _needed(stripe_id, "payment_intents"), provider)
+    if step in MAKES_INTENT:
+        return await _prove_payment(step, payment, _needed(stripe_id, "payment_intents"), provider)
     found = await look_up_effect(operation, payment, provider)
     if found is None:
         message = f"Stripe shows that the {step.value} has not happened."
@@ -138,13 +138,15 @@ async def _prove_refund(operation: Operation, payment: Payment, stripe_id: str, 
     return StepResult(StepOutcome.DONE, payment.revision, refund=ours, fetched=True)
 
 
-async def _prove_payment(payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
+async def _prove_payment(step: Step, payment: Payment, stripe_id: str, provider: Provider) -> StepResult:
     seen = await provider.retrieve_payment(stripe_id)
     if (seen.amount_minor, seen.currency) != (payment.amount_minor, payment.currency):
         raise _does_not_fit("a payment with this amount")
     named = seen.metadata.get("payment_id", str(payment.id)) == str(payment.id)
     if not named or await Payment.filter(stripe_payment_intent_id=seen.id).exclude(id=payment.id).exists():
         raise _does_not_fit("a payment that is not another one's already")
+    if step in ATTEMPTS:
+        return attempt_result(seen, payment.revision)
     return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
 
 
@@ -161,7 +163,8 @@ async def _disprove(operation: Operation, payment: Payment, provider: Provider) 
         found = await look_up_effect(operation, payment, provider)
         if found is not None and found.kind is StepOutcome.DONE:
             raise Refused(ErrorCode.INVALID_STATE, "Stripe shows that this has happened.", ("outcome",))
-        if operation.refund_id is None and payment.stripe_payment_intent_id is not None:
+        seen = found.payment if found is not None else None
+        if seen is None and operation.refund_id is None and payment.stripe_payment_intent_id is not None:
             seen = await provider.retrieve_payment(payment.stripe_payment_intent_id)
     except ProviderFailure as failure:
         if failure.outcome not in DEFINITE and failure.code != LIST_TOO_LONG:

@@ -39,8 +39,8 @@ from services.money.state.locking import OrderSnapshot
 # A creation that waits and was never sent. A process that takes it up locks it first, so that this statement skips it:
 # of the two, the later one finds what the earlier one has written.
 UNSENT = """
-WHERE payment_id = $1 AND kind = 'CREATE_PAYMENT' AND state = 'UNRESOLVED'
-  AND (step = 'customer' OR (step = 'create' AND effect = 'NONE' AND first_sent_at IS NULL))
+WHERE payment_id = $1 AND kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT') AND state = 'UNRESOLVED'
+  AND (step = 'customer' OR (step IN ('create', 'charge') AND effect = 'NONE' AND first_sent_at IS NULL))
 FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -53,12 +53,13 @@ async def create_payment(
     authority: PaymentAuthority,
     currencies: frozenset[str],
     runner: OperationRunner,
+    absent: Payer | None = None,
 ) -> OperationOutcome:
     """Charge what the order owes, or the stated part of it, once; or prepare a payment that the payer confirms.
 
     `snapshot` is the order and the key as they stood just now; the order's owner is checked again on the order that is
-    accepted on. Raises NotFound, Forbidden, the errors of `check_share` and `earlier_payment`, and those of `run_once`.
-    A decline is in the outcome's `error`, with the payment still open.
+    accepted on. `absent` is the payer, where they are away. Raises NotFound, Forbidden, the errors of `check_share` and
+    `earlier_payment`, and those of `run_once`. A decline is in the outcome's `error`, with the payment still open.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -70,9 +71,9 @@ async def create_payment(
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
         asked = check_share(order, command, currencies=currencies)
-        payment = _new_payment(command, order, asked, operation, authority, livemode=runner.livemode)
+        payment = _new_payment(command, order, asked, payer, operation, authority, livemode=runner.livemode)
         params = _create_params(command, order, snapshot.customer_external_id, payer, payment, operation)
-        begun = _begun(operation, payment, Step.CUSTOMER if payer.is_to_be_made else Step.CREATE, params)
+        begun = _begun(operation, payment, payer.first_step, params)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         await record(work, order, _initiated(payment), cause, Insert(payment), begun)
         order.locked_payments.append(payment)
@@ -81,7 +82,7 @@ async def create_payment(
     if snapshot.operation is not None:
         return await replay(request, snapshot, runner)
     assert snapshot.order is not None, "nobody has looked for the order"
-    payer = await find_payer(command, snapshot)
+    payer = absent or await find_payer(command, snapshot)
     accepted = await accept_if_unchanged(request, snapshot.order, accept, runner)
     accepted = accepted or await accept_under_locks(request, accept, runner)
     outcome = await carry_out(request, accepted, runner)
@@ -182,6 +183,7 @@ def _new_payment(
     command: CreatePayment,
     order: Order,
     asked: tuple[PaymentShare, Money],
+    payer: Payer,
     operation: Operation,
     authority: PaymentAuthority,
     *,
@@ -198,6 +200,7 @@ def _new_payment(
         supersedes_id=earlier.id if earlier is not None else None,
         livemode=livemode,
         capture_method=_capture_method(command.capture_method, order, authority),
+        off_session=payer.is_away,
         share=share,
         currency=amount.currency,
         amount_minor=amount.amount_minor,
@@ -281,18 +284,26 @@ def _create_params(
         "amount": payment.amount_minor,
         "currency": payment.currency.lower(),
         "capture_method": payment.capture_method.value.lower(),
-        # Without a page to return to, only methods that need no redirect can be confirmed by the server.
-        "automatic_payment_methods": {
-            "enabled": True,
-            "allow_redirects": "never" if command.confirm and command.return_url is None else "always",
-        },
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": _redirects(command, payer)},
         "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
         **describe(order, amount_minor=payment.amount_minor),
     }
     if command.receipt_email is not None:
         create["receipt_email"] = command.receipt_email
     create |= payer.params(command)
+    if payer.is_away:
+        return {Step.CHARGE: create | {"confirm": True, "off_session": True}}
     page = {"return_url": command.return_url} if command.return_url is not None else {}
     if not command.confirm:
         return {Step.CREATE: create, **page}
     return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page}
+
+
+def _redirects(command: CreatePayment, payer: Payer) -> str:
+    """Return Stripe's word for whether methods that lead to another page and back may pay.
+
+    Without a page to return to, only methods that need no redirect can be confirmed by the server. A payer who is away
+    names theirs when they come back to confirm.
+    """
+    is_never = command.confirm and command.return_url is None and not payer.is_away
+    return "never" if is_never else "always"

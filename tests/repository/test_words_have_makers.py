@@ -17,7 +17,6 @@ ROOMS: Final = ("domain", "provider", "services", "resolvers", "schema", "webhoo
 DECLARED: Final = {"domain/states.py", "schema/enums.py"}
 # Values of later versions; a value leaves this list when its code exists.
 LATER: Final = {
-    "OperationKind.CREATE_OFF_SESSION_PAYMENT",
     "OperationKind.APPROVE_REFUND",
     "OperationKind.CANCEL_REFUND",
     "OperationKind.CREATE_SETUP_INTENT",

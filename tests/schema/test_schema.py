@@ -144,6 +144,7 @@ MUTATIONS = {
     "registerOrder": f'(input: {{externalId: "1", total: {MONEY}}}, idempotencyKey: "k")',
     "createPayment": f'(input: {{orderId: "x", expectedAmount: {MONEY}}}, idempotencyKey: "k")',
     "confirmPayment": '(input: {paymentId: "x", paymentMethodId: "pm_1"}, idempotencyKey: "k")',
+    "createOffSessionPayment": f'(input: {{orderId: "x", expectedAmount: {MONEY}}}, idempotencyKey: "k")',
     "capturePayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "cancelPayment": '(input: {paymentId: "x"}, idempotencyKey: "k")',
     "refundPayment": '(input: {paymentId: "x", reason: OTHER}, idempotencyKey: "k")',

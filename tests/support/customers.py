@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.shop import Json, Shop
+from tests.support.shop import Json, Shop, key
 
 METHOD = """
   id isDefault usage expiresSoon detachedAt
@@ -45,6 +45,32 @@ async def at_stripe(shop: Shop, method: str, path: str, **given: Any) -> Json:
 
 def customers_at_stripe(shop: Shop) -> list[Json]:
     return shop.sandbox.snapshot().customers
+
+
+async def pay_off_session(shop: Shop, order_id: str, *, with_key: str | None = None, **more: Any) -> Json:
+    """Send a service's createOffSessionPayment of an order of 100 dollars, and return its payload."""
+    given = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}, **more}
+    return await shop.staff.do("createOffSessionPayment", input=given, key=with_key or key())
+
+
+async def with_default(shop: Shop, method: str = "pm_card_visa", **more: Any) -> Json:
+    """Let the buyer keep a method and make it their default; returns the saved method."""
+    kept_one = await saved(shop, method, **more)
+    await shop.buyer.do("setDefaultPaymentMethod", id=kept_one["id"], key=key())
+    return kept_one
+
+
+async def set_up_at_stripe(shop: Shop, method: str, **more: Any) -> tuple[Json, str]:
+    """Let the buyer keep a method by a setup at Stripe; returns the saved method, and its id at Stripe."""
+    if not customers_at_stripe(shop):
+        await saved(shop)
+    [made] = customers_at_stripe(shop)
+    given = {"customer": made["id"], "payment_method": method, "confirm": "true", "return_url": "https://shop.example/"}
+    setup = await at_stripe(shop, "POST", "/v1/setup_intents", **given, **more)
+    if setup["status"] == "requires_action":
+        await shop.stripe(f"setup_intents/{setup['id']}/complete", {})
+    await shop.deliver()
+    return (await kept(shop))[0], setup["payment_method"]
 
 
 async def saved(shop: Shop, method: str = "pm_card_visa", **more: Any) -> Json:

@@ -70,6 +70,11 @@ MUTATIONS = {
         "(input: $input, idempotencyKey: $key)",
         PAYMENT_PAYLOAD,
     ),
+    "createOffSessionPayment": (
+        "($input: CreateOffSessionPaymentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        PAYMENT_PAYLOAD,
+    ),
     "capturePayment": (
         "($input: CapturePaymentInput!, $key: IdempotencyKey!)",
         "(input: $input, idempotencyKey: $key)",

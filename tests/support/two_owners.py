@@ -273,6 +273,7 @@ SORTS: Final = ("CREATED_AT_DESC", "CREATED_AT_ASC", "UPDATED_AT_DESC", "AMOUNT_
 KIND_OF: Final = {
     "registerOrder": "REGISTER_ORDER",
     "createPayment": "CREATE_PAYMENT",
+    "createOffSessionPayment": "CREATE_OFF_SESSION_PAYMENT",
     "confirmPayment": "CONFIRM_PAYMENT",
     "capturePayment": "CAPTURE_PAYMENT",
     "cancelPayment": "CANCEL_PAYMENT",

@@ -6,6 +6,7 @@ import structlog
 
 from database.statements import Update, read
 from database.unit_of_work import UnitOfWork
+from domain.declines import AUTHENTICATE, explain_decline
 from domain.errors import DomainError, ErrorCode, ProviderProblem
 from domain.states import (
     PAYMENT_FINAL,
@@ -19,7 +20,7 @@ from domain.states import (
 from models import Operation, Order, Payment, Refund
 from services.audit.trail import Cause
 from services.money.operations.refusals import invalid_state, state_error
-from services.money.operations.steps import Step, shows_update
+from services.money.operations.steps import FIRST_STEP, Step, shows_update
 from services.money.state.order_state import change_terms, settle_order
 from services.money.state.payment_state import cancel_unsent_payment, give_update_up
 
@@ -27,13 +28,12 @@ log = structlog.get_logger(__name__)
 
 RETRY_AFTER_MS = 1000
 
-
+PAID_OR_HELD = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE})
 # A step began with the payment in none of these statuses: now they show that the step ended, even if the answer was
 # lost.
 STATUSES_AFTER = {
-    Step.CONFIRM: frozenset(
-        {PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE, PaymentStatus.CANCELED}
-    ),
+    Step.CHARGE: PAID_OR_HELD | {PaymentStatus.CANCELED},
+    Step.CONFIRM: PAID_OR_HELD | {PaymentStatus.CANCELED},
     Step.CAPTURE: PAYMENT_FINAL,
     Step.CANCEL: PAYMENT_FINAL,
 }
@@ -47,14 +47,8 @@ ENDED = ("state", "effect", "error", "last_problem", "due", "finished_at")
 # The statuses in which a step succeeds. Any other means that another operation got there first.
 GOOD_ENDS = {
     Step.CREATE: frozenset(PaymentStatus) - {PaymentStatus.CANCELED},
-    Step.CONFIRM: frozenset(
-        {
-            PaymentStatus.SUCCEEDED,
-            PaymentStatus.PROCESSING,
-            PaymentStatus.REQUIRES_ACTION,
-            PaymentStatus.REQUIRES_CAPTURE,
-        }
-    ),
+    Step.CHARGE: PAID_OR_HELD,
+    Step.CONFIRM: PAID_OR_HELD | {PaymentStatus.REQUIRES_ACTION},
     Step.CAPTURE: frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.PROCESSING}),
     Step.CANCEL: frozenset({PaymentStatus.CANCELED}),
 }
@@ -91,7 +85,7 @@ async def end_with_known(
     """
     operation.order_id, operation.payment_id = payment.order_id, payment.id
     operation.refund_id = refund.id if refund is not None else None
-    operation.step = (Step.CREATE if refund is None else Step.REFUND).value
+    operation.step = FIRST_STEP[operation.kind].value
     if not end_by_rows(operation, payment, refund):
         return False
     operation.due_in, operation.finished_in = None, timedelta()
@@ -180,6 +174,8 @@ def advance(operation: Operation, payment: Payment) -> None:
         return
     if shows_update(operation, payment) if step is Step.UPDATE else payment.status in GOOD_ENDS[step]:
         succeed(operation)
+    elif step is Step.CHARGE and payment.status is PaymentStatus.REQUIRES_ACTION:
+        fail(operation, explain_decline(code=AUTHENTICATE))  # the payer is away, and has to come back
     elif payment.status is PaymentStatus.UNKNOWN:  # Stripe's status is not known to us
         operation.effect = ProviderEffect.UNKNOWN
         call_a_person(operation)

@@ -9,10 +9,12 @@ from models import Operation, Payment
 from provider import Outcome, Provider, ProviderFailure
 from provider.failures import OTHER_PARAMETERS
 from services.money.operations.steps import (
+    ATTEMPTS,
     WAITS_FOR_METHOD,
     Step,
     StepOutcome,
     StepResult,
+    attempt_result,
     failed_attempt,
     refund_made_by,
     secret_of,
@@ -32,6 +34,7 @@ async def look_up_effect(operation: Operation, payment: Payment, provider: Provi
         Step.CUSTOMER: _find_customer,
         Step.CREATE: _find_intent,
         Step.UPDATE: _find_update,
+        Step.CHARGE: _find_charge,
         Step.CONFIRM: _find_confirmation,
         Step.CAPTURE: _find_end,
         Step.CANCEL: _find_end,
@@ -67,6 +70,12 @@ async def _find_update(operation: Operation, payment: Payment, provider: Provide
     return None
 
 
+async def _find_charge(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
+    """Find the intent as above: the request that made it confirmed it too, so its status is the attempt's result."""
+    found = await _find_intent(operation, payment, provider)
+    return attempt_result(found.payment, found.since) if found is not None and found.payment is not None else None
+
+
 async def _find_confirmation(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
     """Read the intent for a confirmation's effect.
 
@@ -78,9 +87,7 @@ async def _find_confirmation(operation: Operation, payment: Payment, provider: P
         return None
     if seen.status in WAITS_FOR_METHOD and seen.charge_id == operation.params.get("charge_before"):
         return None
-    if seen.status in WAITS_FOR_METHOD:
-        return failed_attempt(seen, payment.revision)
-    return StepResult(StepOutcome.DONE, payment.revision, payment=seen, fetched=True)
+    return attempt_result(seen, payment.revision)
 
 
 async def _find_end(operation: Operation, payment: Payment, provider: Provider) -> StepResult | None:
@@ -115,7 +122,7 @@ async def fetch_again(operation: Operation, step_result: StepResult, provider: P
     except ProviderFailure as failure:
         return replace(step_result, kind=StepOutcome.UNKNOWN, payment=None, failure=failure, by_lookup=True)
     seen = replace(seen, client_secret=seen.client_secret or secret_of(step_result))
-    if operation.step == Step.CONFIRM and seen.status in WAITS_FOR_METHOD:
+    if operation.step in ATTEMPTS and seen.status in WAITS_FOR_METHOD:
         return failed_attempt(seen, payment.revision)
     kind = StepOutcome.DONE if shows_update(operation, seen) else step_result.kind
     return replace(step_result, kind=kind, payment=seen, since=payment.revision, fetched=True)

@@ -34,7 +34,7 @@ from services.money.operations.ends import (
 )
 from services.money.operations.lookups import fetch_again
 from services.money.operations.refusals import payment_error, refund_error
-from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome, StepResult, secret_of
+from services.money.operations.steps import ATTEMPTS, SERVER_ERROR, Step, StepOutcome, StepResult, secret_of
 from services.money.state import locking
 from services.money.state.customer_state import mark_customer_made
 from services.money.state.divergence import is_not_as_asked
@@ -371,8 +371,8 @@ async def _record_failure(recording: Recording, refund: Refund | None) -> None:
     step = Step(operation.step)
     error = payment_error(failure, step, payment, operation.params.get(step, {}))
     answered = cause.answered_by(failure.request_id)
-    if step in (Step.CUSTOMER, Step.CREATE):
+    if payment.stripe_payment_intent_id is None:
         await abandon_payment(work, order, payment, error, answered)
-    elif step is Step.CONFIRM and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
+    elif step in ATTEMPTS and failure.outcome is Outcome.REJECTED and not isinstance(error, InvalidState):
         await keep_refused_attempt(work, order, payment, error, answered)
     fail(operation, error)

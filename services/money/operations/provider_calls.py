@@ -17,12 +17,13 @@ from provider.failures import DEFINITE, LIST_TOO_LONG, NOT_EXECUTED, OTHER_PARAM
 from provider.granted_tokens import THE_TOKEN, granted_token_in
 from services.money.operations.lookups import intent_of, look_up_effect
 from services.money.operations.steps import (
+    ATTEMPTS,
+    MAKES_INTENT,
     SERVER_ERROR,
-    WAITS_FOR_METHOD,
     Step,
     StepOutcome,
     StepResult,
-    failed_attempt,
+    attempt_result,
     refund_made_by,
     shows_update,
 )
@@ -110,10 +111,11 @@ def _age(operation: Operation, policy: RetryPolicy) -> float:
 def _lookup_age_seconds(step: Step, policy: RetryPolicy) -> float:
     """Return the age in seconds from which Stripe is asked for a step's effect, instead of sending the step again.
 
-    A create moves no money, a refund happens once under its key, and both are found only by reading lists: while Stripe
-    keeps the key they are sent again, and the answer is final. The other steps show on an intent whose id we have.
+    A create moves no money, a charge and a refund happen once under their key, and all are found only by reading lists:
+    while Stripe keeps the key they are sent again, and the answer is final. The other steps show on an intent whose id
+    we have.
     """
-    if step in (Step.CREATE, Step.REFUND):
+    if step in (*MAKES_INTENT, Step.REFUND):
         return policy.key_life_seconds
     return min(policy.unknown_grace_seconds, policy.key_life_seconds)
 
@@ -200,15 +202,17 @@ async def _classify_failure(
     if failure.outcome not in DEFINITE:
         found = await look_up_effect(operation, payment, provider) if is_stuck else None
         return found or StepResult(StepOutcome.UNKNOWN, since, failure=failure)
-    if maybe_sent:
+    is_proven = operation.step == Step.CHARGE and failure.payment is not None  # Stripe names the intent that it made
+    if maybe_sent and not is_proven:
         found = await look_up_effect(operation, payment, provider)
         if found is not None:
             return found
     if failure.param == THE_TOKEN:
         failure = await _explain_by_token(failure, operation, payment, provider)
     snapshot, fetched = (None if failure.is_replayed else failure.payment), False
-    if snapshot is None and payment.stripe_payment_intent_id and operation.step != Step.REFUND:
-        snapshot, fetched = await provider.retrieve_payment(payment.stripe_payment_intent_id), True
+    intent = payment.stripe_payment_intent_id or (failure.payment.id if failure.payment is not None else None)
+    if snapshot is None and intent is not None and operation.step != Step.REFUND:
+        snapshot, fetched = await provider.retrieve_payment(intent), True
     if snapshot is not None and shows_update(operation, snapshot):
         return StepResult(StepOutcome.DONE, since, payment=snapshot, fetched=fetched)
     refunds: tuple[ProviderRefund, ...] = ()
@@ -238,27 +242,22 @@ async def _send(operation: Operation, payment: Payment, provider: Provider, unti
     key = operation.stripe_key(step)
     params = operation.params[step]
     since = payment.revision
-    if step is Step.CREATE:
-        seen = await provider.create_payment(params, key=key, until=until)
-        return await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
     if step is Step.REFUND:
         refund = await provider.create_refund(params, key=key, until=until)
         return await _refresh_replayed(StepResult(StepOutcome.DONE, since, refund=refund), operation, provider)
-    calls = {
-        Step.UPDATE: provider.update_payment,
-        Step.CONFIRM: provider.confirm_payment,
-        Step.CAPTURE: provider.capture_payment,
-        Step.CANCEL: provider.cancel_payment,
-    }
-    seen = await calls[step](intent_of(payment), params, key=key, until=until)
+    if step in MAKES_INTENT:
+        seen = await provider.create_payment(params, key=key, until=until)
+    else:
+        calls = {
+            Step.UPDATE: provider.update_payment,
+            Step.CONFIRM: provider.confirm_payment,
+            Step.CAPTURE: provider.capture_payment,
+            Step.CANCEL: provider.cancel_payment,
+        }
+        seen = await calls[step](intent_of(payment), params, key=key, until=until)
     step_result = await _refresh_replayed(StepResult(StepOutcome.DONE, since, payment=seen), operation, provider)
-    if (
-        step is Step.CONFIRM
-        and step_result.fetched
-        and step_result.payment is not None
-        and step_result.payment.status in WAITS_FOR_METHOD
-    ):
-        return failed_attempt(step_result.payment, since)
+    if step in ATTEMPTS and step_result.fetched and step_result.payment is not None:
+        return attempt_result(step_result.payment, since)
     return step_result
 
 

@@ -19,6 +19,7 @@ from services.money.operations.steps import Step
 AMOUNT: Final = ("input", "amount")
 RECEIPT: Final = ("input", "receiptEmail")
 METHOD: Final = ("input", "paymentMethodId")
+SAVED: Final = ("input", "savedPaymentMethodId")
 TOKEN: Final = ("input", "confirmationTokenId")
 SHARED_TOKEN: Final = ("input", "sharedPaymentToken")
 
@@ -59,8 +60,15 @@ def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params
     """Return the domain error of a refused step; `params` are the parameters that were sent to Stripe."""
     amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
     requested = Money(amount, payment.currency) if isinstance(amount, int) else None
-    method = TOKEN if "confirmation_token" in params else SHARED_TOKEN if granted_token_in(params) else METHOD
+    method = SAVED if step is Step.CHARGE else _method_field(params)
     return refusal_error(Refusal(failure, step, payment, requested, method))
+
+
+def _method_field(params: Mapping[str, object]) -> Path:
+    """Return the field that named what pays, by the parameters that were sent."""
+    if "confirmation_token" in params:
+        return TOKEN
+    return SHARED_TOKEN if granted_token_in(params) else METHOD
 
 
 def refund_error(failure: ProviderFailure, refund: Refund, payment: Payment) -> DomainError:

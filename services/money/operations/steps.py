@@ -15,6 +15,7 @@ WAITS_FOR_METHOD = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus
 class Step(StrEnum):
     CUSTOMER = "customer"
     CREATE = "create"
+    CHARGE = "charge"  # create and confirm by one request, while the payer is away
     UPDATE = "update"
     CONFIRM = "confirm"
     CAPTURE = "capture"
@@ -26,11 +27,16 @@ class Step(StrEnum):
 
 FIRST_STEP = {
     OperationKind.CREATE_PAYMENT: Step.CREATE,
+    OperationKind.CREATE_OFF_SESSION_PAYMENT: Step.CHARGE,
     OperationKind.CONFIRM_PAYMENT: Step.CONFIRM,
     OperationKind.CAPTURE_PAYMENT: Step.CAPTURE,
     OperationKind.CANCEL_PAYMENT: Step.CANCEL,
     OperationKind.REFUND_PAYMENT: Step.REFUND,
 }
+
+
+MAKES_INTENT = frozenset({Step.CREATE, Step.CHARGE})
+ATTEMPTS = frozenset({Step.CHARGE, Step.CONFIRM})  # after them, a payment that waits for a method was declined
 
 
 class StepOutcome(StrEnum):
@@ -74,6 +80,13 @@ def failed_attempt(seen: ProviderPayment, since: Revision) -> StepResult:
 def shows_update(operation: Operation, payment: Payment | ProviderPayment) -> bool:
     """Return True if the operation's update of a payment has been done: it asks for the amount that the update sets."""
     return operation.step == Step.UPDATE and payment.amount_minor == operation.params[Step.UPDATE]["amount"]
+
+
+def attempt_result(seen: ProviderPayment, since: Revision) -> StepResult:
+    """Make the result of an attempt from the intent as it was just fetched after it."""
+    if seen.status in WAITS_FOR_METHOD:
+        return failed_attempt(seen, since)
+    return StepResult(StepOutcome.DONE, since, payment=seen, fetched=True)
 
 
 def refund_made_by(operation: Operation, refunds: Iterable[ProviderRefund]) -> ProviderRefund | None:

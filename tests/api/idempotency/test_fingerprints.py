@@ -50,6 +50,13 @@ OTHER: Final[dict[str, Json]] = {
         "returnUrl": "https://shop.example/another",
         "metadata": {"basket": "another"},
     },
+    "createOffSessionPayment": {
+        "orderId": "(the second order)",
+        "expectedAmount.amount": 9_000,
+        "expectedAmount.currency": "EUR",
+        "savedPaymentMethodId": "(the second method)",
+        "metadata": {"basket": "another"},
+    },
     "confirmPayment": {
         "paymentId": "(the second payment)",
         "paymentMethodId": "pm_card_mastercard",
@@ -144,7 +151,7 @@ async def _send(shop: Shop, mutation: str, given: Json, one_key: str) -> Json:
 async def _saved_methods(shop: Shop) -> list[str]:
     """Save two payment methods, and return their ids."""
     for method in ("pm_card_visa", "pm_card_mastercard"):
-        await shop.paid(method=method, setupFutureUsage="ON_SESSION")
+        await shop.paid(method=method, setupFutureUsage="OFF_SESSION")
     query = '{ customer(externalId: "buyer") { paymentMethods { nodes { id } } } }'
     return [method["id"] for method in (await shop.staff.ask(query))["customer"]["paymentMethods"]["nodes"]]
 
@@ -155,6 +162,11 @@ async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
         first, second = await _saved_methods(shop)
         return {"id": first}, {"id": second}
     orders = [await shop.order(allowPartialPayments=mutation == "createPayment") for _ in range(2)]
+    if mutation == "createOffSessionPayment":
+        first, second = await _saved_methods(shop)
+        expected = {"expectedAmount": {"amount": 10_000, "currency": "USD"}, "metadata": {"basket": "one"}}
+        others = {"orderId": orders[1], "savedPaymentMethodId": second}
+        return {"orderId": orders[0], "savedPaymentMethodId": first, **expected}, others
     payments = []
     for order_id in orders if mutation not in ("registerOrder", "createPayment") else []:
         is_open = mutation in ("confirmPayment", "cancelPayment")

@@ -7,6 +7,7 @@ import pytest
 from graphql import GraphQLInputObjectType, build_schema, get_named_type
 
 from schema import print_sdl
+from tests.support.customers import with_default
 from tests.support.shop import Client, Json, Shop, key
 
 BUILT: Final = build_schema(print_sdl())
@@ -44,6 +45,8 @@ READ_AT: Final = {
     "CreatePaymentInput.partialAmount": "payment amount",
     "CreatePaymentInput.metadata": "payment metadata",
     "CreatePaymentInput.returnUrl": "confirmation returnUrl",
+    "CreateOffSessionPaymentInput.orderId": "payment order id",
+    "CreateOffSessionPaymentInput.metadata": "payment metadata",
     "ConfirmPaymentInput.paymentId": "payment id",
     "CreatePaymentInput.setupFutureUsage": "payment setupFutureUsage",
     "CapturePaymentInput.paymentId": "payment id",
@@ -66,6 +69,8 @@ NOT_KEPT: Final = {
     "CreatePaymentInput.sharedPaymentToken": "an agent's token; paymentMethod shows what it stood for",
     "CreatePaymentInput.confirmationTokenId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
     "CreatePaymentInput.confirm": "says what to do now; the payment's status shows that it was done",
+    "CreateOffSessionPaymentInput.expectedAmount": "an assertion, as createPayment's",
+    "CreateOffSessionPaymentInput.savedPaymentMethodId": "a method that is kept; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.paymentMethodId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.sharedPaymentToken": "an agent's token; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.confirmationTokenId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
@@ -124,6 +129,7 @@ GIVEN: Final[Json] = {
         "setupFutureUsage": "ON_SESSION",
         "partialAmount": {"amount": 4_100, "currency": "EUR"},
     },
+    "CreateOffSessionPaymentInput": {"metadata": {"invoice": "7"}},
     "CapturePaymentInput": {"amount": {"amount": 4_000, "currency": "EUR"}},
     "CancelPaymentInput": {"reason": "DUPLICATE"},
     "RefundPaymentInput": {
@@ -151,7 +157,15 @@ def test_every_input_is_read_somewhere_or_is_not_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "mutation", ["registerOrder", "createPayment", "capturePayment", "cancelPayment", "refundPayment"]
+    "mutation",
+    [
+        "registerOrder",
+        "createPayment",
+        "createOffSessionPayment",
+        "capturePayment",
+        "cancelPayment",
+        "refundPayment",
+    ],
 )
 async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutation: str) -> None:
     given = dict(GIVEN)
@@ -161,7 +175,10 @@ async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutatio
         expected = {"orderId": order_id, "expectedAmount": given["RegisterOrderInput"]["total"]}
         paid = {"paymentMethodId": "pm_card_visa", "confirm": True, "returnUrl": "https://shop.example/"}
         given["CreatePaymentInput"] = {**given["CreatePaymentInput"], **expected, **paid}
-    if mutation not in ("registerOrder", "createPayment"):
+    if mutation == "createOffSessionPayment":
+        await with_default(shop)
+        given["CreateOffSessionPaymentInput"] |= expected
+    elif mutation not in ("registerOrder", "createPayment"):
         payment_id = (await _send(shop.staff, "createPayment", given["CreatePaymentInput"]))["payment"]["id"]
     if mutation == "refundPayment":
         await _send(shop.staff, "capturePayment", {"paymentId": payment_id})

@@ -13,6 +13,7 @@ import pytest
 from database.statements import query_rows
 from models import Operation
 from tests.reconcile.faults import reconcile
+from tests.support.customers import with_default
 from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
 
 BACK = "https://shop.example/back"
@@ -50,6 +51,11 @@ async def _paying(shop: Shop) -> Json:
     return {"input": new | {"paymentMethodId": "pm_card_visa", "confirm": True}}
 
 
+async def _paying_off_session(shop: Shop) -> Json:
+    await with_default(shop)
+    return {"input": {"orderId": await shop.order(), "expectedAmount": USD_100}}
+
+
 async def _confirming(shop: Shop) -> Json:
     payment = await shop.prepared()
     return {"paymentId": payment["id"], "paymentMethodId": "pm_card_visa", "returnUrl": BACK}
@@ -85,6 +91,9 @@ INTENT = "/v1/payment_intents/[^/]+/"
 ACTS = {
     "create": Act("createPayment", "/v1/payment_intents", _end("REQUIRES_PAYMENT_METHOD"), _creating),
     "pay": Act("createPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _paying),
+    "pay off-session": Act(
+        "createOffSessionPayment", "/v1/payment_intents", _end("SUCCEEDED", 10_000), _paying_off_session
+    ),
     "confirm": Act("confirmPayment", f"{INTENT}confirm", _end("SUCCEEDED", 10_000), _confirming),
     "reprice": Act(
         "registerOrder",
@@ -97,7 +106,7 @@ ACTS = {
     "cancel": Act("cancelPayment", f"{INTENT}cancel", _end("CANCELED"), _canceling),
     "refund": Act("refundPayment", "/v1/refunds", _end("SUCCEEDED", 10_000, 3_000), _refunding),
 }
-BY_STAFF = ("registerOrder", "capturePayment", "refundPayment")
+BY_STAFF = ("registerOrder", "createOffSessionPayment", "capturePayment", "refundPayment")
 Again = Callable[[], Awaitable[Any]]
 
 
