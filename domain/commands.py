@@ -164,6 +164,16 @@ class RefundPayment(Command):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreateSetupIntent(Command):
+    """Prepare that a customer keeps a payment method without paying. `customer_id` None is the caller themselves."""
+
+    kind: ClassVar = OperationKind.CREATE_SETUP_INTENT
+
+    customer_id: UUID | None = optional_id_of(Kind.CUSTOMER)
+    usage: SetupFutureUsage = parsed(unchanged)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetDefaultPaymentMethod(Command):
     """Make a saved payment method the one that is used where none is named."""
 

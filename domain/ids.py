@@ -27,6 +27,7 @@ class Kind(StrEnum):
     WEBHOOK = "webhook"
     CUSTOMER = "customer"
     METHOD = "method"
+    SETUP = "setup"
     DISPUTE = "dispute"
     RUN = "run"
     DISCREPANCY = "discrepancy"

@@ -64,6 +64,22 @@ class SetupFutureUsage(StrEnum):
     OFF_SESSION = "OFF_SESSION"
 
 
+class SetupIntentStatus(StrEnum):
+    """The status of a setup, which keeps a method without a payment: Stripe's lifecycle, and two statuses of our own.
+
+    Source: docs.stripe.com/payments/paymentintents/lifecycle, of SetupIntents.
+    """
+
+    INITIATED = "INITIATED"  # written here, not yet known to Stripe
+    REQUIRES_PAYMENT_METHOD = "REQUIRES_PAYMENT_METHOD"
+    REQUIRES_CONFIRMATION = "REQUIRES_CONFIRMATION"
+    REQUIRES_ACTION = "REQUIRES_ACTION"
+    PROCESSING = "PROCESSING"
+    SUCCEEDED = "SUCCEEDED"
+    CANCELED = "CANCELED"
+    UNKNOWN = "UNKNOWN"  # Stripe was asked and nobody knows what it did
+
+
 class OrderPaymentStatus(StrEnum):
     """The payment status of an order; always derived from its payments."""
 
@@ -248,6 +264,14 @@ REFUND_RESERVES = frozenset(
     }
 )
 REFUND_RELEASED = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
+SETUP_CONFIRMABLE = frozenset(
+    {
+        SetupIntentStatus.REQUIRES_PAYMENT_METHOD,
+        SetupIntentStatus.REQUIRES_CONFIRMATION,
+        SetupIntentStatus.REQUIRES_ACTION,
+    }
+)
+SETUP_FINAL = frozenset({SetupIntentStatus.SUCCEEDED, SetupIntentStatus.CANCELED})
 
 # An open payment may go round: another method, another attempt, another 3DS. Only final states are final.
 _P, _R = PaymentStatus, RefundStatus

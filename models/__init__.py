@@ -13,6 +13,7 @@ from models.payments import Payment, Revision
 from models.rate_buckets import RateBucket
 from models.reconciliation import Discrepancy, ReconciliationRun
 from models.refunds import Refund
+from models.setup_intents import SetupIntent
 from models.webhook_events import EventReading, WebhookEvent
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Refund",
     "Revision",
     "SavedPaymentMethod",
+    "SetupIntent",
     "Version",
     "WebhookEvent",
 ]

@@ -67,6 +67,7 @@ class Operation(Model):
     payment_id: UUID | None = fields.UUIDField(null=True)
     refund_id: UUID | None = fields.UUIDField(null=True)
     customer_id: UUID | None = fields.UUIDField(null=True)
+    setup_intent_id: UUID | None = fields.UUIDField(null=True)
     error: dict[str, Any] | None = fields.JSONField(null=True)
     review: dict[str, Any] | None = fields.JSONField(null=True)
     created_at: datetime = fields.DatetimeField(auto_now_add=True)

@@ -14,6 +14,7 @@ from provider.objects import (
     ProviderMethod,
     ProviderPayment,
     ProviderRefund,
+    ProviderSetup,
     Unreadable,
 )
 
@@ -32,6 +33,7 @@ __all__ = [
     "ProviderMethod",
     "ProviderPayment",
     "ProviderRefund",
+    "ProviderSetup",
     "SignatureRefused",
     "StripeEvent",
     "Unreadable",

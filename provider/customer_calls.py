@@ -1,5 +1,6 @@
-"""Customers and their payment methods at Stripe."""
+"""Customers, their payment methods and their setups at Stripe."""
 
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from functools import partial
 
@@ -8,8 +9,9 @@ from provider.calls import StripeCalls, plain, translated
 from provider.connection.request_budget import Priority
 from provider.customer_mapping import customer_from, method_from, session_from
 from provider.ids import path_of
-from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
-from provider.params import Params, ordered
+from provider.mapping import setup_from
+from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod, ProviderSetup, Unreadable
+from provider.params import EXPAND_SETUP, Params, expanding, made_between, ordered
 
 
 class CustomerCalls(StripeCalls):
@@ -59,3 +61,37 @@ class CustomerCalls(StripeCalls):
         """Detach a payment method from its customer: it can never be used again."""
         call = self._post(path_of("payment_methods", method_id, "/detach"), {}, key)
         return await self._object(Priority.PAY, "POST payment_methods/detach", call, method_from, until)
+
+    # -- setups ------------------------------------------------------------------------------------------------------
+
+    async def create_setup(self, params: Params, *, key: str, until: Deadline) -> ProviderSetup:
+        """Create a setup, unconfirmed: the customer confirms it in their browser or app."""
+        call = self._post("/v1/setup_intents", expanding(params, EXPAND_SETUP), key)
+        return await self._object(Priority.PAY, "POST setup_intents", call, setup_from, until)
+
+    async def retrieve_setup(self, setup_id: str) -> ProviderSetup:
+        """Retrieve a setup with its payment method."""
+        call = self._get(path_of("setup_intents", setup_id), {"expand": EXPAND_SETUP})
+        return await self._object(self._read_priority, "GET setup_intents/id", call, setup_from)
+
+    async def find_setup(
+        self, *, customer_id: str, metadata: Mapping[str, str], created_since: datetime
+    ) -> ProviderSetup | None:
+        """Find a customer's setup with this metadata, by listing. Raises UNKNOWN when the list is too long."""
+        params = {"customer": customer_id, "created": {"gte": int(created_since.timestamp())}}
+        async for item in self._pages(Priority.LOOK_UP, "/v1/setup_intents", params):
+            found = item.get("metadata") or {}
+            if all(found.get(name) == value for name, value in metadata.items()):
+                return await self.retrieve_setup(str(item["id"]))
+        return None
+
+    async def setups(
+        self, *, created_from: datetime, created_before: datetime, after: str | None = None
+    ) -> AsyncIterator[ProviderSetup | Unreadable]:
+        """List every setup created in a span of time, newest first; `after` continues behind an id.
+
+        Their methods are not expanded.
+        """
+        params = made_between(created_from, created_before, after)
+        async for setup in self._listed("/v1/setup_intents", params, setup_from):
+            yield setup

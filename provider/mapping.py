@@ -8,7 +8,14 @@ from domain.declines import explain_decline
 from domain.errors import CardDeclined
 from domain.money import MAX_MINOR
 from domain.sensitive import without_secrets
-from domain.states import CancellationReason, CaptureMethod, PaymentStatus, RefundReason, RefundStatus
+from domain.states import (
+    CancellationReason,
+    CaptureMethod,
+    PaymentStatus,
+    RefundReason,
+    RefundStatus,
+    SetupIntentStatus,
+)
 from provider.customer_mapping import method_from, snapshot_of
 from provider.next_actions import is_safe_page, next_action_from
 from provider.objects import (
@@ -18,6 +25,7 @@ from provider.objects import (
     ProviderMethod,
     ProviderPayment,
     ProviderRefund,
+    ProviderSetup,
 )
 from provider.words import Json, descriptor, id_of, maybe_moment, moment, word
 
@@ -39,6 +47,14 @@ REFUND_STATUS = {
     "succeeded": RefundStatus.SUCCEEDED,
     "failed": RefundStatus.FAILED,
     "canceled": RefundStatus.CANCELED,
+}
+SETUP_STATUS = {
+    "requires_payment_method": SetupIntentStatus.REQUIRES_PAYMENT_METHOD,
+    "requires_confirmation": SetupIntentStatus.REQUIRES_CONFIRMATION,
+    "requires_action": SetupIntentStatus.REQUIRES_ACTION,
+    "processing": SetupIntentStatus.PROCESSING,
+    "succeeded": SetupIntentStatus.SUCCEEDED,
+    "canceled": SetupIntentStatus.CANCELED,
 }
 REFUND_REASON = {
     "duplicate": RefundReason.DUPLICATE,
@@ -151,6 +167,27 @@ def _released(charge: object) -> int:
 def _books_whole_hold(charge: object) -> bool:
     booked = charge.get("balance_transaction") if isinstance(charge, dict) else None
     return isinstance(charge, dict) and isinstance(booked, dict) and booked.get("amount") == charge.get("amount")
+
+
+def setup_from(setup: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderSetup:
+    """Map a SetupIntent. Raises KeyError, TypeError or ValueError for any other JSON."""
+    if setup["object"] != "setup_intent":
+        raise ValueError("not a setup")
+    error, method = setup.get("last_setup_error"), setup.get("payment_method")
+    return ProviderSetup(
+        id=setup["id"],
+        status=SETUP_STATUS.get(setup["status"], SetupIntentStatus.UNKNOWN),
+        livemode=bool(setup["livemode"]),
+        created_at=moment(setup["created"]),
+        customer_id=id_of(setup.get("customer")),
+        method=method_from(method) if isinstance(method, dict) else None,
+        next_action=next_action_from(setup.get("next_action"), livemode=bool(setup["livemode"])),
+        last_error=decline_from(error) if isinstance(error, dict) else None,
+        metadata=_metadata(setup),
+        client_secret=setup.get("client_secret"),
+        request_id=request_id,
+        is_replayed=is_replayed,
+    )
 
 
 def dispute_from(dispute: Json) -> ProviderDispute:

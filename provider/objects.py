@@ -7,7 +7,14 @@ from enum import StrEnum
 from typing import Any
 
 from domain.errors import CardDeclined
-from domain.states import CancellationReason, CaptureMethod, PaymentStatus, RefundReason, RefundStatus
+from domain.states import (
+    CancellationReason,
+    CaptureMethod,
+    PaymentStatus,
+    RefundReason,
+    RefundStatus,
+    SetupIntentStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +129,27 @@ class ProviderMethod:
     method: dict[str, Any]
     created_at: datetime
     expires_on: date | None = None
+    request_id: str | None = None
+    is_replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSetup:
+    """One SetupIntent as it stood when Stripe answered; `client_secret` and `is_replayed` as in `ProviderPayment`.
+
+    `method` is the method that it names, where that was expanded; `customer_id` is its customer at Stripe.
+    """
+
+    id: str
+    status: SetupIntentStatus
+    livemode: bool
+    created_at: datetime
+    customer_id: str | None = None
+    method: ProviderMethod | None = None
+    next_action: Actionable | None = None
+    last_error: CardDeclined | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    client_secret: str | None = field(default=None, repr=False)
     request_id: str | None = None
     is_replayed: bool = False
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 Params = Mapping[str, Any]
 
 EXPAND_PAYMENT: Final = ["latest_charge", "payment_method"]
+EXPAND_SETUP: Final = ["payment_method"]
 EXPAND_CAPTURED: Final = ["latest_charge.balance_transaction", "payment_method"]  # the booking tells when it was taken
 
 

@@ -1,26 +1,26 @@
-"""Customers, and the payment methods that they keep."""
+"""Customers, the payment methods that they keep, and the setups by which they keep one."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 from database.statements import read_one
 from domain.caller import Scope
-from domain.commands import DetachPaymentMethod, SetDefaultPaymentMethod
+from domain.commands import CreateSetupIntent, DetachPaymentMethod, SetDefaultPaymentMethod
 from domain.errors import DomainError, ErrorCode, NotFound, Path, Refused
 from domain.ids import Kind, row_id
 from domain.states import CustomerSessionComponent
 from domain.text import check_external_id
-from models import Customer, SavedPaymentMethod
+from models import Customer, SavedPaymentMethod, SetupIntent
 from resolvers.access import AuthenticationRequired, may_pay, own_customer_id, payment_authority, require, signed_in
 from resolvers.context import RequestContext
 from resolvers.input_parsing import idempotent_request, parse_command
 from resolvers.mutation_result import Result, answer
 from resolvers.visibility import lookup
 from services.audit.trail import Cause
-from services.money import customers
+from services.money import customers, setups
 from services.money.customer_sessions import open_customer_session
 from services.money.operations.runner import OperationOutcome
 
@@ -87,6 +87,30 @@ async def _check_method(context: RequestContext, method_id: UUID | None) -> None
     method = await read_one(SavedPaymentMethod, "WHERE id = $1", method_id)
     if method is None or not await may_pay(context, method.customer_id):
         raise NotFound(("id",))
+
+
+async def create_setup_intent(context: RequestContext, *, input: Mapping[str, Any], key: str) -> Result:
+    """Prepare that a customer keeps a method without paying: themselves, or whom a service names."""
+
+    async def act() -> OperationOutcome:
+        owner_id = await _who(context, input["customer_id"], path=("input", "customerId"))
+        command = parse_command(context, CreateSetupIntent, input)
+        request = idempotent_request(context, signed_in(context), command, key)
+        return await setups.create_setup_intent(request, command, customer_id=owner_id, runner=context.runner)
+
+    return await answer(context, act)
+
+
+async def customer_of_setup(context: RequestContext, setup: SetupIntent) -> Customer:
+    """Return the customer of a setup that the caller sees."""
+    row = await context.loaders.customer.load(setup.customer_id)
+    assert row is not None, "a setup of nobody"
+    return row
+
+
+async def method_of_setup(context: RequestContext, setup: SetupIntent) -> SavedPaymentMethod | None:
+    """Return the saved method that came of a setup, or None."""
+    return await context.loaders.saved_method.load(setup.method_id) if setup.method_id is not None else None
 
 
 @dataclass(frozen=True, slots=True)

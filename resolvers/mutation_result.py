@@ -7,10 +7,10 @@ from uuid import UUID
 from database.statements import read_one
 from domain.errors import ActivePaymentExists, DomainError, OperationInProgress, PaymentUnderWay
 from domain.states import OperationKind
-from models import Customer, Operation, Order, Payment, Refund
+from models import Customer, Operation, Order, Payment, Refund, SetupIntent
 from resolvers.access import AuthenticationRequired
 from resolvers.context import RequestContext
-from resolvers.visibility import visible_customer, visible_order, visible_payment, visible_refund
+from resolvers.visibility import visible_customer, visible_order, visible_payment, visible_refund, visible_setup
 from services.money.operations.runner import OperationOutcome
 
 
@@ -18,7 +18,7 @@ from services.money.operations.runner import OperationOutcome
 class Result:
     """The result of a mutation: the rows as they stand now, or the error.
 
-    `client_secret` is only known to the call that made the payment.
+    `client_secret` is only known to the call that made the payment or the setup.
     """
 
     error: DomainError | None = None
@@ -28,6 +28,7 @@ class Result:
     payment: Payment | None = None
     refund: Refund | None = None
     customer: Customer | None = None
+    setup_intent: SetupIntent | None = None
     client_secret: str | None = field(default=None, repr=False)
 
 
@@ -69,6 +70,7 @@ async def _result(context: RequestContext, outcome: OperationOutcome) -> Result:
         payment=await visible_payment(context, payment),
         refund=await visible_refund(context, refund),
         customer=await visible_customer(context, operation.customer_id) if is_of_customer else None,
+        setup_intent=await visible_setup(context, operation.setup_intent_id),
         client_secret=outcome.client_secret,
     )
 

@@ -19,6 +19,7 @@ from models import (
     ReconciliationRun,
     Refund,
     SavedPaymentMethod,
+    SetupIntent,
     WebhookEvent,
 )
 from resolvers.access import signed_in
@@ -31,6 +32,7 @@ Row = (
     | Refund
     | Customer
     | SavedPaymentMethod
+    | SetupIntent
     | Operation
     | PaymentEvent
     | WebhookEvent
@@ -134,6 +136,9 @@ async def _visible(context: RequestContext, sees: Visibility, kind: Kind, identi
     if kind is Kind.METHOD:
         method = await loaders.saved_method.load(identity)
         return method if method is not None and sees.includes_customer(method.customer_id) else None
+    if kind is Kind.SETUP:
+        setup = await loaders.setup_intent.load(identity)
+        return setup if setup is not None and sees.includes_customer(setup.customer_id) else None
     if kind is Kind.REFUND:
         return await visible_refund(context, await loaders.refund.load(identity), sees)
     if kind is Kind.EVENT:

@@ -16,7 +16,7 @@ from database.row_reader import READ_BELOW
 from database.statements import read
 from domain.caller import Caller, Scope
 from domain.states import OperationKind, PaymentShare, order_payment_status, order_sums
-from models import Customer, Operation, Order, Payment, PaymentEvent, Refund
+from models import Customer, Operation, Order, Payment, PaymentEvent, Refund, SetupIntent
 from resolvers.access import own_customer_id, require, sees_all_payments, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.filters import matching
@@ -163,6 +163,12 @@ async def visible_customer(context: RequestContext, customer_id: UUID | None) ->
     return await context.loaders.customer.load(customer_id)
 
 
+async def visible_setup(context: RequestContext, setup_id: UUID | None) -> SetupIntent | None:
+    """The setup, if the caller may see its customer."""
+    setup = await context.loaders.setup_intent.load(setup_id) if setup_id is not None else None
+    return setup if setup is not None and (await visibility(context)).includes_customer(setup.customer_id) else None
+
+
 async def shows_person(context: RequestContext, row: Order | Payment) -> bool:
     """Return True if the caller may see what a visible order or payment tells of its customer, as above."""
     sees = await visibility(context)
@@ -198,7 +204,9 @@ async def operation_of_event(context: RequestContext, event: PaymentEvent) -> Op
     return visible_operation(context, await context.loaders.operation.load(event.operation_id))
 
 
-async def visible_result(context: RequestContext, operation: Operation) -> Order | Payment | Refund | None:
+async def visible_result(
+    context: RequestContext, operation: Operation
+) -> Order | Payment | Refund | SetupIntent | None:
     """Return the row that an operation made or changed, if the caller may see it.
 
     Operations of other callers are for those who may look payments up.
@@ -212,7 +220,7 @@ async def visible_result(context: RequestContext, operation: Operation) -> Order
         return await visible_payment(context, await loaders.payment.load(operation.payment_id))
     if operation.order_id is not None:
         return await visible_order(context, await loaders.order.load(operation.order_id))
-    return None
+    return await visible_setup(context, operation.setup_intent_id)
 
 
 async def order_of_payment(context: RequestContext, payment: Payment, order: Order) -> Order:

@@ -26,6 +26,7 @@ class Books:
     events: list[Json]
     customers: list[Json]
     payment_methods: list[Json]
+    setup_intents: list[Json]
     requests: list[Json]
 
     def to_json(self) -> Json:
@@ -45,5 +46,6 @@ def books(store: Store) -> Books:
             events=store.every("event"),
             customers=store.every("customer"),
             payment_methods=store.every("payment_method"),
+            setup_intents=store.every("setup_intent"),
             requests=[dict(zip(REQUEST, row, strict=True)) for row in log],
         )

@@ -27,6 +27,7 @@ from domain.states import (
     RetryAdvice,
     ReviewOutcome,
     SetupFutureUsage,
+    SetupIntentStatus,
     WebhookState,
 )
 from resolvers.payment_queries import PaymentSort
@@ -79,6 +80,20 @@ _say(
     SetupFutureUsage,
     "Whether the payment method may be kept for later.",
     {"ON_SESSION": "For payments while the payer is there.", "OFF_SESSION": "Also for payments without the payer."},
+)
+_say(
+    SetupIntentStatus,
+    "Where a setup stands: Stripe's own words, and two of ours.",
+    {
+        "INITIATED": "Written here; Stripe is about to be asked.",
+        "REQUIRES_PAYMENT_METHOD": "Waits for the customer to enter a payment method, or another one.",
+        "REQUIRES_CONFIRMATION": "Has a method and waits to be confirmed.",
+        "REQUIRES_ACTION": "Waits for the customer: 3DS, or the amounts that a bank account was sent.",
+        "PROCESSING": "Stripe is at it.",
+        "SUCCEEDED": "The method is kept.",
+        "CANCELED": "Over, and nothing is kept.",
+        "UNKNOWN": "Stripe was asked and nobody knows yet what it did. It resolves itself.",
+    },
 )
 _say(
     CustomerSessionComponent,
@@ -334,5 +349,6 @@ __all__ = [
     "RetryAdvice",
     "ReviewOutcome",
     "SetupFutureUsage",
+    "SetupIntentStatus",
     "WebhookState",
 ]

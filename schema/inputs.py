@@ -231,6 +231,20 @@ class RefundPaymentInput:
     metadata: Metadata | None = strawberry.field(default=None, description=METADATA)
 
 
+@strawberry.input(description="Who is to keep a payment method, and for what.")
+class CreateSetupIntentInput:
+    """For createSetupIntent."""
+
+    customer_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Who: for services; without it the caller themselves."
+    )
+    usage: SetupFutureUsage = strawberry.field(
+        default=SetupFutureUsage.OFF_SESSION,
+        description="What they agree to: payments while they are there, or also without them. A bank asks for more in"
+        " advance where it is without them.",
+    )
+
+
 @strawberry.input(description="A range of minor units, both ends in it.")
 class IntRange:
     """For PaymentFilter."""

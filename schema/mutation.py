@@ -15,6 +15,7 @@ from schema.inputs import (
     ConfirmPaymentInput,
     CreateOffSessionPaymentInput,
     CreatePaymentInput,
+    CreateSetupIntentInput,
     RefundPaymentInput,
     RegisterOrderInput,
 )
@@ -26,6 +27,7 @@ from schema.payloads import (
     OrderPayload,
     PaymentPayload,
     RefundPayload,
+    SetupIntentPayload,
 )
 from schema.scalars import IdempotencyKey
 
@@ -40,6 +42,7 @@ Confirm = Annotated[ConfirmPaymentInput | None, strawberry.argument(description=
 Capture = Annotated[CapturePaymentInput, strawberry.argument(description="What to take.")]
 Cancel = Annotated[CancelPaymentInput, strawberry.argument(description="What to give up.")]
 Give = Annotated[RefundPaymentInput, strawberry.argument(description="What to give back.")]
+Keep = Annotated[CreateSetupIntentInput, strawberry.argument(description="Who keeps a method, and for what.")]
 MethodId = Annotated[strawberry.ID, strawberry.argument(description="The saved payment method.")]
 PaymentId = Annotated[strawberry.ID, strawberry.argument(description="The payment.")]
 
@@ -126,6 +129,14 @@ class Mutation:
     async def refund_payment(self, info: Info, input: Give, idempotency_key: Key) -> RefundPayload | None:
         """Gives money back, never more than was taken and is left."""
         return RefundPayload.of(await refunds.refund_payment(info.context, input=vars(input), key=idempotency_key))
+
+    @field_with(ACT)
+    async def create_setup_intent(self, info: Info, input: Keep, idempotency_key: Key) -> SetupIntentPayload | None:
+        """Begins to keep a payment method without paying: the customer's browser or app confirms it with
+        `confirmation`. For the customer and for services.
+        """
+        result = await customers.create_setup_intent(info.context, input=vars(input), key=idempotency_key)
+        return SetupIntentPayload.of(result)
 
     @field_with(ACT)
     async def set_default_payment_method(

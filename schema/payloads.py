@@ -5,16 +5,17 @@ from datetime import datetime
 import strawberry
 
 from domain.errors import DomainError
-from resolvers.confirmation import confirmation_of
+from resolvers.confirmation import confirmation_of, confirmation_of_setup
 from resolvers.customers import SessionResult
 from resolvers.mutation_result import Result
 from schema.errors import UserError, shown_error, stored_error
 from schema.fields import Info, attribute, field, wrapped
-from schema.types.confirmation import PaymentConfirmation
+from schema.types.confirmation import PaymentConfirmation, SetupConfirmation
 from schema.types.operations import Operation
 from schema.types.orders import Customer, Order
 from schema.types.payments import Payment
 from schema.types.refunds import Refund
+from schema.types.setup_intents import SetupIntent
 
 
 @strawberry.interface(description="What every mutation with an idempotency key answers.")
@@ -94,6 +95,23 @@ class CustomerPayload(MutationPayload):
         return cls(result=result)
 
     customer = wrapped(Customer | None, "The customer as they are now.", row="result.customer")
+
+
+@strawberry.type(description="The answer to the beginning of a setup.")
+class SetupIntentPayload(MutationPayload):
+    """The setup, and what only its customer may know."""
+
+    @classmethod
+    def of(cls, result: Result) -> "SetupIntentPayload":
+        return cls(result=result)
+
+    setup_intent = wrapped(SetupIntent | None, "The setup as it is now.", row="result.setup_intent")
+
+    @field
+    async def confirmation(self, info: Info) -> SetupConfirmation | None:
+        """What the customer needs to go on with the setup; null when there is nothing to confirm, and for others."""
+        known, setup = self.result.client_secret, self.result.setup_intent
+        return SetupConfirmation.of(await confirmation_of_setup(info.context, setup, known_secret=known))
 
 
 @strawberry.type(description="A session of a customer, which was just opened. It takes no key: it moves nothing.")

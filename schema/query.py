@@ -26,7 +26,7 @@ from schema.fields import After, Before, First, Info, Last, field, field_with, p
 from schema.inputs import PaymentFilter
 from schema.scalars import IdempotencyKey
 from schema.types.actors import Viewer
-from schema.types.confirmation import PaymentConfirmation
+from schema.types.confirmation import PaymentConfirmation, SetupConfirmation
 from schema.types.connections import Connection
 from schema.types.events import PaymentEvent
 from schema.types.node import Node
@@ -36,6 +36,7 @@ from schema.types.payments import Payment
 from schema.types.reconciliation import Discrepancy, ReconciliationRun, SystemIntegrity
 from schema.types.refunds import Refund
 from schema.types.saved_methods import SavedPaymentMethod
+from schema.types.setup_intents import SetupIntent
 from schema.types.webhook_events import WebhookEvent
 
 PAGE = 20
@@ -116,9 +117,22 @@ class Query:
     ) -> PaymentConfirmation | None:
         """What the payer needs to go on with a payment; null when there is nothing to confirm, and for others.
 
-        A document may ask about five payments.
+        A document may ask about five payments and setups.
         """
         return PaymentConfirmation.of(await confirmation.payment_confirmation(info.context, payment_id=payment_id))
+
+    @field_with(Auth(scopes=[Scope.PAYMENTS_PAY.value, Scope.PAYMENTS_WRITE.value]), ASKS_STRIPE)
+    async def setup_confirmation(
+        self,
+        info: Info,
+        setup_intent_id: Annotated[strawberry.ID, strawberry.argument(description="The setup.")],
+    ) -> SetupConfirmation | None:
+        """What the customer needs to go on with a setup; null when there is nothing to confirm, and for others.
+
+        A document may ask about five payments and setups.
+        """
+        found = await confirmation.setup_confirmation(info.context, setup_intent_id=setup_intent_id)
+        return SetupConfirmation.of(found)
 
     @root_field(models.Payment, Cost(weight=1, multiplier="first"))
     async def payments(
@@ -263,6 +277,8 @@ def as_node(row: Row | None) -> Node | None:
         return Customer.of(row)
     if isinstance(row, models.SavedPaymentMethod):
         return SavedPaymentMethod.of(row)
+    if isinstance(row, models.SetupIntent):
+        return SetupIntent.of(row)
     if isinstance(row, models.Operation):
         return Operation.of(row)
     if isinstance(row, models.PaymentEvent):

@@ -1,4 +1,4 @@
-"""Application of Stripe's events: each is only a reason to refresh its payment or its customer."""
+"""Application of Stripe's events: each is only a reason to refresh its payment, its customer or its setup."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
@@ -18,8 +18,10 @@ from provider.thin_events import related_to
 from services.audit.trail import Cause
 from services.inbox import inbox
 from services.money.customer_sync import refresh_customer
+from services.money.setup_sync import refresh_setup
 from services.money.sync import Earlier, refresh_payment
 from webhooks.customer_subjects import CUSTOMER_EVENTS, find_customer
+from webhooks.setup_subjects import SETUP_EVENTS, find_setup
 from webhooks.subjects import find_subject
 
 log = structlog.get_logger(__name__)
@@ -27,6 +29,7 @@ log = structlog.get_logger(__name__)
 STRIPE = Actor(kind=ActorKind.STRIPE_WEBHOOK, id=None, label="Stripe")
 
 FAILED = "payment_intent.payment_failed"
+FAILURES = frozenset({FAILED, "setup_intent.setup_failed"})
 LONGEST_ID = 255
 
 # Stripe lists events of at most 20 types at a time.
@@ -53,13 +56,17 @@ PAYMENT_EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
     }
 )
-HANDLED = PAYMENT_EVENTS | CUSTOMER_EVENTS
+HANDLED = PAYMENT_EVENTS | CUSTOMER_EVENTS | SETUP_EVENTS
 
 
 async def handle(events: Sequence[WebhookEvent], *, provider: Provider) -> None:
-    """Apply the leased events of one payment or customer by one refresh: each exactly once, or put back."""
+    """Apply the leased events of one payment, customer or setup by one refresh: each exactly once, or put back."""
     newest = events[-1]
-    refresh = _refresh_customer if newest.type in CUSTOMER_EVENTS else _refresh_payment
+    refresh = _refresh_payment
+    if newest.type in CUSTOMER_EVENTS:
+        refresh = _refresh_customer
+    elif newest.type in SETUP_EVENTS:
+        refresh = _refresh_setup
     try:
         refreshed = await refresh(events, provider)
     except ProviderFailure as failure:
@@ -110,6 +117,18 @@ async def _refresh_customer(events: Sequence[WebhookEvent], provider: Provider) 
     return {"customer": str(customer.id)}
 
 
+async def _refresh_setup(events: Sequence[WebhookEvent], provider: Provider) -> dict[str, str] | None:
+    """Refresh the setup of these events, and return it for the log; None if there is none, and they were put back."""
+    newest, subject = events[-1], await find_setup(events, provider)
+    setup = subject.setup
+    if setup is None:
+        await _park(events, subject.is_ours)
+        return None
+    within = _record(events)
+    await refresh_setup(setup.id, provider=provider, cause=_cause(newest), intent_id=newest.subject, within=within)
+    return {"setup": str(setup.id)}
+
+
 def _cause(event: WebhookEvent) -> Cause:
     return Cause(
         actor=STRIPE,
@@ -122,7 +141,7 @@ def _cause(event: WebhookEvent) -> Cause:
 def _payers_request(event: WebhookEvent) -> str | None:
     """Return Stripe's id of the request with which the payer's attempt failed."""
     request = event.payload.get("request")
-    identity = request.get("id") if isinstance(request, dict) and event.type == FAILED else None
+    identity = request.get("id") if isinstance(request, dict) and event.type in FAILURES else None
     return identity if isinstance(identity, str) and len(identity) <= LONGEST_ID else None
 
 
@@ -152,7 +171,7 @@ async def _put_back(events: Sequence[WebhookEvent], reason: str, *, parked: bool
 async def _park(events: Sequence[WebhookEvent], is_ours: bool) -> None:
     """Put back events without a row if they carry our ids, for they may be early; otherwise ignore them."""
     if is_ours:
-        await _put_back(events, "no payment with these ids yet", parked=True)
+        await _put_back(events, "nothing with these ids yet", parked=True)
         return
 
     async def ignore() -> None:

@@ -48,7 +48,7 @@
  * END */
 /* BEGIN writers: all that sets an operation's state. Outside the model: registering an order moves no money, nor
  * does what is done already (ends.end_without_step); a customer's operations move none (customer_steps._record_under_locks); once
- * the customer is made at Stripe, the payment's creation begins (ends.begin_after_customer); a payment that Stripe was never told of is cancelled (ends.end_unsent); a person
+ * the customer is made at Stripe, the creation of the payment or the setup begins (ends.begin_after_customer); a payment that Stripe was never told of is cancelled (ends.end_unsent); a person
  * who has looked settles, or has it looked at again (manual_review._record_ruling). In the model: outcomes._apply, ends.advance,
  * ends.leave_open, ends.call_a_person, ends.succeed, ends.fail.
  * END */
@@ -56,7 +56,7 @@
  * makes what moves money by one request, as a refund does: what is shown of a refund's key holds for a charge's. Steps on
  * customers move no money and may be sent again at any time; nor does an update, which sets an unconfirmed intent's amount.
  *   inside   REFUND CREATE CONFIRM
- *   outside  CHARGE UPDATE CAPTURE CANCEL CUSTOMER DEFAULT DETACH
+ *   outside  CHARGE UPDATE CAPTURE CANCEL CUSTOMER DEFAULT DETACH SETUP
  * END */
 #define V_DONE 1
 #define V_FAILED 2

@@ -22,6 +22,7 @@ from models import (
     ReconciliationRun,
     Refund,
     SavedPaymentMethod,
+    SetupIntent,
     WebhookEvent,
 )
 
@@ -79,6 +80,10 @@ class Loaders:
     @cached_property
     def saved_method(self) -> Loader[UUID, SavedPaymentMethod | None]:
         return _loader(_by_id(SavedPaymentMethod))
+
+    @cached_property
+    def setup_intent(self) -> Loader[UUID, SetupIntent | None]:
+        return _loader(_by_id(SetupIntent))
 
     @cached_property
     def operation(self) -> Loader[UUID, Operation | None]:

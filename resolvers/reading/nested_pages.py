@@ -12,7 +12,7 @@ from tortoise.models import Model
 from database.row_reader import rows_below
 from database.statements import query_rows, read
 from domain.money import Money
-from models import Customer, Order, Payment, PaymentEvent, Refund, SavedPaymentMethod
+from models import Customer, Order, Payment, PaymentEvent, Refund, SavedPaymentMethod, SetupIntent
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import SortKey
 from resolvers.reading.loaders import Loader
@@ -90,9 +90,10 @@ PAYMENTS: Final[dict[type[Model], Children[Payment]]] = {
     Order: Children(Payment, "order_id", condition=THEIR_PAYMENTS, by_owner=True),
     Customer: Children(Payment, "customer_id", condition=THEIR_PAYMENTS, by_owner=True),
 }
-# Below a customer whom they see, a caller sees all orders and methods.
+# Below a customer whom they see, a caller sees all orders, methods and setups.
 ORDERS: Final = Children(Order, "customer_id")
 METHODS: Final = Children(SavedPaymentMethod, "customer_id", condition="c.detached_at IS NULL")
+SETUPS: Final = Children(SetupIntent, "customer_id")
 EVENTS: Final = Children(PaymentEvent, "payment_id", CHRONICLE)
 # Of an order: the events of the payments that are the owner's, and those of the order alone from the time when it was,
 # if it is now.
@@ -130,6 +131,11 @@ async def orders_of(context: RequestContext, customer: Customer, paging: Paging)
 async def methods_of(context: RequestContext, customer: Customer, paging: Paging) -> Page[SavedPaymentMethod]:
     """Return a page of the payment methods that a customer keeps, newest first."""
     return await _page_below(context, METHODS, customer.id, paging)
+
+
+async def setup_intents_of(context: RequestContext, customer: Customer, paging: Paging) -> Page[SetupIntent]:
+    """Return a page of a customer's setups, newest first."""
+    return await _page_below(context, SETUPS, customer.id, paging)
 
 
 async def timeline(context: RequestContext, payment_id: UUID, paging: Paging) -> Page[PaymentEvent]:

@@ -31,6 +31,7 @@ NOUNS: Final = {
     "PaymentEvent": Noun("an event", "events", "a timeline", listed_in="timeline"),
     "Refund": Noun("a refund", "refunds", "refunds"),
     "SavedPaymentMethod": Noun("a method", "methods", "saved payment methods"),
+    "SetupIntent": Noun("a setup", "setups", "setups"),
     "WebhookEvent": Noun("an event", "events", "the inbox"),
 }
 

@@ -97,7 +97,7 @@ class NextAction:
     The page may be stored; what the payer pays by never is: Stripe is asked for it, once, if a field wants it.
     """
 
-    found: strawberry.Private[Confirmation]
+    found: strawberry.Private[Confirmation[Any, Any]]
     page: strawberry.Private[str | None]
 
     @field

@@ -21,9 +21,10 @@ from schema.types.node import Node
 from schema.types.orders import Order
 from schema.types.payments import Payment
 from schema.types.refunds import Refund
+from schema.types.setup_intents import SetupIntent
 
 OperationResult = Annotated[
-    Order | Payment | Refund,
+    Order | Payment | Refund | SetupIntent,
     strawberry.union("OperationResult", description="What an operation made or changed."),
 ]
 
@@ -71,6 +72,8 @@ class Operation(Node):
                 return Payment.of(row)
             case models.Order():
                 return Order.of(row)
+            case models.SetupIntent():
+                return SetupIntent.of(row)
             case _:
                 return None
 

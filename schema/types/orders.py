@@ -16,6 +16,7 @@ from resolvers.reading.nested_pages import (
     orders_of,
     payable,
     payments_below,
+    setup_intents_of,
     timeline_of_order,
 )
 from resolvers.reading.pagination import Paging
@@ -34,10 +35,12 @@ from schema.types.saved_methods import SavedPaymentMethod
 if TYPE_CHECKING:
     from schema.types.events import PaymentEvent
     from schema.types.payments import Payment
+    from schema.types.setup_intents import SetupIntent
 
 LazyEvent = Annotated["PaymentEvent", strawberry.lazy("schema.types.events")]
 LazyPayment = Annotated["Payment", strawberry.lazy("schema.types.payments")]
 LazyOrder = Annotated["Order", strawberry.lazy("schema.types.orders")]
+LazySetup = Annotated["SetupIntent", strawberry.lazy("schema.types.setup_intents")]
 
 
 @strawberry.type(description="The person who pays, known by the shop's own id.")
@@ -84,6 +87,19 @@ class Customer(Node):
         """The payment methods that they keep for later, newest first."""
         paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
         return Connection.of(await methods_of(info.context, self.row, paging))
+
+    @reading("id")
+    async def setup_intents(
+        self,
+        info: Info,
+        first: First = PAYMENTS_BELOW,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> Connection[LazySetup]:
+        """Their ways to keep a payment method without paying, newest first."""
+        paging = Paging(first=first, after=after, last=last, before=before, default=PAYMENTS_BELOW)
+        return Connection.of(await setup_intents_of(info.context, self.row, paging))
 
     @reading("id")
     async def orders(

@@ -9,6 +9,8 @@ from provider.mapping import end_if_readable
 
 CREATED = "payment_intent.created"
 MADE = "SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2 AND status <> $3"
+SETUP_CREATED = "setup_intent.created"
+SETUP_MADE = "SELECT 1 FROM setup_intent WHERE stripe_setup_intent_id = $1 AND livemode = $2"
 ENDED_THUS = """
 SELECT 1 FROM payment WHERE stripe_payment_intent_id = $1 AND livemode = $2
   AND status = $3 AND captured_minor = $4 AND stripe_charge_id IS NOT DISTINCT FROM $5
@@ -24,6 +26,8 @@ def already_applied(event: StripeEvent) -> tuple[str, Sequence[Any]] | None:
     """
     if event.type == CREATED:
         return MADE, [event.subject, event.livemode, PaymentStatus.UNKNOWN.value]
+    if event.type == SETUP_CREATED:
+        return SETUP_MADE, [event.subject, event.livemode]
     if event.type not in ENDED:
         return None
     end = end_if_readable(event.object)

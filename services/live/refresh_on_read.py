@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.errors import DomainError, ErrorCode, Refused
 from models import Payment
-from provider import Outcome, Provider, ProviderFailure, ProviderPayment
+from provider import Outcome, Provider, ProviderFailure, ProviderPayment, ProviderSetup
 from provider.connection.request_budget import THROTTLED_HERE
 from services.audit.trail import Cause
 from services.money.state import locking
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 AT_ONCE: Final = 16  # requests of a process: more than Stripe answers to one endpoint in the time that one takes
 LONGEST_WAIT_SECONDS: Final = 3.0  # a reader gets our row rather than wait for longer
-IN_A_DOCUMENT: Final = 5  # payments: a page shows one or two, and 25 calls a second are for everybody
+IN_A_DOCUMENT: Final = 5  # payments and setups: a page shows one or two, and 25 calls a second are for everybody
 
 
 class ProviderReads:
@@ -31,6 +31,7 @@ class ProviderReads:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._refreshing: dict[UUID, asyncio.Task[Payment]] = {}
         self._retrieving: dict[UUID, asyncio.Task[ProviderPayment]] = {}
+        self._setups: dict[UUID, asyncio.Task[ProviderSetup]] = {}
 
     async def refresh(self, payment: Payment, *, cause: Cause, anew: bool = False) -> Payment:
         """Return the payment after Stripe was asked about it, by this call or by one under way.
@@ -48,20 +49,24 @@ class ProviderReads:
         """Return the intent of a payment as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
         return await self._share(self._retrieving, payment_id, lambda: self._provider.retrieve_payment(intent_id))
 
+    async def retrieve_setup(self, setup_id: UUID, intent_id: str) -> ProviderSetup:
+        """Return a setup as it stands at Stripe. Raises ProviderProblem when Stripe cannot be asked."""
+        return await self._share(self._setups, setup_id, lambda: self._provider.retrieve_setup(intent_id))
+
     async def close(self) -> None:
         """Cancel the requests whose readers are gone: nobody awaits them."""
-        running = [*self._refreshing.values(), *self._retrieving.values()]
+        running = [*self._refreshing.values(), *self._retrieving.values(), *self._setups.values()]
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
 
     async def _share(
-        self, running: dict[UUID, asyncio.Task[T]], payment_id: UUID, request: Callable[[], Awaitable[T]]
+        self, running: dict[UUID, asyncio.Task[T]], identity: UUID, request: Callable[[], Awaitable[T]]
     ) -> T:
-        task = running.get(payment_id)
+        task = running.get(identity)
         if task is None:
-            task = running[payment_id] = asyncio.create_task(self._run_in_turn(request))
-            task.add_done_callback(lambda done: _forget(running, payment_id, done))
+            task = running[identity] = asyncio.create_task(self._run_in_turn(request))
+            task.add_done_callback(lambda done: _forget(running, identity, done))
         try:
             return await asyncio.shield(task)
         except ProviderFailure as failure:
@@ -101,17 +106,18 @@ class ProviderReads:
 
 
 class DocumentReads:
-    """The requests of one document: for a few payments, each once, under however many aliases it is selected."""
+    """The requests of one document: for a few payments and setups, each once, under however many aliases."""
 
     def __init__(self, reads: ProviderReads) -> None:
         self._reads = reads
         self._refreshed: dict[UUID, asyncio.Future[Payment]] = {}
         self._retrieved: dict[UUID, asyncio.Future[ProviderPayment]] = {}
+        self._setups: dict[UUID, asyncio.Future[ProviderSetup]] = {}
 
-    def may_ask_about(self, payment_id: UUID) -> bool:
-        """Return True if Stripe may be asked about this payment as well."""
-        known = self._refreshed.keys() | self._retrieved.keys()
-        return payment_id in known or len(known) < IN_A_DOCUMENT
+    def may_ask_about(self, identity: UUID) -> bool:
+        """Return True if Stripe may be asked about this payment or setup as well."""
+        known = self._refreshed.keys() | self._retrieved.keys() | self._setups.keys()
+        return identity in known or len(known) < IN_A_DOCUMENT
 
     async def refresh(self, payment: Payment, *, cause: Cause) -> None:
         """Refresh a payment once. Raises ProviderProblem."""
@@ -127,9 +133,17 @@ class DocumentReads:
             self._retrieved[payment_id] = asyncio.ensure_future(self._reads.retrieve(payment_id, intent_id))
         return await asyncio.shield(self._retrieved[payment_id])
 
+    async def retrieve_setup(self, setup_id: UUID, intent_id: str) -> ProviderSetup:
+        """Return a setup at Stripe, fetched once. Raises ProviderProblem, or Refused for one too many."""
+        if not self.may_ask_about(setup_id):
+            raise too_many()
+        if setup_id not in self._setups:
+            self._setups[setup_id] = asyncio.ensure_future(self._reads.retrieve_setup(setup_id, intent_id))
+        return await asyncio.shield(self._setups[setup_id])
+
 
 def too_many() -> DomainError:
-    """Make the refusal of a payment that exceeds the document's limit."""
+    """Make the refusal of a payment or a setup that exceeds the document's limit."""
     return Refused(
         ErrorCode.RATE_LIMITED,
         f"A document may ask Stripe about {IN_A_DOCUMENT} payments. Ask for the others in documents of their own.",

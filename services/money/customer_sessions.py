@@ -13,8 +13,7 @@ from provider import ProviderCustomer, ProviderCustomerSession, ProviderFailure
 from provider.failures import DEFINITE
 from services.audit.trail import Cause
 from services.money.customer_sync import refresh_customer
-from services.money.customers import CUSTOMER
-from services.money.operations.customer_steps import customer_error
+from services.money.operations.customer_steps import CUSTOMER, customer_error
 from services.money.operations.runner import OperationRunner
 from services.money.operations.stripe_customer import make_customer, prepare_customer
 from services.money.state import locking

@@ -1,7 +1,7 @@
 """Acts on the payment methods that customers keep, in the same phases as acts on payments."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -16,7 +16,7 @@ from provider import ProviderFailure
 from services.audit.trail import Cause
 from services.money.customer_sync import refresh_customer
 from services.money.operations.claims import IdempotentRequest
-from services.money.operations.customer_steps import METHOD_ID
+from services.money.operations.customer_steps import CUSTOMER, METHOD_ID
 from services.money.operations.ends import end_without_step
 from services.money.operations.runner import ConcurrentOperation, OperationOutcome, OperationRunner, run_once
 from services.money.operations.steps import Step
@@ -26,8 +26,10 @@ from services.money.state.locking import OrderSnapshot
 
 log = structlog.get_logger(__name__)
 
-CUSTOMER: Final = "customer"  # Stripe's name of the parameter
-AT_WORK = "WHERE customer_id = $1 AND payment_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1"
+# Setups disturb nobody: they neither change nor use what is kept.
+AT_WORK = """
+WHERE customer_id = $1 AND payment_id IS NULL AND setup_intent_id IS NULL AND due IS NOT NULL AND id <> $2 LIMIT 1
+"""
 
 
 async def set_default_method(
@@ -144,18 +146,18 @@ async def find_payer(command: CreatePayment, snapshot: OrderSnapshot) -> Payer:
 
 
 async def refresh_if_deleted(
-    outcome: OperationOutcome, payer: Payer, request: IdempotentRequest, runner: OperationRunner
+    outcome: OperationOutcome, customer_id: UUID | None, request: IdempotentRequest, runner: OperationRunner
 ) -> None:
     """Look at a customer whom Stripe did not find: one who was deleted there is made anew when next needed."""
-    error, payment = outcome.error, outcome.payment
-    is_missing = isinstance(error, ProviderProblem) and error.stripe_param == CUSTOMER and payer.stripe_customer_id
-    if not is_missing or payment is None or payment.customer_id is None:
+    error = outcome.error
+    is_missing = isinstance(error, ProviderProblem) and error.stripe_param == CUSTOMER
+    if not is_missing or customer_id is None or outcome.replayed:
         return
     cause = Cause(actor=request.caller.actor, operation_id=outcome.operation.id)
     try:
-        await refresh_customer(payment.customer_id, provider=runner.provider, cause=cause)
+        await refresh_customer(customer_id, provider=runner.provider, cause=cause)
     except ProviderFailure as failure:  # Stripe's event of the deletion does the same
-        log.warning("customer.not_refreshed", customer=str(payment.customer_id), failure=str(failure))
+        log.warning("customer.not_refreshed", customer=str(customer_id), failure=str(failure))
 
 
 async def _lock(

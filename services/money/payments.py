@@ -86,7 +86,7 @@ async def create_payment(
     accepted = await accept_if_unchanged(request, snapshot.order, accept, runner)
     accepted = accepted or await accept_under_locks(request, accept, runner)
     outcome = await carry_out(request, accepted, runner)
-    await refresh_if_deleted(outcome, payer, request, runner)
+    await refresh_if_deleted(outcome, snapshot.order.customer_id, request, runner)
     return outcome
 
 

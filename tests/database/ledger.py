@@ -116,6 +116,15 @@ FINE: Final[Mapping[str, Mapping[str, Any]]] = {
         "created_at": NOW,
         "updated_at": NOW,
     },
+    "setup_intent": {
+        "livemode": False,
+        "status": "SUCCEEDED",
+        "usage": "OFF_SESSION",
+        "stripe_setup_intent_id": "seti_1",
+        "version": 1,
+        "created_at": NOW,
+        "updated_at": NOW,
+    },
     "webhook_event": {
         "stripe_event_id": "evt_1",
         "source": "WEBHOOK",
@@ -167,6 +176,7 @@ PARENT: Final = {
     "discrepancy": "reconciliation_run",
     "customer_event": "customer",
     "saved_payment_method": "customer",
+    "setup_intent": "customer",
 }
 PARENT_KEY: Final = {
     "customer": "customer_id",

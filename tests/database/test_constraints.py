@@ -65,6 +65,9 @@ IMPOSSIBLE: Final[list[tuple[str, str, Mapping[str, Any]]]] = [
     ("payment_event_hash", "payment_event", {"previous_hash": HASH[1:]}),
     ("operation_customer", "operation", {"customer_id": uuid4()}),
     ("customer_default_method", "customer", {"default_method_id": uuid4()}),
+    ("operation_setup_intent", "operation", {"setup_intent_id": uuid4()}),
+    ("setup_intent_method", "setup_intent", {"method_id": uuid4()}),
+    ("setup_intent_success_needs_stripe", "setup_intent", {"stripe_setup_intent_id": None}),
     ("customer_event_sequence_positive", "customer_event", {"sequence": 0}),
     ("customer_event_hash", "customer_event", {"hash": ""}),
     ("customer_event_hash", "customer_event", {"previous_hash": HASH[1:]}),
@@ -100,6 +103,7 @@ AT_THE_LIMIT: Final[list[Row]] = [
     ("payment", {"captured_minor": 10, "disputed_minor": 11}),  # a dispute may be about more than was captured
     ("refund", {"amount_minor": 1}),
     ("refund", {"status": "UNKNOWN", "stripe_refund_id": None}),
+    ("setup_intent", {"status": "UNKNOWN", "stripe_setup_intent_id": None}),
     ("operation", {"state": "IN_PROGRESS", "due": NOW}),
     ("webhook_event", {"state": "FAILED", "due": NOW}),
     ("webhook_event", {"state": "DEAD"}),
@@ -149,6 +153,7 @@ SINGLE: Final[list[tuple[str, str, Mapping[str, Any], Mapping[str, Any]]]] = [
     ),
     ("uid_customer_ev_custome_d15f4c", "customer_event", {}, {}),
     ("uid_saved_payme_stripe__54170e", "saved_payment_method", {}, {}),
+    ("setup_intent_stripe_setup_intent_id_key", "setup_intent", {}, {}),
     ("uid_payment_eve_order_i_9e1d75", "payment_event", {}, {}),
 ]
 

@@ -49,9 +49,17 @@ CHECKS: Final = {
     "customer_event": {"customer_event_sequence_positive", "customer_event_hash"},
     "reconciliation_run": {"reconciliation_run_open_is_due", "reconciliation_run_window", "reconciliation_run_counts"},
     "discrepancy": {"discrepancy_closed_is_resolved"},
+    "setup_intent": {"setup_intent_success_needs_stripe"},
 }
 REFERENCES: Final = {
-    "operation": {"operation_payment", "operation_refund", "operation_order", "operation_customer"},
+    "operation": {
+        "operation_payment",
+        "operation_refund",
+        "operation_order",
+        "operation_customer",
+        "operation_setup_intent",
+    },
+    "setup_intent": {"setup_intent_method"},
     "customer": {"customer_default_method"},
 }
 UNIQUE: Final = {
@@ -187,7 +195,7 @@ async def test_every_row_that_refers_to_another_keeps_it(database_url: str) -> N
     """No row about money is deleted with another."""
     found = [text for kind, _, _, text in await _structure(database_url) if kind == "constraint" and text[0] == "f"]
 
-    assert len(found) == 16
+    assert len(found) == 19
     assert all(text.endswith("ON DELETE RESTRICT") for text in found)
 
 

@@ -15,6 +15,7 @@ from domain.commands import (
     ConfirmPayment,
     CreateOffSessionPayment,
     CreatePayment,
+    CreateSetupIntent,
     DetachPaymentMethod,
     RefundPayment,
     RegisterOrder,
@@ -22,7 +23,7 @@ from domain.commands import (
 )
 from domain.errors import NotFound, Refused
 from domain.ids import Kind, encode, new_id
-from domain.states import RefundReason
+from domain.states import RefundReason, SetupFutureUsage
 
 RULES: Final = Rules(currencies=frozenset({"USD"}))
 ORDER, PAYMENT = encode(Kind.ORDER, new_id()), encode(Kind.PAYMENT, new_id())
@@ -59,6 +60,7 @@ INPUTS: Final[Mapping[type[Command], dict[str, Any]]] = {
         "metadata": None,
     },
     SetDefaultPaymentMethod: {"id": METHOD},
+    CreateSetupIntent: {"customer_id": None, "usage": SetupFutureUsage.OFF_SESSION},
     DetachPaymentMethod: {"id": METHOD},
 }
 COMMANDS: Final = list(INPUTS)

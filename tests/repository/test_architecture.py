@@ -92,7 +92,8 @@ def complaints(root: Path) -> list[str]:
         files[str(Path(module.path).parent)] += 1
         for rule in (_room, _name, _imports, _fences, _transactions, _sizes, _library):
             found += [f"{module.path}: {problem}" for problem in rule(module)]
-    crowded = {folder: count for folder, count in files.items() if count > MOST_FILES}
+    measured = {folder: count for folder, count in files.items() if not f"{folder}/".startswith(UNMEASURED)}
+    crowded = {folder: count for folder, count in measured.items() if count > MOST_FILES}
     found += [f"{folder}: {count} files, {MOST_FILES} are allowed" for folder, count in crowded.items()]
     return sorted(found)
 
@@ -323,7 +324,8 @@ def test_what_is_allowed_is_not_complained_about(tmp_path: Path) -> None:
     _plant(tmp_path, "database/transactions.py", "from tortoise.transactions import in_transaction\n")
     _plant(tmp_path, "domain/money.py", "\n" * LONGEST_FILE)
     _plant(tmp_path, "provider/client.py", LONG_FUNCTION.removesuffix("    pass\n"))
-    _plant(tmp_path, "migrations/models/0_init.py", LONG_FUNCTION + "\n" * LONGEST_FILE)
+    for number in range(MOST_FILES + 1):  # a history only grows
+        _plant(tmp_path, f"migrations/models/{number}_change.py", LONG_FUNCTION + "\n" * LONGEST_FILE)
     _plant(tmp_path, "tests/test_it.py", "import stripe, asyncpg, hypothesis, server.app\n")
     _plant(tmp_path, ".venv/lib/utils.py", "import requests\n")
     _plant(tmp_path, "web/node_modules/tool/common.py", "import requests\n")

@@ -19,7 +19,6 @@ DECLARED: Final = {"domain/states.py", "schema/enums.py"}
 LATER: Final = {
     "OperationKind.APPROVE_REFUND",
     "OperationKind.CANCEL_REFUND",
-    "OperationKind.CREATE_SETUP_INTENT",
     "OperationKind.SUBMIT_DISPUTE_EVIDENCE",
     "OperationKind.REDACT_CUSTOMER",
     "RefundStatus.AWAITING_APPROVAL",

@@ -1,10 +1,10 @@
-"""Customers as tests make, read and change them, here and at Stripe."""
+"""Customers and their setups as tests make, read and change them: here, at Stripe, and in the customer's browser."""
 
 from typing import Any
 
 import httpx
 
-from tests.support.shop import Json, Shop, key
+from tests.support.shop import ERROR_FIELDS, Client, Json, Shop, key
 
 METHOD = """
   id isDefault usage expiresSoon detachedAt
@@ -20,6 +20,23 @@ PAYLOAD = f"""
   customer {{ {CUSTOMER} }}
 """
 KEEP: Json = {"setupFutureUsage": "OFF_SESSION"}
+SETUP = f"""
+  id status usage createdAt customer {{ externalId }} paymentMethod {{ id snapshot {{ type }} }}
+  lastError {{ {ERROR_FIELDS} requestId }}
+"""
+CREATE_SETUP = f"""
+  mutation S($input: CreateSetupIntentInput!, $key: IdempotencyKey!, $secret: Boolean = false) {{
+    createSetupIntent(input: $input, idempotencyKey: $key) {{
+      replayed errors {{ {ERROR_FIELDS} }} operation {{ id kind state effect attempts }} setupIntent {{ {SETUP} }}
+      confirmation @include(if: $secret) {{ clientSecret publishableKey nextAction {{ type redirectUrl }} }}
+    }}
+  }}
+"""
+SETUP_OF = f"query S($id: ID!) {{ node(id: $id) {{ id ... on SetupIntent {{ {SETUP} }} }} }}"
+SETUP_CONFIRMATION_OF = """
+  query C($id: ID!) { setupConfirmation(setupIntentId: $id) { clientSecret nextAction { type redirectUrl expiresAt } } }
+"""
+BACK = "https://shop.example/back"
 
 
 async def customer_of(shop: Shop, external_id: str = "buyer") -> Json:
@@ -78,3 +95,39 @@ async def saved(shop: Shop, method: str = "pm_card_visa", **more: Any) -> Json:
     payload = await shop.pay(await shop.order(), method=method, **KEEP, **more)
     assert payload["errors"] == [], payload
     return (await kept(shop))[0]
+
+
+async def begin_setup(shop: Shop, *, by: Client | None = None, with_key: str | None = None, **more: Any) -> Json:
+    """Begin a setup, as the buyer unless another caller is named; returns the payload."""
+    secret = more.pop("secret", False)
+    variables = {"input": more, "key": with_key or key(), "secret": secret}
+    payload: Json = (await (by or shop.buyer).ask(CREATE_SETUP, **variables))["createSetupIntent"]
+    return payload
+
+
+async def begun(shop: Shop, **more: Any) -> str:
+    """Begin a setup of a buyer whom an order has named; returns its id."""
+    await shop.order()
+    payload = await begin_setup(shop, **more)
+    assert payload["errors"] == [], payload
+    return str(payload["setupIntent"]["id"])
+
+
+async def setup_of(shop: Shop, setup_id: str, *, by: Client | None = None) -> Json:
+    """Read a setup, as staff unless another caller is named."""
+    found: Json = (await (by or shop.staff).ask(SETUP_OF, id=setup_id))["node"]
+    return found
+
+
+def setups_at_stripe(shop: Shop) -> list[Json]:
+    """Return the setups that Stripe has."""
+    return shop.sandbox.snapshot().setup_intents
+
+
+async def browser_sets_up(shop: Shop, method: str = "pm_card_visa", **given: Any) -> httpx.Response:
+    """Confirm the newest setup at Stripe itself, as the customer's browser does."""
+    setup = setups_at_stripe(shop)[-1]
+    data = {"payment_method": method, "client_secret": setup["client_secret"], "return_url": BACK, **given}
+    async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as browser:
+        headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
+        return await browser.post(f"/v1/setup_intents/{setup['id']}/confirm", data=data, headers=headers)

@@ -98,6 +98,11 @@ MUTATIONS = {
         " returnUrl: $returnUrl)",
         PAYMENT_PAYLOAD,
     ),
+    "createSetupIntent": (
+        "($input: CreateSetupIntentInput!, $key: IdempotencyKey!)",
+        "(input: $input, idempotencyKey: $key)",
+        f"replayed errors {{ {ERROR_FIELDS} }} operation {{ id state }} setupIntent {{ id status usage }}",
+    ),
     "setDefaultPaymentMethod": OF_A_METHOD,
     "detachPaymentMethod": OF_A_METHOD,
     "syncPayment": ("($paymentId: ID!)", "(paymentId: $paymentId)", PAYMENT_PAYLOAD),

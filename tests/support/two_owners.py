@@ -11,6 +11,7 @@ from uuid import UUID
 from database.statements import query_rows
 from domain.ids import Kind, encode
 from tests.support.as_stripe_says import intent_id, reconciled
+from tests.support.customers import browser_sets_up
 from tests.support.edges import Answered, Call, Secrets, by_id, own
 from tests.support.shop import STAFF, Client, Json, Shop, key, token
 
@@ -26,6 +27,7 @@ TABLES: Final = {
     "Refund": (Kind.REFUND, "refund"),
     "Customer": (Kind.CUSTOMER, "customer"),
     "SavedPaymentMethod": (Kind.METHOD, "saved_payment_method"),
+    "SetupIntent": (Kind.SETUP, "setup_intent"),
     "Operation": (Kind.OPERATION, "operation"),
     "PaymentEvent": (Kind.EVENT, "payment_event"),
     "WebhookEvent": (Kind.WEBHOOK, "webhook_event"),
@@ -81,6 +83,7 @@ async def build(shop: Shop) -> World:
     await _first_owner(world)
     await _second_owner(world)
     await _other_orders(world)
+    await _setups(world)
     await _changed_at_stripe(world)
     await _refunds(world)
     return world
@@ -155,6 +158,18 @@ async def _other_orders(world: World) -> None:
     await world.act(CLERK, "registerOrder", input=not_now, idempotencyKey=key())  # INVALID_STATE
 
 
+async def _setups(world: World) -> None:
+    """Begin three setups of the second owner: one is declined, one waits for the bank, and one has kept a card."""
+    [owner] = await query_rows("SELECT id FROM customer WHERE external_id = $1", [SECOND])
+    given = {"customerId": encode(Kind.CUSTOMER, owner["id"])}
+    for method in ("pm_card_visa_chargeDeclinedExpiredCard", "pm_card_authenticationRequired", "pm_card_visa"):
+        begun = await world.act(SECOND, "createSetupIntent", input=given, idempotencyKey=key())
+        assert begun["errors"] == [], begun
+        await browser_sets_up(world.shop, method)
+    nobody = {"customerId": world.order_id}
+    await world.act(SECOND, "createSetupIntent", input=nobody, idempotencyKey=key())  # NOT_FOUND
+
+
 async def _changed_at_stripe(world: World) -> None:
     """Change the amount of a payment, first with its order; then at Stripe as another program, as is found later."""
     await world.shop.deliver()
@@ -214,7 +229,7 @@ async def secrets_of(owner: str) -> Secrets:
         where = "customer_id = $1" if name == "Payment" else paid
         texts |= _ids(kind, await query_rows(f"SELECT id FROM {table} WHERE {where}", [customer["id"]]))
     texts |= await _texts(f"SELECT stripe_refund_id AS it FROM refund WHERE {paid}", customer["id"])
-    texts |= await _texts(f"SELECT key AS it FROM operation WHERE {paid}", customer["id"])
+    texts |= await _texts(f"SELECT key AS it FROM operation WHERE {paid} OR customer_id = $1", customer["id"])
     texts |= await _texts("SELECT stripe_payment_intent_id AS it FROM payment WHERE customer_id = $1", customer["id"])
     if owner == FIRST:
         return Secrets(frozenset(texts | {"insufficient_funds"}), frozenset({"9995"}), frozenset({FIRST_PRICE}))
@@ -222,8 +237,14 @@ async def secrets_of(owner: str) -> Secrets:
         "SELECT id FROM orders WHERE customer_id = $1 AND external_id <> 'number-1'", [customer["id"]]
     )
     kept = await query_rows("SELECT id FROM saved_payment_method WHERE customer_id = $1", [customer["id"]])
-    texts |= _ids(Kind.METHOD, kept) | await _texts(
-        "SELECT stripe_customer_id AS it FROM customer WHERE id = $1", customer["id"]
+    setups = await query_rows("SELECT id FROM setup_intent WHERE customer_id = $1", [customer["id"]])
+    texts |= await _texts(
+        "SELECT stripe_setup_intent_id AS it FROM setup_intent WHERE customer_id = $1", customer["id"]
+    )
+    texts |= (
+        _ids(Kind.SETUP, setups)
+        | _ids(Kind.METHOD, kept)
+        | await _texts("SELECT stripe_customer_id AS it FROM customer WHERE id = $1", customer["id"])
     )
     texts |= _ids(Kind.ORDER, others) | {"number-2", "number-3", "number-4", "expired_card"}
     prices = {SECOND_PRICE, WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE}
@@ -278,6 +299,7 @@ KIND_OF: Final = {
     "capturePayment": "CAPTURE_PAYMENT",
     "cancelPayment": "CANCEL_PAYMENT",
     "refundPayment": "REFUND_PAYMENT",
+    "createSetupIntent": "CREATE_SETUP_INTENT",
     "setDefaultPaymentMethod": "SET_DEFAULT_PAYMENT_METHOD",
     "detachPaymentMethod": "DETACH_PAYMENT_METHOD",
 }
@@ -316,6 +338,8 @@ def _orders_and_payments(world: World, objects: dict[str, str]) -> Iterator[Call
         yield Call("payment", {"id": payment_id, "maxStalenessMs": 0})
         yield Call("payments", {"first": 3, "filter": {"search": payment_id}})
         yield Call("paymentConfirmation", {"paymentId": payment_id})
+    for setup_id in of["SetupIntent"]:
+        yield Call("setupConfirmation", {"setupIntentId": setup_id})
     for customer_id in of["Customer"]:
         yield Call("customer", {"id": customer_id}, further=1)
         yield Call("payments", {"first": 3, "filter": {"customerId": customer_id}})

@@ -183,11 +183,11 @@ def advance(operation: Operation, payment: Payment) -> None:
         fail(operation, state_error(step, payment))
 
 
-def begin_after_customer(operation: Operation, stripe_customer_id: str) -> None:
-    """Go on to the payment's creation, which names the customer at Stripe from now on."""
-    created_for = {**operation.params[Step.CREATE], "customer": stripe_customer_id}
-    operation.params = {**operation.params, Step.CREATE.value: created_for}
-    operation.step, operation.generation, operation.first_sent_at = Step.CREATE.value, 1, None
+def begin_after_customer(operation: Operation, stripe_customer_id: str, step: Step = Step.CREATE) -> None:
+    """Go on to the creation that needed the customer, which names the customer at Stripe from now on."""
+    created_for = {**operation.params[step], "customer": stripe_customer_id}
+    operation.params = {**operation.params, step.value: created_for}
+    operation.step, operation.generation, operation.first_sent_at = step.value, 1, None
     operation.effect, operation.state = ProviderEffect.NONE, OperationState.IN_PROGRESS
 
 

@@ -23,6 +23,7 @@ class Step(StrEnum):
     REFUND = "refund"
     DEFAULT = "default"
     DETACH = "detach"
+    SETUP = "setup"
 
 
 FIRST_STEP = {

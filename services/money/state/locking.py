@@ -93,6 +93,13 @@ async def lock_customer_of_method(method_id: UUID) -> Customer | None:
     return await read_one(Customer, owner, method_id)  # a method never changes hands
 
 
+async def lock_customer_of_setup(setup_id: UUID) -> Customer:
+    """Lock the customer of this setup, and with them the setup, until the transaction ends."""
+    owner = "WHERE id = (SELECT customer_id FROM setup_intent WHERE id = $1) FOR NO KEY UPDATE"  # it never changes
+    (customer,) = await read(Customer, owner, setup_id)
+    return customer
+
+
 async def lock_operation(operation_id: UUID) -> Operation:
     """Lock the operation until the transaction ends."""
     (operation,) = await read(Operation, "WHERE id = $1 FOR NO KEY UPDATE", operation_id)

@@ -10,7 +10,6 @@ from database.row_writer import set_fields
 from database.statements import Insert, Update
 from database.unit_of_work import UnitOfWork
 from domain.errors import DomainError
-from domain.sensitive import without_secrets
 from domain.states import (
     PAYMENT_FINAL,
     REFUND_RESERVES,
@@ -22,7 +21,7 @@ from domain.states import (
     payment_transition,
 )
 from models import Order, Payment, PaymentFailure, Refund, Revision
-from provider import Actionable, ProviderMethod, ProviderPayment
+from provider import ProviderMethod, ProviderPayment
 from services.audit.failed_attempts import (
     build_failure,
     facts,
@@ -35,6 +34,7 @@ from services.audit.trail import Cause, Change, record
 from services.money.state import locking
 from services.money.state.customer_state import keep_method
 from services.money.state.divergence import is_not_as_asked, report_not_as_asked
+from services.money.state.next_action import storable_action
 from services.money.state.order_state import recompute_order
 from services.money.state.stale import StaleSnapshot, synced_after
 
@@ -279,7 +279,7 @@ def _differences(payment: Payment, seen: ProviderPayment, cause: Cause) -> dict[
         "capture_before": (seen.capture_before or payment.capture_before)
         if seen.status is PaymentStatus.REQUIRES_CAPTURE
         else None,
-        "next_action": _kept_action(seen.next_action) if seen.next_action else None,
+        "next_action": storable_action(seen.next_action) if seen.next_action else None,
         "last_error": payment.last_error
         if is_same(payment.last_error, seen.last_error)
         else seen.last_error and seen.last_error.to_record(),
@@ -302,23 +302,6 @@ def _captured_at(payment: Payment, seen: ProviderPayment, cause: Cause) -> datet
         return payment.captured_at or seen.captured_at
     is_first = payment.captured_minor == 0
     return (seen.captured_at if is_first else None) or cause.occurred_at
-
-
-def _kept_action(action: Actionable) -> dict[str, Any]:
-    """Return the part of the payer's next action that may be stored.
-
-    Stripe's 3DS pages carry the client secret in their address, which is never stored: such a page is fetched again
-    when it is needed, and so are the account, the number or the code that the payer pays by.
-    """
-    withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url
-    kept: dict[str, Any] = {
-        "type": action.type,
-        "redirect_url": None if withheld else action.redirect_url,
-        "expires_at": action.expires_at.isoformat() if action.expires_at else None,
-    }
-    if action.remaining_minor is not None:
-        kept["remaining_minor"] = action.remaining_minor
-    return kept | {"page_withheld": True} if withheld else kept
 
 
 def _latest(known: datetime | None, other: datetime) -> datetime:

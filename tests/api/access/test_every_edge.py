@@ -46,15 +46,15 @@ OF_OTHER_ACTIONS: Final = frozenset(
 # The objects that each scope alone leads to, besides its own viewer. docs/adr/0015 says why.
 OF_PAYMENTS: Final = frozenset(
     (
-        "Order LineItem Shipping Payment Refund Customer SavedPaymentMethod Operation PaymentEvent Money CardSnapshot"
-        " CardDeclinedError ProviderError"
+        "Order LineItem Shipping Payment Refund Customer SavedPaymentMethod SetupIntent Operation PaymentEvent Money"
+        " CardSnapshot CardDeclinedError ProviderError"
     ).split()
 )
 OF_OPERATIONS: Final = frozenset("WebhookEvent Operation OperationReview CardDeclinedError ProviderError".split())
 LEADS_TO: Final[Mapping[Scope, frozenset[str]]] = {
     Scope.PAYMENTS_PAY: frozenset(),
     Scope.PAYMENTS_READ: OF_PAYMENTS,
-    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation", "NextAction"}),
+    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation", "SetupConfirmation", "NextAction"}),
     Scope.REFUNDS_WRITE: frozenset(),
     Scope.REFUNDS_APPROVE: frozenset(),
     Scope.DISPUTES_WRITE: frozenset(),
@@ -67,7 +67,9 @@ LEADS_TO: Final[Mapping[Scope, frozenset[str]]] = {
 ALL_BUT_READING: Final = "every scope of the staff but payments:read"
 # The fields in which a scope alone reads what belongs to a person.
 MAY_TELL: Final[Mapping[Scope, frozenset[str]]] = {
-    Scope.PAYMENTS_WRITE: frozenset({"PaymentConfirmation.clientSecret", "NextAction.redirectUrl"}),
+    Scope.PAYMENTS_WRITE: frozenset(
+        {"PaymentConfirmation.clientSecret", "SetupConfirmation.clientSecret", "NextAction.redirectUrl"}
+    ),
     Scope.FINANCE_READ: frozenset({"Discrepancy.local", "Discrepancy.provider"}),
     Scope.OPS_READ: frozenset(
         {
@@ -173,4 +175,4 @@ def _objects(answered: Answered) -> set[str]:
 
 def _at_stripe(shop: Shop) -> list[int]:
     there = shop.sandbox.snapshot()
-    return [len(there.payment_intents), len(there.charges), len(there.refunds)]
+    return [len(there.payment_intents), len(there.charges), len(there.refunds), len(there.setup_intents)]

@@ -79,6 +79,7 @@ OTHER: Final[dict[str, Json]] = {
         "note": "another",
         "metadata": {"basket": "another"},
     },
+    "createSetupIntent": {"customerId": "(the second customer)", "usage": "ON_SESSION"},
     "setDefaultPaymentMethod": {"id": "(the second method)"},
     "detachPaymentMethod": {"id": "(the second method)"},
 }
@@ -156,11 +157,23 @@ async def _saved_methods(shop: Shop) -> list[str]:
     return [method["id"] for method in (await shop.staff.ask(query))["customer"]["paymentMethods"]["nodes"]]
 
 
+async def _setup(shop: Shop) -> tuple[Json, Json]:
+    """Return a setup's input, and another customer's id for it."""
+    ids = []
+    for customer in ("buyer", "stranger"):
+        await shop.order(customer=customer)
+        query = "query C($id: String!) { customer(externalId: $id) { id } }"
+        ids.append((await shop.staff.ask(query, id=customer))["customer"]["id"])
+    return {"customerId": ids[0], "usage": "OFF_SESSION"}, {"customerId": ids[1]}
+
+
 async def _first(shop: Shop, mutation: str) -> tuple[Json, Json]:
     """Return an input with every field, and the ids of the second order or payment for the fields that take one."""
     if mutation in OF_METHODS:
         first, second = await _saved_methods(shop)
         return {"id": first}, {"id": second}
+    if mutation == "createSetupIntent":
+        return await _setup(shop)
     orders = [await shop.order(allowPartialPayments=mutation == "createPayment") for _ in range(2)]
     if mutation == "createOffSessionPayment":
         first, second = await _saved_methods(shop)

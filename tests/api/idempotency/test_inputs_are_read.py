@@ -49,6 +49,8 @@ READ_AT: Final = {
     "CreateOffSessionPaymentInput.metadata": "payment metadata",
     "ConfirmPaymentInput.paymentId": "payment id",
     "CreatePaymentInput.setupFutureUsage": "payment setupFutureUsage",
+    "CreateSetupIntentInput.customerId": "setupIntent customer id",
+    "CreateSetupIntentInput.usage": "setupIntent usage",
     "CapturePaymentInput.paymentId": "payment id",
     "CapturePaymentInput.amount": "payment amountCaptured",
     "CancelPaymentInput.paymentId": "payment id",
@@ -130,6 +132,7 @@ GIVEN: Final[Json] = {
         "partialAmount": {"amount": 4_100, "currency": "EUR"},
     },
     "CreateOffSessionPaymentInput": {"metadata": {"invoice": "7"}},
+    "CreateSetupIntentInput": {"usage": "ON_SESSION"},
     "CapturePaymentInput": {"amount": {"amount": 4_000, "currency": "EUR"}},
     "CancelPaymentInput": {"reason": "DUPLICATE"},
     "RefundPaymentInput": {
@@ -165,6 +168,7 @@ def test_every_input_is_read_somewhere_or_is_not_kept() -> None:
         "capturePayment",
         "cancelPayment",
         "refundPayment",
+        "createSetupIntent",
     ],
 )
 async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutation: str) -> None:
@@ -178,6 +182,9 @@ async def test_what_was_given_is_read_where_it_is_said_to_be(shop: Shop, mutatio
     if mutation == "createOffSessionPayment":
         await with_default(shop)
         given["CreateOffSessionPaymentInput"] |= expected
+    elif mutation == "createSetupIntent":
+        buyer = await shop.staff.ask('{ customer(externalId: "buyer") { id } }')
+        given["CreateSetupIntentInput"] = {**given["CreateSetupIntentInput"], "customerId": buyer["customer"]["id"]}
     elif mutation not in ("registerOrder", "createPayment"):
         payment_id = (await _send(shop.staff, "createPayment", given["CreatePaymentInput"]))["payment"]["id"]
     if mutation == "refundPayment":
@@ -238,7 +245,8 @@ def _fields(kind: str) -> Iterable[str]:
 
 
 def _thing(mutation: str) -> str:
-    return "order id" if mutation == "registerOrder" else "payment id"
+    things = {"registerOrder": "order id", "createSetupIntent": "setupIntent id"}
+    return things.get(mutation, "payment id")
 
 
 def _selection(path: list[str], on: object) -> str:

@@ -13,6 +13,7 @@ from domain.states import (
     EventSource,
     OperationKind,
     OperationState,
+    SetupFutureUsage,
     WebhookState,
 )
 from models import (
@@ -24,6 +25,7 @@ from models import (
     ReconciliationRun,
     Refund,
     SavedPaymentMethod,
+    SetupIntent,
     WebhookEvent,
 )
 from schema import print_sdl
@@ -74,6 +76,7 @@ CONNECTIONS = [
     Listed("payments", below="Customer"),
     Listed("orders", below="Customer"),
     Listed("paymentMethods", below="Customer"),
+    Listed("setupIntents", below="Customer"),
     Listed("timeline", below="Payment"),
     Listed("timeline", below="Order"),
     Listed("timeline", below="Order"),
@@ -139,13 +142,14 @@ async def seven_of_each() -> dict[str, str]:
         "Customer": encode(Kind.CUSTOMER, customer.id),
         "Customer.orders": encode(Kind.CUSTOMER, buyer.id),
         "Customer.paymentMethods": encode(Kind.CUSTOMER, buyer.id),
+        "Customer.setupIntents": encode(Kind.CUSTOMER, buyer.id),
         "Payment": encode(Kind.PAYMENT, payments[0].id),
         "ReconciliationRun": encode(Kind.RUN, run.id),
     }
 
 
 async def _orders_and_methods() -> Customer:
-    """Insert another customer with seven orders and seven saved methods."""
+    """Insert another customer with seven orders, seven saved methods and seven setups."""
     buyer = await Customer.create(external_id="bob")
     for number in range(ROWS):
         order = await an_order(f"of bob {number}", buyer)
@@ -157,6 +161,8 @@ async def _orders_and_methods() -> Customer:
             method={"type": "ideal", "label": "ideal"},
         )
         await SavedPaymentMethod.filter(id=method.id).update(created_at=_tied(number))
+        setup = await SetupIntent.create(customer_id=buyer.id, livemode=False, usage=SetupFutureUsage.OFF_SESSION)
+        await SetupIntent.filter(id=setup.id).update(created_at=_tied(number))
     return buyer
 
 

@@ -1,0 +1,222 @@
+from tortoise import BaseDBAsyncClient
+
+RUN_IN_TRANSACTION = True
+
+
+async def upgrade(db: BaseDBAsyncClient) -> str:
+    return """
+        CREATE TABLE IF NOT EXISTS "setup_intent" (
+    "id" UUID NOT NULL PRIMARY KEY,
+    "livemode" BOOL NOT NULL,
+    "status" VARCHAR(32) NOT NULL,
+    "usage" VARCHAR(16) NOT NULL,
+    "stripe_setup_intent_id" VARCHAR(255) UNIQUE,
+    "method_id" UUID,
+    "next_action" JSONB,
+    "last_error" JSONB,
+    "version" INT NOT NULL,
+    "last_synced_at" TIMESTAMPTZ,
+    "created_at" TIMESTAMPTZ NOT NULL,
+    "updated_at" TIMESTAMPTZ NOT NULL,
+    "customer_id" UUID NOT NULL REFERENCES "customer" ("id") ON DELETE RESTRICT
+);
+CREATE INDEX IF NOT EXISTS "idx_setup_inten_custome_584cad" ON "setup_intent" ("customer_id", "created_at", "id");
+COMMENT ON COLUMN "setup_intent"."status" IS 'Stripe''s status';
+COMMENT ON COLUMN "setup_intent"."usage" IS 'what the customer agrees to';
+COMMENT ON TABLE "setup_intent" IS 'The way of one customer to keep a payment method without paying.';
+        ALTER TABLE "operation" ADD "setup_intent_id" UUID;
+
+        ALTER TABLE "setup_intent"
+            ADD CONSTRAINT "setup_intent_success_needs_stripe"
+            CHECK ("status" <> 'SUCCEEDED' OR "stripe_setup_intent_id" IS NOT NULL);
+
+        -- References that are no relations of the models.
+        ALTER TABLE "operation" ADD CONSTRAINT "operation_setup_intent" FOREIGN KEY ("setup_intent_id")
+            REFERENCES "setup_intent" ("id") ON DELETE RESTRICT;
+        ALTER TABLE "setup_intent" ADD CONSTRAINT "setup_intent_method" FOREIGN KEY ("method_id")
+            REFERENCES "saved_payment_method" ("id") ON DELETE RESTRICT;
+        """
+
+
+async def downgrade(db: BaseDBAsyncClient) -> str:
+    return """
+        ALTER TABLE "operation" DROP CONSTRAINT "operation_setup_intent";
+        ALTER TABLE "operation" DROP COLUMN "setup_intent_id";
+        DROP TABLE IF EXISTS "setup_intent";"""
+
+
+MODELS_STATE = (
+    "eJztXW1z27aW/isYfWkyo/UkTppm452dcRL31tsm7jju7c6t70g0CUm8pgBdgrSi6fa/L8"
+    "4B+E7KJEXJFINPtkgcEHwOAB6c1z9HS+5QT5x8CEXAl9QfvSN/jpi1pPKfwr0xGVmrVXIH"
+    "LgTWnYeN7XSrOxH4lh3I6zPLE1RecqiwfXcVuJxB65sFJSvqC87IesHJytqIMblnfM3I3Y"
+    "YE8q5Y8NV3grjOGZnSrwH1meVNXGdKXIH3pyK8mxI+Ixa5CzfUl20Dfk/ZCQzA4bYcgcvm"
+    "e37WLbtl51HnC0sQziiJkCBWQL7IUazk+68Xrr2A7paWQ+UvyogbwO+Z64uAMEod6ryTD8"
+    "L2k5XlW0sxJZZPcQD0q0ST4FUqhydumRxMsJAP8Om/QyqCMbGYE5PPKaO+BVjjK0i6AEbv"
+    "BoLc082YCK6IJRz0QQ4UHq/eNB47jmtMOL6FvHPLhHw2CdylfJuldU9Ve7woX/qETB06s0"
+    "IvmMgRLriThk9YD9QB3JeUBUTdVwOQDUIh70lA5JsyQE9egvnnSGynniWCiYA3ZDadqlfE"
+    "axLqRYLOgloOQUCSF5AsAgZboSNxtheWy840rdjIzpyJFUzJ3OdrQdZusCCAw+aWWUys5d"
+    "vLzhTngNN6oLLTuRwqjBTnWMhcObBJwOfyhXDl/PFPedllDv1KRfRzdT+ZudRzMgvLdaAD"
+    "vD4JNiu89ttvlx9/xJYwf+8mNvfCJUtarzYSNhY3D0PXOQEauKf5TZ3UgmOh5+m1GV1SI5"
+    "YXAj+k8VCd5IJmIfT/X7OQ2TCDiMOXEr0T1xEnjK4lX/9bjzDVejL5fHUz+XJxM5mMCosd"
+    "RpJbk/qSzRlsFC4LAK8//1L9Jrjg1RE84MNP59fPXr15jkhwEcx9vImojf5CQiuwFClin4"
+    "CdWtBF1D8sLL8c9RxZDn457P0AH4G1B3hHS+vrxKNsHizkz9Pvv9+C99/PrxFy2Qox53I7"
+    "V/v8Z33rVN0D7FNYy6niNUI5ImiFr0YvhjdqkuCbfH4ODvCr0xc1AJatKgHGe1mA8W8DfK"
+    "P2w4P39Ps68MpWW+ZvAd6VBKkRvjHB8AB+XQff19Xwvi6gq6WT6BPdcEMup+4E96Fvyxmp"
+    "soj5/3y5+rwV84QwB7fjSrH0/4jniuD4pvsWnAER6HkpxL+9NLzPPp3/bx75D79cvc/LJd"
+    "DB+21ckPJnkREfJXYgYddghqbP80N3cBL9Myiu3Fx+uvhyc/7p1wxrPp7fXMCdU7y6yV19"
+    "9ibHrrgT8vvlzU8EfpJ/XH2+yHMwbnfzjxGMyQoDPpGHxonlpDGJLkeXyjieHMeKLL9kwV"
+    "ZuZ2lz7JaYtZFC63D4ZZ69L3fY4ebw1P84ffn6h9dvX715/VY2wZHFV37YwvXLzze5hVQ4"
+    "aTY5TZUS73C4Op7l8+gZKkFYHoZFs+maojCTFK5kdBcNgCzQHQ7OF3k4X/QMTlD7NBEZM0"
+    "TdnODr4DgqKkg6kw/fvK4hHr55XSkdwq2yiRopxZoKJUVqI5L0WSSxfQq4t+B0lrIDLrda"
+    "W/s8iMkXdK6Yt9Ez8EjYrhfLVq6HK6cl17OUhut94XrJYsfRg81hdp9ShMOFO8u+X1u+M8"
+    "ncSaltHyigUZga7zXdjz9fU6/qEJKzEl5AX0c4D/6KZn50NZkPCVDcd6ScuxtQV9DH0X4E"
+    "t+OjbXw7IvSr6mWgGKmD544QfQGTqsbpE3Y41CUnaBCuJvLm7vPqC3R1iT0NCS3Y4fkpr9"
+    "rzi7eWp8v8FYtZc3wleDY8qXRX3+IcEm/7j3uITGjc9lE/kSvwp1hYbE6V+0XRtwJcFPBW"
+    "2q8gWNANuad0NSaWIFO9UHCM6JUAjgZAxAju6EWfkQM9F/xHpomDA3iQME7m1gqdElyWev"
+    "IZmSqvB5uDrkW5hUDHyi1i5dMHl4dCuUZUOSj8McqZT2JFwz+N70IPfRdEePcvagcNVZxZ"
+    "KqPbzJlhmuvknkYdt89DT8faOUSjgGe1Yi5qfzid3MEMuN0r6OQHkvtNrLYxwU7W2naqz2"
+    "TvvQtdL3CZOIHHPsW+uxcj7h2dcb9krldzI6Ew7OicHdYsoM3WRkRgmNE5M/hKm6obyit5"
+    "OiOxlDqOoLTfzmkqTTo8T7V9+kxp//p2sGeJDfC1gOe2Hfp+K2NFjnSA1orjtU4UjVI+tU"
+    "EL0obROVLD6F4zOqObarKNFgjNebHGebEpygbcBuBudV6vFnG3e63vpBDt70b1iIhbMFUX"
+    "US5C/KM8S7tz9jPdINCXcixWuWauJHr1OKEtWHzkZd9ax7r5/OSSGMg3pwGicC137+vLDz"
+    "ejv6odAfZpQProylenK8mjzajEfJS+Pd5mPHJyDWtZjhx3NqM+aG5PMIYXtOJoh4mDO904"
+    "cJTjXYx45aEvdEiqtvUowwyj5Yai7h+DccWMyIMxIzM5++TDIvORz9djsuBrDNyVsG+IHz"
+    "KBrYgbyAHIn3HkrfxfGaZmPMT7UVwv2IyAU/r5GOCbvAZZy4EokvXC9SgQwqW17wYBZfIh"
+    "HrctbxqZnviD61A/CcidufNQrnV4Z2rZCyLk7Zoxs3+OkoklP0FysaoFFEjUYnlPznMgo1"
+    "+lgCDA7Tieh3p66fUUbQUjbCwnDP7A/Tz1FAmSXjl7fYz2jZjs2KsxzPXBMOe5DxR2qSLk"
+    "7zn3qMUqvGVTZDns7yTd8X6jyuB9f3X1S+aI8v7yJido/fbp/cX1s5fIAdnIVd+son3pXr"
+    "5duUh7wcJlQRLIYB7R9lm8Ha1hk1YbsMh/Y+oIuq9Oa8Uabwk1Lui/1HeskdYrIekz2H1S"
+    "duF3tIn9IiYw9ovO7ReRINOEH2kaw5LOWRJLgG12/pj4gKE/V79efG4Ivtr876iNuXQgTU"
+    "+bL8DLNzV2p5d5NWCyOcGtLPaSLRLK8rDV6o9Almp4No+XL17USYwAzaqxxpslaD/Is8fd"
+    "psn+kyMz8fnt95oYyjb2iAypCYHrszkid8pvwucc6QDtTkcaDlUnCC6lgCmwvVpRkqUyri"
+    "m5PTNs6uyTUBgst9pAJFAdmD+uqRyr7XouOlhdqz6PEt1HzSDJzKqwgJRsBh0gPLhotTyu"
+    "2R2wV9YljKy5ll8s9Z4F81Lm/nibfUl5yPmppvVy2HLh4vHbZYm1BxKPgsiN9g8MrX0XmW"
+    "7IjPvKJrK2NnBfPxEsLGBMCfjKtccEQnyI5Xny9spzbUtUZLU91NPBHgUPxH5dgXRkJXkC"
+    "GXTh75gwuqZC25dOyNQOfcH92BAFaSJ0uJI2hAGV7ki4YHOayoXmBzoz67M7HixuGbD7HY"
+    "RExQMVJJSrxYcXeH5CfodEulZ8lzJHjFUqV4iemqtsu8oBm0yh1SRY+DycL3BgLsORuOyO"
+    "f4UEtiGFy7cMLi45Jqud+Xypk/daZOVzmwrI4btRA4eGjH4NNARoDbOCgC5XQfzmMyq3Xz"
+    "kUTBiMYWHysdOryOV1S6iW4KGvNp602QB5ZMK1emkVSjjWSl0VU/dZez6CSZ3dPvqhrjIm"
+    "uYOa5NQ+1HKqx8QH1MymcxNkYc/cyatmYetXIPZilqc/Ys21VFnaAaovjkRdUUtPpUSoJr"
+    "r3hGJ4evc9BXlEImfTtZSlNArfPi+kmctcsWjF5hyp4XOf+SwPcI0V+mFpZK75EvaKsfpM"
+    "XWRuZcaGFMUTpqPtabYGkwOyGuphmb8K5oWnUdPG2q5RiY42uTnepqDlmWb1EkdZnoeVoO"
+    "7pBlWfoAZdhgF2M0bt3Jr797rCU0DgsOqA47uvdHlQL4uHgc2XFY7/XT4AU0HpolkO9V0o"
+    "mYXaR8BirB81jntHevnYd8TVha/4cqlKinkcPPzR/Z+ucL1GVcIwwMBiRP6yPOI6Yyh45a"
+    "gCWJI2uix3Th5QZkMqq41IUl6BWtez3OUU2rDAldzXVcNAWawqivmSUj2br9U7abUqqaNV"
+    "Dax7msD2TKl/IxnseR0N67tbxuXyRWgX3HMwSGKDkQsw/qiwGtwSY6jcJpkC6brKqqxFqu"
+    "oIvYDH9dyiCmqgew6gcJgA3XOCrSaRT6yoxZYKDcnALSlQhT4RYI8AVTieNDTOHrfvCaaw"
+    "uGVaNQGjgOnnYuowj7M5vJM1ozBcGBWx5lj9TE0OHfQBQR2oVldvpnTqUCnNgjp2D6A0pw"
+    "zI4RU8Kq+I6S2LKtyJBfdxMi0Si4LLViGo/+WGoMNLOHmwvBBQhzBOutaoI2bwG1eOQ21X"
+    "RPOZgislhNHgxFnAnhvKeeZN9dupD9E7/SqpCYWtSIQIwJyaVMBUzqJJOQaTBS68NVOAih"
+    "NyfssiCgRUvrHQcxvMJkFc704/T5sU0LIBTTE6RoNJnTN4nKUocVEgbJ42GqjBryw5OypV"
+    "/yu5y9juSnn6Rg7skssFvf8+Ikzy4TF0JqeHCVsZgoEiM6/qR2GniPpsmmipWXpVy6Hz1R"
+    "Z/zldFd87BR6zgbqiFkTaq8e7Li8H+2GBa6+Z9BrlPqlIphUnJAvaCRjFBObIBor2Hihwo"
+    "bxVR3hIVFFOYGJTMcbyTHHMm/2J/mIEH0CYSY0xg3E3zluQ2mc06SGnWbmLvawLvezM/ug"
+    "i2y8+TX6+v/nZ98eVLQ8xHC3AxtPw24mD3nhJ0NquMX34c+YT6gNB/1prfxsGDriD3DOvd"
+    "R7q6fvAAdGtNdpeo/eD2le6hbVVUtDfVRHtqGWteIbmj0shG2CsT9jKa8Ka2ygKxcd7os4"
+    "0fC0mufC6BLpHvH6nxmaIbnudb9zLpkzrK9AzrIa0h4yfTqTSANZqa5rJP0RiNQ166MgHY"
+    "3WtxIutsA0gzRAbRnmX4HSSq6TKOTcuZFUkNujldl+83M1HEBCZh0C4Jg8CNqQnsCYXBfQ"
+    "cbkPFf/kb8l00N+yFzveRMWyj/bGK3vg3VBf26cmV3LdicpRzg6j52NvclCAU0M6OyABRf"
+    "5+/dEnwCTfBSvbRA1pKHLIhCBMSCr8jaYuDFz8kd5L5xtZN8EDcWeBUvquM5dSDKYGaVVC"
+    "fv/hHocA93J0uXcX86Bqd91URf0bUetDIGHBNCoSo+ZKJVsMYFoPUdPE3lVVDj0MUjdNad"
+    "WyZhZMJS5qs4JxASqJdS5ddx/EsIQrDQmhOVSsfR4DVVFT0qPbEAF3tMoiuIFTou9uOyk+"
+    "j1rCAfjAIO+jpwQOcp0qNZckY3aixyYCIqggHBAOwsHUghb/A1hegPlXYIHiYW7mol/49G"
+    "6jI6cQO61JipAmYYYTLVTuX2gtr3PAymmCQIBoBMRRcQjYLsFwIWJE8iaPORERgPExkFVS"
+    "gDRDjEFefJs6mg/oNrU3GC73eC/Z9AKxjtc7IKA4HoRY/AfEg+VSEyEFETZ3kaxZtk7Yoe"
+    "OS1JSh43wQXHHlwgGUJ9ZnkNPcpyZN24fjwO/HF7Y6dH1gDrHNnwbKX7ys4d8EDOUPwSFv"
+    "F+784rDWw5wsMZ2fYJubKz/efp6atXP5y+ePXm7fevf/jh+7cvYoNb8dY2y9v7y7+B8S3D"
+    "jpKodSjtqst/1Z3vaZoBhh68qhO3VB21lJ/kifzXbI5n6Q43xV8Man5n5e1mHCjSGi6040"
+    "L2gFO+1zzuPVzs5YAerb99/vVciatN/Ij1KS5/1qy1DXVefMq2VkHo08lSHip46zjKYi8H"
+    "5ML5bzdXn85vLj8UGZG9lXfnlkdkdfJ09VmzDUu69ze2PI+vJ5C+wJUCTTplYm6b2pZss7"
+    "qTA6bejK+kmVKuzOniRNVhzk05kS04fjUxOaZpjIty57ZIVJ/gXh8NmPsTEc5m7tcmguoj"
+    "3QzvoHZa55txWv3NOC0WLNQatyaLI01jLPLtV0Gi3myCfpbK4L9D5UKl2m5qOkuRGeto38"
+    "xmaf4+UF80i/RKURjH7rwclbElNQC1QDeYU3a30IJJron0kyEaXOxn9/E7xgGuGvrjdIUy"
+    "DnDfItfrOMCZcIQD1NqL0Coi3Lgc3IdUV0eJ7KP14HJTq3FBuIKyvUyLqCl//PmaelUJCx"
+    "oX4OvbtlWFeNYz8qEziLAc3pBw2qe/YDStSjwGUzOu2mcwVWHycafBT6jxt8Q9+NFBemhI"
+    "fjtW+v+Mw94Y/OfQykckdwL0IIOUvJGlu+gs2F3XURVAZdWKnQvRxUGgW9sXndV4TOT+AM"
+    "57dxtS7nCWtpDRKabHPYl8DicryqCumPY8vGUupMn2IWOv8nAT4VKVH4PWOmWv8qqDZ1FH"
+    "5x8OyIYGmGFYvh0kr9b2IJW9t9IPEPC5ZbENxqeY4tfReYOpN5NdKZMSuElC/b+JcmNMey"
+    "VigJXy9RPMWokFD/RAIQkyuuzJGSrn3PIOii3ieCGLtBTQg7NcH57gBGagyGajhs5mluvh"
+    "u6l/StwbtTMjOjaqRkQHfY8hh7REH6o92rJ7lVgaFo5IwNrqMakwAqdI7B6n1BhI5RcyGg"
+    "16DcpZpMZxy9RNtWG9S02YNTgZ6t8kkC3AC/EkuqDTa4PfJJWrBpxcp/r/CV3K15qeJRdC"
+    "35MzSk4ioR6ZIlovOL4vZLKW3aPbazS/NfuUr2zs9ar9SjGVtebgGkYaL6iTaA5k6DRiGS"
+    "9dRpQgfsviGpbQjYheMs4Lr31L5fpkAF266CXkMPc55Mn2c09U/rnRvfilbll6YWqYLbk4"
+    "5D+QJnvuW0uEI+1vmxoGNly7gp6Qc/lTLj1BnunZAVtd9PiAQ653V6zCIPYZfo7wQb1LzO"
+    "Udj+kdzH899SMrp6o6CqnoeRigA2pm35ny2WwilHPolAjwx42y6sP8i7kRu+SiAytiJu9K"
+    "4M7gxTaYEBwTnEPSfQJfCpgW8ssyc/1lPCXEwoINAh+jpnqUtx33RfSkTTssIxdj9kX59C"
+    "XWiDJCqHKR31GcmLCEeJzoXKmVNvK3WjJzn6+F6gVrmcY7SCZxfKATf+mdVvnoxo/0cf9z"
+    "EzfqtHOyT2EQ29d2tBJDXzaEKgWAE+5dVvza+CpxivOZyywPx9HKMzijmeg2hXn2/Ntt3+"
+    "lF2H3viQPJPvGp9sru/FHp/BjG+3tA3t+m/OpBXUF28097Er+0y8+XN5fnNxeNXdPiT14y"
+    "bOOitl8XtcdyjvbUSU2lCpmFiGko5MG+9Qop7anHfjgjrJ8EghxOJZA076nK7PX0fEkJ7w"
+    "2/DzlK4yZY59sAp5fWEz8iPuBG9PtPV7+UJD5OLmdnevoY1mZ+v60xvd9Wzu63hS+BCUzZ"
+    "c2BK/oxVPzAiT2nir1pHRhSUXM04UUreih09M5s9UTRcTgHXjBll1IPxZXoSTrSL2yrSGi"
+    "6Y6Llj50LWfteGF8UeDEfacSRrkWnGiyKt4ULLqNK8Wa7JWaGUuMeaiH6cGUqtpM3mf2UX"
+    "RmxtuxAEqnIncU7v6nzA22LlqvsY3rLYS/oYDaEtMZ7TdvBnaA3stWCvshVsjd4ttwuY8L"
+    "gG4XEpH60m4OfIDAd2CBCN/dmaMCBLZfDfoZJW5B5YhP+RJLppQhMk2p9AkWJ8UMpjsymX"
+    "c6SGz/3mc+xe25zPGVLD5/7zeeJTS1RleazjYJLrpMei+mi92EQOvdFMHbWQ3bt39sm4mj"
+    "c5LBUIewx/W73NaZ2Mm7LVFrwL+TZTrvxt4NZkwwP79MXrOt4L0Kz6YIo3H09j1EwpUE4/"
+    "QA7sQzGQjUxqKb2lqM2Hvc8fdpPGrXfnY5NgZ9R9gp0ooqnpflakNvtZn/ezVDhZU1bnSA"
+    "2f+8xnk3aoegM9zgQ0Ju3Qt8j1ksVu0g7tMWiyFxXl+7Z2ugFUhCsph1M5hqZFpfOEZqpu"
+    "zZAVB9tkAW6cHisutnec0/XR5Fjp1VqRGatsm+0AWZN4rAhvsso7ALh+nrEjxbewJ+6Q2s"
+    "1x5VDpSiLqloHfJHnZx7irzXCwL5+mzuSuxDV4P8nwjhEo8EYJ/V0nlMboR9XZgD5GJbEY"
+    "O0J1jZ0MCaIDpAxUaRar8wbGaRgfTR44oQ+1UwheQao+TPb0TlW/tQNISIWZtKwQKKKEfT"
+    "qXmTIX4VXM/FZMHbh7lyqbVly1F/KMMU7m1grTW7ksLkx7RqaqkK8NecBUSip8+SivGX1w"
+    "eShUtd+q/FLZ9EJxovZ/5vJO/RHDW9bQpBJ66lRCWe7UBT1LZY5zpZF5zSDNEBlE87lmGt"
+    "ePeJrSEftUgHZsN0Q0CnhWu51E7QeYQqP7qhH49S6iW+1zEBMYh4OM1r4Th3yfL3csMprr"
+    "oseuVqPEM+npfTkDviPumQ76jDqK4P0A/Ykz+PRMADEF1Hvyke045rzKfbP6E1vtsmm+sT"
+    "t/Y+P9r7bAExEYZnTODL4CzOQgm5q/c3TmGFoayo+6snaR/GnSHoszffLX18jpUhztYM8S"
+    "G+BrAc9tlEjaeKPlSAfojna87mdlPsU26PLb+RRnSA2je83ojGWnyTZaIBzg+aR7JWBTlA"
+    "24DcA17p3GCbEPjlw1nBCrfbgO4CARed5Uu0ikfHMed5KYpRrXcpPI1cGLCnYJgrmGCFQM"
+    "I7bledQnglKsFJdXo7btBx0idGE/F+4rY72i+A6qDYLwckamDrU9l1HJbEeVKvwSl8qD2n"
+    "VMeUgA1Rjrnglq+TYW+IJCeNHRIirvdctcJyoFWFJA8B3UV0yKw5H40E2WlqMK4MUvKbmQ"
+    "1JOTDxO5fHBQr9GRbHHlnIAikRHlWer/9LMjp5EAH75WoGFn5Nmrj1+ewxvEHUZVGJVvSJ"
+    "s6YznngnR6o24rXaUZiFtR8uBdnmJcVPrgomKXVrraokcvL3FlxKgyMSq/cuqCXFhxg9Op"
+    "vHxRJ9eKbFVdm+dFIddK47R83WTk69usPrRC3CQDfRrc2yltjba2jbbW2Hz2afMx6ZufxO"
+    "pjTG2HBL03mWuPSF45OiOAySxSvcSOM8dEncwiTxzn0TdO70VlvkriQQ8W/txTYB9Vm2dn"
+    "Vq8U59cS7fehfU9L4wpTd8fbFObAs8ld0rCWsly1HxMokeajKhhsgiQqwrqWU+GE3MjL+B"
+    "jQ1obM4/M5aJXRoQ70uT6QWJ6nexPE8imZyXcsV6zv+ZmohPekMOZF+nGJ9/JOksknrDjM"
+    "G+LRWUCsQJVU5jAvyNQKpmdkivWup0RYG9SYg9IZW0Hauli5PuNy7IQyHs4XNdXUlZrde9"
+    "rIZ1c370bV+LhW93DOuh15pVdrdXFKlGyVHrcqvNNjihzaMyA53q2yDOGPV7+9/+WC/Hp9"
+    "8eHyy6VWzMTiBN6ES0lh6uuL81+KeW4t2w1KpvMWjNNEBuY6MK+oPxFUPrNEsNoCdJbMQF"
+    "0HavwYFFHeWtM+pjlgNfunQbjDovbNj4aDPRIeyRGw8uRfOK48kUwNW53tei6qmq9DVipa"
+    "Fxptl7AzzSe+bl8veQdfrizfFZyBGCoFC38DKTLm4OzxBwR7jknAn5+Q80AKpFLE5AwlX0"
+    "igOyaQNQOFXZ+uPNe2REU2j26fgYK0E9JYjNaSMvQkZWPXlgI4WfncpkKQpbUhsPUpJ5SQ"
+    "qf6eAVckLi5zxYI6z1VOkal2FIk7nlEJqxxnwOXeOb5lygdmehVZCqboiSIZPVX0dugL8L"
+    "Gx/Ph53wkp2wsXWkenBDhNRMNzXAq+NYyjQA8vPudUvjrDt7ll6J/SxuNEDssPunIyMe4f"
+    "fXD/8NwHuiz1Ttj64U+TmW9//W8/RrqrraWxFSBLaqSB3kkDudj8dmzOEBom95rJkMvRLc"
+    "sCsG3rTIgOuHHGV45250SRqInyMCYYoKfiyzd1nOfySyPlO/emULcJpcwm+CYUxv5frzTW"
+    "gtr3tES4rcwYkqI4XJKtF/tCuOMMW2ofbYRnmsQAmgdUnn6bCiuaxBS76bOUohUQDdZJis"
+    "JUBCsRRPx2Hj5ZygHK9gP28Im0em3c97KkZrPs22bZQItvygL0Ij25TuZeauWI0rxvM23E"
+    "bR41Z3zijG5AdQ4K9rW1IfACSaxonFcY1fswShKywPV0WCmmCbeYWFMpdY4J98GU4Ck9Pg"
+    "8Dmy+1y8+9nI+saOg4+NN3CkFNebB2GH2a9Ys1RgdjdDBGh4YOB0+bsrRvoJucpT3RsnWc"
+    "s3S3XMg7JkJuhbScJpc3l1Ls/dhw/x5FWStIMuynT40sP9SirPJ4PQYk1H2e6qP1YtMPtB"
+    "kPGtlDovbD09a/fFE3mcDWbAKFdAI6G89k27yujtjLUg4P9b3YSHTQQUX5uOqEAnk6k/Y4"
+    "Izt2kW0gf+Zssh7KaM2KqLUiljSw4CDVZDWkacxK6HwlmBjf6gUxXAtAuHJacj1LabjeF6"
+    "6XGAQKtUdNZLeJ7DaR3bWMMl+sB+poDnxSCb5KDDQlrcbbjDUC2k+i104Shz1uujknmooo"
+    "KpWq0yJR8XVyT+lKQGS0NpdA8lHPgmgKTVgSetJFpxhrosjjqBDBrJVY8CDqz6c2la9C5L"
+    "W1eEfufIs5YxWYPeOhTxx37gZiTOjXletvxmQNyVmDM8IohrboKPATMsUGVEw4g3SmIonv"
+    "diy0LKnYFjcgtiXlNUpCQR1JFgqMQHEhMFzHjsevaMmlTeWb8zNlc1LJVjFoRmGyxuK4cv"
+    "DAu1uG4SbkPIOY7HgOkSkJUHJtbwRRqVMh+2w6XN2RAq2tTOhbSubqU0Z2rkS2KT14TFq6"
+    "zaSVbjjOS2zG+mSsT8b61Mz6tG1VNtQflPbRZ21xzxQJT5Ols29YH1pdgJ/StlaRmLjH6r"
+    "LRFhGhja2k++iGRAgqP7uXz/8s1bZze29Y0cUigGN3IY91LH81VX7kSI33Y3+UHUUdlzw7"
+    "CLdskVR6iKQojKt4wefDKIoHpjI0iuJvket1FMU5vUHds3yOzKiKt6uKI7g60BV/SHV1nN"
+    "A+qizOTa5+aYtpEK6kWEFZaSLQ9O3xVv0wNJy4SctH9cKQbRN86fkMc+PEZ5aAo/IW8vxk"
+    "VbygjuRhAJehKlVBJ7xrh6gPflThKlDhOo11H4nqGLSsGeWqLbFUKUZPyJTRr8HEQtUdZh"
+    "SChKGWCCa6dBekFYqUzyIemaBSAgH9sq60FQ3lO0GgPyICeC8WV+JCjXJJSawzVbJLVRFT"
+    "qvHYdbFYxwt/WkGqDBmqg11UF6sgBaIGLzZybaM6mMx9vlYDV1mgdMTDLZO9xc+KdM7yFe"
+    "RsJG0TIBnlsFEOG+Vwt1k9jM/2U3oRP6Fy8nAe25Xf035oJ7V1Iy3JtLOPlPTQidq4R6mz"
+    "92gaaXhy22aE+ubrOqWEziYWpxyZKQ7X3uqUyPhNGJClMvi3x9+o0kddqtKzp76mitUitb"
+    "FD9UeXWlShG8NJ9cI6ThW6MZx8i1w3hhNjOOkhtEdtOPmd3i04v794qLCcZO6Pt5lO1qql"
+    "quVaz3Zyzgi2Jinl+ji2GkCWothyANYBNE8Ecn5EBc90iYJSM0qHfSfVHLIlGMDYUai3cJ"
+    "at0WDlKjQQwcECweXmq2wNJ2QqR0fFlNiQHQX0SMBVccvm7gPQhco0ckfnLoMETHStzBMW"
+    "lpuwNicEmaPKuEn2eC51YEzchxpx0FT+sMhUhHf/onYwfZfYMSJDktLxENcZ3zKuirZxbP"
+    "wdFpUD28p6QRkJlAEF3PEZPQFHetBU+9p0ki11YQVxMIAgem6gKWmMfCGuMtYgj24Z+PjP"
+    "aACuXfJNZ7zaoBI75qdrBscK863O+MhfaI7hEA9dmVpyGab22rlmIirCdcHqbtJkGXtRH+"
+    "xFJVO7odJ250raffvIHkBha6x0h00gZuOXrsnkTpH02HO9T3PaWrmTSqXhFqCzZMMD+83r"
+    "Gli/eV0JNdzKVToEcBpAHLUf4O788vRtHWvm6dtqcybcy9kzeejbrY3KCfUBjfq/X7z/6e"
+    "rq54ayx2jB13A2mLk+FkzGQAfSzrS/B7NyInnWFkkSkgFO9r1s2/JE5nGrUVxdisQE1u2U"
+    "kcqqSoFXz3fo0LvM9cWHi8u/N/ccgm1mZvn92FaOpJzEsVRdQVVSAzDj9k8I5Yv+wGeK1g"
+    "zTArzNfaVaftnqvjKAs9BeJJiiWrLhgirtYIBG2CGtr5zOuwm7c6QDZPSRWtvr+FikDUCN"
+    "P5w5WvMF7fMK1+bQVpzO0xpO943TBVePp3FGOKe+ay9GJW4I+s54mwOClbR5zPOgmrGPh/"
+    "A1spRWHrxKLXQlpy490XezkO7z49bJCazaItrChrGr/aJ38sMhrEWrZlai1UDRfVm39sO2"
+    "0g+FUs08jievq9RNkRilbkOl7pN+zP76f3vPWiI="
+)

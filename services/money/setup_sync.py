@@ -1,0 +1,68 @@
+"""Refresh a setup: ask Stripe for its state and its method, and merge the answer."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from uuid import UUID
+
+from database.statements import read
+from database.unit_of_work import UnitOfWork, transact
+from domain.errors import ErrorCode, ProviderProblem
+from domain.states import ProviderEffect
+from models import SetupIntent, Version
+from provider import Provider, ProviderSetup
+from services.audit.trail import Cause
+from services.money.operations.setup_steps import end_setup_operations
+from services.money.state import locking
+from services.money.state.setup_state import apply_provider_setup
+from services.money.state.stale import StaleSnapshot
+
+REFETCHES = 5
+
+
+async def refresh_setup(
+    setup_id: UUID,
+    *,
+    provider: Provider,
+    cause: Cause,
+    intent_id: str | None = None,
+    within: Callable[[], Awaitable[None]] | None = None,
+) -> SetupIntent:
+    """Bring a setup to what Stripe has now, and record the method that its customer keeps by it.
+
+    `intent_id` is for a setup that has none yet. `within` runs in the same transaction as the change. Raises
+    ProviderFailure.
+    """
+    for _ in range(REFETCHES):
+        (row,) = await read(SetupIntent, "WHERE id = $1", setup_id)
+        intent = row.stripe_setup_intent_id or intent_id
+        if intent is None:
+            return row
+        seen = await provider.retrieve_setup(intent)
+        try:
+            return await transact(partial(_merge, setup_id, seen, row.revision, cause, within))
+        except StaleSnapshot:
+            continue
+    raise ProviderProblem(
+        ErrorCode.PROVIDER_UNAVAILABLE,
+        "The setup is changing too fast to be read. Ask again.",
+        effect=ProviderEffect.NONE,
+        retry_after_ms=1000,
+        retryable=True,
+    )
+
+
+async def _merge(
+    setup_id: UUID,
+    seen: ProviderSetup,
+    since: Version,
+    cause: Cause,
+    within: Callable[[], Awaitable[None]] | None,
+    work: UnitOfWork,
+) -> SetupIntent:
+    customer = await locking.lock_customer_of_setup(setup_id)
+    (setup,) = await read(SetupIntent, "WHERE id = $1", setup_id)
+    await apply_provider_setup(work, customer, setup, seen, since=since, cause=cause)
+    await end_setup_operations(work, setup)
+    if within is not None:
+        await within()
+    return setup
