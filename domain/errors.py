@@ -303,6 +303,23 @@ class CardDeclined(DomainError):
         self.retry = RetryAdvice(details["retry"])
 
 
+class MethodUnusable(DomainError):
+    """A method or a token that Stripe does not take, as `stripe_code` says; nothing was tried.
+
+    A method that we refuse by ourselves is a `Refused` of the same code.
+    """
+
+    def __init__(self, message: str, path: Path | None, *, stripe_code: str | None) -> None:
+        super().__init__(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, path)
+        self.stripe_code = stripe_code
+
+    def details(self) -> dict[str, Any]:
+        return {"stripe_code": self.stripe_code}
+
+    def restore(self, details: Mapping[str, Any]) -> None:
+        self.stripe_code = details["stripe_code"]
+
+
 class ProviderProblem(DomainError):
     """Stripe could not execute the request, or has not said whether it did. `effect` is the known effect on money.
 

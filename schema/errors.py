@@ -99,6 +99,15 @@ class InvalidStateError(UserError):
     allowed_actions: list[PaymentAction] = strawberry.field(description="What you may ask of it instead.")
 
 
+Locale = Annotated[
+    str | None,
+    strawberry.argument(
+        description="BCP 47 tag, such as pt-BR. A malformed one, or one of a language that is not written here, counts"
+        " as none."
+    ),
+]
+
+
 @strawberry.type(
     description="The bank said no, or wants the payer to authenticate. The payment is still open. To buyers, a reason"
     " that must not be shown (a card reported as stolen, suspected fraud) is a `generic_decline` in every field.",
@@ -116,24 +125,34 @@ class CardDeclinedError(UserError):
     decline: strawberry.Private[declines.Decline]
 
     @field
-    def customer_message(
-        self,
-        info: Info,
-        locale: Annotated[
-            str | None,
-            strawberry.argument(
-                description="BCP 47 tag, such as pt-BR. A malformed one, or one of a language that is not written here,"
-                " counts as none."
-            ),
-        ] = None,
-    ) -> str:
+    def customer_message(self, info: Info, locale: Locale = None) -> str:
         """What to show the buyer: why it failed, and what to do next.
 
         In the language of `locale`, else in the one that the request's Accept-Language prefers, else in English.
         Written in English, German, French, Spanish, Italian, Dutch, Portuguese and Japanese.
         """
-        language = declines.choose_language(locale, info.context.languages)
-        return declines.text_for_buyer(self.decline, language)
+        return _text_for_buyer(info, self.decline, locale)
+
+
+@strawberry.type(
+    description="What was to pay cannot be used: it is gone, used up, does not fit, or its customer has not agreed to"
+    " it. No bank was asked.",
+    directives=PART_OF_A_ROW,
+)
+class PaymentMethodUnusableError(UserError):
+    """Says it to the buyer, and to programs."""
+
+    retry: RetryAdvice = strawberry.field(description="What to do next, as of a decline.")
+    decline: strawberry.Private[declines.Decline]
+
+    @field
+    def customer_message(self, info: Info, locale: Locale = None) -> str:
+        """What to show the buyer, in the same languages as a decline."""
+        return _text_for_buyer(info, self.decline, locale)
+
+
+def _text_for_buyer(info: Info, decline: declines.Decline, locale: str | None) -> str:
+    return declines.text_for_buyer(decline, declines.choose_language(locale, info.context.languages))
 
 
 @strawberry.type(description="Stripe could not do it, or has not said whether it did.", directives=PART_OF_A_ROW)
@@ -156,6 +175,7 @@ ERROR_TYPES = (
     LimitExceededError,
     InvalidStateError,
     CardDeclinedError,
+    PaymentMethodUnusableError,
     ProviderError,
 )
 
@@ -183,6 +203,9 @@ def user_error(error: errors.DomainError, *, request_id: str) -> UserError:
         "retryable": error.retryable,
         "request_id": strawberry.ID(request_id),
     }
+    if error.code is ErrorCode.PAYMENT_METHOD_UNUSABLE:
+        decline = declines.unusable_method_of(error)
+        return PaymentMethodUnusableError(**common, retry=decline.next.retry, decline=decline)
     for kind, build in _BUILDERS.items():
         if isinstance(error, kind):
             return build(error, common)

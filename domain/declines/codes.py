@@ -14,6 +14,7 @@ from domain.states import RetryAdvice
 
 GENERIC: Final = "generic_decline"
 AUTHENTICATE: Final = "authentication_required"
+UNUSABLE: Final = "payment_method_unexpected_state"  # of a method that was detached, or cannot be used so
 LOST_OR_STOLEN: Final = "lost_or_stolen_card"  # of a payment method, and a reason for which a refund fails
 
 
@@ -232,7 +233,7 @@ TABLE: Final[Mapping[Decline, tuple[str, ...]]] = {
         "payment_intent_incompatible_payment_method",
         "payment_method_invalid_parameter_testmode",
         "payment_method_restricted",
-        "payment_method_unexpected_state",
+        UNUSABLE,
         "resource_missing",
         "three_d_secure_authentication_not_supported",
         "token_already_used",

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from domain.declines.codes import AUTHENTICATE, DECLINES, GENERIC, HIDDEN, UNLISTED, Decline, Next
+from domain.declines.codes import AUTHENTICATE, DECLINES, GENERIC, HIDDEN, UNLISTED, UNUSABLE, Decline, Next
 from domain.declines.texts import text_for_buyer
-from domain.errors import CardDeclined, DomainError, ErrorCode, ProviderProblem
+from domain.errors import CardDeclined, DomainError, ErrorCode, MethodUnusable, ProviderProblem
 
 # What a buyer is shown for a refund that failed for a reason that must be withheld.
 UNKNOWN_FAILURE: Final = "unknown"
@@ -49,6 +49,12 @@ def decline_of(error: CardDeclined) -> Decline:
     """Return the reason and the next step of a decline, new or stored, as the table has them today."""
     asks = error.code is ErrorCode.AUTHENTICATION_REQUIRED
     return _row(AUTHENTICATE if asks else error.decline_code, error.advice_code)
+
+
+def unusable_method_of(error: DomainError) -> Decline:
+    """Return the reason and the next step where what was to pay cannot be used, as the table has them today."""
+    code = error.stripe_code if isinstance(error, MethodUnusable) else None
+    return DECLINES.get(code or UNUSABLE, DECLINES[UNUSABLE])
 
 
 def for_buyer(error: DomainError) -> DomainError:

@@ -18,6 +18,7 @@ from domain.errors import (
     IdempotencyKeyReused,
     InvalidState,
     LimitExceeded,
+    MethodUnusable,
     NotFound,
     OperationInProgress,
     OrderAlreadyPaid,
@@ -66,6 +67,8 @@ ERRORS: list[DomainError] = [
         code=ErrorCode.AUTHENTICATION_REQUIRED,
     ),
     explain_decline(),
+    MethodUnusable("The card was detached.", ("input", "paymentMethodId"), stripe_code="resource_missing"),
+    MethodUnusable("Nobody knows it.", None, stripe_code=None),
     ProviderProblem(ErrorCode.PROVIDER_REJECTED, "Stripe refused.", effect=ProviderEffect.NONE, path=("input",)),
     ProviderProblem(
         ErrorCode.OUTCOME_UNKNOWN,

@@ -152,6 +152,7 @@ REFUSALS: list[errors.DomainError] = [
         retry=RetryAdvice.DO_NOT_RETRY,
     ),
     errors.ProviderProblem(errors.ErrorCode.OUTCOME_UNKNOWN, "Wait.", effect=ProviderEffect.UNKNOWN),
+    errors.MethodUnusable("Gone.", ("input", "paymentMethodId"), stripe_code="resource_missing"),
     errors.OrderAlreadyPaid(order_id=ID),
 ]
 

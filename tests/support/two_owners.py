@@ -1,6 +1,6 @@
 """One order with two successive owners, and every kind of object on it, in every state that this allows.
 
-The first owner was declined and gave up; the second was declined, paid, got a refund, and has three more orders.
+The first owner was declined and gave up; the second was declined, paid, got a refund, and has four more orders.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ FIRST, SECOND, CLERK = "first-owner-ada", "second-owner-ben", "clerk-carol"
 FIRST_PRICE, SECOND_PRICE = 10_000, 7_700
 REFUNDED, FOUND_REFUNDED, LOST_REFUND = 610, 330, 420
 WAITING_PRICE, EARLIER_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE = 5_300, 3_700, 4_100, 4_900, 2_900
+AWAY_PRICE: Final = 6_100
 NOTE, EVIDENCE = "goodwill for the late parcel", "seen in the Dashboard by Carol"
 DAY: Final = 21 * 3_600  # seconds; Stripe no longer remembers a key then
 TABLES: Final = {
@@ -149,6 +150,10 @@ async def _other_orders(world: World) -> None:
     [method] = await query_rows("SELECT id FROM saved_payment_method", [])
     default = {"id": encode(Kind.METHOD, method["id"]), "idempotencyKey": key()}
     await world.act(SECOND, "setDefaultPaymentMethod", **default)
+    away = await _register(world, "number-5", SECOND, AWAY_PRICE)
+    renewal = {"orderId": away, "expectedAmount": usd(AWAY_PRICE), "metadata": {"gift": f"chosen by {SECOND}"}}
+    paid = await world.act(CLERK, "createOffSessionPayment", input=renewal, idempotencyKey=key())
+    assert paid["payment"]["status"] == "SUCCEEDED"
     foreign = {"id": encode(Kind.METHOD, method["id"]), "idempotencyKey": key()}
     await world.act(FIRST, "detachPaymentMethod", **foreign)  # NOT_FOUND
     more = {"paymentId": world.held, "amount": usd(HELD_PRICE + 1)}
@@ -246,8 +251,8 @@ async def secrets_of(owner: str) -> Secrets:
         | _ids(Kind.METHOD, kept)
         | await _texts("SELECT stripe_customer_id AS it FROM customer WHERE id = $1", customer["id"])
     )
-    texts |= _ids(Kind.ORDER, others) | {"number-2", "number-3", "number-4", "expired_card"}
-    prices = {SECOND_PRICE, WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE}
+    texts |= _ids(Kind.ORDER, others) | {"number-2", "number-3", "number-4", "number-5", "expired_card"}
+    prices = {SECOND_PRICE, WAITING_PRICE, CHANGED_PRICE, CHANGED_TO, HELD_PRICE, AWAY_PRICE}
     amounts = frozenset(prices | {REFUNDED, FOUND_REFUNDED, LOST_REFUND})
     return Secrets(frozenset(texts), frozenset({"0069", "4242", "3063"}), amounts)
 
@@ -329,7 +334,7 @@ def _orders_and_payments(world: World, objects: dict[str, str]) -> Iterator[Call
     for order_id in of["Order"]:
         yield Call("order", {"id": order_id})
         yield Call("payments", {"first": 3, "filter": {"orderId": order_id}})
-    for number in ("number-1", "number-2", "number-3", "number-4"):
+    for number in ("number-1", "number-2", "number-3", "number-4", "number-5"):
         yield Call("order", {"externalId": number}, further=1)
         yield Call("payments", {"first": 3, "filter": {"search": number}})
     for payment_id in (world.first, world.second):

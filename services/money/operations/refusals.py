@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.declines import AUTHENTICATE, explain_decline
-from domain.errors import DomainError, ErrorCode, InvalidState, LimitExceeded, Path, ProviderProblem, Refused
+from domain.errors import (
+    DomainError,
+    ErrorCode,
+    InvalidState,
+    LimitExceeded,
+    MethodUnusable,
+    Path,
+    ProviderProblem,
+    Refused,
+)
 from domain.money import Money
 from domain.states import ProviderEffect
 from models import Payment, Refund
@@ -128,20 +137,18 @@ def _disputed(_: Refusal) -> DomainError:
     return Refused(ErrorCode.CHARGE_DISPUTED, "The charge is disputed; Stripe does not refund it now.")
 
 
+def _unusable(refusal: Refusal, message: str) -> DomainError:
+    return MethodUnusable(message, refusal.method, stripe_code=refusal.failure.code)
+
+
 def _method(refusal: Refusal) -> DomainError:
-    return Refused(
-        ErrorCode.PAYMENT_METHOD_UNUSABLE,
-        "This payment method cannot be used: it does not exist, was detached, or does not fit this payment.",
-        refusal.method,
-    )
+    message = "This payment method cannot be used: it does not exist, was detached, or does not fit this payment."
+    return _unusable(refusal, message)
 
 
 def _token(refusal: Refusal) -> DomainError:
-    return Refused(
-        ErrorCode.PAYMENT_METHOD_UNUSABLE,
-        "This token cannot be used: it does not exist, was used already, or has expired. Make a new one.",
-        refusal.method,
-    )
+    message = "This token cannot be used: it does not exist, was used already, or has expired. Make a new one."
+    return _unusable(refusal, message)
 
 
 def _customer(refusal: Refusal) -> DomainError:
@@ -154,12 +161,12 @@ def _address(_: Refusal) -> DomainError:
 
 def _token_ended(refusal: Refusal) -> DomainError:
     message = "This agent's token is used up, or was taken back. Ask the agent for another one."
-    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+    return _unusable(refusal, message)
 
 
 def _token_expired(refusal: Refusal) -> DomainError:
     message = "This agent's token has expired. Ask the agent for another one."
-    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+    return _unusable(refusal, message)
 
 
 def _token_currency(refusal: Refusal) -> DomainError:
@@ -177,7 +184,7 @@ def _mandate(refusal: Refusal) -> DomainError:
         "The payer has not agreed to be debited by this payment method, or no longer does. A confirmation token carries"
         " their consent: send one as `confirmationTokenId`, or use another method."
     )
-    return Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, refusal.method)
+    return _unusable(refusal, message)
 
 
 def _return_page(_: Refusal) -> DomainError:

@@ -92,7 +92,7 @@ function Method({ checkout, state, view, settings }: Props) {
 function Problem({ state, view }: Pick<Props, "state" | "view">) {
   const place = useRef<HTMLDivElement>(null);
   const error = view === "declined" ? state.payment?.lastError : null;
-  const declined = error?.__typename === "CardDeclinedError" ? error.customerMessage : error && DECLINED;
+  const declined = error && ("customerMessage" in error ? error.customerMessage : DECLINED);
   const text = state.refusal ?? declined;
   useEffect(() => {
     if (text) place.current?.focus();

@@ -153,7 +153,8 @@ export class Checkout {
     if (outcome.payment) this.#learn(outcome.payment.order, outcome.payment, outcome.confirmation);
     const refused = outcome.errors.find((error) => error.__typename !== "CardDeclinedError");
     if (refused) {
-      this.#set({ refusal: WORDS[refused.code] ?? REFUSED });
+      const ofMethod = refused.__typename === "PaymentMethodUnusableError" ? refused.customerMessage : null;
+      this.#set({ refusal: ofMethod ?? WORDS[refused.code] ?? REFUSED });
       return this.load();
     }
     const url = outcome.confirmation?.nextAction?.redirectUrl;
@@ -229,7 +230,6 @@ const WORDS: Readonly<Record<string, string>> = {
   ORDER_ALREADY_PAID: "This order is already paid.",
   ACTIVE_PAYMENT_EXISTS: "A payment for this order is already on its way.",
   INVALID_STATE: "This payment has changed meanwhile. Please look at it again.",
-  PAYMENT_METHOD_UNUSABLE: "This payment method cannot be used here. Please choose another one.",
   RATE_LIMITED: "That was a little fast. Please try again in a moment.",
 };
 const REFUSED = "This did not work. Please look at your order again, or choose another way to pay.";

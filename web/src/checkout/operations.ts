@@ -21,7 +21,12 @@ export const PAYMENT_FIELDS = graphql(`
     allowedActions
     setupFutureUsage
     paymentMethod { __typename type ... on CardSnapshot { brand last4 } ... on BankAccountSnapshot { last4 } }
-    lastError { __typename code ... on CardDeclinedError { customerMessage(locale: $locale) retry } }
+    lastError {
+      __typename
+      code
+      ... on CardDeclinedError { customerMessage(locale: $locale) retry }
+      ... on PaymentMethodUnusableError { customerMessage(locale: $locale) retry }
+    }
   }
 `);
 
@@ -94,6 +99,7 @@ export const ERROR_FIELDS = graphql(`
     ... on OperationInProgressError { retryAfterMs }
     ... on ProviderError { inMs: retryAfterMs }
     ... on CardDeclinedError { customerMessage(locale: $locale) retry }
+    ... on PaymentMethodUnusableError { customerMessage(locale: $locale) retry }
   }
 `);
 
