@@ -119,6 +119,7 @@ class ConfirmPayment(Command):
 
     payment_id: UUID = id_of(Kind.PAYMENT)
     payment_method_id: str | None = parsed(parse_payment_method_id)
+    saved_payment_method_id: UUID | None = optional_id_of(Kind.METHOD)
     confirmation_token_id: str | None = parsed(parse_confirmation_token, default=None, added_later=True)
     shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)
     expected_amount: Money | None = parsed(optional(parse_money), default=None, added_later=True)

@@ -177,6 +177,11 @@ class ConfirmPaymentInput:
     payment_method_id: strawberry.ID | None = strawberry.field(
         default=None, description="Stripe token of the method to try (pm_…)."
     )
+    saved_payment_method_id: strawberry.ID | None = strawberry.field(
+        default=None,
+        description="One of the methods that the payment's customer keeps, in place of `paymentMethodId`. They must"
+        " have been known at Stripe when the payment was begun.",
+    )
     confirmation_token_id: strawberry.ID | None = strawberry.field(
         default=None, description=f"{PAYERS_INPUT} In place of `paymentMethodId`."
     )

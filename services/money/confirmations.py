@@ -6,8 +6,11 @@ from typing import Any
 from database.statements import read_one
 from domain.commands import ConfirmPayment, CreatePayment
 from domain.errors import ErrorCode, Refused
-from models import Operation, Payment
-from services.money.operations.steps import FIRST_STEP, Step
+from models import Operation, Payment, SavedPaymentMethod
+from services.money.customers import find_saved_method
+from services.money.operations.refusals import SAVED
+from services.money.operations.steps import FIRST_STEP, METHOD_ID, Step
+from services.money.state import locking
 
 MADE = "WHERE payment_id = $1 AND kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT')"
 
@@ -22,14 +25,44 @@ def token_params(command: CreatePayment | ConfirmPayment) -> dict[str, Any]:
 
 
 async def confirm_params(command: ConfirmPayment, payment: Payment) -> dict[str, Any]:
-    """Return the parameters of a new attempt at an open payment. Raises Refused when there is no page to return to.
+    """Return the parameters of a new attempt at an open payment, for its operation.
 
     A page that the shop names wins over the page in a payer's token: what a request states takes precedence over its
     token. Source: docs.stripe.com/api/payment_intents/confirm#confirm_payment_intent-confirmation_token.
+
+    Raises Refused when there is no page to return to, and the errors of `find_saved_method`.
     """
-    params = token_params(command) or {"payment_method": command.payment_method_id}
+    saved = await _find_kept(command, payment) if command.saved_payment_method_id is not None else None
+    method = saved.stripe_payment_method_id if saved is not None else command.payment_method_id
+    params = token_params(command) or {"payment_method": method}
     page = command.return_url or await _read_return_page(payment, is_needed="confirmation_token" not in params)
-    return params | ({"return_url": page} if page is not None else {})
+    about = {METHOD_ID: str(saved.id)} if saved is not None else {}
+    return {Step.CONFIRM: params | ({"return_url": page} if page is not None else {}), **about}
+
+
+async def _find_kept(command: ConfirmPayment, payment: Payment) -> SavedPaymentMethod:
+    """Return the method that the payment's customer keeps. Stripe is not asked.
+
+    At Stripe the payment must be the customer's since it was made, for it takes no customer at a confirmation. Raises
+    NotFound and Refused(PAYMENT_METHOD_UNUSABLE).
+    """
+    saved = await find_saved_method(command.saved_payment_method_id, payment.customer_id, path=SAVED)
+    customer, made = await locking.read_customer(payment.customer_id), await _read_creation(payment)
+    if made is not None and _created(made).get("customer") != customer.stripe_customer_id:
+        message = "This payment was begun before its customer kept this method. Begin another one to pay with it."
+        raise Refused(ErrorCode.PAYMENT_METHOD_UNUSABLE, message, SAVED)
+    return saved
+
+
+async def _read_creation(payment: Payment) -> Operation | None:
+    """Read the operation that made a payment; None for one that was adopted from Stripe."""
+    return await read_one(Operation, MADE, payment.id)
+
+
+def _created(made: Operation) -> Mapping[str, Any]:
+    """Return the parameters with which a payment was made at Stripe."""
+    created: Mapping[str, Any] = made.params.get(FIRST_STEP[made.kind], {})
+    return created
 
 
 async def find_return_page(payment: Payment) -> str | None:
@@ -42,11 +75,10 @@ async def _read_return_page(payment: Payment, *, is_needed: bool) -> str | None:
 
     A payment whose methods never redirect needs none, nor does a token of the payer's, which may bring its own.
     """
-    made = await read_one(Operation, MADE, payment.id)
+    made = await _read_creation(payment)
     params: Mapping[str, Any] = made.params if made is not None else {}
     page: str | None = params.get(Step.CONFIRM, params).get("return_url")
-    created: Mapping[str, Any] = params.get(FIRST_STEP[made.kind], {}) if made is not None else {}
-    methods = created.get("automatic_payment_methods", {})
+    methods = _created(made).get("automatic_payment_methods", {}) if made is not None else {}
     if page is None and is_needed and methods.get("allow_redirects") == "always":
         raise Refused(
             ErrorCode.VALIDATION_FAILED,

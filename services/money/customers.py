@@ -16,10 +16,10 @@ from provider import ProviderFailure
 from services.audit.trail import Cause
 from services.money.customer_sync import refresh_customer
 from services.money.operations.claims import IdempotentRequest
-from services.money.operations.customer_steps import CUSTOMER, METHOD_ID
+from services.money.operations.customer_steps import CUSTOMER
 from services.money.operations.ends import end_without_step
 from services.money.operations.runner import ConcurrentOperation, OperationOutcome, OperationRunner, run_once
-from services.money.operations.steps import Step
+from services.money.operations.steps import METHOD_ID, Step
 from services.money.operations.stripe_customer import prepare_customer
 from services.money.state import locking
 from services.money.state.locking import OrderSnapshot

@@ -30,7 +30,7 @@ from services.money.operations.runner import (
     replay,
     run_once,
 )
-from services.money.operations.steps import Step
+from services.money.operations.steps import METHOD_ID, Step
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
 from services.money.shares import check_expected, check_share, earlier_payment
 from services.money.state import locking
@@ -93,13 +93,14 @@ async def create_payment(
 async def confirm_payment(
     request: IdempotentRequest, command: ConfirmPayment, *, authority: PaymentAuthority, runner: OperationRunner
 ) -> OperationOutcome:
-    """Confirm an open payment with this method or token: a new attempt on the same intent.
+    """Confirm an open payment with this method or token, or one that its customer keeps: a new attempt on the intent.
 
     Replaces an earlier attempt that still waits for its payer. Without a `return_url` the payer returns to the page
     that createPayment named.
 
     Raises NotFound, InvalidState unless the payment waits for a method, a confirmation or its payer, AmountMismatch
-    when the payer was shown another amount, and Refused(VALIDATION_FAILED) when there is no page to return to.
+    when the payer was shown another amount, Refused(PAYMENT_METHOD_UNUSABLE) for a kept method that cannot pay this,
+    and Refused(VALIDATION_FAILED) when there is no page to return to.
     Source: docs.stripe.com/api/payment_intents/confirm.
     """
 
@@ -111,7 +112,7 @@ async def confirm_payment(
         check_allowed(payment, PaymentAction.CONFIRM)
         check_expected(payment, command.expected_amount)
         params = await confirm_params(command, payment)
-        return await _begin(work, operation, payment, Step.CONFIRM, {Step.CONFIRM: params})
+        return await _begin(work, operation, payment, Step.CONFIRM, params)
 
     return await run_once(request, accept, runner)
 
@@ -294,9 +295,10 @@ def _create_params(
     if payer.is_away:
         return {Step.CHARGE: create | {"confirm": True, "off_session": True}}
     page = {"return_url": command.return_url} if command.return_url is not None else {}
+    kept = {METHOD_ID: str(payer.saved.id)} if payer.saved is not None else {}
     if not command.confirm:
-        return {Step.CREATE: create, **page}
-    return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page}
+        return {Step.CREATE: create, **page, **kept}
+    return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page, **kept}
 
 
 def _redirects(command: CreatePayment, payer: Payer) -> str:

@@ -35,7 +35,7 @@ from services.money.operations.setup_steps import (
     record_created_setup,
     record_lost_setup,
 )
-from services.money.operations.steps import SERVER_ERROR, Step, StepOutcome
+from services.money.operations.steps import METHOD_ID, SERVER_ERROR, Step, StepOutcome
 from services.money.operations.stripe_customer import make_customer
 from services.money.state import locking
 from services.money.state.customer_state import detach_kept_method, mark_customer_made, set_default_method
@@ -43,7 +43,6 @@ from services.money.state.setup_state import abandon_setup
 from services.retry_policy import RetryPolicy
 
 CUSTOMER = "customer"  # Stripe's name of the parameter
-METHOD_ID = "method_id"  # in the parameters: our id of the saved method that the operation is about
 
 
 @dataclass(frozen=True, slots=True)

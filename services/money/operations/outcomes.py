@@ -369,7 +369,7 @@ async def _record_failure(recording: Recording, refund: Refund | None) -> None:
     if step_result.payment is not None:
         await _apply_payment(recording)
     step = Step(operation.step)
-    error = payment_error(failure, step, payment, operation.params.get(step, {}))
+    error = payment_error(failure, step, payment, operation.params)
     answered = cause.answered_by(failure.request_id)
     if payment.stripe_payment_intent_id is None:
         await abandon_payment(work, order, payment, error, answered)

@@ -5,7 +5,7 @@ Source: docs.stripe.com/error-codes, for the calls that we make: create, confirm
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from domain.declines import AUTHENTICATE, explain_decline
 from domain.errors import (
@@ -23,7 +23,7 @@ from domain.states import ProviderEffect
 from models import Payment, Refund
 from provider import Outcome, ProviderFailure, granted_tokens
 from provider.granted_tokens import granted_token_in
-from services.money.operations.steps import Step
+from services.money.operations.steps import METHOD_ID, Step
 
 AMOUNT: Final = ("input", "amount")
 RECEIPT: Final = ("input", "receiptEmail")
@@ -65,11 +65,12 @@ def refusal_error(refusal: Refusal) -> DomainError:
     return explain(refusal) if explain is not None else _rejected(refusal)
 
 
-def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params: Mapping[str, object]) -> DomainError:
-    """Return the domain error of a refused step; `params` are the parameters that were sent to Stripe."""
-    amount = params.get("amount_to_capture") if step is Step.CAPTURE else None
+def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params: Mapping[str, Any]) -> DomainError:
+    """Return the domain error of a refused step; `params` are the operation's, with those that were sent to Stripe."""
+    sent: Mapping[str, object] = params.get(step, {})
+    amount = sent.get("amount_to_capture") if step is Step.CAPTURE else None
     requested = Money(amount, payment.currency) if isinstance(amount, int) else None
-    method = SAVED if step is Step.CHARGE else _method_field(params)
+    method = SAVED if step is Step.CHARGE or METHOD_ID in params else _method_field(sent)
     return refusal_error(Refusal(failure, step, payment, requested, method))
 
 

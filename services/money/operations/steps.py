@@ -9,6 +9,7 @@ from models import Operation, Payment, Revision
 from provider import Outcome, ProviderCustomer, ProviderFailure, ProviderPayment, ProviderRefund
 
 SERVER_ERROR = "server_error"  # a 5xx, which Stripe may repeat under the same key for ever
+METHOD_ID = "method_id"  # in an operation's parameters: our id of the saved method that it is about, or pays with
 WAITS_FOR_METHOD = frozenset({PaymentStatus.REQUIRES_CONFIRMATION, PaymentStatus.REQUIRES_PAYMENT_METHOD})
 
 

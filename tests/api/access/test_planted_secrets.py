@@ -15,6 +15,7 @@ from domain.ids import Kind, encode
 from domain.states import DiscrepancyKind
 from models import Customer, Discrepancy, PaymentEvent, ReconciliationRun, WebhookEvent
 from tests.reconcile.faults import reconcile
+from tests.support.customers import begin_setup
 from tests.support.inputs import INTROSPECTION, Place, places, request_for, root_type, schema_of, unreached_arguments
 from tests.support.planted_secrets import E_MAIL, KINDS, Lines, Planter, all_lines
 from tests.support.shop import STAFF, Client, Shop, key, token
@@ -73,6 +74,7 @@ class StockedShop:
         paid = await self.shop.paid(1_000_000)
         held = await self.shop.pay(await self.shop.order(), captureMethod="MANUAL")
         declined = await self.shop.pay(await self.shop.order(), method="pm_card_chargeDeclined")
+        setup = await begin_setup(self.shop)
         await self.shop.deliver()
         run = await reconcile(self.shop)
         customer, event, inbox = await Customer.first(), await PaymentEvent.first(), await WebhookEvent.first()
@@ -85,6 +87,7 @@ class StockedShop:
             "Payment": declined["payment"]["id"],
             "Operation": declined["operation"]["id"],
             "PaymentEvent": encode(Kind.EVENT, event.id),
+            "SetupIntent": setup["setupIntent"]["id"],
             "ReconciliationRun": encode(Kind.RUN, run.id),
             "syncPayment.paymentId": paid["id"],
             "payment.id": paid["id"],

@@ -15,6 +15,7 @@ BEFORE_THE_KEY: Final = {
     "createPayment.savedPaymentMethodId": BESIDE_A_METHOD,
     "createPayment.confirmationTokenId": BESIDE_A_METHOD,
     "createPayment.sharedPaymentToken": BESIDE_A_METHOD,
+    "confirmPayment.savedPaymentMethodId": BESIDE_A_METHOD,
     "confirmPayment.confirmationTokenId": BESIDE_A_METHOD,
     "confirmPayment.sharedPaymentToken": BESIDE_A_METHOD,
 }

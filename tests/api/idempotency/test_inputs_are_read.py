@@ -74,6 +74,7 @@ NOT_KEPT: Final = {
     "CreateOffSessionPaymentInput.expectedAmount": "an assertion, as createPayment's",
     "CreateOffSessionPaymentInput.savedPaymentMethodId": "a method that is kept; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.paymentMethodId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
+    "ConfirmPaymentInput.savedPaymentMethodId": "a method that is kept; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.sharedPaymentToken": "an agent's token; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.confirmationTokenId": "a token of Stripe's, used once; paymentMethod shows what it stood for",
     "ConfirmPaymentInput.expectedAmount": "an assertion: compared with the payment's amount, and forgotten",
