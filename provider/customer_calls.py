@@ -7,10 +7,17 @@ from functools import partial
 from domain.deadlines import Deadline
 from provider.calls import StripeCalls, plain, translated
 from provider.connection.request_budget import Priority
-from provider.customer_mapping import customer_from, method_from, session_from
+from provider.customer_mapping import customer_from, funds_from, method_from, session_from
 from provider.ids import path_of
 from provider.mapping import setup_from
-from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod, ProviderSetup, Unreadable
+from provider.objects import (
+    ProviderCustomer,
+    ProviderCustomerSession,
+    ProviderFunds,
+    ProviderMethod,
+    ProviderSetup,
+    Unreadable,
+)
 from provider.params import EXPAND_SETUP, Params, expanding, made_between, ordered
 
 
@@ -31,6 +38,11 @@ class CustomerCalls(StripeCalls):
         """Retrieve a customer; of a deleted one, only that it is deleted."""
         call = self._get(path_of("customers", customer_id))
         return await self._object(self._read_priority, "GET customers/id", call, customer_from)
+
+    async def retrieve_funds(self, customer_id: str) -> ProviderFunds:
+        """Retrieve what a customer has transferred and what pays nothing."""
+        call = self._get(path_of("customers", customer_id, "/cash_balance"))
+        return await self._object(self._read_priority, "GET customers/cash_balance", call, funds_from)
 
     async def find_customer(self, *, customer_id: str, created_since: datetime) -> ProviderCustomer | None:
         """Find the customer that was made for ours, by listing. Raises UNKNOWN when the list is too long."""

@@ -4,8 +4,9 @@ from calendar import monthrange
 from datetime import date
 from typing import Any, Final
 
+from domain.currencies import CURRENCIES
 from domain.sensitive import without_secrets
-from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderMethod
+from provider.objects import ProviderCustomer, ProviderCustomerSession, ProviderFunds, ProviderMethod
 from provider.words import Json, id_of, last_digits, moment, short_text, whole_number, word
 
 # Types of methods that are a bank account, of which the payer knows the last four digits.
@@ -40,6 +41,18 @@ def session_from(session: Json) -> ProviderCustomerSession:
     return ProviderCustomerSession(
         customer_id=customer_id, expires_at=moment(session["expires_at"]), client_secret=secret
     )
+
+
+def funds_from(balance: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderFunds:
+    """Map a CashBalance. Raises KeyError, TypeError or ValueError for any other JSON."""
+    customer_id, available = id_of(balance["customer"]), balance["available"] or {}
+    if balance["object"] != "cash_balance" or customer_id is None:
+        raise ValueError("not a cash balance")
+    unapplied = {str(currency).upper(): int(minor) for currency, minor in available.items()}
+    if not unapplied.keys() <= CURRENCIES.keys():
+        raise ValueError("not a currency that is known here")
+    left = {currency: minor for currency, minor in unapplied.items() if minor > 0}
+    return ProviderFunds(customer_id, livemode=bool(balance["livemode"]), unapplied=left)
 
 
 def method_from(method: Json, *, request_id: str | None = None, is_replayed: bool = False) -> ProviderMethod:

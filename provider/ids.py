@@ -10,6 +10,7 @@ _REST: Final = re.compile(r"[A-Za-z0-9_]{1,250}", re.ASCII)
 # The prefixes of each kind; refunds and charges of methods other than cards have prefixes of their own.
 PREFIXES: Final = {
     "balance_transactions": ("txn",),
+    "cash_balance_transactions": ("ccsbtxn",),
     "charges": ("ch", "py"),
     "customers": ("cus",),
     "disputes": ("dp", "du", "pdp"),

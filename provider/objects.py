@@ -117,6 +117,15 @@ class ProviderCustomerSession:
 
 
 @dataclass(frozen=True, slots=True)
+class ProviderFunds:
+    """The money that a customer has transferred and that pays nothing, in minor units by currency."""
+
+    customer_id: str
+    livemode: bool
+    unapplied: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class ProviderMethod:
     """One PaymentMethod: its snapshot as a receipt shows it, and its customer; `is_replayed` as in `ProviderPayment`.
 

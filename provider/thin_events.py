@@ -19,6 +19,7 @@ KINDS: Final = {
     "dispute": "disputes",
     "charge": "charges",
     "customer": "customers",
+    "customer_cash_balance_transaction": "cash_balance_transactions",
     "payment_method": "payment_methods",
     "setup_intent": "setup_intents",
 }

@@ -315,6 +315,7 @@ _say(
         "METADATA_DRIFT": "Our ids in the metadata at Stripe were changed or removed.",
         "EXPIRING_AUTHORIZATION": "Held money will be released within a day unless it is captured.",
         "BROKEN_CHAIN": "An order's audit chain does not hold.",
+        "UNAPPLIED_FUNDS": "A customer's transfer pays nothing: it was too much, too late, or for what was given up.",
     },
 )
 _say(

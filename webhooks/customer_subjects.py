@@ -11,10 +11,12 @@ from provider.ids import is_id
 from provider.thin_events import related_to
 from provider.words import id_of
 
+FUNDS_MOVED: Final = "customer_cash_balance_transaction.created"
 CUSTOMER_EVENTS: Final = frozenset(
     {
         "customer.updated",
         "customer.deleted",
+        FUNDS_MOVED,
         "payment_method.attached",
         "payment_method.automatically_updated",
         "payment_method.detached",
@@ -55,6 +57,14 @@ def _customers_named(event: WebhookEvent) -> Iterable[str]:
     """Yield Stripe's ids of customers in an event: its subject, its object's customer now, and the one before."""
     data: Any = event.payload.get("data")
     before = data.get("previous_attributes") if isinstance(data, dict) else None
-    candidates = [event.subject, id_of(object_of(event.payload).get("customer"))]
+    candidates = [event.subject, id_of(object_of(event.payload).get("customer")), _customer_above(event)]
     candidates.append(id_of(before.get("customer")) if isinstance(before, dict) else None)
     return (identity for identity in candidates if is_id(identity, "customers") and identity is not None)
+
+
+def _customer_above(event: WebhookEvent) -> str | None:
+    """Return the customer in the address of a thin event's object, which is theirs: /v1/customers/cus_…/…"""
+    related = event.payload.get("related_object")
+    address = related.get("url") if isinstance(related, dict) else None
+    parts = address.split("/") if isinstance(address, str) else []
+    return parts[3] if len(parts) > 4 and parts[2] == "customers" else None

@@ -20,7 +20,7 @@ from services.inbox import inbox
 from services.money.customer_sync import refresh_customer
 from services.money.setup_sync import refresh_setup
 from services.money.sync import Earlier, refresh_payment
-from webhooks.customer_subjects import CUSTOMER_EVENTS, find_customer
+from webhooks.customer_subjects import CUSTOMER_EVENTS, FUNDS_MOVED, find_customer
 from webhooks.setup_subjects import SETUP_EVENTS, find_setup
 from webhooks.subjects import find_subject
 
@@ -113,7 +113,9 @@ async def _refresh_customer(events: Sequence[WebhookEvent], provider: Provider) 
     if customer is None:
         await _park(events, is_ours=False)
         return None
-    await refresh_customer(customer.id, provider=provider, cause=_cause(newest), within=_record(events))
+    have_moved = any(event.type == FUNDS_MOVED for event in events)
+    cause, within = _cause(newest), _record(events)
+    await refresh_customer(customer.id, provider=provider, cause=cause, within=within, with_funds=have_moved)
     return {"customer": str(customer.id)}
 
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from domain.states import EventTopic
 
-OF_CUSTOMERS: Final = ("customer.", "payment_method.", "setup_intent.")  # all other types are of payments
+# The beginnings of their types; all other types are of payments.
+OF_CUSTOMERS: Final = ("customer.", "customer_cash_balance_transaction.", "payment_method.", "setup_intent.")
 
 
 def types_by_topic(types: Collection[str]) -> dict[EventTopic, frozenset[str]]:

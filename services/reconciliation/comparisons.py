@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from domain.states import DiscrepancyKind
-from models import Operation, Payment, Refund, WebhookEvent
+from models import Customer, Operation, Payment, Refund, WebhookEvent
 from provider import (
     BalanceTransactionKind,
     Outcome,
@@ -30,6 +30,7 @@ from services.reconciliation.findings import (
     contested_minor,
     dispute_finding,
     event_finding,
+    funds_findings,
     payment_findings,
     refund_findings,
     unreadable,
@@ -153,6 +154,15 @@ async def compare_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: 
     now = datetime.now(UTC)
     findings = (event_finding(event, by_id.get(event.id), now=now) for event in seen)
     return [finding for finding in findings if finding is not None]
+
+
+async def compare_funds(stripe_customer_ids: Iterable[str], *, provider: Provider) -> list[Finding]:
+    """Find the money of these customers, if they are ours, that pays nothing. Raises ProviderFailure."""
+    findings = []
+    for customer in await Customer.filter(stripe_customer_id__in=sorted(set(stripe_customer_ids))):
+        assert customer.stripe_customer_id is not None, "selected by it"
+        findings += funds_findings(await provider.retrieve_funds(customer.stripe_customer_id), customer)
+    return findings
 
 
 # -- what Stripe did not list --------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, RefundStatus, WebhookState
-from models import Operation, Payment, Refund, WebhookEvent
+from models import Customer, Operation, Payment, Refund, WebhookEvent
 from provider import (
     BalanceTransactionKind,
     ProviderBalanceTransaction,
     ProviderDispute,
+    ProviderFunds,
     ProviderPayment,
     ProviderRefund,
     StripeEvent,
@@ -217,6 +218,20 @@ def event_finding(event: StripeEvent | Unreadable, row: WebhookEvent | None, *, 
         return Finding(Kind.WEBHOOK_GAP, event.id, figures, {"unreadable": True})
     theirs = {"type": event.type, "subject": event.subject, "created_at": event.created_at.isoformat()}
     return Finding(Kind.WEBHOOK_GAP, event.id, figures, theirs)
+
+
+def funds_findings(seen: ProviderFunds, row: Customer) -> list[Finding]:
+    """Make a finding for each currency in which a customer's money pays nothing."""
+    local = {"customer_id": str(row.id)}
+    return [
+        Finding(
+            Kind.UNAPPLIED_FUNDS,
+            f"{seen.customer_id} {currency}",
+            local,
+            {"currency": currency, "amount_minor": minor},
+        )
+        for currency, minor in sorted(seen.unapplied.items())
+    ]
 
 
 def payment_figures(row: Payment) -> dict[str, Any]:

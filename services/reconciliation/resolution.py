@@ -17,6 +17,7 @@ from services.money.sync import refresh_payment
 from services.reconciliation.comparisons import (
     compare_balance_transactions,
     compare_disputed_payments,
+    compare_funds,
     compare_payments,
     compare_refunds,
     compare_unlisted_payments,
@@ -124,6 +125,8 @@ async def _compare_again(discrepancy: Discrepancy, *, provider: Provider) -> lis
         case Kind.EXPIRING_AUTHORIZATION:
             held = await Payment.filter(id=discrepancy.payment_id)
             return await find_expiring_authorizations(held, provider=provider, now=datetime.now(UTC))
+        case Kind.UNAPPLIED_FUNDS:
+            return await compare_funds([subject.partition(" ")[0]], provider=provider)
         case Kind.BALANCE_DRIFT:
             transaction = await find_balance_transaction(subject, provider=provider)
             return await compare_balance_transactions(

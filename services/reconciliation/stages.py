@@ -12,7 +12,7 @@ from uuid import UUID
 from database.statements import query_rows
 from domain.states import EventTopic, PaymentStatus
 from models import Customer, Operation, Order, Payment, ReconciliationRun, Refund
-from provider import Provider, ProviderDispute, Unreadable
+from provider import Provider, ProviderDispute, StripeEvent, Unreadable
 from services.inbox.inbox import Endpoint
 from services.inbox.topics import types_by_topic
 from services.reconciliation.comparisons import (
@@ -20,6 +20,7 @@ from services.reconciliation.comparisons import (
     compare_disputed_payments,
     compare_disputes,
     compare_events,
+    compare_funds,
     compare_payments,
     compare_refunds,
     compare_unlisted_payments,
@@ -32,6 +33,7 @@ from services.reconciliation.ledger import compare_customer_chains, compare_orde
 
 PAGE: Final = 100  # Stripe's largest page, and all that a run holds in memory
 AT_ONCE: Final = 1_000  # of our rows, of which most were listed
+FUNDS_MOVED: Final = "customer_cash_balance_transaction.created"
 FIRST_ID: Final = UUID(int=0)
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 Thing = TypeVar("Thing")
@@ -136,7 +138,10 @@ async def walk_balance(run: ReconciliationRun, provider: Provider, _: Endpoint) 
 async def walk_events(
     run: ReconciliationRun, provider: Provider, endpoint: Endpoint, *, topic: EventTopic
 ) -> AsyncIterator[Walked]:
-    """Compare Stripe's events of a topic, of the types that we handle, with the inbox."""
+    """Compare Stripe's events of a topic, of the types that we handle, with the inbox.
+
+    Of customers whose transfers moved, also look for money that pays nothing.
+    """
     types = types_by_topic(endpoint.types).get(topic)
     if types is None:
         return
@@ -146,6 +151,8 @@ async def walk_events(
     async for page in _read_pages(listed):
         handled = [event for event in page if isinstance(event, Unreadable) or event.livemode == run.livemode]
         findings = await compare_events(handled, livemode=run.livemode)
+        moved = [event for event in handled if isinstance(event, StripeEvent) and event.type == FUNDS_MOVED]
+        findings += await compare_funds((str(event.object.get("customer")) for event in moved), provider=provider)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
 

@@ -1,5 +1,6 @@
 """One seeded fault of each kind in a population; each is one finding and no more."""
 
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -157,6 +158,29 @@ async def broken_chain(ground: Ground, one: SeededPayment) -> str:
     return str(one.order_id)
 
 
+async def unapplied_funds(ground: Ground, one: SeededPayment) -> str:
+    """A customer transferred more than they owed; our inbox has the event."""
+    customer_id, event_id = one.stripe("cus"), one.stripe("evt_funds")
+    moved = {"id": one.stripe("ccsbtxn"), "object": "customer_cash_balance_transaction", "customer": customer_id}
+    kind, text = ground.known.texts["evt"]
+    event = json.loads(text) | {"id": event_id, "type": f"{moved['object']}.created", "data": {"object": moved}}
+    customer = {"id": customer_id, "object": "customer", "created": ground.known.created}
+    rows = ((event_id, kind, event), (customer_id, "customer", customer))
+    remember(ground.store, [(identity, of, ground.known.created, json.dumps(thing)) for identity, of, thing in rows])
+    ground.store.hide(customer_id, {"cash": {"usd": 500}})
+    ours = """INSERT INTO customer (id, external_id, stripe_customer_id, created_at, updated_at)
+      VALUES ($1, $2, $2, now(), now())"""
+    await ground.change(ours, new_id(), customer_id)
+    copied = "stripe_event_id, type, subject"
+    others = "livemode, source, payload, state, attempt, tries, received_at, processed_at, stripe_created_at"
+    await ground.change(
+        f"INSERT INTO webhook_event (id, {copied}, {others}) SELECT $1, $2, $3, $4, {others} FROM webhook_event"
+        " WHERE stripe_event_id = $5",
+        *(new_id(), event_id, event["type"], moved["id"], one.stripe("evt")),
+    )
+    return f"{customer_id} USD"
+
+
 FAULTS: Final[dict[Kind, Callable[[Ground, SeededPayment], Awaitable[str]]]] = {
     Kind.MISSING_LOCALLY: missing_locally,
     Kind.MISSING_AT_PROVIDER: missing_at_provider,
@@ -174,6 +198,7 @@ FAULTS: Final[dict[Kind, Callable[[Ground, SeededPayment], Awaitable[str]]]] = {
     Kind.DISPUTE_DRIFT: dispute_drift,
     Kind.BALANCE_DRIFT: balance_drift,
     Kind.LEDGER_IMBALANCE: ledger_imbalance,
+    Kind.UNAPPLIED_FUNDS: unapplied_funds,
 }
 TWELVE: Final = tuple(FAULTS)[:12]
 assert set(FAULTS) == set(Kind), "a kind of finding has no fault of its own"

@@ -12,7 +12,7 @@ from domain.ids import new_id
 from domain.states import DiscrepancyState
 from models import Discrepancy, Payment
 from provider import ProviderPayment
-from services.reconciliation.findings import drift_findings
+from services.reconciliation.findings import Finding, drift_findings
 
 log = structlog.get_logger(__name__)
 
@@ -33,15 +33,20 @@ async def report_not_as_asked(payment: Payment, seen: ProviderPayment) -> None:
     """
     for finding in drift_findings(seen, payment):
         log.error("payment.not_as_asked", payment=str(payment.id), intent=seen.id, kind=finding.kind.value)
-        figures = {"local": dict(finding.local), "provider": dict(finding.provider)}
-        row = Discrepancy(
-            id=new_id(),
-            payment_id=payment.id,
-            livemode=payment.livemode,
-            kind=finding.kind,
-            subject=finding.subject,
-            **figures,
-        )
-        if not await insert_if_new(row):
-            found = Discrepancy.filter(kind=finding.kind, subject=finding.subject, livemode=payment.livemode)
-            await found.filter(state=DiscrepancyState.OPEN).update(**figures)
+        await open_discrepancy(finding, livemode=payment.livemode)
+
+
+async def open_discrepancy(finding: Finding, *, livemode: bool) -> None:
+    """Open a discrepancy for a finding outside a run, or bring the figures of the open one up to date."""
+    figures = {"local": dict(finding.local), "provider": dict(finding.provider)}
+    row = Discrepancy(
+        id=new_id(),
+        payment_id=finding.payment_id,
+        livemode=livemode,
+        kind=finding.kind,
+        subject=finding.subject,
+        **figures,
+    )
+    if not await insert_if_new(row):
+        found = Discrepancy.filter(kind=finding.kind, subject=finding.subject, livemode=livemode)
+        await found.filter(state=DiscrepancyState.OPEN).update(**figures)

@@ -5,6 +5,7 @@ from tests.attack.mutants.mutant import Mutant
 FOUND = "tests/api/delayed/test_found_again.py::"
 TRANSFERS = "tests/api/delayed/test_transfers.py::"
 EXPIRY = "tests/api/delayed/test_expiry.py::"
+LATE = "tests/api/delayed/test_late_money.py::"
 
 DELAYED = (
     Mutant(
@@ -46,5 +47,21 @@ DELAYED = (
         "        return None\n",
         EXPIRY + "test_a_clerk_who_only_reads_sees_until_when_a_voucher_can_be_paid",
         "the clerk is not told",
+    ),
+    Mutant(
+        "a_transfer_that_pays_nothing_is_nobodys_business",
+        "webhooks/handlers.py",
+        "with_funds=have_moved",
+        "with_funds=False",
+        LATE + "test_it_is_an_alarm_with_the_customer_and_the_amount",
+        "not enough values to unpack (expected 1, got 0)",
+    ),
+    Mutant(
+        "what_a_customer_has_in_another_order_stays_a_finding",
+        "services/money/state/unapplied_funds.py",
+        "subject__in=[finding.subject for finding in findings]",
+        "state=DiscrepancyState.OPEN",
+        LATE + "test_the_finding_closes_when_the_money_pays_another_order",
+        "'OPEN', 'OPEN'",
     ),
 )
