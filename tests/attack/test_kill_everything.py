@@ -44,6 +44,7 @@ class Act:
     by_token: bool = False  # pays with the token of what the payer has entered
     partial: bool = False
     keeps: bool = False  # keeps the method for the customer, who has to be made at Stripe first
+    statements: int = 8  # it makes at least so many
 
     def __str__(self) -> str:
         more = {" by a token": self.by_token, " of a part": self.partial, " and keep the method": self.keeps}
@@ -59,7 +60,8 @@ class Act:
 
     @property
     def by_staff(self) -> bool:
-        return self.name in ("registerOrder", "capturePayment", "cancelPayment", "refundPayment")
+        acts = ("registerOrder", "createOffSessionPayment", "capturePayment", "cancelPayment", "refundPayment")
+        return self.name in acts
 
     @property
     def holds(self) -> bool:
@@ -67,7 +69,7 @@ class Act:
         return self.name in ("capturePayment", "cancelPayment")
 
     def variables(self, subject: str, token: str | None) -> Json:
-        """Return the variables; `subject` is the order for createPayment, and the payment for most others."""
+        """Return the variables; `subject` is the order for what pays one, and the payment for most others."""
         paid_with = {"confirmationTokenId": token} if self.by_token else {"paymentMethodId": "pm_card_visa"}
         if self.name == "registerOrder":  # again, by the shop's number, while its payment waits for the payer
             return {"input": {"externalId": subject, "total": usd(12_000), "customerExternalId": "buyer"}}
@@ -78,6 +80,8 @@ class Act:
         if self.name == "createPayment":
             kept = KEPT if self.keeps else {}
             return {"input": {**paying(subject), "paymentMethodId": None, **paid_with, **kept}}
+        if self.name == "createOffSessionPayment":
+            return {"input": {"orderId": subject, "expectedAmount": usd(10_000), "savedPaymentMethodId": token}}
         if self.name == "refundPayment":
             return {"input": refunding(subject, 4_000)}  # in part: a second one would fit
         if self.name == "confirmPayment":
@@ -100,6 +104,7 @@ ACTS = (
     Act("createPayment", {}, "SUCCEEDED", (CREATE, CONFIRM), by_token=True),
     Act("confirmPayment", UNCONFIRMED, "SUCCEEDED", (CONFIRM,), by_token=True),
     Act("createPayment", {}, "SUCCEEDED", (("POST", "/v1/customers"), CREATE, CONFIRM), keeps=True),
+    Act("createOffSessionPayment", KEPT, "SUCCEEDED", (CREATE,), statements=5),
     Act("setDefaultPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/customers/[^/]+"),)),
     Act("detachPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/payment_methods/[^/]+/detach"),)),
     Act("registerOrder", UNCONFIRMED, "REQUIRES_PAYMENT_METHOD", (("POST", INTENT),)),
@@ -143,7 +148,7 @@ CALLS = [pytest.param(act, call, id=f"{act} {call[0]} {call[1]}") for act in ACT
 @pytest.mark.short
 @BY_NAME
 async def test_killed_in_the_middle(cluster: Cluster, postgres: EmbeddedPostgres, act: Act) -> None:
-    assert await _killed_at(cluster, postgres, act, 8, Way(replicas=2, after=True, returns=True))
+    assert await _killed_at(cluster, postgres, act, act.statements, Way(replicas=2, after=True, returns=True))
 
 
 @BY_NAME
@@ -157,7 +162,7 @@ async def test_killed_at_any_statement(
         if not await _killed_at(cluster, postgres, act, step, way):
             break
         step += FORKS
-    assert step > 2 * FORKS
+    assert step > act.statements
 
 
 @BY_WAY
@@ -227,7 +232,7 @@ async def _heals(
         assert order["total"]["amount"] == payment["amount"]["amount"]
         assert order["total"]["amount"] == 12_000 or not returns
     if returns:
-        others = [OTHER_PART] if act.partial else []
+        others = [OTHER_PART] if act.partial else [act.end] if act.name == "createOffSessionPayment" else []
         assert sorted(payment["status"] for payment in world.payments) == sorted([*others, act.end])
     if act.partial:
         [order] = world.orders
@@ -253,6 +258,8 @@ async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Ac
         await _browser_confirms(cluster)
     if act.is_of_method:
         return act.variables(await _kept_method(first), token)
+    if act.name == "createOffSessionPayment":
+        return act.variables(await memory.order(first), await _kept_method(first))
     if act.name == "registerOrder":
         return act.variables(memory.registered[order_id]["externalId"], token)
     return act.variables(payload["payment"]["id"], token)

@@ -6,6 +6,7 @@ Webhooks and poller are off: only the lease, the same key and the janitor recove
 import asyncio
 
 import asyncpg
+import httpx
 import pytest
 
 from database.connection import parse_url
@@ -21,11 +22,17 @@ PAY: Json = {
 }
 
 
-async def _order(application: Application) -> str:
+OFF_SESSION = (
+    ("pm_card_visa", "SUCCEEDED"),
+    ("pm_card_authenticationRequired", "REQUIRES_PAYMENT_METHOD"),
+)
+
+
+async def _order(application: Application, external_id: str = "order-1") -> str:
     payload = await application.staff.do(
         "registerOrder",
         input={
-            "externalId": "order-1",
+            "externalId": external_id,
             "total": {"amount": 10_000, "currency": "USD"},
             "customerExternalId": "buyer",
         },
@@ -163,6 +170,52 @@ async def test_killed_around_the_call_of_stripe_in_refund_payment(
         await _until_idle(database_url)
     assert payload["refund"]["status"] == "SUCCEEDED"
     await _books_agree(database_url, cluster, refunded=4_000)
+
+
+@pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
+@pytest.mark.parametrize("client_returns", [True, False], ids=["client returns", "client is gone"])
+@pytest.mark.parametrize(("behaves", "end"), OFF_SESSION, ids=[end for _, end in OFF_SESSION])
+async def test_killed_around_the_call_of_stripe_in_create_off_session_payment(
+    cluster: Cluster, database_url: str, moment: str, client_returns: bool, behaves: str, end: str
+) -> None:
+    one_key = key()
+    async with cluster.application(worker=False) as first:
+        kept = await first.buyer.do(
+            "createPayment", input={"orderId": await _order(first), **PAY, "setupFutureUsage": "OFF_SESSION"}, key=key()
+        )
+        assert kept["errors"] == []
+        await _card_behaves(cluster, behaves)
+        query = '{ customer(externalId: "buyer") { paymentMethods { nodes { id } } } }'
+        [method] = (await first.buyer.ask(query))["customer"]["paymentMethods"]["nodes"]
+        given = {"orderId": await _order(first, "order-2"), "expectedAmount": PAY["expectedAmount"]}
+        variables = {"input": {**given, "savedPaymentMethodId": method["id"]}}
+        charging = first.staff.do("createOffSessionPayment", **variables, key=one_key)
+        await kill_in_call(cluster, first, moment, "/v1/payment_intents", charging)
+
+    async with cluster.application(worker=True, lease_seconds=3) as second:
+        if client_returns:
+            payload = await settled(second.staff, "createOffSessionPayment", one_key, **variables)
+            assert (payload["replayed"], payload["payment"]["status"]) == (True, end)
+        await _until_idle(database_url)
+    books = cluster.sandbox.snapshot()
+    charged = [
+        charge["status"] for charge in books.charges if charge["payment_intent"] == books.payment_intents[-1]["id"]
+    ]
+    connection = await asyncpg.connect(**parse_url(database_url))
+    try:
+        [payment] = await connection.fetch("SELECT * FROM payment WHERE off_session")
+    finally:
+        await connection.close()
+    assert (len(books.payment_intents), charged) == (2, ["succeeded" if end == "SUCCEEDED" else "failed"])
+    assert (payment["status"], payment["stripe_payment_intent_id"]) == (end, books.payment_intents[-1]["id"])
+
+
+async def _card_behaves(cluster: Cluster, behaves: str) -> None:
+    """Let the card of the newest payment behave as another one from now on."""
+    card = cluster.sandbox.snapshot().payment_intents[-1]["payment_method"]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as dashboard:
+        answer = await dashboard.post(f"/_sandbox/payment_methods/{card}", json={"behaves": behaves})
+    assert answer.status_code == 200
 
 
 async def _nothing_was_accepted(url: str) -> bool:

@@ -119,6 +119,21 @@ async def test_a_held_payment_of_an_order_that_says_so(shop: Shop) -> None:
     assert (payload["errors"], payload["payment"]["status"]) == ([], "REQUIRES_CAPTURE")
 
 
+async def test_a_repetition_asks_for_nothing_that_has_changed_since(shop: Shop) -> None:
+    """The customer keeps no default any more, and the order is paid: the key's answer stays the same."""
+    method = await with_default(shop)
+    order_id, one_key = await shop.order(), key()
+    first = await pay_off_session(shop, order_id, with_key=one_key)
+    await shop.buyer.do("detachPaymentMethod", id=method["id"], key=key())
+    sent = len(shop.sandbox.snapshot().requests)
+
+    again = await pay_off_session(shop, order_id, with_key=one_key)
+
+    assert (again["replayed"], again["errors"]) == (True, [])
+    assert again["payment"]["id"] == first["payment"]["id"]
+    assert len(shop.sandbox.snapshot().requests) == sent
+
+
 # -- refused before Stripe is asked ------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ from tests.attack.mutants.executed import EXECUTED
 from tests.attack.mutants.facts import FACTS
 from tests.attack.mutants.keys import KEYS
 from tests.attack.mutants.mutant import Mutant
+from tests.attack.mutants.off_session import OFF_SESSION
 from tests.attack.mutants.orders import ORDERS
 from tests.attack.mutants.recognition import RECOGNITION
 from tests.attack.mutants.scenarios import SCENARIOS
@@ -25,5 +26,6 @@ MUTANTS: tuple[Mutant, ...] = (
     *CHECKOUT,
     *DELAYED,
     *ORDERS,
+    *OFF_SESSION,
 )
 BY_NAME = {mutant.name: mutant for mutant in MUTANTS}

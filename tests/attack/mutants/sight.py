@@ -115,8 +115,8 @@ SIGHT = (
     Mutant(
         "a_buyer_reads_the_sentence_of_the_staff",
         "schema/errors.py",
-        "return declines.text_for_buyer(self.decline, language)",
-        "return self.message",
+        'Portuguese and Japanese.\n        """\n        return _text_for_buyer(info, self.decline, locale)',
+        'Portuguese and Japanese.\n        """\n        return self.message',
         "tests/api/payments/test_customer_messages.py::test_a_failure_that_was_stored_before_is_told_in_every_language",
         "customerMessage",
     ),
