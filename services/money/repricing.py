@@ -1,7 +1,8 @@
 """Re-pricing: an order's total changes after a payment has begun, and an open payment of it follows at Stripe.
 
 The payment that asks for all that others leave follows the total by the same difference; one that asks for a stated
-part keeps its amount. Nothing follows once the payer has confirmed. Source: docs.stripe.com/api/payment_intents/update.
+part keeps its amount. Nothing follows once the payer has confirmed: an order that may be paid in parts can then be
+raised, for another payment asks for the rest of it. Source: docs.stripe.com/api/payment_intents/update.
 """
 
 from collections.abc import Mapping
@@ -44,18 +45,12 @@ async def find_following_payment(operation: Operation, order: Order, terms: Mapp
         return None
     if is_bound:
         raise _is_bound()
-    follows = (one for one in open_payments if one.share is not PaymentShare.PART and one.reopened_at is None)
-    following = next(follows, None) if more else None
+    following = await _find_updatable(operation, order, open_payments, more) if more else None
     _check_lines(order, terms, more=more, others=[payment for payment in open_payments if payment is not following])
-    if more == 0:
-        return None
-    if following is None:
+    if following is not None:
+        _check_amount(following.amount_minor + more, order)
+    elif more:
         _check_without_payment(order, open_payments, terms["total_minor"])
-        return None
-    await check_free(operation, following)
-    _check_updatable(following)
-    amount = Money(max(following.amount_minor + more, 0), order.currency)
-    check_chargeable(amount, enabled=frozenset({order.currency}), path=("input", "total"))
     return following
 
 
@@ -74,6 +69,49 @@ async def begin_repricing(
     }
     await begin_update(work, order, payment, amount, cause)
     await work.write(Update(operation, ("order_id", "payment_id", "step", "params")))
+
+
+async def _find_updatable(
+    operation: Operation, order: Order, open_payments: list[Payment], more: int
+) -> Payment | None:
+    """Return the open payment that asks for all that others leave, if its amount can change by this at Stripe.
+
+    Raises ConcurrentOperation, and PaymentUnderWay where the order cannot change without it.
+    """
+    asks_for_rest = (one for one in open_payments if one.share is not PaymentShare.PART and one.reopened_at is None)
+    payment = next(asks_for_rest, None)
+    if payment is None:
+        return None
+    await check_free(operation, payment)
+    if payment.status in WAITS_FOR_METHOD and _is_as_asked(payment, payment.amount_minor + more):
+        return payment
+    if order.allow_partial_payments and more > 0:
+        return None
+    raise PaymentUnderWay(
+        payment_id=payment.id,
+        status=payment.status,
+        allowed_actions=payment.actions,
+        message=why_amount_stays(payment),
+        path=("input", "total"),
+    )
+
+
+def _is_as_asked(payment: Payment, amount_minor: int) -> bool:
+    """Return True unless another program has changed the payment to another amount than the one it is to have now."""
+    is_amount = payment.provider_amount_minor in (None, amount_minor) and payment.provider_currency is None
+    return is_amount and payment.captured_minor == 0
+
+
+def _check_amount(amount_minor: int, order: Order) -> None:
+    """Refuse a total that would leave less for the payment that follows than Stripe charges."""
+    if amount_minor <= 0:
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "Other payments of this order have taken or ask for all of this total already: cancel the one that asks for"
+            " the rest first.",
+            ("input", "total", "amount"),
+        )
+    check_chargeable(Money(amount_minor, order.currency), enabled=frozenset({order.currency}), path=("input", "total"))
 
 
 def _check_without_payment(order: Order, open_payments: list[Payment], total_minor: int) -> None:
@@ -104,19 +142,6 @@ def _check_lines(order: Order, terms: Mapping[str, Any], *, more: int, others: l
             "This order has an open payment, and Stripe was told its line items: they can change with another total, or"
             " when it has ended.",
             ("input", "lineItems"),
-        )
-
-
-def _check_updatable(payment: Payment) -> None:
-    """Refuse a payment that the payer has confirmed, or whose amount another program has changed."""
-    is_as_asked = payment.provider_amount_minor is None and payment.captured_minor == 0
-    if payment.status not in WAITS_FOR_METHOD or not is_as_asked:
-        raise PaymentUnderWay(
-            payment_id=payment.id,
-            status=payment.status,
-            allowed_actions=payment.actions,
-            message=why_amount_stays(payment),
-            path=("input", "total"),
         )
 
 

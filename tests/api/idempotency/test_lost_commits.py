@@ -145,6 +145,30 @@ async def test_a_new_total_whose_commit_is_lost_is_told_as_the_one(
     assert capsys.readouterr().out.count(ALARM) >= 1
 
 
+async def test_a_payment_and_its_new_total_are_lost_together_and_told_as_they_were(cluster: Cluster) -> None:
+    """Creating it again finds the amount that a lost update set, which the repeated update makes ours."""
+    creation, update, number = key(), key(), f"order-{uuid4()}"
+    new: Json = order_of(number) | {"total": {"amount": 12_000, "currency": "USD"}}
+    async with cluster.primary() as shop:
+        order = (await shop.staff.do("registerOrder", input=order_of(number), key=key()))["order"]
+    await cluster.copy()
+    given = {"orderId": order["id"], "expectedAmount": {"amount": 10_000, "currency": "USD"}}
+    async with cluster.primary() as shop:
+        await shop.buyer.do("createPayment", input=given, key=creation)
+        await shop.staff.do("registerOrder", input=new, key=update)
+
+    async with cluster.standby() as shop:
+        created = await shop.buyer.do("createPayment", input=given, key=creation)
+        repriced = await shop.staff.do("registerOrder", input=new, key=update)
+        found = await reconciled(shop)
+        stripe = shop.sandbox.snapshot()
+
+    assert (created["errors"], repriced["errors"], found) == ([], [], [])
+    assert repriced["payment"]["id"] == created["payment"]["id"]
+    assert (repriced["order"]["total"]["amount"], repriced["payment"]["amount"]["amount"]) == (12_000, 12_000)
+    assert [intent["amount"] for intent in stripe.payment_intents] == [12_000]
+
+
 async def test_an_order_that_is_lost_as_well_is_registered_as_the_one(cluster: Cluster) -> None:
     register, one_key, number = key(), key(), f"order-{uuid4()}"
     async with cluster.primary():

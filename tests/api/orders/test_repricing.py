@@ -155,10 +155,43 @@ async def test_a_rest_that_could_not_be_charged_is_refused(shop: Shop) -> None:
 
     assert [codes(payload) for payload in payloads] == [
         ["AMOUNT_TOO_SMALL"],
-        ["VALIDATION_FAILED"],
-        ["VALIDATION_FAILED"],
+        ["INVALID_STATE"],
+        ["INVALID_STATE"],
     ]
     assert (await standing(shop, order_id))["total"]["amount"] == 10_000
+
+
+async def test_a_deposit_is_paid_and_the_payment_of_the_rest_follows(shop: Shop) -> None:
+    order_id = (await register(shop, 10_000, allowPartialPayments=True))["order"]["id"]
+    await shop.pay(order_id, partialAmount=usd(3_000))
+    of_rest = (await part(shop, order_id, None, left=7_000))["payment"]
+
+    payload = await register(shop, 12_000, allowPartialPayments=True)
+    await shop.browser_confirms("pm_card_visa")
+    await shop.deliver()
+
+    assert payload["errors"] == []
+    assert (payload["payment"]["id"], payload["payment"]["amount"]["amount"]) == (of_rest["id"], 9_000)
+    assert figures(await standing(shop, order_id)) == ("PAID", 12_000, 0, 0)
+
+
+@pytest.mark.parametrize(("total", "code"), [(12_000, None), (8_000, "INVALID_STATE")])
+async def test_the_rest_of_a_confirmed_payment_is_another_payment(shop: Shop, total: int, code: str | None) -> None:
+    """An order that may be paid in parts is raised although its payment is confirmed, and is not lowered below it."""
+    order_id = (await register(shop, 10_000, allowPartialPayments=True))["order"]["id"]
+    await part(shop, order_id, None, left=10_000)
+    await shop.browser_confirms("pm_usBankAccount_success")
+    await shop.deliver()
+
+    payload = await register(shop, total, allowPartialPayments=True)
+
+    assert codes(payload) == ([code] if code else [])
+    assert updates(shop) == []
+    payable = 0 if code else 2_000
+    assert (await standing(shop, order_id))["amountPayable"] == {"amount": payable}
+    if not code:
+        more = await shop.pay(order_id, amount=2_000)
+        assert (more["errors"], more["payment"]["status"]) == ([], "SUCCEEDED")
 
 
 async def test_what_is_left_beside_the_rest_stays_left(shop: Shop) -> None:

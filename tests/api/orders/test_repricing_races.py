@@ -98,6 +98,66 @@ async def test_the_server_confirms_nothing_while_the_amount_is_open(shop: Shop, 
     await as_one(shop, order_id, 12_000)
 
 
+@pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
+async def test_the_total_stays_while_the_server_confirms(shop: Shop, moment: str) -> None:
+    order_id, payment = await prepared(shop)
+    held = shop.sandbox.fault(kind=moment, method="POST", path="/v1/payment_intents/[^/]+/confirm")
+    confirming = asyncio.create_task(confirm(shop, payment, expectedAmount=usd(10_000)))
+    await reached(shop, held)
+    meanwhile = await register(shop, 12_000)
+    shop.sandbox.clear_faults()
+    confirmed = await confirming
+    afterwards = await register(shop, 12_000)
+
+    assert codes(meanwhile) == ["OPERATION_IN_PROGRESS"]
+    assert (confirmed["errors"], confirmed["payment"]["status"]) == ([], "SUCCEEDED")
+    assert (codes(afterwards), afterwards["errors"][0]["path"]) == (["INVALID_STATE"], ["input", "total"])
+    assert updates(shop) == []
+    await as_one(shop, order_id, 10_000)
+
+
+async def test_the_servers_confirmation_and_a_new_total_at_once_end_in_one_amount(shop: Shop) -> None:
+    """Whoever is accepted first is done; the other one changes nothing, or confirms what the payer was not shown."""
+    for number in range(8):
+        order_id = (await register(shop, 10_000, externalId=f"order-{number}"))["order"]["id"]
+        payment = (await part(shop, order_id, None, left=10_000))["payment"]
+
+        repriced, confirmed = await asyncio.gather(
+            register(shop, 12_000, externalId=f"order-{number}"), confirm(shop, payment, expectedAmount=usd(10_000))
+        )
+
+        status, paid, due, _ = figures(await standing(shop, order_id))
+        if confirmed["errors"]:
+            assert (codes(repriced), (status, paid, due)) == ([], ("UNPAID", 0, 12_000))
+            assert codes(confirmed)[0] in ("AMOUNT_MISMATCH", "OPERATION_IN_PROGRESS")
+        else:
+            assert codes(repriced)[0] in ("INVALID_STATE", "OPERATION_IN_PROGRESS")
+            assert (status, paid, due) == ("PAID", 10_000, 0)
+    assert await reconciled(shop) == []
+
+
+async def test_parts_and_totals_at_once_never_ask_for_more_than_is_due(shop: Shop) -> None:
+    for number in range(5):
+        order: Json = {"externalId": f"order-{number}", "allowPartialPayments": True}
+        order_id = (await register(shop, 10_000, **order))["order"]["id"]
+        await part(shop, order_id, 5_000, left=10_000)
+        of_rest = (await part(shop, order_id, None, left=5_000))["payment"]
+        await shop.staff.do("cancelPayment", input={"paymentId": of_rest["id"]}, key=key())
+
+        await asyncio.gather(
+            part(shop, order_id, None, left=5_000),
+            register(shop, 7_000, **order),
+            part(shop, order_id, 2_000, left=5_000),
+            register(shop, 9_000, **order),
+            part(shop, order_id, None, left=2_000),
+        )
+
+        now = await standing(shop, order_id)
+        asked = [row["amount"]["amount"] for row in now["payments"]["nodes"] if row["status"] != "CANCELED"]
+        assert sum(asked) + now["amountPayable"]["amount"] == now["total"]["amount"]
+    assert await reconciled(shop) == []
+
+
 async def test_several_new_totals_at_once_end_with_one_that_was_stated(shop: Shop) -> None:
     order_id, _ = await prepared(shop)
     totals = [11_000, 12_000, 13_000, 14_000]

@@ -26,10 +26,10 @@ ORDERS = (
     Mutant(
         "a_confirmed_payment_follows",
         "services/money/repricing.py",
-        "if payment.status not in WAITS_FOR_METHOD or not is_as_asked:",
-        "if not is_as_asked:",
+        "if payment.status in WAITS_FOR_METHOD and _is_as_asked(",
+        "if _is_as_asked(",
         REPRICING + "test_a_payment_that_the_payer_has_confirmed_does_not_follow",
-        'error["path"] ==',
+        '[error] = payload["errors"]',
     ),
     Mutant(
         "a_refused_update_changes_the_terms",
@@ -70,5 +70,30 @@ ORDERS = (
         "more == 0",
         DESCRIBED + "test_lines_do_not_vanish_beside_a_part_that_keeps_its_amount",
         "codes(without)",
+    ),
+    Mutant(
+        "a_total_changes_under_a_confirmation",
+        "services/money/repricing.py",
+        "    await check_free(operation, payment)\n    if payment.status",
+        "    if payment.status",
+        RACES + "test_the_total_stays_while_the_server_confirms",
+        "INTERNAL_SERVER_ERROR",  # the database refuses it
+    ),
+    Mutant(
+        "a_confirmed_payment_binds_an_order_in_parts",
+        "services/money/repricing.py",
+        "if order.allow_partial_payments and more > 0:",
+        "if False:",
+        REPRICING + "test_the_rest_of_a_confirmed_payment_is_another_payment",
+        "codes(payload)",
+    ),
+    Mutant(
+        "a_lost_update_is_another_programs",
+        "services/money/repricing.py",
+        "payment.provider_amount_minor in (None, amount_minor)",
+        "payment.provider_amount_minor is None",
+        "tests/api/idempotency/test_lost_commits.py::"
+        "test_a_payment_and_its_new_total_are_lost_together_and_told_as_they_were",
+        'repriced["errors"]',
     ),
 )
