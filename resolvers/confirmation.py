@@ -4,7 +4,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from domain.caller import Scope
 from domain.errors import DomainError
@@ -17,6 +17,8 @@ from resolvers.access import may_pay, require
 from resolvers.context import RequestContext
 from services.money.confirmations import find_return_page
 
+# Actions, by Stripe's words, of which the payer needs to know no more than the page.
+ONLY_A_PAGE: Final = frozenset({"redirect_to_url", "use_stripe_sdk", "alipay_handle_redirect"})
 Confirmable = TypeVar("Confirmable", Payment, SetupIntent)
 Snapshot = TypeVar("Snapshot", ProviderPayment, ProviderSetup)
 
@@ -76,7 +78,9 @@ class Confirmation(ABC, Generic[Confirmable, Snapshot]):
 
         Raises ProviderProblem when Stripe cannot be asked.
         """
-        action = (await self._at_stripe()).next_action if self.asks_payer else None
+        if self.stored_action.get("type") in ONLY_A_PAGE:
+            return {}
+        action = (await self._at_stripe()).next_action
         return action.instructions if action is not None else {}
 
     async def _at_stripe(self) -> Snapshot:
