@@ -9,6 +9,8 @@ interface Props {
   readonly publishableKey: string | null;
 }
 
+type NextAction = NonNullable<NonNullable<State["confirmation"]>["nextAction"]>;
+
 interface Words {
   readonly title: string;
   readonly text: string;
@@ -32,6 +34,7 @@ export function Action({ checkout, state, publishableKey }: Props) {
   return (
     <Headline title={title} tone="ask">
       <p>{text}</p>
+      {action && <Instructions action={action} />}
       {!canGoOn && (
         <p>
           This page cannot show you the details; the shop can. Once it is done, the result appears here by itself.
@@ -51,6 +54,39 @@ export function Action({ checkout, state, publishableKey }: Props) {
         Pay in another way instead
       </button>
     </Headline>
+  );
+}
+
+/** What the payer pays by, for who comes back days later: never kept by this page, and asked for anew. */
+function Instructions({ action }: { readonly action: NextAction }) {
+  const { voucher, code, bankTransfer, amountRemaining, expiresAt } = action;
+  const account = bankTransfer?.accounts[0];
+  const until = expiresAt && new Date(expiresAt).toLocaleString(navigator.language, { dateStyle: "long", timeStyle: "short" });
+  const lines: readonly (readonly [string, string | null | undefined])[] = [
+    ["Still to send", amountRemaining?.formatted],
+    ["Number", voucher?.number],
+    ["Entity", voucher?.entity],
+    ["Reference", voucher?.reference ?? bankTransfer?.reference],
+    ["Code to copy", code?.data],
+    ["Account holder", account?.accountHolderName],
+    ["IBAN", account?.iban],
+    ["BIC", account?.bic],
+    ["Account number", account?.accountNumber],
+    ["Routing number", account?.routingNumber],
+    ["Sort code", account?.sortCode],
+    ["Pay before", until],
+  ];
+  const known = lines.filter(([, value]) => value);
+  if (known.length === 0) return null;
+  return (
+    <dl className="receipt" data-testid="instructions">
+      {known.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }
 
@@ -75,6 +111,7 @@ async function goOnWith(checkout: Checkout, publishableKey: string | null): Prom
 
 function wordsOf(type: string | undefined): Words {
   if (type?.includes("qr_code")) return SCAN;
+  if (type?.endsWith("_display_details")) return VOUCHER;
   return WORDS[type ?? ""] ?? CONFIRM;
 }
 
@@ -87,6 +124,11 @@ const SCAN: Words = {
   title: "Scan the code with your payment app",
   text: "Nothing is charged before you confirm it in the app.",
   goOn: "Show the code",
+};
+const VOUCHER: Words = {
+  title: "Pay your voucher",
+  text: "The order is paid when the voucher is. You can close this page: it shows the voucher again whenever you come back.",
+  goOn: "Show the voucher",
 };
 /** By Stripe's words. docs.stripe.com/api/payment_intents/object#payment_intent_object-next_action */
 const WORDS: Readonly<Record<string, Words>> = {

@@ -54,7 +54,15 @@ export const CONFIRMATION = graphql(`
 export const CONFIRMATION_FIELDS = graphql(`
   fragment ConfirmationFields on PaymentConfirmation {
     clientSecret
-    nextAction { type redirectUrl }
+    nextAction {
+      type
+      redirectUrl
+      expiresAt
+      amountRemaining { formatted }
+      voucher { number entity reference }
+      code { data }
+      bankTransfer { reference accounts { type accountHolderName iban bic accountNumber routingNumber sortCode } }
+    }
   }
 `);
 
