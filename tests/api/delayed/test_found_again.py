@@ -11,6 +11,7 @@ from database.statements import query_rows
 from tests.api.access.test_secrets import _everything_stored
 from tests.api.delayed.ways import (
     ACH,
+    BACK,
     BOLETO,
     CURRENCIES,
     DAY,
@@ -27,6 +28,7 @@ from tests.api.delayed.ways import (
     begun,
     intent,
     shown,
+    token_of,
     unpaid,
 )
 from tests.support.shop import Client, Json, Shop, key, token
@@ -225,15 +227,22 @@ async def test_confirm_payment_takes_the_method_of_a_payment_that_was_prepared(s
     assert [event["type"] for event in shop.sandbox.snapshot().events].count("payment_intent.requires_action") == 1
 
 
-async def test_a_debit_without_the_payers_agreement_is_refused_by_name(shop: Shop) -> None:
+@pytest.mark.parametrize("name", ["sepa", "ach"])
+async def test_a_debit_without_the_payers_agreement_is_refused_by_name(shop: Shop, name: str) -> None:
     """A method's id alone says nothing of a mandate; a confirmation token carries it."""
-    order_id = await shop.order(10_000, "EUR")
-    given = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "EUR"}, "confirm": True}
+    way = {"sepa": SEPA, "ach": ACH}[name]
+    shop.sandbox.set_up(ach_mandates="required")  # as at Stripe
+    order_id = await shop.order(way.amount, way.currency)
+    given: Json = {"orderId": order_id, "expectedAmount": {"amount": way.amount, "currency": way.currency}}
+    given |= {"confirm": True, "paymentMethodId": way.method}
 
-    payload = await shop.buyer.do("createPayment", input=given | {"paymentMethodId": "pm_success_de"}, key=key())
+    payload = await shop.buyer.do("createPayment", input=given, key=key())
 
     [error] = payload["errors"]
     assert (error["code"], error["path"]) == ("PAYMENT_METHOD_UNUSABLE", ["input", "paymentMethodId"])
     assert "confirmationTokenId" in error["message"]
     assert payload["payment"]["status"] == "REQUIRES_CONFIRMATION"
     assert shop.sandbox.snapshot().charges == []
+    with_token = {"paymentId": payload["payment"]["id"], "confirmationTokenId": await token_of(shop, way.method)}
+    agreed = await shop.buyer.do("confirmPayment", input=with_token | {"returnUrl": BACK}, key=key())
+    assert (agreed["errors"], agreed["payment"]["status"]) == ([], "PROCESSING")
