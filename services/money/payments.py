@@ -292,10 +292,10 @@ def _create_params(
     if command.receipt_email is not None:
         create["receipt_email"] = command.receipt_email
     create |= payer.params(command)
-    if payer.is_away:
-        return {Step.CHARGE: create | {"confirm": True, "off_session": True}}
-    page = {"return_url": command.return_url} if command.return_url is not None else {}
     kept = {METHOD_ID: str(payer.saved.id)} if payer.saved is not None else {}
+    if payer.is_away:
+        return {Step.CHARGE: create | {"confirm": True, "off_session": True}, **kept}
+    page = {"return_url": command.return_url} if command.return_url is not None else {}
     if not command.confirm:
         return {Step.CREATE: create, **page, **kept}
     return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page, **kept}

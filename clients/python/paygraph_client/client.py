@@ -29,6 +29,7 @@ Json = dict[str, Any]
 
 LOOK_SECONDS: Final = 2.0  # how often a payment is polled where it cannot be followed
 UNSETTLED: Final = frozenset({"INITIATED", "PROCESSING", "UNKNOWN"})
+BANK_SAYS: Final = frozenset({"CARD_DECLINED", "AUTHENTICATION_REQUIRED"})  # the payment is still open
 FOR_THE_PAYER: Final = frozenset({"REQUIRES_ACTION", "REQUIRES_CONFIRMATION"})
 
 
@@ -81,6 +82,30 @@ class Paygraph:
             **_given(savedPaymentMethodId=saved_payment_method_id, setupFutureUsage=setup_future_usage),
         }
         return await self._begin(order_id, "CREATE_PAYMENT", {"input": fields})
+
+    async def pay_off_session(
+        self, order_id: str, *, amount: int, currency: str, saved_payment_method_id: str | None = None
+    ) -> Result:
+        """Pay an order while its customer is away, with a method that they keep, or their default: for services.
+
+        `Declined` with the advice REAUTHENTICATE_ON_SESSION means that the bank wants the customer: they confirm the
+        same payment when they are back. A second call for the same order continues with the first one's key.
+        """
+        if self._store.get(order_id) is not None:
+            return await self.resume(order_id)
+        fields: Json = {
+            "orderId": order_id,
+            "expectedAmount": {"amount": amount, "currency": currency},
+            **_given(savedPaymentMethodId=saved_payment_method_id),
+        }
+        return await self._begin(order_id, "CREATE_OFF_SESSION_PAYMENT", {"input": fields})
+
+    async def give_up(self, order_id: str) -> Result:
+        """Cancel the open payment of this order, so that another may be begun; the key is then of no more use."""
+        payment_id = (self._store.get(order_id) or {}).get("payment_id")
+        if payment_id is None:
+            raise LookupError("this order has no payment here")
+        return await self._begin(order_id, "CANCEL_PAYMENT", {"input": {"paymentId": payment_id}})
 
     async def try_again(
         self,
@@ -237,9 +262,9 @@ def _result(payload: Json) -> Result:
     error = errors[0] if errors else None
     identity = payment["id"] if payment is not None else None
     status = payment["status"] if payment is not None else None
-    declined = error if error is not None and error["code"] == "CARD_DECLINED" else None
+    declined = error if error is not None and error["code"] in BANK_SAYS else None
     if error is not None and declined is None:
-        return Refused(error["code"], error["message"], identity)
+        return Refused(error["code"], error["message"], identity, error.get("customerMessage"))
     if payment is None:
         return Undecided(None)
     if status == "REQUIRES_PAYMENT_METHOD":

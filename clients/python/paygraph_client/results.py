@@ -20,7 +20,10 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Declined:
-    """The bank declined. `message` may be shown to the buyer; `retry` says what helps (RetryAdvice in the schema)."""
+    """The bank declined, or wants the payer, who was away.
+
+    `message` may be shown to the buyer; `retry` says what helps (RetryAdvice in the schema).
+    """
 
     payment_id: str
     message: str
@@ -44,11 +47,15 @@ class Canceled:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The request was refused for good: `code` is one of ErrorCode in the schema, nothing was charged by this call."""
+    """The request was refused for good: `code` is one of ErrorCode in the schema, nothing was charged by this call.
+
+    `customer_message` may be shown to the buyer: of a payment method that cannot be used.
+    """
 
     code: str
     message: str
     payment_id: str | None
+    customer_message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,23 @@ fragment Problem on UserError {
   ... on OperationInProgressError { retryAfterMs }
   ... on ProviderError { retryAfterMs }
   ... on CardDeclinedError { customerMessage retry }
+  ... on PaymentMethodUnusableError { customerMessage }
 }
 """
 ANSWER = "errors { ...Problem } payment { ...Paid } confirmation { nextAction { redirectUrl } }"
 CREATE = f"""
 mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {{
   done: createPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }}
+}}
+{PAYMENT}{PROBLEM}"""
+OFF_SESSION = f"""
+mutation PayOffSession($input: CreateOffSessionPaymentInput!, $key: IdempotencyKey!) {{
+  done: createOffSessionPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }}
+}}
+{PAYMENT}{PROBLEM}"""
+CANCEL = f"""
+mutation GiveUp($input: CancelPaymentInput!, $key: IdempotencyKey!) {{
+  done: cancelPayment(input: $input, idempotencyKey: $key) {{ {ANSWER} }}
 }}
 {PAYMENT}{PROBLEM}"""
 CONFIRM = f"""
@@ -41,4 +52,9 @@ subscription Follow($order: ID!, $after: Int) {
   }
 }
 """
-MUTATIONS = {"CREATE_PAYMENT": CREATE, "CONFIRM_PAYMENT": CONFIRM}
+MUTATIONS = {
+    "CREATE_PAYMENT": CREATE,
+    "CREATE_OFF_SESSION_PAYMENT": OFF_SESSION,
+    "CONFIRM_PAYMENT": CONFIRM,
+    "CANCEL_PAYMENT": CANCEL,
+}

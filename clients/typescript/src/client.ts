@@ -11,6 +11,7 @@ const ERROR = `
   code message retryable requestId
   ... on OperationInProgressError { retryAfterMs } ... on ProviderError { retryAfterMs }
   ... on CardDeclinedError { declineCode customerMessage retry }
+  ... on PaymentMethodUnusableError { customerMessage retry }
 `
 const PAYMENT = `
   id status version amount { amount currency decimal }
@@ -21,6 +22,9 @@ const ANSWER = `errors { ${ERROR} } payment { ${PAYMENT} } confirmation { ${CONF
 const SEND = {
   CREATE_PAYMENT: `mutation Pay($input: CreatePaymentInput!, $key: IdempotencyKey!) {
     answer: createPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
+  }`,
+  CREATE_OFF_SESSION_PAYMENT: `mutation PayOffSession($input: CreateOffSessionPaymentInput!, $key: IdempotencyKey!) {
+    answer: createOffSessionPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
   }`,
   CONFIRM_PAYMENT: `mutation TryAgain($input: ConfirmPaymentInput!, $key: IdempotencyKey!) {
     answer: confirmPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
@@ -42,6 +46,14 @@ export type PayInput = (PaidWith | { savedPaymentMethodId: string }) & {
   captureMethod?: 'AUTOMATIC' | 'MANUAL'
   setupFutureUsage?: 'ON_SESSION' | 'OFF_SESSION'
   returnUrl?: string
+  metadata?: Record<string, string>
+}
+
+/** Without a method's name the customer's default pays. */
+export interface OffSessionInput {
+  orderId: string
+  expectedAmount: { amount: number; currency: string }
+  savedPaymentMethodId?: string
   metadata?: Record<string, string>
 }
 
@@ -84,14 +96,14 @@ export class Paygraph {
 
   /** Pay what the order owes, or go on with the attempt that an earlier call, or life, began. */
   async pay(given: PayInput): Promise<Outcome> {
-    const asked = JSON.stringify(given)
-    const kept = await this.#kept(given.orderId)
-    if (kept === null) {
-      const input = { ...given, confirm: true }
-      return this.#settle(await this.#keep(given.orderId, 'CREATE_PAYMENT', { input }, asked), true)
-    }
-    if (kept.asked !== asked && kept.asked !== null) throw new OtherAttempt(`order ${given.orderId} has another attempt`)
-    return this.#settle(kept, false)
+    return this.#begin('CREATE_PAYMENT', given.orderId, { ...given, confirm: true }, JSON.stringify(given))
+  }
+
+  /** Pay what the order owes while its customer is away, with a method that they keep: for services.
+   *
+   * Declined with the advice REAUTHENTICATE_ON_SESSION, the bank wants the customer: they go on with the same payment. */
+  async payOffSession(given: OffSessionInput): Promise<Outcome> {
+    return this.#begin('CREATE_OFF_SESSION_PAYMENT', given.orderId, given, JSON.stringify(given))
   }
 
   /** A new attempt after a decline: the same payment with another method or token, under a new key. */
@@ -124,6 +136,13 @@ export class Paygraph {
     if (outcome.kind === 'unknown' || outcome.kind === 'needs-action') return
     const kept = await this.#kept(outcome.orderId)
     if (kept?.variables.key === outcome.key) await this.#options.storage.remove(outcome.orderId)
+  }
+
+  async #begin(kind: Attempt['kind'], orderId: string, input: object, asked: string): Promise<Outcome> {
+    const kept = await this.#kept(orderId)
+    if (kept === null) return this.#settle(await this.#keep(orderId, kind, { input }, asked), true)
+    if (kept.asked !== asked && kept.asked !== null) throw new OtherAttempt(`order ${orderId} has another attempt`)
+    return this.#settle(kept, false)
   }
 
   async #kept(orderId: string): Promise<Attempt | null> {

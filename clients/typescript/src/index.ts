@@ -1,4 +1,4 @@
-export { OtherAttempt, Paygraph, type Options, type PaidWith, type PayInput } from './client.js'
+export { OtherAttempt, Paygraph, type OffSessionInput, type Options, type PaidWith, type PayInput } from './client.js'
 export type { OrderEvent, Token } from './events.js'
 export { judge, type Outcome, type Payment } from './outcome.js'
 export { MemoryStorage, browserStorage, type Storage } from './storage.js'

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { MemoryStorage, NotAnswered, OtherAttempt, Paygraph } from 'paygraph-client'
-import { ask, buyer, newOrder, url } from '../../compat/shop.mjs'
+import { ask, buyer, newOrder, staff, url } from '../../compat/shop.mjs'
 import { CuttingProxy } from './proxy.mjs'
 
 const PIECES = 24 // how many points of a request, and of an answer, are tried
@@ -173,6 +173,26 @@ test('a card is kept and pays another order', async () => {
 
   assert.deepEqual([kept.kind, paid.kind], ['paid', 'paid'])
   assert.deepEqual(await charges(another.orderId), [10_000])
+})
+
+test('a service charges a card while its customer is away, and the bank may want them', async () => {
+  const kept = await client().pay({ ...visa(await newOrder()), setupFutureUsage: 'OFF_SESSION' })
+  const query = '{ viewer { customer { paymentMethods { nodes { id } } } } }'
+  const [{ id }] = (await ask(query, {}, buyer)).viewer.customer.paymentMethods.nodes
+  const [orderId, another] = [await newOrder(), await newOrder()]
+  const given = { expectedAmount: { amount: 10_000, currency: 'USD' }, savedPaymentMethodId: id }
+  const service = client({ token: () => staff.Authorization.replace('Bearer ', '') })
+
+  const paid = await service.payOffSession({ orderId, ...given })
+  const books = await (await fetch(`${url}/_sandbox/books`)).json()
+  const card = books.charges.at(-1).payment_method
+  const behaves = JSON.stringify({ behaves: 'pm_card_authenticationRequired' })
+  await fetch(`${url}/_sandbox/payment_methods/${card}`, { method: 'POST', body: behaves })
+  const wanted = await service.payOffSession({ orderId: another, ...given })
+
+  assert.deepEqual([kept.kind, paid.kind], ['paid', 'paid'])
+  assert.deepEqual([wanted.kind, wanted.retry], ['declined', 'REAUTHENTICATE_ON_SESSION'])
+  assert.deepEqual([await charges(orderId), await charges(another)], [[10_000], []])
 })
 
 test('a payer who has to act comes back and is paid', async () => {

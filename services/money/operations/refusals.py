@@ -70,7 +70,7 @@ def payment_error(failure: ProviderFailure, step: Step, payment: Payment, params
     sent: Mapping[str, object] = params.get(step, {})
     amount = sent.get("amount_to_capture") if step is Step.CAPTURE else None
     requested = Money(amount, payment.currency) if isinstance(amount, int) else None
-    method = SAVED if step is Step.CHARGE or METHOD_ID in params else _method_field(sent)
+    method = SAVED if METHOD_ID in params else _method_field(sent)
     return refusal_error(Refusal(failure, step, payment, requested, method))
 
 
