@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Act, attemptsIn } from "../src/checkout/attempt";
+import { type Act, attemptsIn, forgettingIn } from "../src/checkout/attempt";
 
 const PAY: Act = { act: "pay", paymentMethodId: "pm_card_visa", isKept: false, expected: { amount: 100, currency: "USD" } };
 
@@ -56,6 +56,17 @@ describe("an attempt", () => {
     attempts.begin("order_1", PAY);
 
     assert.equal(attempts.current("order_2"), null);
+  });
+
+  test("at a saved method is found with all others by whoever opens any order next, and is none of an order's", () => {
+    const place = storage();
+    attemptsIn(place).begin("order_1", PAY);
+    const begun = forgettingIn(place).begin("method_1", { act: "forget" });
+    place.setItem("paygraph.forget.method_2", "{");
+
+    assert.deepEqual(forgettingIn(place).ids(), ["method_1"]);
+    assert.deepEqual(forgettingIn(place).begin("method_1", { act: "forget" }), begun);
+    assert.deepEqual(attemptsIn(place).ids(), ["order_1"]);
   });
 
   test("that cannot be read is none", () => {

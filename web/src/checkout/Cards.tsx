@@ -1,11 +1,18 @@
-import { useState } from "react";
+import { useState, useSyncExternalStore } from "react";
+import type { Attempt } from "./attempt";
+import type { Method } from "./checkout";
+import { SavedList } from "./SavedList";
+import type { SavedMethods } from "./saved";
 
 interface Props {
   readonly due: string;
+  readonly saved: SavedMethods;
   readonly isSending: boolean;
+  /** What is on its way, also since before a reload: it is shown as chosen. */
+  readonly sent: Attempt | null;
   /** What the buyer said when this payment was made, which is tried again as it is; null where none is open. */
   readonly wasKept: boolean | null;
-  readonly onPay: (paymentMethodId: string, isKept: boolean) => void;
+  readonly onPay: (method: Method) => void;
 }
 
 /** Stripe's test methods by their names. docs.stripe.com/testing */
@@ -16,27 +23,41 @@ const METHODS = [
   { id: "pm_usBankAccount_success", kind: "account", name: "Bank account", last4: "6789", what: "Takes some days" },
 ] as const;
 
-/** A choice of test methods; no card number is ever typed here. */
-export function Cards({ due, isSending, wasKept, onPay }: Props) {
-  const [chosen, choose] = useState<(typeof METHODS)[number]>(METHODS[0]);
+/** A choice of what the buyer keeps and of test methods; no card number is ever typed here. */
+export function Cards({ due, saved, isSending, sent, wasKept, onPay }: Props) {
+  const kept = useSyncExternalStore(saved.listen, saved.read);
+  // A choice that goes from the list takes nobody else's place: then nothing is chosen.
+  const [choice, choose] = useState<string>(kept.methods[0]?.id ?? METHODS[0].id);
   const [isKept, keep] = useState(false);
+  const chosen = methodOf(sent) ?? choice;
+  const usable = kept.methods.filter(({ id }) => !kept.forgetting.includes(id));
+  const test = METHODS.find(({ id }) => id === chosen);
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
-        onPay(chosen.id, isKept);
+        if (test) onPay({ paymentMethodId: test.id, isKept });
+        else if (usable.some(({ id }) => id === chosen)) onPay({ savedPaymentMethodId: chosen });
       }}
     >
+      <SavedList
+        saved={kept}
+        chosen={chosen}
+        isSending={isSending}
+        onChoose={choose}
+        onForget={(id) => void saved.forget(id)}
+      />
       <fieldset disabled={isSending}>
-        <legend>Choose a test method</legend>
+        <legend>{kept.methods.length > 0 ? "Or a test method" : "Choose a test method"}</legend>
         {METHODS.map((method) => (
           <label key={method.id} className="card">
             <input
               type="radio"
-              name="card"
+              name="method"
+              required
               value={method.id}
-              checked={chosen === method}
-              onChange={() => choose(method)}
+              checked={test === method}
+              onChange={() => choose(method.id)}
             />
             <span className="plastic" aria-hidden="true">
               {method.kind === "card" ? "VISA" : "BANK"}
@@ -47,18 +68,20 @@ export function Cards({ due, isSending, wasKept, onPay }: Props) {
             </span>
           </label>
         ))}
-        <label className="keep">
-          <input
-            type="checkbox"
-            checked={wasKept ?? isKept}
-            disabled={wasKept !== null}
-            onChange={(event) => keep(event.target.checked)}
-          />
-          <span>
-            Keep this {chosen.kind} for later
-            <small>{wasKept === null ? "For your next orders here." : AS_BEGUN}</small>
-          </span>
-        </label>
+        {test && (
+          <label className="keep">
+            <input
+              type="checkbox"
+              checked={wasKept ?? isKept}
+              disabled={wasKept !== null}
+              onChange={(event) => keep(event.target.checked)}
+            />
+            <span>
+              Keep this {test.kind} for later
+              <small>{wasKept === null ? "For your next orders here." : AS_BEGUN}</small>
+            </span>
+          </label>
+        )}
       </fieldset>
       <button type="submit" aria-disabled={isSending} aria-busy={isSending}>
         {isSending && <span className="spinner small" aria-hidden="true" />}
@@ -72,6 +95,11 @@ export function Cards({ due, isSending, wasKept, onPay }: Props) {
       </p>
     </form>
   );
+}
+
+function methodOf(attempt: Attempt | null): string | null {
+  if (attempt === null || attempt.act === "give-up") return null;
+  return attempt.savedPaymentMethodId ?? attempt.paymentMethodId;
 }
 
 const AS_BEGUN = "As you chose when you began to pay.";

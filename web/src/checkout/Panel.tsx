@@ -81,9 +81,11 @@ function Method({ checkout, state, view, settings }: Props) {
   return (
     <Cards
       due={due}
+      saved={checkout.saved}
       isSending={view === "sending"}
+      sent={state.sent}
       wasKept={open && open.setupFutureUsage !== null}
-      onPay={(card, isKept) => void checkout.pay(card, isKept)}
+      onPay={(method) => void checkout.pay(method)}
     />
   );
 }

@@ -6,56 +6,98 @@
  */
 import { newIdempotencyKey } from "../idempotency";
 
-/** What the buyer wants done. */
+interface Amount {
+  readonly amount: number;
+  readonly currency: string;
+}
+
+/** What the buyer wants done with the payment of an order. */
 export type Act =
   | {
       readonly act: "pay";
-      /** Stripe's id of the method; null lets Stripe's Payment Element ask for one. */
+      /** Stripe's id of the method; null lets Stripe's Payment Element ask for one, unless a saved method is named. */
       readonly paymentMethodId: string | null;
+      /** Our id of a method that the buyer keeps, in place of Stripe's. */
+      readonly savedPaymentMethodId?: string;
       /** The buyer agreed that the shop keeps the method for their next orders. */
       readonly isKept: boolean;
       /** What the buyer saw, in minor units. The server charges what the order owes and refuses a difference. */
-      readonly expected: { readonly amount: number; readonly currency: string };
+      readonly expected: Amount;
     }
-  | { readonly act: "try-again"; readonly paymentId: string; readonly paymentMethodId: string }
+  | {
+      readonly act: "try-again";
+      readonly paymentId: string;
+      readonly paymentMethodId: string | null;
+      readonly savedPaymentMethodId?: string;
+      /** What the buyer saw; there is none in what an earlier version of this page has written down. */
+      readonly expected?: Amount;
+    }
   | { readonly act: "give-up"; readonly paymentId: string };
 
-export type Attempt = Act & { readonly key: string };
-
-export interface Attempts {
-  /** The undecided attempt of this order, if any. */
-  current(orderId: string): Attempt | null;
-  /** The undecided attempt, or else a new one with a new key, kept before this returns. */
-  begin(orderId: string, wanted: Act): Attempt;
-  /** Its outcome is known: the next one gets a new key. */
-  end(orderId: string, key: string): void;
+/** What the buyer wants done with a method that they keep. */
+export interface Forget {
+  readonly act: "forget";
 }
 
-const ACTS = new Set<unknown>(["pay", "try-again", "give-up"]);
-const PREFIX = "paygraph.attempt.";
+type Undecided<Wanted> = Wanted & { readonly key: string };
+export type Attempt = Undecided<Act>;
 
-export function attemptsIn(storage: Storage, newKey: () => string = newIdempotencyKey): Attempts {
-  const current = (orderId: string): Attempt | null => read(storage.getItem(PREFIX + orderId));
+/** The undecided attempts at orders, or at saved methods: each is found by the id of what it is about. */
+export interface Attempts<Wanted = Act> {
+  /** The undecided attempt of this order or method, if any. */
+  current(id: string): Undecided<Wanted> | null;
+  /** The ids of all that have one. */
+  ids(): readonly string[];
+  /** The undecided attempt, or else a new one with a new key, kept before this returns. */
+  begin(id: string, wanted: Wanted): Undecided<Wanted>;
+  /** Its outcome is known: the next one gets a new key. */
+  end(id: string, key: string): void;
+}
+
+/** What the buyer wants done with orders. */
+export function attemptsIn(storage: Storage): Attempts {
+  return undecidedIn<Act>(storage, "paygraph.attempt.", ["pay", "try-again", "give-up"]);
+}
+
+/** What the buyer wants done with saved methods: a method is forgotten beside what is paid, and in any order's page. */
+export function forgettingIn(storage: Storage): Attempts<Forget> {
+  return undecidedIn<Forget>(storage, FORGETTING, ["forget"]);
+}
+
+/** What is written down about saved methods has names that begin with this. */
+export const FORGETTING = "paygraph.forget.";
+
+function undecidedIn<Wanted extends Act | Forget>(
+  storage: Storage,
+  prefix: string,
+  acts: readonly Wanted["act"][],
+): Attempts<Wanted> {
+  const current = (id: string) => read<Wanted>(storage.getItem(prefix + id), acts);
   return {
     current,
-    begin(orderId, wanted) {
-      const undecided = current(orderId);
+    ids() {
+      const names = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
+      const ids = names.filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length));
+      return ids.filter((id) => current(id) !== null);
+    },
+    begin(id, wanted) {
+      const undecided = current(id);
       if (undecided !== null) return undecided;
-      const attempt = { ...wanted, key: newKey() };
-      storage.setItem(PREFIX + orderId, JSON.stringify(attempt));
+      const attempt = { ...wanted, key: newIdempotencyKey() };
+      storage.setItem(prefix + id, JSON.stringify(attempt));
       return attempt;
     },
-    end(orderId, key) {
-      if (current(orderId)?.key === key) storage.removeItem(PREFIX + orderId);
+    end(id, key) {
+      if (current(id)?.key === key) storage.removeItem(prefix + id);
     },
   };
 }
 
-function read(text: string | null): Attempt | null {
+function read<Wanted extends Act | Forget>(text: string | null, acts: readonly unknown[]): Undecided<Wanted> | null {
   if (text === null) return null;
   try {
-    const kept = JSON.parse(text) as Partial<Attempt> | null;
-    return typeof kept?.key === "string" && ACTS.has(kept.act) ? (kept as Attempt) : null;
+    const kept = JSON.parse(text) as Partial<Undecided<Wanted>> | null;
+    return typeof kept?.key === "string" && acts.includes(kept.act) ? (kept as Undecided<Wanted>) : null;
   } catch {
     return null;
   }

@@ -3,8 +3,14 @@ import { onEnd, pipe, subscribe } from "wonka";
 import type { ConfirmationFieldsFragment, OrderFieldsFragment, PaymentFieldsFragment } from "../gql/graphql";
 import type { Act, Attempt, Attempts } from "./attempt";
 import { CHECKOUT, CONFIRMATION, FOLLOW, PAYMENT } from "./operations";
-import { carryOut } from "./pay";
+import { carryOut, type Paid } from "./pay";
+import { type SavedMethods, SIGNED_OUT } from "./saved";
 import type { Visit } from "./shop";
+
+/** How the buyer pays: with a method of Stripe's, which is kept if they said so, or with one of ours that they keep. */
+export type Method =
+  | { readonly paymentMethodId: string; readonly isKept: boolean }
+  | { readonly savedPaymentMethodId: string };
 
 export interface State {
   readonly order: OrderFieldsFragment | null;
@@ -13,6 +19,8 @@ export interface State {
   readonly confirmation: ConfirmationFieldsFragment | null | undefined;
   /** An attempt is on its way; `late` once it was sent more than once. */
   readonly sending: "no" | "first" | "late";
+  /** That attempt: what the buyer chose is shown while it is sent, also after a reload. */
+  readonly sent: Attempt | null;
   readonly refusal: string | null;
   /** The order is followed live at this moment. */
   readonly live: boolean;
@@ -46,6 +54,7 @@ export class Checkout {
     payment: null,
     confirmation: undefined,
     sending: "no",
+    sent: null,
     refusal: null,
     live: false,
     missing: false,
@@ -59,6 +68,7 @@ export class Checkout {
     private readonly client: Client,
     private readonly visit: Visit,
     private readonly attempts: Attempts,
+    readonly saved: SavedMethods,
     private readonly leaveFor: (url: string) => void,
   ) {}
 
@@ -69,26 +79,29 @@ export class Checkout {
 
   read = (): State => this.state;
 
-  /** Take up where the buyer left: the order as it is, the attempt that was on its way, and everything that follows. */
+  /** Take up where the buyer left: the order as it is, the attempts that were on their way, and everything that follows. */
   async start(isBack: boolean): Promise<void> {
+    const { orderId } = this.visit;
+    this.#show(this.attempts.current(orderId));
     await this.load(isBack ? 0 : null);
     this.#follow();
-    const undecided = this.attempts.current(this.visit.orderId);
+    void this.saved.resume();
+    const undecided = this.attempts.current(orderId);
     if (undecided !== null) await this.#carry(undecided, false);
+    else this.#show(null);
   }
 
-  /**
-   * Pay with this method, and have it kept for later if the buyer said so; null prepares a payment for Stripe's Payment
-   * Element. Harmless when called twice.
-   */
-  async pay(paymentMethodId: string | null, isKept = false): Promise<void> {
+  /** Pay with this method; null prepares a payment for Stripe's Payment Element. Harmless when called twice. */
+  async pay(method: Method | null): Promise<void> {
     const { order, payment } = this.state;
     if (this.#carrying !== null || order === null || viewOf(this.state) === "paid") return this.#carrying ?? undefined;
     const { amount, currency } = order.amountDue;
+    const expected = { amount, currency };
+    const { isKept, ...using } = { paymentMethodId: null, isKept: false, ...method };
     const act: Act =
-      payment?.allowedActions.includes("CONFIRM") && paymentMethodId !== null
-        ? { act: "try-again", paymentId: payment.id, paymentMethodId }
-        : { act: "pay", paymentMethodId, isKept, expected: { amount, currency } };
+      payment?.allowedActions.includes("CONFIRM") && method !== null
+        ? { act: "try-again", paymentId: payment.id, ...using, expected }
+        : { act: "pay", ...using, isKept, expected };
     await this.#carry(this.attempts.begin(this.visit.orderId, act), true);
   }
 
@@ -103,8 +116,11 @@ export class Checkout {
   async load(maxStalenessMs: number | null = null): Promise<void> {
     const { orderId } = this.visit;
     const { data, error } = await this.client.query(CHECKOUT, { orderId, locale: navigator.language }).toPromise();
-    if (error) return this.#set({ missing: this.state.order === null && error.networkError === undefined });
-    if (!data?.order) return this.#set({ missing: true });
+    this.saved.learn(data?.viewer?.customer);
+    if (!data?.order) {
+      const isUnknown = error !== undefined && (this.state.order !== null || error.networkError !== undefined);
+      return this.#set({ missing: !isUnknown });
+    }
     this.#learn(data.order, data.order.payments.nodes[0] ?? null);
     if (this.state.payment !== null) await this.#loadPayment(this.state.payment.id, maxStalenessMs);
   }
@@ -135,14 +151,19 @@ export class Checkout {
   #carry(attempt: Attempt, isClick: boolean): Promise<void> {
     this.#carrying ??= this.#carryOut(attempt, isClick).finally(() => {
       this.#carrying = null;
-      this.#set({ sending: "no" });
+      this.#show(null);
     });
     return this.#carrying;
   }
 
+  #show(sent: Attempt | null): void {
+    this.#set({ sent, sending: sent === null ? "no" : "first" });
+  }
+
   async #carryOut(attempt: Attempt, isClick: boolean): Promise<void> {
     const { orderId } = this.visit;
-    this.#set({ sending: "first", refusal: null });
+    this.#show(attempt);
+    this.#set({ refusal: null });
     const outcome = await carryOut(this.client, orderId, attempt, () => this.#set({ sending: "late" }));
     if (outcome === "signed-out") return this.#set({ refusal: SIGNED_OUT }); // and the attempt stays undecided
     this.attempts.end(orderId, attempt.key);
@@ -153,12 +174,23 @@ export class Checkout {
     if (outcome.payment) this.#learn(outcome.payment.order, outcome.payment, outcome.confirmation);
     const refused = outcome.errors.find((error) => error.__typename !== "CardDeclinedError");
     if (refused) {
-      const ofMethod = refused.__typename === "PaymentMethodUnusableError" ? refused.customerMessage : null;
-      this.#set({ refusal: ofMethod ?? WORDS[refused.code] ?? REFUSED });
+      this.#set({ refusal: this.#explain(refused, attempt) });
       return this.load();
     }
     const url = outcome.confirmation?.nextAction?.redirectUrl;
     if (isClick && url && outcome.payment?.status === "REQUIRES_ACTION") this.leaveFor(url);
+  }
+
+  /** A refusal in words for the buyer. A saved method that is refused by its name is not offered again. */
+  #explain(refused: Paid["errors"][number], attempt: Attempt): string {
+    const ofMethod = refused.__typename === "PaymentMethodUnusableError" ? refused.customerMessage : null;
+    const text = ofMethod ?? WORDS[refused.code] ?? REFUSED;
+    const saved = attempt.act === "give-up" ? undefined : attempt.savedPaymentMethodId;
+    const isByName = ofMethod !== null || (refused.path?.includes("savedPaymentMethodId") ?? false);
+    if (saved === undefined || !isByName) return text;
+    const name = this.saved.name(saved);
+    this.saved.drop(saved);
+    return `Your ${name}: ${ofMethod ?? NOT_KEPT}`;
   }
 
   /** Keep what is newer. News of another payment than the newest one changes the order only. */
@@ -232,5 +264,5 @@ const WORDS: Readonly<Record<string, string>> = {
   INVALID_STATE: "This payment has changed meanwhile. Please look at it again.",
   RATE_LIMITED: "That was a little fast. Please try again in a moment.",
 };
+const NOT_KEPT = "It is not kept any more. Please choose another way to pay.";
 const REFUSED = "This did not work. Please look at your order again, or choose another way to pay.";
-const SIGNED_OUT = "The shop does not know you any more. Please open this page again from the shop.";

@@ -2,9 +2,10 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Provider } from "urql";
 import { App, Notice } from "./App";
-import { attemptsIn } from "./attempt";
+import { attemptsIn, forgettingIn, FORGETTING } from "./attempt";
 import { Checkout } from "./checkout";
 import { clientFor } from "./client";
+import { SavedMethods } from "./saved";
 import { isBack, settings, ShopError, startAgain, visit } from "./shop";
 import "./style.css";
 
@@ -15,7 +16,11 @@ async function open(): Promise<void> {
   const kind = await settings();
   const visiting = await visit(kind.hasShop);
   const client = clientFor(visiting, kind.byHash);
-  const checkout = new Checkout(client, visiting, attemptsIn(localStorage), (url) => location.assign(url));
+  const saved = new SavedMethods(client, forgettingIn(localStorage));
+  const checkout = new Checkout(client, visiting, attemptsIn(localStorage), saved, (url) => location.assign(url));
+  addEventListener("storage", ({ key, newValue }) => {
+    if (key?.startsWith(FORGETTING) && newValue === null) void checkout.load(); // another tab's wish has come to its end
+  });
   root.render(
     <StrictMode>
       <Provider value={client}>

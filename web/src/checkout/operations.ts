@@ -30,9 +30,33 @@ export const PAYMENT_FIELDS = graphql(`
   }
 `);
 
+/** What the buyer keeps for later; of a long list the newest, and the default one in any case. */
+export const KEPT_METHODS = graphql(`
+  fragment KeptMethods on Customer {
+    defaultPaymentMethod { ...SavedMethodFields }
+    paymentMethods(first: 20) { nodes { ...SavedMethodFields } }
+  }
+`);
+
+export const SAVED_METHOD_FIELDS = graphql(`
+  fragment SavedMethodFields on SavedPaymentMethod {
+    id
+    isDefault
+    expiresSoon
+    snapshot {
+      __typename
+      type
+      ... on CardSnapshot { brand last4 expMonth expYear }
+      ... on BankAccountSnapshot { bank last4 }
+      ... on OtherMethodSnapshot { label }
+    }
+  }
+`);
+
 export const CHECKOUT = graphql(`
   query Checkout($orderId: ID!, $locale: String!) {
     order(id: $orderId) { ...OrderFields payments(first: 1) { nodes { ...PaymentFields } } }
+    viewer { customer { ...KeptMethods } }
   }
 `);
 
@@ -99,10 +123,22 @@ export const GIVE_UP = graphql(`
   }
 `);
 
+/** Forget a saved method, here and at Stripe. */
+export const FORGET = graphql(`
+  mutation CheckoutForget($id: ID!, $key: IdempotencyKey!, $locale: String!) {
+    detachPaymentMethod(id: $id, idempotencyKey: $key) {
+      replayed
+      errors { ...ErrorFields }
+      customer { ...KeptMethods }
+    }
+  }
+`);
+
 export const ERROR_FIELDS = graphql(`
   fragment ErrorFields on UserError {
     __typename
     code
+    path
     retryable
     ... on OperationInProgressError { retryAfterMs }
     ... on ProviderError { inMs: retryAfterMs }
