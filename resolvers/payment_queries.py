@@ -17,6 +17,7 @@ from resolvers.reading.cursors import SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition, find_searched
 from resolvers.reading.pagination import Page, Paging, Sort, capped_count
 from resolvers.reading.projected_queries import payment_row, payment_rows
+from resolvers.reading.search import Reader
 from resolvers.visibility import Visibility, lookup, visibility
 from services.audit.trail import Cause
 
@@ -86,8 +87,8 @@ async def payment_page(
     window = paging.window(sort.value)
     matching = None
     if filter is not None:
-        searched = await find_searched(filter, owner=sees.owner)
-        matching = condition(filter, searched, staff=sees_all_payments(context.caller))
+        reader = Reader(sees.owner, is_staff=sees_all_payments(context.caller), shows_people=sees.order_id is None)
+        matching = condition(filter, await find_searched(filter, reader), reader)
     if visible is None:
         return Page.empty()
     rows = Payment.filter(visible)

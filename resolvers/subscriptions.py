@@ -15,6 +15,7 @@ from resolvers.access import require, signed_in
 from resolvers.context import RequestContext
 from resolvers.reading.cursors import Cursor, SortKey
 from resolvers.reading.filters import PaymentFilterInput, condition, find_searched
+from resolvers.reading.search import Reader
 from resolvers.visibility import Visibility, as_paid_by, lookup
 from services.live.order_stream import OrderChange, read_newest_sequence
 from services.live.payment_feed import Entry, FeedFilter
@@ -98,8 +99,9 @@ async def feed_changes(
     assert since is None or isinstance(since, datetime)
     feed_filter = None
     if filter is not None:
-        searched = await find_searched(filter, owner=None)
-        feed_filter = FeedFilter(repr((filter, searched)), condition(filter, searched, staff=True))
+        reader = Reader(None, is_staff=True, shows_people=True)
+        searched = await find_searched(filter, reader)
+        feed_filter = FeedFilter(repr((filter, searched)), condition(filter, searched, reader))
     context.live.start_listening()
 
     async def permitted() -> AsyncGenerator[Entry, None]:

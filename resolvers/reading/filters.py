@@ -16,7 +16,7 @@ from domain.money import MAX_MINOR
 from domain.states import PaymentStatus
 from domain.text import check_metadata, clean_text
 from models import PaymentFailure
-from resolvers.reading.search import NOTHING, Found, look_up
+from resolvers.reading.search import NOTHING, Found, Reader, look_up
 
 DEEPEST = 4  # filters inside filters
 MOST_PARTS = 30  # filters in one filter, all levels together
@@ -63,13 +63,13 @@ class PaymentFilterInput:
     none_of: "PaymentFilterInput | None" = None
 
 
-async def find_searched(given: PaymentFilterInput, *, owner: UUID | None) -> Mapping[str, Found]:
-    """Look up the texts that a filter searches for; `owner` is the customer whose payments alone are shown.
+async def find_searched(given: PaymentFilterInput, reader: Reader) -> Mapping[str, Found]:
+    """Look up the texts that a filter searches for.
 
     Raises Refused for a filter that is too large, or that holds unusable text.
     """
     _check_size(given)
-    return await look_up(_searched(given, ("filter",)), owner=owner)
+    return await look_up(_searched(given, ("filter",)), reader)
 
 
 def _searched(given: PaymentFilterInput, path: Path) -> Iterator[tuple[str, Path]]:
@@ -84,13 +84,13 @@ def _searched(given: PaymentFilterInput, path: Path) -> Iterator[tuple[str, Path
         yield from _searched(given.none_of, (*path, "not"))
 
 
-def condition(given: PaymentFilterInput, searched: Mapping[str, Found], *, staff: bool) -> Q:
-    """The condition for a filter of the staff or a buyer, whose texts were looked up.
+def condition(given: PaymentFilterInput, searched: Mapping[str, Found], reader: Reader) -> Q:
+    """The condition for a filter of this caller, whose texts were looked up.
 
     Raises Refused for one that is too large, or that holds unusable text.
     """
     _check_size(given)
-    return _condition(given, searched, ("filter",), staff=staff)
+    return _condition(given, searched, ("filter",), reader)
 
 
 def _check_size(given: PaymentFilterInput) -> None:
@@ -106,25 +106,25 @@ def _count(given: PaymentFilterInput, *, depth: int) -> int:
     return 1 + sum(_count(part, depth=depth + 1) for part in inner)
 
 
-def _condition(given: PaymentFilterInput, searched: Mapping[str, Found], path: Path, *, staff: bool) -> Q:
+def _condition(given: PaymentFilterInput, searched: Mapping[str, Found], path: Path, reader: Reader) -> Q:
     """Every condition is true or false for every row, never null, so that `not` means what it says."""
-    conditions = [_columns(given, path)]
+    conditions = [_columns(given, reader)]
     if given.decline_code is not None:
-        conditions.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=staff))
+        conditions.append(_declined_with(given.decline_code, (*path, "declineCode"), staff=reader.is_staff))
     if given.search is not None:
         conditions.append(searched[given.search].condition())
     if given.metadata is not None:
         conditions.append(Q(metadata__contains=check_metadata(given.metadata, path=(*path, "metadata"))))
     if given.all_of is not None:
-        conditions.extend(_condition(part, searched, (*path, "and"), staff=staff) for part in given.all_of)
+        conditions.extend(_condition(part, searched, (*path, "and"), reader) for part in given.all_of)
     if given.any_of is not None:
-        conditions.append(_any([_condition(part, searched, (*path, "or"), staff=staff) for part in given.any_of]))
+        conditions.append(_any([_condition(part, searched, (*path, "or"), reader) for part in given.any_of]))
     if given.none_of is not None:
-        conditions.append(~_condition(given.none_of, searched, (*path, "not"), staff=staff))
+        conditions.append(~_condition(given.none_of, searched, (*path, "not"), reader))
     return reduce(lambda one, other: one & other, conditions)
 
 
-def _columns(given: PaymentFilterInput, path: Path) -> Q:
+def _columns(given: PaymentFilterInput, reader: Reader) -> Q:
     exact: dict[str, Any] = {}
     if given.status is not None:
         exact["status__in"] = list(given.status)
@@ -139,7 +139,8 @@ def _columns(given: PaymentFilterInput, path: Path) -> Q:
     if given.order_id is not None:
         matched &= _belongs_to("order_id", row_id(given.order_id, Kind.ORDER))
     if given.customer_id is not None:
-        matched &= _belongs_to("customer_id", row_id(given.customer_id, Kind.CUSTOMER))
+        customer_id = row_id(given.customer_id, Kind.CUSTOMER) if reader.shows_people else None
+        matched &= _belongs_to("customer_id", customer_id)
     return matched
 
 

@@ -26,10 +26,8 @@ A_UUID: Final = re.compile(r"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}", re.
 NOTHING: Final = Q(id__in=[])
 
 # Each statement finds, by the text ($1), ids for one column of payments, and the customer whose they are.
-BY_NUMBER: Final = (
-    "SELECT 'customer_id', id, id FROM customer WHERE external_id = $1::text",
-    "SELECT 'order_id', id, customer_id FROM orders WHERE external_id = $1::text",
-)
+BY_NUMBER: Final = ("SELECT 'order_id', id, customer_id FROM orders WHERE external_id = $1::text",)
+BY_CUSTOMERS_NUMBER: Final = ("SELECT 'customer_id', id, id FROM customer WHERE external_id = $1::text",)
 BY_ADDRESS: Final = ("SELECT 'customer_id', id, id FROM customer WHERE lower(email) = lower($1::text)",)
 BY_STRIPES_ID: Final = (
     "SELECT 'id', id, customer_id FROM payment WHERE stripe_payment_intent_id = $1::text",
@@ -57,6 +55,19 @@ LIMIT {most}
 
 
 @dataclass(frozen=True, slots=True)
+class Reader:
+    """The caller of a filter, which tells them no more than their answers do.
+
+    `owner` is the customer whose payments alone they see, None for all. `is_staff` says that they see why a bank
+    suspects a card, `shows_people` that they see who pays: nothing is found by a guess of what an answer hides.
+    """
+
+    owner: UUID | None
+    is_staff: bool
+    shows_people: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """The rows that a text names, by the column of payments that leads to them; `beginning` of a number, or address."""
 
@@ -79,27 +90,26 @@ def _one_of(column: str, ids: Sequence[UUID]) -> Q:
     return Q(**conditions)
 
 
-async def look_up(searched: Iterable[tuple[str, Path]], *, owner: UUID | None) -> dict[str, Found]:
-    """Look each text up by a statement; `owner` is the customer whose payments alone are shown, None for all.
-
-    Raises Refused for a text that no id and no number can be.
-    """
+async def look_up(searched: Iterable[tuple[str, Path]], reader: Reader) -> dict[str, Found]:
+    """Look each text up by a statement. Raises Refused for a text that no id and no number can be."""
     found: dict[str, Found] = {}
     for text, path in searched:
         if text not in found:
-            found[text] = await _look_up(clean_id(text, path=path, max_length=LONGEST_SEARCH), owner)
+            found[text] = await _look_up(clean_id(text, path=path, max_length=LONGEST_SEARCH), reader)
     return found
 
 
-async def _look_up(text: str, owner: UUID | None) -> Found:
-    decoded = decode(text)
-    if decoded is not None and decoded[0] in BY_OUR_ID:
-        return Found(await _rows((BY_OUR_ID[decoded[0]],), str(decoded[1]), owner))
+async def _look_up(text: str, reader: Reader) -> Found:
+    owner, decoded = reader.owner, decode(text)
+    by_number = (*BY_CUSTOMERS_NUMBER, *BY_NUMBER) if reader.shows_people else BY_NUMBER
+    by_id = {kind: by for kind, by in BY_OUR_ID.items() if reader.shows_people or kind is not Kind.CUSTOMER}
+    if decoded is not None and decoded[0] in by_id:
+        return Found(await _rows((by_id[decoded[0]],), str(decoded[1]), owner))
     if A_UUID.fullmatch(text):  # also of shops that number their orders and customers so
-        return Found(await _rows((*BY_NUMBER, *BY_OUR_ID.values()), text, owner))
-    if "@" in text:
-        return Found(await _rows((*BY_NUMBER, *BY_ADDRESS), text, owner), address=text)
-    rows = await _rows((*BY_NUMBER, *BY_STRIPES_ID) if text.startswith(OF_STRIPE) else BY_NUMBER, text, owner)
+        return Found(await _rows((*by_number, *by_id.values()), text, owner))
+    if "@" in text and reader.shows_people:
+        return Found(await _rows((*by_number, *BY_ADDRESS), text, owner), address=text)
+    rows = await _rows((*by_number, *BY_STRIPES_ID) if text.startswith(OF_STRIPE) else by_number, text, owner)
     is_beginning = rows.keys() <= {"order_id"}  # which finds the order of this very number as well
     return Found(rows, beginning=text if is_beginning else None)
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from domain.checkout.line_items import LineItem, read_line_items, sum_of
 from domain.checkout.shipping import Shipping
-from domain.metadata import stripe_metadata
+from domain.metadata import metadata_change
 from models import Order, Payment
 
 # Stripe takes 12 characters (docs.stripe.com/api/payment_intents/create); of longer references it is not told.
@@ -45,10 +45,9 @@ def describe_change(order: Order, payment: Payment, changed: Mapping[str, Any], 
         to = changed["shipping"]
         described["shipping"] = _shipping(Shipping.from_record(to)) if to is not None else ""
     if "metadata" in changed:
-        before = stripe_metadata({}, payment.metadata, order.metadata)
-        after = stripe_metadata({}, payment.metadata, changed["metadata"])
-        gone = dict.fromkeys(before.keys() - after.keys(), "")
-        described["metadata"] = gone | {name: value for name, value in after.items() if before.get(name) != value}
+        described["metadata"] = metadata_change(
+            payment.metadata, order.metadata, changed["metadata"], names_customer=order.customer_id is not None
+        )
     return described
 
 

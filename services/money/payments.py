@@ -10,7 +10,7 @@ from domain.caller import PaymentAuthority
 from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
 from domain.errors import ErrorCode, Forbidden, LimitExceeded, Refused
 from domain.ids import derived_id
-from domain.metadata import stripe_metadata
+from domain.metadata import OF_A_PAYMENT, stripe_metadata
 from domain.money import Money
 from domain.states import CaptureMethod, PaymentAction, PaymentShare, PaymentStatus
 from models import Operation, Order, Payment
@@ -274,13 +274,8 @@ def _create_params(
     payment: Payment,
     operation: Operation,
 ) -> dict[str, Any]:
-    ours = {
-        "order_id": str(order.id),
-        "order_external_id": order.external_id,
-        "customer_external_id": customer_external_id,
-        "payment_id": str(payment.id),
-        "operation_id": str(operation.id),
-    }
+    ids = (str(order.id), order.external_id, customer_external_id, str(payment.id), str(operation.id))
+    ours = dict(zip(OF_A_PAYMENT, ids, strict=True))
     create: dict[str, Any] = {
         "amount": payment.amount_minor,
         "currency": payment.currency.lower(),

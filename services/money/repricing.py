@@ -8,7 +8,7 @@ raised, for another payment asks for the rest of it. Source: docs.stripe.com/api
 from collections.abc import Mapping
 from typing import Any
 
-from database.statements import Update
+from database.statements import Update, read_one
 from database.unit_of_work import UnitOfWork
 from domain.amounts import check_chargeable
 from domain.errors import DomainError, ErrorCode, PaymentUnderWay, Refused
@@ -17,14 +17,20 @@ from domain.states import PaymentShare
 from models import Operation, Order, Payment
 from services.audit.trail import Cause
 from services.money.described import describe_change
-from services.money.operations.ends import TERMS
+from services.money.operations.ends import SETTLES_ORDER, TERMS
 from services.money.operations.refusals import why_amount_stays
+from services.money.operations.runner import ConcurrentOperation
 from services.money.operations.steps import WAITS_FOR_METHOD, Step
 from services.money.rules import check_free
 from services.money.state.payment_state import begin_update
 
 # What an order keeps once a payment of it has begun: its payer agreed to it, and Stripe was told.
 BINDING = ("currency", "customer_id", "capture_method", "allow_partial_payments")
+# Operations under way that change the order itself when they end: a new total, and a capture that settles it.
+CHANGES_ORDER = f"""
+WHERE payment_id = ANY($1::uuid[]) AND due IS NOT NULL AND id <> $2
+  AND (params ? '{TERMS}' OR params ? '{SETTLES_ORDER}') LIMIT 1
+"""
 
 
 async def find_following_payment(operation: Operation, order: Order, terms: Mapping[str, Any]) -> Payment | None:
@@ -35,9 +41,7 @@ async def find_following_payment(operation: Operation, order: Order, terms: Mapp
     confirmed it, and Refused(INVALID_STATE, AMOUNT_TOO_SMALL, AMOUNT_TOO_LARGE).
     """
     open_payments = [payment for payment in order.locked_payments if not payment.is_final]
-    for payment in open_payments:
-        if payment.next_amount_minor is not None:  # one change after the other
-            await check_free(operation, payment)
+    await _check_no_change_under_way(operation, order)
     more = terms["total_minor"] - order.total_minor
     is_bound = any(getattr(order, name) != terms[name] for name in BINDING)
     is_begun = bool(open_payments) or any(payment.captured_minor > 0 for payment in order.locked_payments)
@@ -112,6 +116,18 @@ def _check_amount(amount_minor: int, order: Order) -> None:
             ("input", "total", "amount"),
         )
     check_chargeable(Money(amount_minor, order.currency), enabled=frozenset({order.currency}), path=("input", "total"))
+
+
+async def _check_no_change_under_way(operation: Operation, order: Order) -> None:
+    """Allow one change of an order after the other: the later one is what the shop has said last.
+
+    A change may outlive its payment: Stripe's event can end that before our request has its answer. Raises
+    ConcurrentOperation.
+    """
+    payment_ids = [payment.id for payment in order.locked_payments]
+    other = await read_one(Operation, CHANGES_ORDER, payment_ids, operation.id) if payment_ids else None
+    if other is not None:
+        raise ConcurrentOperation(other.id)
 
 
 def _check_without_payment(order: Order, open_payments: list[Payment], total_minor: int) -> None:

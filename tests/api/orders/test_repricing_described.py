@@ -116,3 +116,32 @@ async def test_lines_that_do_not_come_to_the_new_total_are_refused(shop: Shop) -
     assert codes(payload) == ["AMOUNT_MISMATCH"]
     assert updates(shop) == []
     await as_one(shop, order_id, 10_000)
+
+
+async def test_our_ids_at_stripe_are_not_the_shops_to_change(shop: Shop) -> None:
+    """Payments are found again by them, also by who has lost the row."""
+    order_id, _ = await prepared(shop, metadata={"payment_id": "P-1", "operation_id": "O-1", "colour": "red"})
+    ours = {name: value for name, value in at_stripe(shop)["metadata"].items() if name != "colour"}
+
+    changed = {"payment_id": "P-2", "customer_external_id": "Ada", "colour": "blue"}
+    payloads = [await register(shop, 12_000, metadata=changed)]
+    with_other = at_stripe(shop)["metadata"]
+    payloads.append(await register(shop, 13_000))
+
+    assert [payload["errors"] for payload in payloads] == [[], []]
+    assert set(ours) == {"order_id", "order_external_id", "customer_external_id", "payment_id", "operation_id"}
+    assert (with_other, at_stripe(shop)["metadata"]) == ({**ours, "colour": "blue"}, ours)
+    await as_one(shop, order_id, 13_000)
+
+
+async def test_more_metadata_than_stripe_has_room_for_hinders_no_new_total(shop: Shop) -> None:
+    order_id, _ = await prepared(shop)
+    fifty, others = ({f"{name}{number:02}": "a" for number in range(50)} for name in ("k", "n"))
+
+    filled = await register(shop, 12_000, metadata=fifty)
+    del others["n49"]
+    exchanged = await register(shop, 13_000, metadata={**others, "k00": "b"})
+
+    assert (filled["errors"], exchanged["errors"]) == ([], [])
+    assert at_stripe(shop)["metadata"]["k00"] == "b"
+    await as_one(shop, order_id, 13_000)

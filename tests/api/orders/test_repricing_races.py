@@ -79,6 +79,43 @@ async def test_an_update_during_the_banks_question_asks_the_payer_again(shop: Sh
     await as_one(shop, order_id, 12_000)
 
 
+async def test_what_the_shop_says_last_stays_whichever_answer_comes_last(shop: Shop) -> None:
+    """Stripe's event of the payer's confirmation has ended the payment before the answer to the update arrives."""
+    order_id, _ = await prepared(shop)
+    held = shop.sandbox.fault(kind="hold_after", **UPDATE)
+    repricing = asyncio.create_task(register(shop, 12_000, description="One ticket"))
+    await reached(shop, held)
+    await shop.browser_confirms("pm_card_visa")
+    await shop.deliver()
+
+    meanwhile = await register(shop, 12_000, description="Two tickets")
+    shop.sandbox.clear_faults()
+    await repricing
+    again = await register(shop, 12_000, description="Two tickets")
+
+    assert (codes(meanwhile), codes(again)) == (["OPERATION_IN_PROGRESS"], [])
+    assert (await Order.get(external_id=NUMBER)).description == "Two tickets"
+    await as_one(shop, order_id, 12_000)
+
+
+async def test_a_capture_that_settles_lowers_no_later_total(shop: Shop) -> None:
+    allows: Json = {"captureMethod": "MANUAL", "allowPartialPayments": True}
+    order_id = (await register(shop, 10_000, **allows))["order"]["id"]
+    payment = (await part(shop, order_id, 6_000, left=10_000, paymentMethodId="pm_card_visa", confirm=True))["payment"]
+    held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/payment_intents/[^/]+/capture")
+    settles = {"paymentId": payment["id"], "settlesOrder": True}
+    capturing = asyncio.create_task(shop.staff.do("capturePayment", input=settles, key=key()))
+    await reached(shop, held)
+    await shop.deliver()
+
+    meanwhile = await register(shop, 15_000, **allows)
+    shop.sandbox.clear_faults()
+    settled, raised = await capturing, await register(shop, 15_000, **allows)
+
+    assert (codes(meanwhile), settled["errors"], codes(raised)) == (["OPERATION_IN_PROGRESS"], [], [])
+    assert (await standing(shop, order_id))["total"] == {"amount": 15_000}
+
+
 @pytest.mark.parametrize("moment", ["hold_before", "hold_after"])
 async def test_the_server_confirms_nothing_while_the_amount_is_open(shop: Shop, moment: str) -> None:
     order_id, payment = await prepared(shop)

@@ -191,3 +191,23 @@ async def test_what_cannot_be_searched_is_refused_by_its_place(shop: Shop) -> No
     [error] = answer["errors"]
     assert error["extensions"]["code"] == "BAD_USER_INPUT"
     assert "search" in error["message"]
+
+
+async def test_a_view_token_finds_nobody_out(shop: Shop) -> None:
+    """It shows no people, so neither does what it finds: no guess at them is told right from wrong."""
+    order_id = await shop.order(customerEmail="ada@shop.example")
+    given = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}}
+    document = """mutation M($input: CreatePaymentInput!, $key: IdempotencyKey!) {
+      createPayment(input: $input, idempotencyKey: $key) { viewToken payment { id } } }"""
+    made = await shop.buyer.ask(document, input={**given, "receiptEmail": "ada@home.example"}, key=key())
+    view, payment_id = Client(shop.http, made["createPayment"]["viewToken"]), made["createPayment"]["payment"]["id"]
+    customer = await Customer.get(external_id="buyer")
+    of_people = ["ada@shop.example", "ada@home.example", "buyer", encode(Kind.CUSTOMER, customer.id), str(customer.id)]
+    filters = [{"search": text} for text in of_people] + [{"customerId": encode(Kind.CUSTOMER, customer.id)}]
+
+    told = [await matching(view, one) for one in filters] + [await matching(view, {"not": one}) for one in filters]
+    by_payer = [await matching(shop.buyer, one) for one in filters]
+
+    assert told == [set()] * len(filters) + [{payment_id}] * len(filters)
+    assert by_payer == [{payment_id}] * len(filters)
+    assert await found(view, order_id) == await found(view, payment_id) == {payment_id}

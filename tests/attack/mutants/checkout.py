@@ -19,10 +19,10 @@ CHECKOUT = (
         "domain/commands.py",
         "parsed(parse_confirmation_token, default=None, added_later=True)\n"
         "    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)\n"
-        "    return_url:",
+        "    expected_amount:",
         "parsed(parse_confirmation_token, default=None, show=lambda _: None)\n"
         "    shared_payment_token: str | None = parsed(parse_shared_token, default=None, added_later=True)\n"
-        "    return_url:",
+        "    expected_amount:",
         TOKENS + "test_a_repeated_call_with_its_key_is_the_payment_of_the_first",
         'other["errors"][0]["mismatchedPaths"]',
     ),

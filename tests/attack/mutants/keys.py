@@ -107,7 +107,7 @@ KEYS = (
     ),
     Mutant(
         "an_order_is_settled_under_its_open_payments",
-        "services/money/state/payment_state.py",
+        "services/money/state/order_state.py",
         "settled_minor = order.paid_minor + sum(payment.asked_minor for payment in order.locked_payments)",
         "settled_minor = order.paid_minor",
         PARTIAL + "test_a_capture_that_settles_leaves_the_order_what_others_ask_for",

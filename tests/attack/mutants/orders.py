@@ -64,6 +64,22 @@ ORDERS = (
         'payload["errors"]',
     ),
     Mutant(
+        "the_shops_entries_take_our_names",
+        "domain/metadata.py",
+        "    told, wanted = stripe_metadata(ours, payments, before), stripe_metadata(ours, payments, after)",
+        "    told, wanted = stripe_metadata({}, payments, before), stripe_metadata({}, payments, after)",
+        DESCRIBED + "test_our_ids_at_stripe_are_not_the_shops_to_change",
+        "with_other",
+    ),
+    Mutant(
+        "an_earlier_change_overtakes_a_later_one",
+        "services/money/repricing.py",
+        "    if other is not None:\n        raise ConcurrentOperation",
+        "    if other is None:\n        raise ConcurrentOperation",
+        RACES + "test_what_the_shop_says_last_stays_whichever_answer_comes_last",
+        "codes",
+    ),
+    Mutant(
         "lines_vanish_beside_a_part",
         "services/money/repricing.py",
         "(more == 0 or is_gone)",

@@ -25,7 +25,7 @@ RECOGNITION = (
     ),
     Mutant(
         "an_order_that_owes_something_is_paid",
-        "services/money/state/payment_state.py",
+        "services/money/state/order_state.py",
         "None if order.due_minor > 0 else order.paid_at or _last_taken(order)",
         "order.paid_at or _last_taken(order)",
         MOMENTS + "test_an_order_is_paid_when_the_last_of_its_money_came",
@@ -121,9 +121,9 @@ RECOGNITION = (
     ),
     Mutant(
         "lines_change_under_an_open_payment",
-        "services/money/orders.py",
-        "    if order.line_items != command.line_items and _payment_open(order):\n",
-        "    if False:\n",
+        "services/money/repricing.py",
+        'if others and order.line_items != terms["line_items"] and (more == 0 or is_gone):',
+        "if False:",
         DESCRIBED + "test_lines_stand_still_while_a_payment_is_open",
         "[error] = payload",
     ),
@@ -134,6 +134,14 @@ RECOGNITION = (
         "WHERE $2::uuid IS NULL OR '{nobody}' <> $2\n",
         SEARCHES + "test_a_search_does_not_tell_that_somebody_else_is_there",
         "== own",
+    ),
+    Mutant(
+        "a_view_token_guesses_at_people",
+        "resolvers/payment_queries.py",
+        "shows_people=sees.order_id is None",
+        "shows_people=True",
+        SEARCHES + "test_a_view_token_finds_nobody_out",
+        "told ==",
     ),
     Mutant(
         "a_declined_attempt_is_not_found",

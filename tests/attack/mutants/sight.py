@@ -162,7 +162,7 @@ SIGHT = (
     ),
     Mutant(
         "a_page_with_a_secret_in_it_is_stored",
-        "services/money/state/payment_state.py",
+        "services/money/state/next_action.py",
         "withheld = action.redirect_url is not None and without_secrets(action.redirect_url) != action.redirect_url",
         "withheld = False",
         "tests/api/payments/test_next_actions.py::test_a_page_with_a_secret_in_it_is_kept_nowhere",

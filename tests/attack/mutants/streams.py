@@ -121,8 +121,8 @@ STREAMS = (
     Mutant(
         "a_document_asks_stripe_about_every_payment",
         "services/live/refresh_on_read.py",
-        "        return payment_id in known or len(known) < IN_A_DOCUMENT\n",
-        "        return payment_id in known or len(known) >= 0\n",
+        "        return identity in known or len(known) < IN_A_DOCUMENT\n",
+        "        return identity in known or len(known) >= 0\n",
         "tests/api/recovery/test_looks.py::test_a_document_asks_about_five_payments_and_shows_the_others_as_old_as_they_are",
         "refresh_on_read.IN_A_DOCUMENT",
     ),
