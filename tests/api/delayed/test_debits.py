@@ -156,3 +156,20 @@ async def test_events_backwards_end_a_debit_that_is_taken_back_the_same(shop: Sh
 
     after = await shown(shop.staff, payment["id"])
     assert (after["order"]["paymentStatus"], after["amountDisputed"]) == ("DISPUTED", {"amount": 10_000})
+
+
+async def test_a_debit_whose_bank_never_answers_is_given_up_at_stripe_and_paid_otherwise(shop: Shop) -> None:
+    """Stripe lets some debits be cancelled while they are on their way; that is for the staff, in its Dashboard."""
+    payment = await begun(shop, Way("pm_usBankAccount_processing", "USD"))
+    order_id = (await _as_buyer(shop, payment))["order"]["id"]
+    await pass_days(shop, 60)
+    waiting = await shown(shop.staff, payment["id"])
+
+    await shop.stripe(f"payment_intents/{intent(shop)['id']}/cancel", {})
+    await shop.deliver()
+
+    ended = await shown(shop.staff, payment["id"])
+    another = await shop.pay(order_id)
+    assert (waiting["status"], waiting["order"]["paymentStatus"], unpaid(waiting)) == ("PROCESSING", "PENDING", True)
+    assert (ended["status"], ended["order"]["paymentStatus"], unpaid(ended)) == ("CANCELED", "UNPAID", True)
+    assert (another["errors"], another["payment"]["order"]["paymentStatus"]) == ([], "PAID")
