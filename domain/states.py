@@ -65,10 +65,7 @@ class SetupFutureUsage(StrEnum):
 
 
 class SetupIntentStatus(StrEnum):
-    """The status of a setup, which keeps a method without a payment: Stripe's lifecycle, and two statuses of our own.
-
-    Source: docs.stripe.com/payments/paymentintents/lifecycle, of SetupIntents.
-    """
+    """The status of a setup, which keeps a method without a payment: Stripe's lifecycle, and two of our own."""
 
     INITIATED = "INITIATED"  # written here, not yet known to Stripe
     REQUIRES_PAYMENT_METHOD = "REQUIRES_PAYMENT_METHOD"
@@ -224,6 +221,7 @@ class DiscrepancyKind(StrEnum):
     EXPIRING_AUTHORIZATION = "EXPIRING_AUTHORIZATION"
     BROKEN_CHAIN = "BROKEN_CHAIN"
     UNAPPLIED_FUNDS = "UNAPPLIED_FUNDS"
+    SETUP_DRIFT = "SETUP_DRIFT"
 
 
 class DiscrepancyState(StrEnum):
@@ -248,9 +246,13 @@ class Transition(StrEnum):
     CONFLICT = "CONFLICT"  # contradicts a final state: ask Stripe
 
 
-# Kinds in which money differs or may differ. A webhook gap is an event that came late, and an expiring authorisation is
-# work for a person: both sides agree on the money.
-MONEY_KINDS = frozenset(DiscrepancyKind) - {DiscrepancyKind.WEBHOOK_GAP, DiscrepancyKind.EXPIRING_AUTHORIZATION}
+# Kinds in which money differs or may differ. A webhook gap is an event that came late, an expiring authorisation is
+# work for a person, and a setup moves none: both sides agree on the money.
+MONEY_KINDS = frozenset(DiscrepancyKind) - {
+    DiscrepancyKind.WEBHOOK_GAP,
+    DiscrepancyKind.EXPIRING_AUTHORIZATION,
+    DiscrepancyKind.SETUP_DRIFT,
+}
 
 OPERATION_OPEN = frozenset({OperationState.IN_PROGRESS, OperationState.UNRESOLVED, OperationState.NEEDS_REVIEW})
 PAYMENT_FINAL = frozenset({PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED})
@@ -265,17 +267,9 @@ REFUND_RESERVES = frozenset(
     }
 )
 REFUND_RELEASED = frozenset({RefundStatus.FAILED, RefundStatus.CANCELED})
-SETUP_CONFIRMABLE = frozenset(
-    {
-        SetupIntentStatus.REQUIRES_PAYMENT_METHOD,
-        SetupIntentStatus.REQUIRES_CONFIRMATION,
-        SetupIntentStatus.REQUIRES_ACTION,
-    }
-)
-SETUP_FINAL = frozenset({SetupIntentStatus.SUCCEEDED, SetupIntentStatus.CANCELED})
 
 # An open payment may go round: another method, another attempt, another 3DS. Only final states are final.
-_P, _R = PaymentStatus, RefundStatus
+_P, _R, _S = PaymentStatus, RefundStatus, SetupIntentStatus
 _LETTER = {"f": Transition.FORWARD, "r": Transition.REPEAT, "l": Transition.LATE, "c": Transition.CONFLICT}
 State = TypeVar("State", bound=StrEnum)
 
@@ -330,6 +324,8 @@ def refund_transition(old: RefundStatus, new: RefundStatus) -> Transition:
 
 
 CONFIRMABLE = frozenset({_P.REQUIRES_PAYMENT_METHOD, _P.REQUIRES_CONFIRMATION, _P.REQUIRES_ACTION})
+SETUP_CONFIRMABLE = frozenset({_S.REQUIRES_PAYMENT_METHOD, _S.REQUIRES_CONFIRMATION, _S.REQUIRES_ACTION})
+SETUP_FINAL = frozenset({_S.SUCCEEDED, _S.CANCELED})
 # INITIATED: as long as the creation was never sent to Stripe, which the cancel finds out.
 CANCELABLE = CONFIRMABLE | {_P.REQUIRES_CAPTURE, _P.INITIATED}
 

@@ -316,6 +316,7 @@ _say(
         "EXPIRING_AUTHORIZATION": "Held money will be released within a day unless it is captured.",
         "BROKEN_CHAIN": "An order's audit chain does not hold.",
         "UNAPPLIED_FUNDS": "A customer's transfer pays nothing: it was too much, too late, or for what was given up.",
+        "SETUP_DRIFT": "A setup's status differs, it cannot be read at Stripe, or we have no row of it.",
     },
 )
 _say(

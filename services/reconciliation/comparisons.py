@@ -8,7 +8,7 @@ from uuid import UUID
 from tortoise.expressions import Q
 
 from domain.states import DiscrepancyKind
-from models import Customer, Operation, Payment, Refund, WebhookEvent
+from models import Customer, Operation, Payment, Refund, SetupIntent, WebhookEvent
 from provider import (
     BalanceTransactionKind,
     Outcome,
@@ -18,11 +18,13 @@ from provider import (
     ProviderFailure,
     ProviderPayment,
     ProviderRefund,
+    ProviderSetup,
     StripeEvent,
     Unreadable,
 )
 from provider.failures import UNREADABLE_ANSWER
 from provider.ids import MALFORMED_ID
+from services.money.operations.setup_steps import NAMED
 from services.reconciliation.findings import (
     OVERDUE,
     Finding,
@@ -33,6 +35,7 @@ from services.reconciliation.findings import (
     funds_findings,
     payment_findings,
     refund_findings,
+    setup_finding,
     unreadable,
     unseen_payment,
     unseen_refund,
@@ -147,6 +150,26 @@ async def compare_balance_transactions(
     return findings
 
 
+async def compare_setups(seen: Sequence[ProviderSetup | Unreadable], *, livemode: bool) -> list[Finding]:
+    """Compare these setups with our rows, except those that an open operation will bring up to date."""
+    named = {thing.id: thing.metadata.get(NAMED) for thing in seen if isinstance(thing, ProviderSetup)}
+    found = await SetupIntent.filter(
+        Q(stripe_setup_intent_id__in=[thing.id for thing in seen])
+        | Q(id__in=list(_ids(named.values())), stripe_setup_intent_id__isnull=True),
+        livemode=livemode,
+    )
+    at_work = Operation.filter(setup_intent_id__in=[row.id for row in found], due__gt=datetime.now(UTC) - OVERDUE)
+    busy = {operation.setup_intent_id for operation in await at_work.only("id", "setup_intent_id")}
+    by_intent = {row.stripe_setup_intent_id or str(row.id): row for row in found}
+    findings = []
+    for thing in seen:
+        row = by_intent.get(thing.id) or by_intent.get(named.get(thing.id) or "")
+        finding = setup_finding(thing, row, named=named.get(thing.id))
+        if finding is not None and (row is None or row.id not in busy):
+            findings.append(finding)
+    return findings
+
+
 async def compare_events(seen: Sequence[StripeEvent | Unreadable], *, livemode: bool) -> list[Finding]:
     """Find the events that the inbox lacks, gave up, or has left overdue."""
     found = WebhookEvent.filter(stripe_event_id__in=[event.id for event in seen], livemode=livemode)
@@ -211,6 +234,11 @@ async def find_refund(refund_id: str, *, provider: Provider) -> ProviderRefund |
 async def find_dispute(dispute_id: str, *, provider: Provider) -> ProviderDispute | Unreadable | None:
     """Return the dispute, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
     return await _find(provider.retrieve_dispute(dispute_id), dispute_id)
+
+
+async def find_setup(setup_id: str, *, provider: Provider) -> ProviderSetup | Unreadable | None:
+    """Return the setup, or None where Stripe has none. Raises ProviderFailure when that cannot be known."""
+    return await _find(provider.retrieve_setup(setup_id), setup_id)
 
 
 async def find_balance_transaction(

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.states import REFUND_RELEASED, DiscrepancyKind, PaymentStatus, RefundStatus, WebhookState
-from models import Customer, Operation, Payment, Refund, WebhookEvent
+from models import Customer, Operation, Payment, Refund, SetupIntent, WebhookEvent
 from provider import (
     BalanceTransactionKind,
     ProviderBalanceTransaction,
@@ -15,6 +15,7 @@ from provider import (
     ProviderFunds,
     ProviderPayment,
     ProviderRefund,
+    ProviderSetup,
     StripeEvent,
     Unreadable,
 )
@@ -232,6 +233,26 @@ def funds_findings(seen: ProviderFunds, row: Customer) -> list[Finding]:
         )
         for currency, minor in sorted(seen.unapplied.items())
     ]
+
+
+def setup_finding(seen: ProviderSetup | Unreadable, row: SetupIntent | None, *, named: str | None) -> Finding | None:
+    """Compare a setup at Stripe with ours. Another program's is ignored: it is not `named` as ours in its metadata."""
+    local = setup_figures(row) if row is not None else {}
+    if isinstance(seen, Unreadable):
+        return Finding(Kind.SETUP_DRIFT, seen.id, local, {"unreadable": True}) if row is not None else None
+    if row is None and named is None:
+        return None
+    if row is not None and (seen.status, seen.id) == (row.status, row.stripe_setup_intent_id):
+        return None
+    return Finding(Kind.SETUP_DRIFT, seen.id, local, {"status": seen.status.value, "stripe_setup_intent_id": seen.id})
+
+
+def setup_figures(row: SetupIntent) -> dict[str, Any]:
+    return {
+        "setup_intent_id": str(row.id),
+        "status": row.status.value,
+        "stripe_setup_intent_id": row.stripe_setup_intent_id,
+    }
 
 
 def payment_figures(row: Payment) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from models import Discrepancy, Operation, Payment, ReconciliationRun, Refund, W
 from provider import Provider, ProviderFailure, Unreadable
 from services.audit.trail import Cause
 from services.inbox import inbox
+from services.money.setup_sync import refresh_setup
 from services.money.sync import refresh_payment
 from services.reconciliation.comparisons import (
     compare_balance_transactions,
@@ -20,12 +21,14 @@ from services.reconciliation.comparisons import (
     compare_funds,
     compare_payments,
     compare_refunds,
+    compare_setups,
     compare_unlisted_payments,
     compare_unlisted_refunds,
     find_balance_transaction,
     find_dispute,
     find_payment,
     find_refund,
+    find_setup,
 )
 from services.reconciliation.findings import OVERDUE, Finding, operation_finding, unreadable
 from services.reconciliation.ledger import (
@@ -137,6 +140,9 @@ async def _compare_again(discrepancy: Discrepancy, *, provider: Provider) -> lis
             return [unreadable(discrepancy.kind, dispute)] if isinstance(dispute, Unreadable) else []
         case Kind.DISPUTE_DRIFT:
             return await compare_disputed_payments(await Payment.filter(id=discrepancy.payment_id), provider=provider)
+        case Kind.SETUP_DRIFT:
+            setup = await find_setup(subject, provider=provider)
+            return await compare_setups([setup], livemode=livemode) if setup is not None else []
         case Kind.REFUND_DRIFT:
             refund = await find_refund(subject, provider=provider) if row_id is None else None
             if refund is not None:
@@ -169,12 +175,16 @@ async def _is_gap(event_id: str, livemode: bool) -> bool:
 
 
 async def _repair(discrepancy: Discrepancy, *, provider: Provider) -> bool:
-    """Refresh the payment, or give the inbox its event. False if no repair is known to be safe."""
+    """Refresh the payment or the setup, or give the inbox its event. False if no repair is known to be safe."""
     try:
         if discrepancy.kind in REFRESHED and discrepancy.payment_id is not None:
             intent = discrepancy.subject if discrepancy.kind is not Kind.REFUND_DRIFT else None
             cause = Cause(actor=_actor(discrepancy))
             await refresh_payment(discrepancy.payment_id, provider=provider, cause=cause, intent_id=intent)
+            return True
+        if discrepancy.kind is Kind.SETUP_DRIFT and (known := discrepancy.local.get("setup_intent_id")) is not None:
+            cause = Cause(actor=_actor(discrepancy))
+            await refresh_setup(UUID(known), provider=provider, cause=cause, intent_id=discrepancy.subject)
             return True
         if discrepancy.kind is Kind.WEBHOOK_GAP:
             return await _receive_again(discrepancy, provider=provider)

@@ -23,10 +23,12 @@ from services.reconciliation.comparisons import (
     compare_funds,
     compare_payments,
     compare_refunds,
+    compare_setups,
     compare_unlisted_payments,
     compare_unlisted_refunds,
     find_payment,
     find_refund,
+    find_setup,
 )
 from services.reconciliation.findings import EXPIRES_WITHIN, STALE, Finding, operation_finding
 from services.reconciliation.ledger import compare_customer_chains, compare_orders, find_expiring_authorizations
@@ -46,6 +48,7 @@ class Stage(StrEnum):
     REFUNDS = "REFUNDS"
     DISPUTES = "DISPUTES"
     BALANCE = "BALANCE"
+    SETUPS = "SETUPS"
     EVENTS = "EVENTS"
     CUSTOMER_EVENTS = "CUSTOMER_EVENTS"
     OUR_PAYMENTS = "OUR_PAYMENTS"
@@ -132,6 +135,16 @@ async def walk_balance(run: ReconciliationRun, provider: Provider, _: Endpoint) 
     listed = provider.balance_transactions(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
     async for page in _read_pages(listed):
         findings = await compare_balance_transactions(page, provider=provider, livemode=run.livemode)
+        yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
+
+
+async def walk_setups(run: ReconciliationRun, provider: Provider, _: Endpoint) -> AsyncIterator[Walked]:
+    """Compare Stripe's setups. A difference is fetched once more before it is reported."""
+    listed = provider.setups(created_from=run.from_moment, created_before=run.to_moment, after=run.cursor)
+    async for page in _read_pages(listed):
+        suspects = {finding.subject for finding in await compare_setups(page, livemode=run.livemode)}
+        fresh = [await find_setup(setup, provider=provider) for setup in sorted(suspects)]
+        findings = await compare_setups([seen for seen in fresh if seen is not None], livemode=run.livemode)
         yield Walked(cursor=page[-1].id, findings=findings, checked=len(page))
 
 
@@ -238,6 +251,7 @@ WALKS: Final[dict[Stage, Walk]] = {
     Stage.REFUNDS: walk_refunds,
     Stage.DISPUTES: walk_disputes,
     Stage.BALANCE: walk_balance,
+    Stage.SETUPS: walk_setups,
     Stage.EVENTS: partial(walk_events, topic=EventTopic.PAYMENTS),
     Stage.CUSTOMER_EVENTS: partial(walk_events, topic=EventTopic.CUSTOMERS),
     Stage.OUR_PAYMENTS: walk_our_payments,

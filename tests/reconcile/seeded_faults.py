@@ -15,6 +15,7 @@ from domain.ids import new_id
 from domain.states import DiscrepancyKind as Kind
 from sandbox.ledger import Ledger
 from sandbox.payments.disputes import open_dispute
+from sandbox.setups import setups
 from sandbox.store import Store
 from tests.reconcile.population import EVERY, Json, Pattern, SeededPayment, pattern, remember
 
@@ -181,6 +182,15 @@ async def unapplied_funds(ground: Ground, one: SeededPayment) -> str:
     return f"{customer_id} USD"
 
 
+async def setup_drift(ground: Ground, _: SeededPayment) -> str:
+    """A setup was begun with our metadata, and we have neither its row nor its event."""
+    ledger = Ledger(ground.store, webhooks=False, at=ground.known.created)
+    setup = setups.create(ledger, {"metadata": {"setup_intent_id": str(uuid4())}})
+    about = "kind = 'event' AND json_extract(json, '$.data.object.id') = ?"
+    ground.store.rows(f"DELETE FROM object WHERE {about}", setup["id"])
+    return str(setup["id"])
+
+
 FAULTS: Final[dict[Kind, Callable[[Ground, SeededPayment], Awaitable[str]]]] = {
     Kind.MISSING_LOCALLY: missing_locally,
     Kind.MISSING_AT_PROVIDER: missing_at_provider,
@@ -199,6 +209,7 @@ FAULTS: Final[dict[Kind, Callable[[Ground, SeededPayment], Awaitable[str]]]] = {
     Kind.BALANCE_DRIFT: balance_drift,
     Kind.LEDGER_IMBALANCE: ledger_imbalance,
     Kind.UNAPPLIED_FUNDS: unapplied_funds,
+    Kind.SETUP_DRIFT: setup_drift,
 }
 TWELVE: Final = tuple(FAULTS)[:12]
 assert set(FAULTS) == set(Kind), "a kind of finding has no fault of its own"

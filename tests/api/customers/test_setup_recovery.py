@@ -14,6 +14,7 @@ from stripe import WebhookSignature
 
 from database.statements import query_rows
 from models import CustomerEvent, Operation, SetupIntent
+from tests.reconcile.faults import reconcile
 from tests.support.customers import (
     at_stripe,
     begin_setup,
@@ -267,7 +268,18 @@ async def _pass_time(span: str) -> None:
     )
 
 
-LAYERS = {"webhooks": _webhooks, "poller": _poller, "janitor": _janitor, "the client's retry": _retry}
+async def _reconciler(shop: Shop, _: Again) -> None:
+    await _pass_time("30 min")  # so long that no runner holds it any more
+    await reconcile(shop, repair=True)
+
+
+LAYERS = {
+    "webhooks": _webhooks,
+    "poller": _poller,
+    "janitor": _janitor,
+    "the client's retry": _retry,
+    "reconcile --repair": _reconciler,
+}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
