@@ -1,4 +1,4 @@
-"""Eleven invariants, computed from the offline Stripe's books and from the answers to clients.
+"""Twelve invariants, computed from the offline Stripe's books and from the answers to clients.
 
 None of them uses the code under test: not its rows, not its services. Each function returns violations, in words.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sandbox import Books
+from tests.support.rows import row_id
 from tests.support.shop import Json
 
 FINAL = frozenset({"SUCCEEDED", "CANCELED"})
@@ -71,6 +72,7 @@ def violations(world: World) -> list[str]:
         one_key_had_one_answer,
         one_stripe_key_was_one_request,
         customers_keep_what_stripe_keeps,
+        setups_are_stripes,
     )
     return [f"{rule.__name__}: {words}" for rule in rules for words in rule(world)]
 
@@ -128,6 +130,23 @@ def customers_keep_what_stripe_keeps(world: World) -> list[str]:
         kept = customer["paymentMethods"]["nodes"]
         if len(attached) != len(kept):
             found.append(f"{customer['id']} keeps {len(kept)} methods here and {len(attached)} at Stripe")
+    return found
+
+
+def setups_are_stripes(world: World) -> list[str]:
+    """Each setup is at Stripe once, in the same status, and has kept a method if it succeeded; none is there alone."""
+    found: list[str] = []
+    there: dict[str, list[Json]] = defaultdict(list)
+    for setup in world.books.setup_intents:
+        there[setup["metadata"].get("setup_intent_id", "none")].append(setup)
+    for customer in world.customers:
+        for setup in customer["setupIntents"]["nodes"]:
+            statuses = [one["status"].upper() for one in there.pop(str(row_id(setup["id"])), [])]
+            if statuses != [setup["status"]]:
+                found.append(f"{setup['id']} is {setup['status']} here and {statuses} at Stripe")
+            if (setup["status"] == "SUCCEEDED") != (setup["paymentMethod"] is not None):
+                found.append(f"{setup['id']} is {setup['status']} and has kept {setup['paymentMethod']}")
+    found += [f"Stripe has a setup of {name}, which is not here" for name in there if name != "none"]
     return found
 
 

@@ -44,15 +44,22 @@ class Act:
     by_token: bool = False  # pays with the token of what the payer has entered
     partial: bool = False
     keeps: bool = False  # keeps the method for the customer, who has to be made at Stripe first
+    sets_up: bool = False  # is about a setup, which the customer's browser has confirmed
     statements: int = 8  # it makes at least so many
 
     def __str__(self) -> str:
         more = {" by a token": self.by_token, " of a part": self.partial, " and keep the method": self.keeps}
+        more |= {" of a setup": self.sets_up}
         return self.name + "".join(words for words, holds in more.items() if holds)
 
     @property
     def is_webhook(self) -> bool:
         return self.name == "webhook"
+
+    @property
+    def event(self) -> str:
+        """The event by which a webhook tells the end."""
+        return "setup_intent.succeeded" if self.sets_up else "payment_intent.succeeded"
 
     @property
     def is_of_method(self) -> bool:
@@ -77,6 +84,8 @@ class Act:
             return {"input": paying(subject, expectedAmount=usd(6_000), partialAmount=usd(2_000))}
         if self.is_of_method:
             return {"id": subject}
+        if self.name == "createSetupIntent":
+            return {"input": {}}
         if self.name == "createPayment":
             kept = KEPT if self.keeps else {}
             return {"input": {**paying(subject), "paymentMethodId": None, **paid_with, **kept}}
@@ -107,6 +116,7 @@ ACTS = (
     Act("createOffSessionPayment", KEPT, "SUCCEEDED", (CREATE,), statements=5),
     Act("setDefaultPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/customers/[^/]+"),)),
     Act("detachPaymentMethod", KEPT, "SUCCEEDED", (("POST", "/v1/payment_methods/[^/]+/detach"),)),
+    Act("createSetupIntent", {}, "", (("POST", "/v1/customers"), ("POST", "/v1/setup_intents"))),
     Act("registerOrder", UNCONFIRMED, "REQUIRES_PAYMENT_METHOD", (("POST", INTENT),)),
     Act("capturePayment", {}, "SUCCEEDED", (("POST", f"{INTENT}/capture"),)),
     Act("cancelPayment", {}, "CANCELED", (("POST", f"{INTENT}/cancel"),)),
@@ -117,6 +127,14 @@ ACTS = (
         "SUCCEEDED",
         (("GET", INTENT), ("GET", "/v1/refunds")),
         layers={"worker": True, "worker_webhooks": True},
+    ),
+    Act(
+        "webhook",
+        {},
+        "",
+        (("GET", "/v1/setup_intents/[^/]+"),),
+        layers={"worker": True, "worker_webhooks": True},
+        sets_up=True,
     ),
 )
 
@@ -233,12 +251,15 @@ async def _heals(
         assert order["total"]["amount"] == 12_000 or not returns
     if returns:
         others = [OTHER_PART] if act.partial else [act.end] if act.name == "createOffSessionPayment" else []
-        assert sorted(payment["status"] for payment in world.payments) == sorted([*others, act.end])
+        ends = [*others, act.end] if act.end else []
+        assert sorted(payment["status"] for payment in world.payments) == sorted(ends)
+    if act.name == "createSetupIntent" and returns:
+        assert [one["status"] for one in world.customers[0]["setupIntents"]["nodes"]] == ["REQUIRES_PAYMENT_METHOD"]
     if act.partial:
         [order] = world.orders
         asked = sum(payment["amount"]["amount"] for payment in world.payments)
         assert order["amountPayable"]["amount"] == order["total"]["amount"] - asked
-    elif act.is_webhook and not any(event["type"] == "payment_intent.succeeded" for event in world.webhooks):
+    elif act.is_webhook and not any(event["type"] == act.event for event in world.webhooks):
         wrong = []  # killed before the event was stored: Stripe would send it again
     assert wrong == []
 
@@ -249,13 +270,18 @@ async def _prepare(cluster: Cluster, first: Application, memory: Memory, act: Ac
     if act.partial:
         return act.variables(await _prepare_part(cluster, memory), token)
     order_id = await memory.order(first, capture="MANUAL" if act.holds else "AUTOMATIC")
-    if act.name == "createPayment":
+    if act.name in ("createPayment", "createSetupIntent"):
         return act.variables(order_id, token)
+    if act.sets_up:
+        payload = await memory.settled(lambda: first.buyer, "buyer", "createSetupIntent", key(), input={})
+        assert payload["errors"] == [], payload
+        await _browser_confirms(cluster, cluster.sandbox.snapshot().setup_intents, "/v1/setup_intents")
+        return {}
     given = paying(order_id, **act.before)
     payload = await memory.settled(lambda: first.buyer, "buyer", "createPayment", key(), input=given)
     assert payload["errors"] == [], payload
     if act.is_webhook:
-        await _browser_confirms(cluster)
+        await _browser_confirms(cluster, cluster.sandbox.snapshot().payment_intents, "/v1/payment_intents")
     if act.is_of_method:
         return act.variables(await _kept_method(first), token)
     if act.name == "createOffSessionPayment":
@@ -286,13 +312,13 @@ async def _prepare_part(cluster: Cluster, memory: Memory) -> str:
     return order_id
 
 
-async def _browser_confirms(cluster: Cluster) -> None:
-    [intent] = cluster.sandbox.snapshot().payment_intents
+async def _browser_confirms(cluster: Cluster, intents: list[Json], path: str) -> None:
+    [intent] = intents
     given = {"payment_method": "pm_card_visa", "client_secret": intent["client_secret"]}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{cluster.stripe_port}") as browser:
         headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
         data = {**given, "return_url": "https://shop.example/"}
-        answer = await browser.post(f"/v1/payment_intents/{intent['id']}/confirm", data=data, headers=headers)
+        answer = await browser.post(f"{path}/{intent['id']}/confirm", data=data, headers=headers)
     assert answer.status_code == 200
 
 

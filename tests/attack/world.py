@@ -24,7 +24,8 @@ PAYMENTS = "query A($after: String) { payments(first: 50, after: $after) { nodes
 ORDER = """query O($id: ID!) { order(id: $id) {
   id externalId total { amount } amountPaid { amount } amountRefunded { amount } amountPayable { amount } } }"""
 CUSTOMER = """query C($id: String!) { customer(externalId: $id) {
-  id externalId stripeCustomerId paymentMethods(first: 100) { nodes { id } } } }"""
+  id externalId stripeCustomerId paymentMethods(first: 100) { nodes { id } }
+  setupIntents(first: 100) { nodes { id status paymentMethod { id } } } } }"""
 OPERATION = """query K($key: IdempotencyKey!, $kind: OperationKind!) {
   operation(key: $key, kind: $kind) { id kind state effect attempts } }"""
 WEBHOOKS = """query W($after: String) { webhookEvents(first: 50, after: $after) {
