@@ -11,12 +11,14 @@ from tests.attack.mutants.off_session import OFF_SESSION
 from tests.attack.mutants.orders import ORDERS
 from tests.attack.mutants.recognition import RECOGNITION
 from tests.attack.mutants.scenarios import SCENARIOS
+from tests.attack.mutants.setups import SETUPS
 from tests.attack.mutants.sight import SIGHT
 from tests.attack.mutants.streams import STREAMS
 
 MUTANTS: tuple[Mutant, ...] = (
     *KEYS,
     *FACTS,
+    *SETUPS,
     *SIGHT,
     *ENDPOINTS,
     *SCENARIOS,
