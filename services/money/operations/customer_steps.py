@@ -5,7 +5,8 @@ setup moves no money. An outcome that nobody knows is found by sending the reque
 key is too old.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from domain.caller import Actor
 from domain.deadlines import Deadline
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.states import OperationState, ProviderEffect
-from models import Customer, Operation, SavedPaymentMethod, SetupIntent
+from models import Customer, Operation, SavedPaymentMethod, SetupIntent, Version
 from provider import Provider, ProviderCustomer, ProviderFailure, ProviderMethod, ProviderSetup
 from provider.failures import DEFINITE, NOT_EXECUTED, OTHER_PARAMETERS
 from services.audit.trail import Cause
@@ -38,29 +39,65 @@ from services.money.operations.setup_steps import (
 from services.money.operations.steps import METHOD_ID, SERVER_ERROR, Step, StepOutcome
 from services.money.operations.stripe_customer import make_customer
 from services.money.state import locking
-from services.money.state.customer_state import detach_kept_method, mark_customer_made, set_default_method
+from services.money.state.customer_state import (
+    apply_provider_customer,
+    detach_kept_method,
+    mark_customer_made,
+    set_default_method,
+)
 from services.money.state.setup_state import abandon_setup
+from services.money.state.stale import StaleSnapshot
 from services.retry_policy import RetryPolicy
 
 CUSTOMER = "customer"  # Stripe's name of the parameter
+REFETCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerStep:
-    """The facts after a step on a customer."""
+    """The facts after a step on a customer.
+
+    `since` is the customer's revision when Stripe was asked. `methods` are all that the customer keeps, where both were
+    fetched anew.
+    """
 
     kind: StepOutcome
     customer: ProviderCustomer | None = None
+    methods: Sequence[ProviderMethod] | None = None
+    since: Version | None = None
     method: ProviderMethod | None = None
     setup: ProviderSetup | None = None
     failure: ProviderFailure | None = None
 
 
+NOBODY_KNOWS = CustomerStep(StepOutcome.UNKNOWN)
+
+
 async def run_customer_step(operation: Operation, recorder: Recorder) -> RunResult:
     """Run one step of an operation on a customer, and record its result. Raises LeaseLost."""
     customer = await locking.read_customer(operation.customer_id)
-    step = await _execute(operation, customer, recorder.provider, recorder.policy)
-    return await transact(partial(_record_under_locks, operation, step, recorder), patient=True)
+    step = replace(await _execute(operation, customer, recorder.provider, recorder.policy), since=customer.revision)
+    if step.customer is not None and step.customer.is_replayed and operation.step == Step.DEFAULT:
+        step = await _fetch_again(operation, recorder.provider)  # the answer is as old as the first one, which was lost
+    for _ in range(REFETCHES):
+        try:
+            return await transact(partial(_record_under_locks, operation, step, recorder), patient=True)
+        except StaleSnapshot:
+            step = await _fetch_again(operation, recorder.provider)
+    return await transact(partial(_record_under_locks, operation, NOBODY_KNOWS, recorder), patient=True)
+
+
+async def _fetch_again(operation: Operation, provider: Provider) -> CustomerStep:
+    """Ask Stripe how the customer stands now, after a default was set: another one may have been chosen since."""
+    customer = await locking.read_customer(operation.customer_id)
+    if customer.stripe_customer_id is None:  # deleted at Stripe since, with all that was kept
+        return CustomerStep(StepOutcome.DONE)
+    try:
+        seen = await provider.retrieve_customer(customer.stripe_customer_id)
+        methods = [] if seen.is_deleted else await provider.list_methods(seen.id)
+    except ProviderFailure as failure:
+        return CustomerStep(StepOutcome.UNKNOWN, failure=failure)
+    return CustomerStep(StepOutcome.DONE, customer=seen, methods=methods, since=customer.revision)
 
 
 async def _execute(operation: Operation, customer: Customer, provider: Provider, policy: RetryPolicy) -> CustomerStep:
@@ -196,10 +233,18 @@ async def _apply_to_method(
     if operation.step == Step.DETACH:
         request_id = step.method.request_id if step.method is not None else None
         await detach_kept_method(work, customer, method, cause.answered_by(request_id))
-    else:
-        request_id = step.customer.request_id if step.customer is not None else None
-        await set_default_method(work, customer, method, cause.answered_by(request_id))
+    elif step.customer is not None and step.methods is not None:
+        await apply_provider_customer(work, customer, step.customer, step.methods, since=_since(step), cause=cause)
+    elif step.customer is not None:
+        if customer.revision != step.since:
+            raise StaleSnapshot
+        await set_default_method(work, customer, method, cause.answered_by(step.customer.request_id))
     succeed(operation)
+
+
+def _since(step: CustomerStep) -> Version:
+    assert step.since is not None, "a customer who was fetched for no row"
+    return step.since
 
 
 def customer_error(failure: ProviderFailure) -> DomainError:

@@ -1,9 +1,12 @@
 """Payment methods that customers keep: saved, used again, made the default, detached; here and at Stripe."""
 
+import asyncio
+
 import pytest
 
 from models import CustomerEvent
 from services.audit.customer_trail import find_broken_customer_chains
+from tests.support.as_stripe_says import reached
 from tests.support.customers import (
     CUSTOMER_OF,
     KEEP,
@@ -226,6 +229,52 @@ async def test_a_detachment_that_nobody_heard_of_ends_by_itself(shop: Shop) -> N
 
 
 # -- at Stripe ---------------------------------------------------------------------------------------------------------
+
+
+async def chosen_at_stripe(shop: Shop, brand: str) -> None:
+    """Make the customer's method of this brand their default at Stripe, and deliver the news."""
+    [made] = customers_at_stripe(shop)
+    listed = await at_stripe(shop, "GET", f"/v1/customers/{made['id']}/payment_methods")
+    [method] = [one["id"] for one in listed["data"] if one["card"]["brand"] == brand]
+    given = {"invoice_settings[default_payment_method]": method}
+    await at_stripe(shop, "POST", f"/v1/customers/{made['id']}", **given)
+    await shop.deliver()
+
+
+async def default_brand(shop: Shop) -> list[str]:
+    return [method["snapshot"]["brand"] for method in await kept(shop) if method["isDefault"]]
+
+
+async def test_an_old_answer_chooses_no_default_that_was_changed_since(shop: Shop) -> None:
+    """The answer is lost, another one is chosen at Stripe, and Stripe repeats its first answer to the same key."""
+    first = await saved(shop)
+    await saved(shop, "pm_card_mastercard")
+    shop.sandbox.fault(kind="drop_after", method="POST", path="/v1/customers/[^/]+", times=99)
+    one_key = key()
+    lost = (await shop.buyer.ask(SET_DEFAULT, id=first["id"], key=one_key))["setDefaultPaymentMethod"]
+    shop.sandbox.clear_faults()
+    await chosen_at_stripe(shop, "mastercard")
+
+    again = (await shop.buyer.ask(SET_DEFAULT, id=first["id"], key=one_key))["setDefaultPaymentMethod"]
+
+    assert [error["code"] for error in lost["errors"]] == ["OUTCOME_UNKNOWN"]
+    assert (again["errors"], again["operation"]["state"]) == ([], "SUCCEEDED")
+    assert await default_brand(shop) == ["mastercard"]
+
+
+async def test_a_slow_answer_chooses_no_default_that_was_changed_since(shop: Shop) -> None:
+    first = await saved(shop)
+    await saved(shop, "pm_card_mastercard")
+    held = shop.sandbox.fault(kind="hold_after", method="POST", path="/v1/customers/[^/]+")
+    choosing = asyncio.create_task(shop.buyer.ask(SET_DEFAULT, id=first["id"], key=key()))
+    await reached(shop, held)
+    await chosen_at_stripe(shop, "mastercard")
+    shop.sandbox.clear_faults()
+
+    payload = (await choosing)["setDefaultPaymentMethod"]
+
+    assert (payload["errors"], payload["operation"]["state"]) == ([], "SUCCEEDED")
+    assert await default_brand(shop) == ["mastercard"]
 
 
 async def test_what_is_done_in_the_dashboard_is_adopted(shop: Shop) -> None:

@@ -6,6 +6,7 @@ AUDIT = "tests/api/reading/test_audit.py::test_each_part_of_an_event_is_in_its_h
 FETCHED = "tests/api/recovery/test_fetched_is_true.py::"
 WEBHOOKS = "tests/api/events/test_webhooks.py::"
 FINDINGS = "tests/reconcile/test_findings.py::"
+SAVED = "tests/api/customers/test_saved_methods.py::"
 
 FACTS = (
     Mutant(
@@ -231,5 +232,21 @@ FACTS = (
         "unknown=[])\n    return True",
         "tests/api/payments/test_definite_answers.py::test_under_a_key_of_another_account_nothing_is_given_up",
         "PROVIDER_",
+    ),
+    Mutant(
+        "an_old_answer_chooses_the_default",
+        "services/money/operations/customer_steps.py",
+        "step.customer.is_replayed and operation.step == Step.DEFAULT",
+        "False",
+        SAVED + "test_an_old_answer_chooses_no_default_that_was_changed_since",
+        "mastercard",
+    ),
+    Mutant(
+        "a_slow_answer_chooses_the_default",
+        "services/money/operations/customer_steps.py",
+        "        if customer.revision != step.since:\n            raise StaleSnapshot\n",
+        "",
+        SAVED + "test_a_slow_answer_chooses_no_default_that_was_changed_since",
+        "mastercard",
     ),
 )
