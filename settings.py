@@ -1,15 +1,16 @@
 """The settings: read once from the environment and `.env`, checked, frozen. Only composers read them."""
 
 import re
-from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from domain.checkout.method_types import ALLOWABLE, EXCLUDABLE
 from domain.currencies import CURRENCIES, DEFAULT_CURRENCIES
+from domain.loopback import LOOPBACK, is_loopback
 from domain.text import is_apps_own_scheme
 
 SHORTEST_JWT_SECRET: Final = 32  # bytes; RFC 7518, 3.2
@@ -18,12 +19,12 @@ TEST: Final = ("sk_test_", "rk_test_")
 PUBLISHABLE: Final = ("pk_live_", "pk_test_")
 ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\sA-Z]+")
 HEADER: Final = re.compile(r"[A-Za-z0-9_-]+\*?")
+METHOD_TYPES: Final = ("allowed_payment_method_types", "excluded_payment_method_types")
 LISTS: Final = ("stripe_webhook_secrets", "allowed_origins", "allowed_headers", "currencies", "return_url_schemes")
 SIGNING: Final = "whsec_"
 SHORTEST_WEBHOOK_SECRET: Final = 16  # characters behind the prefix; Stripe's have 32 and more
 FEWEST_CHARACTERS: Final = 8  # distinct ones, in a secret that was drawn at random
 ENCRYPTED: Final = frozenset({"require", "verify-ca", "verify-full"})
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 Seconds = Annotated[float, Field(gt=0, le=604_800)]
 Positive = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
@@ -59,6 +60,8 @@ class Settings(BaseSettings):
     return_url_schemes: Annotated[frozenset[str], NoDecode] = frozenset()
     statement_descriptor_prefix: Annotated[str | None, Field(min_length=2, max_length=10)] = None
     shared_payment_tokens: bool = False
+    allowed_payment_method_types: Annotated[frozenset[str], NoDecode] = frozenset()
+    excluded_payment_method_types: Annotated[frozenset[str], NoDecode] = frozenset()
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()
     allowed_headers: Annotated[tuple[str, ...], NoDecode] = ()
 
@@ -150,7 +153,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
 
-    @field_validator(*LISTS, mode="before")
+    @field_validator(*LISTS, *METHOD_TYPES, mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         if isinstance(value, str):
@@ -166,6 +169,13 @@ class Settings(BaseSettings):
         if not upper:
             raise ValueError("must name at least one currency")
         return upper
+
+    @field_validator(*METHOD_TYPES)
+    @classmethod
+    def _are_method_types(cls, value: frozenset[str], field: ValidationInfo) -> frozenset[str]:
+        if unknown := value - (EXCLUDABLE if field.field_name == "excluded_payment_method_types" else ALLOWABLE):
+            raise ValueError(f"has types that Stripe does not take here: {', '.join(sorted(unknown))}")
+        return value
 
     @field_validator("return_url_schemes")
     @classmethod
@@ -256,8 +266,10 @@ def _stripe_problems(settings: Settings) -> list[str]:
         problems.append("STRIPE_SECRET_KEY is a live key, and ENVIRONMENT is not production: use a test key")
     if not settings.offline and not settings.stripe_webhook_secrets:
         problems.append("STRIPE_WEBHOOK_SECRETS must be set beside STRIPE_SECRET_KEY: webhooks are always verified")
-    if settings.livemode and settings.stripe_api_base is not None and _is_local(settings.stripe_api_base):
+    if settings.livemode and is_loopback(urlsplit(settings.stripe_api_base or "").hostname or ""):
         problems.append("STRIPE_API_BASE is on this machine, and STRIPE_SECRET_KEY is a live key: no money would move")
+    if settings.allowed_payment_method_types and settings.excluded_payment_method_types:
+        problems.append("ALLOWED_PAYMENT_METHOD_TYPES and EXCLUDED_PAYMENT_METHOD_TYPES: set only one of them")
     published = settings.stripe_publishable_key
     if published is not None and settings.offline:
         problems.append("STRIPE_PUBLISHABLE_KEY needs STRIPE_SECRET_KEY: the offline Stripe has no Payment Element")
@@ -351,23 +363,6 @@ def _in_the_clear(settings: Settings) -> list[str]:
         "DATABASE_URL must have sslmode=verify-full, verify-ca or require when ENVIRONMENT is production and the"
         " database is on another machine: without it, TLS may be left out"
     ]
-
-
-def _is_local(url: str) -> bool:
-    return is_loopback(urlsplit(url).hostname or "")
-
-
-def is_loopback(host: str) -> bool:
-    """Return True for this machine, in any spelling."""
-    name = host.rstrip(".").lower()
-    if name in LOOPBACK or name.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def _secret(value: SecretStr | None) -> str:

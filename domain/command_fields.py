@@ -13,6 +13,7 @@ from uuid import UUID
 
 from domain.amounts import check_chargeable, check_positive
 from domain.checkout.descriptors import SAFE_SUFFIX
+from domain.checkout.method_types import ALL_TYPES, MethodTypes
 from domain.currencies import CURRENCIES
 from domain.errors import ErrorCode, NotFound, Path, Refused
 from domain.idempotency import Fingerprint, fingerprint
@@ -42,13 +43,14 @@ class Rules:
 
     They are the currencies that may be charged, the URL schemes of the shop's own apps, and the most characters of a
     statement descriptor's suffix. `takes_shared_tokens` says that agents may pay with tokens of methods that they
-    share.
+    share; `method_types` are the types of payment methods that are offered.
     """
 
     currencies: frozenset[str] = frozenset()
     app_schemes: frozenset[str] = frozenset()
     longest_suffix: int = SAFE_SUFFIX
     takes_shared_tokens: bool = False
+    method_types: MethodTypes = ALL_TYPES
 
 
 @dataclass(frozen=True, slots=True)

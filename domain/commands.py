@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.checkout.parsers import (
     parse_customer_name,
     parse_customer_phone,
+    parse_excluded_types,
     parse_line_items,
     parse_shipping,
     parse_suffix,
@@ -65,6 +66,9 @@ class RegisterOrder(Command):
         optional(parse_shipping), default=None, show=show_as_one, added_later=True, stored=True
     )
     line_items: list[dict[str, Any]] | None = parsed(parse_line_items, default=None, added_later=True, stored=True)
+    excluded_payment_method_types: list[str] | None = parsed(
+        parse_excluded_types, default=None, added_later=True, stored=True
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -60,6 +60,7 @@ class Order(Model):
     statement_descriptor_suffix = fields.CharField(max_length=22, null=True)
     shipping: dict[str, Any] | None = fields.JSONField(null=True)
     line_items: list[dict[str, Any]] | None = fields.JSONField(null=True)
+    excluded_payment_method_types: list[str] | None = fields.JSONField(null=True)
     paid_at: datetime | None = fields.DatetimeField(null=True)
     version: int = fields.IntField(default=1)
     last_sequence: int = fields.IntField(default=0)
@@ -110,6 +111,7 @@ class Order(Model):
             "statement_descriptor_suffix": self._digest(self.statement_descriptor_suffix),
             "shipping": self._digest(self.shipping),
             "line_items": self._digest(self.line_items),
+            "excluded_payment_method_types": self.excluded_payment_method_types,
             "currency": self.currency,
             "total_minor": self.total_minor,
             "paid_minor": self.paid_minor,

@@ -96,7 +96,13 @@ async def create_setup_intent(context: RequestContext, *, input: Mapping[str, An
         owner_id = await _who(context, input["customer_id"], path=("input", "customerId"))
         command = parse_command(context, CreateSetupIntent, input)
         request = idempotent_request(context, signed_in(context), command, key)
-        return await setups.create_setup_intent(request, command, customer_id=owner_id, runner=context.runner)
+        return await setups.create_setup_intent(
+            request,
+            command,
+            customer_id=owner_id,
+            method_types=context.rules.method_types,
+            runner=context.runner,
+        )
 
     return await answer(context, act)
 

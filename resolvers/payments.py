@@ -37,7 +37,13 @@ async def create_payment(context: RequestContext, *, input: Mapping[str, Any], k
         command = parse_command(context, CreatePayment, input)
         request = idempotent_request(context, signed_in(context), command, key)
         return await payments.create_payment(
-            request, command, snapshot, authority=authority, currencies=context.rules.currencies, runner=context.runner
+            request,
+            command,
+            snapshot,
+            authority=authority,
+            currencies=context.rules.currencies,
+            method_types=context.rules.method_types,
+            runner=context.runner,
         )
 
     return await answer(context, act)
@@ -53,7 +59,12 @@ async def create_off_session_payment(context: RequestContext, *, input: Mapping[
         command = parse_command(context, CreateOffSessionPayment, input)
         request = idempotent_request(context, signed_in(context), command, key)
         return await off_session.create_off_session_payment(
-            request, command, snapshot, currencies=context.rules.currencies, runner=context.runner
+            request,
+            command,
+            snapshot,
+            currencies=context.rules.currencies,
+            method_types=context.rules.method_types,
+            runner=context.runner,
         )
 
     return await answer(context, act)

@@ -101,6 +101,11 @@ class RegisterOrderInput:
         description="What the order consists of, up to 100 lines that come to `total`, or AMOUNT_MISMATCH; Stripe is"
         " told too. While a payment is open they change with the total alone.",
     )
+    excluded_payment_method_types: list[str] | None = strawberry.field(
+        default=None,
+        description="Types of payment methods that may not pay it, as Stripe names them (`klarna`), beside those that"
+        " the installation does not offer. They stay as they are while a payment is open.",
+    )
 
 
 @strawberry.input(description="How an order is to be paid.")

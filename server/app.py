@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from database.connection import find_pending_migrations, is_read_only
 from domain.caller import Scope as CallerScope
+from domain.loopback import is_loopback
 from resolvers.context import RequestContext
 from resolvers.reading.customer_cache import OwnCustomers
 from sandbox import Sandbox
@@ -38,7 +39,7 @@ from server.runtime import Runtime, jwt_secret, open_runtime, webhook_secrets
 from services.inbox import delivery_health
 from services.inbox.inbox import Endpoint
 from services.inbox.lag import LagWatch
-from settings import Settings, is_loopback
+from settings import Settings
 from webhooks.handlers import HANDLED
 from webhooks.routes import MAX_BODY_BYTES, PATH, StripeWebhooks
 

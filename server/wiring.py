@@ -3,6 +3,7 @@
 from typing import Final
 
 from domain.checkout.descriptors import longest_suffix
+from domain.checkout.method_types import MethodTypes
 from domain.command_fields import Rules
 from schema import QuietSchema, print_sdl, schema
 from server.access.token_buckets import Buckets, DatabaseBuckets, ProcessBuckets, Rate
@@ -25,6 +26,9 @@ def rules(settings: Settings) -> Rules:
         app_schemes=settings.return_url_schemes,
         takes_shared_tokens=settings.shared_payment_tokens,
         longest_suffix=longest_suffix(settings.statement_descriptor_prefix),
+        method_types=MethodTypes(
+            allowed=settings.allowed_payment_method_types or None, excluded=settings.excluded_payment_method_types
+        ),
     )
 
 

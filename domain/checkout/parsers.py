@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from domain.checkout.descriptors import check_suffix
 from domain.checkout.line_items import MOST_LINE_ITEMS, LineItem, check_line_item, check_sum
+from domain.checkout.method_types import EXCLUDABLE
 from domain.checkout.shipping import Shipping, check_shipping
 from domain.command_fields import RawField, parse_money
 from domain.errors import ErrorCode, Refused
@@ -59,6 +60,23 @@ def _line_item(stated: Any) -> LineItem:
         discount_amount_minor=stated.discount_amount,
         reference=stated.reference,
     )
+
+
+def parse_excluded_types(raw: RawField) -> list[str] | None:
+    """Parse the types of payment methods that may not pay an order, in one order; an empty list is none.
+
+    Raises Refused for a type that Stripe cannot exclude, and where nothing that is offered would be left.
+    """
+    if not raw.value:
+        return None
+    for place, name in enumerate(raw.value):
+        if name not in EXCLUDABLE:
+            message = "Stripe cannot exclude such a type of payment method: types are words like `klarna`."
+            raise Refused(ErrorCode.VALIDATION_FAILED, message, (*raw.path, str(place)))
+    if raw.rules.method_types.without(raw.value).is_empty:
+        message = "These are all the types of payment methods that are offered: nothing could pay the order."
+        raise Refused(ErrorCode.VALIDATION_FAILED, message, raw.path)
+    return sorted({*raw.value})
 
 
 def parse_customer_name(raw: RawField) -> str | None:

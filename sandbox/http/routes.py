@@ -24,12 +24,12 @@ from sandbox.http.listing import list_parameters, page
 from sandbox.http.params import Takes
 from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS, SECOND_VERSION
 from sandbox.ledger import Ledger
-from sandbox.objects import API_VERSION
-from sandbox.payments import bank_transfers, captures, changes, charges, disputes, intents, line_items, refunds
+from sandbox.payments import bank_transfers, captures, changes, charges, disputes, intents, line_items, options, refunds
 from sandbox.setups import setups
 
 Json = dict[str, Any]
-GONE = {"payment_method_types"}  # from this version on: `allowed_payment_method_types` is its successor
+# Source: docs.stripe.com/changelog/endive/2026-09-30; `allowed_payment_method_types` is its successor.
+GONE, GONE_SINCE = {"payment_method_types"}, "2026-09-30"
 Ids = dict[str, str]
 Act = Callable[[Ledger, Ids, Json], Json]
 
@@ -51,8 +51,8 @@ class Route:
 
     def read(self, raw: Json, version: str) -> Json:
         """Parse the parameters of a request in this version of the API. Raises StripeError."""
-        for name in GONE & set(raw) if version >= API_VERSION[:10] else ():
-            raise invalid(f"Received unknown parameter: {name}", param=name, code="parameter_unknown")
+        for name in GONE & set(raw) if version >= GONE_SINCE else ():
+            raise invalid(f"`{name}` is no longer supported.", param=name, code=f"{name}_no_longer_supported")
         params = self.takes.read(raw, frozenset(PARAMETERS.get(f"{self.method} {self.path}", "").split()))
         self.check(params)
         return params
@@ -152,8 +152,14 @@ ROUTES = (
     _route(f"POST {PI}", _new(intents.create), requests.NEW_INTENT, check=intents.check_new),
     _search("payment_intent"),
     _route(f"GET {PI}/{{id}}", _get("payment_intent"), Takes(requests.BROWSER), browser=True),
-    _route(f"POST {PI}/{{id}}", _one(changes.update), requests.CHANGED_INTENT),
-    _route(f"POST {PI}/{{id}}/confirm", _one(intents.confirm), requests.CONFIRMED_INTENT, browser=True),
+    _route(f"POST {PI}/{{id}}", _one(changes.update), requests.CHANGED_INTENT, check=options.check_types),
+    _route(
+        f"POST {PI}/{{id}}/confirm",
+        _one(intents.confirm),
+        requests.CONFIRMED_INTENT,
+        check=options.check_types,
+        browser=True,
+    ),
     _route(f"GET {PI}/{{id}}/amount_details_line_items", _one(line_items.page), requests.LINE_ITEMS),
     _route(f"POST {PI}/{{id}}/capture", _one(captures.capture), requests.CAPTURE),
     _route(f"POST {PI}/{{id}}/increment_authorization", _one(captures.increment), requests.INCREMENT),
@@ -163,8 +169,14 @@ ROUTES = (
     _list("payment_intent"),
     _route(f"POST {SI}", _new(setups.create), requests.NEW_SETUP, check=setups.check_new),
     _route(f"GET {SI}/{{id}}", _get("setup_intent"), Takes(requests.BROWSER), browser=True),
-    _route(f"POST {SI}/{{id}}", _one(setups.update), requests.CHANGED_SETUP),
-    _route(f"POST {SI}/{{id}}/confirm", _one(setups.confirm), requests.CONFIRMED_SETUP, browser=True),
+    _route(f"POST {SI}/{{id}}", _one(setups.update), requests.CHANGED_SETUP, check=options.check_types),
+    _route(
+        f"POST {SI}/{{id}}/confirm",
+        _one(setups.confirm),
+        requests.CONFIRMED_SETUP,
+        check=options.check_types,
+        browser=True,
+    ),
     _route(f"POST {SI}/{{id}}/verify_microdeposits", _one(deposits.verify), requests.DEPOSITS, browser=True),
     _route(f"POST {SI}/{{id}}/cancel", _one(setups.cancel), requests.CANCELED_SETUP),
     _list("setup_intent"),

@@ -46,6 +46,7 @@ def update(ledger: Ledger, identity: str, params: Json) -> Json:
         method = payment_methods.chosen(ledger, params)
         if method:
             payment_methods.check_owner(method, intent["customer"])
+            options.check_type(intent, method["type"])
         intent["payment_method"] = method["id"] if method else None
         intent |= {"status": "requires_confirmation" if method else "requires_payment_method", "next_action": None}
     elif intent["status"] == "requires_action" and old != (intent["amount"], intent["currency"]):

@@ -43,6 +43,7 @@ def create(ledger: Ledger, params: Json) -> Json:
     line_items.apply(ledger, intent, params, intent["amount"])
     if method := payment_methods.chosen(ledger, params):
         payment_methods.check_owner(method, intent["customer"])
+        options.check_type(intent, method["type"])
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     ledger.store.add(intent)
     ledger.happened("payment_intent.created", intent)
@@ -96,7 +97,8 @@ def check_customer(ledger: Ledger, params: Json) -> None:
 def _check_method(ledger: Ledger, intent: Json, method: Json, behaviour: TestMethod) -> None:
     """Check that the method may pay this intent: its type, and its customer."""
     manual = authorisations.is_manual(intent, behaviour.type)
-    if behaviour.type not in intent["payment_method_types"] or (manual and not KINDS[behaviour.type].manual):
+    options.check_type(intent, behaviour.type)
+    if manual and not KINDS[behaviour.type].manual:
         raise invalid(
             f"The payment method type {behaviour.type} cannot be used with this PaymentIntent.",
             param="payment_method",

@@ -6,6 +6,7 @@ from sandbox.customers import kinds
 from sandbox.customers.kinds import DAY, KINDS
 from sandbox.errors import invalid
 from sandbox.http.params import Check, boolean, group, natural, one_of, one_of_or_unset, text, words
+from sandbox.http.stripe_names import ALLOWED_TYPES, EXCLUDED_TYPES
 
 Json = dict[str, Any]
 
@@ -81,7 +82,7 @@ OPTIONS = group(
 
 
 def types(value: Any, name: str) -> list[str] | None:
-    """Check a list of types; the empty string unsets them."""
+    """Check a list of types that this Stripe has; the empty string unsets them."""
     if value == "":
         return None
     listed = words(value, name)
@@ -91,31 +92,74 @@ def types(value: Any, name: str) -> list[str] | None:
     return listed
 
 
+def _named(known: frozenset[str]) -> Check:
+    """Make the check for a list of types of Stripe's, also those that this Stripe has not; "" unsets them."""
+
+    def check(value: Any, name: str) -> list[str] | None:
+        if value == "":
+            return None
+        listed = words(value, name)
+        for kind in listed:
+            if kind not in known:
+                raise invalid(f"Invalid {name}: {kind!r} is no type of payment method that can be named.", param=name)
+        return listed
+
+    return check
+
+
 TYPES: dict[str, Check] = {
-    "allowed_payment_method_types": types,
-    "excluded_payment_method_types": types,
+    "allowed_payment_method_types": _named(ALLOWED_TYPES),
+    "excluded_payment_method_types": _named(EXCLUDED_TYPES),
     "payment_method_options": OPTIONS,
     "payment_method_types": types,  # in API versions before `allowed_payment_method_types`
 }
+# Source: docs.stripe.com/changelog/dahlia/2026-07-29/allowed-payment-method-types-parameter.
+NOT_BESIDE_ALLOWED = ("automatic_payment_methods", "excluded_payment_method_types", "payment_method_types")
 
 
 def check_types(params: Json) -> None:
-    """Check that a new intent's types are either listed or left to Stripe. Raises StripeError."""
-    if params.get("payment_method_types") and params.get("automatic_payment_methods"):
+    """Check that an intent's types are said in one way, or left to Stripe. Raises StripeError."""
+    for one, others in (
+        ("payment_method_types", ("automatic_payment_methods",)),
+        ("allowed_payment_method_types", NOT_BESIDE_ALLOWED),
+    ):
+        for other in others if params.get(one) else ():
+            if params.get(other):
+                raise invalid(f"You may only specify one of these parameters: {other}, {one}.", param=one)
+
+
+def write_named(intent: Json, params: Json) -> None:
+    """Write the types that an intent names. Those that it allows take the place of Stripe's own choice."""
+    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
+        if name in params:
+            intent[name] = params[name]
+    if params.get("allowed_payment_method_types"):
+        intent |= {"automatic_payment_methods": None, "excluded_payment_method_types": None}
+
+
+def check_type(intent: Json, kind: str) -> None:
+    """Check that a method of this type may pay the intent. Raises StripeError."""
+    allowed = intent["payment_method_types"]
+    if kind not in allowed:
         raise invalid(
-            "You may only specify one of these parameters: automatic_payment_methods, payment_method_types.",
-            param="payment_method_types",
+            f"The PaymentMethod provided ({kind}) is not allowed for this PaymentIntent. Please attach a PaymentMethod"
+            f" of one of the following types: {', '.join(allowed)}. Alternatively, update the allowed"
+            f' payment_method_types for this PaymentIntent to include "{kind}".',
+            param="payment_method",
+            code="payment_intent_incompatible_payment_method",
         )
 
 
 def apply(intent: Json, params: Json) -> None:
     """Write the allowed types and their options on the intent."""
-    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
-        if name in params:
-            intent[name] = params[name]
+    write_named(intent, params)
     if params.get("payment_method_types"):
         intent |= {"payment_method_types": params["payment_method_types"], "automatic_payment_methods": None}
-    elif intent["automatic_payment_methods"] or not intent["payment_method_types"]:
+    elif (
+        intent["automatic_payment_methods"]
+        or not intent["payment_method_types"]
+        or "allowed_payment_method_types" in params
+    ):
         intent["payment_method_types"] = _automatic(intent)
     for kind in intent["payment_method_types"]:
         if not kinds.takes(kind, intent["currency"]):
@@ -147,13 +191,14 @@ def kept_for(intent: Json, kind: str) -> str | None:
 
 
 def _automatic(intent: Json) -> list[str]:
-    automatic = intent["automatic_payment_methods"]
-    if automatic is None:
+    """List the types that fit the intent, of those that it allows or, if it names none, of the account's."""
+    automatic, allowed = intent["automatic_payment_methods"], intent["allowed_payment_method_types"]
+    if automatic is None and allowed is None:
         offered = ["card"]
     else:
-        redirects = automatic["allow_redirects"] == "always"
+        redirects = automatic is None or automatic["allow_redirects"] == "always"
         offered = kinds.unasked(intent["currency"], redirects=redirects, customer=bool(intent["customer"]))
-    allowed, excluded = intent["allowed_payment_method_types"], intent["excluded_payment_method_types"] or ()
+    excluded = intent["excluded_payment_method_types"] or ()
     found = [kind for kind in offered if (allowed is None or kind in allowed) and kind not in excluded]
     if not found:
         raise invalid("No payment method type is left that may pay this PaymentIntent.", param="currency")

@@ -199,9 +199,7 @@ def _failed(ledger: Ledger, setup: Json, method: Json, decline: CardDecline) -> 
 
 def _offer(setup: Json, params: Json) -> None:
     """Write the allowed types and their options on the setup."""
-    for name in ("allowed_payment_method_types", "excluded_payment_method_types"):
-        if name in params:
-            setup[name] = params[name]
+    options.write_named(setup, params)
     if params.get("payment_method_types"):
         setup |= {"payment_method_types": params["payment_method_types"], "automatic_payment_methods": None}
         if bad := [kind for kind in params["payment_method_types"] if kind not in TYPES]:
@@ -209,12 +207,16 @@ def _offer(setup: Json, params: Json) -> None:
                 f"The payment method type {bad[0]} cannot be set up by the offline Stripe.",
                 param="payment_method_types",
             )
-    elif setup["automatic_payment_methods"] or not setup["payment_method_types"]:
+    elif (
+        setup["automatic_payment_methods"]
+        or not setup["payment_method_types"]
+        or "allowed_payment_method_types" in params
+    ):
         allowed, excluded = setup["allowed_payment_method_types"], setup["excluded_payment_method_types"] or ()
         offered = [kind for kind in TYPES if (allowed is None or kind in allowed) and kind not in excluded]
         if not offered:
             raise invalid("No payment method type is left that can be set up.", param="allowed_payment_method_types")
-        setup["payment_method_types"] = offered if setup["automatic_payment_methods"] else ["card"]
+        setup["payment_method_types"] = offered if setup["automatic_payment_methods"] or allowed else ["card"]
     old, new = setup["payment_method_options"], params.get("payment_method_options", {})
     setup["payment_method_options"] = {
         kind: SHOWN[kind] | old.get(kind, {}) | new.get(kind, {}) for kind in setup["payment_method_types"]

@@ -224,6 +224,11 @@ class Order(Node):
         stored = self.row.shipping
         return Shipping.of(stored) if stored is not None and await shows_person(info.context, self.row) else None
 
+    @field_with(reads=["excluded_payment_method_types"])
+    def excluded_payment_method_types(self) -> list[str]:
+        """Types of payment methods that may not pay it, as the shop said; the installation may offer fewer."""
+        return self.row.excluded_payment_method_types or []
+
     version = column(int, "Grows with every change of the order or of its payments.")
 
     created_at = column(datetime, "When the order was registered.")

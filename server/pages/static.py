@@ -15,9 +15,10 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from domain.loopback import LOOPBACK
 from server.http.negotiation import header_values
 from server.pages.landing import landing, not_built, visited
-from settings import LOOPBACK, Settings
+from settings import Settings
 
 DIST: Final = Path(__file__).parents[2] / "web" / "dist"
 FOREVER: Final = "public, max-age=31536000, immutable"  # the name of an asset holds its hash

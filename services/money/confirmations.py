@@ -73,7 +73,8 @@ async def find_return_page(payment: Payment) -> str | None:
 async def _read_return_page(payment: Payment, *, is_needed: bool) -> str | None:
     """Return the page that createPayment named; None where it named none, and none is needed.
 
-    A payment whose methods never redirect needs none, nor does a token of the payer's, which may bring its own.
+    A payment whose methods never redirect needs none, nor does a token of the payer's, which may bring its own. Where
+    the installation lists the allowed types, Stripe asks for a page if the method needs one.
     """
     made = await _read_creation(payment)
     params: Mapping[str, Any] = made.params if made is not None else {}

@@ -2,6 +2,7 @@
 
 from database.statements import read_one
 from domain.caller import PaymentAuthority
+from domain.checkout.method_types import MethodTypes
 from domain.commands import CreateOffSessionPayment, CreatePayment
 from domain.errors import ErrorCode, Refused
 from domain.states import SetupFutureUsage
@@ -21,6 +22,7 @@ async def create_off_session_payment(
     snapshot: OrderSnapshot,
     *,
     currencies: frozenset[str],
+    method_types: MethodTypes,
     runner: OperationRunner,
 ) -> OperationOutcome:
     """Charge what the order owes, once, while its customer is away, with a method that they keep.
@@ -46,7 +48,14 @@ async def create_off_session_payment(
     )
     authority = PaymentAuthority(is_service=True)
     return await create_payment(
-        request, payment, snapshot, authority=authority, currencies=currencies, runner=runner, absent=absent
+        request,
+        payment,
+        snapshot,
+        authority=authority,
+        currencies=currencies,
+        method_types=method_types,
+        runner=runner,
+        absent=absent,
     )
 
 

@@ -7,6 +7,7 @@ from database.row_writer import build_row
 from database.statements import Insert, Update, read_one
 from database.unit_of_work import OptimisticUnitOfWork, UnitOfWork
 from domain.caller import PaymentAuthority
+from domain.checkout.method_types import MethodTypes
 from domain.commands import CancelPayment, CapturePayment, ConfirmPayment, CreatePayment
 from domain.errors import ErrorCode, Forbidden, LimitExceeded, Refused
 from domain.ids import derived_id
@@ -18,6 +19,7 @@ from services.audit.trail import Cause, Change, record
 from services.money.confirmations import confirm_params, token_params
 from services.money.customers import Payer, find_payer, refresh_if_deleted
 from services.money.described import describe, line_item_params
+from services.money.offered_methods import check_offered, offered_params
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.ends import SETTLES_ORDER, end_unsent, end_with_known
 from services.money.operations.refusals import invalid_state
@@ -52,14 +54,16 @@ async def create_payment(
     *,
     authority: PaymentAuthority,
     currencies: frozenset[str],
+    method_types: MethodTypes,
     runner: OperationRunner,
     absent: Payer | None = None,
 ) -> OperationOutcome:
     """Charge what the order owes, or the stated part of it, once; or prepare a payment that the payer confirms.
 
     `snapshot` is the order and the key as they stood just now; the order's owner is checked again on the order that is
-    accepted on. `absent` is the payer, where they are away. Raises NotFound, Forbidden, the errors of `check_share` and
-    `earlier_payment`, and those of `run_once`. A decline is in the outcome's `error`, with the payment still open.
+    accepted on. `absent` is the payer, where they are away. Raises NotFound, Forbidden, the errors of `check_share`,
+    `earlier_payment`, `check_offered` and `offered_params`, and those of `run_once`. A decline is in the outcome's
+    `error`, with the payment still open.
     """
 
     async def accept(work: UnitOfWork, operation: Operation) -> Payment:
@@ -71,8 +75,9 @@ async def create_payment(
         if (known := _taken_in(order, operation)) is not None and await end_with_known(work, operation, known):
             return known
         asked = check_share(order, command, currencies=currencies)
+        check_offered(payer.saved, order, method_types)
         payment = _new_payment(command, order, asked, payer, operation, authority, livemode=runner.livemode)
-        params = _create_params(command, order, snapshot.customer_external_id, payer, payment, operation)
+        params = _create_params(command, order, snapshot.customer_external_id, payer, payment, operation, method_types)
         begun = _begun(operation, payment, payer.first_step, params)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id)
         await record(work, order, _initiated(payment), cause, Insert(payment), begun)
@@ -273,6 +278,7 @@ def _create_params(
     payer: Payer,
     payment: Payment,
     operation: Operation,
+    method_types: MethodTypes,
 ) -> dict[str, Any]:
     ids = (str(order.id), order.external_id, customer_external_id, str(payment.id), str(operation.id))
     ours = dict(zip(OF_A_PAYMENT, ids, strict=True))
@@ -280,7 +286,7 @@ def _create_params(
         "amount": payment.amount_minor,
         "currency": payment.currency.lower(),
         "capture_method": payment.capture_method.value.lower(),
-        "automatic_payment_methods": {"enabled": True, "allow_redirects": _redirects(command, payer)},
+        **offered_params(order, method_types, redirects=_may_redirect(command, payer)),
         "metadata": stripe_metadata(ours, payment.metadata, order.metadata),
         **describe(order, amount_minor=payment.amount_minor),
     }
@@ -296,11 +302,10 @@ def _create_params(
     return {Step.CREATE: create, Step.CONFIRM: token_params(command) | page, **kept}
 
 
-def _redirects(command: CreatePayment, payer: Payer) -> str:
-    """Return Stripe's word for whether methods that lead to another page and back may pay.
+def _may_redirect(command: CreatePayment, payer: Payer) -> bool:
+    """Return True if methods that lead to another page and back may pay.
 
     Without a page to return to, only methods that need no redirect can be confirmed by the server. A payer who is away
     names theirs when they come back to confirm.
     """
-    is_never = command.confirm and command.return_url is None and not payer.is_away
-    return "never" if is_never else "always"
+    return not command.confirm or command.return_url is not None or payer.is_away

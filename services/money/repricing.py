@@ -49,6 +49,7 @@ async def find_following_payment(operation: Operation, order: Order, terms: Mapp
         return None
     if is_bound:
         raise _is_bound()
+    _check_types(order, terms, open_payments)
     following = await _find_updatable(operation, order, open_payments, more) if more else None
     _check_lines(order, terms, more=more, others=[payment for payment in open_payments if payment is not following])
     if following is not None:
@@ -158,6 +159,16 @@ def _check_lines(order: Order, terms: Mapping[str, Any], *, more: int, others: l
             "This order has an open payment, and Stripe was told its line items: they can change with another total, or"
             " when it has ended.",
             ("input", "lineItems"),
+        )
+
+
+def _check_types(order: Order, terms: Mapping[str, Any], open_payments: list[Payment]) -> None:
+    """Refuse other excluded types of payment methods while a payment is open, which was made with these."""
+    if open_payments and order.excluded_payment_method_types != terms["excluded_payment_method_types"]:
+        raise Refused(
+            ErrorCode.INVALID_STATE,
+            "This order has an open payment, and Stripe was told what may pay it: that can change when it has ended.",
+            ("input", "excludedPaymentMethodTypes"),
         )
 
 

@@ -5,11 +5,13 @@ from uuid import UUID
 from database.row_writer import build_row
 from database.statements import Update
 from database.unit_of_work import UnitOfWork
+from domain.checkout.method_types import MethodTypes
 from domain.commands import CreateSetupIntent
 from domain.ids import derived_id
 from models import Customer, Operation, SetupIntent
 from services.audit.trail import Cause
 from services.money.customers import refresh_if_deleted
+from services.money.offered_methods import type_params
 from services.money.operations.claims import IdempotentRequest
 from services.money.operations.runner import OperationOutcome, OperationRunner, run_once
 from services.money.operations.setup_steps import NAMED
@@ -19,7 +21,12 @@ from services.money.state.setup_state import begin_setup
 
 
 async def create_setup_intent(
-    request: IdempotentRequest, command: CreateSetupIntent, *, customer_id: UUID, runner: OperationRunner
+    request: IdempotentRequest,
+    command: CreateSetupIntent,
+    *,
+    customer_id: UUID,
+    method_types: MethodTypes,
+    runner: OperationRunner,
 ) -> OperationOutcome:
     """Prepare that a customer keeps a payment method: their browser or app confirms it with the setup's secret.
 
@@ -32,7 +39,7 @@ async def create_setup_intent(
         setup = _new_setup(command, customer, operation, livemode=runner.livemode)
         cause = Cause(actor=request.caller.actor, operation_id=operation.id, request_id=request.request_id)
         await begin_setup(work, customer, setup, cause)
-        await work.write(_begun(operation, customer, setup))
+        await work.write(_begun(operation, customer, setup, method_types))
 
     outcome = await run_once(request, accept, runner)
     await refresh_if_deleted(outcome, customer_id, request, runner)
@@ -49,11 +56,13 @@ def _new_setup(command: CreateSetupIntent, customer: Customer, operation: Operat
     )
 
 
-def _begun(operation: Operation, customer: Customer, setup: SetupIntent) -> Update[Operation]:
+def _begun(
+    operation: Operation, customer: Customer, setup: SetupIntent, method_types: MethodTypes
+) -> Update[Operation]:
     """Set the accepted step on its operation, with the exact parameters, before the first call."""
     params = {
         "usage": setup.usage.value.lower(),
-        "automatic_payment_methods": {"enabled": True},
+        **type_params(method_types),
         "metadata": {
             NAMED: str(setup.id),
             "operation_id": str(operation.id),

@@ -8,6 +8,7 @@ import typing
 from typing import Any, Literal, Union
 
 import stripe
+import stripe.params
 import stripe.radar
 
 OBJECTS: dict[str, Any] = {
@@ -36,6 +37,17 @@ OBJECTS: dict[str, Any] = {
     "tax_id": stripe.TaxId,
     "webhook_endpoint": stripe.WebhookEndpoint,
 }
+
+
+def stripes_types(parameter: str) -> frozenset[str]:
+    """Return the types of payment methods that a parameter of a new PaymentIntent may name."""
+    return frozenset(_literals(stripe.params.PaymentIntentCreateParams.__annotations__[parameter]))
+
+
+def _literals(annotation: Any) -> set[str]:
+    if typing.get_origin(annotation) is Literal:
+        return set(typing.get_args(annotation))
+    return set().union(*(_literals(part) for part in typing.get_args(annotation)))
 
 
 def problems(thing: dict[str, Any]) -> list[str]:

@@ -292,6 +292,7 @@ def test_lists_are_separated_by_commas(environment: Environment) -> None:
             "ALLOWED_ORIGINS": "https://shop.example,https://staff.example",
             "ALLOWED_HEADERS": "x-shop-version, X-Tenant-*",
             "RETURN_URL_SCHEMES": "MyApp, com.example.shop",
+            "EXCLUDED_PAYMENT_METHOD_TYPES": "klarna, us_bank_account",
         }
     )
 
@@ -300,6 +301,25 @@ def test_lists_are_separated_by_commas(environment: Environment) -> None:
     assert settings.allowed_origins == ("https://shop.example", "https://staff.example")
     assert settings.return_url_schemes == {"myapp", "com.example.shop"}
     assert settings.allowed_headers == ("x-shop-version", "X-Tenant-*")
+    assert settings.excluded_payment_method_types == {"klarna", "us_bank_account"}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"ALLOWED_PAYMENT_METHOD_TYPES": "card,klara"}, "ALLOWED_PAYMENT_METHOD_TYPES: .*klara"),
+        ({"EXCLUDED_PAYMENT_METHOD_TYPES": "card,link"}, "EXCLUDED_PAYMENT_METHOD_TYPES: .*link"),  # Stripe has none
+        (
+            {"ALLOWED_PAYMENT_METHOD_TYPES": "card", "EXCLUDED_PAYMENT_METHOD_TYPES": "klarna"},
+            "ALLOWED_PAYMENT_METHOD_TYPES and EXCLUDED_PAYMENT_METHOD_TYPES: set only one",
+        ),
+    ],
+)
+def test_wrong_types_of_methods_and_two_lists_of_them_are_refused(
+    environment: Environment, given: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        environment.load(given)
 
 
 @pytest.mark.parametrize("base", ["https://stripe.example/", "http://127.0.0.1:12111/", "http://[::1]:12111/"])

@@ -147,6 +147,13 @@ def _method(refusal: Refusal) -> DomainError:
     return _unusable(refusal, message)
 
 
+def _method_type(refusal: Refusal) -> DomainError:
+    message = (
+        "Payment methods of this type do not pay this: they are not offered, or do not fit its currency or capture."
+    )
+    return _unusable(refusal, message)
+
+
 def _token(refusal: Refusal) -> DomainError:
     message = "This token cannot be used: it does not exist, was used already, or has expired. Make a new one."
     return _unusable(refusal, message)
@@ -259,7 +266,7 @@ BY_CODE: Final[Mapping[str, Explain]] = {
     "expired_card": _method,
     "sepa_unsupported_account": _method,
     "token_already_used": _token,
-    "payment_intent_incompatible_payment_method": _method,
+    "payment_intent_incompatible_payment_method": _method_type,
     "payment_method_bank_account_blocked": _method,
     "payment_method_billing_details_address_missing": _method,
     "payment_method_currency_mismatch": _method,

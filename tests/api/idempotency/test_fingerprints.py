@@ -34,6 +34,7 @@ OTHER: Final[dict[str, Json]] = {
         "customerName": "another",
         "customerPhone": "2",
         "statementDescriptorSuffix": "ANOTHER",
+        "excludedPaymentMethodTypes": ["klarna"],
         "shipping": {"name": "one", "line1": "another", "country": "DE"},
         "lineItems": [{"name": "another", "quantity": 1, "unitAmount": 1_000}],
     },

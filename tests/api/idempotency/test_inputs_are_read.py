@@ -22,6 +22,7 @@ READ_AT: Final = {
     "RegisterOrderInput.metadata": "order metadata",
     "RegisterOrderInput.captureMethod": "order captureMethod",
     "RegisterOrderInput.allowPartialPayments": "order allowPartialPayments",
+    "RegisterOrderInput.excludedPaymentMethodTypes": "order excludedPaymentMethodTypes",
     "RegisterOrderInput.customerName": "order customer name",
     "RegisterOrderInput.customerPhone": "order customer phone",
     "RegisterOrderInput.statementDescriptorSuffix": "order statementDescriptorSuffix",
@@ -96,6 +97,7 @@ GIVEN: Final[Json] = {
         "customerName": "Ada Lovelace",
         "customerPhone": "+44 20 7946 0958",
         "statementDescriptorSuffix": "TICKETS",
+        "excludedPaymentMethodTypes": ["klarna", "sepa_debit"],
         "shipping": {
             "name": "Charles Babbage",
             "phone": "+44 20 7946 0959",

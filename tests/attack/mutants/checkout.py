@@ -3,6 +3,7 @@
 from tests.attack.mutants.mutant import Mutant
 
 AGENTS = "tests/api/checkout/test_shared_payment_tokens.py::"
+OFFERED = "tests/api/checkout/test_methods_offered.py::"
 TOKENS = "tests/api/checkout/test_confirmation_tokens.py::"
 
 CHECKOUT = (
@@ -73,5 +74,53 @@ CHECKOUT = (
         "        if self.ended is not None and amount_minor <= self.left_minor:\n",
         AGENTS + "test_beyond_its_limits_a_token_pays_nothing_and_the_reason_is_told",
         "AMOUNT_TOO_LARGE",
+    ),
+    Mutant(
+        "stripe_offers_what_the_order_excludes",
+        "services/money/offered_methods.py",
+        "return types.without(order.excluded_payment_method_types or ())",
+        "return types",
+        OFFERED + "test_stripe_offers_what_the_order_does_not_exclude",
+        "excluded_payment_method_types",
+    ),
+    Mutant(
+        "a_saved_method_pays_whatever_is_offered",
+        "services/money/payments.py",
+        "        check_offered(payer.saved, order, method_types)\n",
+        "",
+        OFFERED + "test_a_saved_method_that_is_not_offered_is_refused_before_stripe_is_asked",
+        "type card",
+    ),
+    Mutant(
+        "what_may_pay_changes_under_an_open_payment",
+        "services/money/repricing.py",
+        "    if open_payments and order.excluded_payment_method_types",
+        "    if not open_payments and order.excluded_payment_method_types",
+        OFFERED + "test_what_may_pay_stands_still_while_a_payment_is_open",
+        "still",
+    ),
+    Mutant(
+        "nothing_is_sent_as_everything",
+        "services/money/offered_methods.py",
+        "    if offered.is_empty:\n",
+        "    if False:\n",
+        OFFERED + "test_an_order_that_nothing_can_pay_by_now_is_told_and_stripe_is_not_asked",
+        "INVALID_STATE",
+    ),
+    Mutant(
+        "a_list_in_another_order_is_another_request",
+        "domain/checkout/parsers.py",
+        "return sorted({*raw.value})",
+        "return list(raw.value)",
+        OFFERED + "test_what_an_order_excludes_is_a_set_and_is_shown_to_whoever_sees_the_order",
+        "errors",
+    ),
+    Mutant(
+        "a_setup_forgets_what_is_offered",
+        "services/money/setups.py",
+        "**type_params(method_types),",
+        '"automatic_payment_methods": {"enabled": True},',
+        OFFERED + "test_an_installation_excludes_types_beside_those_of_the_order",
+        "pix",
     ),
 )

@@ -94,5 +94,5 @@ async def test_older_versions_name_the_types_of_methods(account: StripeAccount) 
     new = await account.http.post("/v1/payment_intents", data=given)
     old = await account.http.post("/v1/payment_intents", data=given, headers={"Stripe-Version": "2025-03-31.basil"})
 
-    assert new.json()["error"]["code"] == "parameter_unknown"
+    assert new.json()["error"]["code"] == "payment_method_types_no_longer_supported"
     assert old.json()["payment_method_types"] == ["card"]

@@ -21,7 +21,24 @@ WRONG: list[tuple[dict[str, Any], str | None, str]] = [
     ({"currency": "isk", "amount": 1_050}, None, "amount"),
     ({"colour": "red"}, "parameter_unknown", "colour"),
     ({"allowed_payment_method_types": ["cardboard"]}, None, "allowed_payment_method_types"),
-    ({"payment_method_types": ["card"]}, "parameter_unknown", "payment_method_types"),
+    ({"payment_method_types": ["card"]}, "payment_method_types_no_longer_supported", "payment_method_types"),
+    ({"excluded_payment_method_types": ["link"]}, None, "excluded_payment_method_types"),  # cannot be excluded
+    (
+        {"allowed_payment_method_types": ["card"], "automatic_payment_methods": {"enabled": True}},
+        None,
+        "allowed_payment_method_types",
+    ),
+    (
+        {"allowed_payment_method_types": ["card"], "excluded_payment_method_types": ["pix"]},
+        None,
+        "allowed_payment_method_types",
+    ),
+    ({"allowed_payment_method_types": ["ideal"]}, None, "currency"),
+    (
+        {"excluded_payment_method_types": ["card"], "payment_method": "pm_card_visa"},
+        "payment_intent_incompatible_payment_method",
+        "payment_method",
+    ),
     ({"automatic_payment_methods": {"enabled": True, "x": 1}}, "parameter_unknown", "automatic_payment_methods[x]"),
     ({"automatic_payment_methods": {}, "capture_method": "soon"}, None, "capture_method"),
     ({"confirm": "perhaps"}, None, "confirm"),

@@ -9,7 +9,8 @@ import stripe
 import stripe.params
 
 from sandbox.http.routes import ROUTES
-from sandbox.http.stripe_names import CALLS, PARAMETERS, ROOTS
+from sandbox.http.stripe_names import ALLOWED_TYPES, CALLS, EXCLUDED_TYPES, PARAMETERS, ROOTS
+from tests.sandbox.shapes import stripes_types
 from tests.sandbox.stripe_account import StripeAccount
 
 LIBRARY = Path(stripe.__file__).parent
@@ -79,6 +80,11 @@ def _options() -> set[str]:
     """List the options of the library's calls besides Stripe's parameters."""
     module = importlib.import_module("stripe._request_options")
     return set(module.RequestOptions.__annotations__)
+
+
+@pytest.mark.parametrize(("name", "known"), [("excluded", EXCLUDED_TYPES), ("allowed", ALLOWED_TYPES)])
+def test_the_types_of_methods_that_can_be_named_are_those_of_stripes_library(name: str, known: frozenset[str]) -> None:
+    assert known == stripes_types(f"{name}_payment_method_types")
 
 
 def test_what_we_take_is_stripes() -> None:

@@ -192,8 +192,8 @@ async def test_a_captcha_is_an_action_of_no_known_shape(account: StripeAccount) 
 
 
 async def test_a_kind_that_sends_the_payer_away_needs_the_way_back(account: StripeAccount) -> None:
-    intent = await account.intent(
-        None, currency="eur", allowed_payment_method_types=["ideal"], automatic_payment_methods={"enabled": True}
+    intent = await account.v1.payment_intents.create_async(
+        {"amount": 10_000, "currency": "eur", "allowed_payment_method_types": ["ideal"]}
     )
 
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -206,9 +206,13 @@ async def test_only_kinds_that_fit_pay(account: StripeAccount) -> None:
     excluded = await account.intent(None, excluded_payment_method_types=["us_bank_account"])
     with pytest.raises(stripe.InvalidRequestError) as caught:
         await account.v1.payment_intents.confirm_async(excluded.id, {"payment_method": "pm_usBankAccount_success"})
-    with pytest.raises(stripe.InvalidRequestError) as wrong:
-        await account.intent(None, allowed_payment_method_types=["ideal"])
+    allowed = await account.v1.payment_intents.create_async(
+        {"amount": 10_000, "currency": "usd", "allowed_payment_method_types": ["card", "ideal", "paypal"]}
+    )
+    with pytest.raises(stripe.InvalidRequestError) as attached:
+        await account.v1.payment_intents.update_async(allowed.id, {"payment_method": "pm_usBankAccount_success"})
 
     assert "us_bank_account" not in excluded.payment_method_types
-    assert caught.value.code == "payment_intent_incompatible_payment_method"
-    assert wrong.value.param == "currency"
+    assert caught.value.code == attached.value.code == "payment_intent_incompatible_payment_method"
+    assert "The PaymentMethod provided (us_bank_account) is not allowed" in str(caught.value.user_message)
+    assert (allowed.payment_method_types, allowed.automatic_payment_methods) == (["card"], None)
