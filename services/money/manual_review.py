@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
 
 from database.leases import LeaseLost
+from database.statements import Update
 from database.transactions import finish
-from database.unit_of_work import UnitOfWork
+from database.unit_of_work import UnitOfWork, transact
 from domain.caller import Actor
 from domain.errors import DomainError, ErrorCode, ProviderProblem, Refused
 from domain.states import OperationState, ProviderEffect, ReviewOutcome
@@ -16,6 +18,7 @@ from models import Operation, Payment, Refund
 from provider import Outcome, Provider, ProviderFailure
 from provider.failures import DEFINITE, LIST_TOO_LONG
 from provider.ids import PREFIXES, is_id
+from services.audit.customer_trail import CustomerChange, record_customer_change
 from services.audit.trail import Cause, Change, record
 from services.money.operations.lookups import look_up_effect
 from services.money.operations.runner import OperationRunner
@@ -56,7 +59,7 @@ async def resolve_operation(operation_id: UUID, ruling: Ruling, *, by: Actor, ru
     try:
         settled = (await runner.recorder.record_outcome(operation, step_result, by=by, within=write_ruling)).operation
     except LeaseLost:
-        raise Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",)) from None
+        raise _settled_meanwhile() from None
     log.warning("operation.reviewed", operation=str(operation_id), outcome=ruling.outcome.value, by=by.id)
     if settled.state is OperationState.IN_PROGRESS:  # it has another step
         return (await finish(runner.run(settled, in_request=False))).operation
@@ -68,24 +71,47 @@ async def _send_again(operation: Operation, ruling: Ruling, *, by: Actor, runner
     if ruling.outcome is not ReviewOutcome.LOOK_AGAIN:
         message = "An operation on a customer moves no money and may be sent again: rule LOOK_AGAIN."
         raise Refused(ErrorCode.VALIDATION_FAILED, message, ("outcome",))
+
+    async def write_ruling(work: UnitOfWork) -> Operation:
+        leased = await locking.lock_leased(operation)
+        customer = await locking.lock_customer(leased.customer_id)
+        leased.review = _record_of(ruling, by)
+        after = {"operation_id": str(leased.id), "kind": leased.kind.value, "review": leased.review}
+        change = CustomerChange("operation.reviewed", before={}, after=after)
+        cause = Cause(actor=by, operation_id=leased.id)
+        await record_customer_change(work, customer, change, cause, Update(leased, ("review",)))
+        return leased
+
+    try:
+        reviewed = await transact(write_ruling)
+    except LeaseLost:
+        raise _settled_meanwhile() from None
     log.warning("operation.reviewed", operation=str(operation.id), outcome=ruling.outcome.value, by=by.id)
-    return (await finish(runner.run(operation, in_request=False))).operation
+    return (await finish(runner.run(reviewed, in_request=False))).operation
 
 
-async def _record_ruling(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
-    """Keep the ruling on the operation and in the order's trail. Runs in the transaction that records the outcome."""
-    now = datetime.now(UTC)
-    if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
-        operation.state, operation.due_in = OperationState.UNRESOLVED, timedelta()
-    elif ruling.outcome is ReviewOutcome.DID_NOT_HAPPEN and operation.state is OperationState.FAILED:
-        operation.error = _did_not_happen().to_record()
-    operation.review = {
+def _record_of(ruling: Ruling, by: Actor) -> dict[str, Any]:
+    """Return a ruling as the operation and the trail keep it."""
+    return {
         "outcome": ruling.outcome.value,
         "evidence": ruling.evidence,
         "stripe_id": ruling.stripe_id,
         "by": by.to_record(),
-        "at": now.isoformat(),
+        "at": datetime.now(UTC).isoformat(),
     }
+
+
+def _settled_meanwhile() -> Refused:
+    return Refused(ErrorCode.INVALID_STATE, "This operation was settled meanwhile.", ("id",))
+
+
+async def _record_ruling(work: UnitOfWork, operation: Operation, ruling: Ruling, by: Actor) -> None:
+    """Keep the ruling on the operation and in the order's trail. Runs in the transaction that records the outcome."""
+    if ruling.outcome is ReviewOutcome.LOOK_AGAIN:
+        operation.state, operation.due_in = OperationState.UNRESOLVED, timedelta()
+    elif ruling.outcome is ReviewOutcome.DID_NOT_HAPPEN and operation.state is OperationState.FAILED:
+        operation.error = _did_not_happen().to_record()
+    operation.review = _record_of(ruling, by)
     assert operation.payment_id is not None
     order, payment = await locking.lock_payment(operation.payment_id)
     change = Change(
