@@ -62,7 +62,8 @@ async def _merge(
     customer = await locking.lock_customer_of_setup(setup_id)
     (setup,) = await read(SetupIntent, "WHERE id = $1", setup_id)
     await apply_provider_setup(work, customer, setup, seen, since=since, cause=cause)
-    await end_setup_operations(work, setup)
+    if setup.stripe_setup_intent_id is not None:
+        await end_setup_operations(work, setup)
     if within is not None:
         await within()
     return setup

@@ -42,9 +42,10 @@ async def apply_provider_setup(
     """Write what Stripe has just said of a setup as it is, and the method that came of it.
 
     The caller holds the customer's lock. `since` is the setup's revision when Stripe was asked. Raises StaleSnapshot
-    if the row has changed since: the answer may be older than the row. A snapshot of another setup changes nothing.
+    if the row has changed since: the answer may be older than the row. A snapshot of another setup changes nothing, nor
+    does one of another customer's, whatever its metadata says.
     """
-    if setup.stripe_setup_intent_id not in (None, seen.id):
+    if setup.stripe_setup_intent_id not in (None, seen.id) or _is_anothers(setup, customer, seen):
         log.error("setup.orphan_intent", setup=str(setup.id), intent=seen.id)
         return
     if setup.revision != since:
@@ -58,6 +59,12 @@ async def apply_provider_setup(
         return
     setup.last_synced_at = synced_after(setup.last_synced_at)
     await fetch(SYNCED, setup.id, setup.last_synced_at)
+
+
+def _is_anothers(setup: SetupIntent, customer: Customer, seen: ProviderSetup) -> bool:
+    """Return True if a setup that is not known by its id is another customer's at Stripe: its secret is not ours."""
+    is_named_only = setup.stripe_setup_intent_id is None and customer.stripe_customer_id is not None
+    return is_named_only and seen.customer_id not in (None, customer.stripe_customer_id)
 
 
 async def mark_setup_unknown(work: UnitOfWork, customer: Customer, setup: SetupIntent, cause: Cause) -> None:

@@ -317,3 +317,26 @@ async def test_each_layer_alone_finds_out_what_became_of_a_setup(patient: Shop, 
     assert later == found
     assert len(setups_at_stripe(shop)) == 1
     assert (await Operation.get(kind="CREATE_SETUP_INTENT")).state == "SUCCEEDED"
+
+
+async def test_a_setup_of_another_customer_is_not_taken_for_ours_by_its_metadata(shop: Shop) -> None:
+    """Another program copies our metadata while nobody knows yet whether our own request was executed."""
+    await saved(shop)
+    theirs = await at_stripe(shop, "POST", "/v1/customers")
+    shop.sandbox.fault(kind="drop_before", method="POST", path=CREATE_AT_STRIPE, times=99)
+    one_key = key()
+    lost = await begin_setup(shop, with_key=one_key)
+    shop.sandbox.clear_faults()
+    row = await SetupIntent.get()
+    copied = {"customer": theirs["id"], "metadata[setup_intent_id]": str(row.id)}
+    foreign = await at_stripe(shop, "POST", "/v1/setup_intents", **copied)
+    await shop.deliver()
+
+    between = await SetupIntent.get()
+    again = await begin_setup(shop, with_key=one_key, secret=True)
+
+    assert lost["errors"][0]["code"] in ("OUTCOME_UNKNOWN", "PROVIDER_UNAVAILABLE")
+    assert between.stripe_setup_intent_id is None
+    assert (again["errors"], again["setupIntent"]["status"]) == ([], "REQUIRES_PAYMENT_METHOD")
+    assert again["confirmation"]["clientSecret"] not in (None, foreign["client_secret"])
+    assert (await SetupIntent.get()).stripe_setup_intent_id not in (None, foreign["id"])
