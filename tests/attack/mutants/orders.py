@@ -74,10 +74,18 @@ ORDERS = (
     Mutant(
         "an_earlier_change_overtakes_a_later_one",
         "services/money/repricing.py",
-        "    if other is not None:\n        raise ConcurrentOperation",
-        "    if other is None:\n        raise ConcurrentOperation",
+        "payment_ids, operation.id) if payment_ids else None",
+        "payment_ids, operation.id) if False else None",
         RACES + "test_what_the_shop_says_last_stays_whichever_answer_comes_last",
         "codes",
+    ),
+    Mutant(
+        "a_part_follows_the_total",
+        "services/money/repricing.py",
+        "one.share is not PaymentShare.PART and one.reopened_at is None",
+        "one.reopened_at is None",
+        REPRICING + "test_the_payment_of_the_rest_follows_and_a_part_stays",
+        "4_000",
     ),
     Mutant(
         "lines_vanish_beside_a_part",

@@ -83,8 +83,8 @@ SETUPS = (
     Mutant(
         "a_kept_method_is_refused_by_another_name",
         "services/money/operations/refusals.py",
-        " or METHOD_ID in params",
-        "",
+        "SAVED if METHOD_ID in params else _method_field(sent)",
+        "_method_field(sent)",
         CONFIRMED + "test_a_method_that_was_detached_is_refused_by_its_name",
         "PAYMENT_METHOD_UNUSABLE",
     ),
