@@ -6,11 +6,14 @@ from paygraph_client.results import (
     Canceled,
     Declined,
     Held,
+    Kept,
     NeedsAction,
     Paid,
     PaygraphError,
     Refused,
     Result,
+    SetupResult,
+    ToSetUp,
     Undecided,
 )
 from paygraph_client.stores import FileStore, MemoryStore, Record, Store
@@ -22,6 +25,7 @@ __all__ = [
     "Event",
     "FileStore",
     "Held",
+    "Kept",
     "MemoryStore",
     "NeedsAction",
     "Paid",
@@ -30,6 +34,8 @@ __all__ = [
     "Record",
     "Refused",
     "Result",
+    "SetupResult",
     "Store",
+    "ToSetUp",
     "Undecided",
 ]

@@ -16,11 +16,14 @@ from paygraph_client.results import (
     Canceled,
     Declined,
     Held,
+    Kept,
     NeedsAction,
     Paid,
     PaygraphError,
     Refused,
     Result,
+    SetupResult,
+    ToSetUp,
     Undecided,
 )
 from paygraph_client.stores import Record, Store
@@ -113,14 +116,36 @@ class Paygraph:
         *,
         payment_method_id: str | None = None,
         confirmation_token_id: str | None = None,
+        saved_payment_method_id: str | None = None,
         return_url: str | None = None,
     ) -> Result:
         """Pay with another method or token after a decline: a new attempt on the same payment, under a new key."""
         payment_id = (self._store.get(order_id) or {}).get("payment_id")
         if payment_id is None:
             raise LookupError("this order has no declined payment here: call pay")
-        fields = {"paymentId": payment_id, **_paid_with(payment_method_id, confirmation_token_id, return_url)}
+        fields = {
+            "paymentId": payment_id,
+            **_paid_with(payment_method_id, confirmation_token_id, return_url),
+            **_given(savedPaymentMethodId=saved_payment_method_id),
+        }
         return await self._begin(order_id, "CONFIRM_PAYMENT", {"input": fields})
+
+    async def set_up(self, name: str, *, usage: str | None = None, customer_id: str | None = None) -> SetupResult:
+        """Begin to keep a payment method without paying, or say how far that is.
+
+        `name` is the caller's own for it: a second call continues with the first one's key, until `forget(name)`. A
+        service names the customer. `usage` is what the customer agrees to, OFF_SESSION if it is left out.
+        """
+        record = self._store.get(name)
+        if record is None:
+            fields = {"input": _given(usage=usage, customerId=customer_id)}
+            record = {"kind": "CREATE_SETUP_INTENT", "key": str(uuid4()), "variables": fields, "payment_id": None}
+            self._store.put(name, record)
+        try:
+            deadline = time.monotonic() + self._patience_seconds
+            return _setup_result(await self._patiently(self._send, record, deadline=deadline))
+        except _TryLater:
+            return Undecided(None)
 
     async def resume(self, order_id: str) -> Result:
         """Continue the payment of this order if necessary, and return its result. Raises LookupError."""
@@ -281,6 +306,22 @@ def _result(payload: Json) -> Result:
         case "CANCELED":
             return Canceled(payment["id"])
     return Undecided(payment["id"])
+
+
+def _setup_result(payload: Json) -> SetupResult:
+    setup, errors, confirmation = payload["setupIntent"], payload["errors"], payload["confirmation"] or {}
+    if errors:
+        return Refused(errors[0]["code"], errors[0]["message"], None)
+    match setup["status"]:
+        case "SUCCEEDED":
+            return Kept(setup["id"], (setup["paymentMethod"] or {}).get("id"))
+        case "CANCELED":
+            return Canceled(setup["id"])
+        case status if status in FOR_THE_PAYER or status == "REQUIRES_PAYMENT_METHOD":
+            failed, action = setup["lastError"] or {}, confirmation.get("nextAction") or {}
+            secret, page = confirmation.get("clientSecret"), action.get("redirectUrl")
+            return ToSetUp(setup["id"], secret, page, failed.get("customerMessage") or failed.get("message"))
+    return Undecided(None)
 
 
 def _seconds(header: str | None) -> float | None:

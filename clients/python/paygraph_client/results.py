@@ -1,6 +1,6 @@
 """The results of a payment."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -65,6 +65,28 @@ class Undecided:
     payment_id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The customer keeps the method `method_id`, which pays as `saved_payment_method_id`."""
+
+    setup_id: str
+    method_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToSetUp:
+    """The customer goes on: in Stripe's elements with `client_secret`, or on the page `redirect_url`.
+
+    `message` is why the last attempt failed, for the customer to read.
+    """
+
+    setup_id: str
+    client_secret: str | None = field(repr=False)
+    redirect_url: str | None
+    message: str | None
+
+
+SetupResult = Kept | ToSetUp | Canceled | Refused | Undecided
 Result = Paid | Held | Declined | NeedsAction | Canceled | Refused | Undecided
 
 

@@ -52,9 +52,19 @@ subscription Follow($order: ID!, $after: Int) {
   }
 }
 """
+SET_UP = f"""
+mutation SetUp($input: CreateSetupIntentInput!, $key: IdempotencyKey!) {{
+  done: createSetupIntent(input: $input, idempotencyKey: $key) {{
+    errors {{ ...Problem }}
+    setupIntent {{ id status paymentMethod {{ id }} lastError {{ ...Problem }} }}
+    confirmation {{ clientSecret nextAction {{ redirectUrl }} }}
+  }}
+}}
+{PROBLEM}"""
 MUTATIONS = {
     "CREATE_PAYMENT": CREATE,
     "CREATE_OFF_SESSION_PAYMENT": OFF_SESSION,
     "CONFIRM_PAYMENT": CONFIRM,
     "CANCEL_PAYMENT": CANCEL,
+    "CREATE_SETUP_INTENT": SET_UP,
 }

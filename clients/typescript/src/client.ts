@@ -1,5 +1,14 @@
 import { follow, stream, type Following, type OrderEvent, type Token } from './events.js'
-import { judge, type Confirmation, type Outcome, type Payment, type Refusal } from './outcome.js'
+import {
+  judge,
+  judgeSetup,
+  type Confirmation,
+  type Outcome,
+  type Payment,
+  type Refusal,
+  type Setup,
+  type SetupOutcome,
+} from './outcome.js'
 import type { Storage } from './storage.js'
 import { Again, NotAnswered, pause, retryAfterMs } from './waiting.js'
 
@@ -30,17 +39,21 @@ const SEND = {
     answer: confirmPayment(input: $input, idempotencyKey: $key) { ${ANSWER} }
   }`,
 }
+const SET_UP = `mutation SetUp($input: CreateSetupIntentInput!, $key: IdempotencyKey!) {
+  answer: createSetupIntent(input: $input, idempotencyKey: $key) {
+    errors { ${ERROR} } setupIntent { id status paymentMethod { id } lastError { ${ERROR} } } confirmation { ${CONFIRMATION} }
+  }
+}`
 const WHAT_BECAME = `query WhatBecame($key: IdempotencyKey!, $kind: OperationKind!) {
   operation(key: $key, kind: $kind) { state error { ${ERROR} } result { ... on Payment { id } } }
 }`
 const LOOK = `query Look($id: ID!, $age: Int) { payment(id: $id, maxStalenessMs: $age) { ${PAYMENT} } }`
 const GO_ON = `query GoOn($id: ID!) { paymentConfirmation(paymentId: $id) { ${CONFIRMATION} } }`
 
-/** What pays: a method (pm_…), or the token of what the payer has entered (ctoken_…). */
-export type PaidWith = { paymentMethodId: string } | { confirmationTokenId: string }
+/** What pays: a method (pm_…), the token of what the payer has entered (ctoken_…), or a method that the customer keeps. */
+export type PaidWith = { paymentMethodId: string } | { confirmationTokenId: string } | { savedPaymentMethodId: string }
 
-/** A method that the order's customer keeps pays as well. */
-export type PayInput = (PaidWith | { savedPaymentMethodId: string }) & {
+export type PayInput = PaidWith & {
   orderId: string
   expectedAmount: { amount: number; currency: string }
   captureMethod?: 'AUTOMATIC' | 'MANUAL'
@@ -121,6 +134,35 @@ export class Paygraph {
   async resume(orderId: string): Promise<Outcome | null> {
     const kept = await this.#kept(orderId)
     return kept && this.#settle(kept, false)
+  }
+
+  /** Begin to keep a payment method without paying, or say how far that is.
+   *
+   * `name` is the caller's own for it: a second call goes on with the first one's key, until `forgetSetup`. A service
+   * names the customer. */
+  async setUp(name: string, given: { usage?: 'ON_SESSION' | 'OFF_SESSION'; customerId?: string } = {}): Promise<SetupOutcome> {
+    type Kept = { key: string; input: object }
+    type Answer = { errors: Refusal[]; setupIntent: Setup | null; confirmation: Confirmation | null }
+    const text = await this.#options.storage.get(name)
+    const kept: Kept = text === null ? { key: crypto.randomUUID(), input: given } : (JSON.parse(text) as Kept)
+    if (text === null) await this.#options.storage.set(name, JSON.stringify(kept))
+    const signal = AbortSignal.timeout(this.#options.patienceMs)
+    try {
+      return await this.#untilAnswered(signal, async () => {
+        const { answer } = await this.#post<{ answer: Answer }>(SET_UP, kept, signal)
+        const error = answer.errors[0] ?? null
+        if (error?.retryable) throw new Again(error.retryAfterMs ?? 0)
+        return judgeSetup(name, answer.setupIntent, error, answer.confirmation)
+      })
+    } catch (error) {
+      if (!signal.aborted) throw error
+      return { name, kind: 'unknown' }
+    }
+  }
+
+  /** The outcome of a setup has reached whoever waited for it: forget its key. */
+  async forgetSetup(name: string): Promise<void> {
+    await this.#options.storage.remove(name)
   }
 
   /** The events of an order and its payments as they happen, each once, until the signal or the loop ends them.

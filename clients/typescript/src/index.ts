@@ -1,5 +1,5 @@
 export { OtherAttempt, Paygraph, type OffSessionInput, type Options, type PaidWith, type PayInput } from './client.js'
 export type { OrderEvent, Token } from './events.js'
-export { judge, type Outcome, type Payment } from './outcome.js'
+export { judge, type Outcome, type Payment, type SetupOutcome } from './outcome.js'
 export { MemoryStorage, browserStorage, type Storage } from './storage.js'
 export { NotAnswered } from './waiting.js'

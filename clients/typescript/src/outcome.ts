@@ -23,6 +23,34 @@ export interface Confirmation {
   nextAction: { type: string; redirectUrl: string | null } | null
 }
 
+/** What became of a setup, which keeps a method without a payment.
+ *
+ * - kept: the customer keeps `methodId`, which pays as `savedPaymentMethodId`. Final.
+ * - to-set-up: the customer goes on in Stripe.js with `clientSecret`, or visits `redirectUrl`; `customerMessage` is why
+ *   the last attempt failed. Then `setUp` again.
+ * - failed: it was refused, or canceled at Stripe. Final.
+ * - unknown: nobody knows yet; `setUp` again later goes on with the same key.
+ */
+export type SetupOutcome = { name: string } & (
+  | { kind: 'kept'; setupIntentId: string; methodId: string | null }
+  | {
+      kind: 'to-set-up'
+      setupIntentId: string
+      clientSecret: string | null
+      redirectUrl: string | null
+      customerMessage: string | null
+    }
+  | { kind: 'failed'; code: string; message: string }
+  | { kind: 'unknown' }
+)
+
+export interface Setup {
+  id: string
+  status: string
+  paymentMethod: { id: string } | null
+  lastError: Refusal | null
+}
+
 interface Whose {
   orderId: string
   key: string
@@ -86,5 +114,36 @@ export function judge(
     }
     default:
       return null
+  }
+}
+
+/** The outcome of a setup that an answer of the server shows. */
+export function judgeSetup(
+  name: string,
+  setup: Setup | null,
+  error: Refusal | null,
+  confirmation: Confirmation | null,
+): SetupOutcome {
+  if (error !== null && !UNDECIDED.has(error.code)) {
+    return { name, kind: 'failed', code: error.code, message: error.message }
+  }
+  switch (setup?.status) {
+    case 'SUCCEEDED':
+      return { name, kind: 'kept', setupIntentId: setup.id, methodId: setup.paymentMethod?.id ?? null }
+    case 'CANCELED':
+      return { name, kind: 'failed', code: 'CANCELED', message: 'The setup was given up.' }
+    case 'REQUIRES_PAYMENT_METHOD':
+    case 'REQUIRES_CONFIRMATION':
+    case 'REQUIRES_ACTION':
+      return {
+        name,
+        kind: 'to-set-up',
+        setupIntentId: setup.id,
+        clientSecret: confirmation?.clientSecret ?? null,
+        redirectUrl: confirmation?.nextAction?.redirectUrl ?? null,
+        customerMessage: setup.lastError?.customerMessage ?? setup.lastError?.message ?? null,
+      }
+    default:
+      return { name, kind: 'unknown' }
   }
 }
