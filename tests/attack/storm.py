@@ -163,7 +163,7 @@ class Storm:
     # -- clients ---------------------------------------------------------------------------------------------------
 
     async def _client(self, dice: random.Random) -> None:
-        """Buy, confirm, capture, cancel and refund; try again with the same key, or give up for now."""
+        """Buy, charge, confirm, capture, cancel and refund; try again with the same key, or give up for now."""
         while not self._over.is_set():
             wish = await self._wish(dice)
             if wish is None:
@@ -190,7 +190,7 @@ class Storm:
             self._seen["no answer"] += 1
             return None
         self._seen[" ".join([mutation, *(error["code"] for error in payload["errors"])])] += 1
-        if mutation == "createPayment" and payload["payment"] is not None:
+        if mutation in ("createPayment", "createOffSessionPayment") and payload["payment"] is not None:
             self._payments.append(payload["payment"]["id"])
         return payload
 
@@ -205,6 +205,9 @@ class Storm:
                 if self._over.is_set():
                     return None
                 await self._pause(0.05)
+            if dice.random() < 0.5 and (method_id := await self._kept(dice)) is not None:
+                expected = {"orderId": order_id, "expectedAmount": {"amount": 10_000, "currency": "USD"}}
+                return "staff", "createOffSessionPayment", {"input": {**expected, "savedPaymentMethodId": method_id}}
             return "buyer", "createPayment", {"input": await self._paying(dice, order_id)}
         if wish < 0.5:
             return "staff", "registerOrder", {"input": self._repricing(dice)}
@@ -230,6 +233,7 @@ class Storm:
             return paying(order_id, **changes, partialAmount={"amount": 4_000, "currency": "USD"})
         if dice.random() > 0.15:
             changes = {"paymentMethodId": None, **await self._paid_with(dice)}
+            changes |= {"setupFutureUsage": "OFF_SESSION"} if dice.random() < 0.6 else {}
         return paying(order_id, returnUrl="https://shop.example/", **changes)
 
     async def _paid_with(self, dice: random.Random) -> Json:
@@ -241,6 +245,19 @@ class Storm:
                 async with asyncio.timeout(1), httpx.AsyncClient(base_url=stripe) as browser:
                     return {"confirmationTokenId": await confirmation_token(browser, method)}
         return {"paymentMethodId": method}
+
+    async def _kept(self, dice: random.Random) -> str | None:
+        """Choose a method that the buyer keeps; None where they keep none, or nobody answers."""
+        running = dice.choice(self._running)
+        if running is None:
+            return None
+        query = "{ viewer { customer { paymentMethods(first: 20) { nodes { id } } } } }"
+        with contextlib.suppress(httpx.TransportError, TimeoutError, AssertionError, ValueError, RuntimeError):
+            async with asyncio.timeout(2):
+                customer = (await running.buyer.ask(query))["viewer"]["customer"]
+                kept: list[str] = [method["id"] for method in customer["paymentMethods"]["nodes"]] if customer else []
+                return dice.choice(kept) if kept else None
+        return None
 
     async def _order(self, dice: random.Random) -> str | None:
         running = dice.choice(self._running)

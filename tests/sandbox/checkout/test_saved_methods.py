@@ -154,6 +154,40 @@ async def test_a_bank_that_wants_the_payer_is_asked_again_with_the_payer(account
     assert (back.status, (await account.again(intent)).status) == ("requires_action", "succeeded")
 
 
+async def test_a_decline_is_repeated_under_its_key_with_the_intent_that_was_made(account: StripeAccount) -> None:
+    customer, saved = await _customer(account, "pm_card_authenticationRequired")
+    paid_with = {"customer": customer.id, "payment_method": saved.id, "off_session": True, "confirm": True}
+
+    declines = []
+    for _ in range(2):
+        with pytest.raises(stripe.CardError) as caught:
+            await account.v1.payment_intents.create_async(
+                {"amount": 10_000, "currency": "usd", **paid_with}, {"idempotency_key": "renewal"}
+            )
+        declines.append(
+            (_error(caught.value)["payment_intent"], (caught.value.headers or {}).get("idempotent-replayed"))
+        )
+
+    (first, is_new), (second, replayed) = declines
+    assert (first["id"], is_new, replayed) == (second["id"], None, "true")
+    assert (first["status"], problems(first)) == ("requires_payment_method", [])
+    assert len(account.sandbox.snapshot().payment_intents) == len(account.sandbox.snapshot().charges) == 1
+
+
+async def test_a_payer_who_is_away_is_said_at_a_confirmation_and_needs_no_page(account: StripeAccount) -> None:
+    customer, saved = await _customer(account, "pm_card_visa")
+    given = {"customer": customer.id, "payment_method": saved.id, "automatic_payment_methods": {"enabled": True}}
+
+    with pytest.raises(stripe.InvalidRequestError) as unconfirmed:
+        await account.intent(None, **given, off_session=True)
+    with pytest.raises(stripe.InvalidRequestError) as no_page:
+        await account.intent(None, **given, confirm=True)
+    paid = await account.intent(None, **given, confirm=True, off_session=True)
+
+    assert (unconfirmed.value.param, no_page.value.param) == ("off_session", "return_url")
+    assert paid.status == "succeeded"
+
+
 async def test_a_card_that_is_set_up_is_not_asked_for_without_its_payer(account: StripeAccount) -> None:
     customer, saved = await _customer(account, "pm_card_authenticationRequiredSetupForOffSession")
 
