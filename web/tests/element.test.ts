@@ -42,6 +42,53 @@ test("with a publishable key the buyer pays in Stripe's own form, after a declin
   isClean();
 });
 
+const REPRICE = `mutation($total: MoneyInput!, $key: IdempotencyKey!) {
+  registerOrder(idempotencyKey: $key, input: { externalId: "demo-1002", total: $total, customerExternalId: "demo-buyer" }) {
+    errors { message } payment { amount { amount } } } }`;
+
+test("a new amount is fetched by Stripe's form, and one that the buyer has not seen is never confirmed", async (context) => {
+  const stripe = await startStripe();
+  context.after(() => stripe.stop());
+  const demo = await startDemo(withKey(stripe.base));
+  context.after(() => demo.stop());
+  const browser = await openBrowser();
+  context.after(() => browser.close());
+  const { page, isClean } = await openPage(browser, demo.base, {}, ["https://js.stripe.com", "https://api.stripe.com"]);
+  await playStripe(page, stripe.base);
+  let isDeaf = false;
+  await page.routeWebSocket("**/graphql", (socket) => {
+    const server = socket.connectToServer();
+    server.onMessage((text) => void (isDeaf || socket.send(text)));
+  });
+  const reprice = async (amount: number) => {
+    const variables = { total: { amount, currency: "USD" }, key: `reprice-demo-1002-${amount}` };
+    const { registerOrder } = await demo.ask<{ registerOrder: object }>("Administrator", REPRICE, variables);
+    assert.deepEqual(registerOrder, { errors: [], payment: { amount: { amount } } });
+  };
+  const order = demo.session.orders.find(({ externalId }) => externalId === "demo-1002")?.id ?? "";
+  await page.goto(`/checkout?order=${order}#token=${demo.session.tokens.find(({ name }) => name === "Buyer")?.token}`);
+  await page.getByText("Stripe's form").waitFor();
+  await page.getByText("Status is live").waitFor();
+  await page.evaluate(() => Object.assign(window, { method: "pm_card_visa" }));
+
+  await reprice(6150);
+  await page.getByRole("alert").getByText("The amount of your order has changed.").waitFor();
+  await page.getByRole("button", { name: "Pay $61.50" }).waitFor();
+  await page.waitForFunction(() => (window as { updates?: number }).updates === 1);
+  isDeaf = true;
+  await reprice(7350);
+  await page.getByRole("button", { name: "Pay $61.50" }).click();
+  await page.getByRole("button", { name: "Pay $73.50" }).waitFor();
+  const before = await demo.ask<{ order: Order }>("Support", ORDER, { id: order });
+  await page.getByRole("button", { name: "Pay $73.50" }).click();
+  await page.getByRole("heading", { name: "Paid. Thank you!" }).waitFor();
+
+  assert.deepEqual(before.order.payments.nodes, [{ status: "REQUIRES_PAYMENT_METHOD", amountCaptured: { amount: 0 } }]);
+  const seen = await demo.ask<{ order: Order }>("Support", ORDER, { id: order });
+  assert.deepEqual(seen.order.payments.nodes, [{ status: "SUCCEEDED", amountCaptured: { amount: 7350 } }]);
+  isClean();
+});
+
 test("what has no page of its own is left to Stripe.js, with the payment's secret", async (context) => {
   const stripe = await startStripe();
   context.after(() => stripe.stop());

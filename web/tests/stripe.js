@@ -15,7 +15,8 @@
     return {
       elements: ({ clientSecret }) => {
         secret = clientSecret;
-        return { create: () => element, getElement: () => element, update: nothing, on: nothing, off: nothing };
+        const fetchUpdates = async () => void (window.updates = (window.updates ?? 0) + 1);
+        return { create: () => element, getElement: () => element, fetchUpdates, update: nothing, on: nothing, off: nothing };
       },
       createToken: nothing,
       createPaymentMethod: nothing,

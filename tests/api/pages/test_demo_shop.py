@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from server.app import create_app
-from tests.support.shop import Client, Shop, settings_for
+from tests.support.shop import Client, Shop, key, settings_for
 
 REAL_STRIPE = {"stripe_secret_key": "sk_test_1", "stripe_webhook_secrets": "whsec_1"}
 PRODUCTION = {
@@ -69,7 +69,91 @@ async def test_a_visitors_token_pays_and_does_nothing_else(shop: Shop) -> None:
     assert answer["errors"][0]["extensions"]["code"] == "FORBIDDEN"
 
 
-@pytest.mark.parametrize("path", ["/checkout/shop/orders", "/checkout/shop/token"])
+def wish(order_id: str, delivery: str = "express", named: str = "a-wish-of-the-buyer") -> dict[str, str]:
+    return {"orderId": order_id, "delivery": delivery, "key": named}
+
+
+async def due(buyer: Client, order_id: str) -> tuple[str, int]:
+    order = (await buyer.ask(ORDER, id=order_id))["order"]
+    return order["paymentStatus"], order["amountDue"]["amount"]
+
+
+async def test_a_delivery_costs_what_the_shop_says_and_once(shop: Shop) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+    buyer, order_id = Client(shop.http, welcome["token"]), welcome["orderId"]
+    goods = sum(line["amount"] for line in welcome["basket"])
+
+    seen = []
+    for given in (wish(order_id), wish(order_id), wish(order_id, "standard", "another-wish-of-the-buyer")):
+        answer = await shop.http.post("/checkout/shop/delivery", json=given)
+        seen.append((answer.status_code, (await due(buyer, order_id))[1] - goods))
+
+    assert [(one["name"], one["amount"]) for one in welcome["deliveries"]] == [("standard", 0), ("express", 1200)]
+    assert seen == [(200, 1200), (200, 1200), (200, 0)]
+
+
+async def test_a_paid_orders_delivery_is_refused_for_good(shop: Shop) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+    buyer, order_id = Client(shop.http, welcome["token"]), welcome["orderId"]
+    expected = {"amount": (await due(buyer, order_id))[1], "currency": "USD"}
+    paid = {"orderId": order_id, "expectedAmount": expected, "paymentMethodId": "pm_card_visa", "confirm": True}
+    await buyer.do("createPayment", input=paid, key=key())
+
+    answer = await shop.http.post("/checkout/shop/delivery", json=wish(order_id))
+
+    assert (answer.status_code, answer.json()) == (409, {"error": "INVALID_STATE"})
+    assert await due(buyer, order_id) == ("PAID", 0)
+
+
+@pytest.mark.shop_settings(sticky_error_seconds=0.2, unknown_grace_seconds=0.1)
+async def test_a_delivery_that_stripe_did_not_answer_is_asked_for_again_with_its_key(shop: Shop) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+    buyer, order_id = Client(shop.http, welcome["token"]), welcome["orderId"]
+    _, goods = await due(buyer, order_id)
+    begun = {"orderId": order_id, "expectedAmount": {"amount": goods, "currency": "USD"}}
+    await buyer.do("createPayment", input=begun, key=key())
+    fault = shop.sandbox.fault(kind="drop_before", method="POST", path="/v1/payment_intents/[^/]+", times=99)
+
+    unknown = await shop.http.post("/checkout/shop/delivery", json=wish(order_id))
+    before = await due(buyer, order_id)
+    shop.sandbox.clear_faults(fault)
+    known = await shop.http.post("/checkout/shop/delivery", json=wish(order_id))
+
+    assert (unknown.status_code, before[1]) == (503, goods)
+    assert (known.status_code, (await due(buyer, order_id))[1]) == (200, goods + 1200)
+
+
+async def test_nobody_chooses_the_delivery_of_somebody_elses_order(shop: Shop) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+    before = await due(Client(shop.http, welcome["token"]), welcome["orderId"])
+    shop.http.cookies.clear()
+    unknown = await shop.http.post("/checkout/shop/delivery", json=wish(welcome["orderId"]))
+    await shop.http.post("/checkout/shop/orders")
+
+    foreign = await shop.http.post("/checkout/shop/delivery", json=wish(welcome["orderId"]))
+
+    assert (unknown.status_code, foreign.status_code) == (401, 404)
+    assert await due(Client(shop.http, welcome["token"]), welcome["orderId"]) == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"delivery": "by-horse"}, {"delivery": 1}, {"key": "short"}, {"key": "a" * 65}, {"orderId": None}, None],
+    ids=str,
+)
+async def test_a_wish_that_names_no_delivery_or_key_is_none(shop: Shop, changes: dict[str, Any] | None) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+    given = wish(welcome["orderId"]) | changes if changes is not None else []
+
+    answer = await shop.http.post("/checkout/shop/delivery", json=given)
+
+    assert answer.status_code == 400
+
+
+SHOP_PATHS = ["/checkout/shop/orders", "/checkout/shop/token", "/checkout/shop/delivery"]
+
+
+@pytest.mark.parametrize("path", SHOP_PATHS)
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "none"])
 async def test_the_demo_shop_answers_no_page_of_another_site(shop: Shop, path: str, site: str) -> None:
     answer = await shop.http.post(path, headers={"Sec-Fetch-Site": site})

@@ -3,18 +3,20 @@ import type { Checkout } from "./checkout";
 import { viewOf } from "./checkout";
 import { Order } from "./Order";
 import { Panel } from "./Panel";
-import type { Line, Settings } from "./shop";
+import type { Settings } from "./shop";
 
 interface Props {
   readonly checkout: Checkout;
-  readonly basket: readonly Line[];
   readonly settings: Settings;
 }
 
 /** The order on one side, its payment on the other. */
-export function App({ checkout, basket, settings }: Props) {
+export function App({ checkout, settings }: Props) {
   const state = useSyncExternalStore(checkout.listen, checkout.read);
+  const { deliveries } = checkout;
+  const change = useSyncExternalStore(deliveries.listen, deliveries.read);
   const view = viewOf(state);
+  const { visit } = deliveries;
   return (
     <div className="page">
       <header>
@@ -27,8 +29,15 @@ export function App({ checkout, basket, settings }: Props) {
         {settings.livemode ? <span className="mode live">LIVE</span> : <span className="mode">TEST</span>}
       </header>
       <main data-view={view}>
-        <Order order={state.order} basket={basket} />
-        <Panel checkout={checkout} state={state} view={view} settings={settings} />
+        <Order
+          order={state.order}
+          basket={visit.basket}
+          deliveries={visit.deliveries}
+          change={change}
+          isOpen={view === "pay" || view === "declined"}
+          onDeliver={(name) => void checkout.deliver(name)}
+        />
+        <Panel checkout={checkout} state={state} view={view} settings={settings} isChanging={change.to !== null} />
       </main>
       <footer>
         <span className={state.live ? "live-dot on" : "live-dot"} aria-hidden="true" />

@@ -8,6 +8,8 @@ interface Props {
   readonly due: string;
   readonly saved: SavedMethods;
   readonly isSending: boolean;
+  /** The amount is about to change: the buyer pays once they have seen it. */
+  readonly isChanging: boolean;
   /** What is on its way, also since before a reload: it is shown as chosen. */
   readonly sent: Attempt | null;
   /** What the buyer said when this payment was made, which is tried again as it is; null where none is open. */
@@ -24,11 +26,12 @@ const METHODS = [
 ] as const;
 
 /** A choice of what the buyer keeps and of test methods; no card number is ever typed here. */
-export function Cards({ due, saved, isSending, sent, wasKept, onPay }: Props) {
+export function Cards({ due, saved, isSending, isChanging, sent, wasKept, onPay }: Props) {
   const kept = useSyncExternalStore(saved.listen, saved.read);
   // A choice that goes from the list takes nobody else's place: then nothing is chosen.
   const [choice, choose] = useState<string>(kept.methods[0]?.id ?? METHODS[0].id);
   const [isKept, keep] = useState(false);
+  const isBusy = isSending || isChanging;
   const chosen = methodOf(sent) ?? choice;
   const usable = kept.methods.filter(({ id }) => !kept.forgetting.includes(id));
   const test = METHODS.find(({ id }) => id === chosen);
@@ -36,6 +39,7 @@ export function Cards({ due, saved, isSending, sent, wasKept, onPay }: Props) {
     <form
       onSubmit={(event) => {
         event.preventDefault();
+        if (isChanging) return;
         if (test) onPay({ paymentMethodId: test.id, isKept });
         else if (usable.some(({ id }) => id === chosen)) onPay({ savedPaymentMethodId: chosen });
       }}
@@ -83,9 +87,9 @@ export function Cards({ due, saved, isSending, sent, wasKept, onPay }: Props) {
           </label>
         )}
       </fieldset>
-      <button type="submit" aria-disabled={isSending} aria-busy={isSending}>
-        {isSending && <span className="spinner small" aria-hidden="true" />}
-        {isSending ? "Paying…" : `Pay ${due}`}
+      <button type="submit" aria-disabled={isBusy} aria-busy={isBusy}>
+        {isBusy && <span className="spinner small" aria-hidden="true" />}
+        {isSending ? "Paying…" : isChanging ? "Changing the amount…" : `Pay ${due}`}
       </button>
       <p className="promise">
         <svg viewBox="0 0 24 24" aria-hidden="true">

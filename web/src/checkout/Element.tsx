@@ -1,7 +1,7 @@
 import { Elements, PaymentElement, useElements, useStripe } from "@stripe/react-stripe-js";
 import type { Stripe } from "@stripe/stripe-js";
 import { loadStripe } from "@stripe/stripe-js/pure";
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import type { Checkout, State } from "./checkout";
 
 interface Props {
@@ -15,6 +15,9 @@ interface Props {
 export default function Element({ checkout, state, due, publishableKey }: Props) {
   const [stripe, load] = useState<Stripe | "unreachable" | null>(null);
   const clientSecret = state.confirmation?.clientSecret;
+  const paymentId = state.payment?.id;
+  // A payment has one secret. News of it must not take away the form, into which the buyer may have typed.
+  const [form, open] = useState<{ readonly paymentId: string; readonly clientSecret: string } | null>(null);
   const isOpen = state.payment !== null && state.payment.status !== "CANCELED";
   useEffect(() => {
     loadStripe(publishableKey).then(load, () => load("unreachable"));
@@ -23,6 +26,9 @@ export default function Element({ checkout, state, due, publishableKey }: Props)
     if (!isOpen) void checkout.pay(null);
     else if (clientSecret === undefined) void checkout.load();
   }, [checkout, isOpen, clientSecret]);
+  useEffect(() => {
+    if (clientSecret && paymentId && form?.paymentId !== paymentId) open({ paymentId, clientSecret });
+  }, [clientSecret, paymentId, form]);
   if (stripe === "unreachable") {
     return (
       <div className="problem" role="alert">
@@ -31,21 +37,34 @@ export default function Element({ checkout, state, due, publishableKey }: Props)
       </div>
     );
   }
-  if (!clientSecret || stripe === null) return <span className="spinner" role="img" aria-label="Loading the card form" />;
+  if (form === null || form.paymentId !== paymentId || stripe === null) {
+    return <span className="spinner" role="img" aria-label="Loading the card form" />;
+  }
   const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
   return (
-    <Elements stripe={stripe} options={{ clientSecret, appearance: { theme: isDark ? "night" : "stripe" } }}>
-      <Confirm checkout={checkout} due={due} />
+    <Elements stripe={stripe} options={{ clientSecret: form.clientSecret, appearance: { theme: isDark ? "night" : "stripe" } }}>
+      <Confirm checkout={checkout} due={due} amount={state.order?.amountDue.amount ?? 0} />
     </Elements>
   );
 }
 
-/** The client secret names one payment, so a second confirmation cannot charge a second time. */
-function Confirm({ checkout, due }: Pick<Props, "checkout" | "due">) {
+/**
+ * The client secret names one payment, so a second confirmation cannot charge a second time.
+ *
+ * Stripe charges what the payment asks for at that moment, so its form learns every new amount, and the amount is asked
+ * for once more before it confirms: one that the buyer has not seen is shown, and not paid.
+ */
+function Confirm({ checkout, due, amount }: Pick<Props, "checkout" | "due"> & { readonly amount: number }) {
   const stripe = useStripe();
   const elements = useElements();
   const [isSending, send] = useState(false);
   const [problem, tell] = useState<string | null>(null);
+  const shown = useRef(amount);
+  useEffect(() => {
+    if (shown.current === amount) return;
+    shown.current = amount;
+    void elements?.fetchUpdates();
+  }, [elements, amount]);
   return (
     <form
       onSubmit={async (event) => {
@@ -53,6 +72,11 @@ function Confirm({ checkout, due }: Pick<Props, "checkout" | "due">) {
         if (stripe === null || elements === null || isSending) return;
         send(true);
         tell(null);
+        const isKnown = await checkout.load(0);
+        if (!isKnown || checkout.state.order?.amountDue.amount !== amount) {
+          if (!isKnown) tell(FAILED);
+          return send(false); // of another amount the page tells
+        }
         const confirmParams = { return_url: location.href };
         const { error } = await stripe.confirmPayment({ elements, confirmParams, redirect: "if_required" });
         await checkout.load(0);

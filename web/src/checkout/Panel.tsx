@@ -12,16 +12,18 @@ interface Props {
   readonly state: State;
   readonly view: View;
   readonly settings: Settings;
+  /** The amount is about to change. */
+  readonly isChanging: boolean;
 }
 
 /** The payment: what the buyer may do now, or what is happening. */
-export function Panel({ checkout, state, view, settings }: Props) {
+export function Panel(props: Props) {
   return (
     <section className="panel" aria-label="Payment">
       <div role="status" aria-live="polite" className="unseen">
-        {SPOKEN[view]}
+        {SPOKEN[props.view]}
       </div>
-      <Body {...{ checkout, state, view, settings }} />
+      <Body {...props} />
     </section>
   );
 }
@@ -65,7 +67,7 @@ function Body(props: Props) {
   }
 }
 
-function Method({ checkout, state, view, settings }: Props) {
+function Method({ checkout, state, view, settings, isChanging }: Props) {
   const due = state.order?.amountDue.formatted ?? "";
   if (settings.publishableKey !== null) {
     return (
@@ -83,6 +85,7 @@ function Method({ checkout, state, view, settings }: Props) {
       due={due}
       saved={checkout.saved}
       isSending={view === "sending"}
+      isChanging={isChanging}
       sent={state.sent}
       wasKept={open && open.setupFutureUsage !== null}
       onPay={(method) => void checkout.pay(method)}

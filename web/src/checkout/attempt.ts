@@ -39,6 +39,13 @@ export interface Forget {
   readonly act: "forget";
 }
 
+/** The delivery that the buyer wants of an order, which changes what it costs. */
+export interface Deliver {
+  readonly act: "deliver";
+  readonly delivery: string;
+}
+
+type Wish = Act | Forget | Deliver;
 type Undecided<Wanted> = Wanted & { readonly key: string };
 export type Attempt = Undecided<Act>;
 
@@ -64,10 +71,15 @@ export function forgettingIn(storage: Storage): Attempts<Forget> {
   return undecidedIn<Forget>(storage, FORGETTING, ["forget"]);
 }
 
+/** What the buyer wants done about deliveries: an order's price is changed beside its payment, by the shop. */
+export function deliveringIn(storage: Storage): Attempts<Deliver> {
+  return undecidedIn<Deliver>(storage, "paygraph.delivery.", ["deliver"]);
+}
+
 /** What is written down about saved methods has names that begin with this. */
 export const FORGETTING = "paygraph.forget.";
 
-function undecidedIn<Wanted extends Act | Forget>(
+function undecidedIn<Wanted extends Wish>(
   storage: Storage,
   prefix: string,
   acts: readonly Wanted["act"][],
@@ -93,7 +105,7 @@ function undecidedIn<Wanted extends Act | Forget>(
   };
 }
 
-function read<Wanted extends Act | Forget>(text: string | null, acts: readonly unknown[]): Undecided<Wanted> | null {
+function read<Wanted extends Wish>(text: string | null, acts: readonly unknown[]): Undecided<Wanted> | null {
   if (text === null) return null;
   try {
     const kept = JSON.parse(text) as Partial<Undecided<Wanted>> | null;

@@ -2,6 +2,7 @@ import type { Client } from "@urql/core";
 import { onEnd, pipe, subscribe } from "wonka";
 import type { ConfirmationFieldsFragment, OrderFieldsFragment, PaymentFieldsFragment } from "../gql/graphql";
 import type { Act, Attempt, Attempts } from "./attempt";
+import type { Deliveries } from "./delivery";
 import { CHECKOUT, CONFIRMATION, FOLLOW, PAYMENT } from "./operations";
 import { carryOut, type Paid } from "./pay";
 import { type SavedMethods, SIGNED_OUT } from "./saved";
@@ -69,6 +70,7 @@ export class Checkout {
     private readonly visit: Visit,
     private readonly attempts: Attempts,
     readonly saved: SavedMethods,
+    readonly deliveries: Deliveries,
     private readonly leaveFor: (url: string) => void,
   ) {}
 
@@ -86,6 +88,7 @@ export class Checkout {
     await this.load(isBack ? 0 : null);
     this.#follow();
     void this.saved.resume();
+    void this.deliveries.resume(() => this.load());
     const undecided = this.attempts.current(orderId);
     if (undecided !== null) await this.#carry(undecided, false);
     else this.#show(null);
@@ -105,6 +108,11 @@ export class Checkout {
     await this.#carry(this.attempts.begin(this.visit.orderId, act), true);
   }
 
+  /** Have the order delivered so, and show what it costs then. */
+  async deliver(name: string): Promise<void> {
+    await this.deliveries.choose(name, () => this.load());
+  }
+
   /** Give the open payment up, so that another one can be made. */
   async giveUp(): Promise<void> {
     const { payment } = this.state;
@@ -112,17 +120,19 @@ export class Checkout {
     await this.#carry(this.attempts.begin(this.visit.orderId, { act: "give-up", paymentId: payment.id }), true);
   }
 
-  /** Ask how things stand; `maxStalenessMs` lets Stripe be asked when our knowledge is older. */
-  async load(maxStalenessMs: number | null = null): Promise<void> {
+  /** Ask how things stand, and say whether there was an answer; `maxStalenessMs` lets Stripe be asked when our knowledge is older. */
+  async load(maxStalenessMs: number | null = null): Promise<boolean> {
     const { orderId } = this.visit;
     const { data, error } = await this.client.query(CHECKOUT, { orderId, locale: navigator.language }).toPromise();
     this.saved.learn(data?.viewer?.customer);
     if (!data?.order) {
       const isUnknown = error !== undefined && (this.state.order !== null || error.networkError !== undefined);
-      return this.#set({ missing: !isUnknown });
+      this.#set({ missing: !isUnknown });
+      return false;
     }
     this.#learn(data.order, data.order.payments.nodes[0] ?? null);
     if (this.state.payment !== null) await this.#loadPayment(this.state.payment.id, maxStalenessMs);
+    return true;
   }
 
   /** What the payer needs to go on, asked for unless it is known; undefined when it cannot be asked. */
@@ -169,13 +179,15 @@ export class Checkout {
     this.attempts.end(orderId, attempt.key);
     if (outcome === "refused") {
       this.#set({ refusal: REFUSED });
-      return this.load();
+      await this.load();
+      return;
     }
     if (outcome.payment) this.#learn(outcome.payment.order, outcome.payment, outcome.confirmation);
     const refused = outcome.errors.find((error) => error.__typename !== "CardDeclinedError");
     if (refused) {
       this.#set({ refusal: this.#explain(refused, attempt) });
-      return this.load();
+      await this.load();
+      return;
     }
     const url = outcome.confirmation?.nextAction?.redirectUrl;
     if (isClick && url && outcome.payment?.status === "REQUIRES_ACTION") this.leaveFor(url);
@@ -202,6 +214,8 @@ export class Checkout {
     const before = this.state;
     const news: { -readonly [Name in keyof State]?: State[Name] } = {};
     if (before.order === null || order.version >= before.order.version) news.order = order;
+    const isRepriced = before.order !== null && news.order !== undefined && order.total.amount !== before.order.total.amount;
+    if (isRepriced && this.deliveries.state.to === null) news.refusal = REPRICED; // nobody asked for it here
     if (payment !== null) {
       const isSame = before.payment?.id === payment.id;
       const isNewer = isSame ? payment.version >= (before.payment?.version ?? 0) : news.order !== undefined;
@@ -256,9 +270,10 @@ export class Checkout {
   }
 }
 
+const REPRICED = "The amount of your order has changed. Please look at it again.";
 /** Refusals in words for the buyer: an error's `message` is for the staff. */
 const WORDS: Readonly<Record<string, string>> = {
-  AMOUNT_MISMATCH: "The amount of your order has changed. Please look at it again.",
+  AMOUNT_MISMATCH: REPRICED,
   ORDER_ALREADY_PAID: "This order is already paid.",
   ACTIVE_PAYMENT_EXISTS: "A payment for this order is already on its way.",
   INVALID_STATE: "This payment has changed meanwhile. Please look at it again.",

@@ -2,9 +2,10 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Provider } from "urql";
 import { App, Notice } from "./App";
-import { attemptsIn, forgettingIn, FORGETTING } from "./attempt";
+import { attemptsIn, deliveringIn, forgettingIn, FORGETTING } from "./attempt";
 import { Checkout } from "./checkout";
 import { clientFor } from "./client";
+import { Deliveries } from "./delivery";
 import { SavedMethods } from "./saved";
 import { isBack, settings, ShopError, startAgain, visit } from "./shop";
 import "./style.css";
@@ -17,14 +18,17 @@ async function open(): Promise<void> {
   const visiting = await visit(kind.hasShop);
   const client = clientFor(visiting, kind.byHash);
   const saved = new SavedMethods(client, forgettingIn(localStorage));
-  const checkout = new Checkout(client, visiting, attemptsIn(localStorage), saved, (url) => location.assign(url));
+  const deliveries = new Deliveries(visiting, deliveringIn(localStorage));
+  const attempts = attemptsIn(localStorage);
+  const leaveFor = (url: string) => location.assign(url);
+  const checkout = new Checkout(client, visiting, attempts, saved, deliveries, leaveFor);
   addEventListener("storage", ({ key, newValue }) => {
     if (key?.startsWith(FORGETTING) && newValue === null) void checkout.load(); // another tab's wish has come to its end
   });
   root.render(
     <StrictMode>
       <Provider value={client}>
-        <App checkout={checkout} basket={visiting.basket} settings={kind} />
+        <App checkout={checkout} settings={kind} />
       </Provider>
     </StrictMode>,
   );

@@ -89,7 +89,7 @@ function retryAfter(error: ErrorFieldsFragment): number | undefined {
   return undefined;
 }
 
-function pause(toldMs: number | undefined, turn: number): Promise<void> {
+export function pause(toldMs: number | undefined, turn: number): Promise<void> {
   const ms = Math.min(toldMs ?? 500 * 2 ** turn, LONGEST_WAIT_MS);
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -15,18 +15,32 @@ export interface Line {
   readonly amount: number;
 }
 
+/** A way to have the order delivered, and what it adds to the total. */
+export interface Delivery {
+  readonly name: string;
+  readonly title: string;
+  readonly amount: number;
+}
+
 export interface Visit {
   readonly orderId: string;
   readonly basket: readonly Line[];
+  /** What the buyer may choose from; empty where the shop's own pages ask for it. */
+  readonly deliveries: readonly Delivery[];
+  /** Have the shop register the order again, with this delivery; null while nobody knows what became of it. */
+  deliver(name: string, key: string): Promise<Delivered | null>;
   /** The buyer's token, now or renewed. Raises ShopError. */
   token(renew?: boolean): Promise<string>;
 }
 
 export class ShopError extends Error {}
 
+export type Delivered = "done" | "signed-out" | { readonly refused: string };
+
 interface Welcome {
   readonly token: string;
   readonly basket: readonly Line[];
+  readonly deliveries: readonly Delivery[];
   readonly orderId?: string;
 }
 
@@ -41,7 +55,8 @@ export async function visit(hasShop: boolean): Promise<Visit> {
   const given = handedOver(named);
   if (named !== null && given !== null) {
     settleOn(named);
-    return { orderId: named, basket: [], token: async () => given };
+    const deliver = async () => ({ refused: "NOT_FOUND" });
+    return { orderId: named, basket: [], deliveries: [], deliver, token: async () => given };
   }
   if (!hasShop) throw new ShopError("no-shop");
   const welcome = await ask(named === null ? "orders" : "token");
@@ -52,6 +67,8 @@ export async function visit(hasShop: boolean): Promise<Visit> {
   return {
     orderId,
     basket: welcome.basket,
+    deliveries: welcome.deliveries,
+    deliver: (name, key) => deliver({ orderId, delivery: name, key }),
     token(renew = false) {
       if (renew) token = ask("token").then((fresh) => fresh.token);
       return token;
@@ -80,6 +97,17 @@ function handedOver(orderId: string | null): string | null {
 /** The address names the order and nothing else: not the token, and not the secrets that Stripe adds on the way back. */
 function settleOn(orderId: string): void {
   history.replaceState(null, "", `/checkout?order=${encodeURIComponent(orderId)}`);
+}
+
+async function deliver(wish: { orderId: string; delivery: string; key: string }): Promise<Delivered | null> {
+  const headers = { "Content-Type": "application/json" };
+  const asked = { method: "POST", headers, body: JSON.stringify(wish) };
+  const answer = await fetch("/checkout/shop/delivery", asked).catch(() => null);
+  if (answer === null || answer.status >= 500 || answer.status === 429) return null;
+  if (answer.status === 401) return "signed-out";
+  if (answer.ok) return "done";
+  const said = (await answer.json().catch(() => ({}))) as { error?: string };
+  return { refused: said.error ?? "" };
 }
 
 async function ask(what: "orders" | "token"): Promise<Welcome> {
