@@ -25,7 +25,7 @@ async def test_who_looks_again_at_an_act_on_a_customer_is_in_their_chain(
         raise ZeroDivisionError("a bug")
 
     method = await saved(shop)
-    monkeypatch.setattr(customer_steps, "set_default_method", fails)
+    monkeypatch.setattr(customer_steps, "succeed", fails)
     await shop.buyer.do("setDefaultPaymentMethod", id=method["id"], key=key())
     await Operation.filter(due__isnull=False).update(due=datetime(2020, 1, 1, tzinfo=UTC))
     await shop.runtime.worker.drain()
