@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Final
 
+from database.row_writer import set_fields
 from domain.checkout.line_items import LineItem, read_line_items, sum_of
 from domain.checkout.shipping import Shipping
 from domain.metadata import metadata_change
@@ -29,24 +31,21 @@ def describe(order: Order, *, amount_minor: int) -> dict[str, Any]:
 
 
 def describe_change(order: Order, payment: Payment, changed: Mapping[str, Any], *, amount_minor: int) -> dict[str, Any]:
-    """Return the parameters for what changes in the description of an order while its payment gets another amount.
+    """Return the parameters that describe an order anew when its payment gets this amount.
 
-    `changed` are the order's fields that change, by the names of their columns. Stripe refuses a new amount that says
-    nothing of lines that it was told before, and documents no way to take a text away: that stays at Stripe.
+    `changed` are the order's fields that change with it, by the names of their columns. Stripe refuses a new amount
+    that says nothing of lines that it was told before, and documents no way to take a text away: that stays at Stripe.
     """
-    described: dict[str, Any] = {}
-    lines = changed.get("line_items", order.line_items)
-    if lines or order.line_items:
-        described |= line_item_params(lines, amount_minor=amount_minor) or {"amount_details": ""}
-    for name in ("description", "statement_descriptor_suffix"):
-        if changed.get(name) is not None:
-            described[name] = changed[name]
-    if "shipping" in changed:
-        to = changed["shipping"]
-        described["shipping"] = _shipping(Shipping.from_record(to)) if to is not None else ""
+    after = copy(order)
+    set_fields(after, changed)
+    described = describe(after, amount_minor=amount_minor)
+    if order.line_items and "amount_details" not in described:
+        described["amount_details"] = ""
+    if order.shipping is not None and after.shipping is None:
+        described["shipping"] = ""
     if "metadata" in changed:
         described["metadata"] = metadata_change(
-            payment.metadata, order.metadata, changed["metadata"], names_customer=order.customer_id is not None
+            payment.metadata, order.metadata, after.metadata, names_customer=order.customer_id is not None
         )
     return described
 

@@ -49,6 +49,20 @@ async def test_each_way_of_sending_brings_its_price_and_its_lines(shop: Shop) ->
     await as_one(shop, order_id, 10_000)
 
 
+async def test_what_was_changed_before_is_told_with_the_new_total(shop: Shop) -> None:
+    """Without a new total it was kept here alone."""
+    order_id, _ = await prepared(shop, description="One teapot")
+    await register(shop, 10_000, description="Two teapots", shipping=SHIPPING)
+    between = at_stripe(shop)
+
+    payload = await register(shop, 12_000, description="Two teapots", shipping=SHIPPING)
+
+    assert (payload["errors"], between["description"], between["shipping"]) == ([], "One teapot", None)
+    assert at_stripe(shop)["description"] == "Two teapots"
+    assert at_stripe(shop)["shipping"]["name"] == SHIPPING["name"]
+    await as_one(shop, order_id, 12_000)
+
+
 async def test_lines_that_are_left_out_are_taken_back_at_stripe(shop: Shop) -> None:
     """Stripe refuses a new amount that says nothing of lines that it was told."""
     order_id, _ = await prepared(shop, lineItems=[TEAPOTS])
