@@ -58,7 +58,7 @@ class Limits:
     validated_selections: int = 5_000  # Of all definitions, with fragments expanded: validation visits each.
     compared_fields: int = 5_000  # Twice as often as validation compares two fields of one name: 4 µs each.
     expanded_fields: int = 1_000  # With every fragment expanded.
-    values: int = 15_000  # Field values to be answered; the executor manages about 100,000 a second.
+    values: int = 16_000  # Field values to be answered; the executor manages about 100,000 a second.
     cost: int = 10_000  # Objects in the answer, for staff and services.
     buyer_cost: int = 500  # The same for everybody else.
     list_size: int = 10  # The assumed size of a list without a size argument.
