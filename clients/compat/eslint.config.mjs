@@ -3,8 +3,8 @@ import graphql from '@graphql-eslint/eslint-plugin'
 
 // Values, not things.
 const withoutIds = [
-  'Actor', 'LineItem', 'Money', 'NextAction', 'OperationReview', 'PageInfo', 'PaymentConfirmation', 'Shipping', 'SystemIntegrity',
-  'Viewer',
+  'AccountToPay', 'Actor', 'BankTransfer', 'LineItem', 'Microdeposits', 'Money', 'NextAction', 'OperationReview', 'PageInfo',
+  'PaymentCode', 'PaymentConfirmation', 'SetupConfirmation', 'Shipping', 'SystemIntegrity', 'Viewer', 'Voucher', 'VoucherStore',
 ]
 
 export default [
