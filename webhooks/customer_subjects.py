@@ -10,8 +10,8 @@ from provider.events import object_of
 from provider.ids import is_id
 from provider.thin_events import related_to
 from provider.words import id_of
+from services.inbox.topics import FUNDS_MOVED
 
-FUNDS_MOVED: Final = "customer_cash_balance_transaction.created"
 CUSTOMER_EVENTS: Final = frozenset(
     {
         "customer.updated",

@@ -17,10 +17,11 @@ from provider.mapping import payment_if_readable
 from provider.thin_events import related_to
 from services.audit.trail import Cause
 from services.inbox import inbox
+from services.inbox.topics import FUNDS_MOVED
 from services.money.customer_sync import refresh_customer
 from services.money.setup_sync import refresh_setup
 from services.money.sync import Earlier, refresh_payment
-from webhooks.customer_subjects import CUSTOMER_EVENTS, FUNDS_MOVED, find_customer
+from webhooks.customer_subjects import CUSTOMER_EVENTS, find_customer
 from webhooks.setup_subjects import SETUP_EVENTS, find_setup
 from webhooks.subjects import find_subject
 

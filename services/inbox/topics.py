@@ -5,6 +5,7 @@ from typing import Final
 
 from domain.states import EventTopic
 
+FUNDS_MOVED: Final = "customer_cash_balance_transaction.created"  # money of a customer's came, paid, or went back
 # The beginnings of their types; all other types are of payments.
 OF_CUSTOMERS: Final = ("customer.", "customer_cash_balance_transaction.", "payment_method.", "setup_intent.")
 

@@ -9,10 +9,10 @@ from domain.errors import ErrorCode, Refused
 from models import Operation, Payment, SavedPaymentMethod
 from services.money.customers import find_saved_method
 from services.money.operations.refusals import SAVED
-from services.money.operations.steps import FIRST_STEP, METHOD_ID, Step
+from services.money.operations.steps import FIRST_STEP, METHOD_ID, PAYMENT_MAKERS, Step
 from services.money.state import locking
 
-MADE = "WHERE payment_id = $1 AND kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT')"
+MADE = f"WHERE payment_id = $1 AND kind IN ({PAYMENT_MAKERS})"
 
 
 def token_params(command: CreatePayment | ConfirmPayment) -> dict[str, Any]:

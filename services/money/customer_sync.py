@@ -6,17 +6,14 @@ from functools import partial
 from uuid import UUID
 
 from database.unit_of_work import UnitOfWork, transact
-from domain.errors import ErrorCode, ProviderProblem
-from domain.states import ProviderEffect
 from models import Customer, Version
 from provider import Provider, ProviderCustomer, ProviderFunds, ProviderMethod
 from services.audit.trail import Cause
+from services.money.operations.stripe_customer import fetch_customer
 from services.money.state import locking
 from services.money.state.customer_state import apply_provider_customer
-from services.money.state.stale import StaleSnapshot
+from services.money.state.stale import refresh_until_merged
 from services.money.state.unapplied_funds import report_unapplied_funds
-
-REFETCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +39,21 @@ async def refresh_customer(
     as the change. Raises ProviderFailure. A customer whom Stripe does not know stays as they are: a deleted one is
     still known to Stripe, so the key is of another account.
     """
-    for _ in range(REFETCHES):
+
+    async def refresh() -> Customer:
         row = await locking.read_customer(customer_id)
         seen = await _look(row.stripe_customer_id, provider, with_funds=with_funds)
-        try:
-            return await transact(partial(_merge, customer_id, seen, row.revision, cause, within))
-        except StaleSnapshot:
-            continue
-    raise ProviderProblem(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        "The customer is changing too fast to be read. Ask again.",
-        effect=ProviderEffect.NONE,
-        retry_after_ms=1000,
-        retryable=True,
-    )
+        return await transact(partial(_merge, customer_id, seen, row.revision, cause, within))
+
+    return await refresh_until_merged(refresh, subject="customer")
 
 
 async def _look(stripe_customer_id: str | None, provider: Provider, *, with_funds: bool) -> CustomerSnapshot | None:
     if stripe_customer_id is None:
         return None
-    customer = await provider.retrieve_customer(stripe_customer_id)
-    if customer.is_deleted:
-        return CustomerSnapshot(customer)
-    methods = await provider.list_methods(stripe_customer_id)
-    funds = await provider.retrieve_funds(stripe_customer_id) if with_funds else None
+    customer, methods = await fetch_customer(stripe_customer_id, provider)
+    has_funds = with_funds and not customer.is_deleted
+    funds = await provider.retrieve_funds(stripe_customer_id) if has_funds else None
     return CustomerSnapshot(customer, tuple(methods), funds)
 
 

@@ -32,7 +32,7 @@ from services.money.operations.runner import (
     replay,
     run_once,
 )
-from services.money.operations.steps import METHOD_ID, Step
+from services.money.operations.steps import METHOD_ID, PAYMENT_MAKERS, Step
 from services.money.rules import check_allowed, check_currency, check_free, check_owner
 from services.money.shares import check_expected, check_share, earlier_payment
 from services.money.state import locking
@@ -40,8 +40,8 @@ from services.money.state.locking import OrderSnapshot
 
 # A creation that waits and was never sent. A process that takes it up locks it first, so that this statement skips it:
 # of the two, the later one finds what the earlier one has written.
-UNSENT = """
-WHERE payment_id = $1 AND kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT') AND state = 'UNRESOLVED'
+UNSENT = f"""
+WHERE payment_id = $1 AND kind IN ({PAYMENT_MAKERS}) AND state = 'UNRESOLVED'
   AND (step = 'customer' OR (step IN ('create', 'charge') AND effect = 'NONE' AND first_sent_at IS NULL))
 FOR NO KEY UPDATE SKIP LOCKED
 """

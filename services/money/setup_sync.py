@@ -6,17 +6,13 @@ from uuid import UUID
 
 from database.statements import read
 from database.unit_of_work import UnitOfWork, transact
-from domain.errors import ErrorCode, ProviderProblem
-from domain.states import ProviderEffect
 from models import SetupIntent, Version
 from provider import Provider, ProviderSetup
 from services.audit.trail import Cause
 from services.money.operations.setup_steps import end_setup_operations
 from services.money.state import locking
 from services.money.state.setup_state import apply_provider_setup
-from services.money.state.stale import StaleSnapshot
-
-REFETCHES = 5
+from services.money.state.stale import refresh_until_merged
 
 
 async def refresh_setup(
@@ -32,23 +28,16 @@ async def refresh_setup(
     `intent_id` is for a setup that has none yet. `within` runs in the same transaction as the change. Raises
     ProviderFailure.
     """
-    for _ in range(REFETCHES):
+
+    async def refresh() -> SetupIntent:
         (row,) = await read(SetupIntent, "WHERE id = $1", setup_id)
         intent = row.stripe_setup_intent_id or intent_id
         if intent is None:
             return row
         seen = await provider.retrieve_setup(intent)
-        try:
-            return await transact(partial(_merge, setup_id, seen, row.revision, cause, within))
-        except StaleSnapshot:
-            continue
-    raise ProviderProblem(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        "The setup is changing too fast to be read. Ask again.",
-        effect=ProviderEffect.NONE,
-        retry_after_ms=1000,
-        retryable=True,
-    )
+        return await transact(partial(_merge, setup_id, seen, row.revision, cause, within))
+
+    return await refresh_until_merged(refresh, subject="setup")
 
 
 async def _merge(

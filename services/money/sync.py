@@ -26,12 +26,11 @@ from services.money.state.payment_state import (
     set_disputed,
 )
 from services.money.state.refund_state import apply_provider_refund
-from services.money.state.stale import StaleSnapshot, synced_after
+from services.money.state.stale import StaleSnapshot, refresh_until_merged, synced_after
 from services.reconciliation.findings import contested_in
 
 log = structlog.get_logger(__name__)
 
-REFETCHES = 5
 SYNCED = "UPDATE payment SET last_synced_at = $2, receipt_url = $3 WHERE id = $1"
 
 
@@ -72,23 +71,17 @@ async def refresh_payment(
     Two refreshes may run at once, and the slower one may have asked Stripe first. A write since then, even of a refresh
     that found nothing new, is not undone: if the slower one would change anything, it asks again.
     """
-    for _ in range(REFETCHES):
-        row = known or await locking.read_payment(payment_id)
+
+    async def refresh() -> Payment:
+        nonlocal known
+        row, known = known or await locking.read_payment(payment_id), None
         intent = row.stripe_payment_intent_id or intent_id
         if intent is None:
             return row
         snapshot = await _fetch_snapshot(intent, row, provider)
-        try:
-            return await transact(partial(_merge, payment_id, snapshot, cause, earlier, within))
-        except StaleSnapshot:
-            known = None
-    raise ProviderProblem(
-        ErrorCode.PROVIDER_UNAVAILABLE,
-        "The payment is changing too fast to be read. Ask again.",
-        effect=ProviderEffect.NONE,
-        retry_after_ms=1000,
-        retryable=True,
-    )
+        return await transact(partial(_merge, payment_id, snapshot, cause, earlier, within))
+
+    return await refresh_until_merged(refresh, subject="payment")
 
 
 async def _fetch_snapshot(intent: str, row: Payment, provider: Provider) -> ProviderSnapshot:

@@ -14,7 +14,7 @@ from domain.states import EventTopic, PaymentStatus
 from models import Customer, Operation, Order, Payment, ReconciliationRun, Refund
 from provider import Provider, ProviderDispute, StripeEvent, Unreadable
 from services.inbox.inbox import Endpoint
-from services.inbox.topics import types_by_topic
+from services.inbox.topics import FUNDS_MOVED, types_by_topic
 from services.reconciliation.comparisons import (
     compare_balance_transactions,
     compare_disputed_payments,
@@ -35,7 +35,6 @@ from services.reconciliation.ledger import compare_customer_chains, compare_orde
 
 PAGE: Final = 100  # Stripe's largest page, and all that a run holds in memory
 AT_ONCE: Final = 1_000  # of our rows, of which most were listed
-FUNDS_MOVED: Final = "customer_cash_balance_transaction.created"
 FIRST_ID: Final = UUID(int=0)
 BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 Thing = TypeVar("Thing")

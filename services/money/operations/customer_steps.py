@@ -37,7 +37,7 @@ from services.money.operations.setup_steps import (
     record_lost_setup,
 )
 from services.money.operations.steps import METHOD_ID, SERVER_ERROR, Step, StepOutcome
-from services.money.operations.stripe_customer import make_customer
+from services.money.operations.stripe_customer import fetch_customer, make_customer
 from services.money.state import locking
 from services.money.state.customer_state import (
     apply_provider_customer,
@@ -46,11 +46,10 @@ from services.money.state.customer_state import (
     set_default_method,
 )
 from services.money.state.setup_state import abandon_setup
-from services.money.state.stale import StaleSnapshot
+from services.money.state.stale import REFETCHES, StaleSnapshot
 from services.retry_policy import RetryPolicy
 
 CUSTOMER = "customer"  # Stripe's name of the parameter
-REFETCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +92,7 @@ async def _fetch_again(operation: Operation, provider: Provider) -> CustomerStep
     if customer.stripe_customer_id is None:  # deleted at Stripe since, with all that was kept
         return CustomerStep(StepOutcome.DONE)
     try:
-        seen = await provider.retrieve_customer(customer.stripe_customer_id)
-        methods = [] if seen.is_deleted else await provider.list_methods(seen.id)
+        seen, methods = await fetch_customer(customer.stripe_customer_id, provider)
     except ProviderFailure as failure:
         return CustomerStep(StepOutcome.UNKNOWN, failure=failure)
     return CustomerStep(StepOutcome.DONE, customer=seen, methods=methods, since=customer.revision)

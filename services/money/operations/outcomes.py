@@ -46,12 +46,11 @@ from services.money.state.payment_state import (
     mark_payment_unknown,
 )
 from services.money.state.refund_state import apply_provider_refund, change_refund
-from services.money.state.stale import StaleSnapshot
+from services.money.state.stale import REFETCHES, StaleSnapshot
 from services.retry_policy import RetryPolicy, back_off, open_interval
 
 log = structlog.get_logger(__name__)
 
-REFETCHES = 5  # each one means that the row changed meanwhile; five in a row do not happen by chance
 UNDECIDED = frozenset({StepOutcome.UNKNOWN, StepOutcome.NOT_DONE, StepOutcome.REVIEW})
 CRASHED = "crashed"  # a bug of ours ended the run
 

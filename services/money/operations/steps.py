@@ -38,6 +38,8 @@ FIRST_STEP = {
 
 
 MAKES_INTENT = frozenset({Step.CREATE, Step.CHARGE})
+# The operations that make a payment, as a statement lists their kinds.
+PAYMENT_MAKERS = ", ".join(f"'{kind.value}'" for kind, step in FIRST_STEP.items() if step in MAKES_INTENT)
 ATTEMPTS = frozenset({Step.CHARGE, Step.CONFIRM})  # after them, a payment that waits for a method was declined
 
 

@@ -1,13 +1,14 @@
 """The customer at Stripe: made once for each customer of ours, when one is first needed."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from database.statements import change_rows, fetch, read_one
 from domain.deadlines import Deadline
 from models import Customer
-from provider import Provider, ProviderCustomer, ProviderFailure
+from provider import Provider, ProviderCustomer, ProviderFailure, ProviderMethod
 from provider.failures import DEFINITE
 from services.retry_policy import RetryPolicy
 
@@ -79,6 +80,14 @@ async def _create(customer: Customer, provider: Provider, until: Deadline) -> Pr
         if failure.outcome in DEFINITE:
             await fetch(FORGET, customer.id, customer.stripe_generation)
         raise
+
+
+async def fetch_customer(
+    stripe_customer_id: str, provider: Provider
+) -> tuple[ProviderCustomer, Sequence[ProviderMethod]]:
+    """Ask Stripe for a customer and every method that they keep: a deleted one keeps none. Raises ProviderFailure."""
+    seen = await provider.retrieve_customer(stripe_customer_id)
+    return seen, [] if seen.is_deleted else await provider.list_methods(stripe_customer_id)
 
 
 async def find_customer(customer: Customer, provider: Provider) -> ProviderCustomer | None:

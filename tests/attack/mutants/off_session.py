@@ -68,7 +68,7 @@ OFF_SESSION = (
     Mutant(
         "who_comes_back_needs_no_page_to_return_to",
         "services/money/confirmations.py",
-        "kind IN ('CREATE_PAYMENT', 'CREATE_OFF_SESSION_PAYMENT')",
+        "kind IN ({PAYMENT_MAKERS})",
         "kind = 'CREATE_PAYMENT'",
         ENDS + "test_a_bank_that_wants_the_payer_gets_them_on_the_same_payment",
         '[("VALIDATION_FAILED", ["input", "returnUrl"])], True)',
