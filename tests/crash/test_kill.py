@@ -3,15 +3,13 @@
 Webhooks and poller are off: only the lease, the same key and the janitor recover here.
 """
 
-import asyncio
-
 import asyncpg
 import httpx
 import pytest
 
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
-from tests.crash.processes.cluster import Application, Cluster, settled
+from tests.crash.processes.cluster import Application, Cluster, settled, until_idle
 from tests.crash.processes.kills import fresh, kill_at, kill_in_call
 from tests.support.shop import Json, key
 
@@ -100,7 +98,7 @@ async def test_scenario_9_and_14_killed_before_any_statement_of_create_payment(
                     payload = await settled(second.buyer, "createPayment", one_key, **variables)
                     assert payload["errors"] == []
                     assert payload["payment"]["status"] == "SUCCEEDED"
-                await _until_idle(url)
+                await until_idle(url)
                 await _books_agree(url, cluster)
         step += 2
     assert tried >= 4
@@ -126,7 +124,7 @@ async def test_killed_before_any_statement_of_refund_payment(
                 payload = await settled(second.staff, "refundPayment", one_key, **variables)
                 assert payload["errors"] == []
                 assert payload["refund"]["status"] == "SUCCEEDED"
-                await _until_idle(url)
+                await until_idle(url)
                 await _books_agree(url, cluster, refunded=4_000)
         step += 2
     assert tried >= 5
@@ -148,7 +146,7 @@ async def test_scenario_8_killed_around_each_call_of_stripe_in_create_payment(
             payload = await settled(second.buyer, "createPayment", one_key, **variables)
             assert payload["replayed"] is True
             assert payload["payment"]["status"] == "SUCCEEDED"
-        await _until_idle(database_url)
+        await until_idle(database_url)
     await _books_agree(database_url, cluster)
 
 
@@ -167,7 +165,7 @@ async def test_killed_around_the_call_of_stripe_in_refund_payment(
 
     async with cluster.application(worker=True, lease_seconds=3) as second:
         payload = await settled(second.staff, "refundPayment", one_key, **variables)
-        await _until_idle(database_url)
+        await until_idle(database_url)
     assert payload["refund"]["status"] == "SUCCEEDED"
     await _books_agree(database_url, cluster, refunded=4_000)
 
@@ -196,7 +194,7 @@ async def test_killed_around_the_call_of_stripe_in_create_off_session_payment(
         if client_returns:
             payload = await settled(second.staff, "createOffSessionPayment", one_key, **variables)
             assert (payload["replayed"], payload["payment"]["status"]) == (True, end)
-        await _until_idle(database_url)
+        await until_idle(database_url)
     books = cluster.sandbox.snapshot()
     charged = [
         charge["status"] for charge in books.charges if charge["payment_intent"] == books.payment_intents[-1]["id"]
@@ -223,16 +221,5 @@ async def _nothing_was_accepted(url: str) -> bool:
     connection = await asyncpg.connect(**parse_url(url))
     try:
         return not await connection.fetchval("SELECT count(*) FROM operation WHERE kind = 'CREATE_PAYMENT'")
-    finally:
-        await connection.close()
-
-
-async def _until_idle(url: str) -> None:
-    """Wait until no operation is open: the janitor has done its work."""
-    connection = await asyncpg.connect(**parse_url(url))
-    try:
-        async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT count(*) FROM operation WHERE due IS NOT NULL"):
-                await asyncio.sleep(0.02)
     finally:
         await connection.close()

@@ -13,7 +13,7 @@ import pytest
 from database.connection import parse_url
 from database.embedded import EmbeddedPostgres
 from domain.ids import Kind, encode
-from tests.crash.processes.cluster import Application, Cluster, settled
+from tests.crash.processes.cluster import Application, Cluster, settled, until_idle
 from tests.crash.processes.kills import fresh, kill_at, kill_in_call
 from tests.support.shop import Json, key
 
@@ -43,17 +43,6 @@ async def browser_confirms(cluster: Cluster, place: int = -1) -> int:
         data = {**given, "return_url": "https://shop.example/"}
         answer = await browser.post(f"/v1/payment_intents/{intent['id']}/confirm", data=data, headers=headers)
     return answer.status_code
-
-
-async def until_idle(url: str) -> None:
-    """Wait until no operation is open."""
-    connection = await asyncpg.connect(**parse_url(url))
-    try:
-        async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT count(*) FROM operation WHERE due IS NOT NULL"):
-                await asyncio.sleep(0.02)
-    finally:
-        await connection.close()
 
 
 async def amounts(url: str) -> list[tuple[int, int, int | None]]:

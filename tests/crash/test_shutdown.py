@@ -8,8 +8,8 @@ import time
 import httpx
 import pytest
 
-from tests.crash.processes.cluster import Application, Cluster, settled
-from tests.crash.test_kill import PAY, _books_agree, _order, _until_idle
+from tests.crash.processes.cluster import Application, Cluster, settled, until_idle
+from tests.crash.test_kill import PAY, _books_agree, _order
 from tests.support.shop import key
 
 LEASE_SECONDS = 8.0  # longer than a slow machine needs to come to the middle, shorter than a client waits afterwards
@@ -61,7 +61,7 @@ async def test_scenario_49_what_cannot_be_finished_in_time_is_taken_up_by_the_ne
         payload = await settled(
             successor.buyer, "createPayment", one_key, input={"orderId": order["order"]["id"], **PAY}
         )
-        await _until_idle(database_url)
+        await until_idle(database_url)
     assert took < 10
     assert payload["replayed"] is True
     assert payload["payment"]["status"] == "SUCCEEDED"

@@ -131,3 +131,12 @@ async def browser_sets_up(shop: Shop, method: str = "pm_card_visa", **given: Any
     async with httpx.AsyncClient(transport=shop.sandbox.transport(), base_url="http://stripe") as browser:
         headers = {"Authorization": "Bearer pk_test_browser", "Idempotency-Key": key()}
         return await browser.post(f"/v1/setup_intents/{setup['id']}/confirm", data=data, headers=headers)
+
+
+def intents(shop: Shop) -> list[Json]:
+    return shop.sandbox.snapshot().payment_intents
+
+
+def charges_of(shop: Shop, intent: Json) -> list[str]:
+    """Return the statuses of all charges of an intent, oldest first."""
+    return [charge["status"] for charge in shop.sandbox.snapshot().charges if charge["payment_intent"] == intent["id"]]

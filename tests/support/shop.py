@@ -389,3 +389,8 @@ async def open_shop(settings: Settings, *, sandbox_path: Path | None = None) -> 
                 stranger=Client(http, token("stranger", "payments:pay")),
                 anonymous=Client(http),
             )
+
+
+def errors_of(payload: Json) -> list[tuple[str, list[str] | None]]:
+    """Return the code and the path of each error of a payload."""
+    return [(error["code"], error["path"]) for error in payload["errors"]]

@@ -13,7 +13,7 @@ from models import PaymentEvent
 from tests.sandbox.shapes import stripes_types
 from tests.support.customers import begin_setup, pay_off_session, saved, setups_at_stripe
 from tests.support.payer_tokens import confirmation_token, granted_token
-from tests.support.shop import Json, Shop, key, open_shop, settings_for
+from tests.support.shop import Json, Shop, errors_of, key, open_shop, settings_for
 
 BANK: Final = "pm_usBankAccount_success"
 SHOWN: Final = "query O($id: ID!) { order(id: $id) { excludedPaymentMethodTypes } }"
@@ -45,10 +45,6 @@ async def prepared(shop: Shop, **stated: Any) -> str:
     payload = await shop.buyer.do("createPayment", input=given, key=key())
     assert payload["errors"] == [], payload
     return str(payload["payment"]["id"])
-
-
-def errors_of(payload: Json) -> list[tuple[str, list[str] | None]]:
-    return [(error["code"], error["path"]) for error in payload["errors"]]
 
 
 def unusable(field: str) -> list[tuple[str, list[str] | None]]:

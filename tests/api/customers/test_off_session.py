@@ -8,30 +8,19 @@ import pytest
 from models import Operation, Payment, PaymentEvent
 from tests.support.customers import (
     at_stripe,
+    charges_of,
     customers_at_stripe,
+    intents,
     kept,
     pay_off_session,
     saved,
     with_default,
 )
-from tests.support.shop import Json, Shop, key
+from tests.support.shop import Shop, errors_of, key
 
 BACK = "https://shop.example/back"
 NAMED = ["input", "savedPaymentMethodId"]
 PAID_AWAY = "query P($id: ID!) { payment(id: $id) { offSession status lastError { code } } }"
-
-
-def intents(shop: Shop) -> list[Json]:
-    return shop.sandbox.snapshot().payment_intents
-
-
-def charges_of(shop: Shop, intent: Json) -> list[str]:
-    """Return the statuses of all charges of an intent, oldest first."""
-    return [charge["status"] for charge in shop.sandbox.snapshot().charges if charge["payment_intent"] == intent["id"]]
-
-
-def errors_of(payload: Json) -> list[tuple[str, list[str] | None]]:
-    return [(error["code"], error["path"]) for error in payload["errors"]]
 
 
 # -- paying ------------------------------------------------------------------------------------------------------------

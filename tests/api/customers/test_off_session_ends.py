@@ -7,32 +7,21 @@ import pytest
 
 from tests.support.customers import (
     at_stripe,
+    charges_of,
     customers_at_stripe,
+    intents,
     kept,
     pay_off_session,
     saved,
     set_up_at_stripe,
     with_default,
 )
-from tests.support.shop import Json, Shop, key
+from tests.support.shop import Json, Shop, errors_of, key
 
 ALWAYS_ASKS = "pm_card_authenticationRequired"
 BACK = "https://shop.example/back"
 NAMED = ["input", "savedPaymentMethodId"]
 LAST_ERROR = "query P($id: ID!) { payment(id: $id) { lastError { code } } }"
-
-
-def intents(shop: Shop) -> list[Json]:
-    return shop.sandbox.snapshot().payment_intents
-
-
-def charges_of(shop: Shop, intent: Json) -> list[str]:
-    """Return the statuses of all charges of an intent, oldest first."""
-    return [charge["status"] for charge in shop.sandbox.snapshot().charges if charge["payment_intent"] == intent["id"]]
-
-
-def errors_of(payload: Json) -> list[tuple[str, list[str] | None]]:
-    return [(error["code"], error["path"]) for error in payload["errors"]]
 
 
 # -- the way back ------------------------------------------------------------------------------------------------------

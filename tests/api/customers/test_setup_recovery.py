@@ -3,10 +3,9 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -14,7 +13,7 @@ from stripe import WebhookSignature
 
 from database.statements import query_rows
 from models import CustomerEvent, Operation, SetupIntent
-from tests.reconcile.faults import reconcile
+from tests.api.recovery.layers import LAYERS, apply_webhooks, patient_shop, run_janitor
 from tests.support.customers import (
     at_stripe,
     begin_setup,
@@ -26,7 +25,7 @@ from tests.support.customers import (
     setup_of,
     setups_at_stripe,
 )
-from tests.support.shop import WEBHOOK_SECRET, Json, Shop, key, open_shop, settings_for
+from tests.support.shop import WEBHOOK_SECRET, Json, Shop, key
 
 CREATE_AT_STRIPE = "/v1/setup_intents"
 LOST = ("drop_after", "drop_before", "error_500_after", "error_500_before")
@@ -242,73 +241,25 @@ async def test_a_look_ends_the_operation_that_waits_for_it(shop: Shop) -> None:
 
 # -- each layer alone --------------------------------------------------------------------------------------------------
 
-Again = Callable[[], Awaitable[Any]]
-
 
 @pytest.fixture
 async def patient(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """Open a shop whose requests do not wait and whose reads repair nothing: open work is left to the layer."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, repair_on_read=False)
-    async with open_shop(settings) as opened:
+    async with patient_shop(database_url, tmp_path / "state") as opened:
         yield opened
-
-
-async def _webhooks(shop: Shop, _: Again) -> None:
-    await shop.sandbox.deliver_due()
-    while await shop.runtime.worker.apply_next():
-        pass
-
-
-async def _poller(shop: Shop, _: Again) -> None:
-    await shop.runtime.worker.poll()
-    while await shop.runtime.worker.apply_next():
-        pass
-
-
-async def _janitor(shop: Shop, _: Again) -> None:
-    await _pass_time("61 s")
-    while await shop.runtime.worker.run_next():
-        pass
-
-
-async def _retry(_: Shop, again: Again) -> None:
-    await _pass_time("2 s")
-    assert (await again())["replayed"] is True
-
-
-async def _pass_time(span: str) -> None:
-    await query_rows(
-        f"UPDATE operation SET first_sent_at = first_sent_at - interval '{span}', due = now() - interval '{span}',"
-        f" updated_at = updated_at - interval '{span}' WHERE due IS NOT NULL"
-    )
-
-
-async def _reconciler(shop: Shop, _: Again) -> None:
-    await _pass_time("30 min")  # so long that no runner holds it any more
-    await reconcile(shop, repair=True)
-
-
-LAYERS = {
-    "webhooks": _webhooks,
-    "poller": _poller,
-    "janitor": _janitor,
-    "the client's retry": _retry,
-    "reconcile --repair": _reconciler,
-}
 
 
 @pytest.mark.parametrize("layer", LAYERS)
 async def test_each_layer_alone_finds_out_what_became_of_a_setup(patient: Shop, layer: str) -> None:
     shop, with_key = patient, key()
     await saved(shop)
-    await _webhooks(shop, lambda: asyncio.sleep(0))
+    await apply_webhooks(shop, lambda: asyncio.sleep(0))
     shop.sandbox.fault(kind="drop_after", method="POST", path=CREATE_AT_STRIPE)
 
     lost = await begin_setup(shop, with_key=with_key)
     shop.sandbox.clear_faults()
     await LAYERS[layer](shop, lambda: begin_setup(shop, with_key=with_key))
     found = await setup_of(shop, lost["setupIntent"]["id"])
-    await _janitor(shop, lambda: asyncio.sleep(0))
+    await run_janitor(shop, lambda: asyncio.sleep(0))
     await shop.deliver()
     later = await setup_of(shop, lost["setupIntent"]["id"])
 

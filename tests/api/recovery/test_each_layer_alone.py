@@ -6,15 +6,13 @@ Stripe executed the request, and its answer never arrived. Everything else is of
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from database.statements import query_rows
 from models import Operation
-from tests.reconcile.faults import reconcile
+from tests.api.recovery.layers import LAYERS, apply_webhooks, patient_shop, run_janitor
 from tests.support.customers import with_default
-from tests.support.shop import Client, Json, Shop, key, open_shop, settings_for
+from tests.support.shop import Client, Json, Shop, key
 
 BACK = "https://shop.example/back"
 USD_100 = {"amount": 10_000, "currency": "USD"}
@@ -22,9 +20,7 @@ USD_100 = {"amount": 10_000, "currency": "USD"}
 
 @pytest.fixture
 async def shop(database_url: str, tmp_path: Path) -> AsyncIterator[Shop]:
-    """Open a shop whose requests do not wait and whose reads repair nothing: open work is left to the layer."""
-    settings = settings_for(database_url, tmp_path / "state", request_budget_seconds=0, repair_on_read=False)
-    async with open_shop(settings) as opened:
+    async with patient_shop(database_url, tmp_path / "state") as opened:
         yield opened
 
 
@@ -107,54 +103,6 @@ ACTS = {
     "refund": Act("refundPayment", "/v1/refunds", _end("SUCCEEDED", 10_000, 3_000), _refunding),
 }
 BY_STAFF = ("registerOrder", "createOffSessionPayment", "capturePayment", "refundPayment")
-Again = Callable[[], Awaitable[Any]]
-
-
-async def _webhooks(shop: Shop, _: Again) -> None:
-    await shop.sandbox.deliver_due()
-    while await shop.runtime.worker.apply_next():
-        pass
-
-
-async def _poller(shop: Shop, _: Again) -> None:
-    await shop.runtime.worker.poll()
-    while await shop.runtime.worker.apply_next():
-        pass
-
-
-async def _janitor(shop: Shop, _: Again) -> None:
-    await _pass_time("61 s")
-    while await shop.runtime.worker.run_next():
-        pass
-
-
-async def _retry(_: Shop, again: Again) -> None:
-    await _pass_time("2 s")
-    payload = await again()
-    assert payload["replayed"] is True
-    assert payload["errors"] == []
-
-
-async def _reconciler(shop: Shop, _: Again) -> None:
-    await _pass_time("30 min")  # so long that no runner holds it any more
-    await reconcile(shop, repair=True)
-
-
-LAYERS = {
-    "webhooks": _webhooks,
-    "poller": _poller,
-    "janitor": _janitor,
-    "the client's retry": _retry,
-    "reconcile --repair": _reconciler,
-}
-
-
-async def _pass_time(span: str) -> None:
-    """Let time pass for waiting work: move when it was sent, and when it was due, into the past."""
-    await query_rows(
-        f"UPDATE operation SET first_sent_at = first_sent_at - interval '{span}', due = now() - interval '{span}',"
-        f" updated_at = updated_at - interval '{span}' WHERE due IS NOT NULL"
-    )
 
 
 def _moved(shop: Shop) -> tuple[int, int, int]:
@@ -171,7 +119,7 @@ async def test_scenario_10_each_layer_alone_finds_out_what_became_of_each_act(
     act, with_key = ACTS[name], key()
     client: Client = shop.staff if act.mutation in BY_STAFF else shop.buyer
     given = await act.given(shop)
-    await _webhooks(shop, lambda: client.ask("{ __typename }"))
+    await apply_webhooks(shop, lambda: client.ask("{ __typename }"))
     shop.sandbox.fault(kind="drop_after", method="POST", path=act.lost)
 
     lost = await client.do(act.mutation, **given, key=with_key)
@@ -181,7 +129,7 @@ async def test_scenario_10_each_layer_alone_finds_out_what_became_of_each_act(
     moved = _moved(shop)
     await LAYERS[layer](shop, lambda: client.do(act.mutation, **given, key=with_key))
     payment = await shop.payment(lost["payment"]["id"])
-    await _janitor(shop, lambda: client.ask("{ __typename }"))
+    await run_janitor(shop, lambda: client.ask("{ __typename }"))
     await shop.deliver()
     later = await shop.payment(lost["payment"]["id"])
 

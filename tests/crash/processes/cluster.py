@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import asyncpg
 import httpx
 import uvicorn
 
+from database.connection import parse_url
 from sandbox import Sandbox
 from tests.crash.processes.proxy import DatabaseProxy
 from tests.support.line_process import LineProcess
@@ -170,3 +172,14 @@ async def settled(client: Client, mutation: str, with_key: str, **variables: Any
             if not any(error["retryable"] for error in payload["errors"]):
                 return payload
             await asyncio.sleep(0.05)
+
+
+async def until_idle(url: str) -> None:
+    """Wait until no operation is open: the janitor has done its work."""
+    connection = await asyncpg.connect(**parse_url(url))
+    try:
+        async with asyncio.timeout(20):
+            while await connection.fetchval("SELECT count(*) FROM operation WHERE due IS NOT NULL"):
+                await asyncio.sleep(0.02)
+    finally:
+        await connection.close()
