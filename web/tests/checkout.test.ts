@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page, Request, WebSocketRoute } from "playwright-core";
 import { openBrowser, openPage } from "./browser";
+import { isPaid, openCheckout, pay } from "./buyer";
 import { type Demo, startDemo } from "./demo";
 
 const VISA = "Is accepted";
@@ -335,21 +336,7 @@ describe("checkout", () => {
   });
 });
 
-async function checkout() {
-  const watched = await openPage(browser, demo.base);
-  await watched.page.goto("/checkout");
-  await watched.page.getByRole("button", { name: "Pay $79.50" }).waitFor();
-  return watched;
-}
-
-async function pay(page: Page, card: string): Promise<void> {
-  await page.getByLabel(card).check();
-  await page.getByRole("button", { name: /^Pay \$/ }).click();
-}
-
-async function isPaid(page: Page): Promise<void> {
-  await page.getByRole("heading", { name: "Paid. Thank you!" }).waitFor();
-}
+const checkout = () => openCheckout(browser, demo.base);
 
 /** No attempt is on its way any more. */
 async function settled(page: Page): Promise<void> {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { openBrowser, openPage } from "./browser";
+import { openBrowser } from "./browser";
+import { isPaid, openCheckout, pay } from "./buyer";
 import { type Demo, startDemo } from "./demo";
 
 const KEPT = `query($id: ID!) { order(id: $id) {
@@ -89,21 +90,7 @@ describe("keeping a card", () => {
   });
 });
 
-async function checkout() {
-  const watched = await openPage(browser, demo.base);
-  await watched.page.goto("/checkout");
-  await watched.page.getByRole("button", { name: "Pay $79.50" }).waitFor();
-  return watched;
-}
-
-async function pay(page: Page, card = "Is accepted"): Promise<void> {
-  await page.getByLabel(card).check();
-  await page.getByRole("button", { name: /^Pay \$/ }).click();
-}
-
-async function isPaid(page: Page): Promise<void> {
-  await page.getByRole("heading", { name: "Paid. Thank you!" }).waitFor();
-}
+const checkout = () => openCheckout(browser, demo.base);
 
 /** What the staff sees of the page's order and its customer. */
 async function asked(page: Page): Promise<Order> {

@@ -3,6 +3,7 @@ import { after, before, describe, test } from "node:test";
 import type { Browser, BrowserContextOptions, Page, Request } from "playwright-core";
 import { breakStripe, WITH_LEVERS } from "./books";
 import { openBrowser, openPage } from "./browser";
+import { isPaid, openCheckout } from "./buyer";
 import { type Demo, startDemo } from "./demo";
 
 const ORDER = `query($id: ID!) { order(id: $id) {
@@ -293,10 +294,8 @@ describe("forgetting what is kept", () => {
 
 /** A visitor's next order, after orders that were paid with these methods and kept them. */
 async function checkout(methods: readonly string[], options: BrowserContextOptions = {}) {
-  const watched = await openPage(browser, demo.base, options);
+  const watched = await openCheckout(browser, demo.base, options);
   const { page } = watched;
-  await page.goto("/checkout");
-  await page.getByRole("button", { name: "Pay $79.50" }).waitFor(); // by then the shop has given the visitor a cookie
   for (const method of methods) {
     const { orderId } = await page.evaluate(async () => (await fetch("/checkout/shop/orders", { method: "POST" })).json());
     await ask(page, PAID, { order: orderId, method });
@@ -344,10 +343,6 @@ function chosen(page: Page) {
 async function forget(page: Page, name: string): Promise<void> {
   await page.getByRole("button", { name: `Forget ${name}` }).click();
   await page.getByRole("button", { name: "Forget it" }).click();
-}
-
-async function isPaid(page: Page): Promise<void> {
-  await page.getByRole("heading", { name: "Paid. Thank you!" }).waitFor();
 }
 
 /** What the staff sees of the page's order and its customer. */
