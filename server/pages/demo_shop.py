@@ -6,7 +6,6 @@ gives its signed-in customer a buyer token.
 """
 
 import hashlib
-import json
 import re
 import secrets
 from collections.abc import Callable
@@ -15,12 +14,15 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import httpx
+import orjson
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from domain.caller import Scope
+from server.graphql.request import ClientGone, read_body
+from server.http.errors import RequestRefused
 
 Sign = Callable[[str, frozenset[Scope], timedelta], str]
 
@@ -32,6 +34,8 @@ CURRENCY: Final = "USD"
 BASKET: Final = (("Linen notebook, A5", 2, 1450), ("Fountain pen, fine", 1, 3900), ("Ink, midnight blue", 1, 1150))
 DELIVERIES: Final = {"standard": ("Standard delivery", 0), "express": ("Express delivery", 1200)}
 WISH_KEY: Final = re.compile(r"[A-Za-z0-9-]{16,64}")
+WISH_BYTES: Final = 4_096
+WISH_SECONDS: Final = 10.0
 REGISTER: Final = (
     "mutation Register($input: RegisterOrderInput!, $key: IdempotencyKey!)"
     " { registerOrder(input: $input, idempotencyKey: $key) { errors { code retryable } order { id } } }"
@@ -78,9 +82,18 @@ class DemoShop:
         """
         if refusal := _refusal(request):
             return refusal
-        visitor, wish = _visitor(request), _parse_wish(await request.body())
+        visitor = _visitor(request)
         if visitor is None:
             return JSONResponse({"error": "The shop does not know you."}, status_code=HTTPStatus.UNAUTHORIZED)
+        try:
+            body = await read_body(request.scope, request.receive, max_bytes=WISH_BYTES, seconds=WISH_SECONDS)
+        except RequestRefused as refused:
+            return JSONResponse(
+                {"error": refused.problems[0].message}, status_code=refused.status, headers=refused.headers
+            )
+        except ClientGone:
+            return Response()  # which nobody reads
+        wish = _parse_wish(body)
         if wish is None:
             return JSONResponse({"error": "Name the order, a delivery and a key."}, status_code=HTTPStatus.BAD_REQUEST)
         order_id, delivery, key = wish
@@ -143,7 +156,7 @@ class DemoShop:
 def _parse_wish(body: bytes) -> tuple[str, str, str] | None:
     """Return the order, the delivery and the key that a page names, or None."""
     try:
-        said = json.loads(body)
+        said = orjson.loads(body)
     except ValueError:
         return None
     if not isinstance(said, dict):

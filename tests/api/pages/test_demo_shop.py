@@ -150,6 +150,23 @@ async def test_a_wish_that_names_no_delivery_or_key_is_none(shop: Shop, changes:
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("changes", [{"more": "x" * 5_000}, {"more": [[]] * 2_000}], ids=["in one text", "in a list"])
+async def test_a_wish_that_is_too_large_is_not_read(shop: Shop, changes: dict[str, Any]) -> None:
+    welcome = (await shop.http.post("/checkout/shop/orders")).json()
+
+    answer = await shop.http.post("/checkout/shop/delivery", json=wish(welcome["orderId"]) | changes)
+
+    assert answer.status_code == 413
+
+
+async def test_a_wish_nested_beyond_reading_is_none(shop: Shop) -> None:
+    await shop.http.post("/checkout/shop/orders")
+
+    answer = await shop.http.post("/checkout/shop/delivery", content=b"[" * 2_000)
+
+    assert answer.status_code == 400
+
+
 SHOP_PATHS = ["/checkout/shop/orders", "/checkout/shop/token", "/checkout/shop/delivery"]
 
 
